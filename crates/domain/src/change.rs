@@ -1,0 +1,113 @@
+//! What a decision wants written: guarded by the versions it was made on, all of it or nothing.
+
+use crate::delivery::Delivery;
+use crate::event::NewEvent;
+use crate::ids::{HoldId, OrderId, ShipmentId};
+use crate::order::{Hold, Order};
+use crate::shipment::Shipment;
+use crate::text::{Sku, Tenant, Vendor};
+use crate::time::Time;
+use uuid::Uuid;
+
+/// Units that leave a reservation, and with it the stock row behind it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReservationMove {
+    pub line: u16,
+    pub sku: Sku,
+    pub vendor: Vendor,
+    /// Left the house: `on_hand` and `reserved` both fall.
+    pub consumed: i64,
+    /// Given back: `reserved` falls.
+    pub released: i64,
+}
+
+/// A change of an order's holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HoldChange {
+    Place(Hold),
+    Release { id: HoldId, at: Time },
+}
+
+/// Something to be done at a time, durable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Timer {
+    pub due_at: Time,
+    pub shipment_id: ShipmentId,
+    pub order_id: OrderId,
+}
+
+/// A change of timers. A timer is known by its time and its shipment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TimerChange {
+    Set(Timer),
+    Clear(Timer),
+}
+
+/// A call to the world outside that a worker will make, leased and at least once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewWork {
+    pub id: Uuid,
+    /// Whose worker does it.
+    pub target: String,
+    pub order_id: Option<OrderId>,
+    pub due_at: Time,
+    /// A JSON object.
+    pub body: String,
+}
+
+/// An order written over the version it was decided on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OrderChange {
+    pub expected_version: i64,
+    pub after: Order,
+}
+
+/// A shipment written over the version it was decided on; 0 makes a new one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShipmentChange {
+    pub expected_version: i64,
+    pub after: Shipment,
+}
+
+/// An order's delivery written over the revision it was decided on; 0 makes a new one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeliveryChange {
+    pub expected_revision: i64,
+    pub after: Delivery,
+}
+
+/// Everything one decision about one order wants written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    pub tenant: Tenant,
+    pub order_id: OrderId,
+    pub part: u16,
+    pub order: Option<OrderChange>,
+    pub holds: Vec<HoldChange>,
+    pub shipments: Vec<ShipmentChange>,
+    pub delivery: Option<DeliveryChange>,
+    pub reservations: Vec<ReservationMove>,
+    pub timers: Vec<TimerChange>,
+    pub work: Vec<NewWork>,
+    pub events: Vec<NewEvent>,
+}
+
+impl Change {
+    /// A change that does nothing yet.
+    #[must_use]
+    pub fn new(tenant: Tenant, order_id: OrderId, part: u16) -> Self {
+        Self {
+            tenant,
+            order_id,
+            part,
+            order: None,
+            holds: vec![],
+            shipments: vec![],
+            delivery: None,
+            reservations: vec![],
+            timers: vec![],
+            work: vec![],
+            events: vec![],
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! What somebody asks of an order. A command the table does not allow is refused with what is allowed.
+
+use crate::change::{Change, HoldChange};
+use crate::context::Context;
+use crate::event::EventKind;
+use crate::ids::HoldId;
+use crate::order::{Hold, HoldReason, MAX_HOLDS, Order};
+use crate::progress::Progress;
+use crate::refusal::Refusal;
+use crate::status::OrderStatus::{
+    self, Backordered, Cancelled, Cancelling, Confirmed, Delivered, Failed, PartiallyShipped,
+    Pending, Processing, Shipped,
+};
+use crate::transitions;
+
+/// A wish, imperative.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Give the order up: at once where nothing was handed to delivery, else delivery is asked.
+    Cancel { reason: Option<String> },
+    /// Keep delivery from starting.
+    PlaceHold {
+        reason: HoldReason,
+        placed_by: String,
+        note: Option<String>,
+    },
+    /// Open a gate.
+    ReleaseHold { hold: HoldId },
+    /// Record that a note was added; its text is personal data and stands elsewhere.
+    AddNote,
+    /// Source a failed order anew, if nothing has left.
+    Retry,
+}
+
+fn refuse(order: &Order, to: OrderStatus) -> Refusal {
+    Refusal::InvalidTransition {
+        from: order.status,
+        to,
+        allowed: transitions::allowed(order.status),
+    }
+}
+
+/// Decides a command.
+///
+/// # Errors
+/// [`Refusal`]; nothing is changed then.
+pub fn decide(
+    order: &Order,
+    command: &Command,
+    context: &mut Context<'_>,
+) -> Result<Change, Refusal> {
+    let mut progress = Progress::new(order, context);
+    match command {
+        Command::Cancel { reason } => cancel(order, &mut progress, reason.as_deref())?,
+        Command::PlaceHold {
+            reason,
+            placed_by,
+            note,
+        } => place_hold(order, &mut progress, *reason, placed_by, note.clone())?,
+        Command::ReleaseHold { hold } => release_hold(&mut progress, *hold)?,
+        Command::AddNote => progress.note(EventKind::OrderNoteAdded, None, None),
+        Command::Retry => retry(order, &mut progress)?,
+    }
+    Ok(progress
+        .finish()
+        .expect("every command that is not refused records a step"))
+}
+
+fn cancel(
+    order: &Order,
+    progress: &mut Progress<'_, '_>,
+    reason: Option<&str>,
+) -> Result<(), Refusal> {
+    match order.status {
+        Pending | Backordered => {
+            progress.order.flags.sourcing = false;
+            progress.give_up_waiting();
+            progress.order.cancel_reason = reason.map(str::to_owned);
+            progress.step(Cancelled, reason);
+        }
+        Confirmed | Processing | PartiallyShipped => {
+            progress.order.flags.cancelling_from = Some(order.status);
+            progress.order.cancel_reason = reason.map(str::to_owned);
+            progress.step(Cancelling, reason);
+        }
+        Shipped | Delivered | Cancelling => return Err(refuse(order, Cancelling)),
+        Cancelled | Failed => return Err(refuse(order, Cancelled)),
+    }
+    Ok(())
+}
+
+fn place_hold(
+    order: &Order,
+    progress: &mut Progress<'_, '_>,
+    reason: HoldReason,
+    placed_by: &str,
+    note: Option<String>,
+) -> Result<(), Refusal> {
+    match order.status {
+        Pending | Backordered | Confirmed | Processing | PartiallyShipped => {}
+        // There is nothing left that a gate could keep back.
+        Shipped | Delivered | Cancelling | Cancelled | Failed => {
+            return Err(refuse(order, order.status));
+        }
+    }
+    if order.holds.len() >= MAX_HOLDS {
+        return Err(Refusal::TooManyHolds { limit: MAX_HOLDS });
+    }
+    let hold = Hold {
+        id: progress.new_hold_id(),
+        reason,
+        placed_at: progress.now(),
+        placed_by: placed_by.to_owned(),
+        note,
+        released_at: None,
+    };
+    progress.order.holds.push(hold.clone());
+    progress.note(
+        EventKind::OrderHoldPlaced,
+        Some(reason.as_str().to_owned()),
+        Some(hold.id),
+    );
+    progress.hold(HoldChange::Place(hold));
+    Ok(())
+}
+
+fn release_hold(progress: &mut Progress<'_, '_>, id: HoldId) -> Result<(), Refusal> {
+    let at = progress.now();
+    let open = progress
+        .order
+        .holds
+        .iter_mut()
+        .find(|h| h.id == id && h.released_at.is_none());
+    let hold = open.ok_or(Refusal::NoSuchHold)?;
+    hold.released_at = Some(at);
+    progress.hold(HoldChange::Release { id, at });
+    progress.note(EventKind::OrderHoldReleased, None, Some(id));
+    Ok(())
+}
+
+fn retry(order: &Order, progress: &mut Progress<'_, '_>) -> Result<(), Refusal> {
+    let nothing_left = order.totals().shipped == 0;
+    if order.status != Failed || !nothing_left {
+        return Err(refuse(order, Pending));
+    }
+    progress.order.flags.failed = false;
+    progress.order.flags.started = false;
+    progress.order.flags.sourcing = true;
+    for line in &mut progress.order.lines {
+        let q = &mut line.quantities;
+        q.backordered += q.cancelled;
+        q.cancelled = 0;
+    }
+    progress.step(Pending, None);
+    Ok(())
+}

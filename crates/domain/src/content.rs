@@ -1,0 +1,294 @@
+//! The part of an order that never changes after it was accepted: what was sent, read into exact types.
+//!
+//! [`Content`] holds no personal data beyond the customer's id; that stands in [`Personal`], which is stored
+//! apart and can be erased.
+
+use crate::ids::OrderId;
+use crate::money::{Currency, Minor, UnitPrice};
+use crate::refusal::{Problem, code};
+use crate::status::AllocationPolicy;
+use crate::text::Sku;
+use crate::time::Time;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+/// One line as it was ordered.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LineContent {
+    pub sku: Sku,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    pub quantity: i64,
+    pub unit_price: UnitPrice,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub discount: Option<Minor>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tax: Option<Minor>,
+    /// As it was sent; `None` when the field was absent, which means yes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requires_shipping: Option<bool>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<Box<RawValue>>,
+}
+
+/// A charge beside the lines: shipping, or a fee.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Charge {
+    pub code: String,
+    pub price: Minor,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tax: Option<Minor>,
+}
+
+/// How it is to be delivered.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DeliveryMethod {
+    pub code: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service_level: Option<String>,
+}
+
+/// What was ordered. Amounts are minor units of `currency`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Content {
+    pub currency: Currency,
+    pub total: Minor,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order_number: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_reference: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub channel: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaces_order_id: Option<OrderId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub placed_at: Option<Time>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub customer_id: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delivery_method: Option<DeliveryMethod>,
+    #[serde(default)]
+    pub tax_included: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payment_status: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payment_reference: Option<String>,
+    #[serde(default = "reject", skip_serializing_if = "is_reject")]
+    pub allocation_policy: AllocationPolicy,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub promised_by: Option<Time>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<Box<RawValue>>,
+    pub lines: Vec<LineContent>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shipping_lines: Vec<Charge>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fees: Vec<Charge>,
+}
+
+fn reject() -> AllocationPolicy {
+    AllocationPolicy::Reject
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the signature serde asks for"
+)]
+fn is_reject(policy: &AllocationPolicy) -> bool {
+    *policy == AllocationPolicy::Reject
+}
+
+/// A postal address.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Address {
+    pub name: Option<String>,
+    pub company: Option<String>,
+    pub address1: Option<String>,
+    pub address2: Option<String>,
+    pub city: Option<String>,
+    pub region: Option<String>,
+    pub postal_code: Option<String>,
+    pub country_code: Option<String>,
+}
+
+impl Address {
+    /// Each field with its name on the wire.
+    #[must_use]
+    pub fn fields(&self) -> [(&'static str, Option<&str>); 8] {
+        [
+            ("name", self.name.as_deref()),
+            ("company", self.company.as_deref()),
+            ("address1", self.address1.as_deref()),
+            ("address2", self.address2.as_deref()),
+            ("city", self.city.as_deref()),
+            ("region", self.region.as_deref()),
+            ("postalCode", self.postal_code.as_deref()),
+            ("countryCode", self.country_code.as_deref()),
+        ]
+    }
+}
+
+/// Data about a person; stored apart, in no event and no log.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Personal {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phone: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub locale: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shipping_address: Option<Address>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub billing_address: Option<Address>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notes: Option<String>,
+}
+
+impl Personal {
+    /// Whether there is anything to keep.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// What an order's amounts add up to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sums {
+    pub lines: Minor,
+    pub discounts: Minor,
+    pub shipping: Minor,
+    pub fees: Minor,
+    pub taxes: Minor,
+    pub total: Minor,
+}
+
+impl Content {
+    /// Adds up all amounts: lines − discounts + shipping + fees, + taxes unless they are included.
+    ///
+    /// # Errors
+    /// `amount_out_of_range` when a sum does not fit.
+    pub fn sums(&self) -> Result<Sums, Problem> {
+        let too_big = || {
+            Problem::new(
+                code::AMOUNT_OUT_OF_RANGE,
+                "total",
+                "the amounts add up to more than can be kept",
+            )
+        };
+        let sum = |mut amounts: &mut dyn Iterator<Item = Minor>| {
+            Iterator::try_fold(&mut amounts, Minor(0), Minor::plus).ok_or_else(too_big)
+        };
+        let mut lines = Minor(0);
+        for line in &self.lines {
+            lines = line
+                .unit_price
+                .times(line.quantity)
+                .and_then(|amount| lines.plus(amount))
+                .ok_or_else(too_big)?;
+        }
+        let discounts = sum(&mut self.lines.iter().filter_map(|l| l.discount))?;
+        let shipping = sum(&mut self.shipping_lines.iter().map(|c| c.price))?;
+        let fees = sum(&mut self.fees.iter().map(|c| c.price))?;
+        let charges = self
+            .shipping_lines
+            .iter()
+            .chain(&self.fees)
+            .filter_map(|c| c.tax);
+        let taxes = sum(&mut self.lines.iter().filter_map(|l| l.tax).chain(charges))?;
+        let added_tax = if self.tax_included { Minor(0) } else { taxes };
+        let total = lines
+            .minus(discounts)
+            .and_then(|t| t.plus(shipping))
+            .and_then(|t| t.plus(fees))
+            .and_then(|t| t.plus(added_tax));
+        Ok(Sums {
+            lines,
+            discounts,
+            shipping,
+            fees,
+            taxes,
+            total: total.ok_or_else(too_big)?,
+        })
+    }
+
+    /// Checks the caller's total against the sum, and says how it was made up when they differ.
+    ///
+    /// # Errors
+    /// `total_mismatch`, or those of [`Content::sums`].
+    pub fn check_total(&self, stated: Minor) -> Result<(), Problem> {
+        let sums = self.sums()?;
+        if sums.total == stated {
+            return Ok(());
+        }
+        let show = |amount: Minor| amount.show(self.currency).to_string();
+        let taxes = if self.tax_included {
+            String::new()
+        } else {
+            format!(" + taxes {}", show(sums.taxes))
+        };
+        let detail = format!(
+            "lines {} − discounts {} + shipping {} + fees {}{taxes} = {}; the request says {}",
+            show(sums.lines),
+            show(sums.discounts),
+            show(sums.shipping),
+            show(sums.fees),
+            show(sums.total),
+            show(stated),
+        );
+        Err(Problem::new(code::TOTAL_MISMATCH, "total", detail))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn content(price: &str, quantity: i64) -> Content {
+        let currency = Currency::parse("EUR").unwrap();
+        let line = serde_json::json!({"sku": "MUG-1", "quantity": quantity, "unitPrice": 0, "discount": 100, "tax": 396});
+        let mut content: Content =
+            serde_json::from_value(serde_json::json!({"currency": "EUR", "total": 0, "taxIncluded": true, "lines": [line], "shippingLines": [{"code": "std", "price": 490, "tax": 78}]})).unwrap();
+        content.lines[0].unit_price = UnitPrice::parse(price, currency).unwrap();
+        content
+    }
+
+    #[test]
+    fn the_sum_is_told_when_the_total_differs() {
+        let problem = content("12.90", 2).check_total(Minor(3_070)).unwrap_err();
+        assert_eq!(
+            problem.detail,
+            "lines 25.80 − discounts 1.00 + shipping 4.90 + fees 0.00 = 29.70; the request says 30.70"
+        );
+        assert_eq!(content("12.90", 2).check_total(Minor(2_970)), Ok(()));
+    }
+
+    #[test]
+    fn taxes_count_unless_they_are_included() {
+        let excluded = Content {
+            tax_included: false,
+            ..content("12.90", 2)
+        };
+        assert_eq!(excluded.sums().unwrap().total, Minor(2_970 + 396 + 78));
+    }
+
+    #[test]
+    fn a_sum_that_does_not_fit_is_refused() {
+        assert_eq!(
+            content("92233720368547", 1_000_000)
+                .sums()
+                .unwrap_err()
+                .code,
+            code::AMOUNT_OUT_OF_RANGE
+        );
+    }
+}

@@ -1,0 +1,326 @@
+//! An order's delivery, as the role `delivery` knows it: what may ship, what has shipped, and the answer to a
+//! cancellation. It never looks at the order's own rows, so that it can live in a database of its own.
+
+use crate::change::{Change, DeliveryChange, TimerChange};
+use crate::context::Context;
+use crate::event::{Aggregate, AggregateKind, EventKind, NewEvent, body, encode};
+use crate::ids::{EventId, HoldId, OrderId, ShipmentId};
+use crate::shipment::{self, Shipment, ShipmentStatus};
+use crate::status::named_enum;
+use crate::text::{Tenant, Vendor};
+use crate::time::Time;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+named_enum!(
+    /// Where the delivery of an order stands.
+    DeliveryState {
+        /// Known, but a hold keeps it from starting.
+        Waiting = "waiting",
+        /// Shipments were made.
+        Started = "started",
+        /// Agreed to a cancellation; nothing will leave any more (the tombstone).
+        Cancelled = "cancelled",
+    }
+);
+
+/// Units that may ship.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Released {
+    pub line: u16,
+    pub vendor: Vendor,
+    pub quantity: i64,
+    pub requires_shipping: bool,
+}
+
+/// One row per order in delivery's store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delivery {
+    pub order_id: OrderId,
+    pub tenant: Tenant,
+    pub part: u16,
+    pub state: DeliveryState,
+    /// Rises with every write; guards it.
+    pub revision: i64,
+    /// Counts its events.
+    pub version: i64,
+    /// Open holds, as far as delivery has heard.
+    pub open_holds: Vec<HoldId>,
+    /// Units that may ship once nothing holds them.
+    pub released: Vec<Released>,
+    pub updated_at: Time,
+}
+
+/// What delivery hears of an order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// `order.confirmed` or `order.lines_released`: these units may ship.
+    Released {
+        lines: Vec<Released>,
+        open_holds: Vec<HoldId>,
+    },
+    HoldPlaced(HoldId),
+    HoldReleased(HoldId),
+    CancelRequested,
+}
+
+/// How long the simulated carrier takes; drawn by the caller.
+pub trait Carrier {
+    /// When a shipment made now leaves the house.
+    fn ships_at(&mut self, now: Time) -> Time;
+}
+
+impl Delivery {
+    fn unknown(order_id: OrderId, tenant: Tenant, part: u16, now: Time) -> Self {
+        Self {
+            order_id,
+            tenant,
+            part,
+            state: DeliveryState::Waiting,
+            revision: 0,
+            version: 0,
+            open_holds: vec![],
+            released: vec![],
+            updated_at: now,
+        }
+    }
+
+    /// The delivery's place among aggregates.
+    #[must_use]
+    pub fn aggregate(&self) -> Aggregate {
+        Aggregate {
+            kind: AggregateKind::Delivery,
+            id: self.order_id.0,
+        }
+    }
+}
+
+/// Which order a delivery is of.
+pub struct Subject {
+    pub order_id: OrderId,
+    pub tenant: Tenant,
+    pub part: u16,
+}
+
+/// Decides what delivery does about what it heard; `None` when that is nothing.
+///
+/// `delivery` and `shipments` are what its store holds of the order.
+pub fn hear(
+    subject: Subject,
+    delivery: Option<&Delivery>,
+    shipments: &[Shipment],
+    heard: Heard,
+    carrier: &mut dyn Carrier,
+    context: &mut Context<'_>,
+) -> Option<Change> {
+    let mut change = Change::new(subject.tenant.clone(), subject.order_id, subject.part);
+    let before = delivery.cloned();
+    let mut after = before.clone().unwrap_or_else(|| {
+        Delivery::unknown(subject.order_id, subject.tenant, subject.part, context.now)
+    });
+    match heard {
+        Heard::Released { lines, open_holds } => {
+            if after.state == DeliveryState::Cancelled {
+                return None;
+            }
+            after.released.extend(lines);
+            let unheard = open_holds
+                .into_iter()
+                .filter(|h| !after.open_holds.contains(h))
+                .collect::<Vec<_>>();
+            after.open_holds.extend(unheard);
+        }
+        Heard::HoldPlaced(hold) => {
+            if after.open_holds.contains(&hold) {
+                return None;
+            }
+            after.open_holds.push(hold);
+        }
+        Heard::HoldReleased(hold) => after.open_holds.retain(|h| *h != hold),
+        Heard::CancelRequested => answer_cancellation(&mut after, shipments, &mut change, context),
+    }
+    start_if_free(&mut after, shipments, &mut change, carrier, context);
+    if before.as_ref() == Some(&after) && change.shipments.is_empty() {
+        return None;
+    }
+    let expected_revision = after.revision;
+    after.revision += 1;
+    after.updated_at = context.now;
+    change.delivery = Some(DeliveryChange {
+        expected_revision,
+        after,
+    });
+    Some(change)
+}
+
+/// Nothing has left: agree, and leave the tombstone. Something has: refuse. Either way what has not left is
+/// called off, so that it never will.
+fn answer_cancellation(
+    delivery: &mut Delivery,
+    shipments: &[Shipment],
+    change: &mut Change,
+    context: &mut Context<'_>,
+) {
+    for shipment in shipments
+        .iter()
+        .filter(|s| s.status == ShipmentStatus::Processing)
+    {
+        let call_off = shipment::Update {
+            status: Some(ShipmentStatus::Cancelled),
+            ..shipment::Update::default()
+        };
+        if let Ok(Some(called_off)) = shipment::update(shipment, &call_off, context) {
+            change.shipments.extend(called_off.shipments);
+            change.timers.extend(called_off.timers);
+            change.events.extend(called_off.events);
+        }
+    }
+    delivery.released.clear();
+    let left = shipments.iter().any(|s| s.status.has_left());
+    let kind = if left {
+        EventKind::DeliveryCancelRefused
+    } else {
+        EventKind::DeliveryCancelAgreed
+    };
+    if !left {
+        delivery.state = DeliveryState::Cancelled;
+    }
+    delivery.version += 1;
+    change.events.push(NewEvent {
+        id: EventId(context.ids.next()),
+        kind,
+        aggregate: delivery.aggregate(),
+        seq: delivery.version,
+        order_id: Some(delivery.order_id),
+        tenant: delivery.tenant.clone(),
+        occurred_at: context.now,
+        body: encode(&body::DeliveryAnswer {
+            order_id: delivery.order_id,
+        }),
+        meta: context.meta.clone(),
+    });
+}
+
+/// Makes one shipment per vendor of what may ship, unless something holds it.
+fn start_if_free(
+    delivery: &mut Delivery,
+    shipments: &[Shipment],
+    change: &mut Change,
+    carrier: &mut dyn Carrier,
+    context: &mut Context<'_>,
+) {
+    if delivery.state == DeliveryState::Cancelled
+        || !delivery.open_holds.is_empty()
+        || delivery.released.is_empty()
+    {
+        return;
+    }
+    let mut by_vendor: BTreeMap<Vendor, Vec<Released>> = BTreeMap::new();
+    for unit in std::mem::take(&mut delivery.released) {
+        by_vendor.entry(unit.vendor.clone()).or_default().push(unit);
+    }
+    for (vendor, units) in by_vendor {
+        let attempts = shipments
+            .iter()
+            .filter(|s| s.vendor == vendor)
+            .map(|s| s.attempt);
+        let attempt = attempts.max().map_or(1, |last| last.saturating_add(1));
+        // What needs no carrier (a download, a voucher) waits for none.
+        let due_at = if units.iter().any(|u| u.requires_shipping) {
+            carrier.ships_at(context.now)
+        } else {
+            context.now
+        };
+        let made = new_shipment(delivery, vendor, attempt, &units, due_at, context);
+        change
+            .events
+            .push(made.event(EventKind::ShipmentCreated, context));
+        change.timers.extend(made.timer().map(TimerChange::Set));
+        change.shipments.push(crate::change::ShipmentChange {
+            expected_version: 0,
+            after: made,
+        });
+    }
+    delivery.state = DeliveryState::Started;
+}
+
+fn new_shipment(
+    delivery: &Delivery,
+    vendor: Vendor,
+    attempt: u16,
+    units: &[Released],
+    due_at: Time,
+    context: &mut Context<'_>,
+) -> Shipment {
+    Shipment {
+        id: ShipmentId(context.ids.next()),
+        order_id: delivery.order_id,
+        tenant: delivery.tenant.clone(),
+        part: delivery.part,
+        vendor,
+        attempt,
+        status: ShipmentStatus::Processing,
+        version: 1,
+        lines: units
+            .iter()
+            .map(|u| body::ShipmentLine {
+                line: u.line,
+                quantity: u.quantity,
+            })
+            .collect(),
+        tracking_number: None,
+        carrier: None,
+        created_at: context.now,
+        updated_at: context.now,
+        shipped_at: None,
+        delivered_at: None,
+        due_at: Some(due_at),
+    }
+}
+
+/// Reads what delivery hears from an order's event; `Ok(None)` for events that do not concern it.
+///
+/// # Errors
+/// When the body cannot be read; the event is then parked.
+pub fn heard(kind: EventKind, body: &str) -> Result<Option<Heard>, serde_json::Error> {
+    let concerns = matches!(
+        kind,
+        EventKind::OrderConfirmed
+            | EventKind::OrderLinesReleased
+            | EventKind::OrderHoldPlaced
+            | EventKind::OrderHoldReleased
+            | EventKind::OrderCancelRequested
+    );
+    if !concerns {
+        return Ok(None);
+    }
+    let step: body::OrderStep = serde_json::from_str(body)?;
+    let hold = || {
+        step.hold_id
+            .ok_or_else(|| serde::de::Error::custom("a hold event without holdId"))
+    };
+    Ok(Some(match kind {
+        EventKind::OrderHoldPlaced => Heard::HoldPlaced(hold()?),
+        EventKind::OrderHoldReleased => Heard::HoldReleased(hold()?),
+        EventKind::OrderCancelRequested => Heard::CancelRequested,
+        _ => Heard::Released {
+            open_holds: step.open_holds,
+            lines: step
+                .lines
+                .into_iter()
+                .filter(|l| l.quantities.reserved > 0)
+                .map(released)
+                .collect(),
+        },
+    }))
+}
+
+fn released(line: body::Line) -> Released {
+    Released {
+        line: line.id,
+        vendor: line.vendor.unwrap_or_else(Vendor::local),
+        quantity: line.quantities.reserved,
+        requires_shipping: line.requires_shipping,
+    }
+}

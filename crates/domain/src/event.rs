@@ -1,0 +1,235 @@
+//! Facts of the log: their names, their shape, their place in an aggregate's sequence.
+
+use crate::context::EventMeta;
+use crate::ids::{EventId, OrderId};
+use crate::status::{OrderStatus, named_enum};
+use crate::text::Tenant;
+use crate::time::Time;
+use std::fmt;
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// The version of every body in this module; it rises when a field changes its meaning.
+pub const SCHEMA_VERSION: i64 = 1;
+
+named_enum!(
+    /// Everything that can have happened.
+    EventKind {
+        OrderCreated = "order.created",
+        OrderConfirmed = "order.confirmed",
+        OrderBackordered = "order.backordered",
+        OrderFailed = "order.failed",
+        OrderCancelled = "order.cancelled",
+        OrderCancelRequested = "order.cancel_requested",
+        OrderCancelRejected = "order.cancel_rejected",
+        OrderProcessing = "order.processing",
+        OrderPartiallyShipped = "order.partially_shipped",
+        OrderShipped = "order.shipped",
+        OrderDelivered = "order.delivered",
+        OrderRetried = "order.retried",
+        OrderLineCancelled = "order.line_cancelled",
+        OrderLinesChanged = "order.lines_changed",
+        OrderLinesReleased = "order.lines_released",
+        OrderHoldPlaced = "order.hold_placed",
+        OrderHoldReleased = "order.hold_released",
+        OrderNoteAdded = "order.note_added",
+        ShipmentCreated = "shipment.created",
+        ShipmentShipped = "shipment.shipped",
+        ShipmentDelivered = "shipment.delivered",
+        ShipmentCancelled = "shipment.cancelled",
+        ShipmentFailed = "shipment.failed",
+        ShipmentDeliveryFailed = "shipment.delivery_failed",
+        ShipmentReturned = "shipment.returned",
+        ShipmentLost = "shipment.lost",
+        ShipmentUpdated = "shipment.updated",
+        DeliveryCancelAgreed = "delivery.cancel_agreed",
+        DeliveryCancelRefused = "delivery.cancel_refused",
+        StockAdjusted = "stock.adjusted",
+        StockShortage = "stock.shortage",
+    }
+);
+
+impl EventKind {
+    /// Whether the event belongs to an order itself (and not to its shipments or delivery).
+    #[must_use]
+    pub fn is_order(self) -> bool {
+        self.as_str().starts_with("order.")
+    }
+}
+
+named_enum!(
+    /// What an event's sequence counts within.
+    AggregateKind {
+        Order = "order",
+        Shipment = "shipment",
+        Delivery = "delivery",
+        Stock = "stock",
+    }
+);
+
+/// The thing an event belongs to. A stock row's id is the first 16 bytes of a hash of its key.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Aggregate {
+    pub kind: AggregateKind,
+    pub id: Uuid,
+}
+
+impl fmt::Debug for Aggregate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.kind, self.id)
+    }
+}
+
+/// An event that is not yet in the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewEvent {
+    pub id: EventId,
+    pub kind: EventKind,
+    pub aggregate: Aggregate,
+    /// 1, 2, 3, … per aggregate, equal to the aggregate's version after it.
+    pub seq: i64,
+    /// The order it is about; none for stock.
+    pub order_id: Option<OrderId>,
+    pub tenant: Tenant,
+    /// When it happened (it is recorded later, at the commit).
+    pub occurred_at: Time,
+    /// A JSON object.
+    pub body: Arc<str>,
+    pub meta: EventMeta,
+}
+
+/// An event with its place in the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoggedEvent {
+    pub part: u16,
+    /// Rises in commit order within a part; gaps mean nothing.
+    pub position: i64,
+    pub recorded_at: Time,
+    pub event: NewEvent,
+}
+
+/// The bodies of events, as JSON objects. Readers ignore fields they do not know.
+pub mod body {
+    use super::OrderStatus;
+    use crate::ids::{HoldId, OrderId, ShipmentId};
+    use crate::quantities::Quantities;
+    use crate::shipment::ShipmentStatus;
+    use crate::text::{Sku, Vendor};
+    use serde::{Deserialize, Serialize};
+
+    /// A line within an order event: always its id, the rest where it changed or is needed.
+    #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    pub struct Line {
+        #[serde(with = "line_id")]
+        pub id: u16,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub sku: Option<Sku>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub vendor: Option<Vendor>,
+        /// Absent means yes.
+        #[serde(default = "yes", skip_serializing_if = "is_yes")]
+        pub requires_shipping: bool,
+        #[serde(flatten)]
+        pub quantities: Quantities,
+    }
+
+    /// Line ids are text on the wire and small numbers in here.
+    mod line_id {
+        use serde::{Deserialize, Deserializer, Serializer};
+
+        #[expect(
+            clippy::trivially_copy_pass_by_ref,
+            reason = "the signature serde asks for"
+        )]
+        pub fn serialize<S: Serializer>(id: &u16, serializer: S) -> Result<S::Ok, S::Error> {
+            serializer.collect_str(id)
+        }
+
+        pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u16, D::Error> {
+            let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+            text.parse().map_err(serde::de::Error::custom)
+        }
+    }
+
+    fn yes() -> bool {
+        true
+    }
+
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "the signature serde asks for"
+    )]
+    fn is_yes(b: &bool) -> bool {
+        *b
+    }
+
+    /// Every order event after `order.created`.
+    #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    pub struct OrderStep {
+        pub status: OrderStatus,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub previous_status: Option<OrderStatus>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub reason: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub hold_id: Option<HoldId>,
+        /// The holds that keep delivery from starting, on events that would start it.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        pub open_holds: Vec<HoldId>,
+        /// The lines as they are after the last step of this transaction; empty on the steps before it.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        pub lines: Vec<Line>,
+    }
+
+    /// Units of a line in a shipment.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+    pub struct ShipmentLine {
+        #[serde(with = "line_id")]
+        pub line: u16,
+        pub quantity: i64,
+    }
+
+    /// Every shipment event.
+    #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    pub struct ShipmentStep {
+        pub shipment_id: ShipmentId,
+        pub order_id: OrderId,
+        pub vendor: Vendor,
+        pub attempt: u16,
+        pub status: ShipmentStatus,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub tracking_number: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub carrier: Option<String>,
+        pub lines: Vec<ShipmentLine>,
+    }
+
+    /// Delivery's answer to a cancellation.
+    #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    pub struct DeliveryAnswer {
+        pub order_id: OrderId,
+    }
+
+    /// A change of a stock row by someone other than an order.
+    #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    pub struct StockChange {
+        pub sku: Sku,
+        pub vendor: Vendor,
+        pub delta: i64,
+        pub on_hand: i64,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub reason: Option<String>,
+    }
+}
+
+/// JSON text of a body. The bodies above hold only strings, numbers and lists of them.
+pub fn encode<T: serde::Serialize>(body: &T) -> Arc<str> {
+    serde_json::to_string(body)
+        .expect("event bodies have string keys and no fallible fields")
+        .into()
+}

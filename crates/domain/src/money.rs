@@ -1,0 +1,479 @@
+//! Amounts, read exactly from decimal text and never through a float.
+//!
+//! Totals are whole minor units of an ISO 4217 currency; a unit price may have up to
+//! [`PRICE_DIGITS`] digits more. Rounding happens once per line, half to even (IEEE 754 roundTiesToEven).
+
+use crate::refusal::{Problem, code};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// Digits a unit price may have beyond its currency's.
+pub const PRICE_DIGITS: u32 = 4;
+const PRICE_SCALE: i64 = 10_i64.pow(PRICE_DIGITS);
+
+/// An ISO 4217 alphabetic currency code with its number of minor digits.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Currency {
+    code: [u8; 3],
+    digits: u8,
+}
+
+/// Active ISO 4217 codes, grouped by their number of minor digits.
+const CURRENCIES: [(u8, &str); 4] = [
+    (
+        0,
+        "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF",
+    ),
+    (
+        2,
+        "AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BMD BND BOB BOV BRL BSD BTN BWP BYN BZD CAD CDF CHE \
+         CHF CHW CNY COP COU CRC CUP CVE CZK DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GTQ GYD HKD HNL \
+         HTG HUF IDR ILS INR IRR JMD KES KGS KHR KPW KYD KZT LAK LBP LKR LRD LSL MAD MDL MGA MKD MMK MNT MOP MRU MUR \
+         MVR MWK MXN MXV MYR MZN NAD NGN NIO NOK NPR NZD PAB PEN PGK PHP PKR PLN QAR RON RSD RUB SAR SBD SCR SDG SEK \
+         SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TOP TRY TTD TWD TZS UAH USD USN UYU UZS VED VES WST XCD \
+         XCG YER ZAR ZMW ZWG",
+    ),
+    (3, "BHD IQD JOD KWD LYD OMR TND"),
+    (4, "CLF UYW"),
+];
+
+impl Currency {
+    /// US dollars, where a dialect names no currency.
+    pub const USD: Self = Self {
+        code: *b"USD",
+        digits: 2,
+    };
+
+    /// Reads a code as `EUR`.
+    ///
+    /// # Errors
+    /// `unknown_currency`.
+    pub fn parse(text: &str) -> Result<Self, Problem> {
+        let unknown = || {
+            Problem::new(
+                code::UNKNOWN_CURRENCY,
+                "currency",
+                format!("expected an ISO 4217 code as EUR; found {:?}", clip(text)),
+            )
+        };
+        let code: [u8; 3] = text.as_bytes().try_into().map_err(|_| unknown())?;
+        if code == *b"USD" {
+            return Ok(Self::USD);
+        }
+        if !code.iter().all(u8::is_ascii_uppercase) {
+            return Err(unknown());
+        }
+        let found = CURRENCIES
+            .iter()
+            .find(|(_, codes)| codes.split(' ').any(|c| c == text));
+        found
+            .map(|(digits, _)| Self {
+                code,
+                digits: *digits,
+            })
+            .ok_or_else(unknown)
+    }
+
+    /// The three letters.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.code).unwrap_or("XXX")
+    }
+
+    /// Minor digits: 2 for EUR, 0 for JPY.
+    #[must_use]
+    pub fn digits(&self) -> u32 {
+        u32::from(self.digits)
+    }
+}
+
+impl fmt::Debug for Currency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Serialize for Currency {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for Currency {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        Self::parse(&text).map_err(serde::de::Error::custom)
+    }
+}
+
+/// An amount in whole minor units (cents). Its currency stands on the order.
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug, Serialize, Deserialize,
+)]
+#[serde(transparent)]
+pub struct Minor(pub i64);
+
+/// A price per unit, in 1/10,000 of a minor unit.
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug, Serialize, Deserialize,
+)]
+#[serde(transparent)]
+pub struct UnitPrice(i64);
+
+fn clip(text: &str) -> String {
+    text.chars().take(40).collect()
+}
+
+/// The decimal number in `text` times 10^`scale`, exactly. JSON's exponent form is understood.
+///
+/// # Errors
+/// `invalid_amount` (no decimal number), `too_many_digits`, `amount_out_of_range`.
+fn scaled(text: &str, scale: u32) -> Result<i64, Problem> {
+    let invalid = || {
+        Problem::new(
+            code::INVALID_AMOUNT,
+            "",
+            format!("expected a decimal number as 12.90; found {:?}", clip(text)),
+        )
+    };
+    let too_big = || {
+        Problem::new(
+            code::AMOUNT_OUT_OF_RANGE,
+            "",
+            format!("{} is too large", clip(text)),
+        )
+    };
+    if text.len() > 64 {
+        return Err(invalid());
+    }
+    let (mantissa, exponent) = match text.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().map_err(|_| invalid())?),
+        None => (text, 0),
+    };
+    let (negative, digits) = match mantissa.strip_prefix('-') {
+        Some(rest) => (true, rest),
+        None => (false, mantissa),
+    };
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    let all_digits = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
+    if whole.is_empty()
+        || !all_digits(whole)
+        || !all_digits(fraction)
+        || (digits.contains('.') && fraction.is_empty())
+        || exponent.abs() > 40
+    {
+        return Err(invalid());
+    }
+    let mut value: i128 = 0;
+    let mut places = i64::from(exponent) - fraction.len() as i64 + i64::from(scale);
+    for digit in whole.bytes().chain(fraction.bytes()) {
+        value = value
+            .checked_mul(10)
+            .and_then(|v| v.checked_add(i128::from(digit - b'0')))
+            .ok_or_else(too_big)?;
+    }
+    while places > 0 && value != 0 {
+        value = value.checked_mul(10).ok_or_else(too_big)?;
+        places -= 1;
+    }
+    while places < 0 && value != 0 {
+        if value % 10 != 0 {
+            return Err(Problem::new(
+                code::TOO_MANY_DIGITS,
+                "",
+                format!(
+                    "at most {scale} digits after the point; found {}",
+                    clip(text)
+                ),
+            ));
+        }
+        value /= 10;
+        places += 1;
+    }
+    i64::try_from(if negative { -value } else { value }).map_err(|_| too_big())
+}
+
+fn write_scaled(f: &mut fmt::Formatter<'_>, value: i64, scale: u32, at_least: u32) -> fmt::Result {
+    let unit = 10_u64.pow(scale);
+    let magnitude = value.unsigned_abs();
+    let sign = if value < 0 { "-" } else { "" };
+    write!(f, "{sign}{}", magnitude / unit)?;
+    let mut fraction = magnitude % unit;
+    let mut width = scale;
+    while width > at_least && fraction % 10 == 0 {
+        fraction /= 10;
+        width -= 1;
+    }
+    if width > 0 {
+        write!(f, ".{fraction:0width$}", width = width as usize)
+    } else {
+        Ok(())
+    }
+}
+
+/// Shows an amount with its currency's digits, or in the shortest form that is exact.
+pub struct Shown {
+    value: i64,
+    scale: u32,
+    at_least: u32,
+}
+
+impl fmt::Display for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_scaled(f, self.value, self.scale, self.at_least)
+    }
+}
+
+impl Minor {
+    /// Reads `29.99` as 2999 for a currency of two digits.
+    ///
+    /// # Errors
+    /// `invalid_amount`, `too_many_digits`, `amount_out_of_range`; the field is left empty.
+    pub fn parse(text: &str, currency: Currency) -> Result<Self, Problem> {
+        scaled(text, currency.digits()).map(Self)
+    }
+
+    /// `29.90`: all the currency's digits.
+    #[must_use]
+    pub fn show(self, currency: Currency) -> Shown {
+        Shown {
+            value: self.0,
+            scale: currency.digits(),
+            at_least: currency.digits(),
+        }
+    }
+
+    /// `29.9`: as JSON numbers are commonly printed.
+    #[must_use]
+    pub fn show_short(self, currency: Currency) -> Shown {
+        Shown {
+            value: self.0,
+            scale: currency.digits(),
+            at_least: 0,
+        }
+    }
+
+    /// The sum, if it fits.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Option<Self> {
+        self.0.checked_add(other.0).map(Self)
+    }
+
+    /// The difference, if it fits.
+    #[must_use]
+    pub fn minus(self, other: Self) -> Option<Self> {
+        self.0.checked_sub(other.0).map(Self)
+    }
+}
+
+impl UnitPrice {
+    /// Reads a price with up to [`PRICE_DIGITS`] digits more than the currency's.
+    ///
+    /// # Errors
+    /// As [`Minor::parse`].
+    pub fn parse(text: &str, currency: Currency) -> Result<Self, Problem> {
+        scaled(text, currency.digits() + PRICE_DIGITS).map(Self)
+    }
+
+    /// Reads a price with no more digits than the currency's (as the dialects demand).
+    ///
+    /// # Errors
+    /// As [`Minor::parse`].
+    pub fn parse_plain(text: &str, currency: Currency) -> Result<Self, Problem> {
+        let minor = scaled(text, currency.digits())?;
+        let price = minor.checked_mul(PRICE_SCALE).map(Self);
+        price.ok_or_else(|| {
+            Problem::new(
+                code::AMOUNT_OUT_OF_RANGE,
+                "",
+                format!("{} is too large", clip(text)),
+            )
+        })
+    }
+
+    /// Whether the price is below zero.
+    #[must_use]
+    pub fn is_negative(self) -> bool {
+        self.0 < 0
+    }
+
+    /// Whether the price is zero.
+    #[must_use]
+    pub fn is_zero(self) -> bool {
+        self.0 == 0
+    }
+
+    /// The price of `quantity` units, rounded half to even to a minor unit; `None` when it does not fit.
+    #[must_use]
+    pub fn times(self, quantity: i64) -> Option<Minor> {
+        let exact = i128::from(self.0) * i128::from(quantity);
+        let scale = i128::from(PRICE_SCALE);
+        let (quotient, rest) = (exact.div_euclid(scale), exact.rem_euclid(scale));
+        let up = rest * 2 > scale || (rest * 2 == scale && quotient % 2 != 0);
+        i64::try_from(quotient + i128::from(up)).ok().map(Minor)
+    }
+
+    /// At least the currency's digits, more only where they are needed: `12.90`, `0.125`.
+    #[must_use]
+    pub fn show(self, currency: Currency) -> Shown {
+        Shown {
+            value: self.0,
+            scale: currency.digits() + PRICE_DIGITS,
+            at_least: currency.digits(),
+        }
+    }
+
+    /// The shortest form that is exact: `12.9`.
+    #[must_use]
+    pub fn show_short(self, currency: Currency) -> Shown {
+        Shown {
+            value: self.0,
+            scale: currency.digits() + PRICE_DIGITS,
+            at_least: 0,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn eur() -> Currency {
+        Currency::parse("EUR").unwrap()
+    }
+
+    #[test]
+    fn amounts_are_read_exactly() {
+        for (text, minor) in [
+            ("29.99", 2_999),
+            ("0", 0),
+            ("-0.01", -1),
+            ("1e2", 10_000),
+            ("2.999E1", 2_999),
+            ("29.990000", 2_999),
+            ("0.1e1", 100),
+            ("90071992547409.93", 9_007_199_254_740_993),
+        ] {
+            assert_eq!(
+                Minor::parse(text, Currency::USD),
+                Ok(Minor(minor)),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_total_with_too_many_digits_is_refused() {
+        assert_eq!(
+            Minor::parse("29.999", Currency::USD).unwrap_err().code,
+            code::TOO_MANY_DIGITS
+        );
+        assert_eq!(
+            Minor::parse("1e-3", Currency::USD).unwrap_err().code,
+            code::TOO_MANY_DIGITS
+        );
+        assert_eq!(
+            Minor::parse("1.5", Currency::parse("JPY").unwrap())
+                .unwrap_err()
+                .code,
+            code::TOO_MANY_DIGITS
+        );
+    }
+
+    #[test]
+    fn what_is_no_decimal_number_is_refused() {
+        for bad in [
+            "", ".", "1.", ".5", "+1", "1,5", "NaN", "Infinity", "0x10", "1e", "1e999", "--1",
+            " 1", "1_000",
+        ] {
+            assert_eq!(
+                Minor::parse(bad, Currency::USD).unwrap_err().code,
+                code::INVALID_AMOUNT,
+                "{bad}"
+            );
+        }
+        for huge in [
+            "92233720368547758.08",
+            "1e30",
+            "99999999999999999999999999999999999999999999",
+        ] {
+            assert_eq!(
+                Minor::parse(huge, Currency::USD).unwrap_err().code,
+                code::AMOUNT_OUT_OF_RANGE,
+                "{huge}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_line_is_rounded_half_to_even_once() {
+        for (price, quantity, total) in [
+            ("0.125", 1, 12),
+            ("0.135", 1, 14),
+            ("0.0049", 1, 0),
+            ("0.0051", 1, 1),
+            ("0.0025", 2, 0),
+            ("0.0033", 3, 1),
+            ("12.90", 2, 2_580),
+        ] {
+            assert_eq!(
+                UnitPrice::parse(price, eur()).unwrap().times(quantity),
+                Some(Minor(total)),
+                "{price} x {quantity}"
+            );
+        }
+        assert_eq!(UnitPrice(i64::MAX).times(i64::MAX), None);
+    }
+
+    #[test]
+    fn prices_show_their_digits() {
+        let price = |text| UnitPrice::parse(text, eur()).unwrap();
+        assert_eq!(price("12.9").show(eur()).to_string(), "12.90");
+        assert_eq!(price("0.125").show(eur()).to_string(), "0.125");
+        assert_eq!(price("12.90").show_short(eur()).to_string(), "12.9");
+        assert_eq!(price("30.00").show_short(eur()).to_string(), "30");
+        assert_eq!(
+            UnitPrice::parse("29.999", eur()).map(|p| p.show(eur()).to_string()),
+            Ok("29.999".into())
+        );
+        assert_eq!(
+            UnitPrice::parse_plain("29.999", eur()).unwrap_err().code,
+            code::TOO_MANY_DIGITS
+        );
+        assert_eq!(
+            UnitPrice::parse_plain("29.990", eur()).map(|p| p.show(eur()).to_string()),
+            Ok("29.99".into())
+        );
+    }
+
+    #[test]
+    fn a_currency_is_known_or_refused() {
+        assert_eq!(Currency::parse("KWD").unwrap().digits(), 3);
+        for bad in ["", "eur", "EURO", "XXY", "E R", "ÄÖ"] {
+            assert_eq!(
+                Currency::parse(bad).unwrap_err().code,
+                code::UNKNOWN_CURRENCY,
+                "{bad}"
+            );
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_shown_is_read_back(minor: i64) {
+            for code in ["USD", "JPY", "KWD", "CLF"] {
+                let currency = Currency::parse(code).unwrap();
+                prop_assert_eq!(Minor::parse(&Minor(minor).show(currency).to_string(), currency), Ok(Minor(minor)));
+                prop_assert_eq!(Minor::parse(&Minor(minor).show_short(currency).to_string(), currency), Ok(Minor(minor)));
+                prop_assert_eq!(UnitPrice::parse(&UnitPrice(minor).show(currency).to_string(), currency), Ok(UnitPrice(minor)));
+            }
+        }
+
+        #[test]
+        fn no_text_makes_it_panic(text in ".{0,70}") {
+            let _ = Minor::parse(&text, Currency::USD);
+            let _ = UnitPrice::parse(&text, Currency::USD);
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! The nine counters of an order line and what they must always add up to.
+
+use serde::{Deserialize, Serialize};
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the signature serde asks for"
+)]
+fn is_zero(n: &i64) -> bool {
+    *n == 0
+}
+
+/// Units of one line (or, summed, of an order) by where they are.
+///
+/// Invariant ([`Quantities::adds_up`]): `ordered = cancelled + backordered + reserved + in_shipment + shipped`
+/// and `delivered + returned + lost <= shipped`, none negative.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Quantities {
+    pub ordered: i64,
+    #[serde(skip_serializing_if = "is_zero")]
+    pub cancelled: i64,
+    /// Waiting for stock, or being sourced.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub backordered: i64,
+    /// Held for this order, or agreed to by the inventory service.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub reserved: i64,
+    #[serde(skip_serializing_if = "is_zero")]
+    pub in_shipment: i64,
+    /// Left the house; stays when delivered, returned or lost.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub shipped: i64,
+    #[serde(skip_serializing_if = "is_zero")]
+    pub delivered: i64,
+    #[serde(skip_serializing_if = "is_zero")]
+    pub returned: i64,
+    #[serde(skip_serializing_if = "is_zero")]
+    pub lost: i64,
+}
+
+impl Quantities {
+    /// All units reserved.
+    #[must_use]
+    pub fn all_reserved(ordered: i64) -> Self {
+        Self {
+            ordered,
+            reserved: ordered,
+            ..Self::default()
+        }
+    }
+
+    /// Whether the invariant holds.
+    #[must_use]
+    pub fn adds_up(&self) -> bool {
+        let parts = [
+            self.cancelled,
+            self.backordered,
+            self.reserved,
+            self.in_shipment,
+            self.shipped,
+        ];
+        let none_negative = parts
+            .iter()
+            .chain([self.delivered, self.returned, self.lost].iter())
+            .all(|n| *n >= 0);
+        none_negative
+            && self.ordered == parts.iter().sum::<i64>()
+            && self.delivered + self.returned + self.lost <= self.shipped
+    }
+
+    /// Units that left and about which nothing final is known.
+    #[must_use]
+    pub fn under_way(&self) -> i64 {
+        self.shipped - self.delivered - self.returned - self.lost
+    }
+
+    /// Units that have not left and are not given up.
+    #[must_use]
+    pub fn waiting(&self) -> i64 {
+        self.backordered + self.reserved + self.in_shipment
+    }
+
+    /// The sum over lines.
+    #[must_use]
+    pub fn sum<'a>(lines: impl Iterator<Item = &'a Self>) -> Self {
+        lines.fold(Self::default(), |a, b| Self {
+            ordered: a.ordered + b.ordered,
+            cancelled: a.cancelled + b.cancelled,
+            backordered: a.backordered + b.backordered,
+            reserved: a.reserved + b.reserved,
+            in_shipment: a.in_shipment + b.in_shipment,
+            shipped: a.shipped + b.shipped,
+            delivered: a.delivered + b.delivered,
+            returned: a.returned + b.returned,
+            lost: a.lost + b.lost,
+        })
+    }
+}

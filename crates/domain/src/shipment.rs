@@ -1,0 +1,242 @@
+//! A shipment: its steps, and the events they make.
+
+use crate::change::{Change, ShipmentChange, Timer, TimerChange};
+use crate::context::Context;
+use crate::event::{Aggregate, AggregateKind, EventKind, NewEvent, body, encode};
+use crate::ids::{EventId, OrderId, ShipmentId};
+use crate::refusal::Refusal;
+use crate::status::named_enum;
+use crate::text::{Tenant, Vendor};
+use crate::time::Time;
+
+named_enum!(
+    /// Where a shipment stands.
+    ShipmentStatus {
+        Processing = "processing",
+        Shipped = "shipped",
+        DeliveryFailed = "delivery_failed",
+        Delivered = "delivered",
+        Returned = "returned",
+        Lost = "lost",
+        Cancelled = "cancelled",
+        Failed = "failed",
+    }
+);
+
+use ShipmentStatus::{
+    Cancelled, Delivered, DeliveryFailed, Failed, Lost, Processing, Returned, Shipped,
+};
+
+/// All steps of a shipment.
+pub const STEPS: &[(ShipmentStatus, ShipmentStatus)] = &[
+    (Processing, Shipped),
+    (Processing, Cancelled),
+    (Processing, Failed),
+    (Shipped, Delivered),
+    (Shipped, DeliveryFailed),
+    (Shipped, Lost),
+    (DeliveryFailed, Shipped),
+    (DeliveryFailed, Returned),
+];
+
+impl ShipmentStatus {
+    /// The event that says a shipment has come here.
+    #[must_use]
+    pub fn event(self) -> EventKind {
+        match self {
+            Processing => EventKind::ShipmentCreated,
+            Shipped => EventKind::ShipmentShipped,
+            DeliveryFailed => EventKind::ShipmentDeliveryFailed,
+            Delivered => EventKind::ShipmentDelivered,
+            Returned => EventKind::ShipmentReturned,
+            Lost => EventKind::ShipmentLost,
+            Cancelled => EventKind::ShipmentCancelled,
+            Failed => EventKind::ShipmentFailed,
+        }
+    }
+
+    /// Where a shipment may go from here.
+    #[must_use]
+    pub fn allowed(self) -> Vec<Self> {
+        STEPS
+            .iter()
+            .filter(|(from, _)| *from == self)
+            .map(|(_, to)| *to)
+            .collect()
+    }
+
+    /// Whether its goods have left the house.
+    #[must_use]
+    pub fn has_left(self) -> bool {
+        match self {
+            Shipped | DeliveryFailed | Delivered | Returned | Lost => true,
+            Processing | Cancelled | Failed => false,
+        }
+    }
+}
+
+/// One parcel (or several that travel as one), keyed by (order, vendor, attempt).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shipment {
+    pub id: ShipmentId,
+    pub order_id: OrderId,
+    pub tenant: Tenant,
+    pub part: u16,
+    pub vendor: Vendor,
+    pub attempt: u16,
+    pub status: ShipmentStatus,
+    /// Counts its events.
+    pub version: i64,
+    pub lines: Vec<body::ShipmentLine>,
+    pub tracking_number: Option<String>,
+    pub carrier: Option<String>,
+    pub created_at: Time,
+    pub updated_at: Time,
+    pub shipped_at: Option<Time>,
+    pub delivered_at: Option<Time>,
+    /// When the simulated carrier takes its next step, if it will.
+    pub due_at: Option<Time>,
+}
+
+/// A step asked of a shipment, with what became known about it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Update {
+    pub status: Option<ShipmentStatus>,
+    pub tracking_number: Option<String>,
+    pub carrier: Option<String>,
+    /// The carrier's next step, for the one who plays the carrier; `None` ends its timers.
+    pub due_at: Option<Time>,
+}
+
+impl Shipment {
+    /// The shipment's place among aggregates.
+    #[must_use]
+    pub fn aggregate(&self) -> Aggregate {
+        Aggregate {
+            kind: AggregateKind::Shipment,
+            id: self.id.0,
+        }
+    }
+
+    /// Its pending timer, if it has one.
+    #[must_use]
+    pub fn timer(&self) -> Option<Timer> {
+        self.due_at.map(|due_at| Timer {
+            due_at,
+            shipment_id: self.id,
+            order_id: self.order_id,
+        })
+    }
+
+    /// The event for where it stands now; the version must have been raised.
+    pub fn event(&self, kind: EventKind, context: &mut Context<'_>) -> NewEvent {
+        let body = body::ShipmentStep {
+            shipment_id: self.id,
+            order_id: self.order_id,
+            vendor: self.vendor.clone(),
+            attempt: self.attempt,
+            status: self.status,
+            tracking_number: self.tracking_number.clone(),
+            carrier: self.carrier.clone(),
+            lines: self.lines.clone(),
+        };
+        NewEvent {
+            id: EventId(context.ids.next()),
+            kind,
+            aggregate: self.aggregate(),
+            seq: self.version,
+            order_id: Some(self.order_id),
+            tenant: self.tenant.clone(),
+            occurred_at: context.now,
+            body: encode(&body),
+            meta: context.meta.clone(),
+        }
+    }
+}
+
+/// The statuses to pass on the way, the last one included: a delivery reported before its shipping was passes
+/// `shipped`. `None` when there is no way.
+fn path(from: ShipmentStatus, to: ShipmentStatus) -> Option<Vec<ShipmentStatus>> {
+    if STEPS.contains(&(from, to)) {
+        Some(vec![to])
+    } else if to == Delivered && STEPS.contains(&(from, Shipped)) {
+        Some(vec![Shipped, Delivered])
+    } else {
+        None
+    }
+}
+
+/// Decides an update; `Ok(None)` when it says nothing new.
+///
+/// # Errors
+/// [`Refusal::InvalidShipmentTransition`] for a step the table does not have; the same status again is none.
+pub fn update(
+    shipment: &Shipment,
+    update: &Update,
+    context: &mut Context<'_>,
+) -> Result<Option<Change>, Refusal> {
+    let to = update.status.unwrap_or(shipment.status);
+    let steps = if to == shipment.status {
+        Some(vec![])
+    } else {
+        path(shipment.status, to)
+    };
+    let steps = steps.ok_or_else(|| Refusal::InvalidShipmentTransition {
+        from: shipment.status,
+        to,
+        allowed: shipment.status.allowed(),
+    })?;
+    let mut after = shipment.clone();
+    let tells_more = update.tracking_number.is_some()
+        && update.tracking_number != shipment.tracking_number
+        || update.carrier.is_some() && update.carrier != shipment.carrier;
+    if steps.is_empty() && !tells_more {
+        return Ok(None);
+    }
+    after.tracking_number = update.tracking_number.clone().or(after.tracking_number);
+    after.carrier = update.carrier.clone().or(after.carrier);
+    after.updated_at = context.now;
+    let mut events = vec![];
+    for status in &steps {
+        after.status = *status;
+        after.version += 1;
+        match status {
+            Shipped => after.shipped_at = after.shipped_at.or(Some(context.now)),
+            Delivered => after.delivered_at = Some(context.now),
+            Processing | DeliveryFailed | Returned | Lost | Cancelled | Failed => {}
+        }
+        events.push(after.event(status.event(), context));
+    }
+    if steps.is_empty() {
+        after.version += 1;
+        events.push(after.event(EventKind::ShipmentUpdated, context));
+    } else {
+        after.due_at = update.due_at;
+    }
+    Ok(Some(change(
+        shipment.version,
+        shipment.timer(),
+        after,
+        events,
+    )))
+}
+
+/// The change that writes `after` over version `expected_version` and moves its timer along.
+pub(crate) fn change(
+    expected_version: i64,
+    timer_before: Option<Timer>,
+    after: Shipment,
+    events: Vec<NewEvent>,
+) -> Change {
+    let mut change = Change::new(after.tenant.clone(), after.order_id, after.part);
+    if timer_before != after.timer() {
+        change.timers.extend(timer_before.map(TimerChange::Clear));
+        change.timers.extend(after.timer().map(TimerChange::Set));
+    }
+    change.events = events;
+    change.shipments.push(ShipmentChange {
+        expected_version,
+        after,
+    });
+    change
+}

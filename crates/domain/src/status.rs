@@ -1,0 +1,130 @@
+//! The ten statuses of an order and how one follows from quantities and flags.
+
+use crate::quantities::Quantities;
+
+macro_rules! named_enum {
+    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, ::serde::Serialize, ::serde::Deserialize)]
+        pub enum $name { $($(#[$vdoc])* #[serde(rename = $text)] $variant),+ }
+
+        impl $name {
+            /// Every value, in the order of declaration.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The name on the wire and in the store.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text),+ }
+            }
+
+            /// Reads the name on the wire.
+            #[must_use]
+            pub fn parse(text: &str) -> Option<Self> {
+                match text { $($text => Some(Self::$variant),)+ _ => None }
+            }
+        }
+
+        impl ::std::fmt::Display for $name {
+            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+    };
+}
+pub(crate) use named_enum;
+
+named_enum!(
+    /// Where an order stands. Never stored without the quantities it follows from.
+    OrderStatus {
+        Pending = "pending",
+        Backordered = "backordered",
+        Confirmed = "confirmed",
+        Processing = "processing",
+        PartiallyShipped = "partially_shipped",
+        Shipped = "shipped",
+        Delivered = "delivered",
+        Cancelling = "cancelling",
+        Cancelled = "cancelled",
+        Failed = "failed",
+    }
+);
+
+impl OrderStatus {
+    /// Whether nothing will happen any more by itself.
+    #[must_use]
+    pub fn is_terminal(self) -> bool {
+        match self {
+            Self::Delivered | Self::Cancelled | Self::Failed => true,
+            Self::Pending
+            | Self::Backordered
+            | Self::Confirmed
+            | Self::Processing
+            | Self::PartiallyShipped
+            | Self::Shipped
+            | Self::Cancelling => false,
+        }
+    }
+}
+
+named_enum!(
+    /// What to do with a line that cannot be filled at once.
+    AllocationPolicy {
+        /// Refuse the order.
+        Reject = "reject",
+        /// Wait until everything is there.
+        Backorder = "backorder",
+        /// Ship what is there, wait for the rest.
+        ShipPartial = "ship_partial",
+    }
+);
+
+/// What quantities alone cannot say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Flags {
+    /// Sources are still being asked: units wait, but not for stock.
+    pub sourcing: bool,
+    /// Delivery has begun once; an order never steps back before that.
+    pub started: bool,
+    /// Given up by us, not by the customer.
+    pub failed: bool,
+    /// Asked to cancel, delivery has not answered; holds where it came from.
+    pub cancelling_from: Option<OrderStatus>,
+}
+
+/// The status that `quantities` (summed over lines) and `flags` amount to.
+#[must_use]
+pub fn derive(q: &Quantities, flags: Flags, policy: AllocationPolicy) -> OrderStatus {
+    let live = q.ordered - q.cancelled;
+    if flags.cancelling_from.is_some() {
+        OrderStatus::Cancelling
+    } else if flags.failed {
+        OrderStatus::Failed
+    } else if live == 0 {
+        OrderStatus::Cancelled
+    } else if q.shipped == live {
+        shipped_status(q)
+    } else if q.shipped > 0 {
+        OrderStatus::PartiallyShipped
+    } else if flags.started || q.in_shipment > 0 {
+        OrderStatus::Processing
+    } else if flags.sourcing {
+        OrderStatus::Pending
+    } else if q.backordered == 0 {
+        OrderStatus::Confirmed
+    } else if policy == AllocationPolicy::ShipPartial && q.reserved > 0 {
+        OrderStatus::Processing
+    } else {
+        OrderStatus::Backordered
+    }
+}
+
+fn shipped_status(q: &Quantities) -> OrderStatus {
+    if q.delivered + q.returned + q.lost < q.shipped {
+        OrderStatus::Shipped
+    } else if q.delivered > 0 {
+        OrderStatus::Delivered
+    } else {
+        OrderStatus::Failed
+    }
+}

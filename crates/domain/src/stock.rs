@@ -1,0 +1,171 @@
+//! What a stock row holds and what may be done to it.
+
+use crate::text::{Sku, Tenant, Vendor};
+use crate::time::Time;
+
+/// One row: a sku at a vendor. For `local`, `0 <= reserved <= on_hand` at every commit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StockLevel {
+    pub on_hand: i64,
+    pub reserved: i64,
+    /// Kept back from sale.
+    pub safety: i64,
+    /// Counts the row's events; reservations do not change it.
+    pub version: i64,
+}
+
+/// The most units one row may count.
+pub const MAX_UNITS: i64 = 1_000_000_000_000;
+
+impl StockLevel {
+    /// Units that can be promised; never negative.
+    #[must_use]
+    pub fn available(&self) -> i64 {
+        (self.on_hand - self.reserved - self.safety).max(0)
+    }
+}
+
+/// A stock row with its key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StockRow {
+    pub tenant: Tenant,
+    pub sku: Sku,
+    pub vendor: Vendor,
+    pub level: StockLevel,
+    pub synced_at: Time,
+}
+
+/// A change of `on_hand` by someone other than an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Adjustment {
+    /// What was counted.
+    Count(i64),
+    /// What came or went.
+    Delta(i64),
+}
+
+/// Why an adjustment is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AdjustmentRefusal {
+    #[error(
+        "{reserved} units are reserved by orders; the count must not fall below that, it would be {wanted}"
+    )]
+    BelowReserved { reserved: i64, wanted: i64 },
+    #[error("a row counts from 0 to {MAX_UNITS} units; it would be {wanted}")]
+    OutOfRange { wanted: i64 },
+    #[error("safety stock is a number from 0 to {MAX_UNITS}; found {wanted}")]
+    SafetyOutOfRange { wanted: i64 },
+    #[error("the version is {found}, the request says {expected}")]
+    VersionMismatch { expected: i64, found: i64 },
+}
+
+/// Decides an adjustment: the level after it and the change of `on_hand`.
+///
+/// # Errors
+/// [`AdjustmentRefusal`]; until sourcing exists nothing is taken back from orders.
+pub fn adjust(
+    level: StockLevel,
+    adjustment: Adjustment,
+    safety: Option<i64>,
+) -> Result<(StockLevel, i64), AdjustmentRefusal> {
+    let wanted = match adjustment {
+        Adjustment::Count(count) => count,
+        Adjustment::Delta(delta) => level.on_hand.saturating_add(delta),
+    };
+    if !(0..=MAX_UNITS).contains(&wanted) {
+        return Err(AdjustmentRefusal::OutOfRange { wanted });
+    }
+    if wanted < level.reserved {
+        return Err(AdjustmentRefusal::BelowReserved {
+            reserved: level.reserved,
+            wanted,
+        });
+    }
+    let safety = safety.unwrap_or(level.safety);
+    if !(0..=MAX_UNITS).contains(&safety) {
+        return Err(AdjustmentRefusal::SafetyOutOfRange { wanted: safety });
+    }
+    let after = StockLevel {
+        on_hand: wanted,
+        reserved: level.reserved,
+        safety,
+        version: level.version + 1,
+    };
+    Ok((after, wanted - level.on_hand))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LEVEL: StockLevel = StockLevel {
+        on_hand: 10,
+        reserved: 4,
+        safety: 1,
+        version: 7,
+    };
+
+    #[test]
+    fn a_count_below_what_is_reserved_is_refused() {
+        assert_eq!(
+            adjust(LEVEL, Adjustment::Count(3), None),
+            Err(AdjustmentRefusal::BelowReserved {
+                reserved: 4,
+                wanted: 3
+            })
+        );
+        assert_eq!(
+            adjust(LEVEL, Adjustment::Delta(-7), None),
+            Err(AdjustmentRefusal::BelowReserved {
+                reserved: 4,
+                wanted: 3
+            })
+        );
+        assert_eq!(
+            adjust(LEVEL, Adjustment::Count(4), None),
+            Ok((
+                StockLevel {
+                    on_hand: 4,
+                    version: 8,
+                    ..LEVEL
+                },
+                -6
+            ))
+        );
+    }
+
+    #[test]
+    fn a_count_out_of_range_is_refused_and_never_overflows() {
+        for bad in [
+            Adjustment::Count(-1),
+            Adjustment::Count(MAX_UNITS + 1),
+            Adjustment::Delta(i64::MAX),
+            Adjustment::Delta(i64::MIN),
+        ] {
+            assert!(
+                matches!(
+                    adjust(LEVEL, bad, None),
+                    Err(AdjustmentRefusal::OutOfRange { .. })
+                ),
+                "{bad:?}"
+            );
+        }
+        assert!(matches!(
+            adjust(LEVEL, Adjustment::Delta(0), Some(-1)),
+            Err(AdjustmentRefusal::SafetyOutOfRange { .. })
+        ));
+    }
+
+    #[test]
+    fn availability_is_never_negative() {
+        assert_eq!(LEVEL.available(), 5);
+        assert_eq!(
+            StockLevel {
+                safety: 50,
+                ..LEVEL
+            }
+            .available(),
+            0
+        );
+    }
+}

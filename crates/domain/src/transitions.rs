@@ -1,0 +1,324 @@
+//! The one table of order transitions. Everything else follows from it or is tested against it.
+
+use crate::event::EventKind;
+use crate::status::OrderStatus::{
+    self, Backordered, Cancelled, Cancelling, Confirmed, Delivered, Failed, PartiallyShipped,
+    Pending, Processing, Shipped,
+};
+
+/// Who may cause a transition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// Somebody asks for it.
+    Command,
+    /// Something happened.
+    Fact,
+}
+
+/// One row of the table.
+#[derive(Clone, Copy, Debug)]
+pub struct Transition {
+    /// `None`: the order does not exist yet.
+    pub from: Option<OrderStatus>,
+    pub to: OrderStatus,
+    pub event: EventKind,
+    pub cause: Cause,
+    pub when: &'static str,
+}
+
+const fn row(
+    from: OrderStatus,
+    to: OrderStatus,
+    event: EventKind,
+    cause: Cause,
+    when: &'static str,
+) -> Transition {
+    Transition {
+        from: Some(from),
+        to,
+        event,
+        cause,
+        when,
+    }
+}
+
+const REFUSED: &str =
+    "delivery refuses: something has left; the rest is given up in the same transaction";
+const ASKED_EARLY: &str = "asked; reservations are given back in the same transaction";
+const ASKED_LATE: &str = "asked; only delivery knows what has left the house";
+
+/// All allowed steps. One step, one event.
+pub const TABLE: &[Transition] = &[
+    Transition {
+        from: None,
+        to: Pending,
+        event: EventKind::OrderCreated,
+        cause: Cause::Command,
+        when: "accepted",
+    },
+    row(
+        Pending,
+        Confirmed,
+        EventKind::OrderConfirmed,
+        Cause::Fact,
+        "every line reserved and agreed by its vendor",
+    ),
+    row(
+        Pending,
+        Backordered,
+        EventKind::OrderBackordered,
+        Cause::Fact,
+        "short, and the policy allows waiting",
+    ),
+    row(
+        Pending,
+        Failed,
+        EventKind::OrderFailed,
+        Cause::Fact,
+        "short, refused by the vendor, no source left, or deadline passed; reservations given back",
+    ),
+    row(
+        Pending,
+        Cancelled,
+        EventKind::OrderCancelled,
+        Cause::Command,
+        ASKED_EARLY,
+    ),
+    row(
+        Backordered,
+        Confirmed,
+        EventKind::OrderConfirmed,
+        Cause::Fact,
+        "everything filled, in arrival order",
+    ),
+    row(
+        Backordered,
+        Processing,
+        EventKind::OrderProcessing,
+        Cause::Fact,
+        "policy ship_partial: what is there ships",
+    ),
+    row(
+        Backordered,
+        Failed,
+        EventKind::OrderFailed,
+        Cause::Fact,
+        "promise date passed",
+    ),
+    row(
+        Backordered,
+        Cancelled,
+        EventKind::OrderCancelled,
+        Cause::Command,
+        ASKED_EARLY,
+    ),
+    row(
+        Confirmed,
+        Processing,
+        EventKind::OrderProcessing,
+        Cause::Fact,
+        "first shipment created",
+    ),
+    row(
+        Confirmed,
+        Cancelling,
+        EventKind::OrderCancelRequested,
+        Cause::Command,
+        ASKED_LATE,
+    ),
+    row(
+        Processing,
+        PartiallyShipped,
+        EventKind::OrderPartiallyShipped,
+        Cause::Fact,
+        "some units not cancelled have shipped",
+    ),
+    row(
+        Processing,
+        Shipped,
+        EventKind::OrderShipped,
+        Cause::Fact,
+        "all units not cancelled have shipped",
+    ),
+    row(
+        Processing,
+        Failed,
+        EventKind::OrderFailed,
+        Cause::Fact,
+        "nothing shipped and no source left",
+    ),
+    row(
+        Processing,
+        Cancelling,
+        EventKind::OrderCancelRequested,
+        Cause::Command,
+        ASKED_LATE,
+    ),
+    row(
+        PartiallyShipped,
+        Shipped,
+        EventKind::OrderShipped,
+        Cause::Fact,
+        "all units not cancelled have shipped",
+    ),
+    row(
+        PartiallyShipped,
+        Cancelling,
+        EventKind::OrderCancelRequested,
+        Cause::Command,
+        ASKED_LATE,
+    ),
+    row(
+        Shipped,
+        Delivered,
+        EventKind::OrderDelivered,
+        Cause::Fact,
+        "every shipped unit delivered, returned or lost, at least one delivered",
+    ),
+    row(
+        Shipped,
+        Failed,
+        EventKind::OrderFailed,
+        Cause::Fact,
+        "every unit lost or returned to sender",
+    ),
+    row(
+        Cancelling,
+        Cancelled,
+        EventKind::OrderCancelled,
+        Cause::Fact,
+        "delivery agrees: nothing has left, and nothing will",
+    ),
+    row(
+        Cancelling,
+        Confirmed,
+        EventKind::OrderCancelRejected,
+        Cause::Fact,
+        REFUSED,
+    ),
+    row(
+        Cancelling,
+        Processing,
+        EventKind::OrderCancelRejected,
+        Cause::Fact,
+        REFUSED,
+    ),
+    row(
+        Cancelling,
+        PartiallyShipped,
+        EventKind::OrderCancelRejected,
+        Cause::Fact,
+        REFUSED,
+    ),
+    row(
+        Failed,
+        Pending,
+        EventKind::OrderRetried,
+        Cause::Command,
+        "an operator retries, only if nothing shipped: stock is reserved anew",
+    ),
+];
+
+/// The row for one step, if it is allowed.
+#[must_use]
+pub fn find(from: OrderStatus, to: OrderStatus) -> Option<&'static Transition> {
+    TABLE.iter().find(|t| t.from == Some(from) && t.to == to)
+}
+
+/// Where an order may go from `from`, in the table's order.
+#[must_use]
+pub fn allowed(from: OrderStatus) -> Vec<OrderStatus> {
+    TABLE
+        .iter()
+        .filter(|t| t.from == Some(from))
+        .map(|t| t.to)
+        .collect()
+}
+
+/// Where a caller may ask an order to go from `from`.
+#[must_use]
+pub fn allowed_commands(from: OrderStatus) -> Vec<OrderStatus> {
+    TABLE
+        .iter()
+        .filter(|t| t.from == Some(from) && t.cause == Cause::Command)
+        .map(|t| t.to)
+        .collect()
+}
+
+/// The steps that lead forward from `from` to `to`, shortest first, both ends' events included once;
+/// empty when they are equal, `None` when there is no way. Steps into and out of `cancelling`, and retries, are
+/// never taken on the way.
+#[must_use]
+pub fn forward_path(from: OrderStatus, to: OrderStatus) -> Option<Vec<&'static Transition>> {
+    let mut frontier: Vec<Vec<&'static Transition>> = vec![vec![]];
+    let end = |path: &[&'static Transition]| path.last().map_or(from, |t| t.to);
+    // The forward part of the table has no cycle and at most five steps in a row.
+    for _ in 0..=5 {
+        if let Some(found) = frontier.iter().find(|path| end(path) == to) {
+            return Some(found.clone());
+        }
+        frontier = frontier
+            .iter()
+            .flat_map(|path| {
+                let here = end(path);
+                let forward = move |t: &&'static Transition| {
+                    t.from == Some(here)
+                        && t.cause == Cause::Fact
+                        && here != OrderStatus::Cancelling
+                };
+                TABLE
+                    .iter()
+                    .filter(forward)
+                    .map(move |t| path.iter().copied().chain([t]).collect())
+            })
+            .collect();
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_stands_in_the_table_once() {
+        for (i, a) in TABLE.iter().enumerate() {
+            assert!(
+                TABLE[i + 1..]
+                    .iter()
+                    .all(|b| (a.from, a.to) != (b.from, b.to)),
+                "{a:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn every_status_is_reached_and_only_terminal_ones_end() {
+        for status in OrderStatus::ALL {
+            assert!(
+                TABLE.iter().any(|t| t.to == *status),
+                "{status} is never reached"
+            );
+            assert_eq!(
+                TABLE
+                    .iter()
+                    .all(|t| t.from != Some(*status) || t.event == EventKind::OrderRetried),
+                status.is_terminal(),
+                "{status}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_path_passes_every_step_between() {
+        let names =
+            |from, to| forward_path(from, to).map(|p| p.iter().map(|t| t.to).collect::<Vec<_>>());
+        assert_eq!(
+            names(Confirmed, Delivered),
+            Some(vec![Processing, Shipped, Delivered])
+        );
+        assert_eq!(names(Confirmed, Confirmed), Some(vec![]));
+        assert_eq!(names(Shipped, Processing), None);
+        assert_eq!(names(Delivered, Failed), None);
+    }
+}
