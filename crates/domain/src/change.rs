@@ -60,6 +60,8 @@ pub struct NewWork {
 pub struct OrderChange {
     pub expected_version: i64,
     pub after: Order,
+    /// Indexes of the lines to write.
+    pub changed_lines: Vec<usize>,
 }
 
 /// A shipment written over the version it was decided on; 0 makes a new one.

@@ -284,10 +284,7 @@ mod tests {
     #[test]
     fn a_sum_that_does_not_fit_is_refused() {
         assert_eq!(
-            content("92233720368547", 1_000_000)
-                .sums()
-                .unwrap_err()
-                .code,
+            content("922337203685", 1_000_000).sums().unwrap_err().code,
             code::AMOUNT_OUT_OF_RANGE
         );
     }

@@ -8,14 +8,14 @@ use crate::change::{Change, HoldChange, OrderChange, ReservationMove};
 use crate::context::Context;
 use crate::event::{EventKind, NewEvent, body, encode};
 use crate::ids::{EventId, HoldId};
-use crate::order::Order;
+use crate::order::{Line, Order};
 use crate::status::OrderStatus;
 use crate::transitions;
 
 /// An order on its way from one version to the next.
 pub struct Progress<'a, 'c> {
     pub order: Order,
-    expected_version: i64,
+    before: &'a Order,
     reservations: Vec<ReservationMove>,
     holds: Vec<HoldChange>,
     steps: Vec<Step>,
@@ -32,10 +32,10 @@ struct Step {
 
 impl<'a, 'c> Progress<'a, 'c> {
     /// Starts from the order as it stands.
-    pub fn new(order: &Order, context: &'a mut Context<'c>) -> Self {
+    pub fn new(order: &'a Order, context: &'a mut Context<'c>) -> Self {
         Self {
             order: order.clone(),
-            expected_version: order.version,
+            before: order,
             reservations: vec![],
             holds: vec![],
             steps: vec![],
@@ -188,7 +188,8 @@ impl<'a, 'c> Progress<'a, 'c> {
         change.reservations = self.reservations;
         change.holds = self.holds;
         change.order = Some(OrderChange {
-            expected_version: self.expected_version,
+            expected_version: self.before.version,
+            changed_lines: changed_lines(self.before, &self.order),
             after: self.order,
         });
         Some(change)
@@ -228,4 +229,11 @@ impl<'a, 'c> Progress<'a, 'c> {
             meta: self.context.meta.clone(),
         }
     }
+}
+
+/// Indexes of the lines that differ.
+fn changed_lines(before: &Order, after: &Order) -> Vec<usize> {
+    let differs = |(_, (a, b)): &(usize, (&Line, &Line))| a != b;
+    let pairs = before.lines.iter().zip(&after.lines).enumerate();
+    pairs.filter(differs).map(|(index, _)| index).collect()
 }
