@@ -68,6 +68,8 @@ pub struct NewOrder {
     pub customer_id: Option<Arc<str>>,
     pub caller_number: Option<Arc<str>>,
     pub promised_by: Option<Time>,
+    /// When the customer placed it, if the caller says so.
+    pub placed_at: Option<Time>,
     /// JSON of [`crate::content::Content`].
     pub content: Arc<str>,
     /// JSON of [`crate::content::Personal`], if there is any.
@@ -302,6 +304,7 @@ mod tests {
             customer_id: None,
             caller_number: None,
             promised_by: None,
+            placed_at: None,
             content: "{\"currency\":\"USD\"}".into(),
             personal: None,
             event_ids: [EventId(Uuid::from_u128(8)), EventId(Uuid::from_u128(9))],

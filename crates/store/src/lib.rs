@@ -1,1 +1,16 @@
-//! placeholder
+//! What is durable: one [`Store`], its drivers, and the suite that every driver passes.
+//!
+//! Owns transactions, guards and the order of the log. **Invariant:** what a call has answered `Ok` for
+//! survives power loss; an `Err` other than [`Error::OutcomeUnknown`] left nothing behind. Decisions are not
+//! made here but in `waybill-domain`; this crate asks them inside its transaction where they need locked rows.
+
+pub mod conformance;
+mod error;
+mod model;
+pub mod sqlite;
+mod store;
+pub mod verify;
+
+pub use error::{Error, Result};
+pub use model::*;
+pub use store::{CommitListener, Now, Store};

@@ -1,0 +1,245 @@
+//! What goes into a store and comes out of it, beyond the domain's own types.
+
+use uuid::Uuid;
+use waybill_domain::change::Change;
+use waybill_domain::event::LoggedEvent;
+use waybill_domain::ids::{OrderId, ShipmentId};
+use waybill_domain::intake::{Birth, ClaimKind};
+use waybill_domain::order::Order;
+use waybill_domain::refusal::Shortage;
+use waybill_domain::shipment::ShipmentStatus;
+use waybill_domain::status::OrderStatus;
+use waybill_domain::stock::{Adjustment, AdjustmentRefusal, StockRow};
+use waybill_domain::text::{Sku, Tenant, Vendor};
+use waybill_domain::time::Time;
+
+/// Who a store is: `generation` is new at every restore, so that a cursor from before it is recognised.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    pub store_id: String,
+    pub generation: String,
+    pub parts: u16,
+    pub driver: &'static str,
+}
+
+/// What became of one order of a batch.
+#[derive(Clone, Debug)]
+pub enum Accepted {
+    /// New, and durable.
+    Created { number: i64, birth: Birth },
+    /// Its claim was used before with the same body: the order that has it.
+    Replayed { order_id: OrderId },
+    /// Its claim was used before for something else.
+    Taken { kind: ClaimKind, order_id: OrderId },
+    /// Short of stock; nothing is held, its claims are free again.
+    Short(Vec<Shortage>),
+    /// The inventory service has to be asked about these first; nothing is held.
+    AskInventory(Vec<Sku>),
+}
+
+/// The right to act as a consumer on a part, until somebody else takes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lease {
+    pub consumer: String,
+    pub part: u16,
+    pub epoch: i64,
+}
+
+/// What a consumer writes for one batch of events, together with its cursor.
+#[derive(Clone, Debug)]
+pub struct Apply {
+    pub lease: Lease,
+    /// Where the cursor must stand.
+    pub from: i64,
+    /// Where it stands afterwards.
+    pub to: i64,
+    pub changes: Vec<Change>,
+    /// Events that could not be applied, and events of orders that are parked already.
+    pub park: Vec<NewParked>,
+}
+
+/// An event to be parked.
+#[derive(Clone, Debug)]
+pub struct NewParked {
+    pub event: LoggedEvent,
+    /// Why, for the first of its order; none for those that queue behind it.
+    pub error: Option<String>,
+    pub next_attempt_at: Time,
+}
+
+/// Where a parked event stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ParkedState {
+    /// Waits for its next try, or behind one that does.
+    Waiting,
+    /// No try is left; somebody has to look.
+    Dead,
+    /// Asked to be tried again.
+    Redrive,
+    /// Asked to be given up.
+    Discard,
+}
+
+impl ParkedState {
+    /// The word in the store and on the wire.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Dead => "dead",
+            Self::Redrive => "redrive",
+            Self::Discard => "discard",
+        }
+    }
+
+    /// Reads the word.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Waiting, Self::Dead, Self::Redrive, Self::Discard]
+            .into_iter()
+            .find(|s| s.as_str() == text)
+    }
+}
+
+/// A parked event.
+#[derive(Clone, Debug)]
+pub struct Parked {
+    pub consumer: String,
+    pub event: LoggedEvent,
+    pub state: ParkedState,
+    pub error: Option<String>,
+    pub attempts: u32,
+    pub first_at: Time,
+    pub last_at: Time,
+    pub next_attempt_at: Time,
+}
+
+/// What became of a parked event that was tried again.
+#[derive(Clone, Debug)]
+pub enum ParkedOutcome {
+    /// Applied: it leaves the queue together with its effect.
+    Applied(Option<Change>),
+    /// Failed again.
+    Failed {
+        error: String,
+        state: ParkedState,
+        next_attempt_at: Time,
+    },
+    /// Given up by somebody: it leaves the queue without effect.
+    Discarded,
+}
+
+/// An order as it is read: its present state and what never changes about it.
+#[derive(Clone, Debug)]
+pub struct OrderRecord {
+    pub order: Order,
+    pub number: i64,
+    pub caller_number: Option<String>,
+    /// JSON of `content::Content`.
+    pub content: String,
+    /// JSON of `content::Personal`, unless there was none or it was erased.
+    pub personal: Option<String>,
+    pub birth: Birth,
+}
+
+/// How an order is named by a caller.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OrderRef {
+    Id(OrderId),
+    /// One of our readable numbers.
+    Number(i64),
+    /// A number or reference the caller gave: its claim.
+    Claim {
+        kind: ClaimKind,
+        hash: [u8; 16],
+    },
+}
+
+/// Which orders a list shows; newest first.
+#[derive(Clone, Debug, Default)]
+pub struct OrderFilter {
+    pub statuses: Vec<OrderStatus>,
+    pub customer_id: Option<String>,
+    pub sku: Option<String>,
+    pub updated_since: Option<Time>,
+    pub placed_from: Option<Time>,
+    pub placed_to: Option<Time>,
+    /// Only orders whose number is below this one.
+    pub before: Option<i64>,
+    pub limit: usize,
+}
+
+/// One page. `next` continues it, and may be there even when the page is short: a call looks at a bounded
+/// number of rows.
+#[derive(Clone, Debug)]
+pub struct Page<T, C> {
+    pub items: Vec<T>,
+    pub next: Option<C>,
+}
+
+/// Which shipments a list shows; newest first.
+#[derive(Clone, Debug, Default)]
+pub struct ShipmentFilter {
+    pub order_id: Option<OrderId>,
+    pub status: Option<ShipmentStatus>,
+    pub before: Option<ShipmentId>,
+    pub limit: usize,
+}
+
+/// A change of a stock row asked by a person or a program.
+#[derive(Clone, Debug)]
+pub struct StockChange {
+    pub tenant: Tenant,
+    pub sku: Sku,
+    pub vendor: Vendor,
+    pub adjustment: Adjustment,
+    pub safety: Option<i64>,
+    pub expected_version: Option<i64>,
+    pub reason: Option<String>,
+    pub reference: Option<String>,
+    pub event_id: Uuid,
+    pub meta: waybill_domain::context::EventMeta,
+    pub at: Time,
+}
+
+/// What became of it.
+pub type StockOutcome = std::result::Result<StockRow, AdjustmentRefusal>;
+
+/// A piece of work, leased.
+#[derive(Clone, Debug)]
+pub struct LeasedWork {
+    pub id: Uuid,
+    pub target: String,
+    pub tenant: Tenant,
+    pub order_id: Option<OrderId>,
+    pub body: String,
+    pub attempts: u32,
+    pub epoch: i64,
+}
+
+/// What became of a piece of work.
+#[derive(Clone, Debug)]
+pub enum WorkOutcome {
+    /// Done; what it led to is written with it.
+    Done(Option<Change>),
+    /// To be tried again.
+    Again { error: String, due_at: Time },
+}
+
+/// Figures for people and metrics.
+#[derive(Clone, Debug, Default)]
+pub struct Stats {
+    pub orders_by_status: Vec<(OrderStatus, i64)>,
+    pub log_position: i64,
+    /// Per consumer and part: where its cursor stands.
+    pub cursors: Vec<(String, u16, i64)>,
+    pub parked: i64,
+    pub dead: i64,
+    pub timers: i64,
+    pub work: i64,
+    pub wal_bytes: u64,
+    pub queue_foreground: usize,
+    pub queue_background: usize,
+    pub readers: usize,
+    pub readers_idle: usize,
+}

@@ -1,0 +1,35 @@
+//! When one unit spoils a batch: halve it until only the unit at fault fails.
+
+use super::writer::Tx;
+use crate::error::{Error, Result};
+
+/// Runs `run` over `units` in savepoints; a batch that fails because of one unit is halved. One result per
+/// unit, in order.
+///
+/// # Errors
+/// What is not the fault of one unit ends the whole call.
+pub fn bisect<U, T>(
+    tx: &mut Tx<'_>,
+    units: &[U],
+    run: &mut impl FnMut(&mut Tx<'_>, &[U]) -> Result<Vec<T>>,
+) -> Result<Vec<Result<T>>> {
+    if units.is_empty() {
+        return Ok(vec![]);
+    }
+    match tx.savepoint(|tx| run(tx, units)) {
+        Ok(results) => Ok(results.into_iter().map(Ok).collect()),
+        Err(error) if !error.is_of_one_unit() => Err(error),
+        Err(error) if units.len() == 1 => Ok(vec![Err(error)]),
+        Err(_) => {
+            let (left, right) = units.split_at(units.len() / 2);
+            let mut results = bisect(tx, left, run)?;
+            results.extend(bisect(tx, right, run)?);
+            Ok(results)
+        }
+    }
+}
+
+/// The first error of a batch that is done as a whole or not at all.
+pub fn all_or_nothing<T>(results: Vec<Result<T>>) -> std::result::Result<Vec<T>, Error> {
+    results.into_iter().collect()
+}

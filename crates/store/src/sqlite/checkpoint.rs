@@ -1,0 +1,110 @@
+//! Moving the write-ahead log into the database, small and often, by the writer itself.
+
+use super::errors::IntoStore;
+use super::readers::Gate;
+use crate::error::Result as StoreResult;
+use rusqlite::hooks::Wal;
+use rusqlite::{Connection, ErrorCode};
+use std::ffi::c_int;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+/// When to checkpoint.
+pub struct Checkpoints {
+    pages: u32,
+    limit_pages: u32,
+    page_bytes: u64,
+    /// The log is this long before it is looked at again.
+    next: u32,
+    gate: Arc<Gate>,
+    /// Pages in the log after the last commit.
+    wal_pages: Arc<AtomicU32>,
+    /// For metrics.
+    wal_bytes: Arc<AtomicU64>,
+}
+
+impl Checkpoints {
+    /// Checkpoints after `pages`; above `limit_bytes` readers are held for a moment so that the log starts anew.
+    pub fn new(
+        pages: u32,
+        limit_bytes: u64,
+        page_bytes: u64,
+        gate: Arc<Gate>,
+        wal_bytes: Arc<AtomicU64>,
+    ) -> Self {
+        let limit_pages = u32::try_from(limit_bytes / page_bytes.max(1)).unwrap_or(u32::MAX);
+        Self {
+            pages,
+            limit_pages,
+            page_bytes,
+            next: pages,
+            gate,
+            wal_pages: Arc::default(),
+            wal_bytes,
+        }
+    }
+
+    /// Learns the log's length at each commit of the writing connection.
+    pub fn watch(&self, connection: &mut Connection) -> StoreResult<()> {
+        let wal_pages = self.wal_pages.clone();
+        let hook = move |_: &mut Wal, pages: c_int| {
+            wal_pages.store(u32::try_from(pages).unwrap_or(0), Ordering::Relaxed);
+            Ok(())
+        };
+        connection.wal_hook(Some(hook)).store()
+    }
+
+    /// Looks at the log's length after a commit.
+    ///
+    /// # Errors
+    /// Only when a sync failed: the kernel may then have dropped what it could not write.
+    pub fn after_commit(&mut self, connection: &Connection) -> Result<(), String> {
+        let pages = self.wal_pages.load(Ordering::Relaxed);
+        self.wal_bytes
+            .store(u64::from(pages) * self.page_bytes, Ordering::Relaxed);
+        if pages < self.pages {
+            self.next = self.pages;
+            return Ok(());
+        }
+        if pages >= self.limit_pages {
+            let gate = self.gate.clone();
+            let _held = gate.hold();
+            return self.run(connection, "RESTART", pages);
+        }
+        if pages >= self.next {
+            return self.run(connection, "PASSIVE", pages);
+        }
+        Ok(())
+    }
+
+    /// Empties the log, as far as nobody reads it.
+    pub fn at_close(&mut self, connection: &Connection) {
+        if let Err(error) = self.run(
+            connection,
+            "TRUNCATE",
+            self.wal_pages.load(Ordering::Relaxed),
+        ) {
+            tracing::warn!(error, "the last checkpoint failed; the next start does it");
+        }
+    }
+
+    fn run(&mut self, connection: &Connection, mode: &str, pages: u32) -> Result<(), String> {
+        let row = connection.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |row| {
+            Ok((row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))
+        });
+        match row {
+            // All of it is in the database: the next commit starts the log anew.
+            Ok((log, moved)) if log == moved => self.next = self.pages,
+            // Somebody was reading an older state: try again a little later.
+            Ok(_) => self.next = pages.saturating_add(self.pages / 4),
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::SystemIoFailure) => {
+                return Err(error.to_string());
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a checkpoint did not finish; the log keeps everything");
+                self.next = pages.saturating_add(self.pages / 4);
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,120 @@
+//! Claims: everything that may exist once.
+
+use super::errors::{IntoStore, corrupt};
+use super::rows::Columns;
+use super::writer::Tx;
+use crate::error::Result;
+use crate::model::Accepted;
+use rusqlite::{Connection, params};
+use waybill_domain::ids::OrderId;
+use waybill_domain::intake::{Claim, ClaimKind, NewOrder};
+use waybill_domain::text::Tenant;
+use waybill_domain::time::Time;
+
+/// Takes all of an order's claims; says what the order is answered when one of them is somebody else's. An
+/// expired claim does not stand in the way.
+pub fn take(tx: &Tx<'_>, new: &NewOrder) -> Result<Option<Accepted>> {
+    let mut insert = tx
+        .connection
+        .prepare_cached(
+            "INSERT INTO claims (tenant, kind, hash, order_id, body_hash, expires_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
+             ON CONFLICT (tenant, kind, hash) DO UPDATE SET order_id = excluded.order_id, body_hash = excluded.body_hash, \
+             expires_at = excluded.expires_at WHERE claims.expires_at <= ?7",
+        )
+        .store()?;
+    for (index, claim) in new.claims.iter().enumerate() {
+        let taken = insert
+            .execute(params![
+                new.tenant.as_str(),
+                claim.kind.as_str(),
+                &claim.hash[..],
+                new.id.bytes(),
+                &new.body_hash[..],
+                claim.expires_at.map(|t| t.0),
+                tx.now.0,
+            ])
+            .store()?;
+        if taken == 0 {
+            give_back(tx, new, index)?;
+            return answer(tx.connection, new, claim).map(Some);
+        }
+    }
+    Ok(None)
+}
+
+/// Gives back the first `count` claims of an order that is not accepted.
+pub fn give_back(tx: &Tx<'_>, new: &NewOrder, count: usize) -> Result<()> {
+    for claim in &new.claims[..count] {
+        tx.execute(
+            "DELETE FROM claims WHERE tenant = ?1 AND kind = ?2 AND hash = ?3 AND order_id = ?4",
+            params![
+                new.tenant.as_str(),
+                claim.kind.as_str(),
+                &claim.hash[..],
+                new.id.bytes()
+            ],
+        )?;
+    }
+    Ok(())
+}
+
+/// What stands behind a claim.
+pub struct Holder {
+    pub order_id: OrderId,
+    body_hash: Vec<u8>,
+}
+
+/// Who holds a claim now.
+pub fn holder(
+    connection: &Connection,
+    tenant: &Tenant,
+    kind: ClaimKind,
+    hash: &[u8; 16],
+    now: Time,
+) -> Result<Option<Holder>> {
+    let mut select = connection
+        .prepare_cached("SELECT order_id, body_hash FROM claims WHERE tenant = ?1 AND kind = ?2 AND hash = ?3 AND (expires_at IS NULL OR expires_at > ?4)")
+        .store()?;
+    let mut rows = select
+        .query(params![tenant.as_str(), kind.as_str(), &hash[..], now.0])
+        .store()?;
+    let Some(row) = rows.next().store()? else {
+        return Ok(None);
+    };
+    let mut columns = Columns::of(row);
+    Ok(Some(Holder {
+        order_id: columns.order_id()?,
+        body_hash: columns.get()?,
+    }))
+}
+
+fn answer(connection: &Connection, new: &NewOrder, claim: &Claim) -> Result<Accepted> {
+    let holder = holder(
+        connection,
+        &new.tenant,
+        claim.kind,
+        &claim.hash,
+        Time(i64::MIN),
+    )?;
+    let holder =
+        holder.ok_or_else(|| corrupt("claims", "a claim that stood in the way is not there"))?;
+    let same = holder.body_hash == new.body_hash || claim.kind == ClaimKind::Duplicate;
+    Ok(if same {
+        Accepted::Replayed {
+            order_id: holder.order_id,
+        }
+    } else {
+        Accepted::Taken {
+            kind: claim.kind,
+            order_id: holder.order_id,
+        }
+    })
+}
+
+/// Deletes up to `limit` expired claims.
+pub fn forget(tx: &Tx<'_>, now: Time, limit: usize) -> Result<usize> {
+    tx.execute(
+        "DELETE FROM claims WHERE (tenant, kind, hash) IN (SELECT tenant, kind, hash FROM claims WHERE expires_at <= ?1 LIMIT ?2)",
+        params![now.0, limit],
+    )
+}

@@ -1,0 +1,149 @@
+//! Opening connections: the settings that durability depends on, checked and not assumed.
+
+use super::errors::IntoStore;
+use crate::error::{Error, Result};
+use rusqlite::{Connection, OpenFlags};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// How the embedded store is run.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The data directory; made if it is missing.
+    pub directory: PathBuf,
+    pub reader_connections: usize,
+    /// Read jobs that may wait; one more is refused.
+    pub reader_queue: usize,
+    /// Jobs that may wait for the writer, per class.
+    pub writer_queue: usize,
+    /// The least share of the writer's time that background work gets.
+    pub background_share: f64,
+    /// WAL pages after which the writer checkpoints.
+    pub checkpoint_pages: u32,
+    /// WAL size above which readers are held for a moment so that it can start anew.
+    pub wal_limit_bytes: u64,
+    /// Page cache of the writing connection.
+    pub cache_kib: u32,
+    /// Rows a filtered list may look at in one call.
+    pub scan_limit: usize,
+}
+
+impl Options {
+    /// The defaults, in `directory`.
+    #[must_use]
+    pub fn new(directory: impl Into<PathBuf>) -> Self {
+        Self {
+            directory: directory.into(),
+            reader_connections: 3,
+            reader_queue: 4_096,
+            writer_queue: 1_024,
+            background_share: 0.2,
+            checkpoint_pages: 2_000,
+            wal_limit_bytes: 64 << 20,
+            cache_kib: 32 << 10,
+            scan_limit: 20_000,
+        }
+    }
+}
+
+/// The database file within the data directory.
+pub const FILE: &str = "waybill.db";
+
+/// SQLite 3.7.0 to 3.51.2 can lose committed writes in WAL mode.
+const OLDEST_SAFE: i32 = 3_051_003;
+
+/// Refuses a library that can lose what it has committed.
+pub fn check_version() -> Result<()> {
+    let version = rusqlite::version_number();
+    if version < OLDEST_SAFE {
+        return Err(Error::Open {
+            what: "SQLite is too old".into(),
+            detail: format!(
+                "{} can lose committed writes; 3.51.3 is needed",
+                rusqlite::version()
+            ),
+        });
+    }
+    Ok(())
+}
+
+/// Opens the one writing connection.
+pub fn open_writer(options: &Options) -> Result<Connection> {
+    let path = options.directory.join(FILE);
+    let connection = Connection::open_with_flags(
+        &path,
+        OpenFlags::SQLITE_OPEN_READ_WRITE
+            | OpenFlags::SQLITE_OPEN_CREATE
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )
+    .store()?;
+    connection.busy_timeout(Duration::from_secs(5)).store()?;
+    let mode: String = connection
+        .query_row("PRAGMA journal_mode=WAL", [], |row| row.get(0))
+        .store()?;
+    if mode != "wal" {
+        return Err(Error::Open {
+            what: format!("{} cannot use a write-ahead log", path.display()),
+            detail: format!("journal mode is {mode}; use a local disk"),
+        });
+    }
+    connection
+        .pragma_update(None, "synchronous", synchronous())
+        .store()?;
+    connection
+        .pragma_update(None, "wal_autocheckpoint", 0)
+        .store()?;
+    connection
+        .pragma_update(None, "foreign_keys", false)
+        .store()?;
+    connection
+        .pragma_update(None, "temp_store", "MEMORY")
+        .store()?;
+    connection
+        .pragma_update(None, "cache_size", -i64::from(options.cache_kib))
+        .store()?;
+    connection
+        .pragma_update(
+            None,
+            "journal_size_limit",
+            i64::try_from(options.wal_limit_bytes).unwrap_or(i64::MAX),
+        )
+        .store()?;
+    connection.set_prepared_statement_cache_capacity(256);
+    Ok(connection)
+}
+
+#[cfg(not(feature = "planted-defects"))]
+fn synchronous() -> &'static str {
+    "FULL"
+}
+
+/// With the test-only feature, `WAYBILL_DEFECT=synchronous_off` plants the defect that power loss must reveal.
+#[cfg(feature = "planted-defects")]
+fn synchronous() -> &'static str {
+    if crate::sqlite::writer::defect("synchronous_off") {
+        "OFF"
+    } else {
+        "FULL"
+    }
+}
+
+/// Opens a reading connection beside a writing one.
+pub fn open_reader(directory: &Path) -> Result<Connection> {
+    let path = directory.join(FILE);
+    let connection = Connection::open_with_flags(
+        &path,
+        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )
+    .store()?;
+    connection.busy_timeout(Duration::from_secs(5)).store()?;
+    connection.pragma_update(None, "query_only", true).store()?;
+    connection
+        .pragma_update(None, "cache_size", -4_096)
+        .store()?;
+    connection
+        .pragma_update(None, "temp_store", "MEMORY")
+        .store()?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(connection)
+}

@@ -1,0 +1,47 @@
+//! From SQLite's codes to what the caller should do.
+
+use crate::error::Error;
+use rusqlite::ErrorCode;
+
+/// Translates an error of a statement. Whether the transaction still stands is asked elsewhere.
+pub fn translate(error: rusqlite::Error) -> Error {
+    match &error {
+        rusqlite::Error::SqliteFailure(failure, message) => match failure.code {
+            ErrorCode::DiskFull => Error::DiskFull,
+            ErrorCode::ConstraintViolation => {
+                Error::Refused(message.clone().unwrap_or_else(|| error.to_string()))
+            }
+            ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => Error::Corrupt {
+                what: "the database file",
+                detail: error.to_string(),
+            },
+            _ => Error::Unavailable(error.to_string()),
+        },
+        rusqlite::Error::FromSqlConversionFailure(..)
+        | rusqlite::Error::InvalidColumnType(..)
+        | rusqlite::Error::IntegralValueOutOfRange(..) => Error::Corrupt {
+            what: "a row",
+            detail: error.to_string(),
+        },
+        _ => Error::Unavailable(error.to_string()),
+    }
+}
+
+/// `?` for rusqlite results.
+pub trait IntoStore<T> {
+    fn store(self) -> crate::error::Result<T>;
+}
+
+impl<T> IntoStore<T> for rusqlite::Result<T> {
+    fn store(self) -> crate::error::Result<T> {
+        self.map_err(translate)
+    }
+}
+
+/// A value in a row that the types do not allow.
+pub fn corrupt(what: &'static str, detail: impl Into<String>) -> Error {
+    Error::Corrupt {
+        what,
+        detail: detail.into(),
+    }
+}

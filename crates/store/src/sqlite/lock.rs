@@ -1,0 +1,56 @@
+//! The lock on the data directory: one process at a time.
+
+use crate::error::{Error, Result};
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::path::Path;
+
+/// Held for as long as the store is open; the operating system lets go of it when the process dies.
+pub struct DirectoryLock {
+    _file: File,
+}
+
+const FILE: &str = "waybill.lock";
+
+/// Takes the lock of `directory`, which must exist.
+///
+/// # Errors
+/// [`Error::Locked`] when another process has it.
+pub fn take(directory: &Path) -> Result<DirectoryLock> {
+    let path = directory.join(FILE);
+    let open = |e: std::io::Error| Error::Open {
+        what: format!("cannot open {}", path.display()),
+        detail: e.to_string(),
+    };
+    let mut file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(&path)
+        .map_err(open)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let mut holder = String::new();
+            let read = file.read_to_string(&mut holder);
+            let holder = read.ok().and_then(|_| holder.trim().parse::<u32>().ok());
+            let holder =
+                holder.map_or_else(|| "pid unknown".to_owned(), |pid| format!("pid {pid}"));
+            return Err(Error::Locked {
+                path: directory.to_owned(),
+                holder,
+            });
+        }
+        Err(TryLockError::Error(e)) => return Err(open(e)),
+    }
+    // The pid is only for the message above; the lock does not depend on it, nor on there being room for it.
+    let told = file
+        .set_len(0)
+        .and_then(|()| file.rewind())
+        .and_then(|()| writeln!(file, "{}", std::process::id()));
+    if let Err(e) = told {
+        tracing::debug!(error = %e, "could not write the pid into the lock file");
+    }
+    Ok(DirectoryLock { _file: file })
+}

@@ -1,0 +1,186 @@
+//! The log: appending within a round, and reading.
+
+use super::errors::IntoStore;
+use super::rows::Columns;
+use super::writer::Tx;
+use crate::error::Result;
+use rusqlite::{Connection, Row, params};
+use waybill_domain::context::EventMeta;
+use waybill_domain::event::{
+    Aggregate, AggregateKind, EventKind, LoggedEvent, NewEvent, SCHEMA_VERSION,
+};
+use waybill_domain::ids::{EventId, OrderId};
+use waybill_domain::text::Tenant;
+
+/// Appends events: each takes the next position. There is one writer, so positions rise in commit order.
+pub fn append(tx: &mut Tx<'_>, part: u16, events: &[NewEvent]) -> Result<()> {
+    let mut insert = tx
+        .connection
+        .prepare_cached(
+            "INSERT INTO events (position, part, type, tenant, order_id, stream, aggregate_id, seq, event_id, schema_version, occurred_at, \
+             recorded_at, actor, correlation_id, causation_id, traceparent, body) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
+        )
+        .store()?;
+    for event in events {
+        tx.counters.position += 1;
+        let position = tx.counters.position;
+        insert
+            .execute(params![
+                position,
+                part,
+                event.kind.as_str(),
+                event.tenant.as_str(),
+                event.order_id.as_ref().map(OrderId::bytes),
+                event.aggregate.kind.as_str(),
+                event.aggregate.id.as_bytes(),
+                event.seq,
+                event.id.bytes(),
+                SCHEMA_VERSION,
+                event.occurred_at.0,
+                tx.now.0,
+                &*event.meta.actor,
+                event.meta.correlation_id.as_deref(),
+                event.meta.causation_id.as_ref().map(EventId::bytes),
+                event.meta.traceparent.as_deref(),
+                &*event.body,
+            ])
+            .store()?;
+        tx.events.push(LoggedEvent {
+            part,
+            position,
+            recorded_at: tx.now,
+            event: event.clone(),
+        });
+    }
+    Ok(())
+}
+
+const COLUMNS: &str = "position, part, type, tenant, order_id, stream, aggregate_id, seq, event_id, occurred_at, recorded_at, actor, \
+                       correlation_id, causation_id, traceparent, body";
+
+fn event(row: &Row<'_>) -> Result<LoggedEvent> {
+    let mut c = Columns::of(row);
+    let position = c.get()?;
+    let part = c.get()?;
+    let kind = c.text("event type", EventKind::parse)?;
+    let tenant = c.text("tenant", |t| Some(Tenant::stored(t)))?;
+    let order_id = c.optional_uuid("event order id")?.map(OrderId);
+    let stream = c.text("event stream", AggregateKind::parse)?;
+    let aggregate = Aggregate {
+        kind: stream,
+        id: c.uuid("aggregate id")?,
+    };
+    let seq = c.get()?;
+    let id = EventId(c.uuid("event id")?);
+    let occurred_at = c.time()?;
+    let recorded_at = c.time()?;
+    let meta = EventMeta {
+        actor: c.text("actor", |t| Some(t.into()))?,
+        correlation_id: c.optional_text("correlation id", |t| Some(t.into()))?,
+        causation_id: c.optional_uuid("causation id")?.map(EventId),
+        traceparent: c.optional_text("traceparent", |t| Some(t.into()))?,
+    };
+    let body = c.text("event body", |t| Some(t.into()))?;
+    let event = NewEvent {
+        id,
+        kind,
+        aggregate,
+        seq,
+        order_id,
+        tenant,
+        occurred_at,
+        body,
+        meta,
+    };
+    Ok(LoggedEvent {
+        part,
+        position,
+        recorded_at,
+        event,
+    })
+}
+
+/// Runs a SELECT of [`COLUMNS`].
+fn select(
+    connection: &Connection,
+    condition: &str,
+    params: impl rusqlite::Params,
+) -> Result<Vec<LoggedEvent>> {
+    let mut statement = connection
+        .prepare_cached(&format!("SELECT {COLUMNS} FROM events WHERE {condition}"))
+        .store()?;
+    let mut rows = statement.query(params).store()?;
+    let mut events = vec![];
+    while let Some(row) = rows.next().store()? {
+        events.push(event(row)?);
+    }
+    Ok(events)
+}
+
+/// Events of a part after a position, oldest first.
+pub fn read(
+    connection: &Connection,
+    part: u16,
+    after: i64,
+    limit: usize,
+) -> Result<Vec<LoggedEvent>> {
+    select(
+        connection,
+        "position > ?1 AND part = ?2 ORDER BY position LIMIT ?3",
+        params![after, part, limit],
+    )
+}
+
+/// Everything about one order after a position, oldest first.
+pub fn read_order(
+    connection: &Connection,
+    tenant: &Tenant,
+    id: OrderId,
+    after: i64,
+    limit: usize,
+) -> Result<Vec<LoggedEvent>> {
+    select(
+        connection,
+        "order_id = ?1 AND tenant = ?2 AND position > ?3 ORDER BY position LIMIT ?4",
+        params![id.bytes(), tenant.as_str(), after, limit],
+    )
+}
+
+/// A tenant's events after a position; looks at `scan` rows at most and says how far it came.
+pub fn read_feed(
+    connection: &Connection,
+    tenant: &Tenant,
+    after: i64,
+    limit: usize,
+    scan: usize,
+) -> Result<(Vec<LoggedEvent>, i64)> {
+    let last: i64 = connection
+        .prepare_cached("SELECT COALESCE(MAX(position), ?1) FROM (SELECT position FROM events WHERE position > ?1 ORDER BY position LIMIT ?2)")
+        .store()?
+        .query_row(params![after, scan], |row| row.get(0))
+        .store()?;
+    let events = select(
+        connection,
+        "position > ?1 AND position <= ?2 AND tenant = ?3 ORDER BY position LIMIT ?4",
+        params![after, last, tenant.as_str(), limit],
+    )?;
+    let reached = if events.len() == limit {
+        events.last().map_or(last, |e| e.position)
+    } else {
+        last
+    };
+    Ok((events, reached))
+}
+
+/// Everything in the log, oldest first, in pieces.
+pub fn scan(connection: &Connection, mut visit: impl FnMut(LoggedEvent)) -> Result<()> {
+    let mut statement = connection
+        .prepare(&format!("SELECT {COLUMNS} FROM events ORDER BY position"))
+        .store()?;
+    let mut rows = statement.query([]).store()?;
+    while let Some(row) = rows.next().store()? {
+        visit(event(row)?);
+    }
+    Ok(())
+}

@@ -1,0 +1,33 @@
+//! The embedded store: SQLite in WAL mode, one writing connection owned by one thread, a few reading ones.
+//!
+//! Invariant: an answer leaves the writer only after COMMIT with `synchronous=FULL` has returned. What SQL
+//! guards, the domain has decided. Files are named as in the other driver.
+
+mod accept;
+mod apply;
+mod bisect;
+mod changes;
+mod checkpoint;
+mod claims;
+mod connection;
+mod errors;
+mod lock;
+mod log;
+mod migrate;
+mod open;
+mod orders;
+mod parked;
+mod readers;
+mod rows;
+mod schedule;
+mod shipments;
+mod stats;
+mod stock;
+mod store;
+mod verify;
+mod work;
+mod writer;
+
+pub use connection::Options;
+pub use store::SqliteStore;
+pub use verify::open_for_verify;

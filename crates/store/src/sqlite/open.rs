@@ -1,0 +1,146 @@
+//! Opening a store: the directory, its lock, the schema, the identity, the counters; then the threads.
+
+use super::accept;
+use super::checkpoint::Checkpoints;
+use super::connection::{self, Options};
+use super::errors::IntoStore;
+use super::lock;
+use super::migrate;
+use super::readers::{Gate, Readers};
+use super::schedule::Schedule;
+use super::store::SqliteStore;
+use super::writer::{Counters, OnFatal, Setup, Writer};
+use crate::error::{Error, Result};
+use crate::model::Identity;
+use crate::store::{CommitListener, Now};
+use rusqlite::{Connection, params};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use uuid::Uuid;
+use waybill_domain::status::OrderStatus;
+
+impl SqliteStore {
+    /// Opens (or makes) the store in `options.directory`.
+    ///
+    /// `new_id` names a new store; `on_fatal` is called when durability is in doubt and must end the process.
+    ///
+    /// # Errors
+    /// [`Error::Locked`], [`Error::NewerSchema`], or what the disk says.
+    pub fn open(
+        options: Options,
+        now: Now,
+        new_id: &mut dyn FnMut() -> Uuid,
+        listener: Arc<dyn CommitListener>,
+        on_fatal: OnFatal,
+    ) -> Result<Self> {
+        connection::check_version()?;
+        let directory = &options.directory;
+        let cannot = |e: std::io::Error| Error::Open {
+            what: format!("cannot use the data folder {}", directory.display()),
+            detail: e.to_string(),
+        };
+        std::fs::create_dir_all(directory).map_err(cannot)?;
+        let lock = lock::take(directory)?;
+        let mut writer_connection = connection::open_writer(&options)?;
+        migrate::run(&writer_connection)?;
+        let identity = identify(&writer_connection, new_id)?;
+        let counters = load_counters(&writer_connection)?;
+        let page_bytes: u64 = writer_connection
+            .query_row("PRAGMA page_size", [], |row| row.get::<_, i64>(0))
+            .store()?
+            .unsigned_abs();
+        let gate = Arc::new(Gate::default());
+        let wal_bytes = Arc::new(AtomicU64::new(0));
+        let checkpoints = Checkpoints::new(
+            options.checkpoint_pages,
+            options.wal_limit_bytes,
+            page_bytes,
+            gate.clone(),
+            wal_bytes.clone(),
+        );
+        checkpoints.watch(&mut writer_connection)?;
+        let readers = Readers::start(&options, gate)?;
+        let writer = Writer::start(Setup {
+            connection: writer_connection,
+            counters,
+            schedule: Schedule::new(options.background_share),
+            checkpoints,
+            listener,
+            now: now.clone(),
+            on_fatal,
+            queue_limit: options.writer_queue,
+        })?;
+        Ok(Self::new(
+            identity,
+            writer,
+            readers,
+            now,
+            options.scan_limit,
+            wal_bytes,
+            lock,
+        ))
+    }
+}
+
+fn identify(connection: &Connection, new_id: &mut dyn FnMut() -> Uuid) -> Result<Identity> {
+    for key in ["store_id", "generation"] {
+        connection
+            .execute(
+                "INSERT INTO meta (key, value) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
+                params![key, new_id().to_string()],
+            )
+            .store()?;
+    }
+    let read = |key: &str| {
+        connection
+            .query_row("SELECT value FROM meta WHERE key = ?1", [key], |row| {
+                row.get(0)
+            })
+            .store()
+    };
+    Ok(Identity {
+        store_id: read("store_id")?,
+        generation: read("generation")?,
+        parts: 1,
+        driver: "sqlite",
+    })
+}
+
+fn load_counters(connection: &Connection) -> Result<Counters> {
+    let read = |name: &str| -> Result<i64> {
+        connection
+            .query_row(
+                "SELECT COALESCE((SELECT value FROM counters WHERE name = ?1), 0)",
+                [name],
+                |row| row.get(0),
+            )
+            .store()
+    };
+    let last: i64 = connection
+        .query_row("SELECT COALESCE(MAX(position), 0) FROM events", [], |row| {
+            row.get(0)
+        })
+        .store()?;
+    let position = read("position")?;
+    if position < last {
+        return Err(Error::Corrupt {
+            what: "the log's counter",
+            detail: format!("it says {position}, the log goes to {last}"),
+        });
+    }
+    let number = accept::load_number(connection)?;
+    let mut by_status = [0; OrderStatus::ALL.len()];
+    for status in OrderStatus::ALL {
+        by_status[*status as usize] = read(status.as_str())?;
+    }
+    let parked = connection
+        .query_row("SELECT COUNT(*) FROM parked", [], |row| row.get(0))
+        .store()?;
+    Ok(Counters {
+        position,
+        number,
+        number_block: number,
+        parked,
+        by_status,
+    })
+}

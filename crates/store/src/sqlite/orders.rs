@@ -1,0 +1,275 @@
+//! Reading orders.
+
+use super::claims;
+use super::errors::{IntoStore, corrupt};
+use super::rows::{Columns, read_birth};
+use crate::error::Result;
+use crate::model::{OrderFilter, OrderRecord, OrderRef, Page};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use serde::Deserialize;
+use waybill_domain::ids::{HoldId, OrderId};
+use waybill_domain::order::{Hold, HoldReason, Line, Order};
+use waybill_domain::status::{AllocationPolicy, Flags, OrderStatus};
+use waybill_domain::text::{Sku, Tenant, Vendor};
+use waybill_domain::time::Time;
+
+const COLUMNS: &str = "o.id, o.tenant, o.part, o.version, o.status, o.sourcing, o.started, o.failed, o.cancelling_from, o.policy, \
+                       o.created_at, o.updated_at, o.completed_at, o.cancelled_at, o.cancel_reason, o.promised_by";
+
+fn order(c: &mut Columns<'_, '_>) -> Result<Order> {
+    Ok(Order {
+        id: c.order_id()?,
+        tenant: c.text("tenant", |t| Some(Tenant::stored(t)))?,
+        part: c.get()?,
+        version: c.get()?,
+        status: c.text("order status", OrderStatus::parse)?,
+        flags: Flags {
+            sourcing: c.get()?,
+            started: c.get()?,
+            failed: c.get()?,
+            cancelling_from: c.optional_text("cancelling_from", OrderStatus::parse)?,
+        },
+        policy: c.text("allocation policy", AllocationPolicy::parse)?,
+        lines: vec![],
+        holds: vec![],
+        created_at: c.time()?,
+        updated_at: c.time()?,
+        completed_at: c.optional_time()?,
+        cancelled_at: c.optional_time()?,
+        cancel_reason: c.get()?,
+        promised_by: c.optional_time()?,
+    })
+}
+
+fn fill_lines(connection: &Connection, order: &mut Order) -> Result<()> {
+    let mut statement = connection
+        .prepare_cached(
+            "SELECT line, sku, vendor, requires_shipping, ordered, cancelled, backordered, reserved, in_shipment, shipped, delivered, returned, lost \
+             FROM order_lines WHERE order_id = ?1 ORDER BY line",
+        )
+        .store()?;
+    let mut rows = statement.query([order.id.bytes()]).store()?;
+    while let Some(row) = rows.next().store()? {
+        let mut c = Columns::of(row);
+        order.lines.push(Line {
+            id: c.get()?,
+            sku: c.text("sku", |t| Some(Sku::stored(t)))?,
+            vendor: c.optional_text("vendor", |t| Some(Vendor::stored(t)))?,
+            requires_shipping: c.get()?,
+            quantities: c.quantities()?,
+        });
+    }
+    Ok(())
+}
+
+fn fill_holds(connection: &Connection, order: &mut Order) -> Result<()> {
+    let mut statement = connection.prepare_cached("SELECT id, reason, placed_at, placed_by, released_at FROM order_holds WHERE order_id = ?1 ORDER BY placed_at, id").store()?;
+    let mut rows = statement.query([order.id.bytes()]).store()?;
+    while let Some(row) = rows.next().store()? {
+        let mut c = Columns::of(row);
+        order.holds.push(Hold {
+            id: HoldId(c.uuid("hold id")?),
+            reason: c.text("hold reason", HoldReason::parse)?,
+            placed_at: c.time()?,
+            placed_by: c.get()?,
+            note: None,
+            released_at: c.optional_time()?,
+        });
+    }
+    Ok(())
+}
+
+/// The changing part of several orders; those not found are left out.
+pub fn states(connection: &Connection, ids: &[OrderId]) -> Result<Vec<Order>> {
+    let mut statement = connection
+        .prepare_cached(&format!("SELECT {COLUMNS} FROM orders o WHERE o.id = ?1"))
+        .store()?;
+    let mut found = Vec::with_capacity(ids.len());
+    for id in ids {
+        let mut rows = statement.query([id.bytes()]).store()?;
+        if let Some(row) = rows.next().store()? {
+            let mut order = order(&mut Columns::of(row))?;
+            drop(rows);
+            fill_lines(connection, &mut order)?;
+            fill_holds(connection, &mut order)?;
+            found.push(order);
+        }
+    }
+    Ok(found)
+}
+
+const RECORD: &str = "o.n, o.caller_number, c.content, c.birth";
+
+fn record(connection: &Connection, row: &Row<'_>) -> Result<OrderRecord> {
+    let mut c = Columns::of(row);
+    let number = c.get()?;
+    let caller_number = c.get()?;
+    let content = c.get()?;
+    let birth = c.text("birth", read_birth)?;
+    let mut order = order(&mut c)?;
+    fill_lines(connection, &mut order)?;
+    fill_holds(connection, &mut order)?;
+    let personal = fill_personal(connection, &mut order)?;
+    Ok(OrderRecord {
+        order,
+        number,
+        caller_number,
+        content,
+        personal,
+        birth,
+    })
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct HoldNote {
+    hold_id: HoldId,
+    note: String,
+}
+
+/// Reads what is known about people: the order's own data is answered, notes go to their holds.
+fn fill_personal(connection: &Connection, order: &mut Order) -> Result<Option<String>> {
+    let mut statement = connection
+        .prepare_cached("SELECT kind, data FROM order_personal WHERE order_id = ?1 ORDER BY seq")
+        .store()?;
+    let mut rows = statement.query([order.id.bytes()]).store()?;
+    let mut personal = None;
+    while let Some(row) = rows.next().store()? {
+        let (kind, data): (String, String) = (row.get(0).store()?, row.get(1).store()?);
+        if kind == "order" {
+            personal = Some(data);
+            continue;
+        }
+        let note: HoldNote =
+            serde_json::from_str(&data).map_err(|e| corrupt("a hold's note", e.to_string()))?;
+        if let Some(hold) = order.holds.iter_mut().find(|h| h.id == note.hold_id) {
+            hold.note = Some(note.note);
+        }
+    }
+    Ok(personal)
+}
+
+/// One order of a tenant, whole.
+pub fn find(
+    connection: &Connection,
+    tenant: &Tenant,
+    by: &OrderRef,
+    now: Time,
+) -> Result<Option<OrderRecord>> {
+    let from = format!(
+        "SELECT {RECORD}, {COLUMNS} FROM orders o JOIN order_content c ON c.n = o.n WHERE o.tenant = ?1 AND"
+    );
+    match by {
+        OrderRef::Id(id) => find_where(
+            connection,
+            &format!("{from} o.id = ?2"),
+            params![tenant.as_str(), id.bytes()],
+        ),
+        OrderRef::Number(n) => find_where(
+            connection,
+            &format!("{from} o.n = ?2 AND o.caller_number IS NULL"),
+            params![tenant.as_str(), n],
+        ),
+        OrderRef::Claim { kind, hash } => {
+            match claims::holder(connection, tenant, *kind, hash, now)? {
+                Some(holder) => find_where(
+                    connection,
+                    &format!("{from} o.id = ?2"),
+                    params![tenant.as_str(), holder.order_id.bytes()],
+                ),
+                None => Ok(None),
+            }
+        }
+    }
+}
+
+fn find_where(
+    connection: &Connection,
+    sql: &str,
+    params: impl rusqlite::Params,
+) -> Result<Option<OrderRecord>> {
+    let mut statement = connection.prepare_cached(sql).store()?;
+    let mut rows = statement.query(params).store()?;
+    rows.next()
+        .store()?
+        .map(|row| record(connection, row))
+        .transpose()
+}
+
+/// A page, newest first. Looks at `scan` orders at most; `next` goes on from there.
+pub fn list(
+    connection: &Connection,
+    tenant: &Tenant,
+    filter: &OrderFilter,
+    scan: usize,
+) -> Result<Page<OrderRecord, i64>> {
+    let before = filter.before.unwrap_or(i64::MAX);
+    let floor: Option<i64> = connection
+        .prepare_cached("SELECT n FROM orders WHERE n < ?1 ORDER BY n DESC LIMIT 1 OFFSET ?2")
+        .store()?
+        .query_row(params![before, scan], |row| row.get(0))
+        .optional()
+        .store()?;
+    let statuses: Vec<&str> = filter.statuses.iter().map(|s| s.as_str()).collect();
+    let statuses =
+        serde_json::to_string(&statuses).map_err(|e| corrupt("a filter", e.to_string()))?;
+    let sql = format!(
+        "SELECT {RECORD}, {COLUMNS} FROM orders o JOIN order_content c ON c.n = o.n \
+         WHERE o.n < ?1 AND o.n > ?2 AND o.tenant = ?3 \
+         AND (?4 = '[]' OR o.status IN (SELECT value FROM json_each(?4))) \
+         AND (?5 IS NULL OR o.customer_id = ?5) \
+         AND (?6 IS NULL OR EXISTS (SELECT 1 FROM order_lines l WHERE l.order_id = o.id AND l.sku = ?6)) \
+         AND (?7 IS NULL OR o.updated_at >= ?7) \
+         AND (?8 IS NULL OR COALESCE(o.placed_at, o.created_at) >= ?8) \
+         AND (?9 IS NULL OR COALESCE(o.placed_at, o.created_at) < ?9) \
+         ORDER BY o.n DESC LIMIT ?10"
+    );
+    let mut statement = connection.prepare_cached(&sql).store()?;
+    let mut rows = statement
+        .query(params![
+            before,
+            floor.unwrap_or(-1),
+            tenant.as_str(),
+            statuses,
+            filter.customer_id,
+            filter.sku,
+            filter.updated_since.map(|t| t.0),
+            filter.placed_from.map(|t| t.0),
+            filter.placed_to.map(|t| t.0),
+            filter.limit,
+        ])
+        .store()?;
+    let mut items = vec![];
+    while let Some(row) = rows.next().store()? {
+        items.push(record(connection, row)?);
+    }
+    let full = items.len() == filter.limit;
+    let next = if full {
+        items.last().map(|r| r.number)
+    } else {
+        floor.map(|n| n + 1)
+    };
+    Ok(Page { items, next })
+}
+
+/// Orders that are not done and were not touched since `before`. Looks at the newest `scan` orders.
+pub fn stuck(
+    connection: &Connection,
+    before: Time,
+    limit: usize,
+    scan: usize,
+) -> Result<Vec<(OrderId, Time)>> {
+    let mut statement = connection
+        .prepare_cached(
+            "SELECT id, updated_at FROM (SELECT id, status, updated_at FROM orders ORDER BY n DESC LIMIT ?3) \
+             WHERE status NOT IN ('delivered', 'cancelled', 'failed') AND updated_at < ?1 LIMIT ?2",
+        )
+        .store()?;
+    let mut rows = statement.query(params![before.0, limit, scan]).store()?;
+    let mut found = vec![];
+    while let Some(row) = rows.next().store()? {
+        let mut c = Columns::of(row);
+        found.push((c.order_id()?, c.time()?));
+    }
+    Ok(found)
+}

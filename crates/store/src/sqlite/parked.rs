@@ -1,0 +1,258 @@
+//! Parked events: what could not be applied, and everything of its order that came after.
+
+use super::changes;
+use super::errors::{IntoStore, corrupt};
+use super::rows::Columns;
+use super::writer::Tx;
+use crate::error::{Error, Result};
+use crate::model::{Lease, NewParked, Page, Parked, ParkedOutcome, ParkedState};
+use rusqlite::{Connection, Row, params};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+use waybill_domain::context::EventMeta;
+use waybill_domain::event::{Aggregate, AggregateKind, EventKind, LoggedEvent, NewEvent};
+use waybill_domain::ids::{EventId, OrderId};
+use waybill_domain::text::Tenant;
+use waybill_domain::time::Time;
+
+/// The whole event, so that the log may forget it.
+#[derive(Serialize, Deserialize)]
+struct Envelope {
+    part: u16,
+    position: i64,
+    recorded_at: i64,
+    id: EventId,
+    kind: EventKind,
+    stream: AggregateKind,
+    aggregate: Uuid,
+    seq: i64,
+    order_id: Option<OrderId>,
+    tenant: Tenant,
+    occurred_at: i64,
+    body: String,
+    meta: EventMeta,
+}
+
+fn write_envelope(event: &LoggedEvent) -> String {
+    let e = &event.event;
+    let envelope = Envelope {
+        part: event.part,
+        position: event.position,
+        recorded_at: event.recorded_at.0,
+        id: e.id,
+        kind: e.kind,
+        stream: e.aggregate.kind,
+        aggregate: e.aggregate.id,
+        seq: e.seq,
+        order_id: e.order_id,
+        tenant: e.tenant.clone(),
+        occurred_at: e.occurred_at.0,
+        body: e.body.to_string(),
+        meta: e.meta.clone(),
+    };
+    serde_json::to_string(&envelope).expect("strings, numbers and lists of them always serialize")
+}
+
+fn read_envelope(text: &str) -> Option<LoggedEvent> {
+    let e: Envelope = serde_json::from_str(text).ok()?;
+    let event = NewEvent {
+        id: e.id,
+        kind: e.kind,
+        aggregate: Aggregate {
+            kind: e.stream,
+            id: e.aggregate,
+        },
+        seq: e.seq,
+        order_id: e.order_id,
+        tenant: e.tenant,
+        occurred_at: Time(e.occurred_at),
+        body: e.body.into(),
+        meta: e.meta,
+    };
+    Some(LoggedEvent {
+        part: e.part,
+        position: e.position,
+        recorded_at: Time(e.recorded_at),
+        event,
+    })
+}
+
+/// Whether anything of an order is parked for a consumer.
+pub fn is_parked(connection: &Connection, consumer: &str, order: OrderId) -> Result<bool> {
+    connection
+        .prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM parked WHERE consumer = ?1 AND order_id = ?2)",
+        )
+        .store()?
+        .query_row(params![consumer, order.bytes()], |row| row.get(0))
+        .store()
+}
+
+/// Parks an event; one parked already stays as it is.
+pub fn park(tx: &mut Tx<'_>, lease: &Lease, new: &NewParked) -> Result<()> {
+    let Some(order) = new.event.event.order_id else {
+        return Ok(());
+    };
+    let added = tx.execute(
+        "INSERT INTO parked (consumer, order_id, position, part, tenant, envelope, state, error, attempts, first_at, last_at, next_attempt_at) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'waiting', ?7, ?8, ?9, ?9, ?10) ON CONFLICT DO NOTHING",
+        params![
+            lease.consumer,
+            order.bytes(),
+            new.event.position,
+            lease.part,
+            new.event.event.tenant.as_str(),
+            write_envelope(&new.event),
+            new.error,
+            i64::from(new.error.is_some()),
+            tx.now.0,
+            new.next_attempt_at.0,
+        ],
+    )?;
+    tx.counters.parked += i64::try_from(added).unwrap_or(0);
+    Ok(())
+}
+
+const COLUMNS: &str = "p.consumer, p.envelope, p.state, p.error, p.attempts, p.first_at, p.last_at, p.next_attempt_at";
+/// Only the first event of an order is tried; what came after waits behind it.
+const FIRST: &str = "p.position = (SELECT MIN(q.position) FROM parked q WHERE q.consumer = p.consumer AND q.order_id = p.order_id)";
+
+fn parked(row: &Row<'_>) -> Result<Parked> {
+    let mut c = Columns::of(row);
+    Ok(Parked {
+        consumer: c.get()?,
+        event: c.text("a parked envelope", read_envelope)?,
+        state: c.text("a parked state", ParkedState::parse)?,
+        error: c.get()?,
+        attempts: c.get()?,
+        first_at: c.time()?,
+        last_at: c.time()?,
+        next_attempt_at: c.time()?,
+    })
+}
+
+fn select(
+    connection: &Connection,
+    condition: &str,
+    params: impl rusqlite::Params,
+) -> Result<Vec<Parked>> {
+    let mut statement = connection
+        .prepare_cached(&format!("SELECT {COLUMNS} FROM parked p WHERE {condition}"))
+        .store()?;
+    let mut rows = statement.query(params).store()?;
+    let mut found = vec![];
+    while let Some(row) = rows.next().store()? {
+        found.push(parked(row)?);
+    }
+    Ok(found)
+}
+
+/// The first parked event of each order that is due or flagged.
+pub fn due(
+    connection: &Connection,
+    consumer: &str,
+    part: u16,
+    now: Time,
+    limit: usize,
+) -> Result<Vec<Parked>> {
+    let condition = format!(
+        "p.consumer = ?1 AND p.part = ?2 AND {FIRST} AND (p.state IN ('redrive', 'discard') OR p.state = 'waiting' AND p.next_attempt_at <= ?3) \
+         ORDER BY p.next_attempt_at LIMIT ?4"
+    );
+    select(
+        connection,
+        &condition,
+        params![consumer, part, now.0, limit],
+    )
+}
+
+/// A page of a tenant's dead letters. The cursor is `consumer/order`.
+pub fn list(
+    connection: &Connection,
+    tenant: &Tenant,
+    after: Option<&str>,
+    limit: usize,
+) -> Result<Page<Parked, String>> {
+    let (consumer, order) = after.and_then(|a| a.split_once('/')).unwrap_or(("", ""));
+    let order = OrderId::parse(order)
+        .map(|o| o.bytes().to_vec())
+        .unwrap_or_default();
+    let condition = format!(
+        "p.tenant = ?1 AND {FIRST} AND (p.consumer, p.order_id) > (?2, ?3) ORDER BY p.consumer, p.order_id LIMIT ?4"
+    );
+    let items = select(
+        connection,
+        &condition,
+        params![tenant.as_str(), consumer, order, limit],
+    )?;
+    let next = items.last().filter(|_| items.len() == limit);
+    let next = next.and_then(|p| Some(format!("{}/{}", p.consumer, p.event.event.order_id?)));
+    Ok(Page { items, next })
+}
+
+/// Flags a parked event for its owner.
+pub fn flag(
+    tx: &Tx<'_>,
+    tenant: &Tenant,
+    consumer: &str,
+    order: OrderId,
+    position: i64,
+    state: ParkedState,
+) -> Result<bool> {
+    let changed = tx.execute(
+        "UPDATE parked SET state = ?5 WHERE tenant = ?1 AND consumer = ?2 AND order_id = ?3 AND position = ?4",
+        params![tenant.as_str(), consumer, order.bytes(), position, state.as_str()],
+    )?;
+    Ok(changed == 1)
+}
+
+/// Records what became of a parked event, together with its effect.
+pub fn settle(
+    tx: &mut Tx<'_>,
+    lease: &Lease,
+    order: OrderId,
+    position: i64,
+    outcome: &ParkedOutcome,
+) -> Result<()> {
+    super::apply::fence(tx, lease)?;
+    match outcome {
+        ParkedOutcome::Applied(change) => {
+            remove(tx, lease, order, position)?;
+            if let Some(change) = change {
+                changes::write(tx, std::slice::from_ref(change))?;
+            }
+            Ok(())
+        }
+        ParkedOutcome::Discarded => remove(tx, lease, order, position),
+        ParkedOutcome::Failed {
+            error,
+            state,
+            next_attempt_at,
+        } => {
+            let changed = tx.execute(
+                "UPDATE parked SET state = ?4, error = ?5, attempts = attempts + 1, last_at = ?6, next_attempt_at = ?7 \
+                 WHERE consumer = ?1 AND order_id = ?2 AND position = ?3",
+                params![lease.consumer, order.bytes(), position, state.as_str(), error, tx.now.0, next_attempt_at.0],
+            )?;
+            if changed == 1 {
+                Ok(())
+            } else {
+                Err(corrupt("parked", "the event to settle is not there"))
+            }
+        }
+    }
+}
+
+fn remove(tx: &mut Tx<'_>, lease: &Lease, order: OrderId, position: i64) -> Result<()> {
+    let removed = tx.execute(
+        "DELETE FROM parked WHERE consumer = ?1 AND order_id = ?2 AND position = ?3",
+        params![lease.consumer, order.bytes(), position],
+    )?;
+    if removed != 1 {
+        return Err(Error::Conflict {
+            what: "a parked event",
+        });
+    }
+    tx.counters.parked -= 1;
+    Ok(())
+}

@@ -1,0 +1,51 @@
+//! Figures: what counters do not know is counted here, a bounded number of rows each.
+
+use super::errors::IntoStore;
+use super::rows::Columns;
+use crate::error::Result;
+use crate::model::Stats;
+use rusqlite::Connection;
+use waybill_domain::status::OrderStatus;
+
+/// Rows counted at most; a figure that reaches it means "at least".
+const COUNT_LIMIT: i64 = 100_000;
+
+/// Reads what the tables say.
+pub fn read(connection: &Connection) -> Result<Stats> {
+    let mut stats = Stats::default();
+    let counter = |name: &str| -> Result<i64> {
+        connection
+            .prepare_cached("SELECT COALESCE((SELECT value FROM counters WHERE name = ?1), 0)")
+            .store()?
+            .query_row([name], |row| row.get(0))
+            .store()
+    };
+    for status in OrderStatus::ALL {
+        stats
+            .orders_by_status
+            .push((*status, counter(status.as_str())?));
+    }
+    stats.log_position = counter("position")?;
+    let count = |table: &str, condition: &str| -> Result<i64> {
+        let sql =
+            format!("SELECT COUNT(*) FROM (SELECT 1 FROM {table} {condition} LIMIT {COUNT_LIMIT})");
+        connection
+            .prepare_cached(&sql)
+            .store()?
+            .query_row([], |row| row.get(0))
+            .store()
+    };
+    stats.parked = count("parked", "")?;
+    stats.dead = count("parked", "WHERE state = 'dead'")?;
+    stats.timers = count("timers", "")?;
+    stats.work = count("work", "")?;
+    let mut statement = connection
+        .prepare_cached("SELECT consumer, part, position FROM cursors ORDER BY consumer, part")
+        .store()?;
+    let mut rows = statement.query([]).store()?;
+    while let Some(row) = rows.next().store()? {
+        let mut c = Columns::of(row);
+        stats.cursors.push((c.get()?, c.get()?, c.get()?));
+    }
+    Ok(stats)
+}

@@ -1,0 +1,176 @@
+//! Stock rows: reading and counting.
+
+use super::accept::PART;
+use super::errors::IntoStore;
+use super::log;
+use super::rows::Columns;
+use super::writer::Tx;
+use crate::error::Result;
+use crate::model::{Page, StockChange, StockOutcome};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use uuid::Uuid;
+use waybill_domain::event::{Aggregate, AggregateKind, EventKind, NewEvent, body, encode};
+use waybill_domain::ids::EventId;
+use waybill_domain::stock::{self, AdjustmentRefusal, StockLevel, StockRow};
+use waybill_domain::text::{Sku, Tenant, Vendor};
+use waybill_domain::time::Time;
+
+/// What a row holds, if there is one.
+pub fn level(
+    connection: &Connection,
+    tenant: &Tenant,
+    sku: &str,
+    vendor: &str,
+) -> Result<Option<StockLevel>> {
+    connection
+        .prepare_cached("SELECT on_hand, reserved, safety, version FROM stock WHERE tenant = ?1 AND sku = ?2 AND vendor = ?3")
+        .store()?
+        .query_row(params![tenant.as_str(), sku, vendor], |row| {
+            Ok(StockLevel { on_hand: row.get(0)?, reserved: row.get(1)?, safety: row.get(2)?, version: row.get(3)? })
+        })
+        .optional()
+        .store()
+}
+
+/// Changes stock rows; each row's change is a movement and an event.
+pub fn adjust(tx: &mut Tx<'_>, changes: &[StockChange]) -> Result<Vec<StockOutcome>> {
+    changes
+        .iter()
+        .map(|change| adjust_one(tx, change))
+        .collect()
+}
+
+fn adjust_one(tx: &mut Tx<'_>, change: &StockChange) -> Result<StockOutcome> {
+    let before = level(
+        tx.connection,
+        &change.tenant,
+        change.sku.as_str(),
+        change.vendor.as_str(),
+    )?
+    .unwrap_or_default();
+    if let Some(expected) = change.expected_version.filter(|v| *v != before.version) {
+        return Ok(Err(AdjustmentRefusal::VersionMismatch {
+            expected,
+            found: before.version,
+        }));
+    }
+    let (after, delta) = match stock::adjust(before, change.adjustment, change.safety) {
+        Ok(decided) => decided,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    tx.execute(
+        "INSERT INTO stock (tenant, sku, vendor, on_hand, reserved, safety, version, synced_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) \
+         ON CONFLICT (tenant, sku, vendor) DO UPDATE SET on_hand = excluded.on_hand, safety = excluded.safety, version = excluded.version, \
+         synced_at = excluded.synced_at",
+        params![
+            change.tenant.as_str(),
+            change.sku.as_str(),
+            change.vendor.as_str(),
+            after.on_hand,
+            after.reserved,
+            after.safety,
+            after.version,
+            change.at.0
+        ],
+    )?;
+    tx.execute(
+        "INSERT INTO stock_movements (tenant, sku, vendor, delta, reason, actor, reference, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        params![
+            change.tenant.as_str(),
+            change.sku.as_str(),
+            change.vendor.as_str(),
+            delta,
+            change.reason,
+            &*change.meta.actor,
+            change.reference,
+            change.at.0
+        ],
+    )?;
+    log::append(tx, PART, &[adjusted(change, &after, delta)])?;
+    Ok(Ok(StockRow {
+        tenant: change.tenant.clone(),
+        sku: change.sku.clone(),
+        vendor: change.vendor.clone(),
+        level: after,
+        synced_at: change.at,
+    }))
+}
+
+/// The id of a stock row among aggregates: the same for the same key, wherever it is computed (FNV-1a, 128 bits).
+fn row_id(tenant: &Tenant, sku: &Sku, vendor: &Vendor) -> Uuid {
+    const OFFSET: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;
+    const PRIME: u128 = 0x0000_0000_0100_0000_0000_0000_0000_013b;
+    let key = [tenant.as_str(), sku.as_str(), vendor.as_str()].join("\0");
+    Uuid::from_u128(key.bytes().fold(OFFSET, |hash, byte| {
+        (hash ^ u128::from(byte)).wrapping_mul(PRIME)
+    }))
+}
+
+fn adjusted(change: &StockChange, after: &StockLevel, delta: i64) -> NewEvent {
+    let body = body::StockChange {
+        sku: change.sku.clone(),
+        vendor: change.vendor.clone(),
+        delta,
+        on_hand: after.on_hand,
+        reason: change.reason.clone(),
+    };
+    NewEvent {
+        id: EventId(change.event_id),
+        kind: EventKind::StockAdjusted,
+        aggregate: Aggregate {
+            kind: AggregateKind::Stock,
+            id: row_id(&change.tenant, &change.sku, &change.vendor),
+        },
+        seq: after.version,
+        order_id: None,
+        tenant: change.tenant.clone(),
+        occurred_at: change.at,
+        body: encode(&body),
+        meta: change.meta.clone(),
+    }
+}
+
+fn row(row: &Row<'_>) -> Result<StockRow> {
+    let mut c = Columns::of(row);
+    Ok(StockRow {
+        tenant: c.text("tenant", |t| Some(Tenant::stored(t)))?,
+        sku: c.text("sku", |t| Some(Sku::stored(t)))?,
+        vendor: c.text("vendor", |t| Some(Vendor::stored(t)))?,
+        level: StockLevel {
+            on_hand: c.get()?,
+            reserved: c.get()?,
+            safety: c.get()?,
+            version: c.get()?,
+        },
+        synced_at: Time(c.get()?),
+    })
+}
+
+/// A page of rows, by sku and vendor. The cursor is the last sku shown.
+pub fn list(
+    connection: &Connection,
+    tenant: &Tenant,
+    skus: &[String],
+    after: Option<&str>,
+    limit: usize,
+) -> Result<Page<StockRow, String>> {
+    let wanted = serde_json::to_string(skus).unwrap_or_else(|_| "[]".into());
+    let mut statement = connection
+        .prepare_cached(
+            "SELECT tenant, sku, vendor, on_hand, reserved, safety, version, synced_at FROM stock \
+             WHERE tenant = ?1 AND sku > ?2 AND (?3 = '[]' OR sku IN (SELECT value FROM json_each(?3))) ORDER BY sku, vendor LIMIT ?4",
+        )
+        .store()?;
+    let mut rows = statement
+        .query(params![tenant.as_str(), after.unwrap_or(""), wanted, limit])
+        .store()?;
+    let mut items = vec![];
+    while let Some(found) = rows.next().store()? {
+        items.push(row(found)?);
+    }
+    let next = items
+        .last()
+        .filter(|_| items.len() == limit)
+        .map(|r| r.sku.as_str().to_owned());
+    Ok(Page { items, next })
+}

@@ -1,0 +1,369 @@
+//! The [`Store`] on SQLite: each method hands one job to the writer or to a reader.
+
+use super::lock::DirectoryLock;
+use super::readers::Readers;
+use super::schedule::Class;
+use super::writer::Writer;
+use super::{accept, apply, changes, claims, log, orders, parked, shipments, stats, stock, work};
+use crate::error::Result;
+use crate::model::{
+    Accepted, Apply, Identity, Lease, LeasedWork, OrderFilter, OrderRecord, OrderRef, Page, Parked,
+    ParkedOutcome, ParkedState, ShipmentFilter, Stats, StockChange, StockOutcome, WorkOutcome,
+};
+use crate::store::{Now, Store};
+use async_trait::async_trait;
+use parking_lot::Mutex;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use waybill_domain::change::{Change, NewWork, Timer};
+use waybill_domain::delivery::Delivery;
+use waybill_domain::event::LoggedEvent;
+use waybill_domain::ids::{OrderId, ShipmentId};
+use waybill_domain::intake::NewOrder;
+use waybill_domain::order::Order;
+use waybill_domain::shipment::Shipment;
+use waybill_domain::stock::StockRow;
+use waybill_domain::text::Tenant;
+use waybill_domain::time::Time;
+
+/// The embedded store.
+pub struct SqliteStore {
+    identity: Identity,
+    writer: Arc<Writer>,
+    readers: Arc<Readers>,
+    now: Now,
+    scan_limit: usize,
+    wal_bytes: Arc<AtomicU64>,
+    lock: Mutex<Option<DirectoryLock>>,
+}
+
+impl SqliteStore {
+    pub(super) fn new(
+        identity: Identity,
+        writer: Writer,
+        readers: Readers,
+        now: Now,
+        scan_limit: usize,
+        wal_bytes: Arc<AtomicU64>,
+        lock: DirectoryLock,
+    ) -> Self {
+        Self {
+            identity,
+            writer: Arc::new(writer),
+            readers: Arc::new(readers),
+            now,
+            scan_limit,
+            wal_bytes,
+            lock: Mutex::new(Some(lock)),
+        }
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// One is written while the next one gathers.
+    fn accept_concurrency(&self) -> usize {
+        2
+    }
+
+    async fn accept(&self, orders: Vec<Arc<NewOrder>>) -> Result<Vec<Result<Accepted>>> {
+        self.writer
+            .submit(Class::Foreground, move |tx| accept::accept(tx, &orders))
+            .await
+    }
+
+    async fn advance(&self, changes: Vec<Change>, lease: Option<Lease>) -> Result<Vec<Result<()>>> {
+        let class = if lease.is_some() {
+            Class::Background
+        } else {
+            Class::Foreground
+        };
+        self.writer
+            .submit(class, move |tx| {
+                apply::advance(tx, &changes, lease.as_ref())
+            })
+            .await
+    }
+
+    async fn order(&self, tenant: &Tenant, by: OrderRef) -> Result<Option<OrderRecord>> {
+        let (tenant, now) = (tenant.clone(), (self.now)());
+        self.readers
+            .read(move |c| orders::find(c, &tenant, &by, now))
+            .await
+    }
+
+    async fn orders(&self, ids: Vec<OrderId>) -> Result<Vec<Order>> {
+        self.readers.read(move |c| orders::states(c, &ids)).await
+    }
+
+    async fn list_orders(
+        &self,
+        tenant: &Tenant,
+        filter: OrderFilter,
+    ) -> Result<Page<OrderRecord, i64>> {
+        let (tenant, scan) = (tenant.clone(), self.scan_limit);
+        self.readers
+            .read(move |c| orders::list(c, &tenant, &filter, scan))
+            .await
+    }
+
+    async fn stuck_orders(&self, before: Time, limit: usize) -> Result<Vec<(OrderId, Time)>> {
+        let scan = self.scan_limit;
+        self.readers
+            .read(move |c| orders::stuck(c, before, limit, scan))
+            .await
+    }
+
+    async fn shipment(&self, tenant: &Tenant, id: ShipmentId) -> Result<Option<Shipment>> {
+        let tenant = tenant.clone();
+        self.readers
+            .read(move |c| shipments::find(c, &tenant, id))
+            .await
+    }
+
+    async fn deliveries(
+        &self,
+        orders: Vec<OrderId>,
+    ) -> Result<Vec<(OrderId, Option<Delivery>, Vec<Shipment>)>> {
+        self.readers
+            .read(move |c| shipments::deliveries(c, &orders))
+            .await
+    }
+
+    async fn list_shipments(
+        &self,
+        tenant: &Tenant,
+        filter: ShipmentFilter,
+    ) -> Result<Page<Shipment, ShipmentId>> {
+        let (tenant, scan) = (tenant.clone(), self.scan_limit);
+        self.readers
+            .read(move |c| shipments::list(c, &tenant, &filter, scan))
+            .await
+    }
+
+    async fn due_timers(
+        &self,
+        now: Time,
+        limit: usize,
+    ) -> Result<(Vec<(Timer, Option<Shipment>)>, Option<Time>)> {
+        self.readers
+            .read(move |c| shipments::due_timers(c, now, limit))
+            .await
+    }
+
+    async fn adjust_stock(&self, changes: Vec<StockChange>) -> Result<Vec<StockOutcome>> {
+        self.writer
+            .submit(Class::Foreground, move |tx| stock::adjust(tx, &changes))
+            .await
+    }
+
+    async fn stock(
+        &self,
+        tenant: &Tenant,
+        skus: Vec<String>,
+        after: Option<String>,
+        limit: usize,
+    ) -> Result<Page<StockRow, String>> {
+        let tenant = tenant.clone();
+        self.readers
+            .read(move |c| stock::list(c, &tenant, &skus, after.as_deref(), limit))
+            .await
+    }
+
+    async fn read_log(&self, part: u16, after: i64, limit: usize) -> Result<Vec<LoggedEvent>> {
+        self.readers
+            .read(move |c| log::read(c, part, after, limit))
+            .await
+    }
+
+    async fn order_events(
+        &self,
+        tenant: &Tenant,
+        id: OrderId,
+        after: i64,
+        limit: usize,
+    ) -> Result<Vec<LoggedEvent>> {
+        let tenant = tenant.clone();
+        self.readers
+            .read(move |c| log::read_order(c, &tenant, id, after, limit))
+            .await
+    }
+
+    async fn feed(
+        &self,
+        tenant: &Tenant,
+        after: i64,
+        limit: usize,
+    ) -> Result<(Vec<LoggedEvent>, i64)> {
+        let (tenant, scan) = (tenant.clone(), self.scan_limit);
+        self.readers
+            .read(move |c| log::read_feed(c, &tenant, after, limit, scan))
+            .await
+    }
+
+    async fn take_lease(
+        &self,
+        consumer: &str,
+        part: u16,
+        owner: &str,
+        until: Time,
+    ) -> Result<(Lease, i64)> {
+        let (consumer, owner) = (consumer.to_owned(), owner.to_owned());
+        self.writer
+            .submit(Class::Background, move |tx| {
+                apply::take_lease(tx, &consumer, part, &owner, until)
+            })
+            .await
+    }
+
+    async fn apply(&self, batch: Apply) -> Result<()> {
+        self.writer
+            .submit(Class::Background, move |tx| apply::apply(tx, &batch))
+            .await
+    }
+
+    async fn parked_orders(&self, consumer: &str, orders: Vec<OrderId>) -> Result<Vec<OrderId>> {
+        let consumer = consumer.to_owned();
+        self.readers
+            .read(move |c| {
+                let mut parked = vec![];
+                for order in orders {
+                    if parked::is_parked(c, &consumer, order)? {
+                        parked.push(order);
+                    }
+                }
+                Ok(parked)
+            })
+            .await
+    }
+
+    async fn due_parked(
+        &self,
+        consumer: &str,
+        part: u16,
+        now: Time,
+        limit: usize,
+    ) -> Result<Vec<Parked>> {
+        let consumer = consumer.to_owned();
+        self.readers
+            .read(move |c| parked::due(c, &consumer, part, now, limit))
+            .await
+    }
+
+    async fn settle_parked(
+        &self,
+        lease: Lease,
+        order: OrderId,
+        position: i64,
+        outcome: ParkedOutcome,
+    ) -> Result<()> {
+        self.writer
+            .submit(Class::Background, move |tx| {
+                parked::settle(tx, &lease, order, position, &outcome)
+            })
+            .await
+    }
+
+    async fn list_parked(
+        &self,
+        tenant: &Tenant,
+        after: Option<String>,
+        limit: usize,
+    ) -> Result<Page<Parked, String>> {
+        let tenant = tenant.clone();
+        self.readers
+            .read(move |c| parked::list(c, &tenant, after.as_deref(), limit))
+            .await
+    }
+
+    async fn flag_parked(
+        &self,
+        tenant: &Tenant,
+        consumer: &str,
+        order: OrderId,
+        position: i64,
+        state: ParkedState,
+    ) -> Result<bool> {
+        let (tenant, consumer) = (tenant.clone(), consumer.to_owned());
+        self.writer
+            .submit(Class::Foreground, move |tx| {
+                parked::flag(tx, &tenant, &consumer, order, position, state)
+            })
+            .await
+    }
+
+    async fn add_work(&self, tenant: &Tenant, work: Vec<NewWork>) -> Result<()> {
+        let tenant = tenant.clone();
+        self.writer
+            .submit(Class::Background, move |tx| {
+                changes::add_work(tx, &tenant, &work)
+            })
+            .await
+    }
+
+    async fn lease_work(
+        &self,
+        target: &str,
+        now: Time,
+        until: Time,
+        limit: usize,
+    ) -> Result<Vec<LeasedWork>> {
+        let target = target.to_owned();
+        self.writer
+            .submit(Class::Background, move |tx| {
+                work::lease(tx, &target, now, until, limit)
+            })
+            .await
+    }
+
+    async fn settle_work(&self, piece: &LeasedWork, outcome: WorkOutcome) -> Result<()> {
+        let (id, epoch, target) = (piece.id, piece.epoch, piece.target.clone());
+        self.writer
+            .submit(Class::Background, move |tx| {
+                work::settle(tx, id, epoch, &target, &outcome)
+            })
+            .await
+    }
+
+    async fn forget_claims(&self, now: Time, limit: usize) -> Result<usize> {
+        self.writer
+            .submit(Class::Background, move |tx| claims::forget(tx, now, limit))
+            .await
+    }
+
+    async fn stats(&self) -> Result<Stats> {
+        let mut stats = self.readers.read(stats::read).await?;
+        stats.wal_bytes = self.wal_bytes.load(Ordering::Relaxed);
+        (stats.queue_foreground, stats.queue_background) = self.writer.waiting();
+        (stats.readers, stats.readers_idle) = self.readers.counts();
+        Ok(stats)
+    }
+
+    async fn check_writable(&self) -> Result<()> {
+        self.writer
+            .submit(Class::Foreground, |tx| {
+                // A write of its own, so that a full disk is found out.
+                let at = tx.now.0.to_string();
+                tx.execute("INSERT INTO meta (key, value) VALUES ('checked_at', ?1) ON CONFLICT (key) DO UPDATE SET value = excluded.value", [at])?;
+                Ok(())
+            })
+            .await
+    }
+
+    async fn close(&self) {
+        let (writer, readers) = (self.writer.clone(), self.readers.clone());
+        // Joining threads blocks; other tasks go on meanwhile.
+        let closed = tokio::task::spawn_blocking(move || {
+            readers.close();
+            writer.close();
+        });
+        if closed.await.is_err() {
+            tracing::error!("closing the store panicked");
+        }
+        self.lock.lock().take();
+    }
+}

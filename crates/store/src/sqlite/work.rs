@@ -1,0 +1,74 @@
+//! Work for the world outside: leased, done elsewhere, its result written back under a guard.
+
+use super::changes;
+use super::errors::IntoStore;
+use super::rows::Columns;
+use super::writer::Tx;
+use crate::error::{Error, Result};
+use crate::model::{LeasedWork, WorkOutcome};
+use rusqlite::params;
+use uuid::Uuid;
+use waybill_domain::ids::OrderId;
+use waybill_domain::text::Tenant;
+use waybill_domain::time::Time;
+
+/// Leases due work of a target. Work whose lease has run out is due again, under a new epoch.
+pub fn lease(
+    tx: &Tx<'_>,
+    target: &str,
+    now: Time,
+    until: Time,
+    limit: usize,
+) -> Result<Vec<LeasedWork>> {
+    let mut statement = tx
+        .connection
+        .prepare_cached(
+            "UPDATE work SET leased_until = ?3, epoch = epoch + 1, attempts = attempts + 1 WHERE id IN (SELECT id FROM work \
+             WHERE target = ?1 AND due_at <= ?2 AND (leased_until IS NULL OR leased_until <= ?2) ORDER BY due_at LIMIT ?4) \
+             RETURNING id, tenant, order_id, body, attempts, epoch",
+        )
+        .store()?;
+    let mut rows = statement
+        .query(params![target, now.0, until.0, limit])
+        .store()?;
+    let mut leased = vec![];
+    while let Some(row) = rows.next().store()? {
+        let mut c = Columns::of(row);
+        leased.push(LeasedWork {
+            id: c.uuid("work id")?,
+            target: target.to_owned(),
+            tenant: c.text("tenant", |t| Some(Tenant::stored(t)))?,
+            order_id: c.optional_uuid("order id")?.map(OrderId),
+            body: c.get()?,
+            attempts: c.get()?,
+            epoch: c.get()?,
+        });
+    }
+    Ok(leased)
+}
+
+/// Records what became of leased work; a lease that was taken over changes nothing.
+pub fn settle(
+    tx: &mut Tx<'_>,
+    id: Uuid,
+    epoch: i64,
+    target: &str,
+    outcome: &WorkOutcome,
+) -> Result<()> {
+    let changed = match outcome {
+        WorkOutcome::Done(_) => tx.execute("DELETE FROM work WHERE id = ?1 AND epoch = ?2", params![id.as_bytes(), epoch])?,
+        WorkOutcome::Again { error, due_at } => tx.execute(
+            "UPDATE work SET leased_until = NULL, due_at = ?3, last_error = ?4 WHERE id = ?1 AND epoch = ?2",
+            params![id.as_bytes(), epoch, due_at.0, error],
+        )?,
+    };
+    if changed != 1 {
+        return Err(Error::Fenced {
+            consumer: target.to_owned(),
+        });
+    }
+    match outcome {
+        WorkOutcome::Done(Some(change)) => changes::write(tx, std::slice::from_ref(change)),
+        WorkOutcome::Done(None) | WorkOutcome::Again { .. } => Ok(()),
+    }
+}

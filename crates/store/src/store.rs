@@ -1,0 +1,211 @@
+//! The seam: what the rest of Waybill asks of a store. Batch-shaped; every driver passes `conformance`.
+
+use crate::error::Result;
+use crate::model::{
+    Accepted, Apply, Identity, Lease, LeasedWork, OrderFilter, OrderRecord, OrderRef, Page, Parked,
+    ParkedOutcome, ParkedState, ShipmentFilter, Stats, StockChange, StockOutcome, WorkOutcome,
+};
+use async_trait::async_trait;
+use std::sync::Arc;
+use waybill_domain::change::{Change, NewWork, Timer};
+use waybill_domain::delivery::Delivery;
+use waybill_domain::event::LoggedEvent;
+use waybill_domain::ids::{OrderId, ShipmentId};
+use waybill_domain::intake::NewOrder;
+use waybill_domain::order::Order;
+use waybill_domain::shipment::Shipment;
+use waybill_domain::stock::StockRow;
+use waybill_domain::text::Tenant;
+use waybill_domain::time::Time;
+
+/// The injected clock.
+pub type Now = Arc<dyn Fn() -> Time + Send + Sync>;
+
+/// Hears of events right after the commit that made them durable, in the order of the log.
+pub trait CommitListener: Send + Sync + 'static {
+    /// Must return at once: the writer waits.
+    fn committed(&self, events: &Arc<[LoggedEvent]>);
+}
+
+/// A durable store. See the crate's documentation for what `Ok` and `Err` promise.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// Who this store is.
+    fn identity(&self) -> &Identity;
+
+    /// How many [`Store::accept`] calls are worth having under way at once.
+    fn accept_concurrency(&self) -> usize;
+
+    // --- orders ---------------------------------------------------------------------------------
+
+    /// Takes a batch of orders in one transaction; one result per order, in order. An order at fault fails
+    /// alone.
+    async fn accept(&self, orders: Vec<Arc<NewOrder>>) -> Result<Vec<Result<Accepted>>>;
+
+    /// Writes changes that stand for themselves (commands, timers, expiries); one result per change. With a
+    /// lease, everything is fenced by it.
+    async fn advance(&self, changes: Vec<Change>, lease: Option<Lease>) -> Result<Vec<Result<()>>>;
+
+    /// One order of a tenant.
+    async fn order(&self, tenant: &Tenant, by: OrderRef) -> Result<Option<OrderRecord>>;
+
+    /// The changing part of several orders, whichever tenant's; those not found are left out.
+    async fn orders(&self, ids: Vec<OrderId>) -> Result<Vec<Order>>;
+
+    /// A page of a tenant's orders, newest first.
+    async fn list_orders(
+        &self,
+        tenant: &Tenant,
+        filter: OrderFilter,
+    ) -> Result<Page<OrderRecord, i64>>;
+
+    /// Orders that are neither done nor were touched since `before`; for the watchdog.
+    async fn stuck_orders(&self, before: Time, limit: usize) -> Result<Vec<(OrderId, Time)>>;
+
+    // --- shipments ------------------------------------------------------------------------------
+
+    /// One shipment of a tenant.
+    async fn shipment(&self, tenant: &Tenant, id: ShipmentId) -> Result<Option<Shipment>>;
+
+    /// What delivery holds of several orders.
+    async fn deliveries(
+        &self,
+        orders: Vec<OrderId>,
+    ) -> Result<Vec<(OrderId, Option<Delivery>, Vec<Shipment>)>>;
+
+    /// A page of a tenant's shipments, newest first.
+    async fn list_shipments(
+        &self,
+        tenant: &Tenant,
+        filter: ShipmentFilter,
+    ) -> Result<Page<Shipment, ShipmentId>>;
+
+    /// Timers that are due, oldest first, with their shipments, and when the next one after them is.
+    async fn due_timers(
+        &self,
+        now: Time,
+        limit: usize,
+    ) -> Result<(Vec<(Timer, Option<Shipment>)>, Option<Time>)>;
+
+    // --- stock ----------------------------------------------------------------------------------
+
+    /// Changes stock rows; one outcome per change, in order.
+    async fn adjust_stock(&self, changes: Vec<StockChange>) -> Result<Vec<StockOutcome>>;
+
+    /// A page of stock rows by sku; `skus` empty means all after `after`.
+    async fn stock(
+        &self,
+        tenant: &Tenant,
+        skus: Vec<String>,
+        after: Option<String>,
+        limit: usize,
+    ) -> Result<Page<StockRow, String>>;
+
+    // --- log ------------------------------------------------------------------------------------
+
+    /// Events of a part after a position, oldest first.
+    async fn read_log(&self, part: u16, after: i64, limit: usize) -> Result<Vec<LoggedEvent>>;
+
+    /// Everything about one order, oldest first, after a position.
+    async fn order_events(
+        &self,
+        tenant: &Tenant,
+        id: OrderId,
+        after: i64,
+        limit: usize,
+    ) -> Result<Vec<LoggedEvent>>;
+
+    /// A tenant's events after a position, oldest first, and the position the scan reached.
+    async fn feed(
+        &self,
+        tenant: &Tenant,
+        after: i64,
+        limit: usize,
+    ) -> Result<(Vec<LoggedEvent>, i64)>;
+
+    // --- consumers ------------------------------------------------------------------------------
+
+    /// Takes the lease of a consumer on a part, with a new epoch, and says where its cursor stands.
+    async fn take_lease(
+        &self,
+        consumer: &str,
+        part: u16,
+        owner: &str,
+        until: Time,
+    ) -> Result<(Lease, i64)>;
+
+    /// Writes a batch's effects and the cursor in one transaction.
+    ///
+    /// Fails with [`crate::Error::Conflict`] when an order was changed or parked meanwhile; nothing is written.
+    async fn apply(&self, apply: Apply) -> Result<()>;
+
+    /// Orders among `orders` that are parked for a consumer.
+    async fn parked_orders(&self, consumer: &str, orders: Vec<OrderId>) -> Result<Vec<OrderId>>;
+
+    /// The first parked event of each order that is due or flagged.
+    async fn due_parked(
+        &self,
+        consumer: &str,
+        part: u16,
+        now: Time,
+        limit: usize,
+    ) -> Result<Vec<Parked>>;
+
+    /// Records what became of a parked event, fenced by the lease.
+    async fn settle_parked(
+        &self,
+        lease: Lease,
+        order: OrderId,
+        position: i64,
+        outcome: ParkedOutcome,
+    ) -> Result<()>;
+
+    /// A page of a tenant's dead letters: the first parked event of each order.
+    async fn list_parked(
+        &self,
+        tenant: &Tenant,
+        after: Option<String>,
+        limit: usize,
+    ) -> Result<Page<Parked, String>>;
+
+    /// Flags a parked event for its owner; `false` when there is none.
+    async fn flag_parked(
+        &self,
+        tenant: &Tenant,
+        consumer: &str,
+        order: OrderId,
+        position: i64,
+        state: ParkedState,
+    ) -> Result<bool>;
+
+    // --- work -----------------------------------------------------------------------------------
+
+    /// Adds work outside of a change.
+    async fn add_work(&self, tenant: &Tenant, work: Vec<NewWork>) -> Result<()>;
+
+    /// Leases due work of a target until a time.
+    async fn lease_work(
+        &self,
+        target: &str,
+        now: Time,
+        until: Time,
+        limit: usize,
+    ) -> Result<Vec<LeasedWork>>;
+
+    /// Records what became of leased work, fenced by its epoch.
+    async fn settle_work(&self, work: &LeasedWork, outcome: WorkOutcome) -> Result<()>;
+
+    // --- keeping house --------------------------------------------------------------------------
+
+    /// Deletes up to `limit` expired claims; says how many.
+    async fn forget_claims(&self, now: Time, limit: usize) -> Result<usize>;
+
+    /// Figures for people and metrics; counts a bounded number of rows.
+    async fn stats(&self) -> Result<Stats>;
+
+    /// Whether a commit is possible now.
+    async fn check_writable(&self) -> Result<()>;
+
+    /// Finishes what was submitted and closes the store. Calls after it fail.
+    async fn close(&self);
+}
