@@ -1,0 +1,6 @@
+//! What can be typed after `waybill`: one file a command.
+
+pub mod client_args;
+pub mod duration;
+pub mod output;
+pub mod seed;
