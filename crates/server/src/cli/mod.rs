@@ -2,5 +2,6 @@
 
 pub mod client_args;
 pub mod duration;
+pub mod load;
 pub mod output;
 pub mod seed;

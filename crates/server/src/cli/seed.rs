@@ -128,12 +128,10 @@ async fn set_count(client: &mut Client, sku: &str, body: &Value) -> Result<(), C
             Err(ClientError::Refused(refusal)) => refusal,
             Err(error) => return Err(error),
         };
-        match refusal.retry_after {
-            Some(wait) if tries < TRIES_PER_SKU => {
-                tokio::time::sleep(wait.max(SHORTEST_PAUSE)).await
-            }
-            _ => return Err(ClientError::Refused(refusal)),
+        let Some(wait) = refusal.retry_after.filter(|_| tries < TRIES_PER_SKU) else {
+            return Err(ClientError::Refused(refusal));
         };
+        tokio::time::sleep(wait.max(SHORTEST_PAUSE)).await;
     }
 }
 

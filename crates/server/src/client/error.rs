@@ -25,10 +25,8 @@ pub enum ClientError {
         target: Target,
         source: std::io::Error,
     },
-    #[error(
-        "this process may not open more files: {open} connections are open\n  raise the limit first: `ulimit -n {wanted}`, or use fewer --connections"
-    )]
-    TooManyFiles { open: usize, wanted: usize },
+    #[error("this process may open {allowed} files, too few for {connections} connections\n  raise the limit first: `ulimit -n {}`, or use fewer --connections", .connections + 64)]
+    TooManyFiles { allowed: u64, connections: u64 },
     #[error("{target} did not answer within {} s\n  whether the request was carried out is not known; repeating it with the same key is safe", .after.as_secs_f64())]
     Timeout { target: Target, after: Duration },
     #[error(
