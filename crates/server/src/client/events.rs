@@ -18,6 +18,8 @@ const REOPENINGS_IN_A_ROW: u32 = 10;
 /// The first pause before opening again; it doubles up to the last.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LAST_PAUSE: Duration = Duration::from_secs(5);
+/// A stream that is silent for longer, comments included, is opened again: its connection may be dead.
+const LONGEST_SILENCE: Duration = Duration::from_secs(60);
 /// A single event longer than this is not one of ours.
 const LONGEST_EVENT_BYTES: usize = 1024 * 1024;
 
@@ -66,14 +68,22 @@ impl<'a> EventStream<'a> {
             }
             let broke = match self.body.as_mut() {
                 None => None,
-                Some(body) => match self.client.connection().0.next_chunk(body).await {
-                    Ok(Some(chunk)) => {
-                        self.feed(&chunk)?;
-                        continue;
+                Some(body) => {
+                    let chunk = self.client.connection().0.next_chunk(body);
+                    match tokio::time::timeout(LONGEST_SILENCE, chunk).await {
+                        Ok(Ok(Some(chunk))) => {
+                            self.feed(&chunk)?;
+                            continue;
+                        }
+                        Ok(Ok(None)) => None,
+                        Ok(Err(error)) => Some(error),
+                        Err(_) => {
+                            // It was open for so long: this is no quick succession of failures.
+                            self.reopenings = 0;
+                            None
+                        }
                     }
-                    Ok(None) => None,
-                    Err(error) => Some(error),
-                },
+                }
             };
             self.reopen(broke).await?;
         }
