@@ -90,7 +90,41 @@ impl ClientArgs {
 
 #[cfg(test)]
 mod tests {
+    use clap::{CommandFactory, Parser};
+
     use super::*;
+    use crate::cli::{
+        dlq::DlqArgs, load::LoadArgs, order::OrderArgs, seed::SeedArgs, stock::StockArgs,
+    };
+
+    #[derive(Parser)]
+    enum Cli {
+        Dlq(DlqArgs),
+        Load(LoadArgs),
+        Order(OrderArgs),
+        Seed(SeedArgs),
+        Stock(StockArgs),
+    }
+
+    #[test]
+    fn every_command_is_well_formed_takes_the_shared_arguments_last_and_shows_examples() {
+        let mut all = Cli::command();
+        all.clone().debug_assert();
+        for command in all.get_subcommands_mut() {
+            let help = command.render_help().to_string();
+            assert!(
+                help.contains("Examples:") && help.contains("--token"),
+                "{help}"
+            );
+        }
+        let parsed = Cli::try_parse_from([
+            "waybill", "order", "get", "WB-1", "--json", "--url", "http://a",
+        ]);
+        let Ok(Cli::Order(order)) = parsed else {
+            panic!("the order command was typed")
+        };
+        assert!(order.client.json && order.client.url == "http://a");
+    }
 
     #[test]
     fn the_token_given_wins_over_the_demo_folders() {
