@@ -1,0 +1,162 @@
+//! What every command that speaks to a running server is given: address, token, form of the output.
+
+use std::io::ErrorKind;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::duration::parse_duration;
+use super::output;
+use crate::client::{Client, ClientError, Target};
+
+/// The file that `waybill demo` leaves in its data folder.
+const ADMIN_TOKEN_FILE: &str = "admin.token";
+
+#[derive(Args, Debug, Clone)]
+pub struct ClientArgs {
+    /// The server's address
+    #[arg(
+        long,
+        env = "WAYBILL_URL",
+        default_value = "http://127.0.0.1:3000",
+        global = true
+    )]
+    pub url: String,
+    /// A Bearer token; without one, the admin token of the demo's data folder is used
+    #[arg(long, env = "WAYBILL_TOKEN", hide_env_values = true, global = true)]
+    pub token: Option<String>,
+    /// The data folder of `waybill demo`, where its admin token is found
+    #[arg(long, default_value = "./waybill-data", global = true)]
+    pub data: PathBuf,
+    /// How long to wait for one answer
+    #[arg(long, default_value = "35s", value_parser = parse_duration, global = true)]
+    pub timeout: Duration,
+    /// Print one JSON document instead of text
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+impl ClientArgs {
+    /// # Errors
+    /// `BadUrl`, `NoToken`, or `Usage` when the token cannot be sent.
+    pub fn client(&self) -> Result<Client, ClientError> {
+        Client::new(Target::parse(&self.url)?, &self.token()?, self.timeout)
+    }
+
+    fn token(&self) -> Result<String, ClientError> {
+        if let Some(token) = &self.token {
+            return Ok(token.clone());
+        }
+        let file = self.data.join(ADMIN_TOKEN_FILE);
+        std::fs::read_to_string(&file).map_err(|error| ClientError::NoToken {
+            looked_at: file.display().to_string(),
+            why: match error.kind() {
+                ErrorKind::NotFound => "does not exist".to_owned(),
+                _ => format!("cannot be read: {error}"),
+            },
+        })
+    }
+
+    /// With `--json` a failure is a document too, on standard output, so that a script reads one
+    /// stream; without, it is the caller's to print.
+    ///
+    /// # Errors
+    /// The failure itself, where it has not been printed.
+    pub fn settle(&self, outcome: Result<ExitCode, ClientError>) -> Result<ExitCode, ClientError> {
+        match outcome {
+            Err(error) if self.json => {
+                output::json(&error.to_json());
+                Ok(error.exit_code())
+            }
+            outcome => outcome,
+        }
+    }
+}
+
+#[cfg(test)]
+impl ClientArgs {
+    pub(crate) fn for_url(url: &str) -> Self {
+        Self {
+            url: url.to_owned(),
+            token: Some("test-token".to_owned()),
+            data: PathBuf::from("./waybill-data"),
+            timeout: Duration::from_secs(10),
+            json: false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory, Parser};
+
+    use super::*;
+    use crate::cli::{
+        dlq::DlqArgs, load::LoadArgs, order::OrderArgs, seed::SeedArgs, stock::StockArgs,
+    };
+
+    #[derive(Parser)]
+    enum Cli {
+        Dlq(DlqArgs),
+        Load(LoadArgs),
+        Order(OrderArgs),
+        Seed(SeedArgs),
+        Stock(StockArgs),
+    }
+
+    #[test]
+    fn every_command_is_well_formed_takes_the_shared_arguments_last_and_shows_examples() {
+        let mut all = Cli::command();
+        all.clone().debug_assert();
+        for command in all.get_subcommands_mut() {
+            let help = command.render_help().to_string();
+            assert!(
+                help.contains("Examples:") && help.contains("--token"),
+                "{help}"
+            );
+        }
+        let parsed = Cli::try_parse_from([
+            "waybill", "order", "get", "WB-1", "--json", "--url", "http://a",
+        ]);
+        let Ok(Cli::Order(order)) = parsed else {
+            panic!("the order command was typed")
+        };
+        assert!(order.client.json && order.client.url == "http://a");
+    }
+
+    #[test]
+    fn the_token_given_wins_over_the_demo_folders() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join(ADMIN_TOKEN_FILE), "from-the-file\n").unwrap();
+        let mut args = ClientArgs {
+            data: folder.path().to_owned(),
+            ..ClientArgs::for_url("http://127.0.0.1:1")
+        };
+        assert_eq!(args.token().unwrap(), "test-token");
+        args.token = None;
+        assert_eq!(
+            args.client().unwrap().authorization(),
+            "Bearer from-the-file"
+        );
+    }
+
+    #[test]
+    fn without_any_token_the_error_says_where_one_comes_from() {
+        let folder = tempfile::tempdir().unwrap();
+        let args = ClientArgs {
+            token: None,
+            data: folder.path().to_owned(),
+            ..ClientArgs::for_url("http://127.0.0.1:1")
+        };
+        let error = args.client().err().unwrap().to_string();
+        for part in [
+            "WAYBILL_TOKEN",
+            "admin.token does not exist",
+            "waybill token",
+        ] {
+            assert!(error.contains(part), "{part} in {error}");
+        }
+    }
+}

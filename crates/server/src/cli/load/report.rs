@@ -1,0 +1,314 @@
+//! The figures of a run, for a person and for a machine, and whether it was a success.
+
+use std::fmt;
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+use serde_json::{Value, json};
+
+use super::deliveries::Deliveries;
+use super::recorder::Tally;
+use crate::cli::output::table;
+
+/// Everything that is known about a run once it is over.
+pub struct Report {
+    pub target: String,
+    pub seed: u64,
+    pub connections: u64,
+    pub rate_per_s: Option<u64>,
+    /// From the start of the schedule to the last answer.
+    pub elapsed: Duration,
+    pub interrupted: bool,
+    pub tally: Tally,
+    pub deliveries: Option<Deliveries>,
+}
+
+const QUANTILES: [(&str, f64); 4] = [("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("p99.9", 0.999)];
+
+impl Report {
+    /// No failure that was not configured, nothing missing, and something was achieved at all.
+    #[must_use]
+    pub fn is_success(&self) -> bool {
+        let arrived = self
+            .deliveries
+            .as_ref()
+            .is_none_or(|wait| wait.delivered == wait.expected);
+        let tolerated: u64 = self.tally.tolerated.values().sum();
+        self.tally.failed() == 0
+            && arrived
+            && self.tally.acknowledged + self.tally.replayed + tolerated > 0
+    }
+
+    fn per_second(&self, count: u64) -> f64 {
+        count as f64 / self.elapsed.as_secs_f64().max(0.001)
+    }
+
+    /// Answers of any kind.
+    fn answers(&self) -> u64 {
+        let tally = &self.tally;
+        let tolerated: u64 = tally.tolerated.values().sum();
+        tally.acknowledged + tally.replayed + tally.shed() + tolerated + tally.failed()
+    }
+
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        let tally = &self.tally;
+        json!({
+            "ok": self.is_success(),
+            "target": self.target,
+            "seed": self.seed,
+            "connections": self.connections,
+            "rate": self.rate_per_s,
+            "seconds": self.elapsed.as_secs_f64(),
+            "interrupted": self.interrupted,
+            "offered": tally.offered,
+            "offeredPerSecond": self.per_second(tally.offered),
+            "answers": self.answers(),
+            "achievedPerSecond": self.per_second(self.answers()),
+            "acknowledged": tally.acknowledged,
+            "acknowledgedPerSecond": self.per_second(tally.acknowledged),
+            "replayed": tally.replayed,
+            "shed": tally.shed(),
+            "shedByStatus": tally.sheds.iter().map(|(status, count)| (status.to_string(), json!(count)))
+                .collect::<serde_json::Map<_, _>>(),
+            "abandoned": tally.abandoned,
+            "resent": tally.resent,
+            "tolerated": tally.tolerated,
+            "errors": tally.failed(),
+            "errorsByKind": tally.failures,
+            "firstError": tally.first_failure,
+            "latencyMs": spread(&tally.latency),
+            "serviceMs": spread(&tally.service),
+            "replayMs": spread(&tally.replay),
+            "sentLateMs": spread(&tally.late),
+            "deliveries": self.deliveries.as_ref().map(|wait| json!({
+                "expected": wait.expected,
+                "delivered": wait.delivered,
+                "secondsAfterLastAcknowledgement": wait.took.as_secs_f64(),
+                "missing": wait.missing,
+                "missingIds": wait.missing_ids,
+            })),
+        })
+    }
+}
+
+/// Quantiles in milliseconds; null where nothing was recorded.
+fn spread(histogram: &Histogram<u32>) -> Value {
+    if histogram.is_empty() {
+        return Value::Null;
+    }
+    let mut all: serde_json::Map<String, Value> = QUANTILES
+        .iter()
+        .map(|(name, quantile)| {
+            (
+                (*name).to_owned(),
+                json!(ms(histogram.value_at_quantile(*quantile))),
+            )
+        })
+        .collect();
+    all.insert("max".to_owned(), json!(ms(histogram.max())));
+    all.insert("count".to_owned(), json!(histogram.len()));
+    Value::Object(all)
+}
+
+fn ms(micros: u64) -> f64 {
+    micros as f64 / 1000.0
+}
+
+fn latency_rows(tally: &Tally) -> Vec<Vec<String>> {
+    [
+        ("acknowledged, from intended", &tally.latency),
+        ("acknowledged, from sending", &tally.service),
+        ("replayed, from sending", &tally.replay),
+        ("sent late (our own delay)", &tally.late),
+    ]
+    .into_iter()
+    .filter(|(_, histogram)| !histogram.is_empty())
+    .map(|(name, histogram)| {
+        let quantiles = QUANTILES
+            .iter()
+            .map(|(_, quantile)| histogram.value_at_quantile(*quantile));
+        std::iter::once(name.to_owned())
+            .chain(
+                quantiles
+                    .chain([histogram.max()])
+                    .map(|micros| format!("{:.2}", ms(micros))),
+            )
+            .collect()
+    })
+    .collect()
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let tally = &self.tally;
+        let loop_kind = self.rate_per_s.map_or_else(
+            || "closed loop".to_owned(),
+            |rate| format!("open loop at {rate}/s"),
+        );
+        let ended = if self.interrupted {
+            ", interrupted"
+        } else {
+            ""
+        };
+        writeln!(
+            out,
+            "{}: {:.2} s, {} connections, {loop_kind}, seed {}{ended}\n",
+            self.target,
+            self.elapsed.as_secs_f64(),
+            self.connections,
+            self.seed
+        )?;
+        let mut rows = Vec::new();
+        let mut row = |name: &str, count: u64| {
+            rows.push(vec![
+                name.to_owned(),
+                count.to_string(),
+                format!("{:.1}", self.per_second(count)),
+            ]);
+        };
+        row("offered", tally.offered);
+        row("answered", self.answers());
+        row("acknowledged", tally.acknowledged);
+        for (name, count) in [
+            ("replayed", tally.replayed),
+            ("shed", tally.shed()),
+            ("abandoned", tally.abandoned),
+            ("resent", tally.resent),
+        ] {
+            if count > 0 {
+                row(name, count);
+            }
+        }
+        tally
+            .tolerated
+            .iter()
+            .for_each(|(kind, count)| row(&format!("tolerated: {kind}"), *count));
+        tally
+            .failures
+            .iter()
+            .for_each(|(kind, count)| row(&format!("error: {kind}"), *count));
+        writeln!(
+            out,
+            "{}\n",
+            table(&["orders", "count", "per second"], &rows)
+        )?;
+        writeln!(
+            out,
+            "{}",
+            table(
+                &["milliseconds", "p50", "p90", "p99", "p99.9", "max"],
+                &latency_rows(tally)
+            )
+        )?;
+        if let Some(wait) = &self.deliveries {
+            writeln!(
+                out,
+                "\ndelivered: {} of {}, the last {:.2} s after the last acknowledgement",
+                wait.delivered,
+                wait.expected,
+                wait.took.as_secs_f64()
+            )?;
+            for (status, count) in &wait.missing {
+                writeln!(out, "  missing: {count} ({status})")?;
+            }
+            if let Some(id) = wait.missing_ids.first() {
+                writeln!(out, "  look at one: waybill order get {id}")?;
+            }
+        }
+        if let Some(words) = &tally.first_failure {
+            writeln!(out, "\nthe first error: {words}")?;
+        }
+        out.write_str(if self.is_success() {
+            "\nok"
+        } else {
+            "\nNOT ok"
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::Instant;
+
+    use super::super::recorder::{Recorder, Timing};
+    use super::*;
+
+    fn report(fill: impl Fn(&Recorder)) -> Report {
+        let recorder = Recorder::default();
+        fill(&recorder);
+        Report {
+            target: "http://127.0.0.1:3000".into(),
+            seed: 7,
+            connections: 2,
+            rate_per_s: None,
+            elapsed: Duration::from_secs(2),
+            interrupted: false,
+            tally: recorder.take(),
+            deliveries: None,
+        }
+    }
+
+    fn acknowledge(recorder: &Recorder) {
+        let start = Instant::now();
+        let answered = start + Duration::from_millis(3);
+        recorder.offered(0);
+        recorder.acknowledged(
+            0,
+            Timing {
+                intended: start,
+                first_sent: start,
+                sent: start,
+                answered,
+            },
+            None,
+        );
+    }
+
+    #[test]
+    fn a_clean_run_is_a_success_and_sheds_do_not_change_that() {
+        let report = report(|recorder| {
+            acknowledge(recorder);
+            recorder.shed(0, 503);
+        });
+        assert!(report.is_success());
+        let json = report.to_json();
+        assert_eq!(
+            (&json["acknowledged"], &json["shedByStatus"]["503"]),
+            (&json!(1), &json!(1))
+        );
+        assert!(
+            json["latencyMs"]["p99"]
+                .as_f64()
+                .is_some_and(|ms| (2.9..3.1).contains(&ms))
+        );
+    }
+
+    #[test]
+    fn a_failure_a_missing_delivery_or_nothing_at_all_is_none() {
+        assert!(!report(|_| ()).is_success());
+        let failed = report(|recorder| {
+            acknowledge(recorder);
+            recorder.failed(0, "500 internal".into(), || "it broke".into());
+        });
+        assert!(!failed.is_success());
+        assert!(
+            failed.to_string().contains("error: 500 internal"),
+            "{failed}"
+        );
+        assert!(failed.to_string().contains("it broke"), "{failed}");
+        let missing = Deliveries {
+            expected: 2,
+            delivered: 1,
+            took: Duration::from_secs(1),
+            missing: [("Failed".to_owned(), 1)].into(),
+            missing_ids: vec!["o-2".into()],
+        };
+        let lost = Report {
+            deliveries: Some(missing),
+            ..report(acknowledge)
+        };
+        assert!(!lost.is_success());
+        assert!(lost.to_string().contains("waybill order get o-2"), "{lost}");
+    }
+}

@@ -1,0 +1,221 @@
+//! `waybill stock`: what is on hand, and setting it.
+
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+use super::client_args::ClientArgs;
+use super::output::{self, plain, table};
+use crate::client::{Client, ClientError, Query, path_segment};
+
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  waybill stock list --sku MUG-1 --sku MUG-2
+  waybill stock set MUG-1 120 --reason \"counted on Friday\"
+  waybill stock set MUG-1 --delta=-3 --reason broken")]
+pub struct StockArgs {
+    #[command(subcommand)]
+    pub command: StockCommand,
+    #[command(flatten)]
+    pub client: ClientArgs,
+}
+
+#[derive(Subcommand, Debug)]
+pub enum StockCommand {
+    /// What is on hand, reserved and available
+    List(ListArgs),
+    /// Set what is on hand, by a count or by a difference
+    Set(SetArgs),
+}
+
+#[derive(Args, Debug)]
+pub struct ListArgs {
+    /// Only this sku (may be repeated)
+    #[arg(long)]
+    pub sku: Vec<String>,
+    /// Go on after this cursor
+    #[arg(long)]
+    pub after: Option<String>,
+    /// Rows to show
+    #[arg(long)]
+    pub limit: Option<u64>,
+}
+
+#[derive(Args, Debug)]
+pub struct SetArgs {
+    pub sku: String,
+    /// The count: so many are there
+    #[arg(required_unless_present = "delta", conflicts_with = "delta")]
+    pub on_hand: Option<u64>,
+    /// The difference: so many came (or, below zero, went)
+    #[arg(long, allow_hyphen_values = true)]
+    pub delta: Option<i64>,
+    /// Why; it stands in the stock movements
+    #[arg(long, default_value = "set by hand")]
+    pub reason: String,
+}
+
+/// # Errors
+/// What kept the command from being done.
+pub async fn run(args: StockArgs) -> Result<ExitCode, ClientError> {
+    let outcome = stock(&args).await;
+    args.client.settle(outcome)
+}
+
+async fn stock(args: &StockArgs) -> Result<ExitCode, ClientError> {
+    let mut client = args.client.client()?;
+    match &args.command {
+        StockCommand::List(list) => show(&mut client, list, args.client.json).await,
+        StockCommand::Set(set) => change(&mut client, set, args.client.json).await,
+    }
+}
+
+async fn show(client: &mut Client, args: &ListArgs, json: bool) -> Result<ExitCode, ClientError> {
+    let query = args
+        .sku
+        .iter()
+        .fold(Query::default(), |query, sku| query.with("sku", Some(sku)))
+        .with("after", args.after.as_ref())
+        .with("limit", args.limit.map(|limit| limit.to_string()));
+    let page = client.get(&query.after_path("/v1/stock")).await?.body;
+    if json {
+        output::json(&page);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let rows: Vec<Vec<String>> = page["items"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(row)
+        .collect();
+    if rows.is_empty() {
+        output::line("nothing is tracked here\nnext: waybill stock set SKU COUNT, or waybill seed");
+        return Ok(ExitCode::SUCCESS);
+    }
+    output::line(table(
+        &[
+            "sku",
+            "vendor",
+            "on hand",
+            "reserved",
+            "safety",
+            "available",
+        ],
+        &rows,
+    ));
+    if let Some(next) = page["next"].as_str() {
+        output::line(format!("more: waybill stock list --after {next}"));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn change(client: &mut Client, args: &SetArgs, json: bool) -> Result<ExitCode, ClientError> {
+    let body = match args.delta {
+        Some(delta) => json!({"delta": delta, "reason": args.reason}),
+        None => json!({"onHand": args.on_hand, "reason": args.reason}),
+    };
+    let now = client
+        .put(&format!("/v1/stock/{}", path_segment(&args.sku)), &body)
+        .await?
+        .body;
+    if json {
+        output::json(&now);
+    } else {
+        output::line(format!(
+            "{}: {} on hand, {} reserved, {} available",
+            args.sku,
+            plain(&now["onHand"]),
+            plain(&now["reserved"]),
+            plain(&now["available"])
+        ));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn row(item: &Value) -> Vec<String> {
+    ["sku", "vendor", "onHand", "reserved", "safety", "available"]
+        .iter()
+        .map(|name| plain(&item[*name]))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use clap::Parser;
+    use parking_lot::Mutex;
+
+    use super::*;
+    use crate::client::fake_server::{FakeAnswer, FakeServer};
+
+    #[derive(Parser)]
+    struct Cli {
+        #[command(flatten)]
+        stock: StockArgs,
+    }
+
+    async fn typed(words: &[&str], answer: &'static str) -> (ExitCode, String) {
+        let asked = Arc::new(Mutex::new(String::new()));
+        let server = FakeServer::start({
+            let asked = Arc::clone(&asked);
+            move |request| {
+                *asked.lock() = format!(
+                    "{} {}",
+                    request.line(),
+                    String::from_utf8_lossy(&request.body)
+                );
+                FakeAnswer::json(200, answer)
+            }
+        })
+        .await;
+        let given = ["stock", "--url", &server.url, "--token", "t"];
+        let args = Cli::try_parse_from(given.iter().chain(words))
+            .unwrap_or_else(|error| panic!("{error}"))
+            .stock;
+        let code = run(args).await.unwrap();
+        let asked = asked.lock().clone();
+        (code, asked)
+    }
+
+    #[tokio::test]
+    async fn a_list_asks_for_the_skus_named() {
+        let (code, asked) = typed(
+            &["list", "--sku", "MUG-1", "--sku", "a&b", "--limit", "5"],
+            r#"{"items":[{"sku":"MUG-1","vendor":"local","onHand":5,"reserved":1,"safety":0,"available":4}],"next":null}"#,
+        )
+        .await;
+        assert_eq!(
+            (code, asked.as_str()),
+            (
+                ExitCode::SUCCESS,
+                "GET /v1/stock?sku=MUG-1&sku=a%26b&limit=5 "
+            )
+        );
+    }
+
+    #[tokio::test]
+    async fn a_count_and_a_difference_are_told_apart() {
+        let (_, asked) = typed(
+            &["set", "MUG-1", "7", "--reason", "count"],
+            r#"{"onHand":7}"#,
+        )
+        .await;
+        assert_eq!(
+            asked,
+            r#"PUT /v1/stock/MUG-1 {"onHand":7,"reason":"count"}"#
+        );
+        let (_, asked) = typed(&["set", "MUG-1", "--delta", "-3"], r#"{"onHand":4}"#).await;
+        assert_eq!(
+            asked,
+            r#"PUT /v1/stock/MUG-1 {"delta":-3,"reason":"set by hand"}"#
+        );
+    }
+
+    #[test]
+    fn a_set_without_a_number_or_with_both_is_refused() {
+        assert!(Cli::try_parse_from(["stock", "set", "MUG-1"]).is_err());
+        assert!(Cli::try_parse_from(["stock", "set", "MUG-1", "3", "--delta", "1"]).is_err());
+    }
+}

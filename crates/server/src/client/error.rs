@@ -1,0 +1,100 @@
+//! The one error of everything that speaks to a server, in words that say what to do next.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::{Refusal, Target};
+
+/// Why a command that spoke to a server did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    #[error("--url {url} cannot be used: {why}")]
+    BadUrl { url: String, why: String },
+    #[error("{what}\n  {fix}")]
+    Usage { what: String, fix: String },
+    #[error(
+        "no token: none given by --token or WAYBILL_TOKEN, and {looked_at} {why}\n  `waybill demo` leaves an admin token in its data folder (--data names it); elsewhere `waybill token --scope admin --expires 1h` makes one"
+    )]
+    NoToken { looked_at: String, why: String },
+    #[error(
+        "nothing answers at {target}: {source}\n  is the server running? `waybill demo` starts one; --url names another"
+    )]
+    Unreachable {
+        target: Target,
+        source: std::io::Error,
+    },
+    #[error("this process may open {allowed} files, too few for {connections} connections\n  raise the limit first: `ulimit -n {}`, or use fewer --connections", .connections + 64)]
+    TooManyFiles { allowed: u64, connections: u64 },
+    #[error("{target} did not answer within {} s\n  whether the request was carried out is not known; repeating it with the same key is safe", .after.as_secs_f64())]
+    Timeout { target: Target, after: Duration },
+    #[error(
+        "the connection to {target} broke: {source}\n  whether the request was carried out is not known; repeating it with the same key is safe"
+    )]
+    Broken {
+        target: Target,
+        source: hyper::Error,
+    },
+    #[error("the answer of {target} is longer than {limit} bytes")]
+    TooLong { target: Target, limit: usize },
+    #[error(
+        "the answer of {target} is not what was expected: {why}\n  is it a Waybill of this version?"
+    )]
+    Unexpected { target: Target, why: String },
+    #[error("{0}")]
+    Refused(Box<Refusal>),
+    #[error("{path}: {source}")]
+    File {
+        path: String,
+        source: std::io::Error,
+    },
+}
+
+impl ClientError {
+    /// 2 where the command line was wrong, 1 where the operation failed.
+    #[must_use]
+    pub fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::BadUrl { .. } | Self::Usage { .. } => ExitCode::from(2),
+            _ => ExitCode::FAILURE,
+        }
+    }
+
+    /// For `--json`: `{"error":{"code","message",…}}`, with the server's own body where it answered.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        let code = match self {
+            Self::BadUrl { .. } => "bad_url",
+            Self::Usage { .. } => "usage",
+            Self::NoToken { .. } => "no_token",
+            Self::Unreachable { .. } => "unreachable",
+            Self::TooManyFiles { .. } => "too_many_files",
+            Self::Timeout { .. } => "timeout",
+            Self::Broken { .. } => "connection_broken",
+            Self::TooLong { .. } => "answer_too_long",
+            Self::Unexpected { .. } => "unexpected_answer",
+            Self::File { .. } => "file",
+            Self::Refused(refusal) => {
+                let code = refusal.code.as_deref().unwrap_or("refused");
+                return json!({"error": {"code": code, "message": refusal.message, "status": refusal.status.as_u16(),
+                    "answer": refusal.body}});
+            }
+        };
+        json!({"error": {"code": code, "message": self.to_string()}})
+    }
+
+    /// A command line that clap could not see was wrong.
+    pub fn usage(what: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self::Usage {
+            what: what.into(),
+            fix: fix.into(),
+        }
+    }
+}
+
+impl From<Refusal> for ClientError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(Box::new(refusal))
+    }
+}

@@ -1,0 +1,27 @@
+//! Speaking HTTP to a running Waybill, for the commands that a client could give.
+//!
+//! Owns where the server is (`target`), one keep-alive connection (`connection`), asking and reading
+//! an answer (`api`), what a refusal says in any dialect (`refusal`, `error`), how long to stay away
+//! (`retry_after`) and reading an event stream (`events`).
+//! Invariant: every wait has a bound and every answer is read up to a limit; a refusal reaches the
+//! user with the server's own code and words.
+//! Left to others: what a command means (`cli`), and TLS (put a proxy in front, or use a tunnel).
+
+mod api;
+mod connection;
+mod error;
+mod events;
+mod refusal;
+mod retry_after;
+mod target;
+
+#[cfg(test)]
+pub(crate) mod fake_server;
+
+pub use api::{Answer, Client, Query};
+pub use connection::{Connection, Exchange};
+pub use error::ClientError;
+pub use events::{EventStream, ServerEvent};
+pub use refusal::Refusal;
+pub use retry_after::retry_after;
+pub use target::{Target, path_segment};
