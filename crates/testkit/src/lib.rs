@@ -1,1 +1,13 @@
-//! placeholder
+//! For tests only: what a test needs to attack the real binary and to judge what is left of it.
+//!
+//! * [`server`] starts, kills, freezes and restarts the unmodified binary on a folder of its own.
+//! * [`shim`] is a disk under it that loses power, fills up and fails.
+//! * [`http`] and [`token`] speak to it as any client would.
+//! * [`traffic`] places orders, many at once, and writes every attempt and every answer into a
+//!   [`journal`]; [`checker`] holds that journal against what the system says afterwards.
+//! * [`seed`] is where a run's randomness comes from, so that a failing run can be run again.
+//!
+//! Nothing here links the server: the front door is the only way in, as it is for users.
+
+pub mod seed;
+pub mod shim;

@@ -1,7 +1,7 @@
 //! When one unit spoils a batch: halve it until only the unit at fault fails.
 
 use super::writer::Tx;
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// Runs `run` over `units` in savepoints; a batch that fails because of one unit is halved. One result per
 /// unit, in order.
@@ -29,7 +29,3 @@ pub fn bisect<U, T>(
     }
 }
 
-/// The first error of a batch that is done as a whole or not at all.
-pub fn all_or_nothing<T>(results: Vec<Result<T>>) -> std::result::Result<Vec<T>, Error> {
-    results.into_iter().collect()
-}
