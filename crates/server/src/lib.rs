@@ -1,2 +1,5 @@
 //! The `waybill` binary's rooms: `cli` and `http` take requests in, `intake` and `roles` decide with
 //! `waybill-domain`, and `waybill-store` keeps what they decided.
+
+pub mod clock;
+pub mod random;
