@@ -1,0 +1,3 @@
+//! The subcommands of `waybill`, one file each: its arguments, its help and what it prints.
+
+pub mod config;
