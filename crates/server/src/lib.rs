@@ -5,4 +5,6 @@ pub mod auth;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod inventory;
 pub mod random;
+pub mod resilience;
