@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use std::sync::Arc;
 use waybill_domain::change::{Change, NewWork, Timer};
 use waybill_domain::delivery::Delivery;
-use waybill_domain::event::LoggedEvent;
+use waybill_domain::event::{EventKind, LoggedEvent};
 use waybill_domain::ids::{OrderId, ShipmentId};
 use waybill_domain::intake::NewOrder;
 use waybill_domain::order::Order;
@@ -103,8 +103,15 @@ pub trait Store: Send + Sync + 'static {
 
     // --- log ------------------------------------------------------------------------------------
 
-    /// Events of a part after a position, oldest first.
-    async fn read_log(&self, part: u16, after: i64, limit: usize) -> Result<Vec<LoggedEvent>>;
+    /// Events of `kinds` of a part after a position, oldest first, and the position looked up to; looks at a bounded
+    /// number of events.
+    async fn read_log(
+        &self,
+        part: u16,
+        after: i64,
+        limit: usize,
+        kinds: &'static [EventKind],
+    ) -> Result<(Vec<LoggedEvent>, i64)>;
 
     /// Everything about one order, oldest first, after a position.
     async fn order_events(

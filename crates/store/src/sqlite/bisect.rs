@@ -28,4 +28,3 @@ pub fn bisect<U, T>(
         }
     }
 }
-

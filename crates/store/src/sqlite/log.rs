@@ -118,18 +118,37 @@ fn select(
     Ok(events)
 }
 
-/// Events of a part after a position, oldest first.
+/// Events of `kinds` of a part after a position, oldest first, and the position looked up to. Looks at `scan`
+/// positions at most.
 pub fn read(
     connection: &Connection,
     part: u16,
     after: i64,
     limit: usize,
-) -> Result<Vec<LoggedEvent>> {
-    select(
-        connection,
-        "position > ?1 AND part = ?2 ORDER BY position LIMIT ?3",
-        params![after, part, limit],
-    )
+    kinds: &[EventKind],
+    scan: usize,
+) -> Result<(Vec<LoggedEvent>, i64)> {
+    let newest: i64 = connection
+        .prepare_cached("SELECT COALESCE(MAX(position), 0) FROM events")
+        .store()?
+        .query_row([], |row| row.get(0))
+        .store()?;
+    let scan = i64::try_from(scan).unwrap_or(i64::MAX);
+    let last = newest.min(after.saturating_add(scan)).max(after);
+    // The kinds are few and fixed per consumer, so each has a statement of its own.
+    let kinds: Vec<String> = kinds.iter().map(|k| format!("'{k}'")).collect();
+    let condition = format!(
+        "position > ?1 AND position <= ?2 AND part = ?3 AND type IN ({}) ORDER BY position LIMIT ?4",
+        kinds.join(", ")
+    );
+    let events = select(connection, &condition, params![after, last, part, limit])?;
+    let full = events.len() == limit;
+    let reached = if full {
+        events.last().map_or(last, |e| e.position)
+    } else {
+        last
+    };
+    Ok((events, reached))
 }
 
 /// Everything about one order after a position, oldest first.

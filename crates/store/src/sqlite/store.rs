@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use waybill_domain::change::{Change, NewWork, Timer};
 use waybill_domain::delivery::Delivery;
-use waybill_domain::event::LoggedEvent;
+use waybill_domain::event::{EventKind, LoggedEvent};
 use waybill_domain::ids::{OrderId, ShipmentId};
 use waybill_domain::intake::NewOrder;
 use waybill_domain::order::Order;
@@ -174,9 +174,16 @@ impl Store for SqliteStore {
             .await
     }
 
-    async fn read_log(&self, part: u16, after: i64, limit: usize) -> Result<Vec<LoggedEvent>> {
+    async fn read_log(
+        &self,
+        part: u16,
+        after: i64,
+        limit: usize,
+        kinds: &'static [EventKind],
+    ) -> Result<(Vec<LoggedEvent>, i64)> {
+        let scan = self.scan_limit;
         self.readers
-            .read(move |c| log::read(c, part, after, limit))
+            .read(move |c| log::read(c, part, after, limit, kinds, scan))
             .await
     }
 
