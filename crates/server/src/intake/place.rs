@@ -1,0 +1,112 @@
+//! Placing an order: hand it to the queue; ask the inventory where the store says so; tell what became of it.
+
+use std::sync::Arc;
+
+use waybill_domain::content::{Content, Personal};
+use waybill_domain::ids::{OrderId, readable_number};
+use waybill_domain::intake::{Birth, ClaimKind, InventoryAnswer, NewOrder};
+use waybill_domain::order::Hold;
+use waybill_domain::refusal::Shortage;
+use waybill_domain::text::Sku;
+use waybill_domain::time::Time;
+use waybill_store::{Accepted, Error as StoreError, OrderRecord, OrderRef};
+
+use super::IntakeError;
+use super::draft::Draft;
+use crate::app::App;
+use crate::auth::Identity;
+use crate::inventory::{Demand, Inventory, InventoryError};
+
+/// What stands on an order from its creation: the first answer is rendered from it, now or at a replay.
+pub struct Receipt {
+    pub id: OrderId,
+    pub number: String,
+    pub content: Content,
+    pub personal: Personal,
+    pub holds: Vec<Hold>,
+    pub birth: Birth,
+    pub created_at: Time,
+    /// The order was there already; this is its first answer again.
+    pub replayed: bool,
+}
+
+/// Why no order was made.
+#[derive(Debug, thiserror::Error)]
+pub enum PlaceError {
+    #[error("the key, reference or number was used before for another order")]
+    Taken { kind: ClaimKind, order_id: OrderId },
+    #[error("not enough stock")]
+    Short(Vec<Shortage>),
+    #[error("these skus are not known here")]
+    UnknownSkus(Vec<Sku>),
+    #[error(transparent)]
+    Inventory(#[from] InventoryError),
+    #[error(transparent)]
+    Intake(#[from] IntakeError),
+}
+
+impl From<StoreError> for PlaceError {
+    fn from(error: StoreError) -> Self {
+        Self::Intake(IntakeError::Store(error))
+    }
+}
+
+/// Skus may become tracked or untracked while the inventory is asked; more often than this is not followed.
+const ROUNDS: usize = 3;
+
+/// Places an order.
+///
+/// # Errors
+/// [`PlaceError`]; nothing was stored unless the store says that it does not know.
+pub async fn place(app: &App, identity: &Identity, draft: Draft) -> Result<Receipt, PlaceError> {
+    let now = app.now();
+    let (new, content, personal) = draft.into_new_order(identity, &app.entropy, now);
+    let mut new = Arc::new(new);
+    for _ in 0..ROUNDS {
+        match app.intake.submit(new.clone()).await? {
+            Accepted::Created { number, birth } => {
+                let number = content.order_number.clone().unwrap_or_else(|| readable_number(number));
+                return Ok(Receipt { id: new.id, number, content, personal, holds: new.holds.clone(), birth, created_at: now, replayed: false });
+            }
+            Accepted::Replayed { order_id } => return replay(app, &new, order_id).await,
+            Accepted::Taken { kind, order_id } => return Err(PlaceError::Taken { kind, order_id }),
+            Accepted::Short(shortages) => return Err(PlaceError::Short(shortages)),
+            Accepted::AskInventory(skus) => new = Arc::new(ask(app, &new, skus).await?),
+        }
+    }
+    Err(StoreError::Busy("stock of these skus keeps changing").into())
+}
+
+/// The same order with what the inventory service says about skus that are not tracked. No transaction is open.
+async fn ask(app: &App, new: &NewOrder, skus: Vec<Sku>) -> Result<NewOrder, PlaceError> {
+    let Some(inventory) = &app.inventory else { return Err(PlaceError::UnknownSkus(skus)) };
+    let wanted = |sku: &Sku| new.lines.iter().filter(|l| l.sku == *sku).map(|l| l.quantity).sum::<i64>();
+    let demands = skus.iter().map(|sku| Demand { sku: sku.as_str().to_owned(), quantity: wanted(sku).unsigned_abs() }).collect();
+    let answers = inventory.check(demands).await?;
+    let mut known = new.inventory.clone().unwrap_or_default();
+    known.extend(answers.iter().map(|a| InventoryAnswer { sku: Sku::stored(&a.sku), available: i64::try_from(a.available).unwrap_or(i64::MAX) }));
+    Ok(NewOrder { inventory: Some(known), ..new.clone() })
+}
+
+async fn replay(app: &App, new: &NewOrder, id: OrderId) -> Result<Receipt, PlaceError> {
+    let found = app.store.order(&new.tenant, OrderRef::Id(id)).await?;
+    let record = found.ok_or_else(|| StoreError::Corrupt { what: "claims", detail: format!("the order {id} of a claim is not there") })?;
+    receipt_of(record).map_err(Into::into)
+}
+
+/// The receipt of a stored order.
+fn receipt_of(record: OrderRecord) -> Result<Receipt, StoreError> {
+    let corrupt = |e: serde_json::Error| StoreError::Corrupt { what: "an order's content", detail: e.to_string() };
+    let created_at = record.order.created_at;
+    Ok(Receipt {
+        id: record.order.id,
+        number: record.caller_number.unwrap_or_else(|| readable_number(record.number)),
+        content: serde_json::from_str(&record.content).map_err(corrupt)?,
+        personal: record.personal.as_deref().map(serde_json::from_str).transpose().map_err(corrupt)?.unwrap_or_default(),
+        // Holds placed later were not part of the first answer.
+        holds: record.order.holds.into_iter().filter(|h| h.placed_at == created_at).map(|h| Hold { released_at: None, ..h }).collect(),
+        birth: record.birth,
+        created_at,
+        replayed: true,
+    })
+}

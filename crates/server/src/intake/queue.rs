@@ -1,0 +1,127 @@
+//! The bounded queue before the store and the tasks that drain it into batches.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
+
+use tokio::sync::{Mutex, mpsc, oneshot};
+use waybill_domain::intake::NewOrder;
+use waybill_store::{Accepted, Error as StoreError, Store};
+
+use crate::config;
+use crate::observe::metrics::Metrics;
+
+/// Why an order was not taken to a decision.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum IntakeError {
+    /// As many orders as allowed are waiting; nothing is stored.
+    #[error("{limit} orders are waiting already")]
+    Full { limit: usize },
+    /// Nobody came to take it in time; nothing is stored.
+    #[error("the order waited for {waited_ms} ms")]
+    TimedOut { waited_ms: u64 },
+    /// The server is stopping.
+    #[error("the server is stopping")]
+    Closed,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+const WAITING: u8 = 0;
+const TAKEN: u8 = 1;
+const WITHDRAWN: u8 = 2;
+
+struct Waiting {
+    order: Arc<NewOrder>,
+    state: Arc<AtomicU8>,
+    reply: oneshot::Sender<Result<Accepted, StoreError>>,
+}
+
+/// The handle by which handlers hand in orders.
+pub struct Intake {
+    queue: mpsc::Sender<Waiting>,
+    limit: usize,
+    wait: Duration,
+}
+
+impl Intake {
+    /// Starts the tasks that drain the queue; they end when the handle is dropped and the queue is empty.
+    #[must_use]
+    pub fn start(store: &Arc<dyn Store>, settings: &config::Intake, metrics: &Arc<Metrics>) -> Self {
+        let limit = settings.queue_limit as usize;
+        let (queue, waiting) = mpsc::channel(limit);
+        let waiting = Arc::new(Mutex::new(waiting));
+        for _ in 0..store.accept_concurrency() {
+            let batch_limit = settings.batch_limit as usize;
+            tokio::spawn(drain(store.clone(), waiting.clone(), batch_limit, metrics.clone()));
+        }
+        Self { queue, limit, wait: settings.wait_ms.duration() }
+    }
+
+    /// Hands in an order and waits for what becomes of it.
+    ///
+    /// # Errors
+    /// [`IntakeError`]; unless it is [`StoreError::OutcomeUnknown`], nothing was stored.
+    pub async fn submit(&self, order: Arc<NewOrder>) -> Result<Accepted, IntakeError> {
+        let (reply, mut answer) = oneshot::channel();
+        let state = Arc::new(AtomicU8::new(WAITING));
+        let waiting = Waiting { order, state: state.clone(), reply };
+        self.queue.try_send(waiting).map_err(|refused| match refused {
+            mpsc::error::TrySendError::Full(_) => IntakeError::Full { limit: self.limit },
+            mpsc::error::TrySendError::Closed(_) => IntakeError::Closed,
+        })?;
+        let answered = match tokio::time::timeout(self.wait, &mut answer).await {
+            Ok(answered) => answered,
+            Err(_) => {
+                let withdrawn = state.compare_exchange(WAITING, WITHDRAWN, Ordering::AcqRel, Ordering::Acquire);
+                if withdrawn.is_ok() {
+                    let waited_ms = u64::try_from(self.wait.as_millis()).unwrap_or(u64::MAX);
+                    return Err(IntakeError::TimedOut { waited_ms });
+                }
+                answer.await
+            }
+        };
+        answered.unwrap_or(Err(StoreError::OutcomeUnknown)).map_err(IntakeError::Store)
+    }
+
+    /// Orders that wait now.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.limit - self.queue.capacity()
+    }
+}
+
+type Receiver = Arc<Mutex<mpsc::Receiver<Waiting>>>;
+
+async fn drain(store: Arc<dyn Store>, waiting: Receiver, batch_limit: usize, metrics: Arc<Metrics>) {
+    let mut taken = Vec::with_capacity(batch_limit);
+    loop {
+        if waiting.lock().await.recv_many(&mut taken, batch_limit).await == 0 {
+            return;
+        }
+        taken.retain(|w| w.state.compare_exchange(WAITING, TAKEN, Ordering::AcqRel, Ordering::Acquire).is_ok());
+        if taken.is_empty() {
+            continue;
+        }
+        metrics.intake_batch.observe(taken.len() as f64);
+        let orders = taken.iter().map(|w| w.order.clone()).collect();
+        let results = store.accept(orders).await;
+        answer(&mut taken, results);
+    }
+}
+
+fn answer(taken: &mut Vec<Waiting>, results: Result<Vec<Result<Accepted, StoreError>>, StoreError>) {
+    match results {
+        Ok(results) => {
+            for (waiting, result) in taken.drain(..).zip(results) {
+                // A client that has gone away asks again with its key.
+                let _ = waiting.reply.send(result);
+            }
+        }
+        Err(error) => {
+            for waiting in taken.drain(..) {
+                let _ = waiting.reply.send(Err(error.clone()));
+            }
+        }
+    }
+}

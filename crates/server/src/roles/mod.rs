@@ -1,0 +1,11 @@
+//! Roles: the parts of Waybill that work in the background. A role has one name everywhere.
+
+pub mod carrier;
+pub mod consumer;
+pub mod delivery;
+pub mod housekeeping;
+mod parking;
+pub mod status;
+mod supervise;
+
+pub use supervise::Roles;
