@@ -138,7 +138,13 @@ pub fn hear(
             after.open_holds.push(hold);
         }
         Heard::HoldReleased(hold) => after.open_holds.retain(|h| *h != hold),
-        Heard::CancelRequested => answer_cancellation(&mut after, shipments, &mut change, context),
+        Heard::CancelRequested => {
+            // Agreed before: the answer stands in the log, and an order that was cancelled asks no more.
+            if after.state == DeliveryState::Cancelled {
+                return None;
+            }
+            answer_cancellation(&mut after, shipments, &mut change, context);
+        }
     }
     start_if_free(&mut after, shipments, &mut change, carrier, context);
     if before.as_ref() == Some(&after) && change.shipments.is_empty() {

@@ -3,7 +3,7 @@
 use super::{Deed, World};
 use waybill_domain::change::Change;
 use waybill_domain::command::{self, Command};
-use waybill_domain::event::EventKind;
+use waybill_domain::event::{EventKind, NewEvent};
 use waybill_domain::fact::{self, Fact};
 use waybill_domain::history::OrderHistory;
 use waybill_domain::ids::HoldId;
@@ -19,6 +19,8 @@ pub struct Life {
     pub history: OrderHistory,
     /// The kinds of all its events so far.
     pub kinds: Vec<EventKind>,
+    /// Events that nobody took to a log yet.
+    pub told: Vec<NewEvent>,
     /// Per line, the units of its reservation, kept from the moves alone.
     held: Vec<i64>,
 }
@@ -35,6 +37,7 @@ impl Life {
             order,
             history,
             kinds,
+            told: vec![],
             held,
         }
     }
@@ -72,7 +75,7 @@ impl Life {
                     allowed,
                     "{command:?} of an order that is {from} is not in the table"
                 );
-                self.take(change, world, *command == Command::Retry, 0);
+                self.take(&change, world, *command == Command::Retry, 0);
                 Ok(())
             }
             Err(refusal) => {
@@ -99,7 +102,7 @@ impl Life {
             before.status
         );
         let filled = matches!(fact, Fact::UnitsReserved(_));
-        self.take(change, world, false, i64::from(filled));
+        self.take(&change, world, false, i64::from(filled));
         let (from, to) = (standing(&before), standing(&self.order));
         assert!(
             from <= to,
@@ -122,7 +125,7 @@ impl Life {
         true
     }
 
-    fn take(&mut self, change: Change, world: &World, retried: bool, filled: i64) {
+    fn take(&mut self, change: &Change, world: &World, retried: bool, filled: i64) {
         let written = change
             .order
             .as_ref()
@@ -141,10 +144,11 @@ impl Life {
             assert_eq!(before.status, after.status);
         }
         self.check_lines(written.changed_lines.as_slice(), after, retried);
-        self.check_reservations(&change, after, filled);
+        self.check_reservations(change, after, filled);
         for event in &change.events {
             self.history.take(event.seq, event.kind, &event.body);
             self.kinds.push(event.kind);
+            self.told.push(event.clone());
         }
         assert_eq!(self.history.faults, Vec::<String>::new());
         assert_eq!(self.history.version, after.version);
