@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+pub mod intake;
 pub mod life;
 
 use proptest::prelude::*;
@@ -25,13 +26,16 @@ pub struct World {
     meta: EventMeta,
 }
 
+/// A UUIDv7 of some day in 2026, so that what is shown of a test looks like what it is.
+const FIRST_ID: u128 = 0x019d_9f10_0000_7000_8000_0000_0000_0000;
+
 #[derive(Default)]
 struct Counter(u128);
 
 impl Ids for Counter {
     fn next(&mut self) -> Uuid {
         self.0 += 1;
-        Uuid::from_u128(self.0)
+        Uuid::from_u128(FIRST_ID + self.0)
     }
 }
 
@@ -71,7 +75,7 @@ pub fn pending(quantities: &[i64], policy: AllocationPolicy, vendors: &[&str]) -
         },
     };
     Order {
-        id: OrderId(Uuid::from_u128(u128::MAX)),
+        id: OrderId(Uuid::from_u128(FIRST_ID)),
         tenant: Tenant::default(),
         part: 0,
         version: 1,
