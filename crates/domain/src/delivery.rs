@@ -138,7 +138,13 @@ pub fn hear(
             after.open_holds.push(hold);
         }
         Heard::HoldReleased(hold) => after.open_holds.retain(|h| *h != hold),
-        Heard::CancelRequested => answer_cancellation(&mut after, shipments, &mut change, context),
+        Heard::CancelRequested => {
+            // Agreed before: the answer stands in the log, and an order that was cancelled asks no more.
+            if after.state == DeliveryState::Cancelled {
+                return None;
+            }
+            answer_cancellation(&mut after, shipments, &mut change, context);
+        }
     }
     start_if_free(&mut after, shipments, &mut change, carrier, context);
     if before.as_ref() == Some(&after) && change.shipments.is_empty() {
@@ -218,7 +224,12 @@ fn start_if_free(
     }
     let mut by_vendor: BTreeMap<Vendor, Vec<Released>> = BTreeMap::new();
     for unit in std::mem::take(&mut delivery.released) {
-        by_vendor.entry(unit.vendor.clone()).or_default().push(unit);
+        let units = by_vendor.entry(unit.vendor.clone()).or_default();
+        // A line released in several goes stands in the shipment once.
+        match units.iter_mut().find(|u| u.line == unit.line) {
+            Some(packed) => packed.quantity += unit.quantity,
+            None => units.push(unit),
+        }
     }
     for (vendor, units) in by_vendor {
         let attempts = shipments
@@ -235,7 +246,7 @@ fn start_if_free(
         let made = new_shipment(delivery, vendor, attempt, &units, due_at, context);
         change
             .events
-            .push(made.event(EventKind::ShipmentCreated, context));
+            .push(made.event(EventKind::ShipmentCreated, None, context));
         change.timers.extend(made.timer().map(TimerChange::Set));
         change.shipments.push(crate::change::ShipmentChange {
             expected_version: 0,
@@ -309,18 +320,24 @@ pub fn heard(kind: EventKind, body: &str) -> Result<Option<Heard>, serde_json::E
             lines: step
                 .lines
                 .into_iter()
-                .filter(|l| l.quantities.reserved > 0)
-                .map(released)
+                .map(|line| released(kind, line))
+                .filter(|units| units.quantity > 0)
                 .collect(),
         },
     }))
 }
 
-fn released(line: body::Line) -> Released {
+/// A confirmed order may ship all it holds; later releases name what they add, because delivery may have acted
+/// on the ones before without the order knowing yet.
+fn released(kind: EventKind, line: body::Line) -> Released {
     Released {
         line: line.id,
         vendor: line.vendor.unwrap_or_else(Vendor::local),
-        quantity: line.quantities.reserved,
+        quantity: if kind == EventKind::OrderConfirmed {
+            line.quantities.reserved
+        } else {
+            line.released
+        },
         requires_shipping: line.requires_shipping,
     }
 }

@@ -130,6 +130,9 @@ pub mod body {
         /// Absent means yes.
         #[serde(default = "yes", skip_serializing_if = "is_yes")]
         pub requires_shipping: bool,
+        /// On `order.lines_released` alone: units that may ship from now on, beyond those named before.
+        #[serde(default, skip_serializing_if = "is_none_of_them")]
+        pub released: i64,
         #[serde(flatten)]
         pub quantities: Quantities,
     }
@@ -162,6 +165,14 @@ pub mod body {
     )]
     fn is_yes(b: &bool) -> bool {
         *b
+    }
+
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "the signature serde asks for"
+    )]
+    fn is_none_of_them(units: &i64) -> bool {
+        *units == 0
     }
 
     /// Every order event after `order.created`.
@@ -200,6 +211,12 @@ pub mod body {
         pub vendor: Vendor,
         pub attempt: u16,
         pub status: ShipmentStatus,
+        /// Where it came from, on steps. A parcel that sets out again after a failed delivery has left before.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub previous_status: Option<ShipmentStatus>,
+        /// What was reported too late to be a step, on `shipment.updated`.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub reported: Option<ShipmentStatus>,
         #[serde(skip_serializing_if = "Option::is_none")]
         pub tracking_number: Option<String>,
         #[serde(skip_serializing_if = "Option::is_none")]

@@ -4,15 +4,17 @@
 use crate::change::Change;
 use crate::context::Context;
 use crate::event::EventKind;
-use crate::event::body::ShipmentLine;
+use crate::event::body::{self, ShipmentLine};
 use crate::order::Order;
 use crate::progress::Progress;
-use crate::status::OrderStatus;
+use crate::shipment::ShipmentStatus;
+use crate::status::{AllocationPolicy, OrderStatus};
 
 /// Something that happened, past tense. Units are per line of the order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fact {
-    /// Units that waited are held now, or agreed to by their vendor.
+    /// Units that waited are held now, or agreed to by their vendor. Whoever found them writes the reservation,
+    /// in the same transaction.
     UnitsReserved(Vec<ShipmentLine>),
     /// Every source was asked; what is not reserved has to wait.
     Backordered,
@@ -30,7 +32,7 @@ pub enum Fact {
     ShipmentReturned(Vec<ShipmentLine>),
     /// They are gone.
     ShipmentLost(Vec<ShipmentLine>),
-    /// The shipment was called off before it left; its units wait again.
+    /// The shipment was called off before it left; its units may ship with another.
     ShipmentCancelled(Vec<ShipmentLine>),
     /// The shipment could not be made: its units have no source left.
     ShipmentFailed(Vec<ShipmentLine>),
@@ -46,8 +48,11 @@ pub fn apply(order: &Order, fact: &Fact, context: &mut Context<'_>) -> Option<Ch
     let mut progress = Progress::new(order, context);
     let changed = match fact {
         Fact::UnitsReserved(units) => move_units(&mut progress, units, reserve),
+        Fact::Backordered if order.policy == AllocationPolicy::Reject => {
+            return sources_exhausted(progress, "short, and the order may not wait");
+        }
         Fact::Backordered => backorder(&mut progress),
-        Fact::SourcesExhausted => return give_up(progress, "no source left"),
+        Fact::SourcesExhausted => return sources_exhausted(progress, "no source left"),
         Fact::DeadlinePassed => return deadline_passed(progress),
         Fact::ShipmentCreated(units) => move_units(&mut progress, units, put_into_shipment),
         Fact::ShipmentShipped(units) => move_units(&mut progress, units, ship),
@@ -68,7 +73,15 @@ pub fn apply(order: &Order, fact: &Fact, context: &mut Context<'_>) -> Option<Ch
     if !changed {
         return None;
     }
-    if !progress.settle(None) {
+    let stepped = progress.settle(None);
+    // Only these leave units reserved that delivery may ship and does not know of.
+    let may_ship = match fact {
+        Fact::UnitsReserved(_) | Fact::Backordered | Fact::ShipmentCancelled(_) => {
+            progress.release()
+        }
+        _ => false,
+    };
+    if !stepped && !may_ship {
         progress.note(EventKind::OrderLinesChanged, None, None);
     }
     progress.finish()
@@ -159,8 +172,7 @@ fn take_back(progress: &mut Progress<'_, '_>, index: usize, units: i64) -> i64 {
     moved
 }
 
-/// The units of a shipment that could not be made are given up. If nothing has shipped and nothing else can,
-/// the order fails; else it goes on with what is left.
+/// The units of a shipment that could not be made are given up.
 fn shipment_failed(mut progress: Progress<'_, '_>, units: &[ShipmentLine]) -> Option<Change> {
     let moved = move_units(&mut progress, units, |progress, index, units| {
         let q = &mut progress.order.lines[index].quantities;
@@ -170,31 +182,69 @@ fn shipment_failed(mut progress: Progress<'_, '_>, units: &[ShipmentLine]) -> Op
         progress.leave_reservation(index, 0, moved);
         moved
     });
-    if !moved {
-        return None;
-    }
-    let totals = progress.order.totals();
-    if progress.order.flags.cancelling_from.is_none() && totals.ordered == totals.cancelled {
-        progress.order.flags.failed = true;
+    if moved {
+        go_on_without(progress, "shipment failed")
     } else {
-        progress.note(
-            EventKind::OrderLineCancelled,
-            Some("shipment failed".into()),
-            None,
-        );
+        None
     }
-    progress.settle(Some("shipment failed"));
+}
+
+/// Units were given up for `reason`. If none are left the order fails, else it goes on with the others; while
+/// delivery is asked about a cancellation, its answer decides.
+fn go_on_without(mut progress: Progress<'_, '_>, reason: &str) -> Option<Change> {
+    let totals = progress.order.totals();
+    let none_left = totals.ordered == totals.cancelled;
+    if none_left && progress.order.flags.cancelling_from.is_none() {
+        progress.order.flags.failed = true;
+        progress.settle(Some(reason));
+    } else {
+        progress.note(EventKind::OrderLineCancelled, Some(reason.into()), None);
+        progress.settle(None);
+    }
     progress.finish()
 }
 
-/// Ends an order that cannot be filled; what has shipped is never undone by it.
-fn give_up(mut progress: Progress<'_, '_>, reason: &str) -> Option<Change> {
-    let nothing_shipped = progress.order.totals().shipped == 0;
+/// Nobody can give what is missing. Before anything was released to delivery the whole order fails; afterwards
+/// only what waits is given up, because what delivery was told of may be leaving the house right now.
+fn sources_exhausted(mut progress: Progress<'_, '_>, reason: &str) -> Option<Change> {
     match progress.order.status {
-        OrderStatus::Pending | OrderStatus::Processing if nothing_shipped => {}
-        OrderStatus::Backordered if reason == PROMISE_PASSED => {}
-        _ => return None,
+        OrderStatus::Pending => fail(progress, reason),
+        OrderStatus::Processing | OrderStatus::PartiallyShipped | OrderStatus::Cancelling => {
+            progress.order.flags.sourcing = false;
+            if progress.give_up_backordered() {
+                go_on_without(progress, reason)
+            } else {
+                None
+            }
+        }
+        // Backordered: it waits for stock until the promised date. The others miss nothing.
+        OrderStatus::Backordered
+        | OrderStatus::Confirmed
+        | OrderStatus::Shipped
+        | OrderStatus::Delivered
+        | OrderStatus::Cancelled
+        | OrderStatus::Failed => None,
     }
+}
+
+/// Once something was released to delivery no deadline ends the order; only what delivery reports does.
+fn deadline_passed(progress: Progress<'_, '_>) -> Option<Change> {
+    match progress.order.status {
+        OrderStatus::Pending => fail(progress, "deadline passed"),
+        OrderStatus::Backordered => fail(progress, "promise date passed"),
+        OrderStatus::Confirmed
+        | OrderStatus::Processing
+        | OrderStatus::PartiallyShipped
+        | OrderStatus::Shipped
+        | OrderStatus::Delivered
+        | OrderStatus::Cancelling
+        | OrderStatus::Cancelled
+        | OrderStatus::Failed => None,
+    }
+}
+
+/// Ends an order of which delivery has not heard.
+fn fail(mut progress: Progress<'_, '_>, reason: &str) -> Option<Change> {
     progress.order.flags.failed = true;
     progress.order.flags.sourcing = false;
     progress.give_up_waiting();
@@ -202,16 +252,7 @@ fn give_up(mut progress: Progress<'_, '_>, reason: &str) -> Option<Change> {
     progress.finish()
 }
 
-const PROMISE_PASSED: &str = "promise date passed";
-
-fn deadline_passed(progress: Progress<'_, '_>) -> Option<Change> {
-    match progress.order.status {
-        OrderStatus::Pending => give_up(progress, "deadline passed"),
-        OrderStatus::Backordered => give_up(progress, PROMISE_PASSED),
-        _ => None,
-    }
-}
-
+/// An agreement although something has shipped contradicts itself and changes nothing.
 fn cancel_agreed(mut progress: Progress<'_, '_>) -> Option<Change> {
     let nothing_shipped = progress.order.totals().shipped == 0;
     progress
@@ -231,13 +272,41 @@ fn cancel_agreed(mut progress: Progress<'_, '_>) -> Option<Change> {
 fn cancel_refused(mut progress: Progress<'_, '_>) -> Option<Change> {
     let from = progress.order.flags.cancelling_from.take()?;
     progress.step(from, Some("something has left already"));
-    if progress.give_up_unpacked() {
-        progress.note(
-            EventKind::OrderLineCancelled,
-            progress.order.cancel_reason.clone(),
-            None,
-        );
+    let totals = progress.order.totals();
+    if totals.shipped == 0 {
+        // The answer has overtaken the news of what has left. Giving up the rest now would give back units
+        // that are on their way; the order may be asked to cancel again once the news is here.
+        progress.order.flags.failed = totals.ordered == totals.cancelled;
+    } else if progress.give_up_unpacked() {
+        let reason = progress.order.cancel_reason.clone();
+        progress.note(EventKind::OrderLineCancelled, reason, None);
     }
     progress.settle(None);
     progress.finish()
+}
+
+/// Reads what an order is told by an event of its shipments or its delivery; `Ok(None)` for events that move
+/// none of its units.
+///
+/// # Errors
+/// When the body cannot be read; the event is then parked.
+pub fn heard(kind: EventKind, body: &str) -> Result<Option<Fact>, serde_json::Error> {
+    let tell: fn(Vec<ShipmentLine>) -> Fact = match kind {
+        EventKind::DeliveryCancelAgreed => return Ok(Some(Fact::CancelAgreed)),
+        EventKind::DeliveryCancelRefused => return Ok(Some(Fact::CancelRefused)),
+        EventKind::ShipmentCreated => Fact::ShipmentCreated,
+        EventKind::ShipmentShipped => Fact::ShipmentShipped,
+        EventKind::ShipmentDelivered => Fact::ShipmentDelivered,
+        EventKind::ShipmentReturned => Fact::ShipmentReturned,
+        EventKind::ShipmentLost => Fact::ShipmentLost,
+        EventKind::ShipmentCancelled => Fact::ShipmentCancelled,
+        EventKind::ShipmentFailed => Fact::ShipmentFailed,
+        // A failed try to deliver leaves the units under way; the rest is not about units in shipments.
+        _ => return Ok(None),
+    };
+    let step: body::ShipmentStep = serde_json::from_str(body)?;
+    // A parcel that sets out again has left before: counting it twice would take units of another shipment.
+    let again = kind == EventKind::ShipmentShipped
+        && step.previous_status == Some(ShipmentStatus::DeliveryFailed);
+    Ok((!again).then(|| tell(step.lines)))
 }

@@ -152,9 +152,9 @@ fn demand(lines: &[NewLine]) -> Vec<(&Sku, i64)> {
             let next = sums.len();
             let at = *by_sku.entry(&line.sku).or_insert(next);
             if at == next {
-                sums.push((&line.sku, line.quantity))
+                sums.push((&line.sku, line.quantity));
             } else {
-                sums[at].1 += line.quantity
+                sums[at].1 += line.quantity;
             }
         }
         return sums;

@@ -20,6 +20,7 @@ pub mod order;
 pub mod progress;
 pub mod quantities;
 pub mod refusal;
+pub mod reservation;
 pub mod retry;
 pub mod shipment;
 pub mod status;

@@ -200,7 +200,7 @@ fn write_scaled(f: &mut fmt::Formatter<'_>, value: i64, scale: u32, at_least: u3
     write!(f, "{sign}{}", magnitude / unit)?;
     let mut fraction = magnitude % unit;
     let mut width = scale;
-    while width > at_least && fraction % 10 == 0 {
+    while width > at_least && fraction.is_multiple_of(10) {
         fraction /= 10;
         width -= 1;
     }

@@ -106,6 +106,7 @@ impl Order {
             sku: in_full.then(|| l.sku.clone()),
             vendor: l.vendor.clone().filter(|_| in_full),
             requires_shipping: l.requires_shipping || !in_full,
+            released: 0,
             quantities: l.quantities,
         };
         self.lines.iter().map(line).collect()

@@ -2,7 +2,7 @@
 //! [`crate::command`] and [`crate::fact`].
 //!
 //! Invariant: what [`Progress::finish`] hands back is sound ([`Order::is_sound`]), every step it took stands
-//! in the table, and the version rose by one per event.
+//! in the table, and the version rose by one per event. Which units move is left to the two above.
 
 use crate::change::{Change, HoldChange, OrderChange, ReservationMove};
 use crate::context::Context;
@@ -19,6 +19,8 @@ pub struct Progress<'a, 'c> {
     reservations: Vec<ReservationMove>,
     holds: Vec<HoldChange>,
     steps: Vec<Step>,
+    /// Units that delivery may ship from now on, named by `order.lines_released`.
+    released: Vec<body::ShipmentLine>,
     context: &'a mut Context<'c>,
 }
 
@@ -39,6 +41,7 @@ impl<'a, 'c> Progress<'a, 'c> {
             reservations: vec![],
             holds: vec![],
             steps: vec![],
+            released: vec![],
             context,
         }
     }
@@ -98,6 +101,17 @@ impl<'a, 'c> Progress<'a, 'c> {
         any
     }
 
+    /// Gives up every unit that waits for stock; says whether there was one.
+    pub fn give_up_backordered(&mut self) -> bool {
+        let mut any = false;
+        for line in &mut self.order.lines {
+            let q = &mut line.quantities;
+            any |= q.backordered > 0;
+            q.cancelled += std::mem::take(&mut q.backordered);
+        }
+        any
+    }
+
     /// A fresh id for a hold.
     pub fn new_hold_id(&mut self) -> HoldId {
         HoldId(self.context.ids.next())
@@ -135,12 +149,14 @@ impl<'a, 'c> Progress<'a, 'c> {
         match row.to {
             OrderStatus::Cancelled => self.order.cancelled_at = Some(self.context.now),
             OrderStatus::Delivered | OrderStatus::Failed => {
-                self.order.completed_at = Some(self.context.now)
+                self.order.completed_at = Some(self.context.now);
             }
             OrderStatus::Pending => self.order.completed_at = None,
+            // What may ship was told to delivery; were the flag not set, an order that ships what is there
+            // would look confirmed again once the rest is filled.
+            OrderStatus::Processing => self.order.flags.started = true,
             OrderStatus::Backordered
             | OrderStatus::Confirmed
-            | OrderStatus::Processing
             | OrderStatus::PartiallyShipped
             | OrderStatus::Shipped
             | OrderStatus::Cancelling => {}
@@ -157,15 +173,68 @@ impl<'a, 'c> Progress<'a, 'c> {
     /// Walks forward to the status that quantities and flags now amount to, one event per step;
     /// says whether a step was taken.
     pub fn settle(&mut self, reason: Option<&str>) -> bool {
+        let taken = self.steps.len();
         let target = self.order.derived_status();
-        let Some(path) = transitions::forward_path(self.order.status, target) else {
-            debug_assert!(false, "no way from {} to {target}", self.order.status);
-            return false;
-        };
-        for row in &path {
+        if let Some(stop) = self.stop_before(target) {
+            self.walk(stop, reason);
+        }
+        self.walk(target, reason);
+        self.steps.len() > taken
+    }
+
+    /// A status on the way to `target` that the shortest way through the table would pass by, although the
+    /// order is short, or although everything has left.
+    fn stop_before(&self, target: OrderStatus) -> Option<OrderStatus> {
+        let q = self.order.totals();
+        if self.order.status == OrderStatus::Pending && q.backordered > 0 {
+            (target != OrderStatus::Pending).then_some(OrderStatus::Backordered)
+        } else {
+            let all_left = q.shipped > 0 && q.shipped == q.ordered - q.cancelled;
+            (target == OrderStatus::Failed && all_left).then_some(OrderStatus::Shipped)
+        }
+    }
+
+    fn walk(&mut self, to: OrderStatus, reason: Option<&str>) {
+        let path = transitions::forward_path(self.order.status, to);
+        debug_assert!(path.is_some(), "no way from {} to {to}", self.order.status);
+        for row in path.unwrap_or_default() {
             self.record(row, reason);
         }
-        !path.is_empty()
+    }
+
+    /// Names the units that delivery may ship from now on, if the order is one that ships while it waits;
+    /// says whether there are any. `order.confirmed` releases everything by itself.
+    pub fn release(&mut self) -> bool {
+        let ships = |status| {
+            matches!(
+                status,
+                OrderStatus::Processing | OrderStatus::PartiallyShipped
+            )
+        };
+        if !ships(self.order.status) {
+            return false;
+        }
+        let told_before = ships(self.before.status);
+        let lines = self.order.lines.iter().zip(&self.before.lines);
+        self.released = lines
+            .map(|(now, before)| {
+                let known = if told_before {
+                    before.quantities.reserved
+                } else {
+                    0
+                };
+                body::ShipmentLine {
+                    line: now.id,
+                    quantity: now.quantities.reserved - known,
+                }
+            })
+            .filter(|unit| unit.quantity > 0)
+            .collect();
+        if self.released.is_empty() {
+            return false;
+        }
+        self.note(EventKind::OrderLinesReleased, None, None);
+        true
     }
 
     /// The change to write; `None` when nothing happened.
@@ -212,7 +281,7 @@ impl<'a, 'c> Progress<'a, 'c> {
                 vec![]
             },
             lines: if last || acted_on {
-                self.order.event_lines(acted_on)
+                self.event_lines(step.kind)
             } else {
                 vec![]
             },
@@ -228,6 +297,21 @@ impl<'a, 'c> Progress<'a, 'c> {
             body: encode(&body),
             meta: self.context.meta.clone(),
         }
+    }
+
+    fn event_lines(&self, kind: EventKind) -> Vec<body::Line> {
+        let acted_on = matches!(
+            kind,
+            EventKind::OrderConfirmed | EventKind::OrderLinesReleased
+        );
+        let mut lines = self.order.event_lines(acted_on);
+        if kind == EventKind::OrderLinesReleased {
+            for line in &mut lines {
+                let unit = self.released.iter().find(|unit| unit.line == line.id);
+                line.released = unit.map_or(0, |unit| unit.quantity);
+            }
+        }
+        lines
     }
 }
 

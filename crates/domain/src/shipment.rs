@@ -128,14 +128,31 @@ impl Shipment {
         })
     }
 
-    /// The event for where it stands now; the version must have been raised.
-    pub fn event(&self, kind: EventKind, context: &mut Context<'_>) -> NewEvent {
+    /// The event for where it stands now, and where it came from; the version must have been raised.
+    pub fn event(
+        &self,
+        kind: EventKind,
+        previous: Option<ShipmentStatus>,
+        context: &mut Context<'_>,
+    ) -> NewEvent {
+        self.tell(kind, previous, None, context)
+    }
+
+    fn tell(
+        &self,
+        kind: EventKind,
+        previous: Option<ShipmentStatus>,
+        reported: Option<ShipmentStatus>,
+        context: &mut Context<'_>,
+    ) -> NewEvent {
         let body = body::ShipmentStep {
             shipment_id: self.id,
             order_id: self.order_id,
             vendor: self.vendor.clone(),
             attempt: self.attempt,
             status: self.status,
+            previous_status: previous,
+            reported,
             tracking_number: self.tracking_number.clone(),
             carrier: self.carrier.clone(),
             lines: self.lines.clone(),
@@ -154,19 +171,32 @@ impl Shipment {
     }
 }
 
-/// The statuses to pass on the way, the last one included: a delivery reported before its shipping was passes
-/// `shipped`. `None` when there is no way.
+/// The statuses to pass on the shortest way, the last one included; `None` when there is no way. A shipment is
+/// called off only from where it stands: that it has left is never made up on the way.
 fn path(from: ShipmentStatus, to: ShipmentStatus) -> Option<Vec<ShipmentStatus>> {
-    if STEPS.contains(&(from, to)) {
-        Some(vec![to])
-    } else if to == Delivered && STEPS.contains(&(from, Shipped)) {
-        Some(vec![Shipped, Delivered])
-    } else {
-        None
+    if from == to {
+        return Some(vec![]);
     }
+    let mut ways: Vec<Vec<ShipmentStatus>> =
+        from.allowed().into_iter().map(|next| vec![next]).collect();
+    // No way through the table is longer than this without passing a status twice.
+    for _ in 0..ShipmentStatus::ALL.len() {
+        if let Some(found) = ways.iter().find(|way| way.ends_with(&[to])) {
+            return Some(found.clone());
+        }
+        let longer = |way: &Vec<ShipmentStatus>| {
+            let here = way.last().map_or(from, |last| *last);
+            let next = here.allowed().into_iter();
+            next.map(|step| [way.as_slice(), &[step]].concat())
+                .collect::<Vec<_>>()
+        };
+        ways = ways.iter().flat_map(longer).collect();
+    }
+    None
 }
 
-/// Decides an update; `Ok(None)` when it says nothing new.
+/// Decides an update that somebody asks for; `Ok(None)` when it says nothing new. `delivered` may be asked for
+/// before `shipped` and passes it; every other step must stand in the table.
 ///
 /// # Errors
 /// [`Refusal::InvalidShipmentTransition`] for a step the table does not have; the same status again is none.
@@ -175,50 +205,60 @@ pub fn update(
     update: &Update,
     context: &mut Context<'_>,
 ) -> Result<Option<Change>, Refusal> {
-    let to = update.status.unwrap_or(shipment.status);
-    let steps = if to == shipment.status {
-        Some(vec![])
-    } else {
-        path(shipment.status, to)
-    };
+    let from = shipment.status;
+    let to = update.status.unwrap_or(from);
+    let steps = path(from, to).filter(|way| way.len() <= 1 || to == Delivered);
     let steps = steps.ok_or_else(|| Refusal::InvalidShipmentTransition {
-        from: shipment.status,
+        from,
         to,
-        allowed: shipment.status.allowed(),
+        allowed: from.allowed(),
     })?;
-    let mut after = shipment.clone();
-    let tells_more = update.tracking_number.is_some()
-        && update.tracking_number != shipment.tracking_number
-        || update.carrier.is_some() && update.carrier != shipment.carrier;
-    if steps.is_empty() && !tells_more {
-        return Ok(None);
+    Ok(take(shipment, update, &steps, None, context))
+}
+
+/// Decides what a carrier reports; `None` when it says nothing new. A report that overtakes others passes their
+/// steps; one that comes too late is recorded and changes nothing else.
+#[must_use]
+pub fn report(shipment: &Shipment, update: &Update, context: &mut Context<'_>) -> Option<Change> {
+    let to = update.status.unwrap_or(shipment.status);
+    match path(shipment.status, to) {
+        Some(steps) => take(shipment, update, &steps, None, context),
+        None => take(shipment, update, &[], Some(to), context),
     }
+}
+
+fn take(
+    shipment: &Shipment,
+    update: &Update,
+    steps: &[ShipmentStatus],
+    late: Option<ShipmentStatus>,
+    context: &mut Context<'_>,
+) -> Option<Change> {
+    let mut after = shipment.clone();
     after.tracking_number = update.tracking_number.clone().or(after.tracking_number);
     after.carrier = update.carrier.clone().or(after.carrier);
+    if steps.is_empty() && late.is_none() && after == *shipment {
+        return None;
+    }
     after.updated_at = context.now;
     let mut events = vec![];
-    for status in &steps {
-        after.status = *status;
+    for status in steps {
+        let previous = std::mem::replace(&mut after.status, *status);
         after.version += 1;
         match status {
             Shipped => after.shipped_at = after.shipped_at.or(Some(context.now)),
             Delivered => after.delivered_at = Some(context.now),
             Processing | DeliveryFailed | Returned | Lost | Cancelled | Failed => {}
         }
-        events.push(after.event(status.event(), context));
+        events.push(after.event(status.event(), Some(previous), context));
     }
     if steps.is_empty() {
         after.version += 1;
-        events.push(after.event(EventKind::ShipmentUpdated, context));
+        events.push(after.tell(EventKind::ShipmentUpdated, None, late, context));
     } else {
         after.due_at = update.due_at;
     }
-    Ok(Some(change(
-        shipment.version,
-        shipment.timer(),
-        after,
-        events,
-    )))
+    Some(change(shipment.version, shipment.timer(), after, events))
 }
 
 /// The change that writes `after` over version `expected_version` and moves its timer along.

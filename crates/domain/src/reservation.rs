@@ -1,0 +1,64 @@
+//! The states of a reservation: stock held for one line of an order.
+//!
+//! Owns the states and their steps alone. The rows, their expiry and the units in them are the store's; which
+//! units move is decided with the order ([`crate::change::ReservationMove`]).
+
+use crate::status::named_enum;
+
+named_enum!(
+    /// Where a reservation stands.
+    ReservationState {
+        /// Set aside while its vendor is asked; expires by itself.
+        Held = "held",
+        /// Promised to the order for good.
+        Committed = "committed",
+        /// Every unit has left the house or was given back, and at least one has left.
+        Consumed = "consumed",
+        /// Nobody committed it in time.
+        Expired = "expired",
+        /// Given back.
+        Released = "released",
+    }
+);
+
+use ReservationState::{Committed, Consumed, Expired, Held, Released};
+
+/// All steps of a reservation, and when they are taken.
+pub const STEPS: &[(ReservationState, ReservationState, &str)] = &[
+    (Held, Committed, "its vendor agreed"),
+    (
+        Held,
+        Expired,
+        "its time has passed, and no call to the vendor is under way",
+    ),
+    (
+        Held,
+        Released,
+        "the order was given up, or another vendor gives the units",
+    ),
+    (Committed, Consumed, "its units have left the house"),
+    (
+        Committed,
+        Released,
+        "its units were given up before they left",
+    ),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reservation_never_both_expires_and_commits() {
+        let ends = [Consumed, Expired, Released];
+        assert!(
+            STEPS.iter().all(|(from, _, _)| !ends.contains(from)),
+            "{STEPS:?}"
+        );
+        assert!(
+            STEPS
+                .iter()
+                .all(|(from, to, _)| *to != Expired || *from == Held)
+        );
+    }
+}

@@ -1,0 +1,241 @@
+//! The life of one order under test: whatever is done to it, every rule is checked after each deed.
+
+use super::{Deed, World};
+use waybill_domain::change::Change;
+use waybill_domain::command::{self, Command};
+use waybill_domain::event::{EventKind, NewEvent};
+use waybill_domain::fact::{self, Fact};
+use waybill_domain::history::OrderHistory;
+use waybill_domain::ids::HoldId;
+use waybill_domain::order::Order;
+use waybill_domain::refusal::Refusal;
+use waybill_domain::status::OrderStatus;
+use waybill_domain::text::Vendor;
+use waybill_domain::transitions;
+
+/// An order with its history and what is held for it.
+pub struct Life {
+    pub order: Order,
+    pub history: OrderHistory,
+    /// The kinds of all its events so far.
+    pub kinds: Vec<EventKind>,
+    /// Events that nobody took to a log yet.
+    pub told: Vec<NewEvent>,
+    /// Per line, the units of its reservation, kept from the moves alone.
+    held: Vec<i64>,
+}
+
+impl Life {
+    /// Begins with `order.created`.
+    pub fn new(order: Order) -> Self {
+        let mut history = OrderHistory::default();
+        history.take(1, EventKind::OrderCreated, "{}");
+        let held = vec![0; order.lines.len()];
+        assert!(order.is_sound(), "{order:?}");
+        let kinds = vec![EventKind::OrderCreated];
+        Self {
+            order,
+            history,
+            kinds,
+            told: vec![],
+            held,
+        }
+    }
+
+    /// Does one thing to it; says whether anything changed.
+    pub fn meet(&mut self, deed: &Deed, world: &mut World) -> bool {
+        match deed {
+            Deed::Command(command) => self.ask(command, world).is_ok(),
+            Deed::ReleaseHold(n) => {
+                let missing = HoldId(uuid::Uuid::nil());
+                let hold = self.order.holds.get(*n).map_or(missing, |h| h.id);
+                self.ask(&Command::ReleaseHold { hold }, world).is_ok()
+            }
+            Deed::Fact(fact) => self.hear(fact, world),
+        }
+    }
+
+    /// Asks something of it, and checks that a refusal is right and tells what is allowed.
+    pub fn ask(&mut self, command: &Command, world: &mut World) -> Result<(), Refusal> {
+        let from = self.order.status;
+        let asked = |to| {
+            transitions::find(from, to).is_some_and(|t| t.cause == transitions::Cause::Command)
+        };
+        let allowed = match command {
+            Command::Cancel { .. } => {
+                asked(OrderStatus::Cancelling) || asked(OrderStatus::Cancelled)
+            }
+            Command::Retry => asked(OrderStatus::Pending) && self.order.totals().shipped == 0,
+            Command::PlaceHold { .. } | Command::ReleaseHold { .. } | Command::AddNote => true,
+        };
+        let decided = command::decide(&self.order, command, &mut world.context());
+        match decided {
+            Ok(change) => {
+                assert!(
+                    allowed,
+                    "{command:?} of an order that is {from} is not in the table"
+                );
+                self.take(&change, world, *command == Command::Retry, 0);
+                Ok(())
+            }
+            Err(refusal) => {
+                if let Refusal::InvalidTransition { from, allowed, .. } = &refusal {
+                    assert_eq!(*from, self.order.status);
+                    assert_eq!(*allowed, transitions::allowed(*from));
+                } else {
+                    assert!(allowed, "{refusal} says nothing about what is allowed");
+                }
+                Err(refusal)
+            }
+        }
+    }
+
+    /// Tells it something, and checks that it never goes back for it; says whether anything changed.
+    pub fn hear(&mut self, fact: &Fact, world: &mut World) -> bool {
+        let before = self.order.clone();
+        let Some(change) = fact::apply(&self.order, fact, &mut world.context()) else {
+            return false;
+        };
+        assert!(
+            !before.status.is_terminal(),
+            "{fact:?} changed an order that was {}",
+            before.status
+        );
+        let filled = matches!(fact, Fact::UnitsReserved(_));
+        self.take(&change, world, false, i64::from(filled));
+        let (from, to) = (standing(&before), standing(&self.order));
+        assert!(
+            from <= to,
+            "{fact:?} led back from {} to {}",
+            before.status,
+            self.order.status
+        );
+        if let Fact::CancelAgreed | Fact::CancelRefused = fact {
+            assert_eq!(before.status, OrderStatus::Cancelling, "answered unasked");
+            assert_eq!(
+                self.order.flags.cancelling_from, None,
+                "an answer ends the question"
+            );
+        } else {
+            assert_eq!(
+                before.flags.cancelling_from,
+                self.order.flags.cancelling_from
+            );
+        }
+        true
+    }
+
+    fn take(&mut self, change: &Change, world: &World, retried: bool, filled: i64) {
+        let written = change
+            .order
+            .as_ref()
+            .expect("every event of an order writes it");
+        let (before, after) = (&self.order, &written.after);
+        assert_eq!(written.expected_version, before.version);
+        assert!(after.is_sound(), "{after:?}");
+        assert_eq!(after.updated_at, world.now());
+        let ended = matches!(after.status, OrderStatus::Delivered | OrderStatus::Failed);
+        assert_eq!(after.completed_at.is_some(), ended, "{after:?}");
+        assert_eq!(
+            after.cancelled_at.is_some(),
+            after.status == OrderStatus::Cancelled
+        );
+        if before.status.is_terminal() && !retried {
+            assert_eq!(before.status, after.status);
+        }
+        self.check_lines(written.changed_lines.as_slice(), after, retried);
+        self.check_reservations(change, after, filled);
+        for event in &change.events {
+            self.history.take(event.seq, event.kind, &event.body);
+            self.kinds.push(event.kind);
+            self.told.push(event.clone());
+        }
+        assert_eq!(self.history.faults, Vec::<String>::new());
+        assert_eq!(self.history.version, after.version);
+        assert_eq!(self.history.status, Some(after.status));
+        for line in &after.lines {
+            assert_eq!(
+                self.history.lines.get(&line.id),
+                Some(&line.quantities),
+                "told by events"
+            );
+        }
+        self.order = written.after.clone();
+    }
+
+    fn check_lines(&self, changed: &[usize], after: &Order, retried: bool) {
+        for (index, (old, new)) in self.order.lines.iter().zip(&after.lines).enumerate() {
+            let (b, a) = (old.quantities, new.quantities);
+            assert_eq!(changed.contains(&index), old != new, "line {index}");
+            assert_eq!(b.ordered, a.ordered);
+            assert!(b.cancelled <= a.cancelled || retried, "{b:?} {a:?}");
+            assert!(b.backordered >= a.backordered || retried, "{b:?} {a:?}");
+            assert!(
+                b.shipped <= a.shipped
+                    && b.delivered <= a.delivered
+                    && b.returned <= a.returned
+                    && b.lost <= a.lost,
+                "what has left does not come back: {b:?} {a:?}"
+            );
+        }
+    }
+
+    /// What was reserved is consumed, given back, or still held; never two of these.
+    fn check_reservations(&mut self, change: &Change, after: &Order, filled: i64) {
+        for (index, line) in after.lines.iter().enumerate() {
+            let before = &self.order.lines[index].quantities;
+            let q = &line.quantities;
+            let moves = change.reservations.iter().filter(|m| m.line == line.id);
+            let (mut consumed, mut released) = (0, 0);
+            for reservation in moves {
+                assert!(reservation.consumed >= 0 && reservation.released >= 0);
+                assert_eq!(
+                    (&reservation.sku, Some(&reservation.vendor)),
+                    (&line.sku, line.vendor.as_ref())
+                );
+                consumed += reservation.consumed;
+                released += reservation.released;
+            }
+            if line
+                .vendor
+                .as_ref()
+                .is_some_and(|v| v.as_str() == Vendor::INVENTORY)
+            {
+                assert_eq!(
+                    (consumed, released),
+                    (0, 0),
+                    "the inventory service holds nothing of ours"
+                );
+                continue;
+            }
+            assert_eq!(
+                consumed,
+                q.shipped - before.shipped,
+                "what leaves the house leaves the stock"
+            );
+            let found = filled * (before.backordered - q.backordered);
+            self.held[index] += found - consumed - released;
+            assert_eq!(
+                self.held[index],
+                q.reserved + q.in_shipment,
+                "line {index}: {q:?}"
+            );
+        }
+    }
+}
+
+/// How far an order has come; one that is being cancelled stands where it came from.
+fn standing(order: &Order) -> u8 {
+    match order.flags.cancelling_from.unwrap_or(order.status) {
+        OrderStatus::Pending => 0,
+        OrderStatus::Backordered => 1,
+        OrderStatus::Confirmed => 2,
+        OrderStatus::Processing => 3,
+        OrderStatus::PartiallyShipped => 4,
+        OrderStatus::Shipped => 5,
+        OrderStatus::Delivered
+        | OrderStatus::Cancelling
+        | OrderStatus::Cancelled
+        | OrderStatus::Failed => 6,
+    }
+}
