@@ -9,5 +9,11 @@
 //!
 //! Nothing here links the server: the front door is the only way in, as it is for users.
 
+pub mod checker;
+pub mod http;
+pub mod journal;
 pub mod seed;
+pub mod server;
 pub mod shim;
+pub mod token;
+pub mod traffic;
