@@ -245,7 +245,7 @@ fn a_second_effect_is_found() {
         e.events
             .get_mut(A)
             .expect("there")
-            .push(event("shipment.shipped", "s", 4))
+            .push(event("shipment.shipped", "s", 4));
     });
     assert!(
         verdict.violates("I9") && verdict.violates("I11"),

@@ -122,7 +122,7 @@ pub fn check(evidence: &Evidence, enough: Enough) -> Verdict {
 }
 
 impl Verdict {
-    fn add(&mut self, invariant: &'static str, what: impl Into<String>) {
+    pub(crate) fn add(&mut self, invariant: &'static str, what: impl Into<String>) {
         self.violations.push(Violation {
             invariant,
             what: what.into(),

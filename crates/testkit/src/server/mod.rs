@@ -144,11 +144,22 @@ impl Waybill {
             .is_some_and(|c| matches!(c.try_wait(), Ok(None)))
     }
 
+    /// A folder for the test's own files, which goes when the actor goes.
+    pub fn home(&self) -> &Path {
+        self.home.path()
+    }
+
+    /// Starts the process and does not wait: it may be killed while it recovers.
+    pub fn begin(&mut self) -> Result<()> {
+        ensure!(!self.is_running(), "it already runs");
+        self.child = Some(self.spawn()?);
+        Ok(())
+    }
+
     /// Starts the process on the data folder as it is and waits until it is ready; the time it took.
     pub async fn start(&mut self) -> Result<Duration> {
-        ensure!(!self.is_running(), "it already runs");
         let began = Instant::now();
-        self.child = Some(self.spawn()?);
+        self.begin()?;
         while began.elapsed() < READY_WITHIN {
             if let Some(status) = self
                 .child
