@@ -62,6 +62,7 @@ impl Outcome {
 /// Some progress is made between two kills, or the run says nothing.
 const PROGRESS_WITHIN: Duration = Duration::from_secs(10);
 const PROGRESS_POLL: Duration = Duration::from_millis(5);
+const SLOW_SYNC_US: u64 = 2_000;
 /// One in so many restarts is killed as well, before it is ready.
 const KILL_WHILE_RECOVERING: f64 = 0.2;
 
@@ -73,6 +74,11 @@ impl Ordeal {
             self.seed, self.seed
         );
         let mut app = start.ready().await?;
+        if self.power {
+            // A slow disk: more is under way, and not yet synced, when the power goes.
+            app.disk().control().delay_syncs_us(SLOW_SYNC_US);
+            app.disk().control().pretend_syncs(true);
+        }
         let journal = app.home().join("journal.jsonl");
         let traffic = Traffic::start(&app, self.seed, self.load.clone(), &journal).await?;
         let mut rng = seed::stream(self.seed, "kills", 0);
