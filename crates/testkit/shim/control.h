@@ -3,8 +3,8 @@
  * words, mapped here and read and written as a file there (src/shim/control.rs), so both sides see
  * each other at once.
  */
-#ifndef WAYBILL_SHIM_CONTROL_H
-#define WAYBILL_SHIM_CONTROL_H
+#ifndef DISK_SHIM_CONTROL_H
+#define DISK_SHIM_CONTROL_H
 
 #include <stdatomic.h>
 #include <stdint.h>

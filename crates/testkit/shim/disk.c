@@ -1,11 +1,11 @@
 /*
  * A disk that can lose power, fill up and fail, for tests: preloaded under the unmodified binary.
  *
- * Owns: everything the process writes to files below $WAYBILL_SHIM_DIR. Two things happen there.
+ * Owns: everything the process writes to files below $DISK_SHIM_DIR. Two things happen there.
  *
  * 1. Power loss. kill -9 alone proves nothing about durability, because the page cache outlives the
  *    process. So before a tracked file changes, what it held there is copied into an undo log
- *    ($WAYBILL_SHIM_STATE/NNN.undo, one per file), and a successful fsync or fdatasync of the file
+ *    ($DISK_SHIM_STATE/NNN.undo, one per file), and a successful fsync or fdatasync of the file
  *    declares everything before it durable. After the kill the harness reads the logs and takes back
  *    what was never synced (src/shim/power.rs).
  *    Invariant: a record is complete in the log before the file changes, and the log's base moves
@@ -13,7 +13,7 @@
  *    two instructions leaves a log that means something: at worst a change is undone that never
  *    happened (a no-op), or one is lost whose sync nobody was told about (allowed).
  *
- * 2. Faults, by a control file ($WAYBILL_SHIM_CONTROL) that the test writes while the process runs:
+ * 2. Faults, by a control file ($DISK_SHIM_CONTROL) that the test writes while the process runs:
  *    no space, I/O errors on write and on sync, slow syncs; and counters that it reads back.
  *
  * Leaves out, on purpose: stores through mmap (SQLite maps only its -shm, which is rebuilt after a
@@ -110,8 +110,8 @@ static int tracked_path(int dir, const char *path, char *out) {
 }
 
 __attribute__((constructor)) static void start(void) {
-    const char *dir = getenv("WAYBILL_SHIM_DIR"), *state = getenv("WAYBILL_SHIM_STATE");
-    const char *control_path = getenv("WAYBILL_SHIM_CONTROL");
+    const char *dir = getenv("DISK_SHIM_DIR"), *state = getenv("DISK_SHIM_STATE");
+    const char *control_path = getenv("DISK_SHIM_CONTROL");
     if (!dir || !state || strlen(dir) >= PATH_BYTES || strlen(state) >= PATH_BYTES) return;
     strcpy(root, dir);
     strcpy(state_dir, state);

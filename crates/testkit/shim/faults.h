@@ -1,6 +1,6 @@
 /* Whether a write or a sync fails, and how: the control file's wishes applied to one call. */
-#ifndef WAYBILL_SHIM_FAULTS_H
-#define WAYBILL_SHIM_FAULTS_H
+#ifndef DISK_SHIM_FAULTS_H
+#define DISK_SHIM_FAULTS_H
 
 #include <errno.h>
 #include <time.h>

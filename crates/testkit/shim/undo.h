@@ -2,8 +2,8 @@
  * The undo log of one file: what the file held before each change that no sync has made durable yet.
  * Read back by src/shim/power.rs after the process is dead.
  */
-#ifndef WAYBILL_SHIM_UNDO_H
-#define WAYBILL_SHIM_UNDO_H
+#ifndef DISK_SHIM_UNDO_H
+#define DISK_SHIM_UNDO_H
 
 #include <errno.h>
 #include <fcntl.h>

@@ -5,9 +5,17 @@
 //! * [`http`] and [`token`] speak to it as any client would.
 //! * [`traffic`] places orders, many at once, and writes every attempt and every answer into a
 //!   [`journal`]; [`checker`] holds that journal against what the system says afterwards.
+//! * [`ordeal`] puts these together: traffic, kills at random moments, a verdict.
 //! * [`seed`] is where a run's randomness comes from, so that a failing run can be run again.
 //!
 //! Nothing here links the server: the front door is the only way in, as it is for users.
 
+pub mod checker;
+pub mod http;
+pub mod journal;
+pub mod ordeal;
 pub mod seed;
+pub mod server;
 pub mod shim;
+pub mod token;
+pub mod traffic;

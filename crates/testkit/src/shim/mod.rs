@@ -58,9 +58,9 @@ impl Disk {
     pub fn environment(&self) -> [(&'static str, OsString); 4] {
         [
             ("LD_PRELOAD", self.library.clone().into()),
-            ("WAYBILL_SHIM_DIR", self.root.clone().into()),
-            ("WAYBILL_SHIM_STATE", self.state.clone().into()),
-            ("WAYBILL_SHIM_CONTROL", self.control.path().into()),
+            ("DISK_SHIM_DIR", self.root.clone().into()),
+            ("DISK_SHIM_STATE", self.state.clone().into()),
+            ("DISK_SHIM_CONTROL", self.control.path().into()),
         ]
     }
 

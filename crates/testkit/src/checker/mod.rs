@@ -1,0 +1,135 @@
+//! The judge of a run: the client's journal against what the system says when all is quiet.
+//!
+//! Owns the verdict. One file per group of invariants, each a pure function of [`Evidence`], so that
+//! each can be shown to fail on evidence with a planted flaw. Invariant: a run that could not be read
+//! to the end, or in which too little happened, is *inconclusive*, never green. The numbers (I1, I2, …)
+//! are those of docs/guarantees.md.
+
+mod evidence;
+mod history;
+mod keys;
+mod stock;
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+pub use evidence::{Evidence, Reading};
+
+/// Something that must never be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    pub invariant: &'static str,
+    pub what: String,
+}
+
+/// What a run must have seen to count.
+#[derive(Debug, Clone, Copy)]
+pub struct Enough {
+    /// Orders acknowledged.
+    pub orders: usize,
+    /// Faults that hit while requests were in flight.
+    pub faults: usize,
+}
+
+/// What the evidence amounts to.
+#[derive(Debug, Clone, Default)]
+pub struct Verdict {
+    pub violations: Vec<Violation>,
+    pub inconclusive: Vec<String>,
+    pub counts: BTreeMap<&'static str, usize>,
+}
+
+/// Violations of one invariant that are printed; the rest is counted.
+const SHOWN: usize = 5;
+
+impl Verdict {
+    /// Nothing is wrong, and enough happened to say so.
+    pub fn is_green(&self) -> bool {
+        self.violations.is_empty() && self.inconclusive.is_empty()
+    }
+
+    /// Something is wrong.
+    pub fn is_red(&self) -> bool {
+        !self.violations.is_empty()
+    }
+
+    pub fn violates(&self, invariant: &str) -> bool {
+        self.violations.iter().any(|v| v.invariant == invariant)
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let word = match (self.is_red(), self.inconclusive.is_empty()) {
+            (true, _) => "RED",
+            (false, false) => "INCONCLUSIVE",
+            (false, true) => "green",
+        };
+        writeln!(f, "verdict: {word}")?;
+        for (name, count) in &self.counts {
+            writeln!(f, "  {name}: {count}")?;
+        }
+        for why in &self.inconclusive {
+            writeln!(f, "  inconclusive: {why}")?;
+        }
+        let mut by_invariant: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for violation in &self.violations {
+            by_invariant
+                .entry(violation.invariant)
+                .or_default()
+                .push(&violation.what);
+        }
+        for (invariant, all) in by_invariant {
+            writeln!(f, "  {invariant} violated {} times:", all.len())?;
+            for what in all.iter().take(SHOWN) {
+                writeln!(f, "    {what}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Judges the evidence by every invariant.
+pub fn check(evidence: &Evidence, enough: Enough) -> Verdict {
+    let mut verdict = Verdict::default();
+    keys::check(evidence, &mut verdict);
+    history::check(evidence, &mut verdict);
+    stock::check(evidence, &mut verdict);
+    verdict.inconclusive.extend(evidence.unread.iter().cloned());
+    let faults = verdict
+        .counts
+        .get("faults while requests were in flight")
+        .copied()
+        .unwrap_or(0);
+    let acknowledged = verdict
+        .counts
+        .get("orders acknowledged")
+        .copied()
+        .unwrap_or(0);
+    if acknowledged < enough.orders {
+        verdict.inconclusive.push(format!(
+            "{acknowledged} orders acknowledged, {} wanted",
+            enough.orders
+        ));
+    }
+    if faults < enough.faults {
+        verdict.inconclusive.push(format!(
+            "{faults} faults hit while requests were in flight, {} wanted",
+            enough.faults
+        ));
+    }
+    verdict
+}
+
+impl Verdict {
+    pub(crate) fn add(&mut self, invariant: &'static str, what: impl Into<String>) {
+        self.violations.push(Violation {
+            invariant,
+            what: what.into(),
+        });
+    }
+
+    fn count(&mut self, what: &'static str, n: usize) {
+        *self.counts.entry(what).or_default() += n;
+    }
+}

@@ -1,0 +1,321 @@
+//! The real binary as an actor: started in a folder of its own, killed, frozen, stopped, started again.
+//!
+//! Owns the child process, its folder and its output. Invariant: at most one process of an actor
+//! lives, and none outlives it. What the process prints is kept in files and shown when a test fails.
+//! Whether answers are right is for the test, or for [`crate::checker`].
+
+mod user;
+
+pub use user::Report;
+
+use std::ffi::{OsStr, OsString};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+use tokio::process::{Child, Command};
+use tokio::time::{sleep, timeout};
+
+use crate::http::Client;
+use crate::shim::Disk;
+use crate::token;
+
+const READY_WITHIN: Duration = Duration::from_secs(30);
+const STOPPED_WITHIN: Duration = Duration::from_secs(45);
+const READY_POLL: Duration = Duration::from_millis(10);
+/// Of a process's output, shown when something failed.
+const SHOWN_LINES: usize = 60;
+
+/// How the binary is to be started.
+pub struct Start {
+    binary: PathBuf,
+    environment: Vec<(OsString, OsString)>,
+    arguments: Vec<OsString>,
+    on_test_disk: bool,
+}
+
+impl Start {
+    /// `waybill demo` of this binary, which a test of the package `waybill` knows as
+    /// `env!("CARGO_BIN_EXE_waybill")`.
+    pub fn demo(binary: impl Into<PathBuf>) -> Self {
+        Self {
+            binary: binary.into(),
+            environment: Vec::new(),
+            arguments: Vec::new(),
+            on_test_disk: false,
+        }
+    }
+
+    /// Nothing of the test's own environment reaches the process but this (and `PATH`).
+    #[must_use]
+    pub fn env(mut self, key: &str, value: impl AsRef<OsStr>) -> Self {
+        self.environment.push((key.into(), value.as_ref().into()));
+        self
+    }
+
+    #[must_use]
+    pub fn arg(mut self, argument: impl AsRef<OsStr>) -> Self {
+        self.arguments.push(argument.as_ref().into());
+        self
+    }
+
+    /// Shipping and delivering take a random time within this range each.
+    #[must_use]
+    pub fn delivering_within_ms(self, range: &str) -> Self {
+        self.env("WAYBILL_DELIVERY__SHIP_DELAY_MS", range)
+            .env("WAYBILL_DELIVERY__DELIVER_DELAY_MS", range)
+    }
+
+    /// Puts the data folder on a [`Disk`].
+    #[must_use]
+    pub fn on_test_disk(mut self) -> Self {
+        self.on_test_disk = true;
+        self
+    }
+
+    /// Starts it in a fresh folder and waits until it is ready.
+    pub async fn ready(self) -> Result<Waybill> {
+        let mut app = self.prepared()?;
+        app.start().await?;
+        Ok(app)
+    }
+
+    /// The folder is there, the process not yet.
+    pub fn prepared(self) -> Result<Waybill> {
+        let home = tempfile::Builder::new().prefix("waybill-test-").tempdir()?;
+        let data = home.path().canonicalize()?.join("data");
+        std::fs::create_dir(&data)?;
+        let disk = if self.on_test_disk {
+            Some(Disk::new(&data, &home.path().join("disk"))?)
+        } else {
+            None
+        };
+        Ok(Waybill {
+            start: self,
+            home,
+            data,
+            disk,
+            address: free_address()?,
+            child: None,
+            starts: 0,
+        })
+    }
+}
+
+/// One Waybill on one data folder.
+pub struct Waybill {
+    start: Start,
+    home: TempDir,
+    data: PathBuf,
+    disk: Option<Disk>,
+    address: SocketAddr,
+    child: Option<Child>,
+    starts: usize,
+}
+
+impl Waybill {
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub fn data(&self) -> &Path {
+        &self.data
+    }
+
+    /// The disk it runs on, if it was started on one.
+    pub fn disk(&self) -> &Disk {
+        self.disk
+            .as_ref()
+            .expect("this actor was started with on_test_disk()")
+    }
+
+    /// A new connection with a token for everything in the default tenant.
+    pub fn client(&self) -> Client {
+        Client::new(self.address).with_token(&token::demo_for("default", "testkit"))
+    }
+
+    pub fn is_running(&mut self) -> bool {
+        self.child
+            .as_mut()
+            .is_some_and(|c| matches!(c.try_wait(), Ok(None)))
+    }
+
+    /// A folder for the test's own files, which goes when the actor goes.
+    pub fn home(&self) -> &Path {
+        self.home.path()
+    }
+
+    /// Starts the process and does not wait: it may be killed while it recovers.
+    pub fn begin(&mut self) -> Result<()> {
+        ensure!(!self.is_running(), "it already runs");
+        self.child = Some(self.spawn()?);
+        Ok(())
+    }
+
+    /// Starts the process on the data folder as it is and waits until it is ready; the time it took.
+    pub async fn start(&mut self) -> Result<Duration> {
+        let began = Instant::now();
+        self.begin()?;
+        while began.elapsed() < READY_WITHIN {
+            if let Some(status) = self
+                .child
+                .as_mut()
+                .and_then(|c| c.try_wait().transpose())
+                .transpose()?
+            {
+                bail!(
+                    "it stopped before it was ready ({status}):\n{}",
+                    self.output()
+                );
+            }
+            let answer = Client::new(self.address)
+                .with_patience(READY_WITHIN)
+                .get("/health/ready")
+                .await;
+            if answer.is_ok_and(|a| a.status == 200) {
+                return Ok(began.elapsed());
+            }
+            sleep(READY_POLL).await;
+        }
+        bail!("not ready within {READY_WITHIN:?}:\n{}", self.output())
+    }
+
+    fn spawn(&mut self) -> Result<Child> {
+        self.starts += 1;
+        let mut command = self.command("demo");
+        command
+            .arg("--data")
+            .arg(&self.data)
+            .arg("--listen")
+            .arg(self.address.to_string());
+        command.args(&self.start.arguments);
+        if let Some(disk) = &self.disk {
+            command.envs(disk.environment());
+        }
+        for (name, stream) in [("out", false), ("err", true)] {
+            let file =
+                std::fs::File::create(self.home.path().join(format!("{:03}.{name}", self.starts)))?;
+            if stream {
+                command.stderr(file)
+            } else {
+                command.stdout(file)
+            };
+        }
+        command
+            .spawn()
+            .with_context(|| format!("cannot start {}", self.start.binary.display()))
+    }
+
+    /// One of the binary's commands, in this actor's folder and environment but not on its disk.
+    pub fn command(&self, name: &str) -> Command {
+        let mut command = Command::new(&self.start.binary);
+        command
+            .arg(name)
+            .env_clear()
+            .current_dir(self.home.path())
+            .stdin(Stdio::null())
+            .kill_on_drop(true);
+        for key in ["PATH", "HOME", "TMPDIR", "LLVM_PROFILE_FILE"] {
+            command.envs(std::env::var_os(key).map(|value| (key, value)));
+        }
+        command
+            .env("RUST_BACKTRACE", "1")
+            .envs(self.start.environment.iter().map(|(k, v)| (k, v)));
+        command
+    }
+
+    fn signal(&self, signal: Signal) -> Result<()> {
+        let pid = self
+            .child
+            .as_ref()
+            .and_then(Child::id)
+            .context("it does not run")?;
+        let pid = Pid::from_raw(i32::try_from(pid)?).context("a process id is not zero")?;
+        Ok(kill_process(pid, signal)?)
+    }
+
+    /// SIGKILL, and waits until it is gone.
+    pub async fn kill(&mut self) -> Result<()> {
+        let mut child = self.child.take().context("it does not run")?;
+        Ok(child.kill().await?)
+    }
+
+    /// SIGTERM, and waits until it has ended by itself.
+    pub async fn stop(&mut self) -> Result<ExitStatus> {
+        self.signal(Signal::TERM)?;
+        self.ended().await
+    }
+
+    /// Waits until it has ended by itself.
+    pub async fn ended(&mut self) -> Result<ExitStatus> {
+        let child = self.child.as_mut().context("it does not run")?;
+        let status = timeout(STOPPED_WITHIN, child.wait()).await;
+        let status = status.with_context(|| {
+            format!("still there after {STOPPED_WITHIN:?}:\n{}", self.output())
+        })??;
+        self.child = None;
+        Ok(status)
+    }
+
+    /// SIGSTOP: the process is frozen, its sockets stay open.
+    pub fn pause(&self) -> Result<()> {
+        self.signal(Signal::STOP)
+    }
+
+    /// SIGCONT.
+    pub fn resume(&self) -> Result<()> {
+        self.signal(Signal::CONT)
+    }
+
+    /// Kills it if it runs, and starts it again on the same data.
+    pub async fn restart(&mut self) -> Result<Duration> {
+        if self.is_running() {
+            self.kill().await?;
+        }
+        self.start().await
+    }
+
+    /// The last lines of what the latest process printed.
+    pub fn output(&self) -> String {
+        ["out", "err"]
+            .map(|name| {
+                let path = self.home.path().join(format!("{:03}.{name}", self.starts));
+                let text = std::fs::read(path).unwrap_or_default();
+                let text = String::from_utf8_lossy(&text);
+                let lines: Vec<&str> = text.lines().collect();
+                let last = lines[lines.len().saturating_sub(SHOWN_LINES)..].join("\n");
+                format!("--- std{name} of start {}\n{last}\n", self.starts)
+            })
+            .concat()
+    }
+}
+
+impl Drop for Waybill {
+    fn drop(&mut self) {
+        // The child is killed when it is dropped; what it said is worth more after a failure.
+        if std::thread::panicking() {
+            eprintln!("{}", self.output());
+        }
+    }
+}
+
+/// A loopback address that nobody listens on now.
+pub fn free_address() -> Result<SocketAddr> {
+    Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?)
+}
+
+/// Raises this process's limit of open files, which the processes it starts inherit; what it is now.
+pub fn allow_descriptors(wanted: u64) -> u64 {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    if limit.current.is_some_and(|now| now < wanted) {
+        limit.current = Some(limit.maximum.map_or(wanted, |most| most.min(wanted)));
+        // Refused: the caller sees the old limit.
+        let _ = setrlimit(Resource::Nofile, limit);
+    }
+    getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
+}
