@@ -3,3 +3,5 @@
 
 pub mod cli;
 pub mod client;
+pub mod clock;
+pub mod random;
