@@ -1,6 +1,7 @@
 //! What can be typed after `waybill`: one file a command.
 
 pub mod client_args;
+pub mod config;
 pub mod dlq;
 pub mod duration;
 pub mod load;

@@ -1,0 +1,251 @@
+//! `waybill config check` and `waybill config dump`: what the settings are, where each came from, and
+//! whether a server would start with them. Secrets are never printed.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use serde_json::json;
+use toml::{Table, Value};
+
+use crate::config::{ConfigErrors, Flag, Loaded, Sources, check_safety};
+
+/// The flags that set keys, for every command that starts from settings.
+#[derive(Debug, Clone, Default, Args)]
+pub struct SettingsArgs {
+    /// Configuration file [default: ./waybill.toml, when there is one]
+    #[arg(long, value_name = "FILE", env = "WAYBILL_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// Set of settings: standard or demo
+    #[arg(long, value_name = "NAME")]
+    pub profile: Option<String>,
+    /// Parts to run in this process, by commas: api, delivery, status, …
+    #[arg(long, value_name = "ROLES", value_delimiter = ',')]
+    pub roles: Vec<String>,
+    /// Address to listen on, as :3000 or 127.0.0.1:3000; may be repeated
+    #[arg(long, value_name = "ADDRESS")]
+    pub listen: Vec<String>,
+    /// Folder of the embedded database
+    #[arg(long, value_name = "FOLDER")]
+    pub data: Option<String>,
+    /// Any other setting, as intake.queue_limit=500; may be repeated
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+}
+
+impl SettingsArgs {
+    /// These flags over this process's file and environment.
+    ///
+    /// # Errors
+    /// A file cannot be read.
+    pub fn sources(&self) -> Result<Sources, ConfigErrors> {
+        let mut sources = Sources::of_process(self.config.as_deref())?
+            .flags("--roles", "roles", &self.roles)
+            .flags("--listen", "server.listen", &self.listen);
+        for (name, key, text) in [
+            ("--profile", "profile", &self.profile),
+            ("--data", "store.data", &self.data),
+        ] {
+            if let Some(text) = text {
+                sources = sources.flag(name, key, text);
+            }
+        }
+        sources.flags.extend(self.set.iter().map(|set| {
+            let (key, text) = set.split_once('=').unwrap_or((set, ""));
+            Flag {
+                name: "--set",
+                key: key.to_owned(),
+                text: text.to_owned(),
+            }
+        }));
+        Ok(sources)
+    }
+}
+
+#[derive(Debug, Args)]
+pub struct ConfigArgs {
+    #[command(subcommand)]
+    command: ConfigCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum ConfigCommand {
+    /// Report everything that is wrong or unsafe; exit code 1 if anything is
+    #[command(after_help = "Example:\n  waybill config check --config waybill.toml")]
+    Check(#[command(flatten)] ReportArgs),
+    /// Print every setting with where it came from; secrets are redacted
+    #[command(after_help = "Example:\n  PORT=8080 waybill config dump --json")]
+    Dump(#[command(flatten)] ReportArgs),
+}
+
+#[derive(Debug, Args)]
+struct ReportArgs {
+    #[command(flatten)]
+    settings: SettingsArgs,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the command; `Ok(true)` means exit code 0.
+///
+/// # Errors
+/// The output cannot be written.
+pub fn run(args: &ConfigArgs, out: &mut impl Write) -> std::io::Result<bool> {
+    let (ConfigCommand::Check(report) | ConfigCommand::Dump(report)) = &args.command;
+    let loaded = report
+        .settings
+        .sources()
+        .and_then(|sources| Loaded::from_sources(&sources));
+    match &args.command {
+        ConfigCommand::Check(_) => check(loaded.as_ref(), report.json, out),
+        ConfigCommand::Dump(_) => match loaded {
+            Ok(loaded) if report.json => writeln!(out, "{:#}", as_json(&loaded)).map(|()| true),
+            Ok(loaded) => out.write_all(as_toml(&loaded).as_bytes()).map(|()| true),
+            Err(errors) => complain(&errors, report.json, out),
+        },
+    }
+}
+
+fn check(
+    loaded: Result<&Loaded, &ConfigErrors>,
+    json: bool,
+    out: &mut impl Write,
+) -> std::io::Result<bool> {
+    let checked = loaded.map_err(Clone::clone).and_then(|loaded| {
+        check_safety(&loaded.settings)?;
+        Ok(loaded)
+    });
+    match checked {
+        Ok(_) if json => writeln!(out, "{}", json!({ "ok": true, "errors": [] }))?,
+        Ok(loaded) => {
+            let addresses: Vec<String> = loaded
+                .settings
+                .listen_addresses()
+                .iter()
+                .map(ToString::to_string)
+                .collect();
+            writeln!(
+                out,
+                "The configuration is fine. A server would listen on {}.",
+                addresses.join(", ")
+            )?;
+        }
+        Err(errors) => return complain(&errors, json, out),
+    }
+    Ok(true)
+}
+
+fn complain(errors: &ConfigErrors, json: bool, out: &mut impl Write) -> std::io::Result<bool> {
+    if json {
+        let list: Vec<_> = errors
+            .0
+            .iter()
+            .map(|e| json!({ "source": e.source, "key": e.key, "value": e.value, "message": e.advice }))
+            .collect();
+        writeln!(out, "{:#}", json!({ "ok": false, "errors": list }))?;
+    } else {
+        writeln!(out, "{errors}")?;
+    }
+    Ok(false)
+}
+
+/// The settings as a file that could be used again, but for the secrets.
+fn as_toml(loaded: &Loaded) -> String {
+    let mut text = String::new();
+    let mut sections = String::new();
+    for (name, value) in &effective(loaded) {
+        match value {
+            Value::Table(section) => {
+                sections.push_str(&format!("\n[{name}]\n"));
+                for (key, value) in section {
+                    sections.push_str(&line(loaded, key, &format!("{name}.{key}"), value));
+                }
+            }
+            value => text.push_str(&line(loaded, name, name, value)),
+        }
+    }
+    text + &sections
+}
+
+fn line(loaded: &Loaded, name: &str, path: &str, value: &Value) -> String {
+    loaded.origins.get(path).map_or_else(String::new, |origin| {
+        format!("{name} = {value} # {origin}\n")
+    })
+}
+
+fn as_json(loaded: &Loaded) -> serde_json::Value {
+    let mut all = serde_json::Map::new();
+    for (name, value) in &effective(loaded) {
+        match value {
+            Value::Table(section) => {
+                for (key, value) in section {
+                    let path = format!("{name}.{key}");
+                    all.insert(path.clone(), entry(loaded, &path, value));
+                }
+            }
+            value => {
+                all.insert(name.clone(), entry(loaded, name, value));
+            }
+        }
+    }
+    serde_json::Value::Object(all)
+}
+
+fn entry(loaded: &Loaded, path: &str, value: &Value) -> serde_json::Value {
+    json!({ "value": value, "source": loaded.origins.get(path).map(ToString::to_string) })
+}
+
+/// The settings as a table, secrets and the database's password replaced.
+fn effective(loaded: &Loaded) -> Table {
+    let mut settings = loaded.settings.clone();
+    for signing in &mut settings.auth.secrets {
+        signing.secret = crate::config::Secret::new("[redacted]");
+    }
+    if settings.database_url().is_some() {
+        settings.store.url = crate::config::Secret::new("[redacted]");
+    }
+    Table::try_from(settings).expect("settings were read from a table, so they make one")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn loaded(pairs: &[(&'static str, &str)]) -> Loaded {
+        let sources = pairs.iter().fold(Sources::default(), |s, (key, text)| {
+            s.flag("--set", *key, *text)
+        });
+        Loaded::from_sources(&sources).expect("valid")
+    }
+
+    const SECRETS: [(&str, &str); 2] = [
+        ("auth.secrets", "a=hush-0123456789-0123456789-012345"),
+        ("store.url", "postgres://u:hush@h/x"),
+    ];
+
+    #[test]
+    fn a_dump_reads_back_shows_origins_and_hides_secrets() {
+        let text = as_toml(&loaded(&SECRETS));
+        assert!(!text.contains("hush"), "{text}");
+        assert!(text.contains("queue_limit = 2000 # default\n"), "{text}");
+        assert!(text.contains("url = \"[redacted]\" # --set\n"), "{text}");
+        text.parse::<Table>().expect("a dump is TOML");
+        let json = as_json(&loaded(&SECRETS));
+        assert!(!json.to_string().contains("hush"));
+        assert_eq!(json["limits.lines"]["source"], "default");
+    }
+
+    #[test]
+    fn a_check_says_yes_only_to_settings_a_server_would_start_with() {
+        let ask = |loaded: &Loaded| {
+            let mut out = Vec::new();
+            let fine = check(Ok(loaded), false, &mut out).expect("written");
+            (fine, String::from_utf8(out).expect("text"))
+        };
+        let (fine, said) = ask(&loaded(&SECRETS));
+        assert!(fine && said.contains("0.0.0.0:3000"), "{said}");
+        let (fine, said) = ask(&loaded(&[]));
+        assert!(!fine && said.contains("JWT_SECRET"), "{said}");
+    }
+}

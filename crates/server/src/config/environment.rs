@@ -1,0 +1,62 @@
+//! Which environment variables are ours, and which key each one sets.
+//!
+//! `WAYBILL_<SECTION>__<KEY>` names any key; the older names are those that clients of earlier systems
+//! already have in their deployments. An unknown `WAYBILL_*` is an error, everything else that is not
+//! listed here belongs to someone else.
+
+/// Older names that mean one key as it stands. `DATABASE_URL`, `DB_*`, `JWT_SECRET` and the ports need
+/// more than a name and are read in `load`.
+pub const LEGACY: [(&str, &str); 15] = [
+    ("LOG_LEVEL", "log.level"),
+    ("JWT_EXPIRES_IN", "auth.token_lifetime_ms"),
+    ("INVENTORY_FAILURE_RATE", "inventory.failure_rate"),
+    ("INVENTORY_LATENCY_MS", "inventory.latency_ms"),
+    (
+        "CIRCUIT_BREAKER_FAILURE_THRESHOLD",
+        "breaker.failure_threshold",
+    ),
+    ("CIRCUIT_BREAKER_TIMEOUT", "breaker.timeout_ms"),
+    ("CIRCUIT_BREAKER_RESET_TIMEOUT", "breaker.reset_timeout_ms"),
+    ("RETRY_MAX_ATTEMPTS", "retry.max_attempts"),
+    ("RETRY_BASE_DELAY", "retry.base_delay_ms"),
+    ("RETRY_MAX_DELAY", "retry.max_delay_ms"),
+    ("RATE_LIMIT_PER_MINUTE", "server.rate_limit_per_minute"),
+    ("OUTBOX_POLL_INTERVAL", "consumers.poll_interval_ms"),
+    ("DB_POOL_SIZE", "store.pool_size"),
+    ("DB_POOL_MIN_SIZE", "store.pool_min_size"),
+    ("WAYBILL_BROKER", "broker.kind"),
+];
+
+/// `WAYBILL_*` that are read elsewhere: by commands that call a server, and by the test suite.
+const ELSEWHERE: [&str; 3] = ["WAYBILL_TOKEN", "WAYBILL_URL", "WAYBILL_CONFIG"];
+const TESTS: &str = "WAYBILL_TEST_";
+
+/// What a variable that begins with `WAYBILL_` is about.
+pub enum Ours {
+    /// The key as it would be written in the file; it may not exist.
+    Key(String),
+    /// Read by someone else of this project.
+    Elsewhere,
+    No,
+}
+
+pub fn ours(name: &str) -> Ours {
+    let Some(rest) = name.strip_prefix("WAYBILL_") else {
+        return Ours::No;
+    };
+    if ELSEWHERE.contains(&name) || name.starts_with(TESTS) {
+        return Ours::Elsewhere;
+    }
+    if let Some((_, key)) = LEGACY.iter().find(|(legacy, _)| *legacy == name) {
+        return Ours::Key((*key).to_owned());
+    }
+    Ours::Key(rest.to_ascii_lowercase().replacen("__", ".", 1))
+}
+
+/// A key as its variable.
+pub fn variable(path: &str) -> String {
+    format!(
+        "WAYBILL_{}",
+        path.replacen('.', "__", 1).to_ascii_uppercase()
+    )
+}

@@ -1,0 +1,253 @@
+//! Layers, names, and errors of the configuration, as an operator meets them.
+
+use std::collections::BTreeSet;
+
+use super::*;
+use crate::config::{InventoryMode, Listen, Millis, Profile, Role};
+
+fn file(text: &str) -> Sources {
+    Sources {
+        file: Some(("waybill.toml".into(), text.into())),
+        ..Sources::default()
+    }
+}
+
+fn environment(pairs: &[(&str, &str)]) -> Sources {
+    let environment = pairs
+        .iter()
+        .map(|(name, value)| ((*name).into(), (*value).into()))
+        .collect();
+    Sources {
+        environment,
+        ..Sources::default()
+    }
+}
+
+fn settings(sources: &Sources) -> Settings {
+    Settings::load(sources).unwrap_or_else(|errors| panic!("{errors}"))
+}
+
+fn complaints(sources: &Sources) -> Vec<String> {
+    let errors = Settings::load(sources).expect_err("something is wrong");
+    errors.0.iter().map(ToString::to_string).collect()
+}
+
+fn paths(table: &Table) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for (name, value) in table {
+        match value {
+            Value::Table(section) => {
+                found.extend(section.keys().map(|key| format!("{name}.{key}")));
+            }
+            _ => {
+                found.insert(name.clone());
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn the_default_file_the_declared_keys_and_the_struct_name_the_same_keys() {
+    let declared: BTreeSet<String> = keys().map(Key::path).collect();
+    let documented = paths(&DEFAULTS.parse().expect("toml"));
+    let structure = Table::try_from(Settings::of_profile(Profile::Standard)).expect("a table");
+    assert_eq!(declared, documented);
+    assert_eq!(declared, paths(&structure));
+}
+
+#[test]
+fn both_profiles_load_by_themselves() {
+    let standard = Settings::of_profile(Profile::Standard);
+    assert_eq!(standard.roles.len(), Role::ALL.len());
+    assert_eq!(standard.intake.queue_limit, 2_000);
+    assert_eq!(standard.idempotency.window_ms, Millis(86_400_000));
+    assert_eq!(standard.inventory.mode, InventoryMode::None);
+    let demo = Settings::of_profile(Profile::Demo);
+    assert_eq!(demo.inventory.mode, InventoryMode::Simulated);
+    assert!(!demo.auth.strict_claims);
+    assert_eq!(demo.auth.secrets.len(), 3);
+    assert!(
+        demo.listen_addresses()
+            .iter()
+            .all(|address| address.ip().is_loopback())
+    );
+}
+
+#[test]
+fn later_sources_win_and_every_value_knows_its_origin() {
+    let mut sources = file("[intake]\nqueue_limit = 1\nbatch_limit = 2\nwait_ms = \"3s\"\n");
+    sources.dotenv =
+        Some("WAYBILL_INTAKE__BATCH_LIMIT=20 # more\nWAYBILL_INTAKE__WAIT_MS=30s\n".into());
+    sources
+        .environment
+        .insert("WAYBILL_INTAKE__WAIT_MS".into(), "300s".into());
+    let loaded = load(&sources).expect("valid");
+    let intake = &loaded.settings.intake;
+    assert_eq!(
+        (intake.queue_limit, intake.batch_limit, intake.wait_ms.0),
+        (1, 20, 300_000)
+    );
+    let origin = |key: &str| loaded.origins[key].to_string();
+    assert_eq!(origin("intake.queue_limit"), "file waybill.toml");
+    assert_eq!(
+        origin("intake.batch_limit"),
+        ".env WAYBILL_INTAKE__BATCH_LIMIT"
+    );
+    assert_eq!(
+        origin("intake.wait_ms"),
+        "environment WAYBILL_INTAKE__WAIT_MS"
+    );
+    assert_eq!(origin("limits.lines"), "default");
+    let flagged = settings(&sources.flag("--wait", "intake.wait_ms", "5"));
+    assert_eq!(flagged.intake.wait_ms, Millis(5));
+}
+
+#[test]
+fn a_file_wins_over_the_demo_profile_wherever_the_profile_was_named() {
+    let sources = file("profile = \"demo\"\n[inventory]\nmode = \"none\"\n");
+    assert_eq!(settings(&sources).inventory.mode, InventoryMode::None);
+    assert!(!settings(&sources).auth.strict_claims);
+    let standard = sources.flag("--profile", "profile", "standard");
+    assert!(settings(&standard).auth.strict_claims);
+}
+
+#[test]
+fn the_older_names_are_understood() {
+    let settings = settings(&environment(&[
+        ("LOG_LEVEL", "debug"),
+        ("JWT_SECRET", "a,b=c"),
+        ("JWT_EXPIRES_IN", "12h"),
+        ("INVENTORY_FAILURE_RATE", "0.01"),
+        ("INVENTORY_LATENCY_MS", "50-150"),
+        ("CIRCUIT_BREAKER_TIMEOUT", "4000"),
+        ("RETRY_MAX_ATTEMPTS", "3"),
+        ("RATE_LIMIT_PER_MINUTE", "5000"),
+        ("OUTBOX_POLL_INTERVAL", "250"),
+        ("DB_POOL_SIZE", "50"),
+        ("DB_HOST", "db"),
+        ("DB_NAME", "orders"),
+        ("WAYBILL_BROKER", "embedded"),
+        ("SOMEONE_ELSES", "business"),
+        ("WAYBILL_TOKEN", "not a setting"),
+        ("PORT", ""),
+    ]));
+    assert_eq!(settings.log.level, "debug");
+    assert_eq!(settings.auth.secrets[0].secret.expose(), "a,b=c");
+    assert_eq!(settings.auth.token_lifetime_ms, Millis(43_200_000));
+    assert!((settings.inventory.failure_rate - 0.01).abs() < f64::EPSILON);
+    assert_eq!(settings.inventory.latency_ms.most, 150);
+    assert_eq!(settings.breaker.timeout_ms, Millis(4_000));
+    assert_eq!(settings.server.rate_limit_per_minute, 5_000);
+    assert_eq!(settings.consumers.poll_interval_ms, Millis(250));
+    assert_eq!(settings.store.pool_size, 50);
+    assert_eq!(
+        settings.database_url(),
+        Some("postgres://postgres@db:5432/orders")
+    );
+}
+
+#[test]
+fn the_port_of_the_role_wins_over_port_and_listen_over_both() {
+    let ports = [
+        ("PORT", "1"),
+        ("ORDER_SERVICE_PORT", "2"),
+        ("DELIVERY_SERVICE_PORT", "3"),
+    ];
+    let listen = |extra: &[(&str, &str)], flag: Option<&str>| {
+        let mut sources = environment(&[&ports[..], extra].concat());
+        if let Some(text) = flag {
+            sources = sources.flag("--listen", "server.listen", text);
+        }
+        settings(&sources).server.listen
+    };
+    assert_eq!(listen(&[], None), [Listen::Port(2)]);
+    assert_eq!(
+        listen(&[("WAYBILL_ROLES", "delivery,relay")], None),
+        [Listen::Port(3)]
+    );
+    assert_eq!(
+        listen(&[("WAYBILL_ROLES", "relay")], None),
+        [Listen::Port(1)]
+    );
+    assert_eq!(
+        listen(&[("WAYBILL_ROLES", "allocation")], None),
+        [Listen::Port(1)]
+    );
+    assert_eq!(
+        listen(&[("WAYBILL_SERVER__LISTEN", ":4")], None),
+        [Listen::Port(4)]
+    );
+    assert_eq!(
+        listen(&[], Some(":5,:6")),
+        [Listen::Port(5), Listen::Port(6)]
+    );
+}
+
+#[test]
+fn every_error_of_every_source_is_reported_at_once() {
+    let mut sources = file("[server]\nlisten = [\"nowhere\"]\nlisen = 1\n[limits]\nlines = 0\n");
+    sources.dotenv = Some("RETRY_BASE_DELAY=soon\n".into());
+    sources
+        .environment
+        .insert("WAYBILL_STORE__DATE".into(), "x".into());
+    sources.environment.insert("PORT".into(), "http".into());
+    let complaints = complaints(&sources.flag("--roles", "roles", "api,chef"));
+    let expected = [
+        "file waybill.toml: server.listen = [\"nowhere\"]: not allowed; give addresses",
+        "file waybill.toml: server.lisen: there is no such setting; did you mean server.listen?",
+        "file waybill.toml: limits.lines = 0: not allowed; give a whole number from 1 to 10000",
+        ".env RETRY_BASE_DELAY: retry.base_delay_ms = \"soon\": not allowed; give milliseconds",
+        "environment WAYBILL_STORE__DATE: store.date: there is no such setting; did you mean WAYBILL_STORE__DATA?",
+        "environment PORT: server.listen = \"http\": a port is a number",
+        "--roles: roles = [\"api\", \"chef\"]: not allowed",
+    ];
+    for text in expected {
+        assert!(
+            complaints.iter().any(|c| c.starts_with(text)),
+            "{text}\nin {complaints:#?}"
+        );
+    }
+    assert_eq!(complaints.len(), expected.len(), "{complaints:#?}");
+}
+
+#[test]
+fn values_that_contradict_each_other_are_refused() {
+    let complaints = complaints(&environment(&[("RETRY_BASE_DELAY", "2000")]));
+    assert_eq!(
+        complaints,
+        [
+            "environment RETRY_BASE_DELAY: retry.base_delay_ms = 2000: must not be more than retry.max_delay_ms = 1600"
+        ]
+    );
+}
+
+#[test]
+fn a_file_that_is_not_toml_names_the_line_and_shows_no_secret() {
+    let complaints = complaints(&file(
+        "[auth]\nsecrets = [ { kid = \"a\", secret = \"hush\n",
+    ));
+    assert!(
+        complaints[0].starts_with("file waybill.toml line 2: "),
+        "{complaints:?}"
+    );
+    assert!(!complaints[0].contains("hush"));
+}
+
+#[test]
+fn a_wrong_secret_list_is_not_shown() {
+    let complaints = complaints(&file("[auth]\nsecrets = [\"hush\"]\n"));
+    assert!(complaints[0].contains("[redacted]") && !complaints[0].contains("hush"));
+    let twice = environment(&[("WAYBILL_AUTH__SECRETS", "a=x,a=y")]);
+    assert!(Settings::load(&twice).is_err(), "two secrets of one kid");
+}
+
+#[test]
+fn the_example_of_dotenv_is_valid_and_changes_no_default() {
+    let example = include_str!("../../../../.env.example");
+    let sources = Sources {
+        dotenv: Some(example.into()),
+        ..Sources::default()
+    };
+    assert_eq!(settings(&sources), Settings::of_profile(Profile::Standard));
+}

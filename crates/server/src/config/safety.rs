@@ -1,0 +1,140 @@
+//! Refuses to serve with settings that would let strangers in.
+//!
+//! Asked by whoever is about to listen, not by commands that only read settings. `demo` may be unsafe,
+//! because it only listens on loopback; nothing else may.
+
+use super::errors::ConfigErrors;
+use super::settings::Settings;
+use super::values::Profile;
+
+/// Secrets that stand in public example files; whoever knows them can sign any token.
+pub const WELL_KNOWN_SECRETS: [&str; 3] = [
+    "your-secret-key-here-change-in-production",
+    "your-secret-key",
+    "dev-secret-key-change-in-production",
+];
+
+/// Shortest secret, the length of an HMAC-SHA-256 key.
+const MIN_SECRET_BYTES: usize = 32;
+
+/// # Errors
+/// Everything that is unsafe, at once.
+pub fn check_safety(settings: &Settings) -> Result<(), ConfigErrors> {
+    let mut errors = ConfigErrors::default();
+    let exposed: Vec<_> = settings
+        .listen_addresses()
+        .into_iter()
+        .filter(|address| !address.ip().is_loopback())
+        .collect();
+    match settings.profile {
+        Profile::Demo => {
+            for address in &exposed {
+                let advice = "the demo profile is not safe to be reached from outside; listen on 127.0.0.1 or [::1], or use another profile with a secret of your own";
+                errors.push("safety", "server.listen", Some(address.to_string()), advice);
+            }
+        }
+        Profile::Standard => {
+            check_secrets(settings, &mut errors);
+            if !settings.auth.strict_claims {
+                for address in &exposed {
+                    let advice = format!(
+                        "refused while listening on {address}: tokens without exp, iss, aud and scope would be taken from outside; set it to true, or listen on loopback only"
+                    );
+                    errors.push("safety", "auth.strict_claims", Some("false".into()), advice);
+                }
+            }
+        }
+    }
+    errors.into_result(())
+}
+
+fn check_secrets(settings: &Settings, errors: &mut ConfigErrors) {
+    if settings.auth.secrets.is_empty() {
+        let advice = "none is set, so no token could be checked; set JWT_SECRET or auth.secrets to at least 32 random bytes (openssl rand -base64 48)";
+        errors.push("safety", "auth.secrets", None, advice);
+    }
+    for signing in &settings.auth.secrets {
+        let secret = signing.secret.expose();
+        let about = Some(format!("[redacted] (kid {})", signing.kid));
+        if WELL_KNOWN_SECRETS.contains(&secret) {
+            let advice = "everyone knows this secret from example files; make one of your own (openssl rand -base64 48)";
+            errors.push("safety", "auth.secrets", about, advice);
+        } else if secret.len() < MIN_SECRET_BYTES {
+            let advice = format!(
+                "{} bytes are too few to be safe; at least {MIN_SECRET_BYTES} are needed (openssl rand -base64 48)",
+                secret.len()
+            );
+            errors.push("safety", "auth.secrets", about, advice);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Sources;
+
+    fn settings(pairs: &[(&'static str, &str)]) -> Settings {
+        let sources = pairs.iter().fold(Sources::default(), |s, (key, text)| {
+            s.flag("test", *key, *text)
+        });
+        Settings::load(&sources).expect("valid")
+    }
+
+    fn complaints(pairs: &[(&'static str, &str)]) -> Vec<String> {
+        let errors = check_safety(&settings(pairs)).err().unwrap_or_default();
+        errors.0.into_iter().map(|error| error.key).collect()
+    }
+
+    const GOOD: (&str, &str) = ("auth.secrets", "a=0123456789abcdef0123456789abcdef");
+
+    #[test]
+    fn a_secret_of_ones_own_is_accepted() {
+        assert_eq!(complaints(&[GOOD]), Vec::<String>::new());
+    }
+
+    #[test]
+    fn no_secret_a_short_one_and_a_well_known_one_refuse_to_start() {
+        assert_eq!(complaints(&[]), ["auth.secrets"]);
+        assert_eq!(
+            complaints(&[("auth.secrets", "a=short,b=0123456789abcdef0123456789abcde")]).len(),
+            2
+        );
+        for secret in WELL_KNOWN_SECRETS {
+            assert_eq!(
+                complaints(&[("auth.secrets", &format!("a={secret}"))]),
+                ["auth.secrets"]
+            );
+        }
+    }
+
+    #[test]
+    fn lax_tokens_are_refused_on_any_address_but_loopback() {
+        let lax = ("auth.strict_claims", "false");
+        assert_eq!(complaints(&[GOOD, lax]), ["auth.strict_claims"]);
+        assert_eq!(
+            complaints(&[GOOD, lax, ("server.listen", "localhost:3000")]),
+            Vec::<String>::new()
+        );
+    }
+
+    #[test]
+    fn demo_starts_on_loopback_only() {
+        let demo = ("profile", "demo");
+        assert_eq!(complaints(&[demo]), Vec::<String>::new());
+        assert_eq!(
+            complaints(&[demo, ("server.listen", ":4000,127.0.0.1:5000")]),
+            Vec::<String>::new()
+        );
+        assert_eq!(
+            complaints(&[demo, ("server.listen", "0.0.0.0:3000,[::]:3000")]).len(),
+            2
+        );
+    }
+
+    #[test]
+    fn a_complaint_about_a_secret_does_not_show_it() {
+        let errors = check_safety(&settings(&[("auth.secrets", "a=hush-hush")])).expect_err("weak");
+        assert!(!errors.to_string().contains("hush"));
+    }
+}

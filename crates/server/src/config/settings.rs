@@ -1,0 +1,258 @@
+//! The settings themselves, by section. A section bears the name of the room or role that reads it.
+//!
+//! Each key stands here once, with its type and its bounds; its default and its meaning stand in
+//! `waybill.default.toml`.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+
+use serde::{Deserialize, Serialize};
+
+use super::errors::ConfigErrors;
+use super::kinds::{Key, Kind};
+use super::role::Role;
+use super::sources::Sources;
+use super::values::{
+    BrokerKind, InventoryMode, Listen, LogFormat, Millis, MillisRange, Profile, Secret,
+    SigningSecret,
+};
+
+/// Declares a section: a struct, and the list of its keys with what each may hold.
+macro_rules! section {
+    ($name:ident, $section:literal, { $($field:ident: $type:ty => $kind:expr,)+ }) => {
+        #[doc = concat!("Section `", $section, "`; meanings in `waybill.default.toml`.")]
+        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        pub struct $name { $(pub $field: $type,)+ }
+
+        impl $name {
+            const KEYS: &'static [Key] =
+                &[$(Key { section: $section, name: stringify!($field), kind: $kind },)+];
+        }
+    };
+}
+
+const fn count(least: i64, most: i64) -> Kind {
+    Kind::Integer { least, most }
+}
+
+const fn time(least: u64, most: u64) -> Kind {
+    Kind::Time { least, most }
+}
+
+const HOUR_MS: u64 = 3_600_000;
+const YEAR_MS: u64 = 366 * 24 * HOUR_MS;
+
+section!(Server, "server", {
+    listen: Vec<Listen> => Kind::Addresses,
+    header_timeout_ms: Millis => time(10, HOUR_MS),
+    body_timeout_ms: Millis => time(10, HOUR_MS),
+    request_timeout_ms: Millis => time(10, HOUR_MS),
+    body_limit_bytes: u32 => count(1_024, 1 << 30),
+    head_limit_bytes: u32 => count(8_192, 1 << 20),
+    max_connections: u32 => count(1, 1_000_000),
+    shutdown_deadline_ms: Millis => time(0, HOUR_MS),
+    cors_origins: Vec<String> => Kind::TextList,
+    rate_limit_per_minute: u32 => count(0, 100_000_000),
+    rate_limit_clients: u32 => count(16, 10_000_000),
+});
+
+section!(Store, "store", {
+    data: String => Kind::Text,
+    url: Secret => Kind::DatabaseUrl,
+    reader_connections: u32 => count(1, 64),
+    wal_limit_mib: u32 => count(8, 1 << 20),
+    checkpoint_pages: u32 => count(100, 20_000),
+    background_share: f64 => Kind::Decimal { least: 0.01, most: 0.9 },
+    cache_mib: u32 => count(1, 1 << 20),
+    pool_size: u32 => count(1, 1_000),
+    pool_min_size: u32 => count(0, 1_000),
+});
+
+section!(Intake, "intake", {
+    queue_limit: u32 => count(1, 1_000_000),
+    batch_limit: u32 => count(1, 10_000),
+    wait_ms: Millis => time(1, HOUR_MS),
+});
+
+section!(Limits, "limits", {
+    lines: u32 => count(1, 10_000),
+    quantity: u32 => count(1, 1_000_000_000),
+    metadata_keys: u32 => count(0, 10_000),
+    metadata_bytes: u32 => count(0, 1 << 20),
+    page_default: u32 => count(1, 1_000),
+    page_max: u32 => count(1, 1_000),
+    key_chars: u32 => count(16, 255),
+});
+
+section!(Auth, "auth", {
+    secrets: Vec<SigningSecret> => Kind::Secrets,
+    strict_claims: bool => Kind::Switch,
+    issuer: String => Kind::Text,
+    audience: String => Kind::Text,
+    token_lifetime_ms: Millis => time(1_000, YEAR_MS),
+    clock_skew_ms: Millis => time(0, 60_000),
+    token_bytes: u32 => count(256, 65_536),
+    cache_tokens: u32 => count(0, 10_000_000),
+});
+
+section!(Inventory, "inventory", {
+    mode: InventoryMode => Kind::OneOf(&["none", "simulated"]),
+    failure_rate: f64 => Kind::Decimal { least: 0.0, most: 100.0 },
+    latency_ms: MillisRange => Kind::TimeRange,
+});
+
+section!(Breaker, "breaker", {
+    failure_threshold: u32 => count(1, 1_000_000),
+    timeout_ms: Millis => time(1, HOUR_MS),
+    reset_timeout_ms: Millis => time(1, 24 * HOUR_MS),
+});
+
+section!(Retry, "retry", {
+    max_attempts: u32 => count(0, 1_000),
+    base_delay_ms: Millis => time(1, 24 * HOUR_MS),
+    max_delay_ms: Millis => time(1, 24 * HOUR_MS),
+});
+
+section!(Consumers, "consumers", {
+    poll_interval_ms: Millis => time(1, HOUR_MS),
+    batch_limit: u32 => count(1, 10_000),
+});
+
+section!(Delivery, "delivery", {
+    ship_delay_ms: MillisRange => Kind::TimeRange,
+    deliver_delay_ms: MillisRange => Kind::TimeRange,
+    batch_limit: u32 => count(1, 10_000),
+});
+
+section!(Status, "status", {
+    batch_limit: u32 => count(1, 10_000),
+});
+
+section!(Housekeeping, "housekeeping", {
+    interval_ms: Millis => time(10, 24 * HOUR_MS),
+    batch_limit: u32 => count(1, 10_000),
+    stuck_after_ms: Millis => time(1_000, YEAR_MS),
+});
+
+section!(Idempotency, "idempotency", {
+    window_ms: Millis => time(1_000, YEAR_MS),
+});
+
+section!(Duplicates, "duplicates", {
+    window_ms: Millis => time(0, YEAR_MS),
+});
+
+section!(Broker, "broker", {
+    kind: BrokerKind => Kind::OneOf(&["embedded"]),
+});
+
+section!(Log, "log", {
+    level: String => Kind::OneOf(&["off", "error", "warn", "info", "debug", "trace"]),
+    format: LogFormat => Kind::OneOf(&["auto", "json", "human"]),
+    folder: String => Kind::OptionalText,
+});
+
+/// Everything the operator can decide. One that exists is within its bounds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    pub profile: Profile,
+    pub roles: BTreeSet<Role>,
+    pub server: Server,
+    pub store: Store,
+    pub intake: Intake,
+    pub limits: Limits,
+    pub auth: Auth,
+    pub inventory: Inventory,
+    pub breaker: Breaker,
+    pub retry: Retry,
+    pub consumers: Consumers,
+    pub delivery: Delivery,
+    pub status: Status,
+    pub housekeeping: Housekeeping,
+    pub idempotency: Idempotency,
+    pub duplicates: Duplicates,
+    pub broker: Broker,
+    pub log: Log,
+}
+
+const TOP: &[Key] = &[
+    Key {
+        section: "",
+        name: "profile",
+        kind: Kind::OneOf(&["standard", "demo"]),
+    },
+    Key {
+        section: "",
+        name: "roles",
+        kind: Kind::Roles,
+    },
+];
+
+/// Every key there is.
+pub(super) fn keys() -> impl Iterator<Item = &'static Key> {
+    [
+        TOP,
+        Server::KEYS,
+        Store::KEYS,
+        Intake::KEYS,
+        Limits::KEYS,
+        Auth::KEYS,
+        Inventory::KEYS,
+        Breaker::KEYS,
+        Retry::KEYS,
+        Consumers::KEYS,
+        Delivery::KEYS,
+        Status::KEYS,
+        Housekeeping::KEYS,
+        Idempotency::KEYS,
+        Duplicates::KEYS,
+        Broker::KEYS,
+        Log::KEYS,
+    ]
+    .into_iter()
+    .flatten()
+}
+
+impl Settings {
+    /// Reads every source, the later ones over the earlier.
+    ///
+    /// # Errors
+    /// Everything that is wrong, in all sources, at once.
+    pub fn load(sources: &Sources) -> Result<Self, ConfigErrors> {
+        super::load::load(sources).map(|loaded| loaded.settings)
+    }
+
+    /// The settings of a profile with nothing else given; no file and no environment is read.
+    #[must_use]
+    pub fn of_profile(profile: Profile) -> Self {
+        let name = match profile {
+            Profile::Standard => "standard",
+            Profile::Demo => "demo",
+        };
+        Self::load(&Sources::default().flag("--profile", "profile", name))
+            .expect("the compiled-in defaults are valid, and a test loads both profiles")
+    }
+
+    /// The addresses to bind.
+    #[must_use]
+    pub fn listen_addresses(&self) -> Vec<SocketAddr> {
+        self.server
+            .listen
+            .iter()
+            .flat_map(|listen| listen.addresses(self.profile))
+            .collect()
+    }
+
+    /// The PostgreSQL URL, when one is given.
+    #[must_use]
+    pub fn database_url(&self) -> Option<&str> {
+        Some(self.store.url.expose()).filter(|url| !url.is_empty())
+    }
+
+    #[must_use]
+    pub fn runs(&self, role: Role) -> bool {
+        self.roles.contains(&role)
+    }
+}
