@@ -9,3 +9,4 @@ pub mod order;
 pub mod output;
 pub mod seed;
 pub mod stock;
+pub mod token;

@@ -1,0 +1,152 @@
+//! Remembers verified tokens, so that a busy client's token is checked once and then only looked up.
+//!
+//! Invariant: bounded in entries and in bytes, and an entry is never returned at or after its end.
+//! Sharded, so that cores seldom meet; each shard keeps two generations: when the young one is full it
+//! becomes the old one and the old one is forgotten, which keeps tokens in use without a list to order.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+
+use parking_lot::RwLock;
+
+use super::identity::Identity;
+
+const SHARDS: usize = 16;
+
+/// A longer token is verified each time: remembering it would let a few clients fill the memory.
+const MAX_KEY_BYTES: usize = 2_048;
+
+pub struct Cache {
+    shards: Box<[RwLock<Shard>]>,
+    hasher: RandomState,
+    /// Entries of one generation of one shard; 0 remembers nothing.
+    generation: usize,
+}
+
+#[derive(Default)]
+struct Shard {
+    young: HashMap<Box<str>, Entry>,
+    old: HashMap<Box<str>, Entry>,
+}
+
+#[derive(Clone)]
+struct Entry {
+    identity: Arc<Identity>,
+    until_micros: i64,
+}
+
+impl Cache {
+    pub fn new(entries: usize) -> Self {
+        let shards = (0..SHARDS).map(|_| RwLock::default()).collect();
+        let generation = if entries == 0 {
+            0
+        } else {
+            entries.div_ceil(2 * SHARDS)
+        };
+        Self {
+            shards,
+            hasher: RandomState::new(),
+            generation,
+        }
+    }
+
+    pub fn get(&self, token: &str, now_micros: i64) -> Option<Arc<Identity>> {
+        let shard = self.shard(token);
+        let aged = {
+            let shard = shard.read();
+            match shard.young.get(token) {
+                Some(entry) => return entry.alive(now_micros),
+                None => shard.old.get(token).cloned()?,
+            }
+        };
+        let identity = aged.alive(now_micros)?;
+        shard.write().remember(token, aged, self.generation);
+        Some(identity)
+    }
+
+    pub fn put(&self, token: &str, identity: &Arc<Identity>, until_micros: i64) {
+        if self.generation > 0 && token.len() <= MAX_KEY_BYTES {
+            let entry = Entry {
+                identity: Arc::clone(identity),
+                until_micros,
+            };
+            self.shard(token)
+                .write()
+                .remember(token, entry, self.generation);
+        }
+    }
+
+    fn shard(&self, token: &str) -> &RwLock<Shard> {
+        // The tables inside use their own keys, so that a shard's tokens still spread over its table.
+        &self.shards[self.hasher.hash_one(token) as usize % SHARDS]
+    }
+
+    #[cfg(test)]
+    fn len(&self) -> usize {
+        self.shards
+            .iter()
+            .map(|s| s.read())
+            .map(|s| s.young.len() + s.old.len())
+            .sum()
+    }
+}
+
+impl Shard {
+    fn remember(&mut self, token: &str, entry: Entry, generation: usize) {
+        if self.young.len() >= generation && !self.young.contains_key(token) {
+            self.old = std::mem::take(&mut self.young);
+        }
+        self.young.insert(token.into(), entry);
+    }
+}
+
+impl Entry {
+    fn alive(&self, now_micros: i64) -> Option<Arc<Identity>> {
+        (now_micros < self.until_micros).then(|| Arc::clone(&self.identity))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::auth::Scopes;
+
+    fn identity() -> Arc<Identity> {
+        Arc::new(Identity {
+            subject: "s".into(),
+            tenant: "t".into(),
+            scopes: Scopes::default(),
+        })
+    }
+
+    #[test]
+    fn an_entry_is_gone_at_its_end() {
+        let cache = Cache::new(100);
+        cache.put("token", &identity(), 10);
+        assert!(cache.get("token", 9).is_some());
+        assert!(cache.get("token", 10).is_none());
+    }
+
+    #[test]
+    fn it_stays_within_its_bound_and_keeps_what_is_in_use() {
+        let cache = Cache::new(320);
+        cache.put("busy", &identity(), i64::MAX);
+        for number in 0..5_000 {
+            cache.put(&format!("token-{number}"), &identity(), i64::MAX);
+            assert!(cache.get("busy", 0).is_some(), "forgotten after {number}");
+        }
+        assert!(cache.len() <= 320, "{} entries", cache.len());
+    }
+
+    #[test]
+    fn a_cache_of_none_and_a_token_too_long_remember_nothing() {
+        let none = Cache::new(0);
+        none.put("token", &identity(), i64::MAX);
+        assert!(none.get("token", 0).is_none());
+        let cache = Cache::new(10);
+        let long = "x".repeat(MAX_KEY_BYTES + 1);
+        cache.put(&long, &identity(), i64::MAX);
+        assert!(cache.get(&long, 0).is_none());
+    }
+}

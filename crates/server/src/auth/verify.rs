@@ -1,0 +1,168 @@
+//! Verifies Bearer tokens: HS256 JWTs (RFC 7519, with the advice of RFC 8725).
+//!
+//! The algorithm is pinned, whatever the header says; `kid` is looked up exactly and never used as a
+//! path or a query; `jku`, `x5u` and `jwk` are never followed; `crit` is refused, as nothing critical is
+//! understood. Signatures are compared in constant time by the cryptography library.
+
+use std::sync::Arc;
+
+use jsonwebtoken::{Algorithm, DecodingKey, Header, Validation};
+
+use super::cache::Cache;
+use super::claims::{Claims, Expected};
+use super::identity::Identity;
+use crate::config::Auth;
+
+/// Why a token is not accepted. The texts are for the caller and tell nothing about keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum TokenError {
+    #[error("no token; send Authorization: Bearer <token>")]
+    Missing,
+    #[error("the token is longer than {limit} bytes")]
+    TooLarge { limit: usize },
+    #[error("the token is malformed")]
+    Malformed,
+    #[error("the token was signed with a key that is not known here")]
+    UnknownKey,
+    #[error("the token's signature is wrong")]
+    BadSignature,
+    #[error("the token has expired")]
+    Expired,
+    #[error("the token is not valid yet")]
+    NotYetValid,
+    #[error("the token's issuer (iss) is not trusted here")]
+    WrongIssuer,
+    #[error("the token is meant for another audience (aud)")]
+    WrongAudience,
+    #[error("the token lacks the claim {0}")]
+    MissingClaim(&'static str),
+}
+
+impl TokenError {
+    /// A stable name for clients, logs and metrics.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Missing => "token_missing",
+            Self::TooLarge { .. } => "token_too_large",
+            Self::Malformed => "token_malformed",
+            Self::UnknownKey => "token_unknown_key",
+            Self::BadSignature => "token_bad_signature",
+            Self::Expired => "token_expired",
+            Self::NotYetValid => "token_not_yet_valid",
+            Self::WrongIssuer => "token_wrong_issuer",
+            Self::WrongAudience => "token_wrong_audience",
+            Self::MissingClaim(_) => "token_missing_claim",
+        }
+    }
+}
+
+/// The token of an `Authorization` header: scheme `Bearer` in any case (RFC 9110 section 11.1).
+#[must_use]
+pub fn bearer(authorization: &str) -> Option<&str> {
+    let (scheme, token) = authorization.split_once(' ')?;
+    let token = token.trim();
+    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
+}
+
+/// Checks tokens against the secrets and claims of the settings; shared by all requests.
+pub struct Verifier {
+    keys: Vec<(String, DecodingKey)>,
+    validation: Validation,
+    expected: Expected,
+    token_bytes: usize,
+    cache: Cache,
+}
+
+impl Verifier {
+    #[must_use]
+    pub fn new(auth: &Auth) -> Self {
+        let keys = auth.secrets.iter().map(|signing| {
+            (
+                signing.kid.clone(),
+                DecodingKey::from_secret(signing.secret.expose().as_bytes()),
+            )
+        });
+        // The library checks algorithm and signature; claims are checked in `claims`, by our clock.
+        let mut validation = Validation::new(Algorithm::HS256);
+        validation.required_spec_claims.clear();
+        validation.validate_exp = false;
+        validation.validate_aud = false;
+        Self {
+            keys: keys.collect(),
+            validation,
+            expected: Expected {
+                issuer: auth.issuer.clone(),
+                audience: auth.audience.clone(),
+                strict: auth.strict_claims,
+                skew_micros: auth.clock_skew_ms.micros(),
+            },
+            token_bytes: auth.token_bytes as usize,
+            cache: Cache::new(auth.cache_tokens as usize),
+        }
+    }
+
+    /// The identity a token stands for. A token seen before costs a look-up and a look at the clock.
+    ///
+    /// # Errors
+    /// The token is not to be trusted; the request is 401 (or what its dialect says).
+    pub fn verify(&self, token: &str, now_micros: i64) -> Result<Arc<Identity>, TokenError> {
+        if token.is_empty() {
+            return Err(TokenError::Missing);
+        }
+        if token.len() > self.token_bytes {
+            return Err(TokenError::TooLarge {
+                limit: self.token_bytes,
+            });
+        }
+        if let Some(identity) = self.cache.get(token, now_micros) {
+            return Ok(identity);
+        }
+        let (identity, until_micros) = self
+            .signed_claims(token)?
+            .check(&self.expected, now_micros)?;
+        let identity = Arc::new(identity);
+        self.cache.put(token, &identity, until_micros);
+        Ok(identity)
+    }
+
+    /// The claims, once the signature is found right.
+    fn signed_claims(&self, token: &str) -> Result<Claims, TokenError> {
+        let header = jsonwebtoken::decode_header(token).map_err(|_| TokenError::Malformed)?;
+        if !acceptable(&header) {
+            return Err(TokenError::Malformed);
+        }
+        let mut refused = TokenError::UnknownKey;
+        for (_, key) in self
+            .keys
+            .iter()
+            .filter(|(kid, _)| header.kid.as_ref().is_none_or(|k| k == kid))
+        {
+            match jsonwebtoken::decode::<Claims>(token, key, &self.validation) {
+                Ok(decoded) => return Ok(decoded.claims),
+                Err(error) => match error.kind() {
+                    // A token without a kid may have been signed with any of the secrets in use.
+                    jsonwebtoken::errors::ErrorKind::InvalidSignature => {
+                        refused = TokenError::BadSignature;
+                    }
+                    _ => return Err(TokenError::Malformed),
+                },
+            }
+        }
+        Err(refused)
+    }
+}
+
+/// Pins the algorithm, and refuses what is no access token or demands what is not understood.
+fn acceptable(header: &Header) -> bool {
+    let is_token = header.typ.as_deref().is_none_or(|typ| {
+        ["jwt", "at+jwt", "application/at+jwt"]
+            .iter()
+            .any(|known| typ.eq_ignore_ascii_case(known))
+    });
+    header.alg == Algorithm::HS256 && header.crit.is_none() && is_token
+}
+
+#[cfg(test)]
+#[path = "verify_tests.rs"]
+mod tests;

@@ -1,0 +1,145 @@
+//! `waybill token`: makes a token with the configured secret.
+
+use std::io::Write;
+
+use clap::Args;
+use serde_json::json;
+
+use super::config::SettingsArgs;
+use crate::auth::{NewToken, Scopes, UnknownScope, mint};
+use crate::clock::Clock;
+use crate::config::{Auth, ConfigErrors, Millis, Settings};
+
+/// Make a token, signed with the configured secret
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  waybill token --scope admin --expires 1h\n  waybill token --scope 'order:create order:read' --subject shop --tenant acme"
+)]
+pub struct TokenArgs {
+    /// What it may do, by spaces or commas: order:create, order:read, …, admin
+    #[arg(long, value_name = "SCOPES", required = true)]
+    scope: Vec<String>,
+    /// How long it lives, as 15m, 1h or 7d [default: auth.token_lifetime_ms]
+    #[arg(long, value_name = "TIME")]
+    expires: Option<String>,
+    /// Whom it stands for
+    #[arg(long, default_value = "cli")]
+    subject: String,
+    /// Whose orders it sees
+    #[arg(long, default_value = "default")]
+    tenant: String,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    settings: SettingsArgs,
+}
+
+/// Why no token was made.
+#[derive(Debug, thiserror::Error)]
+pub enum TokenCommandError {
+    #[error(transparent)]
+    Config(#[from] ConfigErrors),
+    #[error("--scope: {0}")]
+    Scope(#[from] UnknownScope),
+    #[error("--expires {0}: give a time such as 15m, 1h or 7d")]
+    Expires(String),
+    #[error(
+        "there is no secret to sign with; set JWT_SECRET or auth.secrets, or use --profile demo"
+    )]
+    NoSecret,
+    #[error("the token cannot be printed")]
+    Output(#[from] std::io::Error),
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// The settings or the arguments are wrong, or there is no secret.
+pub fn run(
+    args: &TokenArgs,
+    clock: &impl Clock,
+    out: &mut impl Write,
+) -> Result<(), TokenCommandError> {
+    let settings = Settings::load(&args.settings.sources()?)?;
+    let (token, lifetime) = make(args, &settings.auth, clock.now_micros())?;
+    if args.json {
+        let seconds = lifetime.0 / 1_000;
+        writeln!(
+            out,
+            "{}",
+            json!({ "token": token, "token_type": "Bearer", "expires_in": seconds })
+        )?;
+    } else {
+        writeln!(out, "{token}")?;
+    }
+    Ok(())
+}
+
+fn make(
+    args: &TokenArgs,
+    auth: &Auth,
+    now_micros: i64,
+) -> Result<(String, Millis), TokenCommandError> {
+    let scopes = Scopes::parse(&args.scope.join(" "))?;
+    let lifetime = match &args.expires {
+        Some(text) => Millis::parse(text)
+            .filter(|time| time.0 >= 1_000)
+            .ok_or_else(|| TokenCommandError::Expires(text.clone()))?,
+        None => auth.token_lifetime_ms,
+    };
+    let new = NewToken {
+        subject: &args.subject,
+        tenant: &args.tenant,
+        scopes,
+        lifetime,
+    };
+    mint(auth, &new, now_micros)
+        .map(|token| (token, lifetime))
+        .ok_or(TokenCommandError::NoSecret)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::auth::{Scope, Verifier};
+    use crate::config::Profile;
+
+    #[derive(Parser)]
+    struct Command {
+        #[command(flatten)]
+        token: TokenArgs,
+    }
+
+    fn ask(arguments: &[&str], profile: Profile) -> Result<(String, Millis), TokenCommandError> {
+        let command = Command::parse_from([&["token"], arguments].concat());
+        make(
+            &command.token,
+            &Settings::of_profile(profile).auth,
+            1_780_000_000_000_000,
+        )
+    }
+
+    #[test]
+    fn a_token_has_the_scope_and_the_time_that_were_asked_for() {
+        let (token, lifetime) =
+            ask(&["--scope", "admin", "--expires", "1h"], Profile::Demo).expect("made");
+        assert_eq!(lifetime, Millis(3_600_000));
+        let verifier = Verifier::new(&Settings::of_profile(Profile::Demo).auth);
+        let identity = verifier
+            .verify(&token, 1_780_000_000_000_000)
+            .expect("accepted");
+        assert!(identity.may(Scope::StockWrite) && identity.tenant == "default");
+    }
+
+    #[test]
+    fn a_wrong_scope_a_wrong_time_and_a_missing_secret_are_said() {
+        let said =
+            |arguments: &[&str], profile| ask(arguments, profile).expect_err("refused").to_string();
+        assert!(said(&["--scope", "root"], Profile::Demo).contains("there is no scope root"));
+        assert!(said(&["--scope", "admin", "--expires", "soon"], Profile::Demo).contains("soon"));
+        assert!(said(&["--scope", "admin"], Profile::Standard).contains("JWT_SECRET"));
+    }
+}
