@@ -6,4 +6,6 @@ pub mod cli;
 pub mod client;
 pub mod clock;
 pub mod config;
+pub mod inventory;
 pub mod random;
+pub mod resilience;
