@@ -1,11 +1,17 @@
 //! The `waybill` binary's rooms: `cli` and `http` take requests in, `intake` and `roles` decide with
 //! `waybill-domain`, and `waybill-store` keeps what they decided.
 
+pub mod app;
 pub mod auth;
 pub mod cli;
 pub mod client;
 pub mod clock;
+pub mod commands;
 pub mod config;
+pub mod http;
+pub mod intake;
 pub mod inventory;
+pub mod observe;
 pub mod random;
 pub mod resilience;
+pub mod roles;

@@ -48,6 +48,7 @@ section!(Server, "server", {
     header_timeout_ms: Millis => time(10, HOUR_MS),
     body_timeout_ms: Millis => time(10, HOUR_MS),
     request_timeout_ms: Millis => time(10, HOUR_MS),
+    write_timeout_ms: Millis => time(10, HOUR_MS),
     body_limit_bytes: u32 => count(1_024, 1 << 30),
     head_limit_bytes: u32 => count(8_192, 1 << 20),
     max_connections: u32 => count(1, 1_000_000),

@@ -1,0 +1,247 @@
+//! Connections as clients see them, over real sockets.
+
+use std::sync::atomic::Ordering::Relaxed;
+
+use axum::Router;
+use axum::routing::get;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+
+use super::*;
+use crate::config::{Profile, Settings};
+use crate::http::listen::bind;
+
+struct Server {
+    address: SocketAddr,
+    connections: Arc<Connections>,
+    stop: CancellationToken,
+    task: JoinHandle<Stopped>,
+}
+
+fn options() -> Options {
+    Options::from(&Settings::of_profile(Profile::Standard).server)
+}
+
+fn start(router: Router, options: Options) -> Server {
+    let listeners = bind(&["127.0.0.1:0".parse().expect("an address")]).expect("bound");
+    let address = listeners[0].local_addr().expect("bound");
+    let (connections, stop) = (Arc::<Connections>::default(), CancellationToken::new());
+    let serving = serve(
+        listeners,
+        router,
+        options,
+        Arc::clone(&connections),
+        stop.clone(),
+    );
+    Server {
+        address,
+        connections,
+        stop,
+        task: tokio::spawn(serving),
+    }
+}
+
+fn hello() -> Router {
+    Router::new().route("/", get(|| async { "hello" }))
+}
+
+/// A route that says when it was reached, and answers when it is let go.
+fn gate() -> (Router, Arc<Notify>, Arc<Notify>) {
+    let (reached, open) = (Arc::<Notify>::default(), Arc::<Notify>::default());
+    let (r, o) = (Arc::clone(&reached), Arc::clone(&open));
+    let handler = move || async move {
+        r.notify_one();
+        o.notified().await;
+        "let go"
+    };
+    (Router::new().route("/", get(handler)), reached, open)
+}
+
+impl Server {
+    async fn connect(&self) -> TcpStream {
+        TcpStream::connect(self.address).await.expect("connected")
+    }
+
+    async fn ask(&self) -> TcpStream {
+        let mut stream = self.connect().await;
+        stream
+            .write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+            .await
+            .expect("sent");
+        stream
+    }
+
+    async fn stopped(self) -> Stopped {
+        self.stop.cancel();
+        self.task.await.expect("no panic")
+    }
+}
+
+/// Everything until the server closes.
+async fn rest(stream: &mut TcpStream) -> String {
+    let mut bytes = Vec::new();
+    // A reset after the answer still leaves what was read.
+    let _end = stream.read_to_end(&mut bytes).await;
+    String::from_utf8(bytes).expect("text")
+}
+
+#[tokio::test]
+async fn several_requests_share_a_connection_and_an_idle_one_closes_on_stop() {
+    let server = start(hello(), options());
+    let mut stream = server.ask().await;
+    let mut answer = [0; 1024];
+    for _ in 0..2 {
+        let read = stream.read(&mut answer).await.expect("answered");
+        assert!(
+            answer[..read].starts_with(b"HTTP/1.1 200 OK") && answer[..read].ends_with(b"hello")
+        );
+        stream
+            .write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+            .await
+            .expect("sent");
+    }
+    let _third = stream.read(&mut answer).await.expect("answered");
+    let connections = Arc::clone(&server.connections);
+    assert_eq!(
+        (connections.accepted.load(Relaxed), connections.open()),
+        (1, 1)
+    );
+    assert_eq!(server.stopped().await, Stopped { cut: 0 });
+    assert_eq!(rest(&mut stream).await, "");
+    assert_eq!(connections.open(), 0);
+}
+
+#[tokio::test]
+async fn a_request_under_way_is_answered_after_stop_and_nothing_new_is_accepted() {
+    let (router, reached, open) = gate();
+    let server = start(router, options());
+    let mut stream = server.ask().await;
+    reached.notified().await;
+    let address = server.address;
+    let stopping = tokio::spawn(server.stopped());
+    while TcpStream::connect(address).await.is_ok() {
+        tokio::task::yield_now().await;
+    }
+    open.notify_one();
+    let answer = rest(&mut stream).await;
+    assert!(
+        answer.ends_with("let go") && answer.contains("connection: close"),
+        "{answer}"
+    );
+    assert_eq!(stopping.await.expect("no panic"), Stopped { cut: 0 });
+}
+
+#[tokio::test]
+async fn the_deadline_cuts_what_does_not_end() {
+    let (router, reached, _open) = gate();
+    let options = Options {
+        shutdown_deadline: Duration::from_millis(20),
+        ..options()
+    };
+    let server = start(router, options);
+    let mut stream = server.ask().await;
+    reached.notified().await;
+    assert_eq!(server.stopped().await, Stopped { cut: 1 });
+    assert_eq!(rest(&mut stream).await, "");
+}
+
+#[tokio::test]
+async fn one_connection_too_many_is_told_so_and_a_closed_one_makes_room() {
+    let (router, reached, _open) = gate();
+    let server = start(
+        router,
+        Options {
+            max_connections: 1,
+            ..options()
+        },
+    );
+    let first = server.ask().await;
+    reached.notified().await;
+    let answer = rest(&mut server.connect().await).await;
+    let (head, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
+    assert!(
+        head.starts_with("HTTP/1.1 503 ") && head.contains("retry-after: 1"),
+        "{head}"
+    );
+    assert!(
+        head.contains(&format!("content-length: {}", body.len())),
+        "{head} {}",
+        body.len()
+    );
+    let problem: serde_json::Value = serde_json::from_str(body).expect("JSON");
+    assert_eq!(problem["code"], "too_many_connections");
+    assert_eq!(server.connections.refused.load(Relaxed), 1);
+    drop(first);
+    while server.connections.open() > 0 {
+        tokio::task::yield_now().await;
+    }
+    let _second = server.ask().await;
+    reached.notified().await;
+}
+
+#[tokio::test]
+async fn a_head_that_does_not_come_to_an_end_closes_the_connection() {
+    let server = start(
+        hello(),
+        Options {
+            header_timeout: Duration::from_millis(30),
+            ..options()
+        },
+    );
+    let mut slow = server.connect().await;
+    slow.write_all(b"GET / HTTP/1.1\r\nhost: ")
+        .await
+        .expect("sent");
+    assert_eq!(rest(&mut slow).await, "");
+    let mut silent = server.connect().await;
+    assert_eq!(rest(&mut silent).await, "");
+    let mut idle = server.ask().await;
+    assert!(
+        rest(&mut idle).await.ends_with("hello"),
+        "answered, then closed"
+    );
+}
+
+#[tokio::test]
+async fn a_huge_head_is_refused() {
+    let server = start(hello(), options());
+    let mut stream = server.connect().await;
+    let head = format!("GET / HTTP/1.1\r\nx: {}", "y".repeat(20_000));
+    stream.write_all(head.as_bytes()).await.expect("sent");
+    assert!(rest(&mut stream).await.starts_with("HTTP/1.1 431 "));
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_its_answer_unread_is_dropped() {
+    let large = Router::new().route("/", get(|| async { vec![b'x'; 64 << 20] }));
+    let server = start(
+        large,
+        Options {
+            write_timeout: Duration::from_millis(30),
+            ..options()
+        },
+    );
+    let _stream = server.ask().await;
+    while server.connections.accepted.load(Relaxed) == 0 || server.connections.open() > 0 {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_request_knows_its_peer_where_that_is_wanted() {
+    let show = |ConnectInfo(peer): ConnectInfo<SocketAddr>| async move { peer.to_string() };
+    let router = Router::new().route("/", get(show));
+    let server = start(
+        router,
+        Options {
+            with_peer: true,
+            ..options()
+        },
+    );
+    let mut stream = server.ask().await;
+    let own = stream.local_addr().expect("connected").to_string();
+    let mut answer = [0; 1024];
+    let read = stream.read(&mut answer).await.expect("answered");
+    assert!(answer[..read].ends_with(own.as_bytes()));
+}
