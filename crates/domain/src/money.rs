@@ -44,6 +44,12 @@ impl Currency {
         digits: 2,
     };
 
+    /// No currency at all: whole numbers, read with the same care (ISO 4217's XXX).
+    pub const WHOLE: Self = Self {
+        code: *b"XXX",
+        digits: 0,
+    };
+
     /// Reads a code as `EUR`.
     ///
     /// # Errors

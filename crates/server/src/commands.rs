@@ -39,11 +39,13 @@ pub async fn command_order(
     meta: &EventMeta,
 ) -> Result<OrderRecord, CommandError> {
     for _ in 0..TRIES {
-        let Some(mut record) = app.store.order(tenant, by.clone()).await? else { return Err(CommandError::NotFound) };
+        let Some(mut record) = app.store.order(tenant, by.clone()).await? else {
+            return Err(CommandError::NotFound);
+        };
         check_version(if_match, record.order.version)?;
-        let mut ids = || app.entropy.uuid_v7(app.now().0);
-        let mut context = Context { now: app.now(), meta, ids: &mut ids };
-        let change = command::decide(&record.order, command, &mut context)?;
+        let change = in_context(app, meta, |context| {
+            command::decide(&record.order, command, context)
+        })?;
         if let Some(order) = &change.order {
             record.order = order.after.clone();
         }
@@ -63,9 +65,24 @@ fn check_version(if_match: Option<i64>, found: i64) -> Result<(), Refusal> {
     }
 }
 
+/// Decides at the present time, with fresh ids.
+fn in_context<T>(app: &App, meta: &EventMeta, decide: impl FnOnce(&mut Context<'_>) -> T) -> T {
+    let mut ids = || app.entropy.uuid_v7(app.now().0);
+    decide(&mut Context {
+        now: app.now(),
+        meta,
+        ids: &mut ids,
+    })
+}
+
 async fn advance_one(app: &App, change: waybill_domain::change::Change) -> Result<(), StoreError> {
     let results = app.store.advance(vec![change], None).await?;
-    results.into_iter().next().unwrap_or(Err(StoreError::Unavailable("the store gave no answer".into())))
+    results
+        .into_iter()
+        .next()
+        .unwrap_or(Err(StoreError::Unavailable(
+            "the store gave no answer".into(),
+        )))
 }
 
 /// Takes a step of a shipment by hand; the simulated carrier leaves it alone from then on. Answers the shipment
@@ -82,11 +99,16 @@ pub async fn update_shipment(
     meta: &EventMeta,
 ) -> Result<(Shipment, bool), CommandError> {
     for _ in 0..TRIES {
-        let Some(found) = app.store.shipment(tenant, id).await? else { return Err(CommandError::NotFound) };
+        let Some(found) = app.store.shipment(tenant, id).await? else {
+            return Err(CommandError::NotFound);
+        };
         check_version(if_match, found.version)?;
-        let mut ids = || app.entropy.uuid_v7(app.now().0);
-        let mut context = Context { now: app.now(), meta, ids: &mut ids };
-        let Some(change) = shipment::update(&found, update, &mut context)? else { return Ok((found, false)) };
+        let Some(change) = in_context(app, meta, |context| {
+            shipment::update(&found, update, context)
+        })?
+        else {
+            return Ok((found, false));
+        };
         let after = change.shipments.first().map_or(found, |s| s.after.clone());
         match advance_one(app, change).await {
             Ok(()) => return Ok((after, true)),
@@ -101,28 +123,53 @@ pub async fn update_shipment(
 ///
 /// # Errors
 /// [`CommandError::NotFound`] for an order that is not the tenant's.
-pub async fn shipments_of(app: &App, tenant: &Tenant, id: OrderId, meta: &EventMeta) -> Result<(OrderRecord, Vec<Shipment>), CommandError> {
+pub async fn shipments_of(
+    app: &App,
+    tenant: &Tenant,
+    id: OrderId,
+    meta: &EventMeta,
+) -> Result<(OrderRecord, Vec<Shipment>), CommandError> {
     for _ in 0..TRIES {
-        let Some(record) = app.store.order(tenant, OrderRef::Id(id)).await? else { return Err(CommandError::NotFound) };
+        let Some(record) = app.store.order(tenant, OrderRef::Id(id)).await? else {
+            return Err(CommandError::NotFound);
+        };
         let held = app.store.deliveries(vec![id]).await?.pop();
-        let (known, shipments) = held.map_or((None, vec![]), |(_, known, shipments)| (known, shipments));
+        let (known, shipments) =
+            held.map_or((None, vec![]), |(_, known, shipments)| (known, shipments));
         let order = &record.order;
         let confirmed = order.status == waybill_domain::status::OrderStatus::Confirmed;
-        if !shipments.is_empty() || known.is_some() || !confirmed || !order.open_holds().is_empty() {
+        if !shipments.is_empty() || known.is_some() || !confirmed || !order.open_holds().is_empty()
+        {
             return Ok((record, shipments));
         }
-        let lines = order.lines.iter().filter(|l| l.quantities.reserved > 0).map(|l| delivery::Released {
-            line: l.id,
-            vendor: l.vendor.clone().unwrap_or_else(waybill_domain::text::Vendor::local),
-            quantity: l.quantities.reserved,
-            requires_shipping: l.requires_shipping,
+        let lines = order
+            .lines
+            .iter()
+            .filter(|l| l.quantities.reserved > 0)
+            .map(|l| delivery::Released {
+                line: l.id,
+                vendor: l
+                    .vendor
+                    .clone()
+                    .unwrap_or_else(waybill_domain::text::Vendor::local),
+                quantity: l.quantities.reserved,
+                requires_shipping: l.requires_shipping,
+            });
+        let heard = delivery::Heard::Released {
+            lines: lines.collect(),
+            open_holds: vec![],
+        };
+        let subject = Subject {
+            order_id: id,
+            tenant: tenant.clone(),
+            part: order.part,
+        };
+        let change = in_context(app, meta, |context| {
+            delivery::hear(subject, None, &[], heard, &mut app.carrier(), context)
         });
-        let heard = delivery::Heard::Released { lines: lines.collect(), open_holds: vec![] };
-        let subject = Subject { order_id: id, tenant: tenant.clone(), part: order.part };
-        let mut ids = || app.entropy.uuid_v7(app.now().0);
-        let mut context = Context { now: app.now(), meta, ids: &mut ids };
-        let mut carrier = app.carrier();
-        let Some(change) = delivery::hear(subject, None, &[], heard, &mut carrier, &mut context) else { return Ok((record, vec![])) };
+        let Some(change) = change else {
+            return Ok((record, vec![]));
+        };
         match advance_one(app, change).await {
             Ok(()) | Err(StoreError::Conflict { .. }) => {}
             Err(error) => return Err(error.into()),

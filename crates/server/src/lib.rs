@@ -12,6 +12,7 @@ pub mod http;
 pub mod intake;
 pub mod inventory;
 pub mod observe;
+pub mod process;
 pub mod random;
 pub mod resilience;
 pub mod roles;

@@ -1,5 +1,10 @@
 //! `waybill`: one small entry; everything else has a room in the library beside it.
 
-fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    waybill::cli::run()
 }

@@ -9,34 +9,65 @@ use waybill_testkit::traffic::Load;
 const WAYBILL: &str = env!("CARGO_BIN_EXE_waybill");
 
 fn ordeal() -> Ordeal {
-    let (kills, orders) = if seed::long_form() { (200, 60_000) } else { (24, 6_000) };
+    let (kills, orders) = if seed::long_form() {
+        (200, 60_000)
+    } else {
+        (24, 6_000)
+    };
     Ordeal {
         seed: seed::of_this_run(),
-        load: Load { clients: 24, pause_ms: 20, orders },
+        load: Load {
+            clients: 24,
+            pause_ms: 20,
+            orders,
+        },
         kills,
         after_ms: 0..400,
         power: true,
-        enough: Enough { orders: 500, faults: 15 },
+        enough: Enough {
+            orders: 500,
+            faults: 15,
+        },
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_power_loss_loses_no_acknowledged_order() {
     let ordeal = ordeal();
-    let start = Start::demo(WAYBILL).on_test_disk().delivering_within_ms("0-300");
+    let start = Start::demo(WAYBILL)
+        .on_test_disk()
+        .delivering_within_ms("0-300");
     let outcome = ordeal.run(start).await.expect("the run itself works");
-    assert!(outcome.verdict.is_green(), "seed {}\n{}", ordeal.seed, outcome.verdict);
-    assert!(outcome.strikes.len() >= 20, "only {} power losses", outcome.strikes.len());
+    assert!(
+        outcome.verdict.is_green(),
+        "seed {}\n{}",
+        ordeal.seed,
+        outcome.verdict
+    );
+    assert!(
+        outcome.strikes.len() >= 20,
+        "only {} power losses",
+        outcome.strikes.len()
+    );
     let at_stake = outcome.strikes.iter().filter(|s| s.unsynced > 0).count();
-    assert!(at_stake >= 5, "only {at_stake} power losses had anything to take");
+    assert!(
+        at_stake >= 5,
+        "only {at_stake} power losses had anything to take"
+    );
 }
 
 /// The checker can fail: with `synchronous=OFF` the same run is red.
 #[cfg(feature = "planted-defects")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_store_that_does_not_sync_is_found_out() {
-    let start = Start::demo(WAYBILL).on_test_disk().delivering_within_ms("0-300").env("WAYBILL_DEFECT", "synchronous_off");
+    let start = Start::demo(WAYBILL)
+        .on_test_disk()
+        .delivering_within_ms("0-300")
+        .env("WAYBILL_DEFECT", "synchronous_off");
     let outcome = ordeal().run(start).await.expect("the run itself works");
     let verdict = &outcome.verdict;
-    assert!(verdict.violates("I1") || verdict.violates("I18"), "{verdict}");
+    assert!(
+        verdict.violates("I1") || verdict.violates("I18"),
+        "{verdict}"
+    );
 }

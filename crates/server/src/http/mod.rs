@@ -1,6 +1,15 @@
 //! How requests come in: connections, bodies, routes, and what is answered.
+//!
+//! Handlers read like the story: authenticate, parse, decide, answer. What is decided stands in `intake`,
+//! `commands` and `waybill-domain`; the dialects only translate.
 
+pub mod access;
 pub mod body;
+pub mod dialects;
+pub mod edge;
+pub mod health;
+pub mod json;
 pub mod listen;
+pub mod router;
 pub mod serve;
 mod socket;

@@ -20,7 +20,11 @@ pub fn hash(parts: &[&[u8]]) -> [u8; 16] {
 /// An idempotency key, scoped by the client that sent it.
 #[must_use]
 pub fn key(client: &str, key: &str) -> [u8; 16] {
-    hash(&[ClaimKind::Key.as_str().as_bytes(), client.as_bytes(), key.as_bytes()])
+    hash(&[
+        ClaimKind::Key.as_str().as_bytes(),
+        client.as_bytes(),
+        key.as_bytes(),
+    ])
 }
 
 /// A reference or a number that the caller gave; scoped by tenant alone.

@@ -28,17 +28,29 @@ pub struct Draft {
 }
 
 fn json<T: serde::Serialize>(value: &T) -> Arc<str> {
-    serde_json::to_string(value).expect("checked content has only string keys and finite numbers").into()
+    serde_json::to_string(value)
+        .expect("checked content has only string keys and finite numbers")
+        .into()
 }
 
 impl Draft {
     /// Makes ids, hashes and texts: from here on the order can be tried again without becoming another one.
     #[must_use]
-    pub fn into_new_order(self, identity: &Identity, entropy: &Entropy, now: Time) -> (NewOrder, Content, Personal) {
+    pub fn into_new_order(
+        self,
+        identity: &Identity,
+        entropy: &Entropy,
+        now: Time,
+    ) -> (NewOrder, Content, Personal) {
         let content = json(&self.content);
         let personal = (!self.personal.is_empty()).then(|| json(&self.personal));
         let holds: Vec<&str> = self.holds.iter().map(|h| h.as_str()).collect();
-        let body = [self.dialect, &content, personal.as_deref().unwrap_or(""), &holds.join(",")];
+        let body = [
+            self.dialect,
+            &content,
+            personal.as_deref().unwrap_or(""),
+            &holds.join(","),
+        ];
         let body_hash = claims::hash(&body.map(str::as_bytes));
         let claims = self.claims(identity, now);
         let new = NewOrder {
@@ -49,14 +61,21 @@ impl Draft {
             body_hash,
             policy: self.content.allocation_policy,
             lines: self.content.lines.iter().map(new_line).collect(),
-            holds: self.holds.iter().map(|reason| new_hold(*reason, identity, entropy, now)).collect(),
+            holds: self
+                .holds
+                .iter()
+                .map(|reason| new_hold(*reason, identity, entropy, now))
+                .collect(),
             customer_id: self.content.customer_id.as_deref().map(Into::into),
             caller_number: self.content.order_number.as_deref().map(Into::into),
             promised_by: self.content.promised_by,
             placed_at: self.content.placed_at,
             content,
             personal,
-            event_ids: [EventId(entropy.uuid_v7(now.0)), EventId(entropy.uuid_v7(now.0))],
+            event_ids: [
+                EventId(entropy.uuid_v7(now.0)),
+                EventId(entropy.uuid_v7(now.0)),
+            ],
             meta: self.meta,
             inventory: None,
         };
@@ -68,11 +87,22 @@ impl Draft {
         let mut all = vec![];
         if let Some(key) = &self.key {
             let hash = claims::key(&identity.subject, key);
-            all.push(Claim { kind: ClaimKind::Key, hash, expires_at: Some(now.plus_ms(self.key_window_ms)) });
+            all.push(Claim {
+                kind: ClaimKind::Key,
+                hash,
+                expires_at: Some(now.plus_ms(self.key_window_ms)),
+            });
         }
-        for (kind, value) in [(ClaimKind::Reference, &self.content.client_reference), (ClaimKind::Number, &self.content.order_number)] {
+        for (kind, value) in [
+            (ClaimKind::Reference, &self.content.client_reference),
+            (ClaimKind::Number, &self.content.order_number),
+        ] {
             if let Some(value) = value {
-                all.push(Claim { kind, hash: claims::named(kind, value), expires_at: None });
+                all.push(Claim {
+                    kind,
+                    hash: claims::named(kind, value),
+                    expires_at: None,
+                });
             }
         }
         all
@@ -80,10 +110,21 @@ impl Draft {
 }
 
 fn new_line(line: &waybill_domain::content::LineContent) -> NewLine {
-    NewLine { sku: line.sku.clone(), quantity: line.quantity, requires_shipping: line.requires_shipping.unwrap_or(true) }
+    NewLine {
+        sku: line.sku.clone(),
+        quantity: line.quantity,
+        requires_shipping: line.requires_shipping.unwrap_or(true),
+    }
 }
 
 fn new_hold(reason: HoldReason, identity: &Identity, entropy: &Entropy, now: Time) -> Hold {
     let id = HoldId(entropy.uuid_v7(now.0));
-    Hold { id, reason, placed_at: now, placed_by: identity.subject.to_string(), note: None, released_at: None }
+    Hold {
+        id,
+        reason,
+        placed_at: now,
+        placed_by: identity.subject.to_string(),
+        note: None,
+        released_at: None,
+    }
 }

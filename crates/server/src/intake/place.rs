@@ -65,8 +65,20 @@ pub async fn place(app: &App, identity: &Identity, draft: Draft) -> Result<Recei
     for _ in 0..ROUNDS {
         match app.intake.submit(new.clone()).await? {
             Accepted::Created { number, birth } => {
-                let number = content.order_number.clone().unwrap_or_else(|| readable_number(number));
-                return Ok(Receipt { id: new.id, number, content, personal, holds: new.holds.clone(), birth, created_at: now, replayed: false });
+                let number = content
+                    .order_number
+                    .clone()
+                    .unwrap_or_else(|| readable_number(number));
+                return Ok(Receipt {
+                    id: new.id,
+                    number,
+                    content,
+                    personal,
+                    holds: new.holds.clone(),
+                    birth,
+                    created_at: now,
+                    replayed: false,
+                });
             }
             Accepted::Replayed { order_id } => return replay(app, &new, order_id).await,
             Accepted::Taken { kind, order_id } => return Err(PlaceError::Taken { kind, order_id }),
@@ -79,32 +91,75 @@ pub async fn place(app: &App, identity: &Identity, draft: Draft) -> Result<Recei
 
 /// The same order with what the inventory service says about skus that are not tracked. No transaction is open.
 async fn ask(app: &App, new: &NewOrder, skus: Vec<Sku>) -> Result<NewOrder, PlaceError> {
-    let Some(inventory) = &app.inventory else { return Err(PlaceError::UnknownSkus(skus)) };
-    let wanted = |sku: &Sku| new.lines.iter().filter(|l| l.sku == *sku).map(|l| l.quantity).sum::<i64>();
-    let demands = skus.iter().map(|sku| Demand { sku: sku.as_str().to_owned(), quantity: wanted(sku).unsigned_abs() }).collect();
+    let Some(inventory) = &app.inventory else {
+        return Err(PlaceError::UnknownSkus(skus));
+    };
+    let wanted = |sku: &Sku| {
+        new.lines
+            .iter()
+            .filter(|l| l.sku == *sku)
+            .map(|l| l.quantity)
+            .sum::<i64>()
+    };
+    let demands = skus
+        .iter()
+        .map(|sku| Demand {
+            sku: sku.as_str().to_owned(),
+            quantity: wanted(sku).unsigned_abs(),
+        })
+        .collect();
     let answers = inventory.check(demands).await?;
     let mut known = new.inventory.clone().unwrap_or_default();
-    known.extend(answers.iter().map(|a| InventoryAnswer { sku: Sku::stored(&a.sku), available: i64::try_from(a.available).unwrap_or(i64::MAX) }));
-    Ok(NewOrder { inventory: Some(known), ..new.clone() })
+    known.extend(answers.iter().map(|a| InventoryAnswer {
+        sku: Sku::stored(&a.sku),
+        available: i64::try_from(a.available).unwrap_or(i64::MAX),
+    }));
+    Ok(NewOrder {
+        inventory: Some(known),
+        ..new.clone()
+    })
 }
 
 async fn replay(app: &App, new: &NewOrder, id: OrderId) -> Result<Receipt, PlaceError> {
     let found = app.store.order(&new.tenant, OrderRef::Id(id)).await?;
-    let record = found.ok_or_else(|| StoreError::Corrupt { what: "claims", detail: format!("the order {id} of a claim is not there") })?;
+    let record = found.ok_or_else(|| StoreError::Corrupt {
+        what: "claims",
+        detail: format!("the order {id} of a claim is not there"),
+    })?;
     receipt_of(record).map_err(Into::into)
 }
 
 /// The receipt of a stored order.
 fn receipt_of(record: OrderRecord) -> Result<Receipt, StoreError> {
-    let corrupt = |e: serde_json::Error| StoreError::Corrupt { what: "an order's content", detail: e.to_string() };
+    let corrupt = |e: serde_json::Error| StoreError::Corrupt {
+        what: "an order's content",
+        detail: e.to_string(),
+    };
     let created_at = record.order.created_at;
     Ok(Receipt {
         id: record.order.id,
-        number: record.caller_number.unwrap_or_else(|| readable_number(record.number)),
+        number: record
+            .caller_number
+            .unwrap_or_else(|| readable_number(record.number)),
         content: serde_json::from_str(&record.content).map_err(corrupt)?,
-        personal: record.personal.as_deref().map(serde_json::from_str).transpose().map_err(corrupt)?.unwrap_or_default(),
+        personal: record
+            .personal
+            .as_deref()
+            .map(serde_json::from_str)
+            .transpose()
+            .map_err(corrupt)?
+            .unwrap_or_default(),
         // Holds placed later were not part of the first answer.
-        holds: record.order.holds.into_iter().filter(|h| h.placed_at == created_at).map(|h| Hold { released_at: None, ..h }).collect(),
+        holds: record
+            .order
+            .holds
+            .into_iter()
+            .filter(|h| h.placed_at == created_at)
+            .map(|h| Hold {
+                released_at: None,
+                ..h
+            })
+            .collect(),
         birth: record.birth,
         created_at,
         replayed: true,

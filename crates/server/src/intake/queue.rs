@@ -47,15 +47,28 @@ pub struct Intake {
 impl Intake {
     /// Starts the tasks that drain the queue; they end when the handle is dropped and the queue is empty.
     #[must_use]
-    pub fn start(store: &Arc<dyn Store>, settings: &config::Intake, metrics: &Arc<Metrics>) -> Self {
+    pub fn start(
+        store: &Arc<dyn Store>,
+        settings: &config::Intake,
+        metrics: &Arc<Metrics>,
+    ) -> Self {
         let limit = settings.queue_limit as usize;
         let (queue, waiting) = mpsc::channel(limit);
         let waiting = Arc::new(Mutex::new(waiting));
         for _ in 0..store.accept_concurrency() {
             let batch_limit = settings.batch_limit as usize;
-            tokio::spawn(drain(store.clone(), waiting.clone(), batch_limit, metrics.clone()));
+            tokio::spawn(drain(
+                store.clone(),
+                waiting.clone(),
+                batch_limit,
+                metrics.clone(),
+            ));
         }
-        Self { queue, limit, wait: settings.wait_ms.duration() }
+        Self {
+            queue,
+            limit,
+            wait: settings.wait_ms.duration(),
+        }
     }
 
     /// Hands in an order and waits for what becomes of it.
@@ -65,15 +78,22 @@ impl Intake {
     pub async fn submit(&self, order: Arc<NewOrder>) -> Result<Accepted, IntakeError> {
         let (reply, mut answer) = oneshot::channel();
         let state = Arc::new(AtomicU8::new(WAITING));
-        let waiting = Waiting { order, state: state.clone(), reply };
-        self.queue.try_send(waiting).map_err(|refused| match refused {
-            mpsc::error::TrySendError::Full(_) => IntakeError::Full { limit: self.limit },
-            mpsc::error::TrySendError::Closed(_) => IntakeError::Closed,
-        })?;
+        let waiting = Waiting {
+            order,
+            state: state.clone(),
+            reply,
+        };
+        self.queue
+            .try_send(waiting)
+            .map_err(|refused| match refused {
+                mpsc::error::TrySendError::Full(_) => IntakeError::Full { limit: self.limit },
+                mpsc::error::TrySendError::Closed(_) => IntakeError::Closed,
+            })?;
         let answered = match tokio::time::timeout(self.wait, &mut answer).await {
             Ok(answered) => answered,
             Err(_) => {
-                let withdrawn = state.compare_exchange(WAITING, WITHDRAWN, Ordering::AcqRel, Ordering::Acquire);
+                let withdrawn =
+                    state.compare_exchange(WAITING, WITHDRAWN, Ordering::AcqRel, Ordering::Acquire);
                 if withdrawn.is_ok() {
                     let waited_ms = u64::try_from(self.wait.as_millis()).unwrap_or(u64::MAX);
                     return Err(IntakeError::TimedOut { waited_ms });
@@ -81,7 +101,9 @@ impl Intake {
                 answer.await
             }
         };
-        answered.unwrap_or(Err(StoreError::OutcomeUnknown)).map_err(IntakeError::Store)
+        answered
+            .unwrap_or(Err(StoreError::OutcomeUnknown))
+            .map_err(IntakeError::Store)
     }
 
     /// Orders that wait now.
@@ -93,13 +115,28 @@ impl Intake {
 
 type Receiver = Arc<Mutex<mpsc::Receiver<Waiting>>>;
 
-async fn drain(store: Arc<dyn Store>, waiting: Receiver, batch_limit: usize, metrics: Arc<Metrics>) {
+async fn drain(
+    store: Arc<dyn Store>,
+    waiting: Receiver,
+    batch_limit: usize,
+    metrics: Arc<Metrics>,
+) {
     let mut taken = Vec::with_capacity(batch_limit);
     loop {
-        if waiting.lock().await.recv_many(&mut taken, batch_limit).await == 0 {
+        if waiting
+            .lock()
+            .await
+            .recv_many(&mut taken, batch_limit)
+            .await
+            == 0
+        {
             return;
         }
-        taken.retain(|w| w.state.compare_exchange(WAITING, TAKEN, Ordering::AcqRel, Ordering::Acquire).is_ok());
+        taken.retain(|w| {
+            w.state
+                .compare_exchange(WAITING, TAKEN, Ordering::AcqRel, Ordering::Acquire)
+                .is_ok()
+        });
         if taken.is_empty() {
             continue;
         }
@@ -110,7 +147,10 @@ async fn drain(store: Arc<dyn Store>, waiting: Receiver, batch_limit: usize, met
     }
 }
 
-fn answer(taken: &mut Vec<Waiting>, results: Result<Vec<Result<Accepted, StoreError>>, StoreError>) {
+fn answer(
+    taken: &mut Vec<Waiting>,
+    results: Result<Vec<Result<Accepted, StoreError>>, StoreError>,
+) {
     match results {
         Ok(results) => {
             for (waiting, result) in taken.drain(..).zip(results) {

@@ -43,7 +43,10 @@ impl SimulatedCarrier<'_> {
 /// # Errors
 /// [`StoreError::Fenced`] when another owner has taken over.
 pub async fn run(app: Arc<App>, stop: CancellationToken) -> Result<(), StoreError> {
-    let (lease, _) = app.store.take_lease(CONSUMER, 0, &app.owner, app.now().plus_ms(10_000)).await?;
+    let (lease, _) = app
+        .store
+        .take_lease(CONSUMER, 0, &app.owner, app.now().plus_ms(10_000))
+        .await?;
     let limit = app.settings.delivery.batch_limit as usize;
     while !stop.is_cancelled() {
         let wait = match fire(&app, &lease, limit).await {
@@ -72,10 +75,15 @@ async fn fire(app: &App, lease: &Lease, limit: usize) -> Result<Duration, StoreE
     let (due, next) = app.store.due_timers(now, limit).await?;
     if due.is_empty() {
         let longest = app.settings.consumers.poll_interval_ms.duration();
-        let wait = next.map_or(longest, |at| Duration::from_micros((at.0 - now.0).max(0).unsigned_abs()));
+        let wait = next.map_or(longest, |at| {
+            Duration::from_micros((at.0 - now.0).max(0).unsigned_abs())
+        });
         return Ok(wait.clamp(Duration::from_millis(1), longest));
     }
-    let changes = due.into_iter().map(|(timer, shipment)| step(app, timer, shipment)).collect();
+    let changes = due
+        .into_iter()
+        .map(|(timer, shipment)| step(app, timer, shipment))
+        .collect();
     for result in app.store.advance(changes, Some(lease.clone())).await? {
         match result {
             // Somebody moved the shipment by hand meanwhile; its timer went with that.
@@ -100,9 +108,16 @@ fn step(app: &App, timer: Timer, shipment: Option<Shipment>) -> Change {
             carrier: (status == ShipmentStatus::Shipped).then(|| "SimulatedCarrier".to_owned()),
             due_at,
         };
-        let meta = EventMeta { actor: "system:carrier".into(), ..EventMeta::default() };
+        let meta = EventMeta {
+            actor: "system:carrier".into(),
+            ..EventMeta::default()
+        };
         let mut ids = || app.entropy.uuid_v7(now.0);
-        let mut context = Context { now, meta: &meta, ids: &mut ids };
+        let mut context = Context {
+            now,
+            meta: &meta,
+            ids: &mut ids,
+        };
         if let Ok(Some(change)) = shipment::update(shipment, &update, &mut context) {
             return change;
         }

@@ -64,11 +64,28 @@ pub(super) struct Consumer<H> {
 ///
 /// # Errors
 /// [`StoreError::Fenced`] when another owner has taken over; the supervisor takes the lease again later.
-pub async fn run<H: Handler>(app: Arc<App>, handler: H, batch_limit: usize, stop: CancellationToken) -> Result<(), StoreError> {
+pub async fn run<H: Handler>(
+    app: Arc<App>,
+    handler: H,
+    batch_limit: usize,
+    stop: CancellationToken,
+) -> Result<(), StoreError> {
     let until = app.now().plus_ms(LEASE_MS);
-    let (lease, cursor) = app.store.take_lease(handler.consumer(), PART, &app.owner, until).await?;
+    let (lease, cursor) = app
+        .store
+        .take_lease(handler.consumer(), PART, &app.owner, until)
+        .await?;
     let schedule = app.retry_schedule();
-    let mut consumer = Consumer { app, handler, lease, schedule, cursor, durable: cursor, parked: true, batch_limit };
+    let mut consumer = Consumer {
+        app,
+        handler,
+        lease,
+        schedule,
+        cursor,
+        durable: cursor,
+        parked: true,
+        batch_limit,
+    };
     consumer.run(&stop).await
 }
 
@@ -92,9 +109,15 @@ impl<H: Handler> Consumer<H> {
                         () = stop.cancelled() => {}
                     }
                 }
-                Err(StoreError::Fenced { consumer }) => return Err(StoreError::Fenced { consumer }),
+                Err(StoreError::Fenced { consumer }) => {
+                    return Err(StoreError::Fenced { consumer });
+                }
                 Err(StoreError::Conflict { what }) => {
-                    tracing::debug!(consumer = self.handler.consumer(), what, "decided on an older state; deciding again");
+                    tracing::debug!(
+                        consumer = self.handler.consumer(),
+                        what,
+                        "decided on an older state; deciding again"
+                    );
                     self.parked = true;
                     failures += 1;
                     self.back_off(failures.min(2), stop).await;
@@ -112,12 +135,21 @@ impl<H: Handler> Consumer<H> {
     /// How long to wait for news: shorter while something is parked.
     fn idle(&self) -> Duration {
         let poll = self.app.settings.consumers.poll_interval_ms.duration();
-        if self.parked { poll.min(Duration::from_millis(50)) } else { poll }
+        if self.parked {
+            poll.min(Duration::from_millis(50))
+        } else {
+            poll
+        }
     }
 
     async fn back_off(&self, failures: u32, stop: &CancellationToken) {
         let longest = self.schedule.max_ms;
-        let delay = self.schedule.delay_ms(failures).unwrap_or(longest).max(1).unsigned_abs();
+        let delay = self
+            .schedule
+            .delay_ms(failures)
+            .unwrap_or(longest)
+            .max(1)
+            .unsigned_abs();
         // Full jitter, so that consumers do not come back together.
         let jittered = self.app.entropy.range(0..delay + 1);
         tokio::select! {
@@ -146,66 +178,125 @@ impl<H: Handler> Consumer<H> {
     }
 
     async fn read(&self) -> Result<(Vec<LoggedEvent>, i64), StoreError> {
-        if let Some(read) = self.app.tail.read(self.cursor, self.batch_limit, self.handler.kinds()) {
+        if let Some(read) = self
+            .app
+            .tail
+            .read(self.cursor, self.batch_limit, self.handler.kinds())
+        {
             return Ok(read);
         }
-        self.app.store.read_log(PART, self.cursor, self.batch_limit, self.handler.kinds()).await
+        self.app
+            .store
+            .read_log(PART, self.cursor, self.batch_limit, self.handler.kinds())
+            .await
     }
 
     async fn apply(&mut self, events: Vec<LoggedEvent>, reached: i64) -> Result<(), StoreError> {
+        let recorded: Vec<_> = events.iter().map(|e| e.recorded_at).collect();
         let waiting = self.orders_already_parked(&events).await?;
         let is_waiting = |e: &LoggedEvent| e.event.order_id.is_some_and(|id| waiting.contains(&id));
         let (behind, free): (Vec<_>, Vec<_>) = events.into_iter().partition(is_waiting);
         let now = self.app.now();
-        let mut park: Vec<NewParked> = behind.into_iter().map(|event| NewParked { event, error: None, next_attempt_at: now }).collect();
+        let mut park: Vec<NewParked> = behind
+            .into_iter()
+            .map(|event| NewParked {
+                event,
+                error: None,
+                next_attempt_at: now,
+            })
+            .collect();
         let outcomes = self.handler.decide(&self.app, &free).await?;
         let mut changes = vec![];
         let mut failed: HashSet<OrderId> = HashSet::new();
         for (event, outcome) in free.into_iter().zip(outcomes) {
             let after_failure = event.event.order_id.is_some_and(|id| failed.contains(&id));
             match outcome {
-                _ if after_failure => park.push(NewParked { event, error: None, next_attempt_at: now }),
+                _ if after_failure => park.push(NewParked {
+                    event,
+                    error: None,
+                    next_attempt_at: now,
+                }),
                 Outcome::Change(change) => changes.push(*change),
                 Outcome::Nothing => {}
                 Outcome::Failed(error) => {
                     failed.extend(event.event.order_id);
-                    park.push(parking::first_failure(event, error, self.handler.consumer(), &self.schedule, now));
+                    park.push(parking::first_failure(
+                        event,
+                        error,
+                        self.handler.consumer(),
+                        &self.schedule,
+                        now,
+                    ));
                 }
             }
         }
         let (applied, parked) = (changes.len(), park.len());
-        self.app.store.apply(Apply { lease: self.lease.clone(), from: self.durable, to: reached, changes, park }).await?;
+        self.app
+            .store
+            .apply(Apply {
+                lease: self.lease.clone(),
+                from: self.durable,
+                to: reached,
+                changes,
+                park,
+            })
+            .await?;
         self.parked |= parked > 0;
         self.cursor = reached;
         self.durable = reached;
-        self.app.metrics.consumed(self.handler.consumer(), applied as u64, reached);
+        self.app.metrics.consumed(
+            self.handler.consumer(),
+            applied as u64,
+            reached,
+            &recorded,
+            self.app.now(),
+        );
         self.handler.applied(&self.app);
         Ok(())
     }
 
-    async fn orders_already_parked(&self, events: &[LoggedEvent]) -> Result<HashSet<OrderId>, StoreError> {
+    async fn orders_already_parked(
+        &self,
+        events: &[LoggedEvent],
+    ) -> Result<HashSet<OrderId>, StoreError> {
         if !self.parked {
             return Ok(HashSet::new());
         }
         let orders: HashSet<OrderId> = events.iter().filter_map(|e| e.event.order_id).collect();
-        let parked = self.app.store.parked_orders(self.handler.consumer(), orders.into_iter().collect()).await?;
+        let parked = self
+            .app
+            .store
+            .parked_orders(self.handler.consumer(), orders.into_iter().collect())
+            .await?;
         Ok(parked.into_iter().collect())
     }
 
     /// Events that nobody wanted have moved the cursor only in memory; they are cheap to skip again.
     async fn keep_cursor_now_and_then(&mut self) -> Result<(), StoreError> {
         const SKIPPED: i64 = 1_000;
-        if self.cursor - self.durable >= SKIPPED { self.keep_cursor().await } else { Ok(()) }
+        if self.cursor - self.durable >= SKIPPED {
+            self.keep_cursor().await
+        } else {
+            Ok(())
+        }
     }
 
     async fn keep_cursor(&mut self) -> Result<(), StoreError> {
         if self.cursor == self.durable {
             return Ok(());
         }
-        let apply = Apply { lease: self.lease.clone(), from: self.durable, to: self.cursor, changes: vec![], park: vec![] };
+        let apply = Apply {
+            lease: self.lease.clone(),
+            from: self.durable,
+            to: self.cursor,
+            changes: vec![],
+            park: vec![],
+        };
         self.app.store.apply(apply).await?;
         self.durable = self.cursor;
-        self.app.metrics.consumed(self.handler.consumer(), 0, self.cursor);
+        self.app
+            .metrics
+            .consumed(self.handler.consumer(), 0, self.cursor, &[], self.app.now());
         Ok(())
     }
 }

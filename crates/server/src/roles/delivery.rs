@@ -46,8 +46,22 @@ impl Handler for DeliveryHandler {
         let mut orders: Vec<OrderId> = events.iter().filter_map(|e| e.event.order_id).collect();
         orders.dedup();
         let held = app.store.deliveries(orders).await?;
-        let mut known: HashMap<OrderId, Known> = held.into_iter().map(|(id, delivery, shipments)| (id, Known { delivery, shipments })).collect();
-        Ok(events.iter().map(|event| decide_one(app, event, &mut known)).collect())
+        let mut known: HashMap<OrderId, Known> = held
+            .into_iter()
+            .map(|(id, delivery, shipments)| {
+                (
+                    id,
+                    Known {
+                        delivery,
+                        shipments,
+                    },
+                )
+            })
+            .collect();
+        Ok(events
+            .iter()
+            .map(|event| decide_one(app, event, &mut known))
+            .collect())
     }
 
     fn applied(&self, app: &App) {
@@ -57,19 +71,40 @@ impl Handler for DeliveryHandler {
 
 fn decide_one(app: &App, logged: &LoggedEvent, known: &mut HashMap<OrderId, Known>) -> Outcome {
     let event = &logged.event;
-    let Some(order_id) = event.order_id else { return Outcome::Failed("an order event without an order".into()) };
+    let Some(order_id) = event.order_id else {
+        return Outcome::Failed("an order event without an order".into());
+    };
     let heard = match delivery::heard(event.kind, &event.body) {
         Ok(Some(heard)) => heard,
         Ok(None) => return Outcome::Nothing,
         Err(error) => return Outcome::Failed(format!("cannot be read: {error}")),
     };
     let known = known.entry(order_id).or_default();
-    let meta = EventMeta { actor: "system:delivery".into(), causation_id: Some(event.id), ..event.meta.clone() };
-    let subject = Subject { order_id, tenant: event.tenant.clone(), part: logged.part };
+    let meta = EventMeta {
+        actor: "system:delivery".into(),
+        causation_id: Some(event.id),
+        ..event.meta.clone()
+    };
+    let subject = Subject {
+        order_id,
+        tenant: event.tenant.clone(),
+        part: logged.part,
+    };
     let mut ids = || app.entropy.uuid_v7(app.now().0);
-    let mut context = Context { now: app.now(), meta: &meta, ids: &mut ids };
+    let mut context = Context {
+        now: app.now(),
+        meta: &meta,
+        ids: &mut ids,
+    };
     let mut carrier = app.carrier();
-    let change = delivery::hear(subject, known.delivery.as_ref(), &known.shipments, heard, &mut carrier, &mut context);
+    let change = delivery::hear(
+        subject,
+        known.delivery.as_ref(),
+        &known.shipments,
+        heard,
+        &mut carrier,
+        &mut context,
+    );
     match change {
         Some(change) => {
             remember(known, &change);

@@ -36,7 +36,9 @@ async fn round(app: &App, stop: &CancellationToken) -> Result<(), StoreError> {
     let stuck_after = app.settings.housekeeping.stuck_after_ms;
     let before = waybill_domain::time::Time(app.now().0 - stuck_after.micros());
     let stuck = app.store.stuck_orders(before, NAMED).await?;
-    app.metrics.stuck_orders.set(i64::try_from(stuck.len()).unwrap_or(i64::MAX));
+    app.metrics
+        .stuck_orders
+        .set(i64::try_from(stuck.len()).unwrap_or(i64::MAX));
     for (order_id, since) in stuck {
         tracing::warn!(%order_id, %since, "nothing has happened to this order for long; see its events");
     }

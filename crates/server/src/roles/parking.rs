@@ -12,7 +12,13 @@ use super::consumer::{Consumer, Handler, Outcome};
 const LOOK: usize = 64;
 
 /// Parks an event that failed for the first time.
-pub fn first_failure(event: LoggedEvent, error: String, consumer: &str, schedule: &RetrySchedule, now: Time) -> NewParked {
+pub fn first_failure(
+    event: LoggedEvent,
+    error: String,
+    consumer: &str,
+    schedule: &RetrySchedule,
+    now: Time,
+) -> NewParked {
     tracing::warn!(
         consumer,
         event_id = %event.event.id,
@@ -22,34 +28,55 @@ pub fn first_failure(event: LoggedEvent, error: String, consumer: &str, schedule
         "an event cannot be applied; its order is parked"
     );
     let wait = schedule.delay_ms(1).unwrap_or(schedule.max_ms);
-    NewParked { event, error: Some(error), next_attempt_at: now.plus_ms(wait) }
+    NewParked {
+        event,
+        error: Some(error),
+        next_attempt_at: now.plus_ms(wait),
+    }
 }
 
 /// Tries parked events that are due or flagged; says whether there were any.
 pub async fn retry<H: Handler>(consumer: &mut Consumer<H>) -> Result<bool, StoreError> {
     let store = consumer.app.store.clone();
     let name = consumer.handler.consumer();
-    let due = store.due_parked(name, consumer.lease.part, consumer.app.now(), LOOK).await?;
+    let due = store
+        .due_parked(name, consumer.lease.part, consumer.app.now(), LOOK)
+        .await?;
     if due.is_empty() {
         // Nothing parked at all: stop looking until the next failure, or until somebody flags a dead letter.
         consumer.parked = store.stats().await?.parked > 0;
         return Ok(false);
     }
     for parked in due {
-        let Some(order) = parked.event.event.order_id else { continue };
+        let Some(order) = parked.event.event.order_id else {
+            continue;
+        };
         let outcome = outcome(consumer, &parked).await?;
-        store.settle_parked(consumer.lease.clone(), order, parked.event.position, outcome).await?;
+        store
+            .settle_parked(
+                consumer.lease.clone(),
+                order,
+                parked.event.position,
+                outcome,
+            )
+            .await?;
     }
     consumer.handler.applied(&consumer.app);
     Ok(true)
 }
 
-async fn outcome<H: Handler>(consumer: &Consumer<H>, parked: &Parked) -> Result<ParkedOutcome, StoreError> {
+async fn outcome<H: Handler>(
+    consumer: &Consumer<H>,
+    parked: &Parked,
+) -> Result<ParkedOutcome, StoreError> {
     if parked.state == ParkedState::Discard {
         log(parked, "a parked event was discarded");
         return Ok(ParkedOutcome::Discarded);
     }
-    let mut outcomes = consumer.handler.decide(&consumer.app, std::slice::from_ref(&parked.event)).await?;
+    let mut outcomes = consumer
+        .handler
+        .decide(&consumer.app, std::slice::from_ref(&parked.event))
+        .await?;
     Ok(match outcomes.pop() {
         Some(Outcome::Change(change)) => ParkedOutcome::Applied(Some(*change)),
         Some(Outcome::Nothing) | None => ParkedOutcome::Applied(None),
@@ -57,15 +84,34 @@ async fn outcome<H: Handler>(consumer: &Consumer<H>, parked: &Parked) -> Result<
     })
 }
 
-fn failed_again<H: Handler>(consumer: &Consumer<H>, parked: &Parked, error: String) -> ParkedOutcome {
+fn failed_again<H: Handler>(
+    consumer: &Consumer<H>,
+    parked: &Parked,
+    error: String,
+) -> ParkedOutcome {
     let now = consumer.app.now();
     // A redrive starts over; the first failure has used one attempt.
-    let attempts = if parked.state == ParkedState::Redrive { 1 } else { parked.attempts + 1 };
+    let attempts = if parked.state == ParkedState::Redrive {
+        1
+    } else {
+        parked.attempts + 1
+    };
     match consumer.schedule.delay_ms(attempts) {
-        Some(wait) => ParkedOutcome::Failed { error, state: ParkedState::Waiting, next_attempt_at: now.plus_ms(wait) },
+        Some(wait) => ParkedOutcome::Failed {
+            error,
+            state: ParkedState::Waiting,
+            next_attempt_at: now.plus_ms(wait),
+        },
         None => {
-            log(parked, "no try is left; the event is a dead letter until somebody redrives or discards it");
-            ParkedOutcome::Failed { error, state: ParkedState::Dead, next_attempt_at: now }
+            log(
+                parked,
+                "no try is left; the event is a dead letter until somebody redrives or discards it",
+            );
+            ParkedOutcome::Failed {
+                error,
+                state: ParkedState::Dead,
+                next_attempt_at: now,
+            }
         }
     }
 }

@@ -41,8 +41,17 @@ impl Handler for StatusHandler {
         let mut ids: Vec<OrderId> = events.iter().filter_map(|e| e.event.order_id).collect();
         ids.sort_unstable();
         ids.dedup();
-        let mut orders: HashMap<OrderId, Order> = app.store.orders(ids).await?.into_iter().map(|o| (o.id, o)).collect();
-        Ok(events.iter().map(|event| decide_one(app, event, &mut orders)).collect())
+        let mut orders: HashMap<OrderId, Order> = app
+            .store
+            .orders(ids)
+            .await?
+            .into_iter()
+            .map(|o| (o.id, o))
+            .collect();
+        Ok(events
+            .iter()
+            .map(|event| decide_one(app, event, &mut orders))
+            .collect())
     }
 }
 
@@ -56,9 +65,17 @@ fn decide_one(app: &App, logged: &LoggedEvent, orders: &mut HashMap<OrderId, Ord
     let Some(order) = event.order_id.and_then(|id| orders.get_mut(&id)) else {
         return Outcome::Failed(format!("the order {:?} is unknown", event.order_id));
     };
-    let meta = EventMeta { actor: "system:status".into(), causation_id: Some(event.id), ..event.meta.clone() };
+    let meta = EventMeta {
+        actor: "system:status".into(),
+        causation_id: Some(event.id),
+        ..event.meta.clone()
+    };
     let mut ids = || app.entropy.uuid_v7(app.now().0);
-    let mut context = Context { now: app.now(), meta: &meta, ids: &mut ids };
+    let mut context = Context {
+        now: app.now(),
+        meta: &meta,
+        ids: &mut ids,
+    };
     match fact::apply(order, &fact, &mut context) {
         Some(change) => {
             if let Some(after) = &change.order {

@@ -26,15 +26,22 @@ impl Roles {
     /// Starts every role the settings name.
     #[must_use]
     pub fn start(app: &Arc<App>) -> Self {
-        let mut roles = Self { tasks: JoinSet::new(), stop: CancellationToken::new() };
+        let mut roles = Self {
+            tasks: JoinSet::new(),
+            stop: CancellationToken::new(),
+        };
         if app.settings.runs(Role::Delivery) {
             let limit = app.settings.delivery.batch_limit as usize;
-            roles.keep(app, "delivery", move |app, stop| consumer::run(app, DeliveryHandler, limit, stop));
+            roles.keep(app, "delivery", move |app, stop| {
+                consumer::run(app, DeliveryHandler, limit, stop)
+            });
             roles.keep(app, carrier::CONSUMER, carrier::run);
         }
         if app.settings.runs(Role::Status) {
             let limit = app.settings.status.batch_limit as usize;
-            roles.keep(app, "status", move |app, stop| consumer::run(app, StatusHandler, limit, stop));
+            roles.keep(app, "status", move |app, stop| {
+                consumer::run(app, StatusHandler, limit, stop)
+            });
         }
         if app.settings.runs(Role::Housekeeping) {
             roles.keep(app, "housekeeping", |app, stop| async move {
@@ -55,7 +62,9 @@ impl Roles {
             while !stop.is_cancelled() {
                 match run(app.clone(), stop.clone()).await {
                     Ok(()) => return,
-                    Err(error) => tracing::warn!(role = name, %error, "a role stopped; it is started again"),
+                    Err(error) => {
+                        tracing::warn!(role = name, %error, "a role stopped; it is started again")
+                    }
                 }
                 tokio::select! {
                     () = tokio::time::sleep(Duration::from_millis(500)) => {}

@@ -1,0 +1,145 @@
+//! What every request and every role shares, wired once at start-up.
+
+use std::sync::Arc;
+
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use waybill_broker::embedded::LogTail;
+use waybill_domain::retry::RetrySchedule;
+use waybill_domain::time::Time;
+use waybill_store::Store;
+use waybill_store::sqlite::{Options, SqliteStore};
+
+use crate::auth::Verifier;
+use crate::clock::Clock;
+use crate::config::Settings;
+use crate::http::serve::Connections;
+use crate::intake::Intake;
+use crate::inventory::{self, Guarded};
+use crate::observe::metrics::Metrics;
+use crate::random::Entropy;
+use crate::resilience::rate_limit::RateLimiter;
+use crate::roles::carrier::SimulatedCarrier;
+
+/// Events kept in memory for consumers and streams.
+const TAIL_EVENTS: usize = 16_384;
+
+/// The running system, as everyone sees it.
+pub struct App {
+    pub settings: Settings,
+    pub store: Arc<dyn Store>,
+    pub tail: Arc<LogTail>,
+    pub clock: Arc<dyn Clock>,
+    pub entropy: Arc<Entropy>,
+    pub verifier: Verifier,
+    pub limiter: Option<RateLimiter>,
+    pub intake: Intake,
+    pub inventory: Option<Guarded>,
+    pub metrics: Arc<Metrics>,
+    /// Of the listeners, for metrics.
+    pub connections: Arc<Connections>,
+    /// Rings when timers were set, so that the carrier looks again.
+    pub timers_changed: Notify,
+    /// Cancelled when the process is asked to stop; long answers end by it.
+    pub stopping: CancellationToken,
+    /// Who this process is, on leases.
+    pub owner: String,
+    pub started_at: Time,
+}
+
+impl App {
+    /// Opens the store and wires everything to it. Roles are started apart.
+    ///
+    /// # Errors
+    /// Whatever keeps the store from being opened.
+    pub async fn start(
+        settings: Settings,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<Entropy>,
+    ) -> Result<Arc<Self>, waybill_store::Error> {
+        let tail = Arc::new(LogTail::new(TAIL_EVENTS));
+        let store = open_store(&settings, &clock, &entropy, tail.clone())?;
+        tail.start_at(store.stats().await?.log_position);
+        let metrics = Arc::new(Metrics::new());
+        let intake = Intake::start(&store, &settings.intake, &metrics);
+        let now = Time(clock.now_micros());
+        Ok(Arc::new(Self {
+            verifier: Verifier::new(&settings.auth),
+            limiter: RateLimiter::new(&settings.server),
+            inventory: inventory::of_settings(&settings, clock.clone(), entropy.clone()),
+            owner: format!("{}-{}", std::process::id(), entropy.uuid_v7(now.0)),
+            connections: Arc::default(),
+            timers_changed: Notify::new(),
+            stopping: CancellationToken::new(),
+            started_at: now,
+            settings,
+            store,
+            tail,
+            clock,
+            entropy,
+            intake,
+            metrics,
+        }))
+    }
+
+    /// What time it is.
+    #[must_use]
+    pub fn now(&self) -> Time {
+        Time(self.clock.now_micros())
+    }
+
+    /// How often and how soon a consumer tries an event again.
+    #[must_use]
+    pub fn retry_schedule(&self) -> RetrySchedule {
+        let retry = &self.settings.retry;
+        let ms = |millis: crate::config::Millis| i64::try_from(millis.0).unwrap_or(i64::MAX);
+        RetrySchedule {
+            retries: retry.max_attempts,
+            base_ms: ms(retry.base_delay_ms),
+            max_ms: ms(retry.max_delay_ms),
+        }
+    }
+
+    /// The carrier that shipments are given to.
+    #[must_use]
+    pub fn carrier(&self) -> SimulatedCarrier<'_> {
+        SimulatedCarrier { app: self }
+    }
+}
+
+fn open_store(
+    settings: &Settings,
+    clock: &Arc<dyn Clock>,
+    entropy: &Arc<Entropy>,
+    tail: Arc<LogTail>,
+) -> Result<Arc<dyn Store>, waybill_store::Error> {
+    if settings.database_url().is_some() {
+        return Err(waybill_store::Error::Open {
+            what: "a PostgreSQL address is given (DATABASE_URL, DB_* or store.url)".into(),
+            detail: "this version has the embedded store only; remove the address to use it".into(),
+        });
+    }
+    let options = Options {
+        reader_connections: settings.store.reader_connections as usize,
+        background_share: settings.store.background_share,
+        checkpoint_pages: settings.store.checkpoint_pages,
+        wal_limit_bytes: u64::from(settings.store.wal_limit_mib) << 20,
+        cache_kib: settings.store.cache_mib.saturating_mul(1_024),
+        ..Options::new(&settings.store.data)
+    };
+    let time = clock.clone();
+    let now: waybill_store::Now = Arc::new(move || Time(time.now_micros()));
+    let mut new_id = || entropy.uuid_v7(clock.now_micros());
+    let store = SqliteStore::open(options, now, &mut new_id, tail, Arc::new(stop_at_once))?;
+    Ok(Arc::new(store))
+}
+
+/// Durability is in doubt: nobody may be answered any more, so nothing is drained or flushed. The next start
+/// finds out what was stored.
+fn stop_at_once(why: &str) {
+    eprintln!("waybill: {why}; stopping without another answer. Check the disk, then start again.");
+    std::process::exit(EXIT_STORE_IN_DOUBT);
+}
+
+/// The exit code of a process that stopped because a commit's outcome is not known.
+pub const EXIT_STORE_IN_DOUBT: i32 = 74;

@@ -1,0 +1,83 @@
+//! Who may do what: the token of a request, and the answers that every dialect words alike.
+
+use std::sync::Arc;
+
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+
+use super::json;
+use crate::app::App;
+use crate::auth::{Identity, Scope, TokenError, bearer};
+
+/// Why a request may not go on.
+#[derive(Debug)]
+pub enum Denied {
+    /// There is no token, or it is not to be trusted.
+    Token(TokenError),
+    /// The token does not have this scope.
+    Scope(Scope),
+}
+
+/// The caller, if the token is good and has the scope.
+///
+/// # Errors
+/// [`Denied`].
+pub fn caller(app: &App, headers: &HeaderMap, scope: Scope) -> Result<Arc<Identity>, Denied> {
+    let token = headers
+        .get(header::AUTHORIZATION)
+        .and_then(|v| v.to_str().ok())
+        .and_then(bearer);
+    let token = token.ok_or(Denied::Token(TokenError::Missing))?;
+    let identity = app
+        .verifier
+        .verify(token, app.clock.now_micros())
+        .map_err(Denied::Token)?;
+    if identity.may(scope) {
+        Ok(identity)
+    } else {
+        Err(Denied::Scope(scope))
+    }
+}
+
+/// The answer of all dialects to overload: `error`, `message`, `correlationId`, and when to come back.
+#[must_use]
+pub fn come_back(
+    status: StatusCode,
+    error: &str,
+    message: &str,
+    correlation: &str,
+    after_s: u32,
+) -> Response {
+    let body = format!(
+        "{{\"error\":{},\"message\":{},\"correlationId\":{}}}",
+        json::text(error),
+        json::text(message),
+        json::text(correlation)
+    );
+    let mut response = (status, json::Raw(body)).into_response();
+    response
+        .headers_mut()
+        .insert(header::RETRY_AFTER, HeaderValue::from(after_s));
+    response
+}
+
+/// 429, worded for the dialect of the route.
+#[must_use]
+pub fn too_many_requests(route: &str, correlation: &str) -> Response {
+    let message = "This client asks more often than it may; see the RateLimit headers";
+    if route.starts_with("/v1") {
+        let body = format!(
+            "{{\"type\":\"/problems/rate-limited\",\"title\":\"Too many requests\",\"status\":429,\"code\":\"rate_limited\",\"detail\":{},\"correlationId\":{}}}",
+            json::text(message),
+            json::text(correlation)
+        );
+        return (StatusCode::TOO_MANY_REQUESTS, json::Problem(body)).into_response();
+    }
+    come_back(
+        StatusCode::TOO_MANY_REQUESTS,
+        "Too Many Requests",
+        message,
+        correlation,
+        1,
+    )
+}

@@ -1,0 +1,82 @@
+//! `POST /api/orders`.
+
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::extract::{Request, State};
+use axum::response::Response;
+use http::{HeaderMap, HeaderName};
+use waybill_domain::content::Personal;
+use waybill_domain::text;
+
+use super::answer;
+use super::request::{self, Fault};
+use crate::app::App;
+use crate::auth::Scope;
+use crate::http::access;
+use crate::http::body::read_body;
+use crate::http::edge::Correlation;
+use crate::intake::draft::Draft;
+use crate::intake::place;
+
+static KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
+/// Takes an order.
+pub async fn create(
+    State(app): State<Arc<App>>,
+    Extension(correlation): Extension<Correlation>,
+    request: Request,
+) -> Response {
+    let (head, body) = request.into_parts();
+    let identity = match access::caller(&app, &head.headers, Scope::OrderCreate) {
+        Ok(identity) => identity,
+        Err(denied) => return answer::denied(&denied),
+    };
+    let server = &app.settings.server;
+    let body = match read_body(
+        body,
+        server.body_limit_bytes as usize,
+        server.body_timeout_ms.duration(),
+    )
+    .await
+    {
+        Ok(body) => body,
+        Err(error) => return answer::no_body(error, &correlation.id),
+    };
+    let key = match key(&head.headers, app.settings.limits.key_chars as usize) {
+        Ok(key) => key,
+        Err(fault) => return answer::invalid(&[fault], &correlation.id),
+    };
+    let content = match request::parse(&body, &app.settings.limits) {
+        Ok(content) => content,
+        Err(faults) => return answer::invalid(&faults, &correlation.id),
+    };
+    let draft = Draft {
+        dialect: "sales",
+        content,
+        personal: Personal::default(),
+        holds: vec![],
+        key,
+        key_window_ms: i64::try_from(app.settings.idempotency.window_ms.0).unwrap_or(i64::MAX),
+        meta: correlation.meta(&identity),
+    };
+    match place::place(&app, &identity, draft).await {
+        Ok(receipt) => answer::created(&receipt, &correlation.id),
+        Err(error) => answer::not_placed(&error, &correlation.id),
+    }
+}
+
+fn key(headers: &HeaderMap, max: usize) -> Result<Option<String>, Fault> {
+    let Some(value) = headers.get(&KEY) else {
+        return Ok(None);
+    };
+    let fault = |message: String| Fault {
+        path: "[\"Idempotency-Key\"]".into(),
+        message,
+    };
+    let key = value
+        .to_str()
+        .map_err(|_| fault("Expected visible ASCII characters".into()))?;
+    text::check_filled("Idempotency-Key", key, max).map_err(|problem| fault(problem.detail))?;
+    Ok(Some(key.to_owned()))
+}

@@ -1,0 +1,71 @@
+//! `GET /api/orders/{orderId}`.
+
+use std::fmt::Write;
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
+use http::HeaderMap;
+use waybill_domain::content::Content;
+use waybill_domain::ids::OrderId;
+use waybill_domain::text::Tenant;
+use waybill_store::{Error as StoreError, OrderRef};
+
+use super::answer;
+use crate::app::App;
+use crate::auth::Scope;
+use crate::http::edge::Correlation;
+use crate::http::{access, json};
+
+/// Answers an order.
+pub async fn read(
+    State(app): State<Arc<App>>,
+    Extension(correlation): Extension<Correlation>,
+    headers: HeaderMap,
+    Path(id): Path<String>,
+) -> Response {
+    let identity = match access::caller(&app, &headers, Scope::OrderRead) {
+        Ok(identity) => identity,
+        Err(denied) => return answer::denied(&denied),
+    };
+    let Some(order_id) = OrderId::parse(&id) else {
+        return answer::not_found(&id, &correlation.id);
+    };
+    let record = match app
+        .store
+        .order(&Tenant::stored(&identity.tenant), OrderRef::Id(order_id))
+        .await
+    {
+        Ok(Some(record)) => record,
+        Ok(None) => return answer::not_found(&id, &correlation.id),
+        Err(error) => return answer::not_stored(&error, &correlation.id),
+    };
+    let content: Content = match serde_json::from_str(&record.content) {
+        Ok(content) => content,
+        Err(error) => {
+            let corrupt = StoreError::Corrupt {
+                what: "an order's content",
+                detail: error.to_string(),
+            };
+            return answer::not_stored(&corrupt, &correlation.id);
+        }
+    };
+    let order = &record.order;
+    let mut body = String::with_capacity(360);
+    body.push_str("{\"success\":true,\"data\":{");
+    answer::order_fields(
+        &mut body,
+        order.id,
+        order.status,
+        &content,
+        order.created_at,
+    );
+    let _ = write!(
+        body,
+        ",\"updatedAt\":\"{}\"}},\"correlationId\":{}}}",
+        order.updated_at,
+        json::text(&correlation.id)
+    );
+    json::Raw(body).into_response()
+}

@@ -1,0 +1,231 @@
+//! Reading an order as the sales dialect sends it. Every fault is told with its path, all at once; unknown fields
+//! are ignored.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use waybill_domain::content::{Content, LineContent};
+use waybill_domain::money::{Currency, Minor, UnitPrice};
+use waybill_domain::status::AllocationPolicy;
+use waybill_domain::text::{self, Sku};
+
+use crate::config::Limits;
+
+/// One fault, and where it is.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// As JSON: `["items",0,"quantity"]`.
+    pub path: String,
+    pub message: String,
+}
+
+/// Faults told at most.
+const TOLD: usize = 50;
+const CUSTOMER_CHARS: usize = 200;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Body<'a> {
+    #[serde(borrow, default)]
+    customer_id: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    items: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Item<'a> {
+    #[serde(borrow, default)]
+    product_id: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    quantity: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    price: Option<&'a RawValue>,
+}
+
+struct Faults(Vec<Fault>);
+
+impl Faults {
+    fn add(&mut self, path: String, message: impl Into<String>) {
+        if self.0.len() < TOLD {
+            self.0.push(Fault {
+                path,
+                message: message.into(),
+            });
+        }
+    }
+}
+
+/// Reads and checks a body.
+///
+/// # Errors
+/// All faults that were found.
+pub fn parse(body: &[u8], limits: &Limits) -> Result<Content, Vec<Fault>> {
+    let mut faults = Faults(vec![]);
+    let body: Body<'_> = serde_json::from_slice(body).map_err(|e| {
+        vec![Fault {
+            path: "[]".into(),
+            message: malformed(&e),
+        }]
+    })?;
+    let customer_id = customer(body.customer_id, &mut faults);
+    let lines = items(body.items, limits, &mut faults);
+    let mut content = Content {
+        currency: Currency::USD,
+        total: Minor(0),
+        order_number: None,
+        client_reference: None,
+        channel: None,
+        replaces_order_id: None,
+        placed_at: None,
+        customer_id,
+        delivery_method: None,
+        tax_included: true,
+        payment_status: None,
+        payment_reference: None,
+        allocation_policy: AllocationPolicy::Reject,
+        promised_by: None,
+        metadata: None,
+        lines,
+        shipping_lines: vec![],
+        fees: vec![],
+    };
+    if faults.0.is_empty() {
+        match content.sums() {
+            Ok(sums) => content.total = sums.total,
+            Err(problem) => faults.add("[\"items\"]".into(), problem.detail),
+        }
+    }
+    if faults.0.is_empty() {
+        Ok(content)
+    } else {
+        Err(faults.0)
+    }
+}
+
+fn malformed(error: &serde_json::Error) -> String {
+    match error.classify() {
+        serde_json::error::Category::Data => "Expected an object".into(),
+        _ => format!(
+            "Malformed JSON at line {} column {}",
+            error.line(),
+            error.column()
+        ),
+    }
+}
+
+fn customer(raw: Option<&RawValue>, faults: &mut Faults) -> Option<String> {
+    let path = || "[\"customerId\"]".to_owned();
+    let Some(raw) = raw else {
+        faults.add(path(), "Required");
+        return None;
+    };
+    let Ok(id) = serde_json::from_str::<String>(raw.get()) else {
+        faults.add(path(), "Expected a string");
+        return None;
+    };
+    if let Err(problem) = text::check_filled("customerId", &id, CUSTOMER_CHARS) {
+        faults.add(path(), format!("Customer ID {}", problem.detail));
+        return None;
+    }
+    Some(id)
+}
+
+fn items(raw: Option<&RawValue>, limits: &Limits, faults: &mut Faults) -> Vec<LineContent> {
+    let path = || "[\"items\"]".to_owned();
+    let Some(raw) = raw else {
+        faults.add(path(), "Required");
+        return vec![];
+    };
+    let Ok(items) = serde_json::from_str::<Vec<&RawValue>>(raw.get()) else {
+        faults.add(path(), "Expected an array");
+        return vec![];
+    };
+    if items.is_empty() {
+        faults.add(path(), "At least one item is required");
+    }
+    if items.len() > limits.lines as usize {
+        faults.add(
+            path(),
+            format!(
+                "At most {} items are taken; this has {}",
+                limits.lines,
+                items.len()
+            ),
+        );
+        return vec![];
+    }
+    let lines = items.iter().enumerate();
+    lines
+        .filter_map(|(index, raw)| item(index, raw, limits, faults))
+        .collect()
+}
+
+fn item(index: usize, raw: &RawValue, limits: &Limits, faults: &mut Faults) -> Option<LineContent> {
+    let Ok(item) = serde_json::from_str::<Item<'_>>(raw.get()) else {
+        faults.add(format!("[\"items\",{index}]"), "Expected an object");
+        return None;
+    };
+    let path = |field: &str| format!("[\"items\",{index},\"{field}\"]");
+    let sku = product(item.product_id).map_err(|message| faults.add(path("productId"), message));
+    let quantity =
+        quantity(item.quantity, limits).map_err(|message| faults.add(path("quantity"), message));
+    let price = price(item.price).map_err(|message| faults.add(path("price"), message));
+    let (Ok(sku), Ok(quantity), Ok(unit_price)) = (sku, quantity, price) else {
+        return None;
+    };
+    Some(LineContent {
+        sku,
+        name: None,
+        quantity,
+        unit_price,
+        discount: None,
+        tax: None,
+        requires_shipping: None,
+        metadata: None,
+    })
+}
+
+fn product(raw: Option<&RawValue>) -> Result<Sku, String> {
+    let text = serde_json::from_str::<String>(raw.ok_or("Required")?.get())
+        .map_err(|_| "Expected a string")?;
+    Sku::parse(&text).map_err(|problem| format!("Product ID {}", problem.detail))
+}
+
+fn quantity(raw: Option<&RawValue>, limits: &Limits) -> Result<i64, String> {
+    let text = raw.ok_or("Required")?.get();
+    // Read as decimal text, so that 2.0 and 2e0 are whole and 1.5 is not.
+    let number = is_number(text)
+        .then(|| Minor::parse(text, WHOLE))
+        .ok_or("Expected a number")?;
+    let most = i64::from(limits.quantity);
+    match number {
+        Ok(Minor(n)) if n < 1 => Err(format!("Quantity must be at least 1; found {n}")),
+        Ok(Minor(n)) if n > most => Err(format!("Quantity must be at most {most}; found {n}")),
+        Ok(Minor(n)) => Ok(n),
+        Err(problem) if problem.code == waybill_domain::refusal::code::TOO_MANY_DIGITS => {
+            Err(format!("Quantity must be a whole number; found {text}"))
+        }
+        Err(_) => Err(format!("Quantity must be from 1 to {most}")),
+    }
+}
+
+/// A currency without minor digits reads whole numbers.
+const WHOLE: Currency = Currency::WHOLE;
+
+fn is_number(text: &str) -> bool {
+    text.starts_with(|c: char| c == '-' || c.is_ascii_digit())
+}
+
+fn price(raw: Option<&RawValue>) -> Result<UnitPrice, String> {
+    let text = raw.ok_or("Required")?.get();
+    if !is_number(text) {
+        return Err("Expected a number".into());
+    }
+    let price = UnitPrice::parse_plain(text, Currency::USD)
+        .map_err(|problem| format!("Price: {}", problem.detail))?;
+    if price.is_negative() {
+        Err(format!("Price must not be negative; found {text}"))
+    } else {
+        Ok(price)
+    }
+}

@@ -1,0 +1,142 @@
+//! `POST /api/orders/{orderId}/simulate-delivery`: the carrier's news, by hand.
+
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::extract::{Path, Request, State};
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use serde::Deserialize;
+use waybill_domain::ids::OrderId;
+use waybill_domain::shipment::{Shipment, ShipmentStatus, Update};
+use waybill_domain::status::OrderStatus;
+use waybill_domain::text::Tenant;
+
+use super::answer;
+use super::request::Fault;
+use crate::app::App;
+use crate::auth::{Identity, Scope};
+use crate::commands::{self, CommandError};
+use crate::http::body::read_body;
+use crate::http::edge::Correlation;
+use crate::http::{access, json};
+
+#[derive(Deserialize)]
+struct Body {
+    status: String,
+}
+
+/// Moves the shipments of an order by hand.
+pub async fn simulate(
+    State(app): State<Arc<App>>,
+    Extension(correlation): Extension<Correlation>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Response {
+    let (head, body) = request.into_parts();
+    let identity = match access::caller(&app, &head.headers, Scope::OrderCreate) {
+        Ok(identity) => identity,
+        Err(denied) => return answer::denied(&denied),
+    };
+    let server = &app.settings.server;
+    let body = match read_body(
+        body,
+        server.body_limit_bytes as usize,
+        server.body_timeout_ms.duration(),
+    )
+    .await
+    {
+        Ok(body) => body,
+        Err(error) => return answer::no_body(error, &correlation.id),
+    };
+    let Some(to) = wanted(&body) else {
+        let fault = Fault {
+            path: "[\"status\"]".into(),
+            message: "Expected \"shipped\" or \"delivered\"".into(),
+        };
+        return answer::invalid(&[fault], &correlation.id);
+    };
+    let Some(order_id) = OrderId::parse(&id) else {
+        return answer::not_found(&id, &correlation.id);
+    };
+    match step(&app, &identity, order_id, to, &correlation).await {
+        Ok(()) => {
+            let message = format!("Simulated {to} event for order {order_id}");
+            json::Raw(format!(
+                "{{\"success\":true,\"message\":{}}}",
+                json::text(&message)
+            ))
+            .into_response()
+        }
+        Err(error) => refused(&error, &id, to, &correlation.id),
+    }
+}
+
+fn wanted(body: &[u8]) -> Option<ShipmentStatus> {
+    let body: Body = serde_json::from_slice(body).ok()?;
+    match body.status.as_str() {
+        "shipped" => Some(ShipmentStatus::Shipped),
+        "delivered" => Some(ShipmentStatus::Delivered),
+        _ => None,
+    }
+}
+
+/// Why the step was not taken.
+enum Refused {
+    Status(OrderStatus),
+    Command(CommandError),
+}
+
+async fn step(
+    app: &App,
+    identity: &Identity,
+    id: OrderId,
+    to: ShipmentStatus,
+    correlation: &Correlation,
+) -> Result<(), Refused> {
+    let tenant = Tenant::stored(&identity.tenant);
+    let meta = correlation.meta(identity);
+    let (record, shipments) = commands::shipments_of(app, &tenant, id, &meta)
+        .await
+        .map_err(Refused::Command)?;
+    let status = record.order.status;
+    let open: Vec<Shipment> = shipments
+        .into_iter()
+        .filter(|s| !matches!(s.status, ShipmentStatus::Cancelled | ShipmentStatus::Failed))
+        .collect();
+    let over = matches!(
+        status,
+        OrderStatus::Cancelling | OrderStatus::Cancelled | OrderStatus::Failed
+    );
+    if open.is_empty() || over || !record.order.open_holds().is_empty() {
+        return Err(Refused::Status(status));
+    }
+    for shipment in open {
+        let update = Update {
+            status: Some(to),
+            ..Update::default()
+        };
+        commands::update_shipment(app, &tenant, shipment.id, None, &update, &meta)
+            .await
+            .map_err(Refused::Command)?;
+    }
+    Ok(())
+}
+
+fn refused(refused: &Refused, id: &str, to: ShipmentStatus, correlation: &str) -> Response {
+    let invalid = |message: String| {
+        answer::error(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "INVALID_STATUS_TRANSITION",
+            &message,
+            None,
+            correlation,
+        )
+    };
+    match refused {
+        Refused::Status(status) => invalid(format!("An order that is {status} cannot become {to}")),
+        Refused::Command(CommandError::Refused(refusal)) => invalid(refusal.to_string()),
+        Refused::Command(CommandError::NotFound) => answer::not_found(id, correlation),
+        Refused::Command(CommandError::Store(error)) => answer::not_stored(error, correlation),
+    }
+}

@@ -1,0 +1,165 @@
+//! What happens to every request before and after its handler: correlation, limits, headers, counting, one line of
+//! log.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::body::Body;
+use axum::extract::{ConnectInfo, MatchedPath, Request, State};
+use axum::middleware::Next;
+use axum::response::Response;
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use waybill_domain::context::EventMeta;
+
+use crate::app::App;
+use crate::auth::Identity;
+
+/// What a request is known by; in the request's extensions.
+#[derive(Clone, Debug)]
+pub struct Correlation {
+    pub id: Arc<str>,
+    /// W3C Trace Context, if the caller sent one.
+    pub traceparent: Option<Arc<str>>,
+}
+
+impl Correlation {
+    /// The meta of events that a caller's command causes.
+    #[must_use]
+    pub fn meta(&self, identity: &Identity) -> EventMeta {
+        EventMeta {
+            actor: format!("client:{}", identity.subject).into(),
+            correlation_id: Some(self.id.clone()),
+            causation_id: None,
+            traceparent: self.traceparent.clone(),
+        }
+    }
+}
+
+static CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
+static TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+
+/// The longest correlation id taken from a caller.
+const ID_CHARS: usize = 128;
+
+/// Wraps every route.
+pub async fn edge(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let correlation = correlation(&app, request.headers());
+    let method = method_name(request.method());
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let route = route.as_ref().map_or("unmatched", MatchedPath::as_str);
+    if let Some(refused) = over_limit(&app, &request, route, &correlation) {
+        app.metrics.answered(
+            method,
+            route,
+            refused.status().as_u16(),
+            started.elapsed().as_secs_f64(),
+        );
+        return finish(refused, &correlation);
+    }
+    request.extensions_mut().insert(correlation.clone());
+    let response = next.run(request).await;
+    let took = started.elapsed();
+    let status = response.status().as_u16();
+    app.metrics
+        .answered(method, route, status, took.as_secs_f64());
+    tracing::debug!(
+        method,
+        route,
+        status,
+        took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
+        correlation_id = &*correlation.id,
+        "answered"
+    );
+    finish(response, &correlation)
+}
+
+fn method_name(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::DELETE => "DELETE",
+        Method::PATCH => "PATCH",
+        Method::OPTIONS => "OPTIONS",
+        Method::HEAD => "HEAD",
+        _ => "other",
+    }
+}
+
+/// The caller's correlation id if it is short and plain, else a fresh one.
+fn correlation(app: &App, headers: &HeaderMap) -> Correlation {
+    let plain = |text: &&str| {
+        !text.is_empty() && text.len() <= ID_CHARS && text.bytes().all(|b| b.is_ascii_graphic())
+    };
+    let given = |name: &HeaderName| {
+        headers
+            .get(name)
+            .and_then(|v| v.to_str().ok())
+            .filter(plain)
+            .map(Arc::from)
+    };
+    let id = given(&CORRELATION_ID).unwrap_or_else(|| app.entropy.uuid_v4().to_string().into());
+    Correlation {
+        id,
+        traceparent: given(&TRACEPARENT),
+    }
+}
+
+fn finish(mut response: Response, correlation: &Correlation) -> Response {
+    let headers = response.headers_mut();
+    if let Ok(id) = HeaderValue::from_str(&correlation.id) {
+        headers.insert(CORRELATION_ID.clone(), id);
+    }
+    headers
+        .entry(http::header::X_CONTENT_TYPE_OPTIONS)
+        .or_insert(HeaderValue::from_static("nosniff"));
+    headers
+        .entry(http::header::CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
+    headers
+        .entry(http::header::CONTENT_SECURITY_POLICY)
+        .or_insert(HeaderValue::from_static(
+            "default-src 'none'; frame-ancestors 'none'",
+        ));
+    response
+}
+
+/// The answer to a client that asks too often; health is never limited.
+fn over_limit(
+    app: &App,
+    request: &Request<Body>,
+    route: &str,
+    correlation: &Correlation,
+) -> Option<Response> {
+    let limiter = app
+        .limiter
+        .as_ref()
+        .filter(|_| !route.starts_with("/health"))?;
+    let token = request
+        .headers()
+        .get(http::header::AUTHORIZATION)
+        .and_then(|v| v.to_str().ok())
+        .and_then(crate::auth::bearer);
+    let identity = token.and_then(|token| app.verifier.verify(token, app.clock.now_micros()).ok());
+    let decision = match identity {
+        Some(identity) => limiter.ask(
+            (&identity.tenant, &identity.subject),
+            app.clock.now_micros(),
+        ),
+        None => {
+            let peer = request
+                .extensions()
+                .get::<ConnectInfo<SocketAddr>>()
+                .map(|peer| peer.0.ip());
+            limiter.ask(peer, app.clock.now_micros())
+        }
+    };
+    if decision.allowed {
+        return None;
+    }
+    let mut refused = super::access::too_many_requests(route, &correlation.id);
+    limiter.write_headers(decision, refused.headers_mut());
+    Some(refused)
+}

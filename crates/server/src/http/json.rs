@@ -1,0 +1,48 @@
+//! JSON answers that were written by hand, and reading JSON so that an error names its field.
+
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, header};
+
+/// A body that is JSON already.
+pub struct Raw(pub String);
+
+impl IntoResponse for Raw {
+    fn into_response(self) -> Response {
+        (
+            [(
+                header::CONTENT_TYPE,
+                HeaderValue::from_static("application/json"),
+            )],
+            self.0,
+        )
+            .into_response()
+    }
+}
+
+/// A body that is problem+json already (RFC 9457).
+pub struct Problem(pub String);
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        (
+            [(
+                header::CONTENT_TYPE,
+                HeaderValue::from_static("application/problem+json"),
+            )],
+            self.0,
+        )
+            .into_response()
+    }
+}
+
+/// A JSON string, quoted and escaped.
+#[must_use]
+pub fn text(value: &str) -> String {
+    serde_json::to_string(value).expect("a string always serializes")
+}
+
+/// A value as a JSON body.
+#[must_use]
+pub fn of<T: serde::Serialize>(value: &T) -> Raw {
+    Raw(serde_json::to_string(value).expect("answers have string keys and no fallible fields"))
+}

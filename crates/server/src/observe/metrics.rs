@@ -1,0 +1,175 @@
+//! Figures for operators, in Prometheus' terms. Label values are bounded: routes, statuses, consumers.
+
+use std::collections::BTreeMap;
+
+use parking_lot::Mutex;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+use waybill_domain::time::Time;
+
+/// A route as it is written in the router, and how it was answered.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct Answered {
+    pub method: &'static str,
+    pub route: String,
+    pub status: u16,
+}
+
+/// A route.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct Route {
+    pub route: String,
+}
+
+/// A consumer by its one name.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct ConsumerLabel {
+    pub consumer: &'static str,
+}
+
+/// How far a consumer has come.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Progress {
+    pub position: i64,
+    /// When the last event it has dealt with was recorded.
+    pub recorded_at: Time,
+}
+
+/// Everything that is counted.
+pub struct Metrics {
+    pub registry: Registry,
+    requests: Family<Answered, Counter>,
+    durations: Family<Route, Histogram, fn() -> Histogram>,
+    pub intake_batch: Histogram,
+    applied: Family<ConsumerLabel, Counter>,
+    delays: Family<ConsumerLabel, Histogram, fn() -> Histogram>,
+    pub claims_forgotten: Counter,
+    pub stuck_orders: Gauge,
+    progress: Mutex<BTreeMap<&'static str, Progress>>,
+}
+
+fn seconds() -> Histogram {
+    Histogram::new([
+        0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0,
+    ])
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Metrics {
+    /// Fresh counters, registered under `waybill_`.
+    #[must_use]
+    pub fn new() -> Self {
+        let mut registry = Registry::with_prefix("waybill");
+        let requests = Family::default();
+        let durations = Family::new_with_constructor(seconds as fn() -> Histogram);
+        let delays = Family::new_with_constructor(seconds as fn() -> Histogram);
+        let applied = Family::default();
+        let intake_batch = Histogram::new([
+            1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1_000.0,
+        ]);
+        let claims_forgotten = Counter::default();
+        let stuck_orders = Gauge::default();
+        registry.register("http_requests", "Requests answered", requests.clone());
+        registry.register(
+            "http_request_seconds",
+            "From the request's head to the answer's",
+            durations.clone(),
+        );
+        registry.register(
+            "intake_batch_orders",
+            "Orders taken together into one transaction",
+            intake_batch.clone(),
+        );
+        registry.register(
+            "consumer_changes",
+            "Changes applied by a consumer",
+            applied.clone(),
+        );
+        registry.register(
+            "consumer_delay_seconds",
+            "From an event's commit to its effect's",
+            delays.clone(),
+        );
+        registry.register(
+            "housekeeping_claims_forgotten",
+            "Expired claims deleted",
+            claims_forgotten.clone(),
+        );
+        registry.register(
+            "housekeeping_stuck_orders",
+            "Unfinished orders that nothing has happened to for long",
+            stuck_orders.clone(),
+        );
+        Self {
+            registry,
+            requests,
+            durations,
+            intake_batch,
+            applied,
+            delays,
+            claims_forgotten,
+            stuck_orders,
+            progress: Mutex::default(),
+        }
+    }
+
+    /// Counts an answered request.
+    pub fn answered(&self, method: &'static str, route: &str, status: u16, took_s: f64) {
+        self.requests
+            .get_or_create(&Answered {
+                method,
+                route: route.to_owned(),
+                status,
+            })
+            .inc();
+        self.durations
+            .get_or_create(&Route {
+                route: route.to_owned(),
+            })
+            .observe(took_s);
+    }
+
+    /// All answered requests so far, by status class: 2xx, 4xx, 5xx …
+    #[must_use]
+    pub fn progress(&self) -> BTreeMap<&'static str, Progress> {
+        self.progress.lock().clone()
+    }
+
+    /// Books a consumer's batch: how many changes, how far it came, and how long after their commits the events took
+    /// effect.
+    pub fn consumed(
+        &self,
+        consumer: &'static str,
+        changes: u64,
+        position: i64,
+        recorded: &[Time],
+        now: Time,
+    ) {
+        let label = ConsumerLabel { consumer };
+        self.applied.get_or_create(&label).inc_by(changes);
+        if let Some(last) = recorded.last() {
+            let delays = self.delays.get_or_create(&label);
+            for at in recorded {
+                delays.observe((now.0 - at.0).max(0) as f64 / 1e6);
+            }
+            self.progress.lock().insert(
+                consumer,
+                Progress {
+                    position,
+                    recorded_at: *last,
+                },
+            );
+        } else if let Some(progress) = self.progress.lock().get_mut(consumer) {
+            progress.position = position;
+        }
+    }
+}

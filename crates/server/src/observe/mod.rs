@@ -1,0 +1,4 @@
+//! Seeing what goes on: logs and metrics.
+
+pub mod logs;
+pub mod metrics;

@@ -1,0 +1,114 @@
+//! The life of a serving process: open, listen, start roles, tell that it is ready; at the signal: stop accepting,
+//! answer what was accepted, bring the roles to rest, close the store.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::app::App;
+use crate::clock::SystemClock;
+use crate::config::{ConfigErrors, Role, Settings, check_safety};
+use crate::http::listen::{self, BindError};
+use crate::http::{router, serve};
+use crate::random::Entropy;
+use crate::roles::Roles;
+
+/// Why a process did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("{0}")]
+    Settings(#[from] ConfigErrors),
+    #[error(transparent)]
+    Store(#[from] waybill_store::Error),
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    #[error("the operating system gives no randomness: {0}")]
+    Entropy(std::io::Error),
+    #[error("signals cannot be heard: {0}")]
+    Signal(std::io::Error),
+}
+
+/// A process that is ready, for whoever tells people.
+pub struct Ready {
+    pub app: Arc<App>,
+    pub addresses: Vec<SocketAddr>,
+}
+
+/// Serves until SIGTERM or SIGINT. `ready` is called once requests are answered.
+///
+/// # Errors
+/// [`StartError`], before anything was accepted.
+pub async fn serve(settings: Settings, ready: impl FnOnce(&Ready)) -> Result<(), StartError> {
+    check_safety(&settings)?;
+    let entropy = Arc::new(Entropy::from_os().map_err(StartError::Entropy)?);
+    let addresses = settings.listen_addresses();
+    let options = serve::Options::from(&settings.server);
+    // The port first: who cannot have it must not touch the data.
+    let listeners = listen::bind(&addresses)?;
+    let addresses = listeners
+        .iter()
+        .filter_map(|l| l.local_addr().ok())
+        .collect();
+    let app = App::start(settings, Arc::new(SystemClock), entropy).await?;
+    let roles = Roles::start(&app);
+    let stop = app.stopping.clone();
+    let heard = hear_signals(stop.clone())?;
+    let connections = app.connections.clone();
+    let served = tokio::spawn(serve::serve(
+        listeners,
+        router::router(&app),
+        options,
+        connections,
+        stop,
+    ));
+    ready(&Ready {
+        app: app.clone(),
+        addresses,
+    });
+    match served.await {
+        Ok(stopped) if stopped.cut > 0 => tracing::warn!(
+            connections = stopped.cut,
+            "the deadline passed; connections were cut"
+        ),
+        Ok(_) => {}
+        Err(error) => tracing::error!(%error, "serving ended badly"),
+    }
+    roles.stop().await;
+    app.store.close().await;
+    heard.abort();
+    tracing::info!(
+        accepted = app.connections.accepted.load(Ordering::Relaxed),
+        "stopped"
+    );
+    Ok(())
+}
+
+fn hear_signals(stop: CancellationToken) -> Result<tokio::task::JoinHandle<()>, StartError> {
+    let mut terminate = signal(SignalKind::terminate()).map_err(StartError::Signal)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(StartError::Signal)?;
+    Ok(tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping: answering what was accepted");
+        stop.cancel();
+    }))
+}
+
+/// Roles of this version that the settings name but that have nothing to do yet.
+#[must_use]
+pub fn idle_roles(settings: &Settings) -> Vec<Role> {
+    let idle = [
+        Role::Allocation,
+        Role::Relay,
+        Role::Webhooks,
+        Role::StockSync,
+    ];
+    idle.into_iter()
+        .filter(|role| settings.runs(*role))
+        .collect()
+}
