@@ -10,11 +10,13 @@ use crate::status::OrderStatus;
 use crate::transitions;
 use std::collections::BTreeMap;
 
-/// What an aggregate's events amount to, and what is wrong with them.
+/// What an order's events amount to, and what is wrong with them.
 #[derive(Debug, Default)]
 pub struct OrderHistory {
     pub version: i64,
     pub status: Option<OrderStatus>,
+    /// Where it stood when it was last asked to cancel.
+    pub cancelling_from: Option<OrderStatus>,
     /// Per line, as the last event that told them.
     pub lines: BTreeMap<u16, Quantities>,
     pub faults: Vec<String>,
@@ -40,15 +42,39 @@ impl OrderHistory {
             return;
         };
         self.check_step(seq, kind, &step);
+        if step.status == OrderStatus::Cancelling && step.previous_status.is_some() {
+            self.cancelling_from = step.previous_status;
+        }
         self.status = Some(step.status);
-        for line in step.lines {
-            if !line.quantities.adds_up() {
+        self.take_lines(seq, kind, step.status, &step.lines);
+    }
+
+    fn take_lines(&mut self, seq: i64, kind: EventKind, status: OrderStatus, lines: &[body::Line]) {
+        let retried = kind == EventKind::OrderRetried;
+        for line in lines {
+            let q = line.quantities;
+            let before = self.lines.insert(line.id, q);
+            let went_back = before.is_some_and(|before| !follows(&before, &q, retried));
+            if !q.adds_up() {
                 self.faults.push(format!(
                     "event {seq} {kind}: line {} does not add up",
                     line.id
                 ));
             }
-            self.lines.insert(line.id, line.quantities);
+            if went_back {
+                self.faults.push(format!(
+                    "event {seq} {kind}: units of line {} went back",
+                    line.id
+                ));
+            }
+        }
+        // An order that is confirmed and more in one go tells on the way what its lines are at the end.
+        let told_early = kind == EventKind::OrderConfirmed;
+        let totals = Quantities::sum(self.lines.values());
+        if !lines.is_empty() && !told_early && !agrees(status, &totals) {
+            self.faults.push(format!(
+                "event {seq} {kind}: the order is not {status} by its quantities, {totals:?}"
+            ));
         }
     }
 
@@ -57,6 +83,8 @@ impl OrderHistory {
             (Some(from), Some(previous)) => {
                 from == previous
                     && transitions::find(from, step.status).is_some_and(|row| row.event == kind)
+                    && (kind != EventKind::OrderCancelRejected
+                        || self.cancelling_from == Some(step.status))
             }
             (Some(from), None) => {
                 from == step.status && !transitions::TABLE.iter().any(|row| row.event == kind)
@@ -73,11 +101,45 @@ impl OrderHistory {
     }
 }
 
+/// Whether a line may come to `after`: what has left, arrived, or was given up stays so; an operator's retry takes
+/// up what was given up.
+fn follows(before: &Quantities, after: &Quantities, retried: bool) -> bool {
+    before.ordered == after.ordered
+        && (retried || before.cancelled <= after.cancelled)
+        && (retried || before.backordered >= after.backordered)
+        && before.shipped <= after.shipped
+        && before.delivered <= after.delivered
+        && before.returned <= after.returned
+        && before.lost <= after.lost
+}
+
+/// Whether an order with these quantities may be `status`; the flags, which events do not tell, decide the rest.
+fn agrees(status: OrderStatus, q: &Quantities) -> bool {
+    let live = q.ordered - q.cancelled;
+    let arrived = q.delivered + q.returned + q.lost;
+    let all_left = live > 0 && q.shipped == live;
+    match status {
+        OrderStatus::Pending => live > 0 && q.shipped + q.in_shipment == 0,
+        OrderStatus::Backordered => q.backordered > 0 && q.shipped + q.in_shipment == 0,
+        OrderStatus::Confirmed => live > 0 && q.backordered + q.shipped + q.in_shipment == 0,
+        OrderStatus::Processing => live > 0 && q.shipped == 0,
+        OrderStatus::PartiallyShipped => 0 < q.shipped && q.shipped < live,
+        OrderStatus::Shipped => all_left && arrived < live,
+        OrderStatus::Delivered => all_left && arrived == live && q.delivered > 0,
+        OrderStatus::Failed => live == 0 || all_left && arrived == live && q.delivered == 0,
+        OrderStatus::Cancelled => live == 0,
+        // Nothing of what happens meanwhile is undone by asking.
+        OrderStatus::Cancelling => true,
+    }
+}
+
 /// The same for a shipment.
 #[derive(Debug, Default)]
 pub struct ShipmentHistory {
     pub version: i64,
     pub status: Option<ShipmentStatus>,
+    /// What is in it; the first event tells, and it never changes.
+    pub lines: Vec<body::ShipmentLine>,
     pub faults: Vec<String>,
 }
 
@@ -97,7 +159,11 @@ impl ShipmentHistory {
         let allowed = match self.status {
             None => kind == EventKind::ShipmentCreated && step.status == ShipmentStatus::Processing,
             Some(from) if kind == EventKind::ShipmentUpdated => from == step.status,
-            Some(from) => STEPS.contains(&(from, step.status)) && step.status.event() == kind,
+            Some(from) => {
+                STEPS.contains(&(from, step.status))
+                    && step.status.event() == kind
+                    && step.previous_status == Some(from)
+            }
         };
         if !allowed {
             self.faults.push(format!(
@@ -105,6 +171,11 @@ impl ShipmentHistory {
                 self.status, step.status
             ));
         }
+        if self.status.is_some() && self.lines != step.lines {
+            self.faults
+                .push(format!("event {seq} {kind}: what is in it has changed"));
+        }
+        self.lines = step.lines;
         self.status = Some(step.status);
     }
 }

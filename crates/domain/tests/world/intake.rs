@@ -29,6 +29,7 @@ pub fn new_order(n: u128, lines: &[(&str, i64)], content: &str) -> NewOrder {
         customer_id: None,
         caller_number: None,
         promised_by: None,
+        placed_at: None,
         content: content.into(),
         personal: None,
         event_ids: [1, 2].map(|id| EventId(Uuid::from_u128(10 * n + id))),
