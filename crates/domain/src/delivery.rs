@@ -45,6 +45,8 @@ pub struct Delivery {
     pub revision: i64,
     /// Counts its events.
     pub version: i64,
+    /// The order's version up to which delivery has heard; what is not newer says nothing new.
+    pub heard: i64,
     /// Open holds, as far as delivery has heard.
     pub open_holds: Vec<HoldId>,
     /// Units that may ship once nothing holds them.
@@ -80,6 +82,7 @@ impl Delivery {
             state: DeliveryState::Waiting,
             revision: 0,
             version: 0,
+            heard: 0,
             open_holds: vec![],
             released: vec![],
             updated_at: now,
@@ -101,6 +104,8 @@ pub struct Subject {
     pub order_id: OrderId,
     pub tenant: Tenant,
     pub part: u16,
+    /// The `seq` of the order's event that is heard; of who looks at the order itself, the version it has.
+    pub seq: i64,
 }
 
 /// Decides what delivery does about what it heard; `None` when that is nothing.
@@ -114,6 +119,10 @@ pub fn hear(
     carrier: &mut dyn Carrier,
     context: &mut Context<'_>,
 ) -> Option<Change> {
+    let seq = subject.seq;
+    if delivery.is_some_and(|known| seq <= known.heard) {
+        return None;
+    }
     let mut change = Change::new(subject.tenant.clone(), subject.order_id, subject.part);
     let before = delivery.cloned();
     let mut after = before.clone().unwrap_or_else(|| {
@@ -150,6 +159,7 @@ pub fn hear(
     if before.as_ref() == Some(&after) && change.shipments.is_empty() {
         return None;
     }
+    after.heard = seq;
     let expected_revision = after.revision;
     after.revision += 1;
     after.updated_at = context.now;

@@ -100,6 +100,7 @@ fn hear(order: &Order, heard: Heard, world: &mut World) -> (Vec<Shipment>, Vec<N
         order_id: order.id,
         tenant: Tenant::default(),
         part: 0,
+        seq: 2,
     };
     let change = delivery::hear(subject, None, &[], heard, &mut Truck, &mut world.context());
     let change = change.expect("it is news");

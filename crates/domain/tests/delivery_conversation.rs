@@ -10,12 +10,12 @@ use proptest::test_runner::{Config, TestRunner};
 use std::collections::{BTreeMap, BTreeSet};
 use waybill_domain::change::{Change, Timer, TimerChange};
 use waybill_domain::command::Command;
-use waybill_domain::delivery::{self, Carrier, Delivery, DeliveryState, Subject};
+use waybill_domain::delivery::{self, Carrier, Delivery, DeliveryState, Heard, Released, Subject};
 use waybill_domain::event::{EventKind, NewEvent};
 use waybill_domain::fact::{self, Fact};
 use waybill_domain::history::ShipmentHistory;
-use waybill_domain::ids::{OrderId, ShipmentId};
-use waybill_domain::order::Order;
+use waybill_domain::ids::ShipmentId;
+use waybill_domain::order::{Line, Order};
 use waybill_domain::shipment::{self, Shipment, ShipmentStatus, Update};
 use waybill_domain::status::{AllocationPolicy, OrderStatus};
 use waybill_domain::time::Time;
@@ -58,10 +58,6 @@ impl Stage {
         }
     }
 
-    fn order_id(&self) -> OrderId {
-        self.life.order.id
-    }
-
     fn meet(&mut self, deed: &Deed) {
         self.life.meet(deed, &mut self.world);
         self.log.append(&mut self.life.told);
@@ -75,24 +71,47 @@ impl Stage {
         self.read_by_delivery += 1;
         let heard = delivery::heard(event.kind, &event.body).expect("our own event");
         if let Some(heard) = heard {
-            let subject = Subject {
-                order_id: self.order_id(),
-                tenant: event.tenant.clone(),
-                part: 0,
-            };
-            let change = delivery::hear(
-                subject,
-                self.delivery.as_ref(),
-                &self.shipments,
-                heard,
-                &mut Truck,
-                &mut self.world.context(),
-            );
-            if let Some(change) = change {
-                self.write(change);
-            }
+            self.hear(event.seq, heard);
         }
         true
+    }
+
+    /// Somebody wants a shipment before delivery has come round to the order, and looks at the order itself.
+    fn ship_at_once(&mut self) {
+        let order = &self.life.order;
+        let may_ship = order.status == OrderStatus::Confirmed && order.open_holds().is_empty();
+        if self.delivery.is_some() || !may_ship {
+            return;
+        }
+        let line = |l: &Line| Released {
+            line: l.id,
+            vendor: l.vendor.clone().expect("a confirmed line has its vendor"),
+            quantity: l.quantities.reserved,
+            requires_shipping: l.requires_shipping,
+        };
+        let lines = order.lines.iter().map(line).collect();
+        let open_holds = vec![];
+        self.hear(order.version, Heard::Released { lines, open_holds });
+    }
+
+    fn hear(&mut self, seq: i64, heard: Heard) {
+        let subject = Subject {
+            order_id: self.life.order.id,
+            tenant: self.life.order.tenant.clone(),
+            part: 0,
+            seq,
+        };
+        let change = delivery::hear(
+            subject,
+            self.delivery.as_ref(),
+            &self.shipments,
+            heard,
+            &mut Truck,
+            &mut self.world.context(),
+        );
+        if let Some(change) = change {
+            self.write(change);
+        }
     }
 
     /// The role `status` reads one event; says whether there was one.
@@ -320,6 +339,7 @@ enum Act {
     StatusReads(usize),
     Order(Deed),
     Report(usize, ShipmentStatus, bool),
+    ShipAtOnce,
 }
 
 /// What the two sides do not tell each other: people, the warehouse, the deadline.
@@ -344,6 +364,7 @@ fn any_act() -> impl Strategy<Value = Act> {
         4 => (1_usize..5).prop_map(Act::DeliveryReads),
         4 => (1_usize..5).prop_map(Act::StatusReads),
         4 => any_order_deed().prop_map(Act::Order),
+        1 => Just(Act::ShipAtOnce),
         4 => (0_usize..4, status(), any::<bool>()).prop_map(|(n, status, by_hand)| Act::Report(n, status, by_hand)),
     ]
 }
@@ -373,6 +394,7 @@ fn played((birth, confirmed, acts): Play) -> Stage {
             }),
             Act::Order(deed) => stage.meet(&deed),
             Act::Report(which, status, by_hand) => stage.report(which, status, by_hand),
+            Act::ShipAtOnce => stage.ship_at_once(),
         }
     }
     stage.play_to_the_end();

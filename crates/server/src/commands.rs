@@ -163,6 +163,7 @@ pub async fn shipments_of(
             order_id: id,
             tenant: tenant.clone(),
             part: order.part,
+            seq: order.version,
         };
         let change = in_context(app, meta, |context| {
             delivery::hear(subject, None, &[], heard, &mut app.carrier(), context)

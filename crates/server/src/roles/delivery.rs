@@ -89,6 +89,7 @@ fn decide_one(app: &App, logged: &LoggedEvent, known: &mut HashMap<OrderId, Know
         order_id,
         tenant: event.tenant.clone(),
         part: logged.part,
+        seq: event.seq,
     };
     let mut ids = || app.entropy.uuid_v7(app.now().0);
     let mut context = Context {

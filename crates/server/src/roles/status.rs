@@ -4,9 +4,8 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 use waybill_domain::context::{Context, EventMeta};
-use waybill_domain::event::body::ShipmentStep;
 use waybill_domain::event::{EventKind, LoggedEvent};
-use waybill_domain::fact::{self, Fact};
+use waybill_domain::fact;
 use waybill_domain::ids::OrderId;
 use waybill_domain::order::Order;
 use waybill_store::Error as StoreError;
@@ -57,7 +56,7 @@ impl Handler for StatusHandler {
 
 fn decide_one(app: &App, logged: &LoggedEvent, orders: &mut HashMap<OrderId, Order>) -> Outcome {
     let event = &logged.event;
-    let fact = match fact_of(event.kind, &event.body) {
+    let fact = match fact::heard(event.kind, &event.body) {
         Ok(Some(fact)) => fact,
         Ok(None) => return Outcome::Nothing,
         Err(error) => return Outcome::Failed(format!("cannot be read: {error}")),
@@ -85,20 +84,4 @@ fn decide_one(app: &App, logged: &LoggedEvent, orders: &mut HashMap<OrderId, Ord
         }
         None => Outcome::Nothing,
     }
-}
-
-fn fact_of(kind: EventKind, body: &str) -> Result<Option<Fact>, serde_json::Error> {
-    let lines = || serde_json::from_str::<ShipmentStep>(body).map(|step| step.lines);
-    Ok(Some(match kind {
-        EventKind::ShipmentCreated => Fact::ShipmentCreated(lines()?),
-        EventKind::ShipmentShipped => Fact::ShipmentShipped(lines()?),
-        EventKind::ShipmentDelivered => Fact::ShipmentDelivered(lines()?),
-        EventKind::ShipmentReturned => Fact::ShipmentReturned(lines()?),
-        EventKind::ShipmentLost => Fact::ShipmentLost(lines()?),
-        EventKind::ShipmentCancelled => Fact::ShipmentCancelled(lines()?),
-        EventKind::ShipmentFailed => Fact::ShipmentFailed(lines()?),
-        EventKind::DeliveryCancelAgreed => Fact::CancelAgreed,
-        EventKind::DeliveryCancelRefused => Fact::CancelRefused,
-        _ => return Ok(None),
-    }))
 }

@@ -164,6 +164,7 @@ CREATE TABLE deliveries (
   state TEXT NOT NULL CHECK (state IN ('waiting', 'started', 'cancelled')),
   revision INTEGER NOT NULL,
   version INTEGER NOT NULL,
+  heard INTEGER NOT NULL,
   open_holds TEXT,
   released TEXT,
   updated_at INTEGER NOT NULL

@@ -187,8 +187,8 @@ fn write_delivery(tx: &Tx<'_>, change: &DeliveryChange) -> Result<()> {
     let released = list(delivery.released.is_empty(), json(&delivery.released));
     let changed = if change.expected_revision == 0 {
         tx.execute(
-            "INSERT INTO deliveries (order_id, tenant, part, state, revision, version, open_holds, released, updated_at) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT DO NOTHING",
+            "INSERT INTO deliveries (order_id, tenant, part, state, revision, version, heard, open_holds, released, updated_at) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT DO NOTHING",
             params![
                 delivery.order_id.bytes(),
                 delivery.tenant.as_str(),
@@ -196,6 +196,7 @@ fn write_delivery(tx: &Tx<'_>, change: &DeliveryChange) -> Result<()> {
                 delivery.state.as_str(),
                 delivery.revision,
                 delivery.version,
+                delivery.heard,
                 open_holds,
                 released,
                 delivery.updated_at.0,
@@ -203,7 +204,7 @@ fn write_delivery(tx: &Tx<'_>, change: &DeliveryChange) -> Result<()> {
         )?
     } else {
         tx.execute(
-            "UPDATE deliveries SET state = ?3, revision = ?4, version = ?5, open_holds = ?6, released = ?7, updated_at = ?8 \
+            "UPDATE deliveries SET state = ?3, revision = ?4, version = ?5, heard = ?6, open_holds = ?7, released = ?8, updated_at = ?9 \
              WHERE order_id = ?1 AND revision = ?2",
             params![
                 delivery.order_id.bytes(),
@@ -211,6 +212,7 @@ fn write_delivery(tx: &Tx<'_>, change: &DeliveryChange) -> Result<()> {
                 delivery.state.as_str(),
                 delivery.revision,
                 delivery.version,
+                delivery.heard,
                 open_holds,
                 released,
                 delivery.updated_at.0,

@@ -136,6 +136,7 @@ fn delivery(row: &Row<'_>) -> Result<Delivery> {
         state: c.text("delivery state", DeliveryState::parse)?,
         revision: c.get()?,
         version: c.get()?,
+        heard: c.get()?,
         open_holds: c
             .optional_text("open holds", |t| serde_json::from_str(t).ok())?
             .unwrap_or_default(),
@@ -152,7 +153,7 @@ pub fn deliveries(
     orders: &[OrderId],
 ) -> Result<Vec<(OrderId, Option<Delivery>, Vec<Shipment>)>> {
     let mut statement = connection
-        .prepare_cached("SELECT order_id, tenant, part, state, revision, version, open_holds, released, updated_at FROM deliveries WHERE order_id = ?1")
+        .prepare_cached("SELECT order_id, tenant, part, state, revision, version, heard, open_holds, released, updated_at FROM deliveries WHERE order_id = ?1")
         .store()?;
     let mut found = Vec::with_capacity(orders.len());
     for order in orders {
