@@ -9,6 +9,7 @@ pub mod change;
 pub mod command;
 pub mod content;
 pub mod context;
+pub mod currency;
 pub mod delivery;
 pub mod event;
 pub mod fact;

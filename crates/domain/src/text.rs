@@ -8,6 +8,11 @@ use std::sync::Arc;
 /// The longest free text (names, notes, address lines), in characters, unless a field says otherwise.
 pub const TEXT_CHARS: usize = 500;
 
+/// The beginning of a wrong value, enough to find it by in an answer.
+pub(crate) fn clip(text: &str) -> String {
+    text.chars().take(40).collect()
+}
+
 /// Checks a text from outside: at most `max` characters and no NUL (one such value would fail a batch).
 ///
 /// # Errors
