@@ -210,7 +210,37 @@ fn effective(loaded: &Loaded) -> Table {
 
 #[cfg(test)]
 mod tests {
+    use clap::{CommandFactory, Parser};
+
     use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Command {
+        #[command(flatten)]
+        config: ConfigArgs,
+    }
+
+    #[test]
+    fn the_arguments_are_well_formed_and_flags_reach_their_keys() {
+        Command::command().debug_assert();
+        let line =
+            "config check --roles api,status --listen :1 --listen [::1]:2 --set log.level=warn";
+        let command = Command::parse_from(line.split(' '));
+        let ConfigCommand::Check(report) = command.config.command else {
+            panic!("it is a check")
+        };
+        let flags = report.settings.sources().expect("no file is named").flags;
+        let given: Vec<_> = flags
+            .iter()
+            .map(|f| (f.name, &f.key[..], &f.text[..]))
+            .collect();
+        let expected = [
+            ("--roles", "roles", "api,status"),
+            ("--listen", "server.listen", ":1,[::1]:2"),
+            ("--set", "log.level", "warn"),
+        ];
+        assert_eq!(given, expected);
+    }
 
     fn loaded(pairs: &[(&'static str, &str)]) -> Loaded {
         let sources = pairs.iter().fold(Sources::default(), |s, (key, text)| {

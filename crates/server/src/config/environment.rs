@@ -28,7 +28,13 @@ pub const LEGACY: [(&str, &str); 15] = [
 ];
 
 /// `WAYBILL_*` that are read elsewhere: by commands that call a server, and by the test suite.
-const ELSEWHERE: [&str; 3] = ["WAYBILL_TOKEN", "WAYBILL_URL", "WAYBILL_CONFIG"];
+const ELSEWHERE: [&str; 5] = [
+    "WAYBILL_TOKEN",
+    "WAYBILL_URL",
+    "WAYBILL_CONFIG",
+    "WAYBILL_DEFECT",
+    "WAYBILL_UPDATE_DOCS",
+];
 const TESTS: &str = "WAYBILL_TEST_";
 
 /// What a variable that begins with `WAYBILL_` is about.
