@@ -59,7 +59,8 @@ pub trait Store: Send + Sync + 'static {
         filter: OrderFilter,
     ) -> Result<Page<OrderRecord, i64>>;
 
-    /// Orders that are neither done nor were touched since `before`; for the watchdog.
+    /// Orders that are neither done nor were touched since `before`; for the watchdog. A call looks at a bounded
+    /// number of orders and the next one goes on from there, round and round.
     async fn stuck_orders(&self, before: Time, limit: usize) -> Result<Vec<(OrderId, Time)>>;
 
     // --- shipments ------------------------------------------------------------------------------
@@ -92,7 +93,7 @@ pub trait Store: Send + Sync + 'static {
     /// Changes stock rows; one outcome per change, in order.
     async fn adjust_stock(&self, changes: Vec<StockChange>) -> Result<Vec<StockOutcome>>;
 
-    /// A page of stock rows by sku; `skus` empty means all after `after`.
+    /// A page of stock rows by sku and vendor; `skus` empty means all. `after` is the `next` of the page before.
     async fn stock(
         &self,
         tenant: &Tenant,
@@ -204,7 +205,8 @@ pub trait Store: Send + Sync + 'static {
 
     // --- keeping house --------------------------------------------------------------------------
 
-    /// Deletes up to `limit` expired claims; says how many.
+    /// Deletes up to `limit` expired claims; says how many. A call looks at a bounded number of claims and the
+    /// next one goes on from there, round and round.
     async fn forget_claims(&self, now: Time, limit: usize) -> Result<usize>;
 
     /// Figures for people and metrics; counts a bounded number of rows.

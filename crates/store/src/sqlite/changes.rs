@@ -48,7 +48,8 @@ pub fn write(tx: &mut Tx<'_>, changes: &[Change]) -> Result<()> {
     Ok(())
 }
 
-fn expect_one(changed: usize, what: &'static str) -> Result<()> {
+/// A guarded write that found its row in another state was overtaken.
+pub fn expect_one(changed: usize, what: &'static str) -> Result<()> {
     if changed == 1 {
         Ok(())
     } else {

@@ -1,5 +1,6 @@
 //! Moving the write-ahead log into the database, small and often, by the writer itself.
 
+use super::connection::BUSY_TIMEOUT;
 use super::errors::IntoStore;
 use super::readers::Gate;
 use crate::error::Result as StoreResult;
@@ -8,6 +9,7 @@ use rusqlite::{Connection, ErrorCode};
 use std::ffi::c_int;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
 
 /// When to checkpoint.
 pub struct Checkpoints {
@@ -64,17 +66,26 @@ impl Checkpoints {
             .store(u64::from(pages) * self.page_bytes, Ordering::Relaxed);
         if pages < self.pages {
             self.next = self.pages;
+        }
+        if pages < self.next {
             return Ok(());
         }
-        if pages >= self.limit_pages {
-            let gate = self.gate.clone();
-            let _held = gate.hold();
-            return self.run(connection, "RESTART", pages);
-        }
-        if pages >= self.next {
+        if pages < self.limit_pages {
             return self.run(connection, "PASSIVE", pages);
         }
-        Ok(())
+        let gate = self.gate.clone();
+        let _held = gate.hold();
+        self.restart(connection, pages)
+    }
+
+    /// Our own readers are held; for a stranger's snapshot (a backup, a verification) nobody waits, or every
+    /// commit would stand still for as long as the busy timeout.
+    fn restart(&mut self, connection: &Connection, pages: u32) -> Result<(), String> {
+        let told = |e: rusqlite::Error| e.to_string();
+        connection.busy_timeout(Duration::ZERO).map_err(told)?;
+        let done = self.run(connection, "RESTART", pages);
+        connection.busy_timeout(BUSY_TIMEOUT).map_err(told)?;
+        done
     }
 
     /// Empties the log, as far as nobody reads it.
@@ -89,22 +100,27 @@ impl Checkpoints {
     }
 
     fn run(&mut self, connection: &Connection, mode: &str, pages: u32) -> Result<(), String> {
-        let row = connection.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |row| {
-            Ok((row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))
+        // When the log starts anew its length falls below all of this; until then, not at every commit.
+        self.next = pages.saturating_add(self.pages / 4);
+        let held_up = connection.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |row| {
+            row.get::<_, bool>(0)
         });
-        match row {
-            // All of it is in the database: the next commit starts the log anew.
-            Ok((log, moved)) if log == moved => self.next = self.pages,
-            // Somebody was reading an older state: try again a little later.
-            Ok(_) => self.next = pages.saturating_add(self.pages / 4),
+        match held_up {
+            Ok(false) => Ok(()),
+            Ok(true) => {
+                tracing::warn!(
+                    pages,
+                    "somebody's long read keeps the write-ahead log from starting anew"
+                );
+                Ok(())
+            }
             Err(error) if error.sqlite_error_code() == Some(ErrorCode::SystemIoFailure) => {
-                return Err(error.to_string());
+                Err(error.to_string())
             }
             Err(error) => {
                 tracing::warn!(%error, "a checkpoint did not finish; the log keeps everything");
-                self.next = pages.saturating_add(self.pages / 4);
+                Ok(())
             }
         }
-        Ok(())
     }
 }

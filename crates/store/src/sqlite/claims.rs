@@ -111,10 +111,55 @@ fn answer(connection: &Connection, new: &NewOrder, claim: &Claim) -> Result<Acce
     })
 }
 
-/// Deletes up to `limit` expired claims.
-pub fn forget(tx: &Tx<'_>, now: Time, limit: usize) -> Result<usize> {
-    tx.execute(
-        "DELETE FROM claims WHERE (tenant, kind, hash) IN (SELECT tenant, kind, hash FROM claims WHERE expires_at <= ?1 LIMIT ?2)",
-        params![now.0, limit],
-    )
+/// Where [`forget`] goes on: the last key it looked at.
+#[derive(Clone, Debug, Default)]
+pub struct Walk {
+    tenant: String,
+    kind: String,
+    hash: Vec<u8>,
+}
+
+/// Deletes up to `limit` expired claims among the next `scan` ones, in the order of their keys, round and
+/// round: the writer is not to be kept busy for as long as there are claims, and an index by time would cost
+/// every order.
+pub fn forget(tx: &Tx<'_>, walk: &mut Walk, now: Time, limit: usize, scan: usize) -> Result<usize> {
+    let mut looked_at = 0;
+    let mut expired = vec![];
+    {
+        let mut select = tx
+            .connection
+            .prepare_cached(
+                "SELECT tenant, kind, hash, COALESCE(expires_at <= ?4, FALSE) FROM claims WHERE (tenant, kind, hash) > (?1, ?2, ?3) \
+                 ORDER BY tenant, kind, hash LIMIT ?5",
+            )
+            .store()?;
+        let mut rows = select
+            .query(params![walk.tenant, walk.kind, walk.hash, now.0, scan])
+            .store()?;
+        while expired.len() < limit
+            && let Some(row) = rows.next().store()?
+        {
+            looked_at += 1;
+            let mut c = Columns::of(row);
+            let key = Walk {
+                tenant: c.get()?,
+                kind: c.get()?,
+                hash: c.get()?,
+            };
+            if c.get()? {
+                expired.push(key.clone());
+            }
+            *walk = key;
+        }
+    }
+    if looked_at < scan && expired.len() < limit {
+        *walk = Walk::default();
+    }
+    for key in &expired {
+        tx.execute(
+            "DELETE FROM claims WHERE tenant = ?1 AND kind = ?2 AND hash = ?3",
+            params![key.tenant, key.kind, key.hash],
+        )?;
+    }
+    Ok(expired.len())
 }

@@ -49,6 +49,9 @@ impl Options {
 /// The database file within the data directory.
 pub const FILE: &str = "waybill.db";
 
+/// How long a statement waits for a lock that a stranger holds.
+pub const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// SQLite 3.7.0 to 3.51.2 can lose committed writes in WAL mode.
 const OLDEST_SAFE: i32 = 3_051_003;
 
@@ -77,7 +80,7 @@ pub fn open_writer(options: &Options) -> Result<Connection> {
             | OpenFlags::SQLITE_OPEN_NO_MUTEX,
     )
     .store()?;
-    connection.busy_timeout(Duration::from_secs(5)).store()?;
+    connection.busy_timeout(BUSY_TIMEOUT).store()?;
     let mode: String = connection
         .query_row("PRAGMA journal_mode=WAL", [], |row| row.get(0))
         .store()?;
@@ -136,7 +139,7 @@ pub fn open_reader(directory: &Path) -> Result<Connection> {
         OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
     )
     .store()?;
-    connection.busy_timeout(Duration::from_secs(5)).store()?;
+    connection.busy_timeout(BUSY_TIMEOUT).store()?;
     connection.pragma_update(None, "query_only", true).store()?;
     connection
         .pragma_update(None, "cache_size", -4_096)

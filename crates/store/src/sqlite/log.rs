@@ -118,6 +118,21 @@ fn select(
     Ok(events)
 }
 
+/// The last of the `scan` positions that a call may look at after `after`; the positions of this log have no gaps
+/// but those that retention leaves at its beginning.
+fn horizon(connection: &Connection, after: i64, scan: usize) -> Result<i64> {
+    let (first, newest): (Option<i64>, Option<i64>) = connection
+        .prepare_cached("SELECT (SELECT MIN(position) FROM events WHERE position > ?1), (SELECT MAX(position) FROM events)")
+        .store()?
+        .query_row([after], |row| Ok((row.get(0)?, row.get(1)?)))
+        .store()?;
+    let scan = i64::try_from(scan).unwrap_or(i64::MAX);
+    Ok(match (first, newest) {
+        (Some(first), Some(newest)) => newest.min((first - 1).saturating_add(scan)),
+        _ => after,
+    })
+}
+
 /// Events of `kinds` of a part after a position, oldest first, and the position looked up to. Looks at `scan`
 /// positions at most.
 pub fn read(
@@ -128,13 +143,7 @@ pub fn read(
     kinds: &[EventKind],
     scan: usize,
 ) -> Result<(Vec<LoggedEvent>, i64)> {
-    let newest: i64 = connection
-        .prepare_cached("SELECT COALESCE(MAX(position), 0) FROM events")
-        .store()?
-        .query_row([], |row| row.get(0))
-        .store()?;
-    let scan = i64::try_from(scan).unwrap_or(i64::MAX);
-    let last = newest.min(after.saturating_add(scan)).max(after);
+    let last = horizon(connection, after, scan)?;
     // The kinds are few and fixed per consumer, so each has a statement of its own.
     let kinds: Vec<String> = kinds.iter().map(|k| format!("'{k}'")).collect();
     let condition = format!(
@@ -174,11 +183,7 @@ pub fn read_feed(
     limit: usize,
     scan: usize,
 ) -> Result<(Vec<LoggedEvent>, i64)> {
-    let last: i64 = connection
-        .prepare_cached("SELECT COALESCE(MAX(position), ?1) FROM (SELECT position FROM events WHERE position > ?1 ORDER BY position LIMIT ?2)")
-        .store()?
-        .query_row(params![after, scan], |row| row.get(0))
-        .store()?;
+    let last = horizon(connection, after, scan)?;
     let events = select(
         connection,
         "position > ?1 AND position <= ?2 AND tenant = ?3 ORDER BY position LIMIT ?4",

@@ -5,8 +5,9 @@ use super::errors::{IntoStore, corrupt};
 use super::rows::{Columns, read_birth};
 use crate::error::Result;
 use crate::model::{OrderFilter, OrderRecord, OrderRef, Page};
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, Row, params};
 use serde::Deserialize;
+use std::sync::atomic::{AtomicI64, Ordering};
 use waybill_domain::ids::{HoldId, OrderId};
 use waybill_domain::order::{Hold, HoldReason, Line, Order};
 use waybill_domain::status::{AllocationPolicy, Flags, OrderStatus};
@@ -196,6 +197,21 @@ fn find_where(
         .transpose()
 }
 
+/// The number just below the `scan` orders that a call may look at, starting under `before`. Numbers have few
+/// gaps, and a gap only makes a call look at less.
+fn floor(connection: &Connection, before: i64, scan: usize) -> Result<i64> {
+    let newest: i64 = connection
+        .prepare_cached("SELECT COALESCE(MAX(n), 0) FROM orders")
+        .store()?
+        .query_row([], |row| row.get(0))
+        .store()?;
+    let scan = i64::try_from(scan).unwrap_or(i64::MAX);
+    Ok(before
+        .min(newest.saturating_add(1))
+        .saturating_sub(scan)
+        .saturating_sub(1))
+}
+
 /// A page, newest first. Looks at `scan` orders at most; `next` goes on from there.
 pub fn list(
     connection: &Connection,
@@ -204,12 +220,7 @@ pub fn list(
     scan: usize,
 ) -> Result<Page<OrderRecord, i64>> {
     let before = filter.before.unwrap_or(i64::MAX);
-    let floor: Option<i64> = connection
-        .prepare_cached("SELECT n FROM orders WHERE n < ?1 ORDER BY n DESC LIMIT 1 OFFSET ?2")
-        .store()?
-        .query_row(params![before, scan], |row| row.get(0))
-        .optional()
-        .store()?;
+    let floor = floor(connection, before, scan)?;
     let statuses: Vec<&str> = filter.statuses.iter().map(|s| s.as_str()).collect();
     let statuses =
         serde_json::to_string(&statuses).map_err(|e| corrupt("a filter", e.to_string()))?;
@@ -228,7 +239,7 @@ pub fn list(
     let mut rows = statement
         .query(params![
             before,
-            floor.unwrap_or(-1),
+            floor,
             tenant.as_str(),
             statuses,
             filter.customer_id,
@@ -247,29 +258,42 @@ pub fn list(
     let next = if full {
         items.last().map(|r| r.number)
     } else {
-        floor.map(|n| n + 1)
+        // Numbers begin at 1.
+        Some(floor + 1).filter(|_| floor > 0)
     };
     Ok(Page { items, next })
 }
 
-/// Orders that are not done and were not touched since `before`. Looks at the newest `scan` orders.
+/// Orders that are not done and were not touched since `before`, among the next `scan` ones after `walk`, which
+/// is moved along: what is stuck may be far behind the newest orders.
 pub fn stuck(
     connection: &Connection,
+    walk: &AtomicI64,
     before: Time,
     limit: usize,
     scan: usize,
 ) -> Result<Vec<(OrderId, Time)>> {
     let mut statement = connection
-        .prepare_cached(
-            "SELECT id, updated_at FROM (SELECT id, status, updated_at FROM orders ORDER BY n DESC LIMIT ?3) \
-             WHERE status NOT IN ('delivered', 'cancelled', 'failed') AND updated_at < ?1 LIMIT ?2",
-        )
+        .prepare_cached("SELECT id, updated_at, n, status NOT IN ('delivered', 'cancelled', 'failed') AND updated_at < ?1 FROM orders WHERE n > ?2 ORDER BY n LIMIT ?3")
         .store()?;
-    let mut rows = statement.query(params![before.0, limit, scan]).store()?;
+    let mut rows = statement
+        .query(params![before.0, walk.load(Ordering::Relaxed), scan])
+        .store()?;
     let mut found = vec![];
-    while let Some(row) = rows.next().store()? {
+    let mut looked_at = 0;
+    while found.len() < limit
+        && let Some(row) = rows.next().store()?
+    {
+        looked_at += 1;
         let mut c = Columns::of(row);
-        found.push((c.order_id()?, c.time()?));
+        let order = (c.order_id()?, c.time()?);
+        walk.store(c.get()?, Ordering::Relaxed);
+        if c.get()? {
+            found.push(order);
+        }
+    }
+    if looked_at < scan && found.len() < limit {
+        walk.store(0, Ordering::Relaxed);
     }
     Ok(found)
 }

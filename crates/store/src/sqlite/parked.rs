@@ -1,10 +1,10 @@
 //! Parked events: what could not be applied, and everything of its order that came after.
 
 use super::changes;
-use super::errors::{IntoStore, corrupt};
+use super::errors::IntoStore;
 use super::rows::Columns;
 use super::writer::Tx;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::model::{Lease, NewParked, Page, Parked, ParkedOutcome, ParkedState};
 use rusqlite::{Connection, Row, params};
 use serde::{Deserialize, Serialize};
@@ -77,6 +77,11 @@ fn read_envelope(text: &str) -> Option<LoggedEvent> {
     })
 }
 
+/// Whose queue an event waits in: its order's; an event about no order (of a stock row) has its own aggregate's.
+fn queue(event: &NewEvent) -> OrderId {
+    event.order_id.unwrap_or(OrderId(event.aggregate.id))
+}
+
 /// Whether anything of an order is parked for a consumer.
 pub fn is_parked(connection: &Connection, consumer: &str, order: OrderId) -> Result<bool> {
     connection
@@ -90,9 +95,7 @@ pub fn is_parked(connection: &Connection, consumer: &str, order: OrderId) -> Res
 
 /// Parks an event; one parked already stays as it is.
 pub fn park(tx: &mut Tx<'_>, lease: &Lease, new: &NewParked) -> Result<()> {
-    let Some(order) = new.event.event.order_id else {
-        return Ok(());
-    };
+    let order = queue(&new.event.event);
     let added = tx.execute(
         "INSERT INTO parked (consumer, order_id, position, part, tenant, envelope, state, error, attempts, first_at, last_at, next_attempt_at) \
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'waiting', ?7, ?8, ?9, ?9, ?10) ON CONFLICT DO NOTHING",
@@ -186,7 +189,7 @@ pub fn list(
         params![tenant.as_str(), consumer, order, limit],
     )?;
     let next = items.last().filter(|_| items.len() == limit);
-    let next = next.and_then(|p| Some(format!("{}/{}", p.consumer, p.event.event.order_id?)));
+    let next = next.map(|p| format!("{}/{}", p.consumer, queue(&p.event.event)));
     Ok(Page { items, next })
 }
 
@@ -224,35 +227,29 @@ pub fn settle(
             Ok(())
         }
         ParkedOutcome::Discarded => remove(tx, lease, order, position),
+        // Who asked meanwhile to give it up is heard all the same.
         ParkedOutcome::Failed {
             error,
             state,
             next_attempt_at,
         } => {
             let changed = tx.execute(
-                "UPDATE parked SET state = ?4, error = ?5, attempts = attempts + 1, last_at = ?6, next_attempt_at = ?7 \
+                "UPDATE parked SET state = CASE state WHEN 'discard' THEN state ELSE ?4 END, error = ?5, attempts = attempts + 1, last_at = ?6, next_attempt_at = ?7 \
                  WHERE consumer = ?1 AND order_id = ?2 AND position = ?3",
                 params![lease.consumer, order.bytes(), position, state.as_str(), error, tx.now.0, next_attempt_at.0],
             )?;
-            if changed == 1 {
-                Ok(())
-            } else {
-                Err(corrupt("parked", "the event to settle is not there"))
-            }
+            changes::expect_one(changed, "a parked event")
         }
     }
 }
 
 fn remove(tx: &mut Tx<'_>, lease: &Lease, order: OrderId, position: i64) -> Result<()> {
     let removed = tx.execute(
-        "DELETE FROM parked WHERE consumer = ?1 AND order_id = ?2 AND position = ?3",
+        "DELETE FROM parked WHERE consumer = ?1 AND order_id = ?2 AND position = ?3 \
+         AND NOT EXISTS (SELECT 1 FROM parked WHERE consumer = ?1 AND order_id = ?2 AND position < ?3)",
         params![lease.consumer, order.bytes(), position],
     )?;
-    if removed != 1 {
-        return Err(Error::Conflict {
-            what: "a parked event",
-        });
-    }
+    changes::expect_one(removed, "a parked event")?;
     tx.counters.parked -= 1;
     Ok(())
 }

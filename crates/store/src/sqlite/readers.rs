@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use parking_lot::{Condvar, Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use rusqlite::Connection;
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::oneshot;
@@ -139,7 +140,11 @@ fn work(shared: &Shared, connection: &Connection) {
         shared.busy.fetch_add(1, Ordering::Relaxed);
         {
             let _passed = shared.gate.pass();
-            job(connection);
+            // A read that panics fails alone: its caller is told, the thread goes on.
+            let survived = catch_unwind(AssertUnwindSafe(|| job(connection))).is_ok();
+            if !survived && !connection.is_autocommit() {
+                let _ = connection.execute_batch("ROLLBACK");
+            }
         }
         shared.busy.fetch_sub(1, Ordering::Relaxed);
     }

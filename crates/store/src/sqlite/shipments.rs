@@ -4,7 +4,7 @@ use super::errors::IntoStore;
 use super::rows::Columns;
 use crate::error::Result;
 use crate::model::{Page, ShipmentFilter};
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, Row, params};
 use waybill_domain::change::Timer;
 use waybill_domain::delivery::{Delivery, DeliveryState};
 use waybill_domain::ids::{OrderId, ShipmentId};
@@ -101,29 +101,26 @@ pub fn list(
             .map(|s| s.id);
         return Ok(Page { items, next });
     }
-    let floor: Option<Vec<u8>> = connection
-        .prepare_cached("SELECT id FROM shipments WHERE id < ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2")
-        .store()?
-        .query_row(params![&before[..], scan], |row| row.get(0))
-        .optional()
+    let mut statement = connection
+        .prepare_cached(&format!(
+            "SELECT {COLUMNS} FROM shipments WHERE id < ?1 ORDER BY id DESC LIMIT ?2"
+        ))
         .store()?;
-    let items = select(
-        connection,
-        "id < ?1 AND id >= ?2 AND tenant = ?3 AND (?4 IS NULL OR status = ?4) ORDER BY id DESC LIMIT ?5",
-        params![
-            &before[..],
-            floor.as_deref().unwrap_or(&[]),
-            tenant.as_str(),
-            status,
-            filter.limit
-        ],
-    )?;
-    let full = items.len() == filter.limit;
-    let next = if full {
-        items.last().map(|s| s.id)
-    } else {
-        floor.and_then(|id| ShipmentId::from_slice(&id))
-    };
+    let mut rows = statement.query(params![&before[..], scan]).store()?;
+    let mut items = vec![];
+    let (mut looked_at, mut last) = (0, None);
+    // Read row by row, so that a page that is soon full has looked at no more than it shows.
+    while items.len() < filter.limit
+        && let Some(row) = rows.next().store()?
+    {
+        let found = shipment(row)?;
+        looked_at += 1;
+        last = Some(found.id);
+        if found.tenant == *tenant && filter.status.is_none_or(|s| s == found.status) {
+            items.push(found);
+        }
+    }
+    let next = last.filter(|_| items.len() == filter.limit || looked_at == scan);
     Ok(Page { items, next })
 }
 

@@ -146,31 +146,66 @@ fn row(row: &Row<'_>) -> Result<StockRow> {
     })
 }
 
-/// A page of rows, by sku and vendor. The cursor is the last sku shown.
+const COLUMNS: &str = "tenant, sku, vendor, on_hand, reserved, safety, version, synced_at";
+
+/// A page of rows, by sku and vendor. The cursor is both of the last row shown, with the NUL that neither holds
+/// between them.
 pub fn list(
     connection: &Connection,
     tenant: &Tenant,
-    skus: &[String],
+    mut skus: Vec<String>,
     after: Option<&str>,
     limit: usize,
 ) -> Result<Page<StockRow, String>> {
-    let wanted = serde_json::to_string(skus).unwrap_or_else(|_| "[]".into());
-    let mut statement = connection
-        .prepare_cached(
-            "SELECT tenant, sku, vendor, on_hand, reserved, safety, version, synced_at FROM stock \
-             WHERE tenant = ?1 AND sku > ?2 AND (?3 = '[]' OR sku IN (SELECT value FROM json_each(?3))) ORDER BY sku, vendor LIMIT ?4",
-        )
-        .store()?;
-    let mut rows = statement
-        .query(params![tenant.as_str(), after.unwrap_or(""), wanted, limit])
-        .store()?;
+    let (sku, vendor) = after
+        .map(|a| a.split_once(BETWEEN).unwrap_or((a, LAST_VENDOR)))
+        .unwrap_or_default();
     let mut items = vec![];
+    if skus.is_empty() {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM stock WHERE tenant = ?1 AND (sku, vendor) > (?2, ?3) ORDER BY sku, vendor LIMIT ?4"
+        );
+        select(
+            connection,
+            &sql,
+            params![tenant.as_str(), sku, vendor, limit],
+            &mut items,
+        )?;
+    }
+    skus.sort_unstable();
+    skus.dedup();
+    // One look-up each: a list of skus in one statement would scan the whole tenant.
+    let sql = format!(
+        "SELECT {COLUMNS} FROM stock WHERE tenant = ?1 AND sku = ?2 AND (sku, vendor) > (?3, ?4) ORDER BY vendor LIMIT ?5"
+    );
+    for wanted in skus.iter().filter(|s| s.as_str() >= sku) {
+        let left = limit - items.len();
+        select(
+            connection,
+            &sql,
+            params![tenant.as_str(), wanted, sku, vendor, left],
+            &mut items,
+        )?;
+    }
+    let last = items.last().filter(|_| items.len() == limit);
+    let next = last.map(|r: &StockRow| format!("{}{BETWEEN}{}", r.sku, r.vendor));
+    Ok(Page { items, next })
+}
+
+const BETWEEN: char = '\0';
+/// Sorts after every vendor: a cursor that is only a sku goes on with the next one.
+const LAST_VENDOR: &str = "\u{10ffff}";
+
+fn select(
+    connection: &Connection,
+    sql: &str,
+    params: impl rusqlite::Params,
+    items: &mut Vec<StockRow>,
+) -> Result<()> {
+    let mut statement = connection.prepare_cached(sql).store()?;
+    let mut rows = statement.query(params).store()?;
     while let Some(found) = rows.next().store()? {
         items.push(row(found)?);
     }
-    let next = items
-        .last()
-        .filter(|_| items.len() == limit)
-        .map(|r| r.sku.as_str().to_owned());
-    Ok(Page { items, next })
+    Ok(())
 }

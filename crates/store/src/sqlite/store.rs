@@ -14,7 +14,7 @@ use crate::store::{Now, Store};
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use waybill_domain::change::{Change, NewWork, Timer};
 use waybill_domain::delivery::Delivery;
 use waybill_domain::event::{EventKind, LoggedEvent};
@@ -34,6 +34,9 @@ pub struct SqliteStore {
     now: Now,
     scan_limit: usize,
     wal_bytes: Arc<AtomicU64>,
+    claims_walk: Arc<Mutex<claims::Walk>>,
+    /// Where the search for stuck orders goes on.
+    stuck_walk: Arc<AtomicI64>,
     lock: Mutex<Option<DirectoryLock>>,
 }
 
@@ -54,6 +57,8 @@ impl SqliteStore {
             now,
             scan_limit,
             wal_bytes,
+            claims_walk: Arc::default(),
+            stuck_walk: Arc::default(),
             lock: Mutex::new(Some(lock)),
         }
     }
@@ -112,9 +117,9 @@ impl Store for SqliteStore {
     }
 
     async fn stuck_orders(&self, before: Time, limit: usize) -> Result<Vec<(OrderId, Time)>> {
-        let scan = self.scan_limit;
+        let (walk, scan) = (self.stuck_walk.clone(), self.scan_limit);
         self.readers
-            .read(move |c| orders::stuck(c, before, limit, scan))
+            .read(move |c| orders::stuck(c, &walk, before, limit, scan))
             .await
     }
 
@@ -170,7 +175,7 @@ impl Store for SqliteStore {
     ) -> Result<Page<StockRow, String>> {
         let tenant = tenant.clone();
         self.readers
-            .read(move |c| stock::list(c, &tenant, &skus, after.as_deref(), limit))
+            .read(move |c| stock::list(c, &tenant, skus, after.as_deref(), limit))
             .await
     }
 
@@ -337,8 +342,11 @@ impl Store for SqliteStore {
     }
 
     async fn forget_claims(&self, now: Time, limit: usize) -> Result<usize> {
+        let (walk, scan) = (self.claims_walk.clone(), self.scan_limit);
         self.writer
-            .submit(Class::Background, move |tx| claims::forget(tx, now, limit))
+            .submit(Class::Background, move |tx| {
+                claims::forget(tx, &mut walk.lock(), now, limit, scan)
+            })
             .await
     }
 

@@ -56,9 +56,9 @@ pub fn settle(
     outcome: &WorkOutcome,
 ) -> Result<()> {
     let changed = match outcome {
-        WorkOutcome::Done(_) => tx.execute("DELETE FROM work WHERE id = ?1 AND epoch = ?2", params![id.as_bytes(), epoch])?,
+        WorkOutcome::Done(_) => tx.execute("DELETE FROM work WHERE id = ?1 AND epoch = ?2 AND leased_until IS NOT NULL", params![id.as_bytes(), epoch])?,
         WorkOutcome::Again { error, due_at } => tx.execute(
-            "UPDATE work SET leased_until = NULL, due_at = ?3, last_error = ?4 WHERE id = ?1 AND epoch = ?2",
+            "UPDATE work SET leased_until = NULL, due_at = ?3, last_error = ?4 WHERE id = ?1 AND epoch = ?2 AND leased_until IS NOT NULL",
             params![id.as_bytes(), epoch, due_at.0, error],
         )?,
     };

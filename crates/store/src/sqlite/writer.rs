@@ -11,6 +11,7 @@ use crate::store::{CommitListener, Now};
 use parking_lot::{Condvar, Mutex};
 use rusqlite::{Connection, ErrorCode};
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
@@ -60,21 +61,29 @@ impl Tx<'_> {
     pub fn savepoint<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
         let (counters, events) = (*self.counters, self.events.len());
         self.execute("SAVEPOINT unit", [])?;
-        match work(self) {
-            Ok(value) => {
-                self.execute("RELEASE unit", [])?;
-                Ok(value)
-            }
-            Err(error) => {
-                *self.counters = counters;
-                self.events.truncate(events);
-                if !self.connection.is_autocommit() {
-                    self.execute("ROLLBACK TO unit", [])?;
-                    self.execute("RELEASE unit", [])?;
-                }
-                Err(error)
-            }
+        // A panic is a defect of one unit; it must not end the thread that everybody waits for.
+        let done = catch_unwind(AssertUnwindSafe(|| work(self)));
+        let done = done.unwrap_or_else(|_| Err(Error::Refused("the decision panicked".into())));
+        let kept = done.and_then(|value| self.execute("RELEASE unit", []).map(|_| value));
+        if kept.is_err() {
+            *self.counters = counters;
+            self.events.truncate(events);
+            self.undo_unit()?;
         }
+        kept
+    }
+
+    /// Undoes the innermost savepoint. If even that fails, nothing of the transaction may stay.
+    fn undo_unit(&self) -> Result<()> {
+        if self.connection.is_autocommit() {
+            return Ok(());
+        }
+        let undone = self.execute("ROLLBACK TO unit", []);
+        let undone = undone.and_then(|_| self.execute("RELEASE unit", []));
+        undone.map(|_| ()).inspect_err(|_| {
+            // Whether it is gone is what the round asks next.
+            let _ = self.connection.execute_batch("ROLLBACK");
+        })
     }
 }
 
