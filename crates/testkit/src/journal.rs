@@ -31,11 +31,41 @@ pub enum Outcome {
     Unsent,
 }
 
+/// The wire format an order is placed in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Dialect {
+    V1,
+    Sales,
+}
+
+impl Dialect {
+    /// Where orders are posted.
+    pub fn path(self) -> &'static str {
+        match self {
+            Self::V1 => "/v1/orders",
+            Self::Sales => "/api/orders",
+        }
+    }
+
+    /// The order's id in an answer that acknowledges it.
+    pub fn order_id(self, answer: &Value) -> Option<&str> {
+        match self {
+            Self::V1 => answer["id"].as_str(),
+            Self::Sales => answer["data"]["orderId"].as_str(),
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "op")]
 pub enum Request {
-    /// `POST /v1/orders` with this key and body.
-    Place { key: String, body: Value },
+    /// An order in this dialect, with this key and body.
+    Place {
+        dialect: Dialect,
+        key: String,
+        body: Value,
+    },
     /// `POST /v1/orders/{order}/cancel`.
     Cancel { order: String },
 }

@@ -4,19 +4,19 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 use waybill_testkit::checker::{Enough, Evidence, Verdict, check};
-use waybill_testkit::journal::{Entry, Outcome, Request};
+use waybill_testkit::journal::{Dialect, Entry, Outcome, Request};
 use waybill_testkit::server::Report;
 
 const A: &str = "0190-a";
 
 fn asked(key: &str) -> Value {
-    json!({"currency": "EUR", "metadata": {"key": key, "variant": "1"},
+    json!({"currency": "EUR", "metadata": {"key": key},
            "lines": [{"sku": "MUG", "quantity": 2, "unitPrice": "1.50"}]})
 }
 
 fn order(id: &str, key: &str, status: &str) -> Value {
     let gone = u64::from(status == "delivered") * 2;
-    json!({"id": id, "status": status, "version": 5, "currency": "EUR", "metadata": {"key": key, "variant": "1"},
+    json!({"id": id, "status": status, "version": 5, "currency": "EUR", "metadata": {"key": key},
            "lines": [{"id": "1", "sku": "MUG", "unitPrice": "1.50", "ordered": 2, "reserved": 2 - gone,
                       "shipped": gone, "delivered": gone}],
            "shipments": [{"id": "s", "status": status}]})
@@ -31,6 +31,7 @@ fn attempt(number: u64, key: &str, body: Value) -> Entry {
         number,
         client: 0,
         request: Request::Place {
+            dialect: Dialect::V1,
             key: key.into(),
             body,
         },
@@ -114,6 +115,36 @@ fn a_lost_order_is_found() {
         e.stock.clear();
     });
     assert_only(&verdict, "I1");
+}
+
+#[test]
+fn an_order_placed_in_the_sales_dialect_is_compared_as_well() {
+    let placed = |e: &mut Evidence, price: f64| {
+        let body = json!({"customerId": "k", "items": [{"productId": "MUG", "quantity": 2, "price": price}]});
+        let request = Request::Place {
+            dialect: Dialect::Sales,
+            key: "k".into(),
+            body,
+        };
+        e.entries[0] = Entry::Attempt {
+            number: 1,
+            client: 0,
+            request,
+        };
+        e.entries[2] = answer(
+            1,
+            Outcome::Ok,
+            201,
+            json!({"success": true, "data": {"orderId": A}}),
+        );
+        let order = e.orders.get_mut(A).expect("there");
+        order["currency"] = json!("USD");
+        order["metadata"] = json!({});
+        order["customer"] = json!({"id": "k"});
+    };
+    let verdict = judge(|e| placed(e, 1.5));
+    assert!(verdict.is_green(), "{verdict}");
+    assert!(judge(|e| placed(e, 1.51)).violates("I1"));
 }
 
 #[test]

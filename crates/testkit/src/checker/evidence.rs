@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use crate::http::Client;
-use crate::journal::{Entry, Outcome};
+use crate::journal::{Dialect, Entry, Outcome};
 use crate::server::{Report, Waybill};
 
 /// Everything the checker looks at.
@@ -106,7 +106,10 @@ impl Evidence {
                 outcome: Outcome::Ok,
                 body,
                 ..
-            } => body["id"].as_str().map(str::to_string),
+            } => {
+                let id = Dialect::V1.order_id(body).or(Dialect::Sales.order_id(body));
+                id.map(str::to_string)
+            }
             _ => None,
         })
     }

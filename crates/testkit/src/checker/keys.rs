@@ -2,16 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{Evidence, Verdict};
-use crate::journal::{Entry, Outcome, Request};
+use crate::journal::{Dialect, Entry, Outcome, Request};
 
 /// One attempt to place, with its answer; without one it is unknown.
 struct Attempt<'a> {
     /// Where in the journal it was begun and answered: what was answered before another began is known to it.
     begun: usize,
     answered: usize,
+    dialect: Dialect,
     body: &'a Value,
     outcome: Outcome,
     status: u16,
@@ -26,7 +27,7 @@ pub(super) fn check(evidence: &Evidence, verdict: &mut Verdict) {
     verdict.count("orders stored", evidence.orders.len());
     let mut orders_by_key: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for (id, order) in &evidence.orders {
-        match order["metadata"]["key"].as_str() {
+        match key_of(order) {
             Some(key) => orders_by_key.entry(key).or_default().push(id),
             None => verdict.add("I2", format!("order {id} was never asked for: {order}")),
         }
@@ -69,7 +70,7 @@ fn attempts_by_key(entries: &[Entry]) -> BTreeMap<&str, Vec<Attempt<'_>>> {
     for (begun, entry) in entries.iter().enumerate() {
         let Entry::Attempt {
             number,
-            request: Request::Place { key, body },
+            request: Request::Place { dialect, key, body },
             ..
         } = entry
         else {
@@ -81,6 +82,7 @@ fn attempts_by_key(entries: &[Entry]) -> BTreeMap<&str, Vec<Attempt<'_>>> {
         keys.entry(key).or_default().push(Attempt {
             begun,
             answered,
+            dialect: *dialect,
             body,
             outcome,
             status,
@@ -135,7 +137,7 @@ fn check_was_asked_for(
     let mut fitting = attempts
         .into_iter()
         .flatten()
-        .filter(|a| content_differs(a.body, order).is_none())
+        .filter(|a| content_differs(a, order).is_none())
         .peekable();
     if fitting.peek().is_none() {
         verdict.add(
@@ -161,7 +163,7 @@ fn check_answers(key: &str, attempts: &[Attempt], evidence: &Evidence, verdict: 
         return;
     };
     verdict.count("orders acknowledged", 1);
-    let Some(id) = first.answer["id"].as_str() else {
+    let Some(id) = first.dialect.order_id(first.answer) else {
         return verdict.add(
             "I1",
             format!("key {key}: acknowledged without an id: {}", first.answer),
@@ -173,7 +175,7 @@ fn check_answers(key: &str, attempts: &[Attempt], evidence: &Evidence, verdict: 
             format!("order {id} of key {key} was acknowledged and is gone"),
         ),
         Some(order) => {
-            if let Some(field) = content_differs(first.body, order) {
+            if let Some(field) = content_differs(first, order) {
                 verdict.add("I1", format!("order {id} of key {key}: {field}"));
             }
         }
@@ -227,8 +229,33 @@ fn without_correlation(answer: &Value) -> Value {
     answer
 }
 
+/// The key an order was placed with, as the traffic writes it into every order.
+fn key_of(order: &Value) -> Option<&str> {
+    let customer = || order["customer"]["id"].as_str();
+    order["metadata"]["key"].as_str().or_else(customer)
+}
+
 /// What of the content that was asked for is not in the order; fields the order adds are fine.
-fn content_differs(asked: &Value, order: &Value) -> Option<String> {
+fn content_differs(attempt: &Attempt, order: &Value) -> Option<String> {
+    match attempt.dialect {
+        Dialect::V1 => v1_differs(attempt.body, order),
+        Dialect::Sales => v1_differs(&sales_as_v1(attempt.body), order),
+    }
+}
+
+fn sales_as_v1(body: &Value) -> Value {
+    let items = body["items"]
+        .as_array()
+        .map_or(&[][..], Vec::as_slice)
+        .iter();
+    let lines = items.map(|item| {
+        let price = item["price"].as_f64().map(|price| format!("{price:.2}"));
+        json!({"sku": item["productId"], "quantity": item["quantity"], "unitPrice": price})
+    });
+    json!({"currency": "USD", "customer": {"id": body["customerId"]}, "lines": lines.collect::<Vec<_>>()})
+}
+
+fn v1_differs(asked: &Value, order: &Value) -> Option<String> {
     for (name, wanted) in asked.as_object()? {
         let differs = match name.as_str() {
             "lines" => lines_differ(wanted, &order["lines"]),

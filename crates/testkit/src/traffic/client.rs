@@ -16,7 +16,7 @@ use tokio::time::sleep;
 use super::Shared;
 use super::plan::Wish;
 use crate::http::{Answer, Client, Failure};
-use crate::journal::{Entry, Outcome, Request};
+use crate::journal::{Dialect, Entry, Outcome, Request};
 use crate::seed;
 
 /// How long a client waits before it knocks again where nobody listens.
@@ -37,6 +37,7 @@ struct Placed {
 struct Actor {
     shared: Arc<Shared>,
     number: u64,
+    dialect: Dialect,
     rng: StdRng,
     http: Client,
     placed: Vec<Placed>,
@@ -48,9 +49,16 @@ pub(super) async fn run(shared: Arc<Shared>, number: u64) -> Result<()> {
         .with_token(&shared.token)
         .with_patience(PATIENCE);
     let rng = seed::stream(shared.seed, "client", number);
+    // A client speaks one dialect all its life.
+    let dialect = if number % 3 == 2 {
+        Dialect::Sales
+    } else {
+        Dialect::V1
+    };
     let mut actor = Actor {
         shared,
         number,
+        dialect,
         rng,
         http,
         placed: Vec::new(),
@@ -113,7 +121,10 @@ impl Actor {
             self.number,
             self.placed.len()
         );
-        let body = self.shared.shelf.order(&mut self.rng, &key, 1, short);
+        let body = self
+            .shared
+            .shelf
+            .order(&mut self.rng, self.dialect, &key, short);
         self.placed.push(Placed {
             key,
             body,
@@ -130,24 +141,29 @@ impl Actor {
         // What was acknowledged once stays known; a later refusal is for the checker to judge.
         if placed.outcome != Outcome::Ok {
             placed.outcome = outcome;
-            placed.order = answer["id"].as_str().map(str::to_string);
+            placed.order = self.dialect.order_id(&answer).map(str::to_string);
         }
         Ok(outcome)
     }
 
     async fn place_other(&mut self, at: usize) -> Result<Outcome> {
         let key = self.placed[at].key.clone();
-        let body = self.shared.shelf.order(&mut self.rng, &key, 2, false);
+        let body = self
+            .shared
+            .shelf
+            .order(&mut self.rng, self.dialect, &key, false);
         Ok(self.place(key, body).await?.0)
     }
 
     async fn place(&mut self, key: String, body: Value) -> Result<(Outcome, Value)> {
         let bytes = Bytes::from(body.to_string());
+        let dialect = self.dialect;
         let request = Request::Place {
+            dialect,
             key: key.clone(),
             body,
         };
-        self.attempt(request, "/v1/orders", &[("idempotency-key", &key)], bytes)
+        self.attempt(request, dialect.path(), &[("idempotency-key", &key)], bytes)
             .await
     }
 

@@ -6,6 +6,7 @@ use rand::seq::IndexedRandom;
 use serde_json::{Value, json};
 
 use super::Load;
+use crate::journal::Dialect;
 
 /// What a client does next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,8 +62,23 @@ impl Shelf {
         &self.stock
     }
 
-    /// An order for `/v1`; its key and variant are in its metadata, so that it can be told whose it is.
-    pub(super) fn order(&self, rng: &mut StdRng, key: &str, variant: u32, short: bool) -> Value {
+    /// An order in this dialect. It carries its key, so that a stored order can be told whose it is: in
+    /// its metadata, or as the customer where there is no metadata.
+    pub(super) fn order(
+        &self,
+        rng: &mut StdRng,
+        dialect: Dialect,
+        key: &str,
+        short: bool,
+    ) -> Value {
+        let lines = self.lines(rng, short);
+        match dialect {
+            Dialect::V1 => v1(rng, key, &lines),
+            Dialect::Sales => sales(key, &lines),
+        }
+    }
+
+    fn lines(&self, rng: &mut StdRng, short: bool) -> Vec<Value> {
         let mut lines: Vec<Value> = (0..[1, 1, 1, 2, 3, 5].choose(rng).copied().unwrap_or(1))
             .map(|_| {
                 let any = self.stock[rng.random_range(0..self.stock.len() - 1)]
@@ -75,26 +91,39 @@ impl Shelf {
         if short {
             lines.push(line(rng, SHORT, 1000..100_000));
         }
-        let mut order = json!({
-            "currency": "EUR",
-            "lines": lines,
-            "metadata": {"key": key, "variant": variant.to_string()},
-        });
-        if rng.random_bool(0.3) {
-            order["total"] = json!(total(&lines));
-        }
-        if rng.random_bool(0.25) {
-            order["clientReference"] = json!(format!("ref-{key}"));
-        }
-        if rng.random_bool(0.2) {
-            order["customer"] =
-                json!({"id": format!("c-{}", rng.random_range(0..1000)), "email": "a@example.org"});
-            order["shippingAddress"] = json!({
-                "name": "A. Muster", "address1": "Weg 1", "city": "Ulm", "postalCode": "89073", "countryCode": "DE",
-            });
-        }
-        order
+        lines
     }
+}
+
+fn v1(rng: &mut StdRng, key: &str, lines: &[Value]) -> Value {
+    let total = total(lines);
+    let mut order = json!({"currency": "EUR", "lines": lines, "metadata": {"key": key}});
+    if rng.random_bool(0.3) {
+        order["total"] = json!(total);
+    }
+    if rng.random_bool(0.25) {
+        order["clientReference"] = json!(format!("ref-{key}"));
+    }
+    if rng.random_bool(0.2) {
+        order["customer"] =
+            json!({"id": format!("c-{}", rng.random_range(0..1000)), "email": "a@example.org"});
+        order["shippingAddress"] = json!({
+            "name": "A. Muster", "address1": "Weg 1", "city": "Ulm", "postalCode": "89073", "countryCode": "DE",
+        });
+    }
+    order
+}
+
+/// There, prices are JSON numbers; with two digits they are written as they were read.
+fn sales(key: &str, lines: &[Value]) -> Value {
+    let items = lines.iter().map(|line| {
+        let price: f64 = line["unitPrice"]
+            .as_str()
+            .and_then(|p| p.parse().ok())
+            .expect("ours");
+        json!({"productId": line["sku"], "quantity": line["quantity"], "price": price})
+    });
+    json!({"customerId": key, "items": items.collect::<Vec<_>>()})
 }
 
 fn line(rng: &mut StdRng, sku: &str, quantity: std::ops::Range<u64>) -> Value {
@@ -130,8 +159,13 @@ mod tests {
             let mut rng = crate::seed::stream(7, "client", 3);
             (0..50)
                 .map(|n| {
+                    let dialect = if n % 2 == 0 {
+                        Dialect::V1
+                    } else {
+                        Dialect::Sales
+                    };
                     shelf
-                        .order(&mut rng, &format!("k-{n}"), 1, n % 5 == 0)
+                        .order(&mut rng, dialect, &format!("k-{n}"), n % 5 == 0)
                         .to_string()
                 })
                 .collect::<Vec<_>>()
