@@ -4,6 +4,7 @@
 //! survives power loss; an `Err` other than [`Error::OutcomeUnknown`] left nothing behind. Decisions are not
 //! made here but in `waybill-domain`; this crate asks them inside its transaction where they need locked rows.
 
+#[cfg(feature = "conformance")]
 pub mod conformance;
 mod error;
 mod model;

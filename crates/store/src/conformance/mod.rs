@@ -1,1 +1,221 @@
 //! The suite every driver passes.
+//!
+//! Owns what a [`Store`] means, as cases that a driver's test runs one by one; a change of the trait is a change
+//! of the suite. Invariant: a case looks only through the trait, so that it holds for every driver; it brings its
+//! own clock and ids, and waits for answers, never for time. What is one driver's own (locks on folders, files,
+//! connections) is left to that driver's tests.
+
+mod accept;
+mod advance;
+mod apply;
+mod bisection;
+mod claims;
+mod damage;
+mod driver;
+mod factory;
+mod harness;
+mod lists;
+mod log;
+mod parked;
+mod reopen;
+mod stats;
+mod stock;
+mod story;
+mod tenants;
+mod timers;
+mod work;
+
+pub use driver::{Driver, ManualClock, Tap};
+pub use factory::Factory;
+pub use harness::Harness;
+
+use std::pin::Pin;
+
+/// A case under way.
+pub type Run = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// One thing that must be true of every store.
+pub struct Case {
+    /// `subject::sentence`.
+    pub name: &'static str,
+    pub run: fn(Harness) -> Run,
+}
+
+/// Hands the names of all cases, by subject, to the macro `$then`; the one list from which both [`cases`] and a
+/// driver's tests are made.
+#[macro_export]
+macro_rules! store_conformance_cases {
+    ($then:ident) => {
+        $then! {
+            accept {
+                an_accepted_order_reads_back_exactly
+                what_may_be_absent_reads_back_absent
+                the_first_events_stand_in_the_log_with_everything_on_them
+                the_result_tells_each_order_apart_in_its_place
+                an_order_short_of_stock_holds_nothing
+                safety_stock_is_not_sold
+                a_hot_sku_adds_up_over_a_batch
+                the_last_unit_is_sold_once
+                an_order_that_must_ask_the_inventory_leaves_nothing
+                an_order_is_found_by_its_number_and_only_by_ours
+            }
+            bisection {
+                an_order_at_fault_fails_alone_in_a_batch_of_64
+                a_batch_in_which_all_are_at_fault_leaves_nothing
+                the_log_and_its_listener_know_nothing_of_what_was_undone
+                the_claims_of_an_order_at_fault_are_free_again
+                a_decision_that_cannot_be_computed_fails_alone
+                a_duplicate_of_an_order_at_fault_takes_its_place
+            }
+            claims {
+                the_same_key_and_body_is_the_first_order_again
+                the_same_key_with_another_body_is_taken
+                the_same_key_many_times_in_one_batch_makes_one_order
+                the_same_key_at_the_same_time_makes_one_order
+                an_expired_claim_does_not_stand_in_the_way
+                a_refused_order_gives_its_claims_back
+                an_order_stopped_by_its_second_claim_gives_the_first_back
+                an_order_is_found_by_its_claims_while_they_last
+                a_duplicate_is_the_first_order_again_whatever_its_body
+                only_expired_claims_are_forgotten_and_all_of_them_in_the_end
+            }
+            tenants {
+                the_same_key_of_two_tenants_makes_two_orders
+                an_order_of_another_tenant_is_not_there
+                events_of_another_tenant_are_not_in_the_feed
+                dead_letters_of_another_tenant_can_neither_be_seen_nor_flagged
+            }
+            advance {
+                a_change_is_written_whole
+                a_change_decided_on_an_older_version_writes_nothing
+                the_others_of_a_batch_are_done
+                two_changes_of_one_order_follow_each_other
+                units_that_leave_fall_from_both_and_units_given_back_from_one
+                more_than_was_reserved_can_neither_leave_nor_be_given_back
+                a_finished_reservation_is_never_moved_again
+                holds_are_placed_with_their_notes_and_released
+                a_shipment_is_made_once_per_order_vendor_and_attempt
+                a_shipment_or_delivery_of_an_older_version_is_refused
+            }
+            apply {
+                a_new_consumer_starts_at_the_beginning_of_the_log
+                the_cursor_moves_with_the_effects
+                a_batch_without_effects_moves_the_cursor_too
+                the_same_batch_twice_is_applied_once
+                a_batch_from_elsewhere_than_the_cursor_changes_nothing
+                an_effect_that_conflicts_leaves_cursor_and_all_other_effects
+                whoever_lost_the_lease_changes_nothing
+                a_lease_of_a_consumer_nobody_has_is_fenced
+                one_consumers_lease_does_not_fence_another
+                a_change_of_a_parked_order_is_a_conflict_and_of_another_one_is_not
+                an_event_is_parked_in_the_batch_that_changes_its_order_before_it
+            }
+            log {
+                positions_rise_and_sequences_have_no_gap
+                the_listener_hears_exactly_what_was_committed_in_its_order
+                the_log_is_read_in_pages_of_any_size
+                reading_some_kinds_passes_the_others
+                the_events_of_one_order_are_read_in_pages
+                the_feed_of_a_tenant_is_read_in_pages_and_says_how_far_it_came
+            }
+            parked {
+                a_parked_event_is_due_when_its_time_has_come_and_whole
+                a_failed_try_is_counted_until_none_is_left
+                a_dead_event_is_redriven_when_somebody_asks
+                an_event_is_given_up_when_somebody_asks
+                a_discard_asked_while_it_was_tried_is_heard
+                an_order_is_unparked_only_when_its_queue_is_empty
+                an_event_behind_another_is_not_settled_before_it
+                an_effect_that_conflicts_leaves_the_event_parked
+                parking_an_event_again_changes_nothing
+                an_event_of_no_order_is_parked_too
+                dead_letters_are_listed_in_pages_one_per_order
+            }
+            work {
+                due_work_of_a_target_is_leased_once
+                work_is_leased_up_to_a_limit
+                work_whose_lease_ran_out_is_leased_anew_and_its_former_holder_fenced
+                work_to_be_tried_again_is_nobodys_until_it_is_due
+                the_result_of_work_is_written_with_it_or_not_at_all
+            }
+            timers {
+                timers_are_due_in_order_and_tell_when_the_next_one_is
+                a_timer_is_gone_with_the_step_it_was_for_and_the_next_one_is_set
+                a_timer_fired_under_a_lease_that_is_lost_changes_nothing
+                a_timer_without_its_shipment_can_be_told_apart_and_cleared
+                timers_outlive_the_process
+            }
+            stock {
+                counts_and_deltas_are_kept_with_their_event
+                a_count_below_what_is_reserved_is_refused_and_changes_nothing
+                another_version_than_expected_is_refused
+                one_refusal_leaves_the_others_of_its_call
+                rows_are_listed_in_pages_whatever_ends_a_page
+                only_our_own_warehouse_is_sold_at_intake
+            }
+            lists {
+                orders_are_listed_newest_first_in_pages_of_any_size
+                every_filter_keeps_exactly_what_it_says
+                a_list_of_nothing_ends
+                shipments_are_listed_newest_first_in_pages
+                the_watchdog_finds_every_order_that_is_stuck_however_old
+            }
+            stats {
+                an_empty_store_counts_nothing
+                the_counters_equal_the_rows_after_a_random_story
+            }
+            reopen {
+                everything_is_there_after_a_reopen
+                numbers_and_positions_are_never_given_twice
+                a_position_is_not_given_again_though_its_event_is_gone
+                claims_cursors_and_parked_events_outlive_the_process
+                a_closed_store_says_so
+                closing_finishes_what_was_submitted
+            }
+            story {
+                everything_adds_up_after_hundreds_of_steps
+            }
+            damage {
+                a_lost_event_is_found
+                a_hole_in_a_sequence_is_found
+                a_hole_in_a_stock_rows_sequence_is_found
+                a_status_its_events_do_not_amount_to_is_found
+                a_version_its_events_do_not_reach_is_found
+                a_step_the_table_does_not_allow_is_found
+                an_event_that_cannot_be_read_is_found
+                a_line_that_does_not_add_up_is_found
+                a_line_its_events_do_not_amount_to_is_found
+                an_order_without_events_is_found
+                events_without_their_order_are_found
+                an_order_without_lines_is_found
+                an_order_without_content_is_found
+                a_claim_without_its_order_is_found
+                stock_sold_twice_is_found
+                stock_that_appeared_from_nowhere_is_found
+                a_hold_on_stock_that_nobody_has_is_found
+                reserved_units_without_a_reservation_are_found
+                a_stock_row_that_is_gone_is_found
+                a_shipment_without_events_is_found
+                a_shipment_that_is_gone_is_found
+                units_sent_twice_are_found
+                a_shipment_that_no_timer_moves_is_found
+                a_shipment_after_the_tombstone_is_found
+            }
+        }
+    };
+}
+
+macro_rules! listed {
+    ($($subject:ident { $($case:ident)+ })+) => {
+        vec![$($(Case {
+            name: concat!(stringify!($subject), "::", stringify!($case)),
+            run: |harness| Box::pin($subject::$case(harness)),
+        }),+),+]
+    };
+}
+
+/// Every case.
+#[must_use]
+pub fn cases() -> Vec<Case> {
+    store_conformance_cases!(listed)
+}

@@ -1,0 +1,262 @@
+//! The checker can fail: each kind of damage is found, under the invariant it breaks.
+
+use super::Harness;
+use crate::verify::Finding;
+use waybill_domain::command::Command;
+use waybill_domain::shipment::ShipmentStatus;
+
+/// A store in which everything adds up: an order with a shipment under way, one that has shipped in part.
+async fn sound(h: &Harness) {
+    h.put("A", 50).await;
+    let one = h.created(h.make.order(&[("A", 2), ("A", 1)])).await;
+    h.shipped_off(one).await;
+    let two = h.created(h.make.order(&[("A", 4)])).await;
+    let mut shipped = h.shipped_off(two).await;
+    for status in [ShipmentStatus::Shipped, ShipmentStatus::Delivered] {
+        let step = h.ship(&shipped, status, None);
+        shipped = step.shipments[0].after.clone();
+        h.advance(vec![step])
+            .await
+            .remove(0)
+            .expect("nobody was faster");
+    }
+    let fact = waybill_domain::fact::Fact::ShipmentDelivered(shipped.lines);
+    let change = h.fact(&h.order(two).await, &fact).expect("it changes");
+    h.advance(vec![change])
+        .await
+        .remove(0)
+        .expect("nobody was faster");
+    h.done(one, &Command::AddNote).await;
+    assert_eq!(h.findings().await, [""; 0], "sound before the damage");
+}
+
+/// Does the damage and expects a finding of that invariant that says what is wrong.
+async fn found(h: Harness, sql: &str, invariant: &str, says: &str) {
+    sound(&h).await;
+    h.store.close().await;
+    h.driver.damage(sql).await;
+    let findings = h.driver.verify().await.expect("verify runs").findings;
+    let hit = |f: &Finding| {
+        f.invariant == invariant && (f.detail.contains(says) || f.subject.contains(says))
+    };
+    assert!(
+        findings.iter().any(hit),
+        "{sql}: no {invariant} {says:?} in {findings:#?}"
+    );
+}
+
+const LAST: &str = "(SELECT MAX(position) FROM events)";
+const ANY_ORDER: &str = "(SELECT MIN(id) FROM orders)";
+
+pub(super) async fn a_lost_event_is_found(h: Harness) {
+    found(
+        h,
+        &format!("DELETE FROM events WHERE position = {LAST}"),
+        "I7",
+        "its last event is",
+    )
+    .await;
+}
+
+pub(super) async fn a_hole_in_a_sequence_is_found(h: Harness) {
+    found(
+        h,
+        "DELETE FROM events WHERE type = 'order.confirmed'",
+        "I7",
+        "after 1",
+    )
+    .await;
+}
+
+pub(super) async fn a_hole_in_a_stock_rows_sequence_is_found(h: Harness) {
+    found(
+        h,
+        "UPDATE events SET seq = 2 WHERE type = 'stock.adjusted'",
+        "I7",
+        "seq 2 after 0",
+    )
+    .await;
+}
+
+pub(super) async fn a_status_its_events_do_not_amount_to_is_found(h: Harness) {
+    found(
+        h,
+        &format!("UPDATE orders SET status = 'shipped' WHERE id = {ANY_ORDER}"),
+        "I9",
+        "status shipped",
+    )
+    .await;
+}
+
+pub(super) async fn a_version_its_events_do_not_reach_is_found(h: Harness) {
+    found(
+        h,
+        &format!("UPDATE orders SET version = version + 1 WHERE id = {ANY_ORDER}"),
+        "I7",
+        "but its last event is",
+    )
+    .await;
+}
+
+pub(super) async fn a_step_the_table_does_not_allow_is_found(h: Harness) {
+    found(
+        h,
+        &format!("UPDATE events SET type = 'order.cancelled' WHERE position = {LAST}"),
+        "I7",
+        "does not allow",
+    )
+    .await;
+}
+
+pub(super) async fn an_event_that_cannot_be_read_is_found(h: Harness) {
+    found(
+        h,
+        &format!("UPDATE events SET body = '?' WHERE position = {LAST}"),
+        "I7",
+        "cannot be read",
+    )
+    .await;
+}
+
+pub(super) async fn a_line_that_does_not_add_up_is_found(h: Harness) {
+    found(
+        h,
+        &format!("UPDATE order_lines SET ordered = ordered + 1 WHERE order_id = {ANY_ORDER}"),
+        "I7",
+        "does not add up",
+    )
+    .await;
+}
+
+pub(super) async fn a_line_its_events_do_not_amount_to_is_found(h: Harness) {
+    let sql = format!(
+        "UPDATE order_lines SET reserved = 0, cancelled = ordered WHERE order_id = {ANY_ORDER}"
+    );
+    found(h, &sql, "I9", "its events amount to").await;
+}
+
+pub(super) async fn an_order_without_events_is_found(h: Harness) {
+    found(
+        h,
+        &format!("DELETE FROM events WHERE order_id = {ANY_ORDER}"),
+        "I6",
+        "has no events",
+    )
+    .await;
+}
+
+pub(super) async fn events_without_their_order_are_found(h: Harness) {
+    found(
+        h,
+        &format!("DELETE FROM orders WHERE id = {ANY_ORDER}"),
+        "I6",
+        "orders have events",
+    )
+    .await;
+}
+
+pub(super) async fn an_order_without_lines_is_found(h: Harness) {
+    found(
+        h,
+        &format!("DELETE FROM order_lines WHERE order_id = {ANY_ORDER}"),
+        "I6",
+        "no lines",
+    )
+    .await;
+}
+
+pub(super) async fn an_order_without_content_is_found(h: Harness) {
+    found(h, "DELETE FROM order_content", "I6", "without its content").await;
+}
+
+pub(super) async fn a_claim_without_its_order_is_found(h: Harness) {
+    found(
+        h,
+        &format!("DELETE FROM orders WHERE id = {ANY_ORDER}"),
+        "I3",
+        "claim without",
+    )
+    .await;
+}
+
+pub(super) async fn stock_sold_twice_is_found(h: Harness) {
+    found(
+        h,
+        "UPDATE stock SET reserved = on_hand + 1",
+        "I4",
+        "not between",
+    )
+    .await;
+}
+
+pub(super) async fn stock_that_appeared_from_nowhere_is_found(h: Harness) {
+    found(
+        h,
+        "UPDATE stock SET on_hand = on_hand + 1",
+        "I5",
+        "movements less consumed",
+    )
+    .await;
+}
+
+pub(super) async fn a_hold_on_stock_that_nobody_has_is_found(h: Harness) {
+    found(
+        h,
+        "UPDATE stock SET reserved = reserved + 1",
+        "I5",
+        "open reservations are",
+    )
+    .await;
+}
+
+pub(super) async fn reserved_units_without_a_reservation_are_found(h: Harness) {
+    found(
+        h,
+        "UPDATE reservations SET released = quantity, state = 'released' WHERE consumed = 0",
+        "I5",
+        "no reservation stands behind",
+    )
+    .await;
+}
+
+pub(super) async fn a_stock_row_that_is_gone_is_found(h: Harness) {
+    found(h, "DELETE FROM stock", "I5", "but no row").await;
+}
+
+pub(super) async fn a_shipment_without_events_is_found(h: Harness) {
+    found(
+        h,
+        "DELETE FROM events WHERE stream = 'shipment'",
+        "I9",
+        "its events amount to",
+    )
+    .await;
+}
+
+pub(super) async fn a_shipment_that_is_gone_is_found(h: Harness) {
+    found(h, "DELETE FROM shipments", "I6", "shipments have events").await;
+}
+
+pub(super) async fn units_sent_twice_are_found(h: Harness) {
+    found(
+        h,
+        "UPDATE shipments SET lines = REPLACE(lines, '\"quantity\":4', '\"quantity\":5')",
+        "I11",
+        "4 ordered, 5 in its shipments",
+    )
+    .await;
+}
+
+pub(super) async fn a_shipment_that_no_timer_moves_is_found(h: Harness) {
+    found(h, "DELETE FROM timers", "I12", "no timer").await;
+}
+
+pub(super) async fn a_shipment_after_the_tombstone_is_found(h: Harness) {
+    found(
+        h,
+        "UPDATE deliveries SET state = 'cancelled'",
+        "I17",
+        "tombstone",
+    )
+    .await;
+}

@@ -1,0 +1,279 @@
+//! Pages of orders and shipments: filters, cursors, nothing twice, nothing left out.
+
+use super::Harness;
+use crate::model::{OrderFilter, ShipmentFilter};
+use waybill_domain::command::Command;
+use waybill_domain::ids::OrderId;
+use waybill_domain::shipment::ShipmentStatus;
+use waybill_domain::status::OrderStatus;
+use waybill_domain::text::Tenant;
+use waybill_domain::time::Time;
+
+const ORDERS: usize = 60;
+
+/// Orders of three customers and two tenants, a millisecond apart, some being cancelled; oldest first.
+async fn orders(h: &Harness) -> Vec<OrderId> {
+    h.put("A", 1_000).await;
+    h.put("B", 1_000).await;
+    let mut ids = vec![];
+    for n in 0..ORDERS {
+        let mut order = h
+            .make
+            .order(&[(if n % 4 == 0 { "B" } else { "A" }, 1), ("A", 1)]);
+        order.customer_id = (n % 3 > 0).then(|| format!("c-{}", n % 3).into());
+        order.placed_at = (n % 2 == 0).then(|| Time(i64::try_from(n).expect("small")));
+        ids.push(h.created(order).await);
+        h.clock.advance_ms(1);
+    }
+    for id in ids.iter().step_by(5) {
+        h.done(*id, &Command::Cancel { reason: None }).await;
+    }
+    ids
+}
+
+/// Follows the cursor to the end; short pages are allowed, an endless walk is not.
+async fn walk(h: &Harness, filter: &OrderFilter) -> Vec<OrderId> {
+    let (mut ids, mut before) = (vec![], None);
+    for _ in 0..10 * ORDERS {
+        let page = h
+            .store
+            .list_orders(
+                &Tenant::default(),
+                OrderFilter {
+                    before,
+                    ..filter.clone()
+                },
+            )
+            .await
+            .expect("read");
+        assert!(page.items.len() <= filter.limit);
+        for record in &page.items {
+            assert!(before.is_none_or(|b| record.number < b));
+            ids.push(record.order.id);
+        }
+        match page.next {
+            None => return ids,
+            Some(next) => assert!(
+                before.replace(next).is_none_or(|b| next < b),
+                "the cursor moves"
+            ),
+        }
+    }
+    panic!("the list does not end");
+}
+
+pub(super) async fn orders_are_listed_newest_first_in_pages_of_any_size(h: Harness) {
+    let mut ids = orders(&h).await;
+    ids.reverse();
+    for limit in [1, 7, ORDERS, 100] {
+        assert_eq!(
+            walk(
+                &h,
+                &OrderFilter {
+                    limit,
+                    ..OrderFilter::default()
+                }
+            )
+            .await,
+            ids,
+            "limit {limit}"
+        );
+    }
+}
+
+pub(super) async fn every_filter_keeps_exactly_what_it_says(h: Harness) {
+    let ids = orders(&h).await;
+    let mut all = vec![];
+    for id in ids.iter().rev() {
+        all.push((*id, h.record(*id).await.order));
+    }
+    let nth = |id: &OrderId| ids.iter().position(|i| i == id).expect("known");
+    let middle = h.order(ids[30]).await.created_at;
+    let touched = all.iter().map(|(_, o)| o.updated_at).max().expect("some");
+    let base = || OrderFilter {
+        limit: 7,
+        ..OrderFilter::default()
+    };
+    let placed = |id: &OrderId| match nth(id) {
+        n if n % 2 == 0 => Time(i64::try_from(n).expect("small")),
+        n => all[ORDERS - 1 - n].1.created_at,
+    };
+    type Keeps<'a> = Box<dyn Fn(&OrderId) -> bool + Send + 'a>;
+    let filters: Vec<(OrderFilter, Keeps<'_>)> = vec![
+        (
+            OrderFilter {
+                statuses: vec![OrderStatus::Cancelling],
+                ..base()
+            },
+            Box::new(|id| nth(id) % 5 == 0),
+        ),
+        (
+            OrderFilter {
+                statuses: vec![OrderStatus::Cancelling, OrderStatus::Confirmed],
+                ..base()
+            },
+            Box::new(|_| true),
+        ),
+        (
+            OrderFilter {
+                statuses: vec![OrderStatus::Failed],
+                ..base()
+            },
+            Box::new(|_| false),
+        ),
+        (
+            OrderFilter {
+                customer_id: Some("c-2".into()),
+                ..base()
+            },
+            Box::new(|id| nth(id) % 3 == 2),
+        ),
+        (
+            OrderFilter {
+                sku: Some("B".into()),
+                ..base()
+            },
+            Box::new(|id| nth(id) % 4 == 0),
+        ),
+        (
+            OrderFilter {
+                sku: Some("b".into()),
+                ..base()
+            },
+            Box::new(|_| false),
+        ),
+        (
+            OrderFilter {
+                updated_since: Some(touched),
+                ..base()
+            },
+            Box::new(|id| nth(id) % 5 == 0),
+        ),
+        (
+            OrderFilter {
+                placed_from: Some(middle),
+                ..base()
+            },
+            Box::new(|id| placed(id) >= middle),
+        ),
+        (
+            OrderFilter {
+                placed_to: Some(middle),
+                ..base()
+            },
+            Box::new(|id| placed(id) < middle),
+        ),
+        (
+            OrderFilter {
+                statuses: vec![OrderStatus::Confirmed],
+                customer_id: Some("c-1".into()),
+                sku: Some("B".into()),
+                ..base()
+            },
+            Box::new(|id| nth(id) % 5 > 0 && nth(id) % 3 == 1 && nth(id) % 4 == 0),
+        ),
+    ];
+    for (filter, keeps) in filters {
+        let expected: Vec<_> = ids.iter().rev().filter(|id| keeps(id)).copied().collect();
+        assert_eq!(walk(&h, &filter).await, expected, "{filter:?}");
+    }
+}
+
+pub(super) async fn a_list_of_nothing_ends(h: Harness) {
+    assert!(
+        walk(
+            &h,
+            &OrderFilter {
+                limit: 3,
+                ..OrderFilter::default()
+            }
+        )
+        .await
+        .is_empty()
+    );
+    orders(&h).await;
+    let page = h
+        .store
+        .list_orders(
+            &Tenant::stored("nobody"),
+            OrderFilter {
+                limit: 3,
+                ..OrderFilter::default()
+            },
+        )
+        .await;
+    assert!(page.expect("read").items.is_empty());
+}
+
+pub(super) async fn shipments_are_listed_newest_first_in_pages(h: Harness) {
+    let mut made = vec![];
+    for id in orders(&h).await.into_iter().skip(1).step_by(5) {
+        made.push(h.shipped_off(id).await);
+    }
+    made.reverse();
+    for shipment in made.iter_mut().step_by(3) {
+        let step = h.ship(shipment, ShipmentStatus::Shipped, None);
+        *shipment = step.shipments[0].after.clone();
+        h.advance(vec![step])
+            .await
+            .remove(0)
+            .expect("nobody was faster");
+    }
+    let one = Some(made[2].order_id);
+    for (order_id, status) in [
+        (None, None),
+        (None, Some(ShipmentStatus::Shipped)),
+        (one, None),
+        (one, Some(ShipmentStatus::Shipped)),
+    ] {
+        let keeps = |s: &&waybill_domain::shipment::Shipment| {
+            order_id.is_none_or(|o| o == s.order_id) && status.is_none_or(|t| t == s.status)
+        };
+        let expected: Vec<_> = made.iter().filter(keeps).cloned().collect();
+        let (mut listed, mut before) = (vec![], None);
+        loop {
+            let filter = ShipmentFilter {
+                order_id,
+                status,
+                before,
+                limit: 2,
+            };
+            let page = h
+                .store
+                .list_shipments(&Tenant::default(), filter)
+                .await
+                .expect("read");
+            listed.extend(page.items);
+            before = page.next;
+            if before.is_none() {
+                break;
+            }
+        }
+        assert_eq!(listed, expected);
+    }
+}
+
+pub(super) async fn the_watchdog_finds_every_order_that_is_stuck_however_old(h: Harness) {
+    let ids = orders(&h).await;
+    let before = h.clock.now().plus_ms(1);
+    let mut found = std::collections::BTreeSet::new();
+    for _ in 0..2 * ORDERS {
+        found.extend(
+            h.store
+                .stuck_orders(before, 7)
+                .await
+                .expect("read")
+                .into_iter()
+                .map(|(id, _)| id),
+        );
+    }
+    assert_eq!(found, ids.iter().copied().collect());
+    assert!(
+        h.store
+            .stuck_orders(h.order(ids[1]).await.updated_at, 100)
+            .await
+            .expect("read")
+            .iter()
+            .all(|(id, _)| *id == ids[0])
+    );
+}

@@ -1,0 +1,190 @@
+//! The log: positions rise in commit order, sequences have no gap, pages lose nothing, the listener hears it all.
+
+use super::Harness;
+use std::collections::HashMap;
+use waybill_domain::command::Command;
+use waybill_domain::event::{EventKind, LoggedEvent};
+use waybill_domain::ids::OrderId;
+use waybill_domain::text::Tenant;
+
+const NOTES: &[EventKind] = &[EventKind::OrderNoteAdded];
+
+async fn some_history(h: &Harness) -> Vec<OrderId> {
+    h.put("A", 1_000).await;
+    let mut ids = vec![];
+    for n in 0..12 {
+        let mut batch = vec![h.make.order(&[("A", 1)]), h.make.order(&[("A", 5_000)])];
+        batch.push(h.make.order_of("other", &[("A", 1)]));
+        ids.push(batch[0].id);
+        h.accept(batch).await;
+        if n % 3 == 0 {
+            let note = h.command(&h.order(ids[n / 2]).await, &Command::AddNote);
+            h.advance(vec![note.clone(), note]).await;
+        }
+    }
+    ids
+}
+
+pub(super) async fn positions_rise_and_sequences_have_no_gap(h: Harness) {
+    some_history(&h).await;
+    let log = h.log().await;
+    let mut seqs: HashMap<_, i64> = HashMap::new();
+    let mut last: HashMap<u16, i64> = HashMap::new();
+    for LoggedEvent {
+        part,
+        position,
+        event,
+        ..
+    } in &log
+    {
+        let last = last.entry(*part).or_default();
+        assert!(position > last, "{position} after {last}");
+        *last = *position;
+        let seq = seqs.entry(event.aggregate).or_default();
+        assert_eq!(event.seq, *seq + 1);
+        *seq = event.seq;
+    }
+    assert_eq!(log.len(), 1 + 12 * 2 + 4);
+}
+
+pub(super) async fn the_listener_hears_exactly_what_was_committed_in_its_order(h: Harness) {
+    let tasks: Vec<_> = (0..8)
+        .map(|_| {
+            let (store, make) = (h.store.clone(), h.make.clone());
+            tokio::spawn(async move {
+                for _ in 0..10 {
+                    let orders = [
+                        make.order(&[("A", 1)]),
+                        make.order(&[("A", 0)]),
+                        make.order(&[("B", 1)]),
+                    ];
+                    store
+                        .accept(orders.into_iter().map(Into::into).collect())
+                        .await
+                        .expect("taken");
+                }
+            })
+        })
+        .collect();
+    h.put("A", 40).await;
+    for task in tasks {
+        task.await.expect("no panic");
+    }
+    h.store
+        .check_writable()
+        .await
+        .expect("and whatever was told before it is heard");
+    let log = h.log().await;
+    h.assert_all_heard().await;
+    assert!(!log.is_empty());
+}
+
+/// Reads on to the end; says how far that is.
+async fn read_all(
+    h: &Harness,
+    kinds: &'static [EventKind],
+    limit: usize,
+) -> (Vec<LoggedEvent>, i64) {
+    let (mut read, mut after) = (vec![], 0);
+    loop {
+        let (page, reached) = h
+            .store
+            .read_log(0, after, limit, kinds)
+            .await
+            .expect("read");
+        assert!(page.len() <= limit && page.iter().all(|e| e.position <= reached));
+        if reached == after {
+            assert!(page.is_empty(), "at the end it stays");
+            return (read, after);
+        }
+        after = reached;
+        read.extend(page);
+    }
+}
+
+pub(super) async fn the_log_is_read_in_pages_of_any_size(h: Harness) {
+    some_history(&h).await;
+    let log: Vec<_> = h.log().await.into_iter().filter(|e| e.part == 0).collect();
+    for limit in [1, 2, 7, 1_000] {
+        assert_eq!(
+            read_all(&h, EventKind::ALL, limit).await.0,
+            log,
+            "limit {limit}"
+        );
+    }
+}
+
+pub(super) async fn reading_some_kinds_passes_the_others(h: Harness) {
+    some_history(&h).await;
+    let log: Vec<_> = h.log().await.into_iter().filter(|e| e.part == 0).collect();
+    let newest = log.last().expect("events").position;
+    let notes: Vec<_> = log
+        .into_iter()
+        .filter(|e| e.event.kind == EventKind::OrderNoteAdded)
+        .collect();
+    for limit in [1, 3, 100] {
+        assert_eq!(
+            read_all(&h, NOTES, limit).await,
+            (notes.clone(), newest),
+            "limit {limit}"
+        );
+    }
+    assert_eq!(
+        read_all(&h, &[EventKind::StockShortage], 10).await,
+        (vec![], newest)
+    );
+}
+
+pub(super) async fn the_events_of_one_order_are_read_in_pages(h: Harness) {
+    let ids = some_history(&h).await;
+    h.shipped_off(ids[0]).await;
+    let all = h.events_of(ids[0]).await;
+    assert!(all.len() >= 4, "its shipment's events are among them");
+    let (mut read, mut after) = (vec![], 0);
+    loop {
+        let page = h
+            .store
+            .order_events(&Tenant::default(), ids[0], after, 2)
+            .await
+            .expect("read");
+        let Some(last) = page.last() else { break };
+        after = last.position;
+        read.extend(page);
+    }
+    assert_eq!(read, all);
+}
+
+pub(super) async fn the_feed_of_a_tenant_is_read_in_pages_and_says_how_far_it_came(h: Harness) {
+    some_history(&h).await;
+    let mut change = h
+        .make
+        .stock("A", waybill_domain::stock::Adjustment::Count(10));
+    change.tenant = Tenant::stored("other");
+    h.store.adjust_stock(vec![change]).await.expect("written");
+    h.created(h.make.order_of("other", &[("A", 1)])).await;
+    let log = h.log().await;
+    let newest = log.last().expect("events").position;
+    for (tenant, limit) in [
+        ("default", 3),
+        ("default", 500),
+        ("other", 1),
+        ("nobody", 5),
+    ] {
+        let tenant = Tenant::stored(tenant);
+        let mine: Vec<_> = log
+            .iter()
+            .filter(|e| e.event.tenant == tenant)
+            .cloned()
+            .collect();
+        let (mut read, mut after) = (vec![], 0);
+        loop {
+            let (page, reached) = h.store.feed(&tenant, after, limit).await.expect("read");
+            read.extend(page);
+            if reached == after {
+                break;
+            }
+            after = reached;
+        }
+        assert_eq!((read, after), (mine, newest), "{tenant} {limit}");
+    }
+}

@@ -1,0 +1,311 @@
+//! Events that could not be applied: in order per order, tried again, redriven or given up (DESIGN §7).
+
+use super::Harness;
+use crate::error::Error;
+use crate::model::{Lease, Parked, ParkedOutcome, ParkedState};
+use waybill_domain::command::Command;
+use waybill_domain::event::LoggedEvent;
+use waybill_domain::ids::OrderId;
+use waybill_domain::text::Tenant;
+
+struct Stuck {
+    h: Harness,
+    lease: Lease,
+    id: OrderId,
+    events: Vec<LoggedEvent>,
+}
+
+/// An order whose two first events are parked; the first is due in a second.
+async fn stuck(h: Harness) -> Stuck {
+    let id = h.sold("A", 50, 1).await;
+    let events = h.events_of(id).await;
+    let (lease, from) = h.lease("status").await;
+    let mut batch = Harness::batch(&lease, from, events[1].position);
+    batch.park = vec![
+        h.parking(&events[0], Some("its order is unknown"), 1_000),
+        h.parking(&events[1], None, 0),
+    ];
+    h.store.apply(batch).await.expect("parked");
+    Stuck {
+        h,
+        lease,
+        id,
+        events,
+    }
+}
+
+impl Stuck {
+    async fn due(&self) -> Vec<Parked> {
+        self.h
+            .store
+            .due_parked("status", 0, self.h.clock.now(), 10)
+            .await
+            .expect("read")
+    }
+
+    async fn settle(&self, at: usize, outcome: ParkedOutcome) -> crate::Result<()> {
+        self.h
+            .store
+            .settle_parked(
+                self.lease.clone(),
+                self.id,
+                self.events[at].position,
+                outcome,
+            )
+            .await
+    }
+
+    async fn failed(&self, state: ParkedState, in_ms: i64) {
+        let outcome = ParkedOutcome::Failed {
+            error: "again".into(),
+            state,
+            next_attempt_at: self.h.make.in_ms(in_ms),
+        };
+        self.settle(0, outcome).await.expect("settled");
+    }
+
+    async fn flag(&self, at: usize, state: ParkedState) -> bool {
+        let flagged = self
+            .h
+            .store
+            .flag_parked(
+                &Tenant::default(),
+                "status",
+                self.id,
+                self.events[at].position,
+                state,
+            )
+            .await;
+        flagged.expect("runs")
+    }
+
+    async fn listed(&self) -> Vec<Parked> {
+        self.h
+            .store
+            .list_parked(&Tenant::default(), None, 10)
+            .await
+            .expect("read")
+            .items
+    }
+
+    async fn is_parked(&self) -> bool {
+        !self
+            .h
+            .store
+            .parked_orders("status", vec![self.id])
+            .await
+            .expect("read")
+            .is_empty()
+    }
+}
+
+pub(super) async fn a_parked_event_is_due_when_its_time_has_come_and_whole(h: Harness) {
+    let s = stuck(h).await;
+    assert!(s.due().await.is_empty());
+    s.h.clock.advance_ms(999);
+    assert!(s.due().await.is_empty());
+    let parked_at = s.h.make.in_ms(-999);
+    s.h.clock.advance_ms(1);
+    let due = s.due().await;
+    assert_eq!(due.len(), 1, "what came after waits behind it");
+    assert_eq!(due[0].event, s.events[0], "the whole envelope");
+    assert_eq!(
+        (due[0].attempts, due[0].error.as_deref(), due[0].state),
+        (1, Some("its order is unknown"), ParkedState::Waiting)
+    );
+    assert_eq!(
+        (due[0].first_at, due[0].last_at, due[0].consumer.as_str()),
+        (parked_at, parked_at, "status")
+    );
+    assert!(
+        s.h.store
+            .due_parked("other", 0, s.h.clock.now(), 10)
+            .await
+            .expect("read")
+            .is_empty()
+    );
+}
+
+pub(super) async fn a_failed_try_is_counted_until_none_is_left(h: Harness) {
+    let s = stuck(h).await;
+    s.h.clock.advance_ms(1_000);
+    s.failed(ParkedState::Waiting, 200).await;
+    assert!(s.due().await.is_empty());
+    s.h.clock.advance_ms(200);
+    let due = s.due().await;
+    assert_eq!(
+        (due[0].attempts, due[0].error.as_deref(), due[0].last_at),
+        (2, Some("again"), s.h.make.in_ms(-200))
+    );
+    s.failed(ParkedState::Dead, 0).await;
+    assert!(s.due().await.is_empty(), "the dead are not tried");
+    let listed = s.listed().await;
+    assert_eq!(
+        (listed.len(), listed[0].state, listed[0].attempts),
+        (1, ParkedState::Dead, 3)
+    );
+    assert_eq!(s.h.store.stats().await.expect("read").dead, 1);
+}
+
+pub(super) async fn a_dead_event_is_redriven_when_somebody_asks(h: Harness) {
+    let s = stuck(h).await;
+    s.failed(ParkedState::Dead, 0).await;
+    assert!(s.flag(0, ParkedState::Redrive).await);
+    let due = s.due().await;
+    assert_eq!((due.len(), due[0].state), (1, ParkedState::Redrive));
+    let change = s.h.command(&s.h.order(s.id).await, &Command::AddNote);
+    s.settle(0, ParkedOutcome::Applied(Some(change)))
+        .await
+        .expect("settled");
+    assert_eq!(
+        s.h.order(s.id).await.version,
+        3,
+        "its effect is written with it"
+    );
+    assert_eq!(
+        s.due().await[0].event,
+        s.events[1],
+        "the next of its order follows"
+    );
+}
+
+pub(super) async fn an_event_is_given_up_when_somebody_asks(h: Harness) {
+    let s = stuck(h).await;
+    assert!(s.flag(0, ParkedState::Discard).await);
+    assert_eq!(s.due().await[0].state, ParkedState::Discard);
+    s.settle(0, ParkedOutcome::Discarded)
+        .await
+        .expect("settled");
+    assert_eq!(s.due().await[0].event, s.events[1]);
+    assert!(
+        !s.flag(0, ParkedState::Discard).await,
+        "it is not there any more"
+    );
+}
+
+pub(super) async fn a_discard_asked_while_it_was_tried_is_heard(h: Harness) {
+    let s = stuck(h).await;
+    s.h.clock.advance_ms(1_000);
+    assert_eq!(s.due().await[0].state, ParkedState::Waiting);
+    s.flag(0, ParkedState::Discard).await;
+    s.failed(ParkedState::Waiting, 60_000).await;
+    assert_eq!(s.due().await[0].state, ParkedState::Discard);
+}
+
+pub(super) async fn an_order_is_unparked_only_when_its_queue_is_empty(h: Harness) {
+    let s = stuck(h).await;
+    s.settle(0, ParkedOutcome::Applied(None))
+        .await
+        .expect("settled");
+    assert!(s.is_parked().await);
+    let mut batch = Harness::batch(&s.lease, s.events[1].position, s.events[1].position + 1);
+    batch.changes = vec![s.h.command(&s.h.order(s.id).await, &Command::AddNote)];
+    let refused = s.h.store.apply(batch.clone()).await;
+    assert!(
+        matches!(refused, Err(Error::Conflict { .. })),
+        "{refused:?}"
+    );
+    s.settle(1, ParkedOutcome::Applied(None))
+        .await
+        .expect("settled");
+    assert!(!s.is_parked().await);
+    s.h.store.apply(batch).await.expect("it flows again");
+    assert_eq!(s.h.store.stats().await.expect("read").parked, 0);
+}
+
+pub(super) async fn an_event_behind_another_is_not_settled_before_it(h: Harness) {
+    let s = stuck(h).await;
+    for outcome in [ParkedOutcome::Applied(None), ParkedOutcome::Discarded] {
+        let refused = s.settle(1, outcome).await;
+        assert!(
+            matches!(refused, Err(Error::Conflict { .. })),
+            "{refused:?}"
+        );
+    }
+}
+
+pub(super) async fn an_effect_that_conflicts_leaves_the_event_parked(h: Harness) {
+    let s = stuck(h).await;
+    let late = s.h.command(&s.h.order(s.id).await, &Command::AddNote);
+    s.h.done(s.id, &Command::AddNote).await;
+    let refused = s.settle(0, ParkedOutcome::Applied(Some(late))).await;
+    assert!(
+        matches!(refused, Err(Error::Conflict { .. })),
+        "{refused:?}"
+    );
+    assert!(s.is_parked().await);
+    s.settle(0, ParkedOutcome::Applied(None))
+        .await
+        .expect("settled");
+    let twice = s.settle(0, ParkedOutcome::Applied(None)).await;
+    assert!(matches!(twice, Err(Error::Conflict { .. })), "{twice:?}");
+}
+
+pub(super) async fn parking_an_event_again_changes_nothing(h: Harness) {
+    let s = stuck(h).await;
+    let mut batch = Harness::batch(&s.lease, s.events[1].position, s.events[1].position);
+    batch.park = vec![s.h.parking(&s.events[0], Some("another reason"), 0)];
+    s.h.store.apply(batch).await.expect("applied");
+    let listed = s.listed().await;
+    assert_eq!(
+        (listed[0].error.as_deref(), listed[0].attempts),
+        (Some("its order is unknown"), 1)
+    );
+    assert_eq!(s.h.store.stats().await.expect("read").parked, 2);
+}
+
+pub(super) async fn an_event_of_no_order_is_parked_too(h: Harness) {
+    h.put("A", 5).await;
+    let event = h.log().await.remove(0);
+    let (lease, from) = h.lease("allocation").await;
+    let mut batch = Harness::batch(&lease, from, event.position);
+    batch.park = vec![h.parking(&event, Some("no"), 0)];
+    h.store.apply(batch).await.expect("parked");
+    let due = h
+        .store
+        .due_parked("allocation", 0, h.clock.now(), 10)
+        .await
+        .expect("read");
+    assert_eq!(due.iter().map(|p| &p.event).collect::<Vec<_>>(), [&event]);
+}
+
+pub(super) async fn dead_letters_are_listed_in_pages_one_per_order(h: Harness) {
+    h.put("A", 50).await;
+    let (lease, from) = h.lease("status").await;
+    let mut batch = Harness::batch(&lease, from, 100);
+    let mut ids = vec![];
+    for _ in 0..7 {
+        let id = h.created(h.make.order(&[("A", 1)])).await;
+        batch.park.extend(
+            h.events_of(id)
+                .await
+                .iter()
+                .map(|e| h.parking(e, Some("no"), 0)),
+        );
+        ids.push(id);
+    }
+    h.store.apply(batch).await.expect("parked");
+    let (mut listed, mut after) = (vec![], None);
+    loop {
+        let page = h
+            .store
+            .list_parked(&Tenant::default(), after, 3)
+            .await
+            .expect("read");
+        listed.extend(page.items.iter().filter_map(|p| p.event.event.order_id));
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    listed.sort();
+    assert_eq!(listed, ids);
+    assert_eq!(
+        h.store
+            .due_parked("status", 0, h.clock.now(), 4)
+            .await
+            .expect("read")
+            .len(),
+        4
+    );
+}

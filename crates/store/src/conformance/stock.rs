@@ -1,0 +1,184 @@
+//! Stock rows: counting, guards, movements and events.
+
+use super::Harness;
+use crate::model::{StockChange, StockOutcome};
+use waybill_domain::event::{EventKind, body};
+use waybill_domain::stock::{Adjustment, AdjustmentRefusal};
+use waybill_domain::text::{Tenant, Vendor};
+
+async fn adjust(h: &Harness, change: StockChange) -> StockOutcome {
+    h.store
+        .adjust_stock(vec![change])
+        .await
+        .expect("the batch is taken")
+        .remove(0)
+}
+
+pub(super) async fn counts_and_deltas_are_kept_with_their_event(h: Harness) {
+    for (adjustment, on_hand, delta) in [
+        (Adjustment::Count(10), 10, 10),
+        (Adjustment::Delta(-3), 7, -3),
+        (Adjustment::Count(7), 7, 0),
+    ] {
+        let change = h.make.stock("A", adjustment);
+        let row = adjust(&h, change.clone()).await.expect("allowed");
+        assert_eq!(
+            (row.level.on_hand, row.level.reserved, row.synced_at),
+            (on_hand, 0, change.at)
+        );
+        let logged = h.log().await.pop().expect("an event");
+        assert_eq!(
+            (logged.event.kind, logged.event.id.0),
+            (EventKind::StockAdjusted, change.event_id)
+        );
+        assert_eq!(
+            (logged.event.seq, logged.event.order_id),
+            (row.level.version, None)
+        );
+        assert_eq!(logged.event.meta, change.meta);
+        let told: body::StockChange = serde_json::from_str(&logged.event.body).expect("readable");
+        assert_eq!(
+            (told.delta, told.on_hand, told.reason.as_deref()),
+            (delta, on_hand, Some("count"))
+        );
+    }
+    assert_eq!(h.level("A").await.version, 3);
+    let aggregates: std::collections::HashSet<_> =
+        h.log().await.iter().map(|e| e.event.aggregate).collect();
+    assert_eq!(aggregates.len(), 1, "a row is one aggregate");
+    assert_eq!(h.findings().await, [""; 0]);
+}
+
+pub(super) async fn a_count_below_what_is_reserved_is_refused_and_changes_nothing(h: Harness) {
+    h.sold("A", 10, 6).await;
+    let (level, log) = (h.level("A").await, h.log().await);
+    for adjustment in [Adjustment::Count(5), Adjustment::Delta(-5)] {
+        let refused = adjust(&h, h.make.stock("A", adjustment)).await;
+        assert_eq!(
+            refused,
+            Err(AdjustmentRefusal::BelowReserved {
+                reserved: 6,
+                wanted: 5
+            })
+        );
+    }
+    assert!(
+        adjust(&h, h.make.stock("A", Adjustment::Delta(-11)))
+            .await
+            .is_err()
+    );
+    assert_eq!((h.level("A").await, h.log().await), (level, log));
+    let row = adjust(&h, h.make.stock("A", Adjustment::Count(6)))
+        .await
+        .expect("allowed");
+    assert_eq!((row.level.reserved, row.level.available()), (6, 0));
+}
+
+pub(super) async fn another_version_than_expected_is_refused(h: Harness) {
+    let mut change = h.make.stock("A", Adjustment::Count(1));
+    change.expected_version = Some(1);
+    assert_eq!(
+        adjust(&h, change.clone()).await,
+        Err(AdjustmentRefusal::VersionMismatch {
+            expected: 1,
+            found: 0
+        })
+    );
+    change.expected_version = Some(0);
+    assert_eq!(
+        adjust(&h, change.clone())
+            .await
+            .expect("allowed")
+            .level
+            .version,
+        1
+    );
+    h.created(h.make.order(&[("A", 1)])).await;
+    change.event_id = h.make.id();
+    change.expected_version = Some(1);
+    assert_eq!(
+        adjust(&h, change)
+            .await
+            .expect("an order does not change it")
+            .level
+            .version,
+        2
+    );
+}
+
+pub(super) async fn one_refusal_leaves_the_others_of_its_call(h: Harness) {
+    let changes = vec![
+        h.make.stock("A", Adjustment::Count(1)),
+        h.make.stock("A", Adjustment::Delta(-2)),
+        h.make.stock("A", Adjustment::Delta(4)),
+        h.make.stock("B", Adjustment::Count(9)),
+    ];
+    let outcomes = h.store.adjust_stock(changes).await.expect("taken");
+    assert_eq!(
+        outcomes.iter().map(Result::is_ok).collect::<Vec<_>>(),
+        [true, false, true, true]
+    );
+    assert_eq!(
+        (h.level("A").await.on_hand, h.level("B").await.on_hand),
+        (5, 9)
+    );
+    assert_eq!(h.findings().await, [""; 0]);
+}
+
+pub(super) async fn rows_are_listed_in_pages_whatever_ends_a_page(h: Harness) {
+    let mut all = vec![];
+    for sku in ["A", "B", "C", "a"] {
+        for vendor in ["VendorA", "VendorB", "local"] {
+            let mut change = h.make.stock(sku, Adjustment::Count(3));
+            change.vendor = Vendor::stored(vendor);
+            adjust(&h, change).await.expect("allowed");
+            all.push((sku.to_owned(), vendor.to_owned()));
+        }
+    }
+    for (skus, limit) in [
+        (vec![], 1),
+        (vec![], 2),
+        (vec![], 5),
+        (vec!["C", "A", "C", "?"], 2),
+        (vec!["a"], 2),
+        (vec!["B", "a"], 3),
+    ] {
+        let wanted: Vec<String> = skus.iter().map(|s| (*s).to_owned()).collect();
+        let expected: Vec<_> = all
+            .iter()
+            .filter(|(sku, _)| wanted.is_empty() || wanted.contains(sku))
+            .cloned()
+            .collect();
+        let (mut listed, mut after) = (vec![], None);
+        loop {
+            let page = h
+                .store
+                .stock(&Tenant::default(), wanted.clone(), after, limit)
+                .await
+                .expect("read");
+            assert!(page.items.len() <= limit);
+            listed.extend(
+                page.items
+                    .iter()
+                    .map(|r| (r.sku.to_string(), r.vendor.to_string())),
+            );
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        assert_eq!(listed, expected, "{skus:?} by {limit}");
+    }
+}
+
+pub(super) async fn only_our_own_warehouse_is_sold_at_intake(h: Harness) {
+    let mut change = h.make.stock("A", Adjustment::Count(100));
+    change.vendor = Vendor::stored("VendorA");
+    adjust(&h, change).await.expect("allowed");
+    h.put("A", 1).await;
+    h.created(h.make.order(&[("A", 1)])).await;
+    assert!(matches!(
+        h.accept_one(h.make.order(&[("A", 1)])).await,
+        Ok(crate::Accepted::Short(_))
+    ));
+}

@@ -1,0 +1,270 @@
+//! What is this driver's own: its folder, its file, its write-ahead log, its one writer.
+
+use super::driver::{Embedded, open};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use waybill_domain::text::Tenant;
+use waybill_store::conformance::{Harness, ManualClock, Tap};
+use waybill_store::sqlite::Options;
+use waybill_store::{Accepted, Error, Result, Store};
+
+/// Longer than anything here takes; only a test that hangs meets it.
+const HANGS: Duration = Duration::from_secs(120);
+
+async fn harness(driver: Arc<Embedded>) -> Harness {
+    Harness::open(driver, super::seed()).await
+}
+
+fn open_again(path: &std::path::Path) -> Result<Arc<dyn Store>> {
+    let clock = ManualClock::default();
+    open(
+        Options::new(path),
+        clock.as_now(),
+        Arc::new(Tap::default()),
+        &mut uuid::Uuid::nil,
+    )
+}
+
+#[tokio::test]
+async fn a_folder_in_use_is_refused_and_free_again_when_it_is_closed() {
+    let driver = Embedded::new();
+    let h = harness(driver.clone()).await;
+    let refused = open_again(driver.path()).err().expect("refused");
+    assert!(matches!(refused, Error::Locked { .. }));
+    assert!(
+        refused
+            .to_string()
+            .contains(&format!("pid {}", std::process::id())),
+        "{refused}"
+    );
+    h.put("A", 1).await;
+    h.store.close().await;
+    open_again(driver.path()).expect("free").close().await;
+}
+
+#[tokio::test]
+async fn data_of_a_newer_version_is_refused_and_left_alone() {
+    let driver = Embedded::new();
+    harness(driver.clone()).await.store.close().await;
+    driver
+        .connection()
+        .pragma_update(None, "user_version", 99)
+        .unwrap();
+    let refused = open_again(driver.path()).err().expect("refused");
+    assert!(
+        matches!(refused, Error::NewerSchema { found: 99, .. }),
+        "{refused}"
+    );
+    let refused = waybill_store::sqlite::open_for_verify(driver.path()).expect_err("refused");
+    assert!(
+        matches!(refused, Error::NewerSchema { found: 99, .. }),
+        "{refused}"
+    );
+    driver
+        .connection()
+        .pragma_update(None, "user_version", 1)
+        .unwrap();
+    open_again(driver.path())
+        .expect("the lock was let go of")
+        .close()
+        .await;
+}
+
+#[tokio::test]
+async fn a_log_that_is_ahead_of_its_counter_is_refused() {
+    let driver = Embedded::new();
+    let h = harness(driver.clone()).await;
+    h.sold("A", 5, 1).await;
+    h.store.close().await;
+    driver
+        .connection()
+        .execute("UPDATE counters SET value = 1 WHERE name = 'position'", [])
+        .unwrap();
+    let refused = open_again(driver.path()).err().expect("refused");
+    assert!(matches!(refused, Error::Corrupt { .. }), "{refused}");
+}
+
+#[test]
+fn a_folder_without_a_store_is_told_to_the_verifier() {
+    let folder = tempfile::tempdir().unwrap();
+    let refused = waybill_store::sqlite::open_for_verify(folder.path()).expect_err("refused");
+    assert!(refused.to_string().contains("no store"), "{refused}");
+    assert_eq!(
+        std::fs::read_dir(folder.path()).unwrap().count(),
+        0,
+        "looking leaves nothing behind"
+    );
+}
+
+#[tokio::test]
+async fn every_commit_is_synced_and_the_library_is_a_safe_one() {
+    assert!(
+        rusqlite::version_number() >= 3_051_003,
+        "{}",
+        rusqlite::version()
+    );
+    let driver = Embedded::new();
+    let h = harness(driver.clone()).await;
+    let mode: String = driver
+        .connection()
+        .query_row("PRAGMA journal_mode", [], |r| r.get(0))
+        .unwrap();
+    assert_eq!(mode, "wal");
+    h.store.close().await;
+    assert!(
+        !driver.path().join("waybill.db-wal").exists(),
+        "a closed store is one file"
+    );
+}
+
+/// Writes until told otherwise, as many at once as intake may.
+fn flood(h: &Harness, stop: &Arc<AtomicBool>) -> Vec<tokio::task::JoinHandle<usize>> {
+    let task = || {
+        let (store, make, stop) = (h.store.clone(), h.make.clone(), stop.clone());
+        tokio::spawn(async move {
+            let mut batches = 0;
+            while !stop.load(Ordering::SeqCst) {
+                let batch = (0..20).map(|_| Arc::new(make.order(&[("A", 1)]))).collect();
+                let results = store.accept(batch).await.expect("taken");
+                assert!(
+                    results
+                        .iter()
+                        .all(|r| matches!(r, Ok(Accepted::Created { .. })))
+                );
+                batches += 1;
+            }
+            batches
+        })
+    };
+    (0..8).map(|_| task()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn intake_does_not_starve_consumers_nor_they_intake() {
+    let h = harness(Embedded::tuned(|o| o.background_share = 0.2)).await;
+    h.put("A", 1_000_000_000).await;
+    let stop = Arc::new(AtomicBool::new(false));
+    let floods = flood(&h, &stop);
+    let follow = async {
+        let (lease, mut at) = h.lease("status").await;
+        for _ in 0..100 {
+            h.store
+                .apply(Harness::batch(&lease, at, at + 1))
+                .await
+                .expect("applied");
+            at += 1;
+        }
+    };
+    tokio::time::timeout(HANGS, follow)
+        .await
+        .expect("consumers were starved");
+    stop.store(true, Ordering::SeqCst);
+    for flood in floods {
+        assert!(flood.await.unwrap() > 0, "intake was starved");
+    }
+    h.store.close().await;
+}
+
+fn small_wal(options: &mut Options) {
+    (options.checkpoint_pages, options.wal_limit_bytes) = (50, 1 << 20);
+}
+
+async fn write_much(h: &Harness, batches: usize) -> u64 {
+    let mut highest = 0;
+    for _ in 0..batches {
+        h.accept((0..20).map(|_| h.make.order(&[("A", 1)])).collect())
+            .await;
+        highest = highest.max(h.store.stats().await.expect("read").wal_bytes);
+    }
+    highest
+}
+
+#[tokio::test]
+async fn the_write_ahead_log_stays_small_while_readers_come_and_go() {
+    let h = harness(Embedded::tuned(small_wal)).await;
+    h.put("A", 1_000_000).await;
+    let highest = write_much(&h, 150).await;
+    assert!((1..2 << 20).contains(&highest), "{highest} bytes");
+    h.store.close().await;
+}
+
+#[tokio::test]
+async fn a_strangers_snapshot_neither_stops_the_writer_nor_keeps_the_log_long_for_good() {
+    let driver = Embedded::tuned(small_wal);
+    let h = harness(driver.clone()).await;
+    h.put("A", 1_000_000).await;
+    let stranger = driver.connection();
+    stranger
+        .execute_batch("BEGIN; SELECT COUNT(*) FROM orders;")
+        .unwrap();
+    // Waiting for it even once takes the busy timeout, 5 s; at every commit is what once happened.
+    let grown = tokio::time::timeout(HANGS, write_much(&h, 150))
+        .await
+        .expect("the writer waited for a stranger");
+    assert!(grown > 1 << 20, "the snapshot holds it: {grown} bytes");
+    stranger.execute_batch("COMMIT").unwrap();
+    write_much(&h, 30).await;
+    let after = h.store.stats().await.expect("read").wal_bytes;
+    assert!(after < grown / 2, "{after} bytes after {grown}");
+    h.store.close().await;
+    assert_eq!(h.findings().await, [""; 0]);
+}
+
+#[tokio::test]
+async fn reading_a_row_that_cannot_be_is_an_error_and_not_the_end() {
+    let driver = Embedded::new();
+    let h = harness(driver.clone()).await;
+    let id = h.sold("A", 5, 1).await;
+    let other = h.created(h.make.order(&[("A", 1)])).await;
+    let connection = driver.connection();
+    connection
+        .pragma_update(None, "ignore_check_constraints", true)
+        .unwrap();
+    connection
+        .execute(
+            "UPDATE orders SET status = 'lost in thought' WHERE id = ?1",
+            [id.bytes()],
+        )
+        .unwrap();
+    let by = |id| waybill_store::OrderRef::Id(id);
+    let tenant = Tenant::default();
+    assert!(matches!(
+        h.store.order(&tenant, by(id)).await,
+        Err(Error::Corrupt { .. })
+    ));
+    assert!(h.store.order(&tenant, by(other)).await.unwrap().is_some());
+    h.store.close().await;
+}
+
+#[tokio::test]
+async fn jobs_beyond_the_queue_are_refused_at_once_and_lose_nothing() {
+    let h = harness(Embedded::tuned(|o| o.writer_queue = 4)).await;
+    h.put("A", 1_000).await;
+    let mut waiting: Vec<_> = (0..200)
+        .map(|_| Box::pin(h.store.accept(vec![h.make.order(&[("A", 1)]).into()])))
+        .collect();
+    let (mut taken, mut refused) = (0, 0);
+    let mut count = |result: Result<Vec<Result<Accepted>>>| match result {
+        Ok(_) => taken += 1,
+        Err(Error::Busy(_)) => refused += 1,
+        Err(other) => panic!("{other}"),
+    };
+    let mut open = vec![];
+    for mut job in waiting.drain(..) {
+        match std::future::poll_fn(|cx| std::task::Poll::Ready(job.as_mut().poll(cx))).await {
+            std::task::Poll::Ready(result) => count(result),
+            std::task::Poll::Pending => open.push(job),
+        }
+    }
+    for job in open {
+        count(job.await);
+    }
+    assert_eq!(taken + refused, 200);
+    assert_eq!(
+        h.level("A").await.reserved,
+        taken,
+        "what was refused left nothing"
+    );
+    h.store.close().await;
+}
