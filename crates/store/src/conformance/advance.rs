@@ -286,6 +286,7 @@ pub(super) async fn a_shipment_or_delivery_of_an_older_version_is_refused(h: Har
     let early = h
         .hear(
             &order,
+            2,
             waybill_domain::delivery::Heard::HoldPlaced(waybill_domain::ids::HoldId(h.make.id())),
         )
         .await

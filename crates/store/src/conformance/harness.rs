@@ -197,8 +197,8 @@ impl Harness {
         self.context(|c| fact::apply(order, fact, c))
     }
 
-    /// What the role `delivery` makes of an event.
-    pub async fn hear(&self, order: &Order, heard: Heard) -> Option<Change> {
+    /// What the role `delivery` makes of the order's event of that `seq`.
+    pub async fn hear(&self, order: &Order, seq: i64, heard: Heard) -> Option<Change> {
         let known = self
             .store
             .deliveries(vec![order.id])
@@ -209,6 +209,7 @@ impl Harness {
             order_id: order.id,
             tenant: order.tenant.clone(),
             part: order.part,
+            seq,
         };
         self.context(|c| {
             delivery::hear(
@@ -276,7 +277,11 @@ impl Harness {
             .expect("the body is readable");
         let order = self.order(id).await;
         let change = self
-            .hear(&order, heard.expect("it concerns delivery"))
+            .hear(
+                &order,
+                confirmed.event.seq,
+                heard.expect("it concerns delivery"),
+            )
             .await;
         let done = self
             .advance(vec![change.expect("a shipment is made")])

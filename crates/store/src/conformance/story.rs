@@ -191,7 +191,7 @@ impl Story {
             let (kind, body) = (event.event.kind, &event.event.body);
             let change = if lease.consumer == "delivery" {
                 match delivery::heard(kind, body).expect("readable") {
-                    Some(heard) => self.h.hear(&order, heard).await,
+                    Some(heard) => self.h.hear(&order, event.event.seq, heard).await,
                     None => None,
                 }
             } else {
