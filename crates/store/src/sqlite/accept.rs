@@ -5,7 +5,7 @@ use super::claims;
 use super::errors::IntoStore;
 use super::log;
 use super::rows::write_birth;
-use super::writer::Tx;
+use super::tx::Tx;
 use crate::error::{Error, Result};
 use crate::model::Accepted;
 use rusqlite::params;
@@ -27,31 +27,67 @@ pub fn accept(tx: &mut Tx<'_>, orders: &[Arc<NewOrder>]) -> Result<Vec<Result<Ac
     bisect(tx, orders, &mut accept_together)
 }
 
+/// Decides the whole batch in memory, then writes it table by table: each statement is prepared once, and each table's
+/// pages are touched together.
 fn accept_together(tx: &mut Tx<'_>, orders: &[Arc<NewOrder>]) -> Result<Vec<Accepted>> {
     let mut stock = Stock::default();
-    let results = orders
-        .iter()
-        .map(|new| accept_one(tx, new, &mut stock))
-        .collect::<Result<_>>()?;
+    let mut written = Vec::with_capacity(orders.len());
+    let mut results = Vec::with_capacity(orders.len());
+    {
+        let mut claims = claims::Taker::prepare(tx)?;
+        for new in orders {
+            results.push(decide(tx, &mut claims, new, &mut stock, &mut written)?);
+        }
+    }
     stock.write(tx)?;
+    write(tx, &written)?;
     Ok(results)
 }
 
-fn accept_one(tx: &mut Tx<'_>, new: &NewOrder, stock: &mut Stock) -> Result<Accepted> {
-    if let Some(answer) = claims::take(tx, new)? {
+/// An order that is accepted in this batch.
+struct Written<'a> {
+    new: &'a NewOrder,
+    accepted: Box<AcceptedOrder>,
+    birth: Birth,
+}
+
+fn decide<'a>(
+    tx: &mut Tx<'_>,
+    claims: &mut claims::Taker<'_>,
+    new: &'a NewOrder,
+    stock: &mut Stock,
+    written: &mut Vec<Written<'a>>,
+) -> Result<Accepted> {
+    if let Some(answer) = claims.take(tx, new)? {
         return Ok(answer);
     }
     let view = stock.view(tx, new)?;
     let refused = match intake::decide(new, tx.counters.number + 1, PART, view) {
         Decision::Accept(accepted) => {
             next_number(tx);
-            return write(tx, new, &accepted);
+            let birth = birth(&accepted.order);
+            let number = accepted.number;
+            written.push(Written {
+                new,
+                accepted,
+                birth: birth.clone(),
+            });
+            return Ok(Accepted::Created { number, birth });
         }
         Decision::Short(shortages) => Accepted::Short(shortages),
         Decision::AskInventory(skus) => Accepted::AskInventory(skus),
     };
     claims::give_back(tx, new, new.claims.len())?;
     Ok(refused)
+}
+
+fn birth(order: &Order) -> Birth {
+    let line = |l: &waybill_domain::order::Line| (l.vendor.clone(), l.quantities);
+    Birth {
+        status: order.status,
+        version: order.version,
+        lines: order.lines.iter().map(line).collect(),
+    }
 }
 
 fn next_number(tx: &mut Tx<'_>) {
@@ -61,91 +97,126 @@ fn next_number(tx: &mut Tx<'_>) {
     }
 }
 
-fn write(tx: &mut Tx<'_>, new: &NewOrder, accepted: &AcceptedOrder) -> Result<Accepted> {
-    let order = &accepted.order;
-    write_order(tx, new, accepted)?;
-    let birth = Birth {
-        status: order.status,
-        version: order.version,
-        lines: order
-            .lines
-            .iter()
-            .map(|l| (l.vendor.clone(), l.quantities))
-            .collect(),
-    };
-    tx.execute(
-        "INSERT INTO order_content (n, content, birth) VALUES (?1, ?2, ?3)",
-        params![accepted.number, &*new.content, write_birth(&birth)],
-    )?;
-    if let Some(personal) = &new.personal {
-        tx.execute(
-            "INSERT INTO order_personal (order_id, seq, kind, data) VALUES (?1, 0, 'order', ?2)",
-            params![order.id.bytes(), &**personal],
-        )?;
+fn write(tx: &mut Tx<'_>, written: &[Written<'_>]) -> Result<()> {
+    write_orders(tx, written)?;
+    write_content(tx, written)?;
+    write_lines(tx, written)?;
+    write_reservations(tx, written)?;
+    for w in written {
+        for hold in &w.accepted.order.holds {
+            super::changes::place_hold(tx, w.accepted.order.id, w.accepted.order.version, hold)?;
+        }
+        tx.counters.by_status[w.accepted.order.status as usize] += 1;
     }
-    write_lines(tx, order)?;
-    for hold in &order.holds {
-        super::changes::place_hold(tx, order.id, order.version, hold)?;
-    }
-    for reserved in &accepted.reserved {
-        tx.execute(
-            "INSERT INTO reservations (order_id, line, vendor, sku, tenant, state, quantity) VALUES (?1, ?2, ?3, ?4, ?5, 'committed', ?6)",
-            params![order.id.bytes(), reserved.line, reserved.vendor.as_str(), reserved.sku.as_str(), order.tenant.as_str(), -reserved.released],
-        )?;
-    }
-    tx.counters.by_status[order.status as usize] += 1;
-    log::append(tx, order.part, &accepted.events)?;
-    Ok(Accepted::Created {
-        number: accepted.number,
-        birth,
-    })
+    log::append(tx, PART, written.iter().flat_map(|w| &w.accepted.events))
 }
 
-fn write_order(tx: &Tx<'_>, new: &NewOrder, accepted: &AcceptedOrder) -> Result<()> {
-    let order = &accepted.order;
-    tx.execute(
-        "INSERT INTO orders (n, id, tenant, part, status, version, sourcing, started, failed, cancelling_from, policy, caller_number, \
-         customer_id, created_at, updated_at, promised_by, placed_at) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, NULL, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
-        params![
-            accepted.number,
-            order.id.bytes(),
-            order.tenant.as_str(),
-            order.part,
-            order.status.as_str(),
-            order.version,
-            order.flags.sourcing,
-            order.flags.started,
-            order.flags.failed,
-            order.policy.as_str(),
-            new.caller_number.as_deref(),
-            new.customer_id.as_deref(),
-            order.created_at.0,
-            order.updated_at.0,
-            order.promised_by.map(|t| t.0),
-            new.placed_at.map(|t| t.0),
-        ],
-    )?;
+fn write_orders(tx: &Tx<'_>, written: &[Written<'_>]) -> Result<()> {
+    let mut insert = tx
+        .connection
+        .prepare_cached(
+            "INSERT INTO orders (n, id, tenant, part, status, version, sourcing, started, failed, cancelling_from, policy, caller_number, \
+             customer_id, created_at, updated_at, promised_by, placed_at) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, NULL, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+        )
+        .store()?;
+    for Written { new, accepted, .. } in written {
+        let order = &accepted.order;
+        insert
+            .execute(params![
+                accepted.number,
+                order.id.bytes(),
+                order.tenant.as_str(),
+                order.part,
+                order.status.as_str(),
+                order.version,
+                order.flags.sourcing,
+                order.flags.started,
+                order.flags.failed,
+                order.policy.as_str(),
+                new.caller_number.as_deref(),
+                new.customer_id.as_deref(),
+                order.created_at.0,
+                order.updated_at.0,
+                order.promised_by.map(|t| t.0),
+                new.placed_at.map(|t| t.0),
+            ])
+            .store()?;
+    }
     Ok(())
 }
 
-fn write_lines(tx: &Tx<'_>, order: &Order) -> Result<()> {
-    for line in &order.lines {
-        let q = &line.quantities;
-        tx.execute(
+fn write_content(tx: &Tx<'_>, written: &[Written<'_>]) -> Result<()> {
+    let mut insert = tx
+        .connection
+        .prepare_cached("INSERT INTO order_content (n, content, birth) VALUES (?1, ?2, ?3)")
+        .store()?;
+    for w in written {
+        insert
+            .execute(params![
+                w.accepted.number,
+                &*w.new.content,
+                write_birth(&w.birth)
+            ])
+            .store()?;
+        if let Some(personal) = &w.new.personal {
+            tx.execute(
+                "INSERT INTO order_personal (order_id, seq, kind, data) VALUES (?1, 0, 'order', ?2)",
+                params![w.new.id.bytes(), &**personal],
+            )?;
+        }
+    }
+    Ok(())
+}
+
+fn write_lines(tx: &Tx<'_>, written: &[Written<'_>]) -> Result<()> {
+    let mut insert = tx
+        .connection
+        .prepare_cached(
             "INSERT INTO order_lines (order_id, line, sku, vendor, requires_shipping, ordered, backordered, reserved) \
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-            params![
-                order.id.bytes(),
-                line.id,
-                line.sku.as_str(),
-                line.vendor.as_ref().map(Vendor::as_str),
-                line.requires_shipping,
-                q.ordered,
-                q.backordered,
-                q.reserved,
-            ],
-        )?;
+        )
+        .store()?;
+    for order in written.iter().map(|w| &w.accepted.order) {
+        for line in &order.lines {
+            let q = &line.quantities;
+            insert
+                .execute(params![
+                    order.id.bytes(),
+                    line.id,
+                    line.sku.as_str(),
+                    line.vendor.as_ref().map(Vendor::as_str),
+                    line.requires_shipping,
+                    q.ordered,
+                    q.backordered,
+                    q.reserved,
+                ])
+                .store()?;
+        }
+    }
+    Ok(())
+}
+
+fn write_reservations(tx: &Tx<'_>, written: &[Written<'_>]) -> Result<()> {
+    let mut insert = tx
+        .connection
+        .prepare_cached(
+            "INSERT INTO reservations (order_id, line, vendor, sku, tenant, state, quantity) VALUES (?1, ?2, ?3, ?4, ?5, 'committed', ?6)",
+        )
+        .store()?;
+    for Written { new, accepted, .. } in written {
+        for reserved in &accepted.reserved {
+            insert
+                .execute(params![
+                    new.id.bytes(),
+                    reserved.line,
+                    reserved.vendor.as_str(),
+                    reserved.sku.as_str(),
+                    new.tenant.as_str(),
+                    -reserved.released
+                ])
+                .store()?;
+        }
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use super::bisect::bisect;
 use super::changes;
 use super::errors::IntoStore;
 use super::parked;
-use super::writer::Tx;
+use super::tx::Tx;
 use crate::error::{Error, Result};
 use crate::model::{Apply, Lease};
 use rusqlite::{Connection, OptionalExtension, params};

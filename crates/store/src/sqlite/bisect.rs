@@ -1,6 +1,6 @@
 //! When one unit spoils a batch: halve it until only the unit at fault fails.
 
-use super::writer::Tx;
+use super::tx::Tx;
 use crate::error::Result;
 
 /// Runs `run` over `units` in savepoints; a batch that fails because of one unit is halved. One result per
@@ -18,7 +18,8 @@ pub fn bisect<U, T>(
     }
     match tx.savepoint(|tx| run(tx, units)) {
         Ok(results) => Ok(results.into_iter().map(Ok).collect()),
-        Err(error) if !error.is_of_one_unit() => Err(error),
+        // Without savepoints nothing can be undone here: the round runs again with them.
+        Err(error) if !tx.careful || !error.is_of_one_unit() => Err(error),
         Err(error) if units.len() == 1 => Ok(vec![Err(error)]),
         Err(_) => {
             let (left, right) = units.split_at(units.len() / 2);

@@ -2,7 +2,7 @@
 
 use super::errors::IntoStore;
 use super::log;
-use super::writer::Tx;
+use super::tx::Tx;
 use crate::error::{Error, Result};
 use rusqlite::params;
 use std::collections::BTreeMap;
@@ -42,10 +42,9 @@ pub fn write(tx: &mut Tx<'_>, changes: &[Change]) -> Result<()> {
         }
         add_work(tx, &change.tenant, &change.work)?;
     }
-    for change in changes {
-        log::append(tx, change.part, &change.events)?;
-    }
-    Ok(())
+    // A transaction of one consumer touches one part; the embedded store has only one.
+    let part = changes.first().map_or(0, |change| change.part);
+    log::append(tx, part, changes.iter().flat_map(|change| &change.events))
 }
 
 /// A guarded write that found its row in another state was overtaken.
@@ -284,7 +283,7 @@ fn move_reservation(
     let changed = tx.execute(
         "UPDATE reservations SET consumed = consumed + ?4, released = released + ?5, \
          state = CASE WHEN consumed + released + ?4 + ?5 < quantity THEN state WHEN consumed + ?4 > 0 THEN 'consumed' ELSE 'released' END \
-         WHERE order_id = ?1 AND line = ?2 AND vendor = ?3 AND state IN ('held', 'committed')",
+         WHERE order_id = ?1 AND line = ?2 AND vendor = ?3 AND consumed + released < quantity",
         params![order.bytes(), moved.line, moved.vendor.as_str(), moved.consumed, moved.released],
     )?;
     expect_one(changed, "the reservation")

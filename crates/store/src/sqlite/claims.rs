@@ -2,44 +2,57 @@
 
 use super::errors::{IntoStore, corrupt};
 use super::rows::Columns;
-use super::writer::Tx;
+use super::tx::Tx;
 use crate::error::Result;
 use crate::model::Accepted;
-use rusqlite::{Connection, params};
+use rusqlite::{CachedStatement, Connection, params};
 use waybill_domain::ids::OrderId;
 use waybill_domain::intake::{Claim, ClaimKind, NewOrder};
 use waybill_domain::text::Tenant;
 use waybill_domain::time::Time;
 
-/// Takes all of an order's claims; says what the order is answered when one of them is somebody else's. An
-/// expired claim does not stand in the way.
-pub fn take(tx: &Tx<'_>, new: &NewOrder) -> Result<Option<Accepted>> {
-    let mut insert = tx
-        .connection
-        .prepare_cached(
-            "INSERT INTO claims (tenant, kind, hash, order_id, body_hash, expires_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
-             ON CONFLICT (tenant, kind, hash) DO UPDATE SET order_id = excluded.order_id, body_hash = excluded.body_hash, \
-             expires_at = excluded.expires_at WHERE claims.expires_at <= ?7",
-        )
-        .store()?;
-    for (index, claim) in new.claims.iter().enumerate() {
-        let taken = insert
-            .execute(params![
-                new.tenant.as_str(),
-                claim.kind.as_str(),
-                &claim.hash[..],
-                new.id.bytes(),
-                &new.body_hash[..],
-                claim.expires_at.map(|t| t.0),
-                tx.now.0,
-            ])
+/// Takes claims for a batch.
+pub struct Taker<'c> {
+    insert: CachedStatement<'c>,
+}
+
+impl<'c> Taker<'c> {
+    /// Prepares for a batch.
+    pub fn prepare(tx: &Tx<'c>) -> Result<Self> {
+        let insert = tx
+            .connection
+            .prepare_cached(
+                "INSERT INTO claims (tenant, kind, hash, order_id, body_hash, expires_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
+                 ON CONFLICT (tenant, kind, hash) DO UPDATE SET order_id = excluded.order_id, body_hash = excluded.body_hash, \
+                 expires_at = excluded.expires_at WHERE claims.expires_at <= ?7",
+            )
             .store()?;
-        if taken == 0 {
-            give_back(tx, new, index)?;
-            return answer(tx.connection, new, claim).map(Some);
-        }
+        Ok(Self { insert })
     }
-    Ok(None)
+
+    /// Takes all of an order's claims; says what the order is answered when one of them is somebody else's. An
+    /// expired claim does not stand in the way.
+    pub fn take(&mut self, tx: &Tx<'_>, new: &NewOrder) -> Result<Option<Accepted>> {
+        for (index, claim) in new.claims.iter().enumerate() {
+            let taken = self
+                .insert
+                .execute(params![
+                    new.tenant.as_str(),
+                    claim.kind.as_str(),
+                    &claim.hash[..],
+                    new.id.bytes(),
+                    &new.body_hash[..],
+                    claim.expires_at.map(|t| t.0),
+                    tx.now.0,
+                ])
+                .store()?;
+            if taken == 0 {
+                give_back(tx, new, index)?;
+                return answer(tx.connection, new, claim).map(Some);
+            }
+        }
+        Ok(None)
+    }
 }
 
 /// Gives back the first `count` claims of an order that is not accepted.

@@ -124,7 +124,7 @@ fn synchronous() -> &'static str {
 /// With the test-only feature, `WAYBILL_DEFECT=synchronous_off` plants the defect that power loss must reveal.
 #[cfg(feature = "planted-defects")]
 fn synchronous() -> &'static str {
-    if crate::sqlite::writer::defect("synchronous_off") {
+    if crate::sqlite::defects::defect("synchronous_off") {
         "OFF"
     } else {
         "FULL"

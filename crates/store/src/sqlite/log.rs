@@ -2,7 +2,7 @@
 
 use super::errors::IntoStore;
 use super::rows::Columns;
-use super::writer::Tx;
+use super::tx::Tx;
 use crate::error::Result;
 use rusqlite::{Connection, Row, params};
 use waybill_domain::context::EventMeta;
@@ -13,7 +13,11 @@ use waybill_domain::ids::{EventId, OrderId};
 use waybill_domain::text::Tenant;
 
 /// Appends events: each takes the next position. There is one writer, so positions rise in commit order.
-pub fn append(tx: &mut Tx<'_>, part: u16, events: &[NewEvent]) -> Result<()> {
+pub fn append<'e>(
+    tx: &mut Tx<'_>,
+    part: u16,
+    events: impl IntoIterator<Item = &'e NewEvent>,
+) -> Result<()> {
     let mut insert = tx
         .connection
         .prepare_cached(

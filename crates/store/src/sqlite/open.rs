@@ -7,9 +7,11 @@ use super::errors::IntoStore;
 use super::lock;
 use super::migrate;
 use super::readers::{Gate, Readers};
+use super::rounds::{OnFatal, Setup};
 use super::schedule::Schedule;
 use super::store::SqliteStore;
-use super::writer::{Counters, OnFatal, Setup, Writer};
+use super::tx::Counters;
+use super::writer::Writer;
 use crate::error::{Error, Result};
 use crate::model::Identity;
 use crate::store::{CommitListener, Now};
@@ -60,7 +62,7 @@ impl SqliteStore {
         );
         checkpoints.watch(&mut writer_connection)?;
         let readers = Readers::start(&options, gate)?;
-        let writer = Writer::start(Setup {
+        let setup = Setup {
             connection: writer_connection,
             counters,
             schedule: Schedule::new(options.background_share),
@@ -68,8 +70,8 @@ impl SqliteStore {
             listener,
             now: now.clone(),
             on_fatal,
-            queue_limit: options.writer_queue,
-        })?;
+        };
+        let writer = Writer::start(setup, options.writer_queue)?;
         Ok(Self::new(
             identity,
             writer,

@@ -3,7 +3,7 @@
 use super::changes;
 use super::errors::IntoStore;
 use super::rows::Columns;
-use super::writer::Tx;
+use super::tx::Tx;
 use crate::error::Result;
 use crate::model::{Lease, NewParked, Page, Parked, ParkedOutcome, ParkedState};
 use rusqlite::{Connection, Row, params};

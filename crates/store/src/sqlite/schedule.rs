@@ -18,10 +18,20 @@ pub struct Schedule {
     /// Background time earned per unit of foreground time.
     rate: f64,
     owed_us: f64,
+    /// Foreground time and all time of the recent past, both fading.
+    recent_foreground_us: f64,
+    recent_us: f64,
 }
 
 /// Background time that can be owed, or taken in advance, at most: one turn.
 const TURN_US: f64 = 6_000.0;
+
+/// How far back "recent" goes.
+const RECENT_US: f64 = 60_000.0;
+
+/// While foreground work takes more than this part of the writer's recent time, a moment in which none waits is a gap
+/// in a burst and not spare time: whoever shares the processor with us needs it to bring the next batch.
+const BUSY: f64 = 0.35;
 
 impl Schedule {
     /// `share` is the least part of the writer's time that background work gets, in [0, 0.9].
@@ -30,6 +40,8 @@ impl Schedule {
         Self {
             rate: share / (1.0 - share),
             owed_us: 0.0,
+            recent_foreground_us: 0.0,
+            recent_us: 0.0,
         }
     }
 
@@ -38,6 +50,7 @@ impl Schedule {
         match (foreground_waits, background_waits) {
             (false, false) => None,
             (true, false) => Some(Class::Foreground),
+            (false, true) if self.is_burst() && self.owed_us <= 0.0 => None,
             (false, true) => Some(Class::Background),
             (true, true) if self.owed_us > 0.0 => Some(Class::Background),
             (true, true) => Some(Class::Foreground),
@@ -58,6 +71,30 @@ impl Schedule {
             Class::Background => -took_us,
         };
         self.owed_us = self.owed_us.clamp(-TURN_US, TURN_US);
+        self.remember(took_us, class == Class::Foreground);
+    }
+
+    /// Books time in which nothing ran; what nobody used belongs to background work.
+    pub fn idled(&mut self, time: Duration) {
+        let us = time.as_secs_f64() * 1e6;
+        self.owed_us = (self.owed_us + us).min(TURN_US);
+        self.remember(us, false);
+    }
+
+    fn remember(&mut self, us: f64, foreground: bool) {
+        self.recent_us += us;
+        if foreground {
+            self.recent_foreground_us += us;
+        }
+        if self.recent_us > RECENT_US {
+            let fade = RECENT_US / 2.0 / self.recent_us;
+            self.recent_us *= fade;
+            self.recent_foreground_us *= fade;
+        }
+    }
+
+    fn is_burst(&self) -> bool {
+        self.recent_foreground_us > BUSY * self.recent_us.max(RECENT_US / 4.0)
     }
 }
 
@@ -92,6 +129,18 @@ mod tests {
                 "{foreground}/{background} us: {got}"
             );
         }
+    }
+
+    #[test]
+    fn a_gap_in_a_burst_is_not_spare_time_until_it_lasts() {
+        let mut schedule = Schedule::new(0.2);
+        for _ in 0..20 {
+            schedule.ran(Class::Foreground, Duration::from_millis(4));
+            schedule.ran(Class::Background, Duration::from_millis(2));
+        }
+        assert_eq!(schedule.next(false, true), None);
+        schedule.idled(Duration::from_millis(10));
+        assert_eq!(schedule.next(false, true), Some(Class::Background));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use super::accept::PART;
 use super::errors::IntoStore;
 use super::log;
 use super::rows::Columns;
-use super::writer::Tx;
+use super::tx::Tx;
 use crate::error::Result;
 use crate::model::{Page, StockChange, StockOutcome};
 use rusqlite::{Connection, OptionalExtension, Row, params};

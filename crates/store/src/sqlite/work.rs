@@ -3,7 +3,7 @@
 use super::changes;
 use super::errors::IntoStore;
 use super::rows::Columns;
-use super::writer::Tx;
+use super::tx::Tx;
 use crate::error::{Error, Result};
 use crate::model::{LeasedWork, WorkOutcome};
 use rusqlite::params;

@@ -1,0 +1,23 @@
+//! Defects planted by tests, to show that the checkers catch them. Not in any build but those with the feature
+//! `planted-defects`.
+
+use super::writer::Ran;
+use std::time::Duration;
+
+/// Whether a test planted the defect of this name (test-only builds).
+pub fn defect(name: &str) -> bool {
+    std::env::var("WAYBILL_DEFECT").is_ok_and(|planted| planted == name)
+}
+
+/// The planted defect that kills must reveal: answers sent before the commit.
+pub fn answer_early(ran: Vec<Ran>) -> Vec<Ran> {
+    if !defect("answer_before_commit") {
+        return ran;
+    }
+    for (job, outcome) in ran {
+        job.answer(outcome);
+    }
+    // Wide enough that a kill falls into it.
+    std::thread::sleep(Duration::from_millis(5));
+    vec![]
+}

@@ -1,0 +1,217 @@
+//! The writer's thread: owns the only writing connection and commits waiting jobs together.
+//!
+//! Invariant: a job is answered after the COMMIT of its round has returned, or not at all. One that fails takes
+//! nobody along; an error that ends the transaction fails the round.
+
+use super::checkpoint::Checkpoints;
+use super::errors::translate;
+use super::schedule::{Class, Schedule};
+use super::tx::{Counters, Tx, write_counters};
+use super::writer::{Job, Ran, Shared};
+use crate::error::{Error, Result};
+use crate::store::{CommitListener, Now};
+use rusqlite::{Connection, ErrorCode};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use waybill_domain::event::LoggedEvent;
+
+/// A round takes no further job after this long, so that its answers are not kept waiting.
+const ROUND: Duration = Duration::from_millis(8);
+
+/// What is told when durability itself is in doubt. The process must stop and answer nobody.
+pub type OnFatal = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// What the writer thread needs.
+pub struct Setup {
+    pub connection: Connection,
+    pub counters: Counters,
+    pub schedule: Schedule,
+    pub checkpoints: Checkpoints,
+    pub listener: Arc<dyn CommitListener>,
+    pub now: Now,
+    pub on_fatal: OnFatal,
+}
+
+/// The thread that owns the writing connection.
+pub struct Thread {
+    shared: Arc<Shared>,
+    setup: Setup,
+    events: Vec<LoggedEvent>,
+}
+
+impl Thread {
+    /// A thread that is not yet running.
+    pub fn new(shared: Arc<Shared>, setup: Setup) -> Self {
+        Self {
+            shared,
+            setup,
+            events: vec![],
+        }
+    }
+
+    /// Runs until the handle is closed and nothing waits.
+    pub fn run(&mut self) {
+        while let Some((class, first)) = self.shared.wait(&mut self.setup.schedule) {
+            self.round(class, first);
+            if let Err(error) = self.setup.checkpoints.after_commit(&self.setup.connection) {
+                self.fatal(&format!("a checkpoint could not be synced: {error}"));
+            }
+        }
+        self.setup.checkpoints.at_close(&self.setup.connection);
+    }
+
+    /// One transaction. Tried without savepoints first; if a job fails, run again with them, so that it fails alone.
+    fn round(&mut self, class: Class, first: Box<dyn Job>) {
+        let before = self.setup.counters;
+        let ran = match self.begin() {
+            Ok(()) => self.run_jobs(class, first),
+            Err(error) => return first.answer(Err(error)),
+        };
+        if self.setup.connection.is_autocommit() {
+            return self.transaction_is_gone(ran, before);
+        }
+        if ran.iter().all(|(_, outcome)| outcome.is_ok()) {
+            return self.commit(ran, before);
+        }
+        if let Err(error) = self.start_over(before) {
+            return self.everybody_fails(ran, &error);
+        }
+        let ran = self.run_again(ran);
+        if self.setup.connection.is_autocommit() {
+            return self.transaction_is_gone(ran, before);
+        }
+        self.commit(ran, before);
+    }
+
+    fn begin(&mut self) -> Result<()> {
+        self.events.clear();
+        let begun = self.setup.connection.execute_batch("BEGIN IMMEDIATE");
+        begun.map_err(translate)
+    }
+
+    fn start_over(&mut self, before: Counters) -> Result<()> {
+        self.setup.counters = before;
+        self.setup
+            .connection
+            .execute_batch("ROLLBACK")
+            .map_err(translate)?;
+        self.begin()
+    }
+
+    /// Runs jobs without savepoints until none is to be taken any more, or one fails.
+    fn run_jobs(&mut self, mut class: Class, mut job: Box<dyn Job>) -> Vec<Ran> {
+        let started = Instant::now();
+        let mut ran: Vec<Ran> = vec![];
+        let mut foreground_ran = false;
+        loop {
+            let job_started = Instant::now();
+            let outcome = self.run_job(&mut job, false);
+            self.setup.schedule.ran(class, job_started.elapsed());
+            foreground_ran |= class == Class::Foreground;
+            let failed = outcome.is_err();
+            ran.push((job, outcome));
+            if failed || started.elapsed() >= ROUND {
+                return ran;
+            }
+            match self.shared.next(&self.setup.schedule, foreground_ran) {
+                Some(next) => (class, job) = next,
+                None => return ran,
+            }
+        }
+    }
+
+    /// Runs the same jobs again, each in a savepoint of its own.
+    fn run_again(&mut self, ran: Vec<Ran>) -> Vec<Ran> {
+        let mut again = Vec::with_capacity(ran.len());
+        for (mut job, _) in ran {
+            let gone = self.setup.connection.is_autocommit();
+            let outcome = if gone {
+                Ok(())
+            } else {
+                self.run_job(&mut job, true)
+            };
+            again.push((job, outcome));
+        }
+        again
+    }
+
+    fn run_job(&mut self, job: &mut Box<dyn Job>, careful: bool) -> Result<()> {
+        let mut tx = Tx {
+            connection: &self.setup.connection,
+            counters: &mut self.setup.counters,
+            events: &mut self.events,
+            now: (self.setup.now)(),
+            careful,
+        };
+        tx.savepoint(|tx| job.run(tx))
+    }
+
+    /// Disk full and I/O errors roll everything back, savepoints too: nobody of this round was done.
+    fn transaction_is_gone(&mut self, ran: Vec<Ran>, before: Counters) {
+        self.setup.counters = before;
+        let cause = ran
+            .iter()
+            .rev()
+            .find_map(|(_, outcome)| outcome.as_ref().err().cloned());
+        let cause = cause.unwrap_or(Error::Unavailable("the transaction was rolled back".into()));
+        self.everybody_fails(ran, &cause);
+    }
+
+    fn everybody_fails(&mut self, ran: Vec<Ran>, cause: &Error) {
+        self.events.clear();
+        tracing::warn!(error = %cause, jobs = ran.len(), "a round was rolled back");
+        for (job, _) in ran {
+            job.answer(Err(cause.clone()));
+        }
+    }
+
+    fn commit(&mut self, ran: Vec<Ran>, before: Counters) {
+        let written = write_counters(&self.setup.connection, &before, &self.setup.counters);
+        #[cfg(feature = "planted-defects")]
+        let ran = super::defects::answer_early(ran);
+        let committed = written.and_then(|()| self.setup.connection.execute_batch("COMMIT"));
+        if let Err(error) = committed {
+            return self.commit_failed(&error, ran, before);
+        }
+        for (job, outcome) in ran {
+            job.answer(outcome);
+        }
+        if !self.events.is_empty() {
+            let events: Arc<[LoggedEvent]> = self.events.drain(..).collect();
+            self.setup.listener.committed(&events);
+        }
+    }
+
+    fn commit_failed(&mut self, error: &rusqlite::Error, ran: Vec<Ran>, before: Counters) {
+        // Not enough room is found out before the commit frame is written. After any other failure of the
+        // disk nobody can say what is on it.
+        let full = error.sqlite_error_code() == Some(ErrorCode::DiskFull);
+        if !full && error.sqlite_error_code() == Some(ErrorCode::SystemIoFailure) {
+            std::mem::forget(ran);
+            return self.fatal(&format!("a commit could not be written: {error}"));
+        }
+        if !self.setup.connection.is_autocommit()
+            && let Err(rollback) = self.setup.connection.execute_batch("ROLLBACK")
+        {
+            return self.fatal(&format!("could not roll back after {error}: {rollback}"));
+        }
+        let cause = if full {
+            Error::DiskFull
+        } else {
+            Error::Unavailable(error.to_string())
+        };
+        let failed = ran
+            .into_iter()
+            .map(|(job, _)| (job, Err(cause.clone())))
+            .collect();
+        self.transaction_is_gone(failed, before);
+    }
+
+    fn fatal(&self, why: &str) {
+        tracing::error!(
+            why,
+            "durability is in doubt; stopping without another answer"
+        );
+        (self.setup.on_fatal)(why);
+    }
+}

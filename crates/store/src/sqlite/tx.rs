@@ -1,0 +1,105 @@
+//! The transaction of a round, as a job sees it, and the counters that go with it.
+
+use super::errors::IntoStore;
+use crate::error::{Error, Result};
+use rusqlite::Connection;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use waybill_domain::event::LoggedEvent;
+use waybill_domain::status::OrderStatus;
+use waybill_domain::time::Time;
+
+/// Counters of the store, cached here and written with every round that moved them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// The last position given in the log.
+    pub position: i64,
+    /// The last readable number given, and the end of the block that is reserved on disk.
+    pub number: i64,
+    pub number_block: i64,
+    /// Rows in `parked`; while there are none, nobody need look.
+    pub parked: i64,
+    pub by_status: [i64; OrderStatus::ALL.len()],
+}
+
+/// The transaction of a round, as a job sees it.
+pub struct Tx<'a> {
+    pub connection: &'a Connection,
+    pub counters: &'a mut Counters,
+    /// Events this round appends to the log.
+    pub events: &'a mut Vec<LoggedEvent>,
+    pub now: Time,
+    /// Whether savepoints are made. A round is first tried without them: hardly any unit fails, and a savepoint
+    /// copies every page it touches. When one does fail, the round is rolled back and run again with them.
+    pub careful: bool,
+}
+
+impl Tx<'_> {
+    /// Runs one statement, prepared once; says how many rows it changed.
+    pub fn execute(&self, sql: &str, params: impl rusqlite::Params) -> Result<usize> {
+        self.connection
+            .prepare_cached(sql)
+            .store()?
+            .execute(params)
+            .store()
+    }
+
+    /// Runs `work`: all of it stays or none. A transaction that is gone stays gone. On a round's first try there is
+    /// no savepoint: an error must then reach the round, which runs again with care.
+    pub fn savepoint<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        let (counters, events) = (*self.counters, self.events.len());
+        if !self.careful {
+            return caught(|| work(self));
+        }
+        self.execute("SAVEPOINT unit", [])?;
+        let done = caught(|| work(self));
+        let kept = done.and_then(|value| self.execute("RELEASE unit", []).map(|_| value));
+        if kept.is_err() {
+            *self.counters = counters;
+            self.events.truncate(events);
+            self.undo_unit()?;
+        }
+        kept
+    }
+
+    /// Undoes the innermost savepoint. If even that fails, nothing of the transaction may stay.
+    fn undo_unit(&self) -> Result<()> {
+        if self.connection.is_autocommit() {
+            return Ok(());
+        }
+        let undone = self.execute("ROLLBACK TO unit", []);
+        let undone = undone.and_then(|_| self.execute("RELEASE unit", []));
+        undone.map(|_| ()).inspect_err(|_| {
+            // Whether it is gone is what the round asks next.
+            let _ = self.connection.execute_batch("ROLLBACK");
+        })
+    }
+}
+
+/// A panic is a defect of one unit; it must not end the thread that everybody waits for.
+fn caught<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
+    let done = catch_unwind(AssertUnwindSafe(work));
+    done.unwrap_or_else(|_| Err(Error::Refused("the decision panicked".into())))
+}
+
+/// Writes the counters that a round has moved.
+pub fn write_counters(
+    connection: &Connection,
+    before: &Counters,
+    after: &Counters,
+) -> rusqlite::Result<()> {
+    let write = |name: &str, before: i64, after: i64| -> rusqlite::Result<()> {
+        if before != after {
+            connection.prepare_cached("INSERT INTO counters (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = excluded.value")?.execute((name, after))?;
+        }
+        Ok(())
+    };
+    write("position", before.position, after.position)?;
+    write("number", before.number_block, after.number_block)?;
+    for (status, (before, after)) in OrderStatus::ALL
+        .iter()
+        .zip(before.by_status.iter().zip(&after.by_status))
+    {
+        write(status.as_str(), *before, *after)?;
+    }
+    Ok(())
+}
