@@ -13,6 +13,7 @@ use super::writer::{Counters, OnFatal, Setup, Writer};
 use crate::error::{Error, Result};
 use crate::model::Identity;
 use crate::store::{CommitListener, Now};
+use parking_lot::Mutex;
 use rusqlite::{Connection, params};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -26,6 +27,10 @@ impl SqliteStore {
     ///
     /// # Errors
     /// [`Error::Locked`], [`Error::NewerSchema`], or what the disk says.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "a store is given its options for good"
+    )]
     pub fn open(
         options: Options,
         now: Now,
@@ -70,15 +75,17 @@ impl SqliteStore {
             on_fatal,
             queue_limit: options.writer_queue,
         })?;
-        Ok(Self::new(
+        Ok(Self {
             identity,
-            writer,
-            readers,
+            writer: Arc::new(writer),
+            readers: Arc::new(readers),
             now,
-            options.scan_limit,
+            scan_limit: options.scan_limit,
             wal_bytes,
-            lock,
-        ))
+            claims_walk: Arc::default(),
+            stuck_walk: Arc::default(),
+            lock: Mutex::new(Some(lock)),
+        })
     }
 }
 

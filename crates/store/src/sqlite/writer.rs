@@ -271,7 +271,7 @@ impl Thread {
         let before = self.setup.counters;
         self.events.clear();
         if let Err(error) = self.setup.connection.execute_batch("BEGIN IMMEDIATE") {
-            job.answer(Err(translate(error)));
+            job.answer(Err(translate(&error)));
             return;
         }
         let started = Instant::now();
