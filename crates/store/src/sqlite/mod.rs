@@ -14,6 +14,8 @@ mod errors;
 mod lock;
 mod log;
 mod migrate;
+#[cfg(feature = "conformance")]
+pub mod observe;
 mod open;
 mod orders;
 mod parked;

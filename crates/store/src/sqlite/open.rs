@@ -15,6 +15,8 @@ use crate::model::Identity;
 use crate::store::{CommitListener, Now};
 use parking_lot::Mutex;
 use rusqlite::{Connection, params};
+use std::fs::File;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use uuid::Uuid;
@@ -44,7 +46,7 @@ impl SqliteStore {
             what: format!("cannot use the data folder {}", directory.display()),
             detail: e.to_string(),
         };
-        std::fs::create_dir_all(directory).map_err(cannot)?;
+        make_directory(directory).map_err(cannot)?;
         let lock = lock::take(directory)?;
         let mut writer_connection = connection::open_writer(&options)?;
         migrate::run(&writer_connection)?;
@@ -64,6 +66,8 @@ impl SqliteStore {
             wal_bytes.clone(),
         );
         checkpoints.watch(&mut writer_connection)?;
+        #[cfg(feature = "conformance")]
+        super::observe::watch(&mut writer_connection)?;
         let readers = Readers::start(&options, gate)?;
         let writer = Writer::start(Setup {
             connection: writer_connection,
@@ -87,6 +91,20 @@ impl SqliteStore {
             lock: Mutex::new(Some(lock)),
         })
     }
+}
+
+/// Makes a folder whose own name survives power loss; SQLite sees to what is in it.
+fn make_directory(directory: &Path) -> std::io::Result<()> {
+    let missing: Vec<_> = directory
+        .ancestors()
+        .take_while(|a| !a.as_os_str().is_empty() && !a.exists())
+        .collect();
+    std::fs::create_dir_all(directory)?;
+    for made in missing {
+        let parent = made.parent().filter(|p| !p.as_os_str().is_empty());
+        File::open(parent.unwrap_or(Path::new(".")))?.sync_all()?;
+    }
+    Ok(())
 }
 
 fn identify(connection: &Connection, new_id: &mut dyn FnMut() -> Uuid) -> Result<Identity> {
