@@ -1,13 +1,14 @@
 //! What goes into a store and comes out of it, beyond the domain's own types.
 
 use uuid::Uuid;
-use waybill_domain::change::Change;
+use waybill_domain::change::{Change, Timer};
+use waybill_domain::delivery::Delivery;
 use waybill_domain::event::LoggedEvent;
 use waybill_domain::ids::{OrderId, ShipmentId};
 use waybill_domain::intake::{Birth, ClaimKind};
 use waybill_domain::order::Order;
 use waybill_domain::refusal::Shortage;
-use waybill_domain::shipment::ShipmentStatus;
+use waybill_domain::shipment::{Shipment, ShipmentStatus};
 use waybill_domain::status::OrderStatus;
 use waybill_domain::stock::{Adjustment, AdjustmentRefusal, StockRow};
 use waybill_domain::text::{Sku, Tenant, Vendor};
@@ -114,8 +115,18 @@ pub struct Parked {
     pub next_attempt_at: Time,
 }
 
+/// What delivery holds of one order.
+pub type DeliveryOf = (OrderId, Option<Delivery>, Vec<Shipment>);
+
+/// Due timers with their shipments, and when the next one after them is due.
+pub type DueTimers = (Vec<(Timer, Option<Shipment>)>, Option<Time>);
+
 /// What became of a parked event that was tried again.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one at a time, never kept in number"
+)]
 pub enum ParkedOutcome {
     /// Applied: it leaves the queue together with its effect.
     Applied(Option<Change>),
@@ -219,6 +230,10 @@ pub struct LeasedWork {
 
 /// What became of a piece of work.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one at a time, never kept in number"
+)]
 pub enum WorkOutcome {
     /// Done; what it led to is written with it.
     Done(Option<Change>),

@@ -2,13 +2,13 @@
 
 use crate::error::Result;
 use crate::model::{
-    Accepted, Apply, Identity, Lease, LeasedWork, OrderFilter, OrderRecord, OrderRef, Page, Parked,
-    ParkedOutcome, ParkedState, ShipmentFilter, Stats, StockChange, StockOutcome, WorkOutcome,
+    Accepted, Apply, DeliveryOf, DueTimers, Identity, Lease, LeasedWork, OrderFilter, OrderRecord,
+    OrderRef, Page, Parked, ParkedOutcome, ParkedState, ShipmentFilter, Stats, StockChange,
+    StockOutcome, WorkOutcome,
 };
 use async_trait::async_trait;
 use std::sync::Arc;
-use waybill_domain::change::{Change, NewWork, Timer};
-use waybill_domain::delivery::Delivery;
+use waybill_domain::change::{Change, NewWork};
 use waybill_domain::event::{EventKind, LoggedEvent};
 use waybill_domain::ids::{OrderId, ShipmentId};
 use waybill_domain::intake::NewOrder;
@@ -69,10 +69,7 @@ pub trait Store: Send + Sync + 'static {
     async fn shipment(&self, tenant: &Tenant, id: ShipmentId) -> Result<Option<Shipment>>;
 
     /// What delivery holds of several orders.
-    async fn deliveries(
-        &self,
-        orders: Vec<OrderId>,
-    ) -> Result<Vec<(OrderId, Option<Delivery>, Vec<Shipment>)>>;
+    async fn deliveries(&self, orders: Vec<OrderId>) -> Result<Vec<DeliveryOf>>;
 
     /// A page of a tenant's shipments, newest first.
     async fn list_shipments(
@@ -82,11 +79,7 @@ pub trait Store: Send + Sync + 'static {
     ) -> Result<Page<Shipment, ShipmentId>>;
 
     /// Timers that are due, oldest first, with their shipments, and when the next one after them is.
-    async fn due_timers(
-        &self,
-        now: Time,
-        limit: usize,
-    ) -> Result<(Vec<(Timer, Option<Shipment>)>, Option<Time>)>;
+    async fn due_timers(&self, now: Time, limit: usize) -> Result<DueTimers>;
 
     // --- stock ----------------------------------------------------------------------------------
 

@@ -10,6 +10,8 @@ use waybill_domain::event::body::ShipmentLine;
 use waybill_domain::event::{AggregateKind, EventKind, LoggedEvent};
 use waybill_domain::history::{OrderHistory, ShipmentHistory};
 use waybill_domain::quantities::Quantities;
+use waybill_domain::shipment::ShipmentStatus;
+use waybill_domain::status::OrderStatus;
 
 /// Something that does not add up.
 #[derive(Clone, Debug, Serialize, PartialEq, Eq)]
@@ -180,7 +182,7 @@ fn check_orders(tables: &dyn Tables, histories: &Histories, report: &mut Report)
                 ),
             ));
         }
-        if Some(row[2].as_str()) != history.status.map(|s| s.as_str()) {
+        if Some(row[2].as_str()) != history.status.map(OrderStatus::as_str) {
             found.push((
                 "I9",
                 row[0].clone(),
@@ -278,7 +280,7 @@ fn check_shipments(tables: &dyn Tables, histories: &Histories, report: &mut Repo
                 .and_then(|id| histories.shipments.get(&id));
             let agrees = history.is_some_and(|h| {
                 row[1] == h.version.to_string()
-                    && Some(row[2].as_str()) == h.status.map(|s| s.as_str())
+                    && Some(row[2].as_str()) == h.status.map(ShipmentStatus::as_str)
             });
             if !agrees {
                 found.push((

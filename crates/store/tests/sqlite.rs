@@ -3,6 +3,7 @@
 mod sqlite {
     mod driver;
     mod own;
+    mod plans;
 
     use driver::Embedded;
     use waybill_store::conformance::{Harness, cases};

@@ -84,7 +84,7 @@ fn write_order(tx: &mut Tx<'_>, change: &OrderChange) -> Result<()> {
         Err(rusqlite::Error::QueryReturnedNoRows) => {
             return Err(Error::Conflict { what: "the order" });
         }
-        Err(error) => return Err(super::errors::translate(error)),
+        Err(error) => return Err(super::errors::translate(&error)),
     };
     let changed = tx.execute(
         "UPDATE orders SET status = ?3, version = ?4, sourcing = ?5, started = ?6, failed = ?7, cancelling_from = ?8, updated_at = ?9, \
@@ -172,9 +172,9 @@ fn write_delivery_side(tx: &Tx<'_>, change: &Change) -> Result<()> {
     }
     for shipment in &change.shipments {
         if shipment.expected_version == 0 {
-            insert_shipment(tx, shipment)?
+            insert_shipment(tx, shipment)?;
         } else {
-            update_shipment(tx, shipment)?
+            update_shipment(tx, shipment)?;
         }
     }
     Ok(())

@@ -4,8 +4,8 @@ use crate::error::Error;
 use rusqlite::ErrorCode;
 
 /// Translates an error of a statement. Whether the transaction still stands is asked elsewhere.
-pub fn translate(error: rusqlite::Error) -> Error {
-    match &error {
+pub fn translate(error: &rusqlite::Error) -> Error {
+    match error {
         rusqlite::Error::SqliteFailure(failure, message) => match failure.code {
             ErrorCode::DiskFull => Error::DiskFull,
             ErrorCode::ConstraintViolation => {
@@ -34,7 +34,7 @@ pub trait IntoStore<T> {
 
 impl<T> IntoStore<T> for rusqlite::Result<T> {
     fn store(self) -> crate::error::Result<T> {
-        self.map_err(translate)
+        self.map_err(|error| translate(&error))
     }
 }
 

@@ -16,6 +16,8 @@ mod errors;
 mod lock;
 mod log;
 mod migrate;
+#[cfg(feature = "conformance")]
+pub mod observe;
 mod open;
 mod orders;
 mod parked;

@@ -15,7 +15,10 @@ use super::writer::Writer;
 use crate::error::{Error, Result};
 use crate::model::Identity;
 use crate::store::{CommitListener, Now};
+use parking_lot::Mutex;
 use rusqlite::{Connection, params};
+use std::fs::File;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use uuid::Uuid;
@@ -28,6 +31,10 @@ impl SqliteStore {
     ///
     /// # Errors
     /// [`Error::Locked`], [`Error::NewerSchema`], or what the disk says.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "a store is given its options for good"
+    )]
     pub fn open(
         options: Options,
         now: Now,
@@ -41,7 +48,7 @@ impl SqliteStore {
             what: format!("cannot use the data folder {}", directory.display()),
             detail: e.to_string(),
         };
-        std::fs::create_dir_all(directory).map_err(cannot)?;
+        make_directory(directory).map_err(cannot)?;
         let lock = lock::take(directory)?;
         let mut writer_connection = connection::open_writer(&options)?;
         migrate::run(&writer_connection)?;
@@ -61,6 +68,8 @@ impl SqliteStore {
             wal_bytes.clone(),
         );
         checkpoints.watch(&mut writer_connection)?;
+        #[cfg(feature = "conformance")]
+        super::observe::watch(&mut writer_connection)?;
         let readers = Readers::start(&options, gate)?;
         let setup = Setup {
             connection: writer_connection,
@@ -72,16 +81,32 @@ impl SqliteStore {
             on_fatal,
         };
         let writer = Writer::start(setup, options.writer_queue)?;
-        Ok(Self::new(
+        Ok(Self {
             identity,
-            writer,
-            readers,
+            writer: Arc::new(writer),
+            readers: Arc::new(readers),
             now,
-            options.scan_limit,
+            scan_limit: options.scan_limit,
             wal_bytes,
-            lock,
-        ))
+            claims_walk: Arc::default(),
+            stuck_walk: Arc::default(),
+            lock: Mutex::new(Some(lock)),
+        })
     }
+}
+
+/// Makes a folder whose own name survives power loss; SQLite sees to what is in it.
+fn make_directory(directory: &Path) -> std::io::Result<()> {
+    let missing: Vec<_> = directory
+        .ancestors()
+        .take_while(|a| !a.as_os_str().is_empty() && !a.exists())
+        .collect();
+    std::fs::create_dir_all(directory)?;
+    for made in missing {
+        let parent = made.parent().filter(|p| !p.as_os_str().is_empty());
+        File::open(parent.unwrap_or(Path::new(".")))?.sync_all()?;
+    }
+    Ok(())
 }
 
 fn identify(connection: &Connection, new_id: &mut dyn FnMut() -> Uuid) -> Result<Identity> {

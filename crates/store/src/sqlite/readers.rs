@@ -62,7 +62,10 @@ impl Readers {
         let count = options.reader_connections.max(1);
         let mut threads = vec![];
         for index in 0..count {
-            let connection = open_reader(&options.directory)?;
+            #[cfg_attr(not(feature = "conformance"), expect(unused_mut))]
+            let mut connection = open_reader(&options.directory)?;
+            #[cfg(feature = "conformance")]
+            super::observe::watch(&mut connection)?;
             let shared = shared.clone();
             let thread = std::thread::Builder::new()
                 .name(format!("store-reader-{index}"))

@@ -86,7 +86,7 @@ impl Thread {
     fn begin(&mut self) -> Result<()> {
         self.events.clear();
         let begun = self.setup.connection.execute_batch("BEGIN IMMEDIATE");
-        begun.map_err(translate)
+        begun.map_err(|e| translate(&e))
     }
 
     fn start_over(&mut self, before: Counters) -> Result<()> {
@@ -94,7 +94,7 @@ impl Thread {
         self.setup
             .connection
             .execute_batch("ROLLBACK")
-            .map_err(translate)?;
+            .map_err(|e| translate(&e))?;
         self.begin()
     }
 

@@ -49,11 +49,10 @@ impl Schedule {
     pub fn next(&self, foreground_waits: bool, background_waits: bool) -> Option<Class> {
         match (foreground_waits, background_waits) {
             (false, false) => None,
-            (true, false) => Some(Class::Foreground),
             (false, true) if self.is_burst() && self.owed_us <= 0.0 => None,
             (false, true) => Some(Class::Background),
             (true, true) if self.owed_us > 0.0 => Some(Class::Background),
-            (true, true) => Some(Class::Foreground),
+            (true, _) => Some(Class::Foreground),
         }
     }
 

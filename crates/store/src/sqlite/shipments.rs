@@ -3,7 +3,7 @@
 use super::errors::IntoStore;
 use super::rows::Columns;
 use crate::error::Result;
-use crate::model::{Page, ShipmentFilter};
+use crate::model::{DeliveryOf, DueTimers, Page, ShipmentFilter};
 use rusqlite::{Connection, Row, params};
 use waybill_domain::change::Timer;
 use waybill_domain::delivery::{Delivery, DeliveryState};
@@ -145,10 +145,7 @@ fn delivery(row: &Row<'_>) -> Result<Delivery> {
 }
 
 /// What delivery holds of several orders.
-pub fn deliveries(
-    connection: &Connection,
-    orders: &[OrderId],
-) -> Result<Vec<(OrderId, Option<Delivery>, Vec<Shipment>)>> {
+pub fn deliveries(connection: &Connection, orders: &[OrderId]) -> Result<Vec<DeliveryOf>> {
     let mut statement = connection
         .prepare_cached("SELECT order_id, tenant, part, state, revision, version, heard, open_holds, released, updated_at FROM deliveries WHERE order_id = ?1")
         .store()?;
@@ -169,11 +166,7 @@ pub fn deliveries(
 }
 
 /// Due timers with their shipments, oldest first, and the time of the next one after them.
-pub fn due_timers(
-    connection: &Connection,
-    now: Time,
-    limit: usize,
-) -> Result<(Vec<(Timer, Option<Shipment>)>, Option<Time>)> {
+pub fn due_timers(connection: &Connection, now: Time, limit: usize) -> Result<DueTimers> {
     let mut statement = connection.prepare_cached("SELECT due_at, shipment_id, order_id FROM timers ORDER BY due_at, shipment_id LIMIT ?1").store()?;
     let mut rows = statement.query([limit + 1]).store()?;
     let mut due = vec![];

@@ -7,16 +7,16 @@ use super::writer::Writer;
 use super::{accept, apply, changes, claims, log, orders, parked, shipments, stats, stock, work};
 use crate::error::Result;
 use crate::model::{
-    Accepted, Apply, Identity, Lease, LeasedWork, OrderFilter, OrderRecord, OrderRef, Page, Parked,
-    ParkedOutcome, ParkedState, ShipmentFilter, Stats, StockChange, StockOutcome, WorkOutcome,
+    Accepted, Apply, DeliveryOf, DueTimers, Identity, Lease, LeasedWork, OrderFilter, OrderRecord,
+    OrderRef, Page, Parked, ParkedOutcome, ParkedState, ShipmentFilter, Stats, StockChange,
+    StockOutcome, WorkOutcome,
 };
 use crate::store::{Now, Store};
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use waybill_domain::change::{Change, NewWork, Timer};
-use waybill_domain::delivery::Delivery;
+use waybill_domain::change::{Change, NewWork};
 use waybill_domain::event::{EventKind, LoggedEvent};
 use waybill_domain::ids::{OrderId, ShipmentId};
 use waybill_domain::intake::NewOrder;
@@ -28,40 +28,16 @@ use waybill_domain::time::Time;
 
 /// The embedded store.
 pub struct SqliteStore {
-    identity: Identity,
-    writer: Arc<Writer>,
-    readers: Arc<Readers>,
-    now: Now,
-    scan_limit: usize,
-    wal_bytes: Arc<AtomicU64>,
-    claims_walk: Arc<Mutex<claims::Walk>>,
+    pub(super) identity: Identity,
+    pub(super) writer: Arc<Writer>,
+    pub(super) readers: Arc<Readers>,
+    pub(super) now: Now,
+    pub(super) scan_limit: usize,
+    pub(super) wal_bytes: Arc<AtomicU64>,
+    pub(super) claims_walk: Arc<Mutex<claims::Walk>>,
     /// Where the search for stuck orders goes on.
-    stuck_walk: Arc<AtomicI64>,
-    lock: Mutex<Option<DirectoryLock>>,
-}
-
-impl SqliteStore {
-    pub(super) fn new(
-        identity: Identity,
-        writer: Writer,
-        readers: Readers,
-        now: Now,
-        scan_limit: usize,
-        wal_bytes: Arc<AtomicU64>,
-        lock: DirectoryLock,
-    ) -> Self {
-        Self {
-            identity,
-            writer: Arc::new(writer),
-            readers: Arc::new(readers),
-            now,
-            scan_limit,
-            wal_bytes,
-            claims_walk: Arc::default(),
-            stuck_walk: Arc::default(),
-            lock: Mutex::new(Some(lock)),
-        }
-    }
+    pub(super) stuck_walk: Arc<AtomicI64>,
+    pub(super) lock: Mutex<Option<DirectoryLock>>,
 }
 
 #[async_trait]
@@ -130,10 +106,7 @@ impl Store for SqliteStore {
             .await
     }
 
-    async fn deliveries(
-        &self,
-        orders: Vec<OrderId>,
-    ) -> Result<Vec<(OrderId, Option<Delivery>, Vec<Shipment>)>> {
+    async fn deliveries(&self, orders: Vec<OrderId>) -> Result<Vec<DeliveryOf>> {
         self.readers
             .read(move |c| shipments::deliveries(c, &orders))
             .await
@@ -150,11 +123,7 @@ impl Store for SqliteStore {
             .await
     }
 
-    async fn due_timers(
-        &self,
-        now: Time,
-        limit: usize,
-    ) -> Result<(Vec<(Timer, Option<Shipment>)>, Option<Time>)> {
+    async fn due_timers(&self, now: Time, limit: usize) -> Result<DueTimers> {
         self.readers
             .read(move |c| shipments::due_timers(c, now, limit))
             .await

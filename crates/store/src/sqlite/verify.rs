@@ -56,7 +56,7 @@ impl Tables for SqliteTables<'_> {
         let width = statement.column_count();
         let mut rows = statement.query([]).store()?;
         while let Some(row) = rows.next().store()? {
-            let cells: Vec<String> = (0..width).map(|i| cell(row.get_ref(i))).collect();
+            let cells: Vec<String> = (0..width).map(|i| cell(&row.get_ref(i))).collect();
             visit(&cells);
         }
         Ok(())
@@ -67,7 +67,7 @@ impl Tables for SqliteTables<'_> {
     }
 }
 
-fn cell(value: rusqlite::Result<rusqlite::types::ValueRef<'_>>) -> String {
+fn cell(value: &rusqlite::Result<rusqlite::types::ValueRef<'_>>) -> String {
     use rusqlite::types::ValueRef;
     match value {
         Ok(ValueRef::Integer(n)) => n.to_string(),

@@ -1,0 +1,76 @@
+//! No statement that a running store makes reads a whole table: the plan of each one is looked at.
+
+use super::driver::Embedded;
+use std::sync::Arc;
+use waybill_store::conformance::{Harness, cases};
+use waybill_store::sqlite::observe;
+
+/// Scans that are meant, and why each is bounded.
+const MEANT: &[(&str, &str)] = &[
+    ("PRAGMA", "not a query"),
+    (
+        "SELECT COUNT(*) FROM (SELECT 1",
+        "figures count a bounded number of rows",
+    ),
+    ("SELECT COUNT(*) FROM parked", "once, at the start"),
+    (
+        "SELECT due_at, shipment_id, order_id FROM timers ORDER BY due_at",
+        "its order is the key's, and it has a limit",
+    ),
+    (
+        "SELECT consumer, part, position FROM cursors",
+        "a row per consumer",
+    ),
+    (
+        "SELECT COALESCE(MAX(n), 0) FROM orders",
+        "the end of the key",
+    ),
+    (
+        "SELECT COALESCE(MAX(position), 0) FROM events",
+        "the end of the key",
+    ),
+    ("SELECT (SELECT MIN(position)", "both ends of the key"),
+];
+
+fn plan(connection: &rusqlite::Connection, sql: &str) -> Vec<String> {
+    let explained = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}"));
+    let Ok(mut statement) = explained else {
+        return vec![];
+    };
+    let unbound = vec![rusqlite::types::Null; statement.parameter_count()];
+    let rows = statement.query_map(rusqlite::params_from_iter(unbound), |row| row.get(3));
+    rows.expect("a plan")
+        .map(|line| line.expect("a line of it"))
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_statement_reads_a_whole_table() {
+    for case in cases() {
+        (case.run)(Harness::open(Embedded::new(), super::seed()).await).await;
+    }
+    let driver: Arc<Embedded> = Embedded::new();
+    let h = Harness::open(driver.clone(), super::seed()).await;
+    let connection = driver.connection();
+    let run = observe::statements();
+    assert!(run.len() > 60, "only {} statements were seen", run.len());
+    let mut scans = vec![];
+    for sql in &run {
+        let meant = MEANT.iter().any(|(start, _)| sql.starts_with(start));
+        let plan = plan(&connection, sql);
+        // A list handed in as JSON is read whole, and so is what a SELECT without FROM stands on.
+        let small = |line: &str| line.contains("json_each") || line.contains("CONSTANT ROW");
+        let bad = |line: &&String| line.starts_with("SCAN") && !small(line);
+        if let Some(line) = plan.iter().find(bad).filter(|_| !meant) {
+            scans.push(format!("{line}: {sql}"));
+        }
+    }
+    assert!(
+        scans.is_empty(),
+        "{} of {}:\n{}",
+        scans.len(),
+        run.len(),
+        scans.join("\n")
+    );
+    h.store.close().await;
+}
