@@ -399,7 +399,7 @@ fn write_counters(
 /// Whether a test planted the defect of this name (test-only builds).
 #[cfg(feature = "planted-defects")]
 pub fn defect(name: &str) -> bool {
-    std::env::var("WAYBILL_DEFECT").is_ok_and(|planted| planted == name)
+    std::env::var("WAYBILL_TEST_DEFECT").is_ok_and(|planted| planted == name)
 }
 
 /// The planted defect that kills must reveal: answers sent before the commit.
