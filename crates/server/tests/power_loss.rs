@@ -63,7 +63,7 @@ async fn a_store_that_does_not_sync_is_found_out() {
     let start = Start::demo(WAYBILL)
         .on_test_disk()
         .delivering_within_ms("0-300")
-        .env("WAYBILL_DEFECT", "synchronous_off");
+        .env("WAYBILL_TEST_DEFECT", "synchronous_off");
     let outcome = ordeal().run(start).await.expect("the run itself works");
     let verdict = &outcome.verdict;
     assert!(
