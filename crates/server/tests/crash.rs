@@ -60,7 +60,7 @@ async fn a_killed_process_loses_no_acknowledged_order() {
 async fn a_server_that_answers_before_it_commits_is_found_out() {
     let start = Start::demo(WAYBILL)
         .delivering_within_ms("0-300")
-        .env("WAYBILL_DEFECT", "answer_before_commit");
+        .env("WAYBILL_TEST_DEFECT", "answer_before_commit");
     let outcome = ordeal().run(start).await.expect("the run itself works");
     assert!(outcome.verdict.violates("I1"), "{}", outcome.verdict);
 }

@@ -6,6 +6,8 @@ use waybill_testkit::seed;
 use waybill_testkit::server::Start;
 use waybill_testkit::traffic::Load;
 
+/// Checkpoints several times between two kills, so that some hit one.
+const OFTEN: &str = "100";
 const WAYBILL: &str = env!("CARGO_BIN_EXE_waybill");
 
 fn ordeal() -> Ordeal {
@@ -36,6 +38,7 @@ async fn a_power_loss_loses_no_acknowledged_order() {
     let ordeal = ordeal();
     let start = Start::demo(WAYBILL)
         .on_test_disk()
+        .env("WAYBILL_STORE__CHECKPOINT_PAGES", OFTEN)
         .delivering_within_ms("0-300");
     let outcome = ordeal.run(start).await.expect("the run itself works");
     assert!(
@@ -62,8 +65,9 @@ async fn a_power_loss_loses_no_acknowledged_order() {
 async fn a_store_that_does_not_sync_is_found_out() {
     let start = Start::demo(WAYBILL)
         .on_test_disk()
+        .env("WAYBILL_STORE__CHECKPOINT_PAGES", OFTEN)
         .delivering_within_ms("0-300")
-        .env("WAYBILL_DEFECT", "synchronous_off");
+        .env("WAYBILL_TEST_DEFECT", "synchronous_off");
     let outcome = ordeal().run(start).await.expect("the run itself works");
     let verdict = &outcome.verdict;
     assert!(

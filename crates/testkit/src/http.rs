@@ -140,10 +140,7 @@ impl Client {
 
     /// Sends a request as it stands: what a hostile or broken client would send.
     pub async fn exchange(&mut self, request: Request<Full<Bytes>>) -> Result<Answer, Failure> {
-        let mut connection = match self.connection.take() {
-            Some(kept) if !kept.is_closed() => kept,
-            _ => self.connect().await?,
-        };
+        let mut connection = self.ready_connection().await?;
         let exchange = async {
             let answer = connection
                 .send_request(request)
@@ -168,6 +165,18 @@ impl Client {
         })?;
         self.connection = Some(connection);
         Ok(answer)
+    }
+
+    /// The kept connection once it can take the next request, or a new one if the server closed it.
+    async fn ready_connection(&mut self) -> Result<SendRequest<Full<Bytes>>, Failure> {
+        if let Some(mut kept) = self.connection.take()
+            && timeout(CONNECT_TIMEOUT, kept.ready())
+                .await
+                .is_ok_and(|ready| ready.is_ok())
+        {
+            return Ok(kept);
+        }
+        self.connect().await
     }
 
     async fn connect(&self) -> Result<SendRequest<Full<Bytes>>, Failure> {

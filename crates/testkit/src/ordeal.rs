@@ -38,7 +38,7 @@ pub struct Strike {
     pub in_flight: u64,
     /// Requests that were sent and got no answer because of it.
     pub unanswered: u64,
-    /// Changes that no sync had covered.
+    /// Changes of the database that no sync had covered.
     pub unsynced: usize,
     /// Kills of the next process while it recovered, before it was ready.
     pub while_recovering: usize,
@@ -152,7 +152,7 @@ impl Ordeal {
         Ok(app
             .disk()
             .lose_power(self.seed.wrapping_add(number))?
-            .unsynced_changes())
+            .unsynced_database_changes())
     }
 
     async fn judge(&self, app: &Waybill, traffic: Traffic) -> Verdict {

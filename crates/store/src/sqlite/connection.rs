@@ -121,7 +121,7 @@ fn synchronous() -> &'static str {
     "FULL"
 }
 
-/// With the test-only feature, `WAYBILL_DEFECT=synchronous_off` plants the defect that power loss must reveal.
+/// With the test-only feature, `WAYBILL_TEST_DEFECT=synchronous_off` plants the defect that power loss must reveal.
 #[cfg(feature = "planted-defects")]
 fn synchronous() -> &'static str {
     if crate::sqlite::defects::defect("synchronous_off") {

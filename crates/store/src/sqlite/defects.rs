@@ -6,7 +6,7 @@ use std::time::Duration;
 
 /// Whether a test planted the defect of this name (test-only builds).
 pub fn defect(name: &str) -> bool {
-    std::env::var("WAYBILL_DEFECT").is_ok_and(|planted| planted == name)
+    std::env::var("WAYBILL_TEST_DEFECT").is_ok_and(|planted| planted == name)
 }
 
 /// The planted defect that kills must reveal: answers sent before the commit.

@@ -58,6 +58,16 @@ impl Outage {
     pub fn unsynced_changes(&self) -> usize {
         self.files.iter().map(|f| f.unsynced_changes).sum()
     }
+
+    /// Changes that were at stake in SQLite databases and their write-ahead logs.
+    pub fn unsynced_database_changes(&self) -> usize {
+        let database = |f: &&FileLoss| f.path.to_string_lossy().contains(".db");
+        self.files
+            .iter()
+            .filter(database)
+            .map(|f| f.unsynced_changes)
+            .sum()
+    }
 }
 
 /// Replays every undo log in `state` against its file, then empties `state`. The same seed does the same.
