@@ -14,6 +14,7 @@ use waybill_domain::context::EventMeta;
 
 use crate::app::App;
 use crate::auth::Identity;
+use crate::http::v1::problem;
 
 /// What a request is known by; in the request's extensions.
 #[derive(Clone, Debug)]
@@ -107,7 +108,8 @@ fn correlation(app: &App, headers: &HeaderMap) -> Correlation {
     }
 }
 
-fn finish(mut response: Response, correlation: &Correlation) -> Response {
+fn finish(response: Response, correlation: &Correlation) -> Response {
+    let mut response = problem::write(response, &correlation.id);
     let headers = response.headers_mut();
     if let Ok(id) = HeaderValue::from_str(&correlation.id) {
         headers.insert(CORRELATION_ID.clone(), id);

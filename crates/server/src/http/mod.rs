@@ -13,3 +13,4 @@ pub mod listen;
 pub mod router;
 pub mod serve;
 mod socket;
+pub mod v1;

@@ -6,7 +6,7 @@ use axum::Router;
 use axum::routing::get;
 
 use super::dialects::sales;
-use super::{edge, health};
+use super::{edge, health, v1};
 use crate::app::App;
 
 /// All routes of this process.
@@ -17,6 +17,7 @@ pub fn router(app: &Arc<App>) -> Router {
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
         .merge(sales::routes())
+        .merge(v1::routes())
         .layer(axum::middleware::from_fn_with_state(
             app.clone(),
             edge::edge,

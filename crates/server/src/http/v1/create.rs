@@ -1,0 +1,88 @@
+//! `POST /v1/orders`.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::response::Response;
+use http::{HeaderMap, HeaderName, StatusCode, header};
+use waybill_domain::refusal::code;
+use waybill_domain::text;
+
+use super::call::{Answer, Call, set, versioned};
+use super::order_request::{self, Checked};
+use super::order_view::{OrderView, Standing};
+use super::problem::Problem;
+use super::strict;
+use crate::app::App;
+use crate::auth::Scope;
+use crate::intake::draft::Draft;
+use crate::intake::place::{self, Receipt};
+
+static KEY: HeaderName = HeaderName::from_static("idempotency-key");
+static REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+
+/// Takes an order. The same key and body again give the first answer again.
+pub async fn create(State(app): State<Arc<App>>, request: Request) -> Answer {
+    let (call, body) = Call::with_body(&app, request, Scope::OrderCreate).await?;
+    let key = key(&call.head.headers, app.settings.limits.key_chars as usize)?;
+    let Checked {
+        content,
+        personal,
+        holds,
+    } = order_request::check(strict::read(&body)?, &app.settings.limits)?;
+    if key.is_none() && content.order_number.is_none() && content.client_reference.is_none() {
+        let detail = "send the header Idempotency-Key, or give the order an orderNumber or clientReference, so that a repeated request makes no second order";
+        return Err(Problem::new(code::KEY_REQUIRED, detail).of("Idempotency-Key"));
+    }
+    let draft = Draft {
+        dialect: "v1",
+        content,
+        personal,
+        holds,
+        key,
+        key_window_ms: i64::try_from(app.settings.idempotency.window_ms.0).unwrap_or(i64::MAX),
+        meta: call.meta(),
+    };
+    let receipt = place::place(&app, &call.identity, draft).await?;
+    Ok(created(&receipt))
+}
+
+fn key(headers: &HeaderMap, max: usize) -> Result<Option<String>, Problem> {
+    let Some(value) = headers.get(&KEY) else {
+        return Ok(None);
+    };
+    let invalid = |detail: String| Problem::new(code::KEY_INVALID, detail).of("Idempotency-Key");
+    let key = value
+        .to_str()
+        .map_err(|_| invalid("expected visible ASCII characters".into()))?;
+    text::check_filled("", key, max).map_err(|problem| invalid(problem.detail))?;
+    Ok(Some(key.to_owned()))
+}
+
+/// The first answer, now or again: the order as it stood when it was made.
+fn created(receipt: &Receipt) -> Response {
+    let birth = &receipt.birth;
+    let lines = birth.lines.iter();
+    let standing = Standing {
+        id: receipt.id,
+        number: &receipt.number,
+        status: birth.status,
+        version: birth.version,
+        lines: lines.map(|(vendor, q)| (vendor.as_ref(), *q)).collect(),
+        holds: &receipt.holds,
+        shipments: &[],
+        created_at: receipt.created_at,
+        updated_at: receipt.created_at,
+        completed_at: None,
+        cancelled_at: None,
+        cancel_reason: None,
+    };
+    let view = OrderView::new(standing, &receipt.content, &receipt.personal);
+    let mut response = versioned(StatusCode::CREATED, birth.version, &view);
+    let location = format!("/v1/orders/{}", receipt.id);
+    set(&mut response, header::LOCATION, &location);
+    if receipt.replayed {
+        set(&mut response, REPLAYED.clone(), "true");
+    }
+    response
+}

@@ -1,0 +1,316 @@
+//! From the body of `POST /v1/orders` to checked domain content. The first fault ends it; nothing half-valid goes on.
+
+use serde_json::value::RawValue;
+use waybill_domain::content::{Address, Charge, Content, DeliveryMethod, LineContent, Personal};
+use waybill_domain::ids::{NUMBER_PREFIX, OrderId};
+use waybill_domain::money::{Currency, Minor};
+use waybill_domain::order::{HoldReason, MAX_HOLDS};
+use waybill_domain::refusal::{Problem, code};
+use waybill_domain::status::AllocationPolicy;
+use waybill_domain::text::{self, Sku, TEXT_CHARS};
+use waybill_domain::time::Time;
+
+use super::order_body::{
+    AddressBody, ChargeBody, CustomerBody, DeliveryMethodBody, HoldBody, LineBody, OrderBody, Text,
+};
+use super::strict::Object;
+use super::{amount, metadata};
+use crate::config::Limits;
+
+/// Longest code, reference, number or id a caller gives.
+const NAME_CHARS: usize = 200;
+/// Shipping lines and fees, each.
+const CHARGES: usize = 50;
+
+/// A checked order.
+pub struct Checked {
+    pub content: Content,
+    pub personal: Personal,
+    pub holds: Vec<HoldReason>,
+}
+
+type Checking<T> = Result<T, Problem>;
+
+/// Checks a body.
+///
+/// # Errors
+/// The first fault, with its field.
+pub fn check(body: OrderBody<'_>, limits: &Limits) -> Checking<Checked> {
+    let currency = Currency::parse(&body.currency)?;
+    let (customer_id, mut personal) = customer(body.customer)?;
+    personal.shipping_address = address("shippingAddress", body.shipping_address)?;
+    personal.billing_address = address("billingAddress", body.billing_address)?;
+    personal.notes = free("notes", body.notes)?;
+    let content = Content {
+        currency,
+        total: Minor(0),
+        order_number: order_number(body.order_number)?,
+        client_reference: name("clientReference", body.client_reference)?,
+        channel: name("channel", body.channel)?,
+        replaces_order_id: replaced(body.replaces_order_id.as_deref())?,
+        placed_at: time("placedAt", body.placed_at.as_deref())?,
+        customer_id,
+        delivery_method: body.delivery_method.map(delivery_method).transpose()?,
+        tax_included: body.tax_included.unwrap_or(false),
+        payment_status: name("paymentStatus", body.payment_status)?,
+        payment_reference: name("paymentReference", body.payment_reference)?,
+        allocation_policy: policy(body.allocation_policy.as_deref())?,
+        promised_by: time("promisedBy", body.promised_by.as_deref())?,
+        metadata: own_data("metadata", body.metadata, limits)?,
+        lines: lines(body.lines, currency, limits)?,
+        shipping_lines: charges("shippingLines", body.shipping_lines, currency)?,
+        fees: charges("fees", body.fees, currency)?,
+    };
+    let holds = holds(&body.holds.unwrap_or_default())?;
+    let content = with_total(content, body.total)?;
+    Ok(Checked {
+        content,
+        personal,
+        holds,
+    })
+}
+
+fn with_total(mut content: Content, stated: Text<'_>) -> Checking<Content> {
+    if let Some(raw) = stated {
+        let stated = amount::minor("total", raw, content.currency)?;
+        content.check_total(stated)?;
+        content.total = stated;
+        return Ok(content);
+    }
+    content.total = content.sums()?.total;
+    if content.total.0 < 0 {
+        let shown = content.total.show(content.currency);
+        let detail = format!("the amounts add up to less than nothing: {shown}");
+        return Err(Problem::new(code::INVALID_AMOUNT, "total", detail));
+    }
+    Ok(content)
+}
+
+fn lines(
+    bodies: Vec<Object<LineBody<'_>>>,
+    currency: Currency,
+    limits: &Limits,
+) -> Checking<Vec<LineContent>> {
+    if bodies.is_empty() {
+        let detail = "at least one line is required";
+        return Err(Problem::new(code::REQUIRED, "lines", detail));
+    }
+    let most = limits.lines as usize;
+    if bodies.len() > most {
+        let detail = format!("at most {most} lines; this has {}", bodies.len());
+        return Err(Problem::new(code::TOO_MANY_LINES, "lines", detail));
+    }
+    let checked = bodies.into_iter().enumerate().map(|(index, Object(body))| {
+        line(body, currency, limits).map_err(|p| p.below(&format!("lines[{index}]")))
+    });
+    checked.collect()
+}
+
+fn line(body: LineBody<'_>, currency: Currency, limits: &Limits) -> Checking<LineContent> {
+    let optional = |field: &str, raw: Text<'_>| {
+        raw.map(|raw| amount::minor(field, raw, currency))
+            .transpose()
+    };
+    Ok(LineContent {
+        sku: Sku::parse(&body.sku)?,
+        name: free("name", body.name)?,
+        quantity: amount::quantity(
+            "quantity",
+            required("quantity", body.quantity)?,
+            limits.quantity,
+        )?,
+        unit_price: amount::unit_price(
+            "unitPrice",
+            required("unitPrice", body.unit_price)?,
+            currency,
+        )?,
+        discount: optional("discount", body.discount)?,
+        tax: optional("tax", body.tax)?,
+        requires_shipping: body.requires_shipping,
+        metadata: own_data("metadata", body.metadata, limits)?,
+    })
+}
+
+fn required<'a>(field: &str, value: Text<'a>) -> Checking<&'a RawValue> {
+    value.ok_or_else(|| Problem::new(code::REQUIRED, field, format!("{field} is required")))
+}
+
+fn charges(
+    field: &str,
+    bodies: Option<Vec<Object<ChargeBody<'_>>>>,
+    currency: Currency,
+) -> Checking<Vec<Charge>> {
+    let bodies = bodies.unwrap_or_default();
+    if bodies.len() > CHARGES {
+        let detail = format!("at most {CHARGES}; this has {}", bodies.len());
+        return Err(Problem::new(code::TOO_MANY_LINES, field, detail));
+    }
+    let checked = bodies.into_iter().enumerate().map(|(index, Object(body))| {
+        charge(body, currency).map_err(|p| p.below(&format!("{field}[{index}]")))
+    });
+    checked.collect()
+}
+
+fn charge(body: ChargeBody<'_>, currency: Currency) -> Checking<Charge> {
+    text::check_filled("code", &body.code, NAME_CHARS)?;
+    let price = amount::minor("price", required("price", body.price)?, currency)?;
+    let tax = body.tax.map(|raw| amount::minor("tax", raw, currency));
+    Ok(Charge {
+        code: body.code,
+        price,
+        tax: tax.transpose()?,
+    })
+}
+
+fn customer(body: Option<Object<CustomerBody>>) -> Checking<(Option<String>, Personal)> {
+    let Some(Object(body)) = body else {
+        return Ok((None, Personal::default()));
+    };
+    let personal = Personal {
+        email: free("customer.email", body.email)?,
+        phone: free("customer.phone", body.phone)?,
+        locale: free("customer.locale", body.locale)?,
+        ..Personal::default()
+    };
+    Ok((name("customer.id", body.id)?, personal))
+}
+
+fn address(field: &str, body: Option<Object<AddressBody>>) -> Checking<Option<Address>> {
+    let Some(Object(body)) = body else {
+        return Ok(None);
+    };
+    let address = Address {
+        name: body.name,
+        company: body.company,
+        address1: body.address1,
+        address2: body.address2,
+        city: body.city,
+        region: body.region,
+        postal_code: body.postal_code,
+        country_code: body.country_code,
+    };
+    for (part, value) in address.fields() {
+        if let Some(value) = value {
+            text::check(part, value, TEXT_CHARS).map_err(|p| p.below(field))?;
+        }
+    }
+    Ok(Some(address))
+}
+
+fn delivery_method(Object(body): Object<DeliveryMethodBody>) -> Checking<DeliveryMethod> {
+    text::check_filled("deliveryMethod.code", &body.code, NAME_CHARS)?;
+    Ok(DeliveryMethod {
+        code: body.code,
+        name: free("deliveryMethod.name", body.name)?,
+        service_level: free("deliveryMethod.serviceLevel", body.service_level)?,
+    })
+}
+
+fn order_number(number: Option<String>) -> Checking<Option<String>> {
+    let number = name("orderNumber", number)?;
+    if number
+        .as_deref()
+        .is_some_and(|n| n.starts_with(NUMBER_PREFIX))
+    {
+        let detail = format!("numbers that begin with {NUMBER_PREFIX} are given by Waybill");
+        return Err(Problem::new(code::RESERVED_PREFIX, "orderNumber", detail));
+    }
+    Ok(number)
+}
+
+fn replaced(id: Option<&str>) -> Checking<Option<OrderId>> {
+    let read = |id| {
+        OrderId::parse(id).ok_or_else(|| {
+            let detail = "expected an order's id, a UUID";
+            Problem::new(code::INVALID_ID, "replacesOrderId", detail)
+        })
+    };
+    id.map(read).transpose()
+}
+
+fn policy(named: Option<&str>) -> Checking<AllocationPolicy> {
+    const FIELD: &str = "allocationPolicy";
+    match named.map(AllocationPolicy::parse) {
+        None | Some(Some(AllocationPolicy::Reject)) => Ok(AllocationPolicy::Reject),
+        Some(Some(policy @ (AllocationPolicy::Backorder | AllocationPolicy::ShipPartial))) => {
+            let detail = format!("{policy} needs sourcing, which this version lacks; use reject");
+            Err(Problem::new(code::POLICY_NOT_SUPPORTED, FIELD, detail))
+        }
+        Some(None) => Err(not_one_of(
+            FIELD,
+            AllocationPolicy::ALL.iter().map(|p| p.as_str()),
+        )),
+    }
+}
+
+fn not_one_of(field: &str, allowed: impl Iterator<Item = &'static str>) -> Problem {
+    let allowed: Vec<&str> = allowed.collect();
+    let detail = format!("expected one of {}", allowed.join(", "));
+    Problem::new(code::INVALID_VALUE, field, detail)
+}
+
+/// Each a reason, or an object with one.
+fn holds(raw: &[&RawValue]) -> Checking<Vec<HoldReason>> {
+    if raw.len() > MAX_HOLDS {
+        let detail = format!("at most {MAX_HOLDS}; this has {}", raw.len());
+        return Err(Problem::new(code::INVALID_VALUE, "holds", detail));
+    }
+    let checked = raw.iter().enumerate().map(|(index, raw)| {
+        let field = format!("holds[{index}]");
+        let reason = if raw.get().starts_with('{') {
+            serde_json::from_str::<HoldBody>(raw.get()).map(|body| body.reason)
+        } else {
+            serde_json::from_str(raw.get())
+        };
+        let reason: String = reason.map_err(|_| {
+            let detail = "expected a reason, or an object with the one field reason";
+            Problem::new(code::WRONG_TYPE, field.clone(), detail)
+        })?;
+        hold_reason(&field, &reason)
+    });
+    checked.collect()
+}
+
+/// A reason by its name.
+///
+/// # Errors
+/// `invalid_value`, naming `field`.
+pub fn hold_reason(field: &str, named: &str) -> Checking<HoldReason> {
+    HoldReason::parse(named)
+        .ok_or_else(|| not_one_of(field, HoldReason::ALL.iter().map(|r| r.as_str())))
+}
+
+fn time(field: &str, value: Option<&str>) -> Checking<Option<Time>> {
+    let read = |value| {
+        Time::parse(value).ok_or_else(|| {
+            let detail = "expected an RFC 3339 time with an offset and at most six digits of a second, as 2026-05-04T10:00:00Z";
+            Problem::new(code::INVALID_TIME, field, detail)
+        })
+    };
+    value.map(read).transpose()
+}
+
+fn own_data(field: &str, raw: Text<'_>, limits: &Limits) -> Checking<Option<Box<RawValue>>> {
+    let Some(raw) = raw else { return Ok(None) };
+    metadata::check(field, raw, limits)?;
+    Ok(Some(raw.to_owned()))
+}
+
+/// A name or code: not empty where it is given.
+fn name(field: &str, value: Option<String>) -> Checking<Option<String>> {
+    if let Some(value) = &value {
+        text::check_filled(field, value, NAME_CHARS)?;
+    }
+    Ok(value)
+}
+
+/// Any text; it may be empty.
+///
+/// # Errors
+/// `text_too_long` or `invalid_text`, naming `field`.
+pub fn free(field: &str, value: Option<String>) -> Checking<Option<String>> {
+    if let Some(value) = &value {
+        text::check(field, value, TEXT_CHARS)?;
+    }
+    Ok(value)
+}

@@ -1,0 +1,314 @@
+//! An order as `/v1` shows it: what was sent, exactly, and where it stands. Nothing is left out; what is not there is
+//! null.
+
+use std::fmt::Display;
+
+use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
+use utoipa::ToSchema;
+use waybill_domain::content::{Address, Charge, Content, DeliveryMethod, LineContent, Personal};
+use waybill_domain::ids::OrderId;
+use waybill_domain::money::{Currency, Shown};
+use waybill_domain::order::Hold;
+use waybill_domain::quantities::Quantities;
+use waybill_domain::shipment::Shipment;
+use waybill_domain::status::OrderStatus;
+use waybill_domain::text::Vendor;
+use waybill_domain::time::Time;
+
+use super::shipment_view::ShipmentView;
+
+/// An order's present state, whether it was just made, replayed or read.
+pub struct Standing<'a> {
+    pub id: OrderId,
+    pub number: &'a str,
+    pub status: OrderStatus,
+    pub version: i64,
+    /// Per line, in the order of the content's lines.
+    pub lines: Vec<(Option<&'a Vendor>, Quantities)>,
+    pub holds: &'a [Hold],
+    pub shipments: &'a [Shipment],
+    pub created_at: Time,
+    pub updated_at: Time,
+    pub completed_at: Option<Time>,
+    pub cancelled_at: Option<Time>,
+    pub cancel_reason: Option<&'a str>,
+}
+
+/// An order.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Order)]
+pub struct OrderView<'a> {
+    #[schema(value_type = super::schemas::Id)]
+    id: OrderId,
+    #[schema(example = "WB-000123")]
+    order_number: &'a str,
+    client_reference: Option<&'a str>,
+    channel: Option<&'a str>,
+    #[schema(value_type = Option<super::schemas::Id>)]
+    replaces_order_id: Option<OrderId>,
+    #[schema(value_type = super::schemas::OrderStatus)]
+    status: OrderStatus,
+    version: i64,
+    #[schema(example = "EUR")]
+    currency: &'a str,
+    #[schema(value_type = String, example = "29.70")]
+    total: Amount,
+    tax_included: bool,
+    lines: Vec<LineView<'a>>,
+    shipping_lines: Vec<ChargeView<'a>>,
+    fees: Vec<ChargeView<'a>>,
+    customer: Option<CustomerView<'a>>,
+    #[schema(value_type = Option<super::schemas::Address>)]
+    shipping_address: Option<&'a Address>,
+    #[schema(value_type = Option<super::schemas::Address>)]
+    billing_address: Option<&'a Address>,
+    delivery_method: Option<DeliveryMethodView<'a>>,
+    payment_status: Option<&'a str>,
+    payment_reference: Option<&'a str>,
+    allocation_policy: &'static str,
+    holds: Vec<HoldView<'a>>,
+    shipments: Vec<ShipmentView<'a>>,
+    #[schema(value_type = Object)]
+    metadata: Option<&'a RawValue>,
+    notes: Option<&'a str>,
+    cancel_reason: Option<&'a str>,
+    #[schema(value_type = Option<super::schemas::Timestamp>)]
+    placed_at: Option<Time>,
+    #[schema(value_type = Option<super::schemas::Timestamp>)]
+    promised_by: Option<Time>,
+    #[schema(value_type = super::schemas::Timestamp)]
+    created_at: Time,
+    #[schema(value_type = super::schemas::Timestamp)]
+    updated_at: Time,
+    #[schema(value_type = Option<super::schemas::Timestamp>)]
+    completed_at: Option<Time>,
+    #[schema(value_type = Option<super::schemas::Timestamp>)]
+    cancelled_at: Option<Time>,
+}
+
+/// A decimal string.
+struct Amount(Shown);
+
+impl Serialize for Amount {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        as_text(&self.0, serializer)
+    }
+}
+
+fn as_text<S: Serializer>(value: &impl Display, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(value)
+}
+
+/// One line; its quantities always add up: ordered = cancelled + backordered + reserved + inShipment + shipped.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Line)]
+struct LineView<'a> {
+    #[serde(serialize_with = "as_text")]
+    #[schema(value_type = String, example = "1")]
+    id: u16,
+    sku: &'a str,
+    name: Option<&'a str>,
+    /// As it was ordered.
+    quantity: i64,
+    #[schema(value_type = String, example = "12.90")]
+    unit_price: Amount,
+    #[schema(value_type = Option<String>)]
+    discount: Option<Amount>,
+    #[schema(value_type = Option<String>)]
+    tax: Option<Amount>,
+    requires_shipping: bool,
+    #[schema(value_type = Object)]
+    metadata: Option<&'a RawValue>,
+    /// Where its units come from.
+    vendor: Option<&'a str>,
+    ordered: i64,
+    reserved: i64,
+    backordered: i64,
+    in_shipment: i64,
+    shipped: i64,
+    delivered: i64,
+    cancelled: i64,
+    returned: i64,
+    lost: i64,
+}
+
+/// A charge beside the lines.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Charge)]
+struct ChargeView<'a> {
+    code: &'a str,
+    #[schema(value_type = String, example = "4.90")]
+    price: Amount,
+    #[schema(value_type = Option<String>)]
+    tax: Option<Amount>,
+}
+
+/// Who ordered.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Customer)]
+struct CustomerView<'a> {
+    id: Option<&'a str>,
+    email: Option<&'a str>,
+    phone: Option<&'a str>,
+    locale: Option<&'a str>,
+}
+
+/// How it is to be delivered.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = DeliveryMethod)]
+struct DeliveryMethodView<'a> {
+    code: &'a str,
+    name: Option<&'a str>,
+    service_level: Option<&'a str>,
+}
+
+/// A gate: while one is open, delivery does not start.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Hold)]
+struct HoldView<'a> {
+    #[schema(value_type = super::schemas::Id)]
+    id: waybill_domain::ids::HoldId,
+    reason: &'static str,
+    note: Option<&'a str>,
+    #[schema(value_type = super::schemas::Timestamp)]
+    placed_at: Time,
+    placed_by: &'a str,
+    #[schema(value_type = Option<super::schemas::Timestamp>)]
+    released_at: Option<Time>,
+}
+
+impl<'a> OrderView<'a> {
+    /// Puts together what was sent and where it stands.
+    #[must_use]
+    pub fn new(standing: Standing<'a>, content: &'a Content, personal: &'a Personal) -> Self {
+        let currency = content.currency;
+        let lines = (1..).zip(&content.lines).zip(&standing.lines);
+        let charges = |charges: &'a [Charge]| {
+            let view = |charge| ChargeView::new(charge, currency);
+            charges.iter().map(view).collect()
+        };
+        Self {
+            id: standing.id,
+            order_number: standing.number,
+            client_reference: content.client_reference.as_deref(),
+            channel: content.channel.as_deref(),
+            replaces_order_id: content.replaces_order_id,
+            status: standing.status,
+            version: standing.version,
+            currency: content.currency.as_str(),
+            total: Amount(content.total.show(currency)),
+            tax_included: content.tax_included,
+            lines: lines
+                .map(|((id, line), (vendor, quantities))| {
+                    LineView::new(id, line, *vendor, quantities, currency)
+                })
+                .collect(),
+            shipping_lines: charges(&content.shipping_lines),
+            fees: charges(&content.fees),
+            customer: CustomerView::new(content, personal),
+            shipping_address: personal.shipping_address.as_ref(),
+            billing_address: personal.billing_address.as_ref(),
+            delivery_method: content
+                .delivery_method
+                .as_ref()
+                .map(DeliveryMethodView::new),
+            payment_status: content.payment_status.as_deref(),
+            payment_reference: content.payment_reference.as_deref(),
+            allocation_policy: content.allocation_policy.as_str(),
+            holds: standing.holds.iter().map(HoldView::new).collect(),
+            shipments: standing.shipments.iter().map(ShipmentView::new).collect(),
+            metadata: content.metadata.as_deref(),
+            notes: personal.notes.as_deref(),
+            cancel_reason: standing.cancel_reason,
+            placed_at: content.placed_at,
+            promised_by: content.promised_by,
+            created_at: standing.created_at,
+            updated_at: standing.updated_at,
+            completed_at: standing.completed_at,
+            cancelled_at: standing.cancelled_at,
+        }
+    }
+}
+
+impl<'a> LineView<'a> {
+    fn new(
+        id: u16,
+        line: &'a LineContent,
+        vendor: Option<&'a Vendor>,
+        q: &Quantities,
+        currency: Currency,
+    ) -> Self {
+        Self {
+            id,
+            sku: line.sku.as_str(),
+            name: line.name.as_deref(),
+            quantity: line.quantity,
+            unit_price: Amount(line.unit_price.show(currency)),
+            discount: line.discount.map(|amount| Amount(amount.show(currency))),
+            tax: line.tax.map(|amount| Amount(amount.show(currency))),
+            requires_shipping: line.requires_shipping.unwrap_or(true),
+            metadata: line.metadata.as_deref(),
+            vendor: vendor.map(Vendor::as_str),
+            ordered: q.ordered,
+            reserved: q.reserved,
+            backordered: q.backordered,
+            in_shipment: q.in_shipment,
+            shipped: q.shipped,
+            delivered: q.delivered,
+            cancelled: q.cancelled,
+            returned: q.returned,
+            lost: q.lost,
+        }
+    }
+}
+
+impl<'a> ChargeView<'a> {
+    fn new(charge: &'a Charge, currency: Currency) -> Self {
+        Self {
+            code: &charge.code,
+            price: Amount(charge.price.show(currency)),
+            tax: charge.tax.map(|amount| Amount(amount.show(currency))),
+        }
+    }
+}
+
+impl<'a> CustomerView<'a> {
+    fn new(content: &'a Content, personal: &'a Personal) -> Option<Self> {
+        let view = Self {
+            id: content.customer_id.as_deref(),
+            email: personal.email.as_deref(),
+            phone: personal.phone.as_deref(),
+            locale: personal.locale.as_deref(),
+        };
+        let known = [view.id, view.email, view.phone, view.locale];
+        known.iter().any(Option::is_some).then_some(view)
+    }
+}
+
+impl<'a> DeliveryMethodView<'a> {
+    fn new(method: &'a DeliveryMethod) -> Self {
+        Self {
+            code: &method.code,
+            name: method.name.as_deref(),
+            service_level: method.service_level.as_deref(),
+        }
+    }
+}
+
+impl<'a> HoldView<'a> {
+    fn new(hold: &'a Hold) -> Self {
+        Self {
+            id: hold.id,
+            reason: hold.reason.as_str(),
+            note: hold.note.as_deref(),
+            placed_at: hold.placed_at,
+            placed_by: &hold.placed_by,
+            released_at: hold.released_at,
+        }
+    }
+}

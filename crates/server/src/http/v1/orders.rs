@@ -1,0 +1,164 @@
+//! Reading orders for `/v1`: how a path names one, and what is shown of it.
+
+use axum::response::Response;
+use http::StatusCode;
+use serde::de::DeserializeOwned;
+use waybill_domain::content::{Content, Personal};
+use waybill_domain::ids::{OrderId, parse_readable_number, readable_number};
+use waybill_domain::intake::ClaimKind;
+use waybill_domain::refusal::code;
+use waybill_domain::shipment::Shipment;
+use waybill_store::{Error as StoreError, OrderRecord, OrderRef};
+
+use super::call::{Answer, Call, versioned};
+use super::codes;
+use super::order_view::{OrderView, Standing};
+use super::problem::Problem;
+use crate::app::App;
+use crate::commands::CommandError;
+use crate::intake::claims;
+
+/// The order that a path names: an id, `number:…` or `ref:…`.
+///
+/// # Errors
+/// `invalid_id`.
+pub fn named(text: &str) -> Result<OrderRef, Problem> {
+    if text.contains('\0') || text.len() > 2_000 {
+        return Err(no_name(text));
+    }
+    if let Some(number) = text.strip_prefix("number:") {
+        return Ok(match parse_readable_number(number) {
+            Some(n) => OrderRef::Number(n),
+            None => claimed(ClaimKind::Number, number),
+        });
+    }
+    if let Some(reference) = text.strip_prefix("ref:") {
+        return Ok(claimed(ClaimKind::Reference, reference));
+    }
+    OrderId::parse(text)
+        .map(OrderRef::Id)
+        .ok_or_else(|| no_name(text))
+}
+
+fn claimed(kind: ClaimKind, value: &str) -> OrderRef {
+    OrderRef::Claim {
+        kind,
+        hash: claims::named(kind, value),
+    }
+}
+
+fn no_name(text: &str) -> Problem {
+    let shown: String = text.chars().take(60).collect();
+    let detail =
+        format!("expected a UUID, number:WB-000123 or ref:your-reference; found {shown:?}");
+    Problem::new(code::INVALID_ID, detail).of("id")
+}
+
+/// 404.
+#[must_use]
+pub fn not_found() -> Problem {
+    Problem::new(
+        codes::ORDER_NOT_FOUND,
+        "no order of yours has this id, number or reference",
+    )
+}
+
+/// An order of the caller's tenant.
+///
+/// # Errors
+/// `invalid_id`, `order_not_found`, or the store's.
+pub async fn find(app: &App, call: &Call, name: &str) -> Result<OrderRecord, Problem> {
+    let found = app.store.order(&call.tenant, named(name)?).await?;
+    found.ok_or_else(not_found)
+}
+
+/// The shipments of an order, first one first.
+///
+/// # Errors
+/// The store's.
+pub async fn shipments(app: &App, id: OrderId) -> Result<Vec<Shipment>, Problem> {
+    let held = app.store.deliveries(vec![id]).await?.pop();
+    Ok(held.map_or_else(Vec::new, |(_, _, shipments)| shipments))
+}
+
+/// What a command on an order came to.
+pub fn refused(error: CommandError) -> Problem {
+    match error {
+        CommandError::NotFound => not_found(),
+        CommandError::Refused(refusal) => refusal.into(),
+        CommandError::Store(error) => error.into(),
+    }
+}
+
+/// A stored order with its texts read.
+pub struct Shown {
+    record: OrderRecord,
+    number: String,
+    content: Content,
+    personal: Personal,
+    shipments: Vec<Shipment>,
+}
+
+impl Shown {
+    /// Reads the texts of a record.
+    ///
+    /// # Errors
+    /// They do not hold what was written.
+    pub fn new(record: OrderRecord, shipments: Vec<Shipment>) -> Result<Self, Problem> {
+        let number = record.caller_number.clone();
+        Ok(Self {
+            number: number.unwrap_or_else(|| readable_number(record.number)),
+            content: read("an order's content", &record.content)?,
+            personal: match &record.personal {
+                Some(text) => read("an order's personal data", text)?,
+                None => Personal::default(),
+            },
+            record,
+            shipments,
+        })
+    }
+
+    /// The order's view.
+    #[must_use]
+    pub fn view(&self) -> OrderView<'_> {
+        let order = &self.record.order;
+        let lines = order.lines.iter();
+        let standing = Standing {
+            id: order.id,
+            number: &self.number,
+            status: order.status,
+            version: order.version,
+            lines: lines.map(|l| (l.vendor.as_ref(), l.quantities)).collect(),
+            holds: &order.holds,
+            shipments: &self.shipments,
+            created_at: order.created_at,
+            updated_at: order.updated_at,
+            completed_at: order.completed_at,
+            cancelled_at: order.cancelled_at,
+            cancel_reason: order.cancel_reason.as_deref(),
+        };
+        OrderView::new(standing, &self.content, &self.personal)
+    }
+
+    /// The whole answer.
+    #[must_use]
+    pub fn answer(&self, status: StatusCode) -> Response {
+        versioned(status, self.record.order.version, &self.view())
+    }
+}
+
+fn read<T: DeserializeOwned>(what: &'static str, text: &str) -> Result<T, Problem> {
+    serde_json::from_str(text).map_err(|e| {
+        let detail = e.to_string();
+        StoreError::Corrupt { what, detail }.into()
+    })
+}
+
+/// Answers an order as it stands now, its shipments included.
+///
+/// # Errors
+/// The store's.
+pub async fn answer(app: &App, status: StatusCode, record: OrderRecord) -> Answer {
+    let shipments = shipments(app, record.order.id).await?;
+    Ok(Shown::new(record, shipments)?.answer(status))
+}

@@ -1,0 +1,98 @@
+//! The query of a request, read strictly: a parameter that nobody reads is an error, not a wish that vanishes.
+
+use waybill_domain::time::Time;
+
+use super::codes;
+use super::nearest::nearest;
+use super::problem::Problem;
+use crate::config::Limits;
+
+/// Parameters by name.
+pub struct Params(Vec<(String, String)>);
+
+impl Params {
+    /// Takes the pairs whose names are known.
+    ///
+    /// # Errors
+    /// `unknown_parameter`, with the nearest known one.
+    pub fn of(pairs: Vec<(String, String)>, known: &[&str]) -> Result<Self, Problem> {
+        for (name, value) in &pairs {
+            if !known.contains(&name.as_str()) {
+                let hint = match nearest(name, known) {
+                    Some(near) => format!("did you mean {near}?"),
+                    None if known.is_empty() => "this path takes none".into(),
+                    None => format!("there are {}", known.join(", ")),
+                };
+                return Err(Problem::new(codes::UNKNOWN_PARAMETER, hint).of(name.clone()));
+            }
+            if value.contains('\0') {
+                return Err(invalid(name, "must not contain the character NUL"));
+            }
+        }
+        Ok(Self(pairs))
+    }
+
+    /// All values of a name; empty ones mean: not given.
+    pub fn all(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.0
+            .iter()
+            .filter(move |(n, v)| n == name && !v.is_empty())
+            .map(|(_, v)| v.as_str())
+    }
+
+    /// The one value of a name.
+    ///
+    /// # Errors
+    /// It is given twice.
+    pub fn one(&self, name: &str) -> Result<Option<&str>, Problem> {
+        let mut values = self.all(name);
+        let first = values.next();
+        match values.next() {
+            Some(_) => Err(invalid(name, "given more than once")),
+            None => Ok(first),
+        }
+    }
+
+    /// A value read by `read`.
+    ///
+    /// # Errors
+    /// `invalid_parameter`, saying what was expected.
+    pub fn read<T>(
+        &self,
+        name: &str,
+        expected: &str,
+        read: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<Option<T>, Problem> {
+        let Some(text) = self.one(name)? else {
+            return Ok(None);
+        };
+        let found: String = text.chars().take(60).collect();
+        read(text)
+            .map(Some)
+            .ok_or_else(|| invalid(name, &format!("expected {expected}; found {found:?}")))
+    }
+
+    /// A point in time.
+    ///
+    /// # Errors
+    /// `invalid_parameter`.
+    pub fn time(&self, name: &str) -> Result<Option<Time>, Problem> {
+        let expected = "an RFC 3339 time with an offset, as 2026-05-04T10:00:00Z";
+        self.read(name, expected, Time::parse)
+    }
+
+    /// How many items the caller wants on a page.
+    ///
+    /// # Errors
+    /// `invalid_parameter`.
+    pub fn limit(&self, limits: &Limits) -> Result<usize, Problem> {
+        let most = limits.page_max;
+        let within = |text: &str| text.parse::<u32>().ok().filter(|n| (1..=most).contains(n));
+        let asked = self.read("limit", &format!("a number from 1 to {most}"), within)?;
+        Ok(asked.unwrap_or(limits.page_default.min(most)) as usize)
+    }
+}
+
+fn invalid(name: &str, detail: &str) -> Problem {
+    Problem::new(codes::INVALID_PARAMETER, detail).of(name)
+}

@@ -1,0 +1,377 @@
+//! How `/v1` says no: problem+json (RFC 9457) with a stable code, the field, and what would be right.
+//!
+//! Owns the list of codes, which is part of the wire contract. A handler makes a [`Problem`]; the edge, which knows
+//! the correlation id, writes it ([`write`]). What is nobody's business outside is logged there, once.
+
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, StatusCode, header};
+use waybill_domain::intake::ClaimKind;
+use waybill_domain::refusal::{Problem as Invalid, Refusal, Shortage};
+use waybill_domain::stock::AdjustmentRefusal;
+use waybill_store::Error as StoreError;
+
+use super::codes::{self, Kind};
+use crate::auth::TokenError;
+use crate::http::access::Denied;
+use crate::http::body::BodyError;
+use crate::http::json;
+use crate::intake::IntakeError;
+use crate::intake::place::PlaceError;
+use crate::inventory::InventoryError;
+
+/// A request that was not done, and why.
+#[derive(Clone, Debug)]
+pub struct Problem {
+    kind: &'static Kind,
+    detail: String,
+    field: Option<String>,
+    /// Further members, as JSON.
+    members: Vec<(&'static str, String)>,
+    retry_after_s: Option<u32>,
+    challenge: Option<String>,
+    /// For the log alone.
+    cause: Option<String>,
+}
+
+impl Problem {
+    /// A problem of this code, see [`codes`].
+    pub fn new(code: &str, detail: impl Into<String>) -> Self {
+        Self {
+            kind: codes::kind(code),
+            detail: detail.into(),
+            field: None,
+            members: vec![],
+            retry_after_s: None,
+            challenge: None,
+            cause: None,
+        }
+    }
+
+    /// Names the field, as `lines[0].quantity`.
+    #[must_use]
+    pub fn of(mut self, field: impl Into<String>) -> Self {
+        self.field = Some(field.into()).filter(|field: &String| !field.is_empty());
+        self
+    }
+
+    /// Adds a member.
+    #[must_use]
+    pub fn with<T: serde::Serialize>(mut self, name: &'static str, value: &T) -> Self {
+        self.members.push((name, json::of(value).0));
+        self
+    }
+
+    fn retry_after(mut self, seconds: u32) -> Self {
+        self.retry_after_s = Some(seconds);
+        self
+    }
+
+    fn caused_by(mut self, cause: impl ToString) -> Self {
+        self.cause = Some(cause.to_string());
+        self
+    }
+
+    /// The stable code.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        self.kind.code
+    }
+
+    /// The path of the field at fault; empty for none.
+    #[must_use]
+    pub fn field(&self) -> &str {
+        self.field.as_deref().unwrap_or("")
+    }
+
+    fn body(&self, correlation: &str) -> String {
+        let Kind {
+            code,
+            status,
+            title,
+        } = self.kind;
+        let mut body = format!(
+            "{{\"type\":\"/problems/{}\",\"title\":{},\"status\":{status},\"code\":\"{code}\",\"detail\":{}",
+            code.replace('_', "-"),
+            json::text(title),
+            json::text(&self.detail),
+        );
+        if let Some(field) = &self.field {
+            body.push_str(",\"field\":");
+            body.push_str(&json::text(field));
+        }
+        for (name, value) in &self.members {
+            body.push_str(&format!(",\"{name}\":{value}"));
+        }
+        body.push_str(",\"correlationId\":");
+        body.push_str(&json::text(correlation));
+        body.push('}');
+        body
+    }
+}
+
+/// An empty answer that carries the problem to the edge.
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = self.kind.status().into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+/// Writes the problem that an answer carries; answers that the framework made on its own become problems too.
+#[must_use]
+pub fn write(mut response: Response, correlation: &str) -> Response {
+    let status = response.status();
+    if !status.is_client_error() && !status.is_server_error() {
+        return response;
+    }
+    let carried = response.extensions_mut().remove::<Problem>();
+    let Some(problem) = carried.or_else(|| of_framework(&response)) else {
+        return response;
+    };
+    if let Some(cause) = &problem.cause {
+        tracing::error!(code = problem.kind.code, %cause, correlation_id = correlation, "a request could not be done");
+    }
+    let mut written = (
+        problem.kind.status(),
+        json::Problem(problem.body(correlation)),
+    )
+        .into_response();
+    let headers = written.headers_mut();
+    if let Some(seconds) = problem.retry_after_s {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    let challenge = problem.challenge.as_deref().map(HeaderValue::from_str);
+    if let Some(Ok(challenge)) = challenge {
+        headers.insert(header::WWW_AUTHENTICATE, challenge);
+    }
+    for (name, value) in response.headers() {
+        let kept = [header::CONTENT_TYPE, header::CONTENT_LENGTH];
+        if !kept.contains(name) {
+            headers.entry(name).or_insert_with(|| value.clone());
+        }
+    }
+    written
+}
+
+/// The problem of an answer that has no JSON of its own: an unknown path, a method a path does not have.
+fn of_framework(response: &Response) -> Option<Problem> {
+    let is_json = response
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .and_then(|v| v.to_str().ok())
+        .is_some_and(|v| v.contains("json"));
+    if is_json {
+        return None;
+    }
+    match response.status() {
+        StatusCode::NOT_FOUND => Some(Problem::new(
+            codes::NOT_FOUND,
+            "there is nothing at this path; /openapi.json lists what there is",
+        )),
+        StatusCode::METHOD_NOT_ALLOWED => Some(Problem::new(
+            codes::METHOD_NOT_ALLOWED,
+            "this path does not have this method; see the header Allow",
+        )),
+        status if status.is_client_error() => Some(Problem::new(
+            codes::INVALID_PATH,
+            "the path or the head of the request cannot be read",
+        )),
+        _ => None,
+    }
+}
+
+impl From<Invalid> for Problem {
+    fn from(invalid: Invalid) -> Self {
+        Self::new(invalid.code, invalid.detail).of(invalid.field)
+    }
+}
+
+impl From<Denied> for Problem {
+    fn from(denied: Denied) -> Self {
+        match denied {
+            Denied::Token(TokenError::Missing) => Self {
+                challenge: Some("Bearer realm=\"waybill\"".into()),
+                ..Self::new(TokenError::Missing.code(), TokenError::Missing.to_string())
+            },
+            Denied::Token(bad) => Self {
+                challenge: Some(format!(
+                    "Bearer realm=\"waybill\", error=\"invalid_token\", error_description=\"{bad}\""
+                )),
+                ..Self::new(bad.code(), bad.to_string())
+            },
+            Denied::Scope(scope) => Self {
+                challenge: Some(format!(
+                    "Bearer realm=\"waybill\", error=\"insufficient_scope\", scope=\"{scope}\""
+                )),
+                ..Self::new(
+                    codes::INSUFFICIENT_SCOPE,
+                    format!("the token lacks the scope {scope}"),
+                )
+            }
+            .with("scope", &scope.name()),
+        }
+    }
+}
+
+impl From<BodyError> for Problem {
+    fn from(error: BodyError) -> Self {
+        let detail = error.to_string();
+        match error {
+            BodyError::TooLarge { limit } => {
+                Self::new(codes::BODY_TOO_LARGE, detail).with("limit", &limit)
+            }
+            BodyError::Timeout { .. } => Self::new(codes::REQUEST_TIMEOUT, detail).retry_after(1),
+            BodyError::Broken => Self::new(codes::BODY_BROKEN, detail),
+        }
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        let detail = refusal.to_string();
+        match refusal {
+            Refusal::InvalidTransition { from, allowed, .. } => {
+                Self::new(codes::INVALID_TRANSITION, detail)
+                    .with("from", &from)
+                    .with("allowed", &allowed)
+            }
+            Refusal::InvalidShipmentTransition { from, allowed, .. } => {
+                Self::new(codes::INVALID_TRANSITION, detail)
+                    .with("from", &from)
+                    .with("allowed", &allowed)
+            }
+            Refusal::VersionMismatch { found, .. } => version_mismatch(found, detail),
+            Refusal::NoSuchHold => Self::new(codes::HOLD_NOT_FOUND, detail),
+            Refusal::TooManyHolds { limit } => {
+                Self::new(codes::TOO_MANY_HOLDS, detail).with("limit", &limit)
+            }
+        }
+    }
+}
+
+fn version_mismatch(found: i64, detail: String) -> Problem {
+    Problem::new(codes::VERSION_MISMATCH, detail)
+        .of("If-Match")
+        .with("version", &found)
+}
+
+impl From<AdjustmentRefusal> for Problem {
+    fn from(refusal: AdjustmentRefusal) -> Self {
+        let detail = refusal.to_string();
+        match refusal {
+            AdjustmentRefusal::BelowReserved { reserved, wanted } => {
+                Self::new(codes::BELOW_RESERVED, detail)
+                    .of("onHand")
+                    .with("reserved", &reserved)
+                    .with("wanted", &wanted)
+            }
+            AdjustmentRefusal::OutOfRange { .. } => {
+                Self::new(codes::STOCK_OUT_OF_RANGE, detail).of("onHand")
+            }
+            AdjustmentRefusal::SafetyOutOfRange { .. } => {
+                Self::new(codes::STOCK_OUT_OF_RANGE, detail).of("safety")
+            }
+            AdjustmentRefusal::VersionMismatch { found, .. } => version_mismatch(found, detail),
+        }
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        match &error {
+            StoreError::DiskFull => Self::new(
+                codes::INSUFFICIENT_STORAGE,
+                "the disk is full; nothing was stored",
+            )
+            .retry_after(5),
+            StoreError::OutcomeUnknown => {
+                Self::new(codes::OUTCOME_UNKNOWN, error.to_string()).retry_after(1)
+            }
+            other if other.is_retryable() => {
+                Self::new(codes::UNAVAILABLE, other.to_string()).retry_after(1)
+            }
+            other => Self::new(
+                codes::INTERNAL,
+                "this is a defect; it was logged with this correlation id",
+            )
+            .caused_by(other),
+        }
+    }
+}
+
+impl From<IntakeError> for Problem {
+    fn from(error: IntakeError) -> Self {
+        let detail = error.to_string();
+        match error {
+            IntakeError::TimedOut { .. } => Self::new(
+                codes::REQUEST_TIMEOUT,
+                format!("{detail}; nothing was stored"),
+            )
+            .retry_after(1),
+            IntakeError::Full { .. } => Self::new(codes::OVERLOADED, detail).retry_after(1),
+            IntakeError::Closed => Self::new(codes::UNAVAILABLE, detail).retry_after(1),
+            IntakeError::Store(store) => store.into(),
+        }
+    }
+}
+
+impl From<PlaceError> for Problem {
+    fn from(error: PlaceError) -> Self {
+        match error {
+            PlaceError::Taken { kind, order_id } => {
+                let (code, field, what) = match kind {
+                    ClaimKind::Key | ClaimKind::Duplicate => {
+                        (codes::KEY_REUSED, "Idempotency-Key", "this key")
+                    }
+                    ClaimKind::Reference => {
+                        (codes::REFERENCE_TAKEN, "clientReference", "this reference")
+                    }
+                    ClaimKind::Number => (codes::NUMBER_TAKEN, "orderNumber", "this number"),
+                };
+                Self::new(code, format!("{what} was used before for another order"))
+                    .of(field)
+                    .with("orderId", &order_id)
+            }
+            PlaceError::Short(shortages) => insufficient_stock(&shortages),
+            PlaceError::UnknownSkus(skus) => {
+                let skus: Vec<&str> = skus.iter().map(waybill_domain::text::Sku::as_str).collect();
+                Self::new(
+                    codes::UNKNOWN_SKU,
+                    format!("not tracked here: {}", skus.join(", ")),
+                )
+                .of("lines")
+                .with("skus", &skus)
+            }
+            PlaceError::Inventory(error) => {
+                let after = match error {
+                    InventoryError::Open { retry_after_ms } => {
+                        u32::try_from(retry_after_ms.div_ceil(1_000)).unwrap_or(u32::MAX)
+                    }
+                    InventoryError::Failed(_) | InventoryError::Timeout { .. } => 1,
+                };
+                Self::new(codes::INVENTORY_UNAVAILABLE, error.to_string()).retry_after(after.max(1))
+            }
+            PlaceError::Intake(error) => error.into(),
+        }
+    }
+}
+
+fn insufficient_stock(shortages: &[Shortage]) -> Problem {
+    let told: Vec<serde_json::Value> = shortages
+        .iter()
+        .map(|s| serde_json::json!({"sku": s.sku, "requested": s.requested, "available": s.available}))
+        .collect();
+    let detail: Vec<String> = shortages
+        .iter()
+        .map(|s| {
+            format!(
+                "{}: {} asked, {} available",
+                s.sku, s.requested, s.available
+            )
+        })
+        .collect();
+    Problem::new(codes::INSUFFICIENT_STOCK, detail.join("; "))
+        .of("lines")
+        .with("shortages", &told)
+}

@@ -1,0 +1,60 @@
+//! A shipment as `/v1` shows it.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+use waybill_domain::event::body::ShipmentLine;
+use waybill_domain::ids::{OrderId, ShipmentId};
+use waybill_domain::shipment::{Shipment, ShipmentStatus};
+use waybill_domain::time::Time;
+
+/// One parcel, or several that travel as one.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Shipment)]
+pub struct ShipmentView<'a> {
+    #[schema(value_type = super::schemas::Id)]
+    id: ShipmentId,
+    #[schema(value_type = super::schemas::Id)]
+    order_id: OrderId,
+    vendor: &'a str,
+    /// 1 for the first try of this vendor.
+    attempt: u16,
+    #[schema(value_type = super::schemas::ShipmentStatus)]
+    status: ShipmentStatus,
+    version: i64,
+    tracking_number: Option<&'a str>,
+    carrier: Option<&'a str>,
+    /// Units by line of the order.
+    #[schema(value_type = Vec<super::schemas::ShipmentLine>)]
+    lines: &'a [ShipmentLine],
+    #[schema(value_type = super::schemas::Timestamp)]
+    created_at: Time,
+    #[schema(value_type = super::schemas::Timestamp)]
+    updated_at: Time,
+    #[schema(value_type = Option<super::schemas::Timestamp>)]
+    shipped_at: Option<Time>,
+    #[schema(value_type = Option<super::schemas::Timestamp>)]
+    delivered_at: Option<Time>,
+}
+
+impl<'a> ShipmentView<'a> {
+    /// Shows a shipment.
+    #[must_use]
+    pub fn new(shipment: &'a Shipment) -> Self {
+        Self {
+            id: shipment.id,
+            order_id: shipment.order_id,
+            vendor: shipment.vendor.as_str(),
+            attempt: shipment.attempt,
+            status: shipment.status,
+            version: shipment.version,
+            tracking_number: shipment.tracking_number.as_deref(),
+            carrier: shipment.carrier.as_deref(),
+            lines: &shipment.lines,
+            created_at: shipment.created_at,
+            updated_at: shipment.updated_at,
+            shipped_at: shipment.shipped_at,
+            delivered_at: shipment.delivered_at,
+        }
+    }
+}

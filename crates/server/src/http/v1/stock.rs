@@ -1,0 +1,136 @@
+//! `/v1/stock`: what is on hand, and counting it.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, Request, State};
+use http::StatusCode;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use waybill_domain::refusal::code;
+use waybill_domain::stock::{Adjustment, StockRow};
+use waybill_domain::text::{Sku, Vendor};
+use waybill_domain::time::Time;
+use waybill_store::{Error as StoreError, StockChange};
+
+use super::call::{Answer, Call, versioned};
+use super::codes;
+use super::cursor::Cursor;
+use super::page::Page;
+use super::problem::Problem;
+use super::{order_request, strict};
+use crate::app::App;
+use crate::auth::Scope;
+use crate::http::json;
+use axum::response::IntoResponse;
+
+/// A sku at a vendor.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Stock)]
+pub struct StockView<'a> {
+    sku: &'a str,
+    vendor: &'a str,
+    on_hand: i64,
+    reserved: i64,
+    /// Kept back from sale.
+    safety: i64,
+    /// What can be promised: on hand − reserved − safety, never below zero.
+    available: i64,
+    version: i64,
+    #[schema(value_type = super::schemas::Timestamp)]
+    updated_at: Time,
+}
+
+impl<'a> StockView<'a> {
+    fn new(row: &'a StockRow) -> Self {
+        Self {
+            sku: row.sku.as_str(),
+            vendor: row.vendor.as_str(),
+            on_hand: row.level.on_hand,
+            reserved: row.level.reserved,
+            safety: row.level.safety,
+            available: row.level.available(),
+            version: row.level.version,
+            updated_at: row.synced_at,
+        }
+    }
+}
+
+/// Skus asked about at once.
+const SKUS: usize = 100;
+
+/// Stock rows by sku.
+pub async fn list(State(app): State<Arc<App>>, request: Request) -> Answer {
+    let call = Call::open(&app, request.into_parts().0, Scope::StockRead)?;
+    let params = call.params(&["sku", "after", "limit"])?;
+    let skus: Vec<String> = params.all("sku").map(str::to_owned).collect();
+    if skus.len() > SKUS {
+        let detail = format!("at most {SKUS} at once; found {}", skus.len());
+        return Err(Problem::new(codes::INVALID_PARAMETER, detail).of("sku"));
+    }
+    let after = params.one("after")?.map(Cursor::sku).transpose()?;
+    let limit = params.limit(&app.settings.limits)?;
+    let page = app.store.stock(&call.tenant, skus, after, limit).await?;
+    let items = page.items.iter().map(StockView::new).collect();
+    let next = page.next.map(|sku| Cursor::of_sku(&sku));
+    Ok(json::of(&Page { items, next }).into_response())
+}
+
+/// A count, or what came or went.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct StockBody {
+    /// What was counted.
+    on_hand: Option<i64>,
+    /// What came or, below zero, went.
+    delta: Option<i64>,
+    /// What is kept back from sale from now on.
+    safety: Option<i64>,
+    reason: Option<String>,
+    /// The caller's own name for this change, kept with the movement.
+    reference: Option<String>,
+}
+
+/// Counts a sku of our own warehouse, or books what came or went.
+pub async fn put(State(app): State<Arc<App>>, Path(sku): Path<String>, request: Request) -> Answer {
+    let (call, body) = Call::with_body(&app, request, Scope::StockWrite).await?;
+    let expected_version = call.if_match()?;
+    let body: StockBody = strict::read(&body)?;
+    let now = app.now();
+    let change = StockChange {
+        tenant: call.tenant.clone(),
+        sku: Sku::parse(&sku)?,
+        vendor: Vendor::local(),
+        adjustment: adjustment(&body)?,
+        safety: body.safety,
+        expected_version,
+        reason: order_request::free("reason", body.reason)?,
+        reference: order_request::free("reference", body.reference)?,
+        event_id: app.entropy.uuid_v7(now.0),
+        meta: call.meta(),
+        at: now,
+    };
+    let outcome = app.store.adjust_stock(vec![change]).await?.pop();
+    let row = outcome.ok_or(StoreError::OutcomeUnknown)??;
+    Ok(versioned(
+        StatusCode::OK,
+        row.level.version,
+        &StockView::new(&row),
+    ))
+}
+
+fn adjustment(body: &StockBody) -> Result<Adjustment, Problem> {
+    match (body.on_hand, body.delta) {
+        (Some(count), None) => Ok(Adjustment::Count(count)),
+        (None, Some(delta)) => Ok(Adjustment::Delta(delta)),
+        (None, None) if body.safety.is_some() => Ok(Adjustment::Delta(0)),
+        (None, None) => {
+            let detail = "say onHand (what was counted) or delta (what came or went)";
+            Err(Problem::new(code::REQUIRED, detail).of("onHand"))
+        }
+        (Some(_), Some(_)) => {
+            let detail = "onHand and delta exclude each other";
+            Err(Problem::new(code::INVALID_VALUE, detail).of("delta"))
+        }
+    }
+}
