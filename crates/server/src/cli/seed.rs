@@ -118,7 +118,11 @@ async fn worker(
 }
 
 /// Sets one absolute count; a server that is too busy is asked again when it says.
-async fn set_count(client: &mut Client, sku: &str, body: &Value) -> Result<(), ClientError> {
+pub(super) async fn set_count(
+    client: &mut Client,
+    sku: &str,
+    body: &Value,
+) -> Result<(), ClientError> {
     let path = format!("/v1/stock/{}", path_segment(sku));
     let mut tries = 0;
     loop {

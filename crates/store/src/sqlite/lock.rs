@@ -10,7 +10,7 @@ pub struct DirectoryLock {
     _file: File,
 }
 
-const FILE: &str = "waybill.lock";
+pub const FILE: &str = "waybill.lock";
 
 /// Takes the lock of `directory`, which must exist.
 ///

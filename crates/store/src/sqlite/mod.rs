@@ -31,9 +31,11 @@ mod stock;
 mod store;
 mod tx;
 mod verify;
+mod wipe;
 mod work;
 mod writer;
 
 pub use connection::Options;
 pub use store::SqliteStore;
 pub use verify::open_for_verify;
+pub use wipe::wipe;

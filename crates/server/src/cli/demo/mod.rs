@@ -1,54 +1,184 @@
-//! `waybill demo`: everything on this machine, with nothing beside it.
+//! `waybill demo`: everything on this machine, with nothing beside it; and two trials of it.
+//!
+//! Beside it: what is printed when it is ready (`banner`), orders as they move (`moves`), and the trials: kills
+//! under load (`breaking`, judged by `evidence`), one hot sku (`flash`), both against a `child` server of their own.
+
+mod banner;
+mod breaking;
+mod child;
+mod evidence;
+mod flash;
+mod moves;
+mod trial;
 
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 
-use clap::Args;
+use clap::{Args, Subcommand};
+use parking_lot::Mutex;
+use tokio::time::Instant;
+use waybill_store::sqlite::wipe;
 
 use super::config::SettingsArgs;
-use super::fail;
+use super::{fail, output};
+use crate::app::App;
 use crate::auth::{ADMIN_TOKEN_FILE, NewToken, Scopes, mint, write_token_file};
-use crate::clock::{Clock, SystemClock};
-use crate::config::{Millis, Settings};
+use crate::clock::{Clock, MICROS_PER_SECOND, SystemClock};
+use crate::config::{ConfigErrors, Loaded, Millis, Origin, Settings};
+use crate::http::listen;
 use crate::observe::logs;
 use crate::process::{self, Ready};
+use banner::Banner;
+use moves::Counts;
 
 /// Run everything on this machine, with nothing beside it
 #[derive(Debug, Args)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "Examples:\n  waybill demo                                   on port 3000, data in ./waybill-data\n  waybill demo --listen :4000 --data /tmp/shop   elsewhere\n  waybill demo --fresh                           forget what earlier runs left\n  waybill demo break                             kill it under load and count what was lost\n  waybill demo flash                             one hot sku, more buyers than units"
+)]
 pub struct DemoArgs {
+    #[command(subcommand)]
+    trial: Option<TrialCommand>,
     /// Empty the data folder first
     #[arg(long)]
     fresh: bool,
+    /// Print one JSON line when it is ready, and nothing else
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
     settings: SettingsArgs,
 }
 
-/// Runs until Ctrl-C.
+#[derive(Debug, Subcommand)]
+enum TrialCommand {
+    Break(breaking::BreakArgs),
+    Flash(flash::FlashArgs),
+}
+
+/// Runs until Ctrl-C, or a trial to its end.
 pub async fn run(args: DemoArgs) -> ExitCode {
-    let sources = match args.settings.sources() {
-        Ok(sources) => sources.flag("demo", "profile", "demo"),
-        Err(errors) => return fail(&errors),
-    };
-    let settings = match Settings::load(&sources) {
+    match &args.trial {
+        Some(TrialCommand::Break(trial)) => {
+            return trial::settle(breaking::run(trial).await, trial.json);
+        }
+        Some(TrialCommand::Flash(trial)) => {
+            return trial::settle(flash::run(trial).await, trial.json);
+        }
+        None => {}
+    }
+    let begun = Instant::now();
+    let settings = match load(&args) {
         Ok(settings) => settings,
         Err(errors) => return fail(&errors),
     };
     if let Err(error) = logs::install(&settings.log) {
         return fail(&error);
     }
+    if args.fresh
+        && let Err(code) = empty(&settings)
+    {
+        return code;
+    }
+    serve(settings, begun, args.json).await
+}
+
+/// The demo's settings; on a terminal, lines of log below `warn` would bury the orders.
+fn load(args: &DemoArgs) -> Result<Settings, ConfigErrors> {
+    let sources = args.settings.sources()?.flag("demo", "profile", "demo");
+    let Loaded {
+        mut settings,
+        origins,
+    } = Loaded::from_sources(&sources)?;
+    if origins
+        .get("log.level")
+        .is_none_or(|origin| *origin == Origin::Default)
+    {
+        settings.log.level = "warn".into();
+    }
+    Ok(settings)
+}
+
+/// `--fresh`. The port is tried first: who cannot have it must not lose the data.
+fn empty(settings: &Settings) -> Result<(), ExitCode> {
+    listen::bind(&settings.listen_addresses()).map_err(|error| fail(&error))?;
+    wipe(Path::new(&settings.store.data), &[ADMIN_TOKEN_FILE]).map_err(|error| fail(&error))?;
+    Ok(())
+}
+
+async fn serve(settings: Settings, begun: Instant, json: bool) -> ExitCode {
+    let data = settings.store.data.clone();
+    let last = Arc::new(Mutex::new(None));
+    let mut shown = None;
     let served = process::serve(settings, |ready| {
         if let Err(error) = leave_token(ready) {
             tracing::warn!(%error, "the admin token could not be written; commands need --token");
         }
-        println!(
-            "waybill {} is ready on {:?}",
-            env!("CARGO_PKG_VERSION"),
-            ready.addresses
-        );
+        let (app, addresses) = (ready.app.clone(), ready.addresses.clone());
+        let counted = last.clone();
+        shown = Some(tokio::spawn(async move {
+            let banner = banner(&app, &addresses, begun).await;
+            if json {
+                output::json_line(&banner.ready_line());
+                return;
+            }
+            output::line(banner.text());
+            tokio::join!(moves::show(app.clone()), count_at_the_end(app, &counted));
+        }));
     });
-    match served.await {
-        Ok(()) => ExitCode::SUCCESS,
+    let outcome = served.await;
+    shown.iter().for_each(tokio::task::JoinHandle::abort);
+    match outcome {
+        Ok(()) if json => ExitCode::SUCCESS,
+        Ok(()) => {
+            let counts: Option<Counts> = last.lock().take();
+            let counts = counts
+                .map(|counts| format!(": {counts}"))
+                .unwrap_or_default();
+            output::line(format!(
+                "\nstopped{counts}\nEverything answered is kept in {data}. Go on with `{program} demo`, begin anew with \
+                 `{program} demo --fresh`, check it with `{program} verify --data {data}`.",
+                program = banner::program()
+            ));
+            ExitCode::SUCCESS
+        }
         Err(error) => fail(&error),
+    }
+}
+
+async fn banner(app: &App, addresses: &[std::net::SocketAddr], begun: Instant) -> Banner {
+    let took = begun.elapsed();
+    let settings = &app.settings;
+    let data = Path::new(&settings.store.data);
+    Banner {
+        took,
+        data: data.canonicalize().unwrap_or_else(|_| data.to_owned()),
+        // Serving without an address is refused by the settings.
+        address: addresses
+            .first()
+            .copied()
+            .unwrap_or(([127, 0, 0, 1], 3000).into()),
+        orders_before: Counts::of(app).await.map_or(0, |counts| counts.all()),
+        own_secret: settings
+            .auth
+            .secrets
+            .first()
+            .is_some_and(|first| !first.kid.starts_with("demo-")),
+        program: banner::program(),
+        key: format!("try-{}", app.now().0 / MICROS_PER_SECOND),
+    }
+}
+
+/// Keeps the counts up to date from the moment it is asked to stop until the store closes.
+async fn count_at_the_end(app: Arc<App>, last: &Mutex<Option<Counts>>) {
+    app.stopping.cancelled().await;
+    let mut grown = app.tail.watch();
+    while let Some(counts) = Counts::of(&app).await {
+        *last.lock() = Some(counts);
+        if grown.changed().await.is_err() {
+            return;
+        }
     }
 }
 

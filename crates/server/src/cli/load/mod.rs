@@ -33,8 +33,10 @@ use tokio::time::Instant;
 pub use args::{LoadArgs, Plan};
 pub use deliveries::Deliveries;
 pub use factory::{Dialect, DraftOrder, OrderFactory, Shape, Skus, random_key};
+pub use pacing::Pace;
 pub use progress::Progress;
 pub use report::Report;
+pub use worker::Policy;
 
 use crate::cli::output;
 use crate::client::{Client, ClientError, Connection};
