@@ -32,7 +32,6 @@ const ELSEWHERE: [&str; 5] = [
     "WAYBILL_TOKEN",
     "WAYBILL_URL",
     "WAYBILL_CONFIG",
-    "WAYBILL_DEFECT",
     "WAYBILL_UPDATE_DOCS",
 ];
 const TESTS: &str = "WAYBILL_TEST_";
