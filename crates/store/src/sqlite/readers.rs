@@ -126,6 +126,12 @@ impl Readers {
     }
 }
 
+impl Drop for Readers {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
 fn work(shared: &Shared, connection: &Connection) {
     loop {
         let job = {

@@ -29,8 +29,9 @@ use waybill_domain::time::Time;
 /// The embedded store.
 pub struct SqliteStore {
     pub(super) identity: Identity,
-    pub(super) writer: Arc<Writer>,
+    // Dropped in this order: readers hold snapshots, the writer empties its log, the lock goes last.
     pub(super) readers: Arc<Readers>,
+    pub(super) writer: Arc<Writer>,
     pub(super) now: Now,
     pub(super) scan_limit: usize,
     pub(super) wal_bytes: Arc<AtomicU64>,

@@ -179,3 +179,11 @@ impl Writer {
         }
     }
 }
+
+/// A store that is dropped is closed, before the lock on its folder is let go of: what still waits must not be
+/// written beside the next one who opens it.
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.close();
+    }
+}

@@ -44,6 +44,24 @@ async fn a_folder_in_use_is_refused_and_free_again_when_it_is_closed() {
 }
 
 #[tokio::test]
+async fn a_store_that_is_dropped_is_closed_before_its_folder_is_free() {
+    let driver = Embedded::new();
+    let h = harness(driver.clone()).await;
+    h.put("A", 100).await;
+    let order = h.make.order(&[("A", 1)]);
+    let mut submitted = Box::pin(h.store.accept(vec![order.clone().into()]));
+    let polled =
+        std::future::poll_fn(|cx| std::task::Poll::Ready(submitted.as_mut().poll(cx))).await;
+    drop(polled);
+    drop(submitted);
+    drop(h);
+    assert!(!driver.path().join("waybill.db-wal").exists());
+    let again = open_again(driver.path()).expect("free");
+    assert_eq!(again.orders(vec![order.id]).await.unwrap().len(), 1);
+    again.close().await;
+}
+
+#[tokio::test]
 async fn data_of_a_newer_version_is_refused_and_left_alone() {
     let driver = Embedded::new();
     harness(driver.clone()).await.store.close().await;
