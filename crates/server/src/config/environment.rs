@@ -28,7 +28,7 @@ pub const LEGACY: [(&str, &str); 15] = [
 ];
 
 /// `WAYBILL_*` that are read elsewhere: by commands that call a server, and by the test suite.
-const ELSEWHERE: [&str; 5] = [
+const ELSEWHERE: [&str; 4] = [
     "WAYBILL_TOKEN",
     "WAYBILL_URL",
     "WAYBILL_CONFIG",
