@@ -52,6 +52,7 @@ section!(Server, "server", {
     body_limit_bytes: u32 => count(1_024, 1 << 30),
     head_limit_bytes: u32 => count(8_192, 1 << 20),
     max_connections: u32 => count(1, 1_000_000),
+    max_streams: u32 => count(1, 1_000_000),
     shutdown_deadline_ms: Millis => time(0, HOUR_MS),
     cors_origins: Vec<String> => Kind::TextList,
     rate_limit_per_minute: u32 => count(0, 100_000_000),

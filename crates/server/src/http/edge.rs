@@ -8,13 +8,15 @@ use std::time::Instant;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, MatchedPath, Request, State};
 use axum::middleware::Next;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use waybill_domain::context::EventMeta;
 
 use crate::app::App;
 use crate::auth::Identity;
-use crate::http::v1::problem;
+use crate::http::cors;
+use crate::http::v1::codes;
+use crate::http::v1::problem::{self, Problem};
 
 /// What a request is known by; in the request's extensions.
 #[derive(Clone, Debug)]
@@ -50,17 +52,22 @@ pub async fn edge(State(app): State<Arc<App>>, mut request: Request, next: Next)
     let method = method_name(request.method());
     let route = request.extensions().get::<MatchedPath>().cloned();
     let route = route.as_ref().map_or("unmatched", MatchedPath::as_str);
-    if let Some(refused) = over_limit(&app, &request, route, &correlation) {
-        app.metrics.answered(
-            method,
-            route,
-            refused.status().as_u16(),
-            started.elapsed().as_secs_f64(),
-        );
-        return finish(refused, &correlation);
+    let origin = cors::allowed(&app.settings.server.cors_origins, request.headers());
+    let may_ask = origin.is_some();
+    let response = if let Some(refused) = over_limit(&app, &request, route, &correlation) {
+        refused
+    } else if let Some(told) =
+        cors::preflight(request.method(), request.headers()).filter(|_| may_ask)
+    {
+        told
+    } else {
+        request.extensions_mut().insert(correlation.clone());
+        in_time(&app, request, next).await
+    };
+    let mut response = problem::write(response, &correlation.id);
+    if let Some(origin) = origin {
+        cors::mark(response.headers_mut(), origin);
     }
-    request.extensions_mut().insert(correlation.clone());
-    let response = next.run(request).await;
     let took = started.elapsed();
     let status = response.status().as_u16();
     app.metrics
@@ -74,6 +81,26 @@ pub async fn edge(State(app): State<Arc<App>>, mut request: Request, next: Next)
         "answered"
     );
     finish(response, &correlation)
+}
+
+/// Bounds how long a handler may take. One that changes something bounds its own waiting (for the body, in the intake's
+/// queue), so it is given that time on top; if it is late even so, what it did is not known. Long answers begin in
+/// time and then take as long as they take.
+async fn in_time(app: &App, request: Request, next: Next) -> Response {
+    let limit = app.settings.server.request_timeout_ms.duration();
+    if request.method().is_safe() {
+        return tokio::time::timeout(limit, next.run(request))
+            .await
+            .unwrap_or_else(|_| {
+                let detail = format!("no answer within {} ms", limit.as_millis());
+                Problem::new(codes::REQUEST_TIMEOUT, detail).into_response()
+            });
+    }
+    let waiting =
+        app.settings.server.body_timeout_ms.duration() + app.settings.intake.wait_ms.duration();
+    tokio::time::timeout(limit + waiting, next.run(request))
+        .await
+        .unwrap_or_else(|_| Problem::from(waybill_store::Error::OutcomeUnknown).into_response())
 }
 
 fn method_name(method: &Method) -> &'static str {
@@ -108,8 +135,7 @@ fn correlation(app: &App, headers: &HeaderMap) -> Correlation {
     }
 }
 
-fn finish(response: Response, correlation: &Correlation) -> Response {
-    let mut response = problem::write(response, &correlation.id);
+fn finish(mut response: Response, correlation: &Correlation) -> Response {
     let headers = response.headers_mut();
     if let Ok(id) = HeaderValue::from_str(&correlation.id) {
         headers.insert(CORRELATION_ID.clone(), id);

@@ -5,11 +5,13 @@
 
 pub mod access;
 pub mod body;
+mod cors;
 pub mod dialects;
 pub mod edge;
 pub mod health;
 pub mod json;
 pub mod listen;
+mod metrics;
 pub mod router;
 pub mod serve;
 mod socket;

@@ -1,6 +1,7 @@
 //! Figures for operators, in Prometheus' terms. Label values are bounded: routes, statuses, consumers.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 use prometheus_client::encoding::EncodeLabelSet;
@@ -50,6 +51,8 @@ pub struct Metrics {
     pub claims_forgotten: Counter,
     pub stuck_orders: Gauge,
     progress: Mutex<BTreeMap<&'static str, Progress>>,
+    /// Answers by the first digit of their status.
+    answers: [AtomicU64; 6],
 }
 
 fn seconds() -> Histogram {
@@ -119,11 +122,15 @@ impl Metrics {
             claims_forgotten,
             stuck_orders,
             progress: Mutex::default(),
+            answers: Default::default(),
         }
     }
 
     /// Counts an answered request.
     pub fn answered(&self, method: &'static str, route: &str, status: u16, took_s: f64) {
+        if let Some(class) = self.answers.get(usize::from(status / 100)) {
+            class.fetch_add(1, Ordering::Relaxed);
+        }
         self.requests
             .get_or_create(&Answered {
                 method,
@@ -138,7 +145,13 @@ impl Metrics {
             .observe(took_s);
     }
 
-    /// All answered requests so far, by status class: 2xx, 4xx, 5xx …
+    /// All answered requests so far, by the first digit of their status: `[_, 1xx, 2xx, 3xx, 4xx, 5xx]`.
+    #[must_use]
+    pub fn answers(&self) -> [u64; 6] {
+        std::array::from_fn(|class| self.answers[class].load(Ordering::Relaxed))
+    }
+
+    /// How far each consumer has come.
     #[must_use]
     pub fn progress(&self) -> BTreeMap<&'static str, Progress> {
         self.progress.lock().clone()

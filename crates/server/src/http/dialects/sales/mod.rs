@@ -2,6 +2,7 @@
 
 mod answer;
 mod create;
+mod metrics;
 mod read;
 mod request;
 mod simulate;
@@ -17,6 +18,7 @@ use crate::app::App;
 pub fn routes() -> Router<Arc<App>> {
     Router::new()
         .route("/api/orders", post(create::create))
+        .route("/api/metrics", get(metrics::read))
         .route("/api/orders/{order_id}", get(read::read))
         .route(
             "/api/orders/{order_id}/simulate-delivery",

@@ -1,0 +1,99 @@
+//! `GET /api/metrics`: figures as JSON, with what its old clients look for and more.
+
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::HeaderMap;
+use serde_json::{Map, Value, json};
+use waybill_store::Stats;
+
+use super::answer;
+use crate::app::App;
+use crate::auth::Scope;
+use crate::http::edge::Correlation;
+use crate::http::{access, json as body};
+use crate::observe::process;
+
+const MIB: u64 = 1 << 20;
+
+/// Tells figures. Old clients have tokens for orders only, so reading orders is enough.
+pub async fn read(
+    State(app): State<Arc<App>>,
+    Extension(correlation): Extension<Correlation>,
+    headers: HeaderMap,
+) -> Response {
+    let may = access::caller(&app, &headers, Scope::MetricsRead)
+        .or_else(|_| access::caller(&app, &headers, Scope::OrderRead));
+    if let Err(denied) = may {
+        return answer::denied(&denied);
+    }
+    match app.store.stats().await {
+        Ok(stats) => body::of(&figures(&app, &stats)).into_response(),
+        Err(error) => answer::not_stored(&error, &correlation.id),
+    }
+}
+
+fn figures(app: &App, stats: &Stats) -> Value {
+    let memory = process::memory();
+    // A machine that does not tell its memory shows 0%.
+    let percent = (memory.used_bytes * 100)
+        .checked_div(memory.total_bytes)
+        .unwrap_or(0);
+    let [_, _, ok, _, refused, failed] = app.metrics.answers();
+    let total: u64 = app.metrics.answers().iter().sum();
+    json!({
+        "timestamp": app.now(),
+        "database": {
+            "totalConnections": stats.readers + 1,
+            "idleConnections": stats.readers_idle,
+            "waitingCount": stats.queue_foreground + stats.queue_background,
+        },
+        "memory": {
+            "used": memory.used_bytes / MIB,
+            "total": memory.total_bytes / MIB,
+            "usage": format!("{percent}%"),
+        },
+        "uptime": app.now().ms_since(app.started_at) / 1_000,
+        "process": {"pid": std::process::id(), "version": env!("CARGO_PKG_VERSION")},
+        "outbox": outbox(app, stats),
+        "circuitBreaker": app.inventory.as_ref().map(|inventory| {
+            let breaker = inventory.breaker();
+            json!({
+                "state": breaker.state.name(),
+                "failuresInARow": breaker.failures_in_a_row,
+                "opened": breaker.opened,
+                "refused": breaker.refused,
+                "failed": breaker.failed,
+                "succeeded": breaker.succeeded,
+            })
+        }),
+        "orders": orders(stats),
+        "requests": {"total": total, "succeeded": ok, "refused": refused, "failed": failed},
+    })
+}
+
+/// How far each reader of the log is behind.
+fn outbox(app: &App, stats: &Stats) -> Value {
+    let newest = app.tail.last();
+    let progress = app.metrics.progress();
+    let lag = stats.cursors.iter().map(|(consumer, _, position)| {
+        let seen = progress.get(consumer.as_str()).map_or(0, |p| p.position);
+        let behind = (newest - seen.max(*position)).max(0);
+        (consumer.clone(), behind.into())
+    });
+    let lag: Map<String, Value> = lag.collect();
+    let pending = lag.values().filter_map(Value::as_i64).max().unwrap_or(0);
+    json!({"pending": pending, "lag": lag, "parked": stats.parked, "dead": stats.dead})
+}
+
+fn orders(stats: &Stats) -> Value {
+    let mut counts = Map::new();
+    for (status, count) in &stats.orders_by_status {
+        counts.insert(status.as_str().to_owned(), (*count).into());
+    }
+    let total: i64 = stats.orders_by_status.iter().map(|(_, count)| count).sum();
+    counts.insert("total".into(), total.into());
+    Value::Object(counts)
+}

@@ -1,0 +1,223 @@
+//! `GET /metrics`: everything that is counted, and what only a look can tell, in OpenMetrics text.
+//!
+//! Needs a token with `metrics:read`, except in `demo`, which listens on loopback only.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use axum::Extension;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, HeaderValue, header};
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::{encode_eof, encode_registry};
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::Registry;
+use waybill_store::Stats;
+
+use super::access;
+use super::v1::hub::Hub;
+use super::v1::problem::Problem;
+use crate::app::App;
+use crate::auth::Scope;
+use crate::config::Profile;
+use crate::observe::process;
+use crate::resilience::breaker;
+
+/// One label; its values are bounded by what there is to label.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Named {
+    name: String,
+}
+
+type Seconds = Gauge<f64, std::sync::atomic::AtomicU64>;
+
+/// Tells all figures.
+pub async fn scrape(
+    State(app): State<Arc<App>>,
+    Extension(hub): Extension<Arc<Hub>>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    if app.settings.profile != Profile::Demo {
+        access::caller(&app, &headers, Scope::MetricsRead)?;
+    }
+    let stats = app.store.stats().await?;
+    let looked = looked_at(&app, &hub, &stats);
+    let mut text = String::with_capacity(16 << 10);
+    // Writing to a String cannot fail.
+    let _ = encode_registry(&mut text, &app.metrics.registry);
+    let _ = encode_registry(&mut text, &looked);
+    let _ = encode_eof(&mut text);
+    let kind =
+        HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
+    Ok(([(header::CONTENT_TYPE, kind)], text).into_response())
+}
+
+/// Gauges, read now.
+fn looked_at(app: &App, hub: &Hub, stats: &Stats) -> Registry {
+    let mut registry = Registry::with_prefix("waybill");
+    let mut gauge = |name: &str, help: &str, value: i64| {
+        let gauge = Gauge::<i64>::default();
+        gauge.set(value);
+        registry.register(name, help, gauge);
+    };
+    let signed = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+    gauge(
+        "log_position",
+        "Place of the newest event",
+        stats.log_position,
+    );
+    gauge(
+        "parked_events",
+        "Events that wait for a retry or a person",
+        stats.parked,
+    );
+    gauge(
+        "dead_letters",
+        "Events that no retry is left for",
+        stats.dead,
+    );
+    gauge(
+        "timers",
+        "Steps that the simulated carrier will take",
+        stats.timers,
+    );
+    gauge(
+        "work_items",
+        "Work that waits to be done outside",
+        stats.work,
+    );
+    gauge(
+        "store_wal_bytes",
+        "Size of the write-ahead log",
+        signed(stats.wal_bytes),
+    );
+    gauge(
+        "store_readers",
+        "Reading connections",
+        signed(stats.readers as u64),
+    );
+    gauge(
+        "store_readers_idle",
+        "Reading connections that wait",
+        signed(stats.readers_idle as u64),
+    );
+    gauge(
+        "intake_waiting_orders",
+        "Orders that wait for their batch",
+        signed(app.intake.waiting() as u64),
+    );
+    gauge(
+        "http_connections",
+        "Open connections",
+        signed(app.connections.open()),
+    );
+    let refused = app.connections.refused.load(Ordering::Relaxed);
+    gauge(
+        "http_connections_refused",
+        "Connections beyond the bound, so far",
+        signed(refused),
+    );
+    gauge(
+        "order_streams",
+        "Open streams of orders",
+        signed(hub.count() as u64),
+    );
+    gauge(
+        "process_resident_bytes",
+        "Memory in use",
+        signed(process::memory().used_bytes),
+    );
+    gauge(
+        "uptime_seconds",
+        "Since the start",
+        app.now().ms_since(app.started_at) / 1_000,
+    );
+    labelled(&mut registry, app, stats);
+    consumers(&mut registry, app, stats);
+    let version = ("version", env!("CARGO_PKG_VERSION"));
+    let driver = ("store", app.store.identity().driver);
+    registry.register("build", "What this is", Info::new(vec![version, driver]));
+    registry
+}
+
+fn labelled(registry: &mut Registry, app: &App, stats: &Stats) {
+    let named = |name: &str| Named {
+        name: name.to_owned(),
+    };
+    let queue = Family::<Named, Gauge>::default();
+    for (class, jobs) in [
+        ("foreground", stats.queue_foreground),
+        ("background", stats.queue_background),
+    ] {
+        queue
+            .get_or_create(&named(class))
+            .set(i64::try_from(jobs).unwrap_or(i64::MAX));
+    }
+    registry.register("store_writer_queue", "Jobs that wait for the writer", queue);
+    let orders = Family::<Named, Gauge>::default();
+    for (status, count) in &stats.orders_by_status {
+        orders.get_or_create(&named(status.as_str())).set(*count);
+    }
+    registry.register("orders", "Orders by status", orders);
+    let Some(inventory) = &app.inventory else {
+        return;
+    };
+    let snapshot = inventory.breaker();
+    let state = Family::<Named, Gauge>::default();
+    for one in [
+        breaker::State::Closed,
+        breaker::State::HalfOpen,
+        breaker::State::Open,
+    ] {
+        let is = i64::from(snapshot.state == one);
+        state.get_or_create(&named(one.name())).set(is);
+    }
+    registry.register("inventory_breaker_state", "1 for the state it is in", state);
+    let calls = Family::<Named, Gauge>::default();
+    for (name, count) in [
+        ("opened", snapshot.opened),
+        ("refused", snapshot.refused),
+        ("failed", snapshot.failed),
+        ("succeeded", snapshot.succeeded),
+    ] {
+        calls
+            .get_or_create(&named(name))
+            .set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+    registry.register("inventory_breaker_calls", "Since the start", calls);
+}
+
+/// How far behind each consumer is: in events, and in seconds since the last one it has dealt with was recorded.
+fn consumers(registry: &mut Registry, app: &App, stats: &Stats) {
+    let events = Family::<Named, Gauge>::default();
+    let seconds = Family::<Named, Seconds>::default();
+    let progress = app.metrics.progress();
+    for (consumer, _part, position) in &stats.cursors {
+        let seen = progress.get(consumer.as_str()).copied().unwrap_or_default();
+        let position = seen.position.max(*position);
+        let behind = (app.tail.last() - position).max(0);
+        let name = Named {
+            name: consumer.clone(),
+        };
+        events.get_or_create(&name).set(behind);
+        let late = if behind == 0 || seen.recorded_at.0 == 0 {
+            0.0
+        } else {
+            app.now().ms_since(seen.recorded_at).max(0) as f64 / 1e3
+        };
+        seconds.get_or_create(&name).set(late);
+    }
+    registry.register(
+        "consumer_lag_events",
+        "Places of the log a consumer has not passed",
+        events,
+    );
+    registry.register(
+        "consumer_lag_seconds",
+        "Age of the last event dealt with, while behind",
+        seconds,
+    );
+}

@@ -1,0 +1,47 @@
+//! `POST /v1/orders/{id}/cancel`.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, Request, State};
+use http::StatusCode;
+use serde::Deserialize;
+use utoipa::ToSchema;
+use waybill_domain::command::Command;
+use waybill_domain::status::OrderStatus;
+
+use super::call::{Answer, Call};
+use super::{order_request, orders, strict};
+use crate::app::App;
+use crate::auth::Scope;
+use crate::commands;
+
+/// Why it is cancelled.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CancelBody {
+    #[schema(example = "changed my mind")]
+    reason: Option<String>,
+}
+
+/// Asks for an order to be cancelled: 200 when it is, 202 while delivery is asked.
+pub async fn cancel(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Answer {
+    let (call, body) = Call::with_body(&app, request, Scope::OrderCancel).await?;
+    let if_match = call.if_match()?;
+    let body: CancelBody = strict::read_or_empty(&body)?;
+    let command = Command::Cancel {
+        reason: order_request::free("reason", body.reason)?,
+    };
+    let by = orders::named(&id)?;
+    let commanded =
+        commands::command_order(&app, &call.tenant, by, if_match, &command, &call.meta()).await;
+    let record = commanded.map_err(orders::refused)?;
+    let status = match record.order.status {
+        OrderStatus::Cancelling => StatusCode::ACCEPTED,
+        _ => StatusCode::OK,
+    };
+    orders::answer(&app, status, record).await
+}

@@ -1,0 +1,186 @@
+//! `/v1/dead-letters`: events that a consumer could not apply, and what shall become of them.
+//!
+//! Redrive and discard set a flag; the consumer that owns the event carries it out.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, Request, State};
+use axum::response::IntoResponse;
+use http::StatusCode;
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+use waybill_domain::ids::OrderId;
+use waybill_domain::time::Time;
+use waybill_store::{Identity, Parked, ParkedState};
+
+use super::call::{Answer, Call};
+use super::codes;
+use super::cursor::Cursor;
+use super::event_view::EventView;
+use super::page::Page;
+use super::problem::Problem;
+use crate::app::App;
+use crate::auth::Scope;
+use crate::http::json;
+
+/// The first event of an order that a consumer could not apply; later ones of that order wait behind it.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = DeadLetter)]
+pub struct DeadLetterView<'a> {
+    id: String,
+    #[schema(example = "status")]
+    consumer: &'a str,
+    #[schema(value_type = Option<super::schemas::Id>)]
+    order_id: Option<OrderId>,
+    #[schema(example = "shipment.shipped")]
+    event_type: &'static str,
+    /// `waiting` for its next try, `dead`, or flagged `redrive` or `discard`.
+    state: &'static str,
+    attempts: u32,
+    error: Option<&'a str>,
+    #[schema(value_type = super::schemas::Timestamp)]
+    first_at: Time,
+    #[schema(value_type = super::schemas::Timestamp)]
+    last_at: Time,
+    #[schema(value_type = Option<super::schemas::Timestamp>)]
+    next_attempt_at: Option<Time>,
+    event: EventView<'a>,
+}
+
+impl<'a> DeadLetterView<'a> {
+    fn new(store: &Identity, parked: &'a Parked) -> Result<Self, Problem> {
+        let waits = parked.state == ParkedState::Waiting;
+        Ok(Self {
+            id: Name::of(parked).write(),
+            consumer: &parked.consumer,
+            order_id: parked.event.event.order_id,
+            event_type: parked.event.event.kind.as_str(),
+            state: parked.state.as_str(),
+            attempts: parked.attempts,
+            error: parked.error.as_deref(),
+            first_at: parked.first_at,
+            last_at: parked.last_at,
+            next_attempt_at: waits.then_some(parked.next_attempt_at),
+            event: EventView::new(store, &parked.event)?,
+        })
+    }
+}
+
+/// What names a dead letter: its consumer, its order, its place in the log.
+struct Name {
+    consumer: String,
+    order: OrderId,
+    position: i64,
+}
+
+impl Name {
+    fn of(parked: &Parked) -> Self {
+        Self {
+            consumer: parked.consumer.clone(),
+            // Only events of orders are parked.
+            order: parked.event.event.order_id.unwrap_or(OrderId(Uuid::nil())),
+            position: parked.event.position,
+        }
+    }
+
+    fn write(&self) -> String {
+        format!("{}.{}.{}", self.consumer, self.order, self.position)
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        let (rest, position) = text.rsplit_once('.')?;
+        let (consumer, order) = rest.rsplit_once('.')?;
+        Some(Self {
+            consumer: consumer.to_owned(),
+            order: OrderId::parse(order)?,
+            position: position.parse().ok()?,
+        })
+    }
+}
+
+/// Dead letters, by consumer and order.
+pub async fn list(State(app): State<Arc<App>>, request: Request) -> Answer {
+    let call = Call::open(&app, request.into_parts().0, Scope::DeadLetterRead)?;
+    let params = call.params(&["after", "limit"])?;
+    let after = params.one("after")?.map(Cursor::dead_letter).transpose()?;
+    let limit = params.limit(&app.settings.limits)?;
+    let page = app.store.list_parked(&call.tenant, after, limit).await?;
+    let store = app.store.identity();
+    let items = page
+        .items
+        .iter()
+        .map(|parked| DeadLetterView::new(store, parked));
+    let items = items.collect::<Result<Vec<_>, _>>()?;
+    let next = page.next.as_deref().map(Cursor::of_dead_letter);
+    Ok(json::of(&Page { items, next }).into_response())
+}
+
+/// One dead letter of the caller's tenant.
+async fn find(app: &App, call: &Call, id: &str) -> Result<(Name, Parked), Problem> {
+    let gone = || {
+        let detail = "no dead letter of yours has this id; it may have been applied meanwhile";
+        Problem::new(codes::DEAD_LETTER_NOT_FOUND, detail)
+    };
+    let name = Name::read(id)
+        .filter(|_| !id.contains('\0'))
+        .ok_or_else(gone)?;
+    // The list goes on after a place, so the place just before this one shows it first.
+    let before = Uuid::from_u128(name.order.0.as_u128().saturating_sub(1));
+    let after = format!("{}/{before}", name.consumer);
+    let page = app.store.list_parked(&call.tenant, Some(after), 1).await?;
+    let found = page.items.into_iter().next().filter(|parked| {
+        let of = Name::of(parked);
+        (of.consumer, of.order, of.position) == (name.consumer.clone(), name.order, name.position)
+    });
+    Ok((name, found.ok_or_else(gone)?))
+}
+
+/// One dead letter, the whole event included.
+pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>, request: Request) -> Answer {
+    let call = Call::open(&app, request.into_parts().0, Scope::DeadLetterRead)?;
+    call.params(&[])?;
+    let (_, parked) = find(&app, &call, &id).await?;
+    Ok(json::of(&DeadLetterView::new(app.store.identity(), &parked)?).into_response())
+}
+
+/// Asks for a dead letter to be tried again.
+pub async fn redrive(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Answer {
+    flag(&app, &id, request, ParkedState::Redrive).await
+}
+
+/// Asks for a dead letter to be given up; later events of its order go on.
+pub async fn discard(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Answer {
+    flag(&app, &id, request, ParkedState::Discard).await
+}
+
+async fn flag(app: &App, id: &str, request: Request, state: ParkedState) -> Answer {
+    let (call, _) = Call::with_body(app, request, Scope::DeadLetterWrite).await?;
+    let (name, mut parked) = find(app, &call, id).await?;
+    let flagged = app
+        .store
+        .flag_parked(
+            &call.tenant,
+            &name.consumer,
+            name.order,
+            name.position,
+            state,
+        )
+        .await?;
+    if !flagged {
+        let detail = "it was applied or given up just now";
+        return Err(Problem::new(codes::DEAD_LETTER_NOT_FOUND, detail));
+    }
+    parked.state = state;
+    let view = DeadLetterView::new(app.store.identity(), &parked)?;
+    Ok((StatusCode::ACCEPTED, json::of(&view)).into_response())
+}

@@ -1,0 +1,41 @@
+//! `GET /v1/orders/{id}/events`: everything that happened to one order, its shipments included.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, Request, State};
+use axum::response::IntoResponse;
+
+use super::call::{Answer, Call};
+use super::cursor::Cursor;
+use super::event_view::EventView;
+use super::orders;
+use super::page::Page;
+use crate::app::App;
+use crate::auth::Scope;
+use crate::http::json;
+
+/// The events of an order, oldest first.
+pub async fn events(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Answer {
+    let call = Call::open(&app, request.into_parts().0, Scope::OrderRead)?;
+    let params = call.params(&["after", "limit"])?;
+    let store = app.store.identity();
+    let after = params.one("after")?;
+    let after = after
+        .map(|text| Cursor::position(store, text))
+        .transpose()?;
+    let limit = params.limit(&app.settings.limits)?;
+    let id = orders::find(&app, &call, &id).await?.order.id;
+    let after = after.unwrap_or(0);
+    let found = app
+        .store
+        .order_events(&call.tenant, id, after, limit)
+        .await?;
+    let last = found.last().filter(|_| found.len() == limit);
+    let next = last.map(|event| Cursor::of_position(store, event.position));
+    let items = EventView::all(store, &found)?;
+    Ok(json::of(&Page { items, next }).into_response())
+}

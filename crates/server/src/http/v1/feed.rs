@@ -1,0 +1,77 @@
+//! `GET /v1/events`: all events of the caller's tenant, to be followed by cursor.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{Request, State};
+use axum::response::IntoResponse;
+use tokio::time::Instant;
+use waybill_domain::event::{AggregateKind, LoggedEvent};
+
+use super::call::{Answer, Call};
+use super::cursor::Cursor;
+use super::event_view::EventView;
+use super::page::Page;
+use crate::app::App;
+use crate::auth::Scope;
+use crate::http::json;
+
+/// A caller may wait this long for something to happen.
+const LONGEST_WAIT_MS: u64 = 30_000;
+/// Between two looks, however fast the log grows: what comes meanwhile is answered together.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// Events after a cursor, oldest first. With `wait_ms`, an answer without events comes only after that time. Events
+/// of stock are shown to those who may read stock.
+pub async fn feed(State(app): State<Arc<App>>, request: Request) -> Answer {
+    let call = Call::open(&app, request.into_parts().0, Scope::OrderRead)?;
+    let params = call.params(&["after", "limit", "wait_ms"])?;
+    let store = app.store.identity();
+    let after = params.one("after")?;
+    let after = after
+        .map(|text| Cursor::position(store, text))
+        .transpose()?;
+    let limit = params.limit(&app.settings.limits)?;
+    let wait = params.read("wait_ms", "a number of milliseconds up to 30000", |text| {
+        text.parse().ok().filter(|ms| *ms <= LONGEST_WAIT_MS)
+    })?;
+    // An answer must be on its way before the request itself runs out of time.
+    let most = app.settings.server.request_timeout_ms.0 * 9 / 10;
+    let until = Instant::now() + Duration::from_millis(wait.unwrap_or(0).min(most));
+    let (found, reached) = wait_for(&app, &call, after.unwrap_or(0), limit, until).await?;
+    let items = EventView::all(store, &found)?;
+    let next = Some(Cursor::of_position(store, reached));
+    Ok(json::of(&Page { items, next }).into_response())
+}
+
+/// The events after a place and the place looked up to; waits for the first one until the time is over.
+async fn wait_for(
+    app: &App,
+    call: &Call,
+    mut after: i64,
+    limit: usize,
+    until: Instant,
+) -> Result<(Vec<LoggedEvent>, i64), waybill_store::Error> {
+    let mut grown = app.tail.watch();
+    loop {
+        let newest = *grown.borrow_and_update();
+        let (mut found, reached) = app.store.feed(&call.tenant, after, limit).await?;
+        let sees_stock = call.identity.may(Scope::StockRead);
+        found.retain(|e| sees_stock || e.event.aggregate.kind != AggregateKind::Stock);
+        // A look passes a bounded number of events; those of others are passed without an answer.
+        let passed = reached > after && reached < newest;
+        after = reached;
+        let over = Instant::now() >= until || app.stopping.is_cancelled();
+        if !found.is_empty() || over {
+            return Ok((found, after));
+        }
+        if passed {
+            continue;
+        }
+        tokio::select! {
+            () = app.stopping.cancelled() => {}
+            () = tokio::time::sleep_until(until) => {}
+            _ = grown.changed() => tokio::time::sleep(PAUSE).await,
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! `POST /v1/orders/{id}/holds` and `…/holds/{hold}/release`: gates that keep delivery from starting.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, Request, State};
+use http::StatusCode;
+use serde::Deserialize;
+use utoipa::ToSchema;
+use waybill_domain::command::Command;
+use waybill_domain::ids::HoldId;
+use waybill_domain::refusal::{Refusal, code};
+
+use super::call::{Answer, Call};
+use super::problem::Problem;
+use super::{codes, order_request, orders, strict};
+use crate::app::App;
+use crate::auth::Scope;
+use crate::commands::{self, CommandError};
+
+/// Why the order is held.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HoldBody {
+    #[schema(value_type = super::schemas::HoldReason)]
+    reason: String,
+    note: Option<String>,
+}
+
+/// Places a hold.
+pub async fn place(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Answer {
+    let (call, body) = Call::with_body(&app, request, Scope::OrderWrite).await?;
+    let if_match = call.if_match()?;
+    let body: HoldBody = strict::read(&body)?;
+    let command = Command::PlaceHold {
+        reason: order_request::hold_reason("reason", &body.reason)?,
+        placed_by: call.identity.subject.clone(),
+        note: order_request::free("note", body.note)?,
+    };
+    let by = orders::named(&id)?;
+    let commanded =
+        commands::command_order(&app, &call.tenant, by, if_match, &command, &call.meta()).await;
+    let record = commanded.map_err(refused)?;
+    orders::answer(&app, StatusCode::CREATED, record).await
+}
+
+/// A hold is no status, so its refusal is told in its own words.
+fn refused(error: CommandError) -> Problem {
+    match error {
+        CommandError::Refused(Refusal::InvalidTransition { from, allowed, .. }) => {
+            let detail =
+                format!("an order that is {from} cannot be held: nothing is left to keep back");
+            Problem::new(codes::INVALID_TRANSITION, detail)
+                .with("from", &from)
+                .with("allowed", &allowed)
+        }
+        other => orders::refused(other),
+    }
+}
+
+/// Releases a hold.
+pub async fn release(
+    State(app): State<Arc<App>>,
+    Path((id, hold)): Path<(String, String)>,
+    request: Request,
+) -> Answer {
+    let (call, body) = Call::with_body(&app, request, Scope::OrderWrite).await?;
+    let if_match = call.if_match()?;
+    let Nothing {} = strict::read_or_empty(&body)?;
+    let hold = HoldId::parse(&hold)
+        .ok_or_else(|| Problem::new(code::INVALID_ID, "expected a UUID").of("hold"))?;
+    let command = Command::ReleaseHold { hold };
+    let by = orders::named(&id)?;
+    let commanded =
+        commands::command_order(&app, &call.tenant, by, if_match, &command, &call.meta()).await;
+    let record = commanded.map_err(orders::refused)?;
+    orders::answer(&app, StatusCode::OK, record).await
+}
+
+/// A body without fields.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Nothing {}

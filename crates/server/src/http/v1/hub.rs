@@ -1,0 +1,183 @@
+//! Who watches which order: wakes the streams of an order when something about it is committed.
+//!
+//! One task reads the end of the log; a stream that waits costs nothing while other orders move. Waking is a hint:
+//! what a stream tells always comes from the store. Invariant: at most `limit` watchers at a time.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use waybill_broker::embedded::LogTail;
+use waybill_domain::event::EventKind;
+use waybill_domain::ids::OrderId;
+
+/// Events looked at in one reading of the tail.
+const PIECE: usize = 1_024;
+
+/// Watchers by order.
+pub struct Hub {
+    watchers: Mutex<Watchers>,
+    limit: usize,
+}
+
+#[derive(Default)]
+struct Watchers {
+    by_order: HashMap<OrderId, Vec<(u64, Arc<Notify>)>>,
+    count: usize,
+    next: u64,
+}
+
+impl Hub {
+    /// A hub, and the task that feeds it until `stop`.
+    #[must_use]
+    pub fn start(tail: Arc<LogTail>, limit: usize, stop: CancellationToken) -> Arc<Self> {
+        let hub = Arc::new(Self {
+            watchers: Mutex::default(),
+            limit,
+        });
+        tokio::spawn(feed(hub.clone(), tail, stop));
+        hub
+    }
+
+    /// Watches an order; `None` when there are too many watchers already.
+    pub fn watch(self: &Arc<Self>, order: OrderId) -> Option<Watch> {
+        let mut watchers = self.watchers.lock();
+        if watchers.count >= self.limit {
+            return None;
+        }
+        watchers.count += 1;
+        watchers.next += 1;
+        let id = watchers.next;
+        let wake = Arc::new(Notify::new());
+        let of_order = watchers.by_order.entry(order).or_default();
+        of_order.push((id, wake.clone()));
+        Some(Watch {
+            hub: self.clone(),
+            order,
+            id,
+            wake,
+        })
+    }
+
+    /// Watchers now, for metrics.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.watchers.lock().count
+    }
+
+    fn wake(&self, orders: impl Iterator<Item = OrderId>) {
+        let watchers = self.watchers.lock();
+        for order in orders {
+            let of_order = watchers.by_order.get(&order);
+            of_order
+                .into_iter()
+                .flatten()
+                .for_each(|(_, wake)| wake.notify_one());
+        }
+    }
+
+    fn wake_all(&self) {
+        let watchers = self.watchers.lock();
+        let all = watchers.by_order.values().flatten();
+        all.for_each(|(_, wake)| wake.notify_one());
+    }
+}
+
+async fn feed(hub: Arc<Hub>, tail: Arc<LogTail>, stop: CancellationToken) {
+    let mut grown = tail.watch();
+    let mut position = tail.last();
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            changed = grown.changed() => if changed.is_err() { return },
+        }
+        let last = *grown.borrow_and_update();
+        if hub.count() == 0 {
+            // Who begins to watch after this reads the store first.
+            position = last;
+            continue;
+        }
+        while position < last {
+            let Some((events, reached)) = tail.read(position, PIECE, EventKind::ALL) else {
+                hub.wake_all();
+                position = last;
+                break;
+            };
+            hub.wake(events.iter().filter_map(|event| event.event.order_id));
+            if reached == position {
+                break;
+            }
+            position = reached;
+        }
+    }
+}
+
+/// One watcher; it is forgotten when this is dropped.
+pub struct Watch {
+    hub: Arc<Hub>,
+    order: OrderId,
+    id: u64,
+    wake: Arc<Notify>,
+}
+
+impl Watch {
+    /// Waits until something may have happened since the last call; what happens between two calls is not missed.
+    pub async fn changed(&self) {
+        self.wake.notified().await;
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        let mut watchers = self.hub.watchers.lock();
+        watchers.count -= 1;
+        let Some(of_order) = watchers.by_order.get_mut(&self.order) else {
+            return;
+        };
+        of_order.retain(|(id, _)| *id != self.id);
+        if of_order.is_empty() {
+            watchers.by_order.remove(&self.order);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn order(n: u128) -> OrderId {
+        OrderId(uuid::Uuid::from_u128(n))
+    }
+
+    fn hub(limit: usize) -> Arc<Hub> {
+        Arc::new(Hub {
+            watchers: Mutex::default(),
+            limit,
+        })
+    }
+
+    #[tokio::test]
+    async fn only_who_watches_an_order_is_woken_and_a_wake_is_kept() {
+        let hub = hub(9);
+        let (mine, other) = (hub.watch(order(1)).unwrap(), hub.watch(order(2)).unwrap());
+        hub.wake([order(1)].into_iter());
+        mine.changed().await;
+        let woken = futures::FutureExt::now_or_never(other.changed());
+        assert!(woken.is_none(), "nothing happened to the other order");
+        hub.wake_all();
+        other.changed().await;
+    }
+
+    #[test]
+    fn watchers_are_bounded_and_forgotten() {
+        let hub = hub(2);
+        let first = hub.watch(order(1)).unwrap();
+        let _second = hub.watch(order(1)).unwrap();
+        assert!(hub.watch(order(3)).is_none());
+        drop(first);
+        assert!(hub.watch(order(3)).is_some());
+        assert_eq!((hub.count(), hub.watchers.lock().by_order.len()), (1, 1));
+    }
+}

@@ -1,0 +1,69 @@
+//! `GET /v1/orders`: a page of orders, newest first.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::response::IntoResponse;
+use waybill_domain::status::OrderStatus;
+use waybill_store::OrderFilter;
+
+use super::call::{Answer, Call};
+use super::codes;
+use super::cursor::Cursor;
+use super::orders::Shown;
+use super::page::Page;
+use super::params::Params;
+use super::problem::Problem;
+use crate::app::App;
+use crate::auth::Scope;
+use crate::http::json;
+
+const PARAMETERS: &[&str] = &[
+    "status",
+    "customerId",
+    "sku",
+    "updatedSince",
+    "placedFrom",
+    "placedTo",
+    "after",
+    "limit",
+];
+
+/// Lists orders. The items show everything but shipments, which each order has at its own path.
+pub async fn list(State(app): State<Arc<App>>, request: Request) -> Answer {
+    let call = Call::open(&app, request.into_parts().0, Scope::OrderRead)?;
+    let params = call.params(PARAMETERS)?;
+    let filter = OrderFilter {
+        statuses: statuses(&params)?,
+        customer_id: params.one("customerId")?.map(str::to_owned),
+        sku: params.one("sku")?.map(str::to_owned),
+        updated_since: params.time("updatedSince")?,
+        placed_from: params.time("placedFrom")?,
+        placed_to: params.time("placedTo")?,
+        before: params.one("after")?.map(Cursor::order).transpose()?,
+        limit: params.limit(&app.settings.limits)?,
+    };
+    let page = app.store.list_orders(&call.tenant, filter).await?;
+    let shown = page
+        .items
+        .into_iter()
+        .map(|record| Shown::new(record, vec![]))
+        .collect::<Result<Vec<_>, _>>()?;
+    let items = shown.iter().map(Shown::view).collect();
+    let next = page.next.map(Cursor::of_order);
+    Ok(json::of(&Page { items, next }).into_response())
+}
+
+/// Repeated, or several by commas.
+fn statuses(params: &Params) -> Result<Vec<OrderStatus>, Problem> {
+    let names = params.all("status").flat_map(|value| value.split(','));
+    let read = |name: &str| {
+        OrderStatus::parse(name).ok_or_else(|| {
+            let all: Vec<&str> = OrderStatus::ALL.iter().map(|s| s.as_str()).collect();
+            let shown: String = name.chars().take(60).collect();
+            let detail = format!("expected some of {}; found {shown:?}", all.join(", "));
+            Problem::new(codes::INVALID_PARAMETER, detail).of("status")
+        })
+    };
+    names.map(read).collect()
+}

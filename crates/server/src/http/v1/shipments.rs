@@ -1,0 +1,110 @@
+//! `/v1/shipments`: reading shipments, and each step of one told by hand.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, Request, State};
+use axum::response::IntoResponse;
+use http::StatusCode;
+use serde::Deserialize;
+use utoipa::ToSchema;
+use waybill_domain::ids::{OrderId, ShipmentId};
+use waybill_domain::refusal::code;
+use waybill_domain::shipment::{ShipmentStatus, Update};
+use waybill_store::ShipmentFilter;
+
+use super::call::{Answer, Call, versioned};
+use super::cursor::Cursor;
+use super::page::Page;
+use super::problem::Problem;
+use super::shipment_view::ShipmentView;
+use super::{codes, order_request, strict};
+use crate::app::App;
+use crate::auth::Scope;
+use crate::commands::{self, CommandError};
+use crate::http::json;
+
+/// Shipments, newest first.
+pub async fn list(State(app): State<Arc<App>>, request: Request) -> Answer {
+    let call = Call::open(&app, request.into_parts().0, Scope::ShipmentRead)?;
+    let params = call.params(&["orderId", "status", "after", "limit"])?;
+    let filter = ShipmentFilter {
+        order_id: params.read("orderId", "an order's UUID", OrderId::parse)?,
+        status: params.read("status", &all_names(), ShipmentStatus::parse)?,
+        before: params.one("after")?.map(Cursor::shipment).transpose()?,
+        limit: params.limit(&app.settings.limits)?,
+    };
+    let page = app.store.list_shipments(&call.tenant, filter).await?;
+    let items = page.items.iter().map(ShipmentView::new).collect();
+    let next = page.next.map(Cursor::of_shipment);
+    Ok(json::of(&Page { items, next }).into_response())
+}
+
+fn all_names() -> String {
+    let names: Vec<&str> = ShipmentStatus::ALL.iter().map(|s| s.as_str()).collect();
+    format!("one of {}", names.join(", "))
+}
+
+fn named(text: &str) -> Result<ShipmentId, Problem> {
+    ShipmentId::parse(text)
+        .ok_or_else(|| Problem::new(code::INVALID_ID, "expected a UUID").of("id"))
+}
+
+fn not_found() -> Problem {
+    Problem::new(
+        codes::SHIPMENT_NOT_FOUND,
+        "no shipment of yours has this id",
+    )
+}
+
+/// One shipment.
+pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>, request: Request) -> Answer {
+    let call = Call::open(&app, request.into_parts().0, Scope::ShipmentRead)?;
+    call.params(&[])?;
+    let found = app.store.shipment(&call.tenant, named(&id)?).await?;
+    let shipment = found.ok_or_else(not_found)?;
+    Ok(versioned(
+        StatusCode::OK,
+        shipment.version,
+        &ShipmentView::new(&shipment),
+    ))
+}
+
+/// A step, with what became known about the parcel.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct StepBody {
+    #[schema(value_type = super::schemas::ShipmentStatus)]
+    status: String,
+    tracking_number: Option<String>,
+    carrier: Option<String>,
+}
+
+/// Takes a step of a shipment; the simulated carrier leaves it alone from then on.
+pub async fn step(State(app): State<Arc<App>>, Path(id): Path<String>, request: Request) -> Answer {
+    let (call, body) = Call::with_body(&app, request, Scope::ShipmentWrite).await?;
+    let if_match = call.if_match()?;
+    let id = named(&id)?;
+    let body: StepBody = strict::read(&body)?;
+    let status = ShipmentStatus::parse(&body.status).ok_or_else(|| {
+        let detail = format!("expected {}", all_names());
+        Problem::new(code::INVALID_VALUE, detail).of("status")
+    })?;
+    let update = Update {
+        status: Some(status),
+        tracking_number: order_request::free("trackingNumber", body.tracking_number)?,
+        carrier: order_request::free("carrier", body.carrier)?,
+        due_at: None,
+    };
+    let updated =
+        commands::update_shipment(&app, &call.tenant, id, if_match, &update, &call.meta()).await;
+    let (shipment, _) = updated.map_err(|error| match error {
+        CommandError::NotFound => not_found(),
+        CommandError::Refused(refusal) => refusal.into(),
+        CommandError::Store(error) => error.into(),
+    })?;
+    Ok(versioned(
+        StatusCode::OK,
+        shipment.version,
+        &ShipmentView::new(&shipment),
+    ))
+}

@@ -1,0 +1,231 @@
+//! `GET /v1/orders/{id}/stream`: each step of an order as a server-sent event, as it happens.
+//!
+//! Begins after `Last-Event-ID`, else with everything so far, and ends after the order's last step, or when the
+//! process stops; a client then resumes elsewhere. What is told comes from the store; the hub only says when to look.
+
+use std::fmt::Write;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Extension;
+use axum::body::{Body, Bytes};
+use axum::extract::{Path, Request, State};
+use axum::response::{IntoResponse, Response};
+use http::{HeaderName, StatusCode, header};
+use serde::Deserialize;
+use serde_json::json;
+use waybill_domain::event::LoggedEvent;
+use waybill_domain::ids::OrderId;
+use waybill_domain::status::OrderStatus;
+use waybill_domain::text::Tenant;
+
+use super::call::{Answer, Call, set};
+use super::codes;
+use super::cursor::Cursor;
+use super::hub::{Hub, Watch};
+use super::orders;
+use super::problem::Problem;
+use crate::app::App;
+use crate::auth::{Scope, TokenError};
+use crate::http::access::{self, Denied};
+
+/// Keeps idle proxies from closing the connection.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+/// Events read at once.
+const PIECE: usize = 100;
+
+static LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+
+/// Streams an order's steps.
+pub async fn stream(
+    State(app): State<Arc<App>>,
+    Extension(hub): Extension<Arc<Hub>>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Answer {
+    let call = caller(&app, request)?;
+    let store = app.store.identity();
+    let after = call.head.headers.get(&LAST_EVENT_ID);
+    let after = after
+        .and_then(|v| v.to_str().ok())
+        .filter(|v| !v.is_empty());
+    let after = after
+        .map(|text| Cursor::position(store, text))
+        .transpose()?;
+    // Watching begins before reading, so that nothing falls between.
+    let order = orders::find(&app, &call, &id).await?.order;
+    let watch = hub.watch(order.id).ok_or_else(|| {
+        let detail = "this server has as many streams as it may; try again later, or read the order now and then";
+        Problem::new(codes::TOO_MANY_STREAMS, detail)
+    })?;
+    let mut steps = Steps {
+        app,
+        watch,
+        tenant: call.tenant,
+        order: order.id,
+        position: after.unwrap_or(0),
+        ended: order.status.is_terminal(),
+    };
+    let first = steps.look().await?;
+    if first.is_empty() && steps.ended {
+        // Tells an EventSource not to come back: there will be nothing more.
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    }
+    let begun = futures::stream::once(async move { Ok(first) });
+    let rest = futures::stream::unfold(steps, Steps::next);
+    Ok(answer(Body::from_stream(futures::StreamExt::chain(
+        begun, rest,
+    ))))
+}
+
+fn answer(body: Body) -> Response {
+    let mut response = body.into_response();
+    set(&mut response, header::CONTENT_TYPE, "text/event-stream");
+    // Reverse proxies would keep steps back to send more at once.
+    set(
+        &mut response,
+        HeaderName::from_static("x-accel-buffering"),
+        "no",
+    );
+    response
+}
+
+/// By header as everywhere; a browser that cannot set one passes a token that can do nothing else.
+fn caller(app: &App, request: Request) -> Result<Call, Problem> {
+    let (head, _) = request.into_parts();
+    if head.headers.contains_key(header::AUTHORIZATION) {
+        let may_read = access::caller(app, &head.headers, Scope::OrderRead).is_ok();
+        let scope = if may_read {
+            Scope::OrderRead
+        } else {
+            Scope::OrderStream
+        };
+        return Call::open(app, head, scope);
+    }
+    let in_header = Call::of(Arc::new(nobody()), head);
+    let params = in_header.params(&["access_token"])?;
+    let token = params.one("access_token")?;
+    let token = token.ok_or(Denied::Token(TokenError::Missing))?;
+    let verified = app.verifier.verify(token, app.clock.now_micros());
+    let identity = verified.map_err(Denied::Token)?;
+    if !identity.scopes.are_only(Scope::OrderStream) {
+        let detail = "a token in an address may have the one scope order:stream and no other: addresses end up in logs";
+        return Err(Problem::new(codes::INSUFFICIENT_SCOPE, detail).of("access_token"));
+    }
+    Ok(Call::of(identity, in_header.head))
+}
+
+/// Who has not shown a token yet.
+fn nobody() -> crate::auth::Identity {
+    crate::auth::Identity {
+        subject: String::new(),
+        tenant: String::new(),
+        scopes: crate::auth::Scopes::default(),
+    }
+}
+
+/// Where a stream stands.
+struct Steps {
+    app: Arc<App>,
+    watch: Watch,
+    tenant: Tenant,
+    order: OrderId,
+    position: i64,
+    /// The order has taken its last step.
+    ended: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Told {
+    status: Option<String>,
+    previous_status: Option<String>,
+    reason: Option<String>,
+    tracking_number: Option<String>,
+    carrier: Option<String>,
+}
+
+impl Steps {
+    /// What happened since the last look; empty for nothing.
+    async fn look(&mut self) -> Result<Bytes, Problem> {
+        let mut out = String::new();
+        loop {
+            let store = &self.app.store;
+            let events = store
+                .order_events(&self.tenant, self.order, self.position, PIECE)
+                .await?;
+            for event in &events {
+                self.write(&mut out, event);
+                self.position = event.position;
+            }
+            if events.len() < PIECE {
+                return Ok(out.into());
+            }
+        }
+    }
+
+    /// The next piece of the stream; `None` ends it.
+    async fn next(mut self) -> Option<(Result<Bytes, std::convert::Infallible>, Self)> {
+        loop {
+            if self.ended {
+                return None;
+            }
+            let stopping = self.app.stopping.clone();
+            tokio::select! {
+                () = stopping.cancelled() => return None,
+                () = self.watch.changed() => {}
+                () = tokio::time::sleep(HEARTBEAT) => {
+                    return Some((Ok(Bytes::from_static(b": still here\n\n")), self));
+                }
+            }
+            match self.look().await {
+                Ok(piece) if piece.is_empty() => {}
+                Ok(piece) => return Some((Ok(piece), self)),
+                Err(problem) => {
+                    tracing::warn!(code = problem.code(), order_id = %self.order, "a stream ends early; its client resumes");
+                    return None;
+                }
+            }
+        }
+    }
+
+    fn write(&mut self, out: &mut String, logged: &LoggedEvent) {
+        let event = &logged.event;
+        // A body that is no JSON cannot be; the step is told without its details then.
+        let told = serde_json::from_str(&event.body).unwrap_or(Told {
+            status: None,
+            previous_status: None,
+            reason: None,
+            tracking_number: None,
+            carrier: None,
+        });
+        let mut data = json!({
+            "type": event.kind.as_str(),
+            "orderId": self.order,
+            "occurredAt": event.occurred_at,
+            "recordedAt": logged.recorded_at,
+            "actor": event.meta.actor,
+        });
+        if let Some(reason) = told.reason {
+            data["reason"] = reason.into();
+        }
+        if event.kind.is_order() {
+            let status = told.status.as_deref().and_then(OrderStatus::parse);
+            self.ended = status.map_or(self.ended, OrderStatus::is_terminal);
+            data["seq"] = event.seq.into();
+            data["status"] = told.status.into();
+            data["previousStatus"] = told.previous_status.into();
+        } else {
+            data[event.aggregate.kind.as_str()] = json!({
+                "id": event.aggregate.id,
+                "seq": event.seq,
+                "status": told.status,
+                "previousStatus": told.previous_status,
+                "trackingNumber": told.tracking_number,
+                "carrier": told.carrier,
+            });
+        }
+        let cursor = Cursor::of_position(self.app.store.identity(), logged.position);
+        let _ = write!(out, "event: {}\nid: {cursor}\ndata: {data}\n\n", event.kind);
+    }
+}

@@ -1,0 +1,113 @@
+//! `GET /v1/orders/{id}/transitions`: where an order may go from here, and how it came here.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, Request, State};
+use http::StatusCode;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use waybill_domain::event::{EventKind, LoggedEvent};
+use waybill_domain::status::OrderStatus;
+use waybill_domain::time::Time;
+use waybill_domain::transitions;
+
+use super::call::{Answer, Call, versioned};
+use super::orders;
+use crate::app::App;
+use crate::auth::Scope;
+
+/// Events looked at in one reading.
+const PIECE: usize = 500;
+/// Readings at most: an order has a handful of events; what is beyond is not told.
+const PIECES: usize = 10;
+
+/// Where an order stands, may go and came from.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Transitions)]
+pub struct TransitionsView {
+    #[schema(value_type = super::schemas::OrderStatus)]
+    status: OrderStatus,
+    version: i64,
+    /// What a caller may ask for now.
+    #[schema(value_type = Vec<super::schemas::OrderStatus>)]
+    allowed: Vec<OrderStatus>,
+    /// Everything that may come next.
+    #[schema(value_type = Vec<super::schemas::OrderStatus>)]
+    possible: Vec<OrderStatus>,
+    history: Vec<StepView>,
+}
+
+/// A step that was taken.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Step)]
+struct StepView {
+    sequence: i64,
+    #[serde(rename = "type")]
+    #[schema(example = "order.confirmed")]
+    kind: &'static str,
+    #[schema(value_type = Option<super::schemas::OrderStatus>)]
+    from: Option<OrderStatus>,
+    #[schema(value_type = super::schemas::OrderStatus)]
+    to: OrderStatus,
+    #[schema(value_type = super::schemas::Timestamp)]
+    at: Time,
+    actor: String,
+    reason: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Told {
+    status: OrderStatus,
+    previous_status: Option<OrderStatus>,
+    reason: Option<String>,
+}
+
+/// Where an order may go, and its history.
+pub async fn list(State(app): State<Arc<App>>, Path(id): Path<String>, request: Request) -> Answer {
+    let call = Call::open(&app, request.into_parts().0, Scope::OrderRead)?;
+    call.params(&[])?;
+    let order = orders::find(&app, &call, &id).await?.order;
+    let mut history = vec![];
+    let mut after = 0;
+    for _ in 0..PIECES {
+        let piece = app
+            .store
+            .order_events(&call.tenant, order.id, after, PIECE)
+            .await?;
+        history.extend(piece.iter().filter_map(step));
+        match piece.last().filter(|_| piece.len() == PIECE) {
+            Some(last) => after = last.position,
+            None => break,
+        }
+    }
+    let view = TransitionsView {
+        status: order.status,
+        version: order.version,
+        allowed: transitions::allowed_commands(order.status),
+        possible: transitions::allowed(order.status),
+        history,
+    };
+    Ok(versioned(StatusCode::OK, order.version, &view))
+}
+
+/// The step an event tells, if it tells one.
+fn step(logged: &LoggedEvent) -> Option<StepView> {
+    let event = &logged.event;
+    if !event.kind.is_order() {
+        return None;
+    }
+    let told: Told = serde_json::from_str(&event.body).ok()?;
+    let moved = event.kind == EventKind::OrderCreated || told.previous_status.is_some();
+    moved.then(|| StepView {
+        sequence: event.seq,
+        kind: event.kind.as_str(),
+        from: told.previous_status,
+        to: told.status,
+        at: event.occurred_at,
+        actor: event.meta.actor.to_string(),
+        reason: told.reason,
+    })
+}
