@@ -7,7 +7,11 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::moves::Counts;
 use crate::auth::ADMIN_TOKEN_FILE;
+
+/// Where `--data` need not be said.
+const DEFAULT_DATA: &str = "./waybill-data";
 
 /// Everything the text is made of.
 pub struct Banner {
@@ -122,6 +126,22 @@ impl Banner {
             ),
         ]
     }
+}
+
+/// What is said at the end: how far it came, and how to go on.
+pub fn farewell(counts: Option<&Counts>, data: &str) -> String {
+    let counts = counts
+        .map(|counts| format!(": {counts}"))
+        .unwrap_or_default();
+    let program = program();
+    let option = if data == DEFAULT_DATA {
+        String::new()
+    } else {
+        format!(" --data {}", quoted(Path::new(data)))
+    };
+    format!(
+        "\nstopped{counts}\nEverything that was answered is kept in {data}.\n  go on        {program} demo{option}\n  begin anew   {program} demo{option} --fresh\n  check it     {program} verify{option}"
+    )
 }
 
 /// A path as a POSIX shell takes it.

@@ -133,14 +133,7 @@ async fn serve(settings: Settings, begun: Instant, json: bool) -> ExitCode {
         Ok(()) if json => ExitCode::SUCCESS,
         Ok(()) => {
             let counts: Option<Counts> = last.lock().take();
-            let counts = counts
-                .map(|counts| format!(": {counts}"))
-                .unwrap_or_default();
-            output::line(format!(
-                "\nstopped{counts}\nEverything answered is kept in {data}. Go on with `{program} demo`, begin anew with \
-                 `{program} demo --fresh`, check it with `{program} verify --data {data}`.",
-                program = banner::program()
-            ));
+            output::line(banner::farewell(counts.as_ref(), &data));
             ExitCode::SUCCESS
         }
         Err(error) => fail(&error),

@@ -10,7 +10,6 @@ use std::time::Duration;
 use serde::Deserialize;
 use tokio::time::{Instant, sleep};
 use waybill_domain::event::{EventKind, LoggedEvent};
-use waybill_domain::ids::readable_number;
 use waybill_domain::status::OrderStatus;
 
 use crate::app::App;
@@ -78,7 +77,7 @@ fn line(event: &LoggedEvent) -> String {
     /// The number stands on the first event of an order only.
     #[derive(Deserialize)]
     struct Body {
-        number: Option<i64>,
+        number: Option<String>,
     }
     let step = event.event.kind.as_str();
     let step = step.strip_prefix("order.").unwrap_or(step);
@@ -96,7 +95,7 @@ fn line(event: &LoggedEvent) -> String {
         .and_then(|body: Body| body.number);
     if let Some(number) = number {
         // Writing to a String cannot fail.
-        let _ = write!(text, "  {}", readable_number(number));
+        let _ = write!(text, "  {number}");
     }
     text
 }
@@ -133,7 +132,10 @@ impl Counts {
 
 impl std::fmt::Display for Counts {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} orders", self.all())?;
+        match self.all() {
+            1 => f.write_str("1 order")?,
+            all => write!(f, "{all} orders")?,
+        }
         for (status, count) in self.0.iter().filter(|(_, count)| *count > 0) {
             write!(f, ", {count} {status}")?;
         }

@@ -1,0 +1,82 @@
+//! What a client is told that asks too often, or comes when the house is full.
+
+use std::time::Instant;
+
+use futures::future::join_all;
+use serde_json::Value;
+use waybill_testkit::http::Answer;
+
+use super::{ORDERS, PATIENCE, demo, example, post};
+
+/// The overload answer of all dialects.
+fn assert_come_back(answer: &Answer, error: &str) {
+    let body: Value = answer.json();
+    assert_eq!(body["error"], error, "{body}");
+    assert!(body["message"].is_string(), "{body}");
+    assert_eq!(
+        body["correlationId"].as_str(),
+        answer.header("x-correlation-id")
+    );
+    let after = answer
+        .header("retry-after")
+        .and_then(|text| text.parse::<u32>().ok());
+    assert!(
+        after.is_some_and(|seconds| seconds >= 1),
+        "{:?}",
+        answer.headers
+    );
+}
+
+#[tokio::test]
+async fn a_client_that_asks_too_often_is_told_when_to_come_back_and_health_is_not_counted() {
+    let app = demo()
+        .env("RATE_LIMIT_PER_MINUTE", "5")
+        .ready()
+        .await
+        .expect("ready");
+    let mut client = app.client();
+    for _ in 0..5 {
+        assert_eq!(post(&mut client, ORDERS, &[], &example()).await.status, 201);
+    }
+    let answer = post(&mut client, ORDERS, &[], &example()).await;
+    assert_eq!(answer.status, 429);
+    assert_come_back(&answer, "Too Many Requests");
+    assert_eq!(client.get("/health").await.expect("an answer").status, 200);
+    let other = waybill_testkit::token::demo_for("default", "another");
+    let mut other = waybill_testkit::http::Client::new(app.address()).with_token(&other);
+    assert_eq!(post(&mut other, ORDERS, &[], &example()).await.status, 201);
+}
+
+/// On a disk whose syncs take 50 ms the one place in the queue is taken almost always.
+#[tokio::test]
+async fn when_the_queue_is_full_orders_are_refused_at_once_and_none_is_left_behind() {
+    let app = demo()
+        .on_test_disk()
+        .env("WAYBILL_INTAKE__QUEUE_LIMIT", "1")
+        .ready()
+        .await
+        .expect("ready");
+    app.disk().control().delay_syncs_us(50_000);
+    let begun = Instant::now();
+    let (mut taken, mut refused) = (0, 0);
+    while refused == 0 {
+        assert!(begun.elapsed() < PATIENCE, "the queue was never full");
+        let attempts = (0..32).map(|_| {
+            let mut client = app.client();
+            async move { post(&mut client, ORDERS, &[], &example()).await }
+        });
+        for answer in join_all(attempts).await {
+            if answer.status == 201 {
+                taken += 1;
+            } else {
+                assert_eq!(answer.status, 503, "{}", answer.text());
+                assert_come_back(&answer, "Service Temporarily Unavailable");
+                refused += 1;
+            }
+        }
+    }
+    app.disk().control().delay_syncs_us(0);
+    let report = app.verify().await.expect("verified");
+    assert!(report.ok, "{:?}", report.findings);
+    assert_eq!(report.counts["orders"], taken, "{refused} were refused");
+}
