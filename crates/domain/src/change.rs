@@ -5,6 +5,7 @@ use crate::event::NewEvent;
 use crate::ids::{HoldId, OrderId, ShipmentId};
 use crate::order::{Hold, Order};
 use crate::shipment::Shipment;
+use crate::status::OrderStatus;
 use crate::text::{Sku, Tenant, Vendor};
 use crate::time::Time;
 use uuid::Uuid;
@@ -59,6 +60,8 @@ pub struct NewWork {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OrderChange {
     pub expected_version: i64,
+    /// The status at that version, for whoever counts orders by status.
+    pub status_before: OrderStatus,
     pub after: Order,
     /// Indexes of the lines to write.
     pub changed_lines: Vec<usize>,

@@ -258,6 +258,7 @@ impl<'a, 'c> Progress<'a, 'c> {
         change.holds = self.holds;
         change.order = Some(OrderChange {
             expected_version: self.before.version,
+            status_before: self.before.status,
             changed_lines: changed_lines(self.before, &self.order),
             after: self.order,
         });

@@ -1,5 +1,6 @@
 -- Times are microseconds since the epoch (UTC). Ids are UUIDs of 16 bytes. Amounts live inside JSON texts, in
--- minor units. Statuses are text with CHECK, the same words as on the wire.
+-- minor units. Statuses are text with CHECK, the same words as on the wire; written with OR, since SQLite builds a
+-- temporary b-tree for every IN of more than two values, at every execution (measured: a third of an insert).
 
 CREATE TABLE meta (
   key TEXT PRIMARY KEY,
@@ -14,12 +15,13 @@ CREATE TABLE counters (
 
 CREATE TABLE claims (
   tenant TEXT NOT NULL,
-  kind TEXT NOT NULL CHECK (kind IN ('key', 'reference', 'number', 'duplicate')),
+  kind TEXT NOT NULL CHECK (kind = 'key' OR kind = 'reference' OR kind = 'number' OR kind = 'duplicate'),
   hash BLOB NOT NULL,
   order_id BLOB NOT NULL,
   body_hash BLOB NOT NULL,
   expires_at INTEGER,
-  PRIMARY KEY (tenant, kind, hash)
+  -- The hash first: it decides nearly every comparison.
+  PRIMARY KEY (hash, kind, tenant)
 ) STRICT, WITHOUT ROWID;
 
 -- Narrow on purpose: it is rewritten at every step of an order. `n` is the readable number's value.
@@ -28,8 +30,9 @@ CREATE TABLE orders (
   id BLOB NOT NULL UNIQUE,
   tenant TEXT NOT NULL,
   part INTEGER NOT NULL,
-  status TEXT NOT NULL CHECK (status IN ('pending', 'backordered', 'confirmed', 'processing', 'partially_shipped',
-    'shipped', 'delivered', 'cancelling', 'cancelled', 'failed')),
+  status TEXT NOT NULL CHECK (status = 'confirmed' OR status = 'processing' OR status = 'shipped' OR status = 'delivered' OR status =
+    'pending' OR status = 'backordered' OR status = 'partially_shipped' OR status = 'cancelling' OR status =
+    'cancelled' OR status = 'failed'),
   version INTEGER NOT NULL CHECK (version > 0),
   sourcing INTEGER NOT NULL DEFAULT 0,
   started INTEGER NOT NULL DEFAULT 0,
@@ -58,7 +61,7 @@ CREATE TABLE order_content (
 CREATE TABLE order_personal (
   order_id BLOB NOT NULL,
   seq INTEGER NOT NULL,
-  kind TEXT NOT NULL CHECK (kind IN ('order', 'hold_note')),
+  kind TEXT NOT NULL CHECK (kind = 'order' OR kind = 'hold_note'),
   data TEXT NOT NULL,
   PRIMARY KEY (order_id, seq)
 ) STRICT, WITHOUT ROWID;
@@ -125,7 +128,7 @@ CREATE TABLE reservations (
   attempt INTEGER NOT NULL DEFAULT 1,
   sku TEXT NOT NULL,
   tenant TEXT NOT NULL,
-  state TEXT NOT NULL CHECK (state IN ('held', 'committed', 'consumed', 'expired', 'released')),
+  state TEXT NOT NULL CHECK (state = 'held' OR state = 'committed' OR state = 'consumed' OR state = 'expired' OR state = 'released'),
   quantity INTEGER NOT NULL CHECK (quantity > 0),
   consumed INTEGER NOT NULL DEFAULT 0 CHECK (consumed >= 0),
   released INTEGER NOT NULL DEFAULT 0 CHECK (released >= 0),
@@ -142,8 +145,8 @@ CREATE TABLE shipments (
   part INTEGER NOT NULL,
   vendor TEXT NOT NULL,
   attempt INTEGER NOT NULL,
-  status TEXT NOT NULL CHECK (status IN ('processing', 'shipped', 'delivery_failed', 'delivered', 'returned', 'lost',
-    'cancelled', 'failed')),
+  status TEXT NOT NULL CHECK (status = 'processing' OR status = 'shipped' OR status = 'delivered' OR status = 'delivery_failed' OR
+    status = 'returned' OR status = 'lost' OR status = 'cancelled' OR status = 'failed'),
   version INTEGER NOT NULL,
   lines TEXT NOT NULL,
   tracking_number TEXT,
@@ -161,7 +164,7 @@ CREATE TABLE deliveries (
   order_id BLOB PRIMARY KEY,
   tenant TEXT NOT NULL,
   part INTEGER NOT NULL,
-  state TEXT NOT NULL CHECK (state IN ('waiting', 'started', 'cancelled')),
+  state TEXT NOT NULL CHECK (state = 'waiting' OR state = 'started' OR state = 'cancelled'),
   revision INTEGER NOT NULL,
   version INTEGER NOT NULL,
   heard INTEGER NOT NULL,
@@ -198,7 +201,7 @@ CREATE TABLE events (
   type TEXT NOT NULL,
   tenant TEXT NOT NULL,
   order_id BLOB,
-  stream TEXT NOT NULL CHECK (stream IN ('order', 'shipment', 'delivery', 'stock')),
+  stream TEXT NOT NULL CHECK (stream = 'order' OR stream = 'shipment' OR stream = 'delivery' OR stream = 'stock'),
   aggregate_id BLOB NOT NULL,
   seq INTEGER NOT NULL,
   event_id BLOB NOT NULL,
@@ -238,7 +241,7 @@ CREATE TABLE parked (
   part INTEGER NOT NULL,
   tenant TEXT NOT NULL,
   envelope TEXT NOT NULL,
-  state TEXT NOT NULL CHECK (state IN ('waiting', 'dead', 'redrive', 'discard')),
+  state TEXT NOT NULL CHECK (state = 'waiting' OR state = 'dead' OR state = 'redrive' OR state = 'discard'),
   error TEXT,
   attempts INTEGER NOT NULL DEFAULT 0,
   first_at INTEGER NOT NULL,

@@ -72,20 +72,6 @@ fn write_order_side(tx: &mut Tx<'_>, change: &Change) -> Result<()> {
 
 fn write_order(tx: &mut Tx<'_>, change: &OrderChange) -> Result<()> {
     let order = &change.after;
-    let before = tx
-        .connection
-        .prepare_cached("SELECT status FROM orders WHERE id = ?1 AND version = ?2")
-        .store()?
-        .query_row(params![order.id.bytes(), change.expected_version], |row| {
-            Ok(row.get_ref(0)?.as_str().ok().and_then(OrderStatus::parse))
-        });
-    let before = match before {
-        Ok(before) => before,
-        Err(rusqlite::Error::QueryReturnedNoRows) => {
-            return Err(Error::Conflict { what: "the order" });
-        }
-        Err(error) => return Err(super::errors::translate(&error)),
-    };
     let changed = tx.execute(
         "UPDATE orders SET status = ?3, version = ?4, sourcing = ?5, started = ?6, failed = ?7, cancelling_from = ?8, updated_at = ?9, \
          completed_at = ?10, cancelled_at = ?11, cancel_reason = ?12 WHERE id = ?1 AND version = ?2",
@@ -105,10 +91,8 @@ fn write_order(tx: &mut Tx<'_>, change: &OrderChange) -> Result<()> {
         ],
     )?;
     expect_one(changed, "the order")?;
-    if let Some(before) = before {
-        tx.counters.by_status[before as usize] -= 1;
-        tx.counters.by_status[order.status as usize] += 1;
-    }
+    tx.counters.by_status[change.status_before as usize] -= 1;
+    tx.counters.by_status[order.status as usize] += 1;
     for index in &change.changed_lines {
         let line = &order.lines[*index];
         let q = &line.quantities;

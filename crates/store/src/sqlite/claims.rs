@@ -23,7 +23,7 @@ impl<'c> Taker<'c> {
             .connection
             .prepare_cached(
                 "INSERT INTO claims (tenant, kind, hash, order_id, body_hash, expires_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
-                 ON CONFLICT (tenant, kind, hash) DO UPDATE SET order_id = excluded.order_id, body_hash = excluded.body_hash, \
+                 ON CONFLICT (hash, kind, tenant) DO UPDATE SET order_id = excluded.order_id, body_hash = excluded.body_hash, \
                  expires_at = excluded.expires_at WHERE claims.expires_at <= ?7",
             )
             .store()?;
@@ -142,8 +142,8 @@ pub fn forget(tx: &Tx<'_>, walk: &mut Walk, now: Time, limit: usize, scan: usize
         let mut select = tx
             .connection
             .prepare_cached(
-                "SELECT tenant, kind, hash, COALESCE(expires_at <= ?4, FALSE) FROM claims WHERE (tenant, kind, hash) > (?1, ?2, ?3) \
-                 ORDER BY tenant, kind, hash LIMIT ?5",
+                "SELECT tenant, kind, hash, COALESCE(expires_at <= ?4, FALSE) FROM claims WHERE (hash, kind, tenant) > (?3, ?2, ?1) \
+                 ORDER BY hash, kind, tenant LIMIT ?5",
             )
             .store()?;
         let mut rows = select
