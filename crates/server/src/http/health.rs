@@ -23,6 +23,10 @@ async fn can_commit(app: &App) -> bool {
 }
 
 /// `GET /health`: one superset for all dialects. 503 only when this process cannot commit.
+#[utoipa::path(
+    get, path = "/health", tag = "health",
+    responses((status = 200, description = "Healthy or degraded", body = serde_json::Value, example = json!({"status": "healthy", "services": {"database": "up", "api": "up"}, "dependencies": {"database": true}})), (status = 503, description = "This process cannot commit")),
+)]
 pub async fn details(State(app): State<Arc<App>>) -> Response {
     let database = can_commit(&app).await;
     let inventory = app.inventory.as_ref().map(|i| i.breaker().state);
@@ -55,11 +59,19 @@ pub async fn details(State(app): State<Arc<App>>) -> Response {
 }
 
 /// `GET /health/live`: looks at the process only.
+#[utoipa::path(
+    get, path = "/health/live", tag = "health",
+    responses((status = 200, description = "The process is there", body = serde_json::Value, example = json!({"status": "alive"}))),
+)]
 pub async fn live() -> json::Raw {
     json::Raw("{\"status\":\"alive\"}".into())
 }
 
 /// `GET /health/ready`: 503 while stopping or when nothing can be committed.
+#[utoipa::path(
+    get, path = "/health/ready", tag = "health",
+    responses((status = 200, description = "Orders can be taken", body = serde_json::Value, example = json!({"status": "ready"})), (status = 503, description = "Stopping, or nothing can be committed")),
+)]
 pub async fn ready(State(app): State<Arc<App>>) -> Response {
     if !app.stopping.is_cancelled() && can_commit(&app).await {
         json::Raw("{\"status\":\"ready\"}".into()).into_response()

@@ -15,6 +15,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
+use waybill_domain::event::EventKind;
 use waybill_store::Stats;
 
 use super::access;
@@ -35,6 +36,11 @@ struct Named {
 type Seconds = Gauge<f64, std::sync::atomic::AtomicU64>;
 
 /// Tells all figures.
+#[utoipa::path(
+    get, path = "/metrics", tag = "health",
+    responses((status = 200, description = "OpenMetrics text", content_type = "application/openmetrics-text", body = String)),
+    security(("token" = ["metrics:read"])),
+)]
 pub async fn scrape(
     State(app): State<Arc<App>>,
     Extension(hub): Extension<Arc<Hub>>,
@@ -136,7 +142,7 @@ fn looked_at(app: &App, hub: &Hub, stats: &Stats) -> Registry {
         app.now().ms_since(app.started_at) / 1_000,
     );
     labelled(&mut registry, app, stats);
-    consumers(&mut registry, app, stats);
+    consumers(&mut registry, app);
     let version = ("version", env!("CARGO_PKG_VERSION"));
     let driver = ("store", app.store.identity().driver);
     registry.register("build", "What this is", Info::new(vec![version, driver]));
@@ -190,25 +196,24 @@ fn labelled(registry: &mut Registry, app: &App, stats: &Stats) {
     registry.register("inventory_breaker_calls", "Since the start", calls);
 }
 
-/// How far behind each consumer is: in events, and in seconds since the last one it has dealt with was recorded.
-fn consumers(registry: &mut Registry, app: &App, stats: &Stats) {
+/// How far behind each consumer of this process is: in places of the log, and in seconds since the oldest event that it
+/// has not passed was recorded.
+fn consumers(registry: &mut Registry, app: &App) {
     let events = Family::<Named, Gauge>::default();
     let seconds = Family::<Named, Seconds>::default();
-    let progress = app.metrics.progress();
-    for (consumer, _part, position) in &stats.cursors {
-        let seen = progress.get(consumer.as_str()).copied().unwrap_or_default();
-        let position = seen.position.max(*position);
-        let behind = (app.tail.last() - position).max(0);
+    for (consumer, progress) in app.metrics.progress() {
+        let behind = (app.tail.last() - progress.position).max(0);
         let name = Named {
-            name: consumer.clone(),
+            name: consumer.to_owned(),
         };
         events.get_or_create(&name).set(behind);
-        let late = if behind == 0 || seen.recorded_at.0 == 0 {
-            0.0
-        } else {
-            app.now().ms_since(seen.recorded_at).max(0) as f64 / 1e3
+        let oldest = match app.tail.read(progress.position, 1, EventKind::ALL) {
+            Some((events, _)) => events.first().map(|event| event.recorded_at),
+            // Too far back for the memory; the last one it has dealt with is a little older still.
+            None => Some(progress.recorded_at),
         };
-        seconds.get_or_create(&name).set(late);
+        let late = oldest.map_or(0, |at| app.now().ms_since(at).max(0));
+        seconds.get_or_create(&name).set(late as f64 / 1e3);
     }
     registry.register(
         "consumer_lag_events",
@@ -217,7 +222,7 @@ fn consumers(registry: &mut Registry, app: &App, stats: &Stats) {
     );
     registry.register(
         "consumer_lag_seconds",
-        "Age of the last event dealt with, while behind",
+        "Age of the oldest event a consumer has not passed",
         seconds,
     );
 }

@@ -4,27 +4,37 @@ use std::sync::Arc;
 
 use axum::routing::get;
 use axum::{Extension, Router};
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
+use utoipa_axum::routes;
 
 use super::dialects::sales;
 use super::v1::hub::Hub;
-use super::{edge, health, metrics, v1};
+use super::{docs, edge, health, metrics, openapi, v1};
 use crate::app::App;
 
-/// All routes of this process.
+/// All routes of this process. Each is mounted with its description, so that the specification cannot differ.
 #[must_use]
 pub fn router(app: &Arc<App>) -> Router {
     let streams = app.settings.server.max_streams as usize;
     let hub = Hub::start(app.tail.clone(), streams, app.stopping.clone());
-    Router::new()
-        .route(
-            "/metrics",
-            get(metrics::scrape).layer(Extension(hub.clone())),
-        )
-        .route("/health", get(health::details))
-        .route("/health/live", get(health::live))
-        .route("/health/ready", get(health::ready))
+    let (router, specification) = OpenApiRouter::with_openapi(openapi::base())
+        .merge(v1::routes(hub.clone()))
         .merge(sales::routes())
-        .merge(v1::routes(hub))
+        .routes(routes!(health::details))
+        .routes(routes!(health::live))
+        .routes(routes!(health::ready))
+        .routes(routes!(metrics::scrape).layer(Extension(hub)))
+        .split_for_parts();
+    let specification = openapi::complete(specification).to_json();
+    let specification: Arc<str> = specification
+        .expect("a specification has string keys and no fallible fields")
+        .into();
+    router
+        .route(
+            "/openapi.json",
+            get(move || std::future::ready(openapi::answer(&specification))),
+        )
+        .merge(docs::routes())
         .fallback(nowhere)
         .layer(axum::middleware::from_fn_with_state(
             app.clone(),

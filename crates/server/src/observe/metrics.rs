@@ -157,6 +157,11 @@ impl Metrics {
         self.progress.lock().clone()
     }
 
+    /// Notes how far a consumer has come without anything to do.
+    pub fn passed(&self, consumer: &'static str, position: i64) {
+        self.progress.lock().entry(consumer).or_default().position = position;
+    }
+
     /// Books a consumer's batch: how many changes, how far it came, and how long after their commits the events took
     /// effect.
     pub fn consumed(
@@ -181,8 +186,8 @@ impl Metrics {
                     recorded_at: *last,
                 },
             );
-        } else if let Some(progress) = self.progress.lock().get_mut(consumer) {
-            progress.position = position;
+        } else {
+            self.passed(consumer, position);
         }
     }
 }

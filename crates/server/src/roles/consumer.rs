@@ -75,6 +75,7 @@ pub async fn run<H: Handler>(
         .store
         .take_lease(handler.consumer(), PART, &app.owner, until)
         .await?;
+    app.metrics.passed(handler.consumer(), cursor);
     let schedule = app.retry_schedule();
     let mut consumer = Consumer {
         app,
@@ -171,6 +172,7 @@ impl<H: Handler> Consumer<H> {
         }
         if events.is_empty() {
             self.cursor = reached;
+            self.app.metrics.passed(self.handler.consumer(), reached);
             return Ok(true);
         }
         self.apply(events, reached).await?;

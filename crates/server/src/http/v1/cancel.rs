@@ -10,6 +10,7 @@ use waybill_domain::command::Command;
 use waybill_domain::status::OrderStatus;
 
 use super::call::{Answer, Call};
+use super::order_view::OrderView;
 use super::{order_request, orders, strict};
 use crate::app::App;
 use crate::auth::Scope;
@@ -24,6 +25,16 @@ pub struct CancelBody {
 }
 
 /// Asks for an order to be cancelled: 200 when it is, 202 while delivery is asked.
+#[utoipa::path(
+    post, path = "/v1/orders/{id}/cancel", tag = "orders",
+    params(
+        ("id" = String, Path, description = "The order's id, `number:WB-000123`, or `ref:` and the caller's own reference", example = "number:WB-000123"),
+        ("If-Match" = Option<String>, Header, description = "Only if its version is still this one", example = "\"3\""),
+    ),
+    request_body(content = Option<CancelBody>),
+    responses((status = 200, description = "Cancelled", body = OrderView<'static>, headers(("ETag" = String, description = "Its version, in quotes"))), (status = 202, description = "Delivery is asked; the order tells what becomes of it", body = OrderView<'static>, headers(("ETag" = String, description = "Its version, in quotes")))),
+    security(("token" = ["order:cancel"])),
+)]
 pub async fn cancel(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,

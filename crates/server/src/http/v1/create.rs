@@ -9,9 +9,11 @@ use waybill_domain::refusal::code;
 use waybill_domain::text;
 
 use super::call::{Answer, Call, set, versioned};
+use super::order_body::OrderBody;
 use super::order_request::{self, Checked};
 use super::order_view::{OrderView, Standing};
 use super::problem::Problem;
+use super::problem_body::ProblemBody;
 use super::strict;
 use crate::app::App;
 use crate::auth::Scope;
@@ -22,6 +24,23 @@ static KEY: HeaderName = HeaderName::from_static("idempotency-key");
 static REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
 /// Takes an order. The same key and body again give the first answer again.
+#[utoipa::path(
+    post, path = "/v1/orders", tag = "orders",
+    params(("Idempotency-Key" = Option<String>, Header, description = "Up to 255 characters; required unless the order has an orderNumber or clientReference", example = "web-8812")),
+    request_body(content = OrderBody<'static>, examples(
+        ("small" = (summary = "Only what is required", value = json!({"currency": "EUR", "lines": [{"sku": "MUG-1", "quantity": 2, "unitPrice": "12.90"}]}))),
+        ("full" = (summary = "With everything", value = json!(super::examples::full_order()))),
+    )),
+    responses(
+        (status = 201, description = "Taken, or taken before with the same key and body", body = OrderView<'static>, headers(
+            ("Location" = String, description = "Where the order is"),
+            ("ETag" = String, description = "Its version, in quotes"),
+            ("Idempotent-Replayed" = Option<String>, description = "true when this is the first answer again"),
+        )),
+        (status = 422, description = "The total does not add up, there is not enough stock, or the key was used before with another body", body = ProblemBody, content_type = "application/problem+json", example = json!(super::examples::total_mismatch())),
+    ),
+    security(("token" = ["order:create"])),
+)]
 pub async fn create(State(app): State<Arc<App>>, request: Request) -> Answer {
     let (call, body) = Call::with_body(&app, request, Scope::OrderCreate).await?;
     let key = key(&call.head.headers, app.settings.limits.key_chars as usize)?;

@@ -101,6 +101,15 @@ impl Name {
 }
 
 /// Dead letters, by consumer and order.
+#[utoipa::path(
+    get, path = "/v1/dead-letters", tag = "dead letters",
+    params(
+        ("after" = Option<String>, Query, description = "Goes on after this cursor"),
+        ("limit" = Option<u32>, Query, description = "Items at most: 20 by default, 100 at most"),
+    ),
+    responses((status = 200, description = "By consumer and order", body = Page<DeadLetterView<'static>>)),
+    security(("token" = ["deadletter:read"])),
+)]
 pub async fn list(State(app): State<Arc<App>>, request: Request) -> Answer {
     let call = Call::open(&app, request.into_parts().0, Scope::DeadLetterRead)?;
     let params = call.params(&["after", "limit"])?;
@@ -138,6 +147,14 @@ async fn find(app: &App, call: &Call, id: &str) -> Result<(Name, Parked), Proble
 }
 
 /// One dead letter, the whole event included.
+#[utoipa::path(
+    get, path = "/v1/dead-letters/{id}", tag = "dead letters",
+    params(
+        ("id" = String, Path, description = "The dead letter's id"),
+    ),
+    responses((status = 200, description = "The dead letter", body = DeadLetterView<'static>)),
+    security(("token" = ["deadletter:read"])),
+)]
 pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>, request: Request) -> Answer {
     let call = Call::open(&app, request.into_parts().0, Scope::DeadLetterRead)?;
     call.params(&[])?;
@@ -146,6 +163,14 @@ pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>, request: R
 }
 
 /// Asks for a dead letter to be tried again.
+#[utoipa::path(
+    post, path = "/v1/dead-letters/{id}/redrive", tag = "dead letters",
+    params(
+        ("id" = String, Path, description = "The dead letter's id"),
+    ),
+    responses((status = 202, description = "Flagged; its consumer tries it again", body = DeadLetterView<'static>)),
+    security(("token" = ["deadletter:write"])),
+)]
 pub async fn redrive(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
@@ -155,6 +180,14 @@ pub async fn redrive(
 }
 
 /// Asks for a dead letter to be given up; later events of its order go on.
+#[utoipa::path(
+    post, path = "/v1/dead-letters/{id}/discard", tag = "dead letters",
+    params(
+        ("id" = String, Path, description = "The dead letter's id"),
+    ),
+    responses((status = 202, description = "Flagged; its consumer gives it up", body = DeadLetterView<'static>)),
+    security(("token" = ["deadletter:write"])),
+)]
 pub async fn discard(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,

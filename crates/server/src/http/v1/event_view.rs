@@ -1,5 +1,7 @@
 //! An event as `/v1` shows it.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
@@ -9,6 +11,7 @@ use waybill_domain::time::Time;
 use waybill_store::{Error as StoreError, Identity};
 
 use super::cursor::Cursor;
+use super::event_data;
 use super::problem::Problem;
 
 /// A fact. Those of one aggregate carry the sequence 1, 2, 3, … without a gap.
@@ -40,7 +43,7 @@ pub struct EventView<'a> {
     causation_id: Option<EventId>,
     /// The fact itself; its members depend on the type.
     #[schema(value_type = Object)]
-    data: &'a RawValue,
+    data: Cow<'a, RawValue>,
 }
 
 /// What an event belongs to.
@@ -88,7 +91,7 @@ impl<'a> EventView<'a> {
             schema_version: SCHEMA_VERSION,
             correlation_id: event.meta.correlation_id.as_deref(),
             causation_id: event.meta.causation_id,
-            data: serde_json::from_str(&event.body).map_err(corrupt)?,
+            data: event_data::of(event).map_err(corrupt)?,
         })
     }
 

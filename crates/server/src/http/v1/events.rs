@@ -15,6 +15,16 @@ use crate::auth::Scope;
 use crate::http::json;
 
 /// The events of an order, oldest first.
+#[utoipa::path(
+    get, path = "/v1/orders/{id}/events", tag = "orders",
+    params(
+        ("id" = String, Path, description = "The order's id, `number:WB-000123`, or `ref:` and the caller's own reference", example = "number:WB-000123"),
+        ("after" = Option<String>, Query, description = "Goes on after this cursor"),
+        ("limit" = Option<u32>, Query, description = "Items at most: 20 by default, 100 at most"),
+    ),
+    responses((status = 200, description = "Oldest first", body = Page<EventView<'static>>)),
+    security(("token" = ["order:read"])),
+)]
 pub async fn events(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,

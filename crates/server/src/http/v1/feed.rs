@@ -23,6 +23,16 @@ const PAUSE: Duration = Duration::from_millis(20);
 
 /// Events after a cursor, oldest first. With `wait_ms`, an answer without events comes only after that time. Events
 /// of stock are shown to those who may read stock.
+#[utoipa::path(
+    get, path = "/v1/events", tag = "events",
+    params(
+        ("after" = Option<String>, Query, description = "Goes on after this cursor"),
+        ("limit" = Option<u32>, Query, description = "Items at most: 20 by default, 100 at most"),
+        ("wait_ms" = Option<u32>, Query, description = "Waits so long for the first event; 30000 at most"),
+    ),
+    responses((status = 200, description = "Oldest first; next is always there", body = Page<EventView<'static>>)),
+    security(("token" = ["order:read"])),
+)]
 pub async fn feed(State(app): State<Arc<App>>, request: Request) -> Answer {
     let call = Call::open(&app, request.into_parts().0, Scope::OrderRead)?;
     let params = call.params(&["after", "limit", "wait_ms"])?;

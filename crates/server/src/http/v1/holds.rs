@@ -11,6 +11,7 @@ use waybill_domain::ids::HoldId;
 use waybill_domain::refusal::{Refusal, code};
 
 use super::call::{Answer, Call};
+use super::order_view::OrderView;
 use super::problem::Problem;
 use super::{codes, order_request, orders, strict};
 use crate::app::App;
@@ -27,6 +28,16 @@ pub struct HoldBody {
 }
 
 /// Places a hold.
+#[utoipa::path(
+    post, path = "/v1/orders/{id}/holds", tag = "orders",
+    params(
+        ("id" = String, Path, description = "The order's id, `number:WB-000123`, or `ref:` and the caller's own reference", example = "number:WB-000123"),
+        ("If-Match" = Option<String>, Header, description = "Only if its version is still this one", example = "\"3\""),
+    ),
+    request_body(content = HoldBody),
+    responses((status = 201, description = "The order, held", body = OrderView<'static>, headers(("ETag" = String, description = "Its version, in quotes")))),
+    security(("token" = ["order:write"])),
+)]
 pub async fn place(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
@@ -62,6 +73,16 @@ fn refused(error: CommandError) -> Problem {
 }
 
 /// Releases a hold.
+#[utoipa::path(
+    post, path = "/v1/orders/{id}/holds/{hold}/release", tag = "orders",
+    params(
+        ("id" = String, Path, description = "The order's id, `number:WB-000123`, or `ref:` and the caller's own reference", example = "number:WB-000123"),
+        ("hold" = String, Path, description = "The hold's id"),
+        ("If-Match" = Option<String>, Header, description = "Only if its version is still this one", example = "\"3\""),
+    ),
+    responses((status = 200, description = "The order, that hold released", body = OrderView<'static>, headers(("ETag" = String, description = "Its version, in quotes")))),
+    security(("token" = ["order:write"])),
+)]
 pub async fn release(
     State(app): State<Arc<App>>,
     Path((id, hold)): Path<(String, String)>,

@@ -10,6 +10,7 @@ use waybill_store::OrderFilter;
 use super::call::{Answer, Call};
 use super::codes;
 use super::cursor::Cursor;
+use super::order_view::OrderView;
 use super::orders::Shown;
 use super::page::Page;
 use super::params::Params;
@@ -30,6 +31,21 @@ const PARAMETERS: &[&str] = &[
 ];
 
 /// Lists orders. The items show everything but shipments, which each order has at its own path.
+#[utoipa::path(
+    get, path = "/v1/orders", tag = "orders",
+    params(
+        ("status" = Option<String>, Query, description = "One, or several by commas", example = "confirmed,shipped"),
+        ("customerId" = Option<String>, Query),
+        ("sku" = Option<String>, Query, description = "Orders with a line of this sku"),
+        ("updatedSince" = Option<String>, Query, description = "RFC 3339"),
+        ("placedFrom" = Option<String>, Query, description = "RFC 3339, inclusive; placedAt, else createdAt"),
+        ("placedTo" = Option<String>, Query, description = "RFC 3339, exclusive"),
+        ("after" = Option<String>, Query, description = "Goes on after this cursor"),
+        ("limit" = Option<u32>, Query, description = "Items at most: 20 by default, 100 at most"),
+    ),
+    responses((status = 200, description = "Newest first", body = Page<OrderView<'static>>)),
+    security(("token" = ["order:read"])),
+)]
 pub async fn list(State(app): State<Arc<App>>, request: Request) -> Answer {
     let call = Call::open(&app, request.into_parts().0, Scope::OrderRead)?;
     let params = call.params(PARAMETERS)?;

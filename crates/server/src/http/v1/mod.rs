@@ -10,8 +10,10 @@ pub mod codes;
 mod create;
 mod cursor;
 mod dead_letters;
+mod event_data;
 mod event_view;
 mod events;
+mod examples;
 mod feed;
 mod get;
 mod holds;
@@ -26,6 +28,7 @@ mod orders;
 mod page;
 mod params;
 pub mod problem;
+pub mod problem_body;
 mod schemas;
 mod shipment_view;
 mod shipments;
@@ -36,34 +39,32 @@ mod transitions;
 
 use std::sync::Arc;
 
-use axum::routing::{get, post, put};
-use axum::{Extension, Router};
+use axum::Extension;
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
+use utoipa_axum::routes;
 
 use crate::app::App;
 use hub::Hub;
 
-/// The routes of `/v1`.
-pub fn routes(hub: Arc<Hub>) -> Router<Arc<App>> {
-    Router::new()
-        .route("/v1/orders", post(create::create).get(list::list))
-        .route("/v1/orders/{id}", get(get::get))
-        .route("/v1/orders/{id}/events", get(events::events))
-        .route("/v1/orders/{id}/transitions", get(transitions::list))
-        .route(
-            "/v1/orders/{id}/stream",
-            get(stream::stream).layer(Extension(hub)),
-        )
-        .route("/v1/orders/{id}/cancel", post(cancel::cancel))
-        .route("/v1/orders/{id}/holds", post(holds::place))
-        .route("/v1/orders/{id}/holds/{hold}/release", post(holds::release))
-        .route("/v1/events", get(feed::feed))
-        .route("/v1/stock", get(stock::list))
-        .route("/v1/stock/{sku}", put(stock::put))
-        .route("/v1/shipments", get(shipments::list))
-        .route("/v1/shipments/{id}", get(shipments::get))
-        .route("/v1/shipments/{id}/status", post(shipments::step))
-        .route("/v1/dead-letters", get(dead_letters::list))
-        .route("/v1/dead-letters/{id}", get(dead_letters::get))
-        .route("/v1/dead-letters/{id}/redrive", post(dead_letters::redrive))
-        .route("/v1/dead-letters/{id}/discard", post(dead_letters::discard))
+/// The routes of `/v1`, each with its description.
+pub fn routes(hub: Arc<Hub>) -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new()
+        .routes(routes!(create::create, list::list))
+        .routes(routes!(get::get))
+        .routes(routes!(events::events))
+        .routes(routes!(transitions::list))
+        .routes(routes!(stream::stream).layer(Extension(hub)))
+        .routes(routes!(cancel::cancel))
+        .routes(routes!(holds::place))
+        .routes(routes!(holds::release))
+        .routes(routes!(feed::feed))
+        .routes(routes!(stock::list))
+        .routes(routes!(stock::put))
+        .routes(routes!(shipments::list))
+        .routes(routes!(shipments::get))
+        .routes(routes!(shipments::step))
+        .routes(routes!(dead_letters::list))
+        .routes(routes!(dead_letters::get))
+        .routes(routes!(dead_letters::redrive))
+        .routes(routes!(dead_letters::discard))
 }

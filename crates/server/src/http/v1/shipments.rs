@@ -24,6 +24,17 @@ use crate::commands::{self, CommandError};
 use crate::http::json;
 
 /// Shipments, newest first.
+#[utoipa::path(
+    get, path = "/v1/shipments", tag = "shipments",
+    params(
+        ("orderId" = Option<String>, Query),
+        ("status" = Option<String>, Query),
+        ("after" = Option<String>, Query, description = "Goes on after this cursor"),
+        ("limit" = Option<u32>, Query, description = "Items at most: 20 by default, 100 at most"),
+    ),
+    responses((status = 200, description = "Newest first", body = Page<ShipmentView<'static>>)),
+    security(("token" = ["shipment:read"])),
+)]
 pub async fn list(State(app): State<Arc<App>>, request: Request) -> Answer {
     let call = Call::open(&app, request.into_parts().0, Scope::ShipmentRead)?;
     let params = call.params(&["orderId", "status", "after", "limit"])?;
@@ -57,6 +68,14 @@ fn not_found() -> Problem {
 }
 
 /// One shipment.
+#[utoipa::path(
+    get, path = "/v1/shipments/{id}", tag = "shipments",
+    params(
+        ("id" = String, Path, description = "The shipment's id"),
+    ),
+    responses((status = 200, description = "The shipment", body = ShipmentView<'static>, headers(("ETag" = String, description = "Its version, in quotes")))),
+    security(("token" = ["shipment:read"])),
+)]
 pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>, request: Request) -> Answer {
     let call = Call::open(&app, request.into_parts().0, Scope::ShipmentRead)?;
     call.params(&[])?;
@@ -80,6 +99,16 @@ pub struct StepBody {
 }
 
 /// Takes a step of a shipment; the simulated carrier leaves it alone from then on.
+#[utoipa::path(
+    post, path = "/v1/shipments/{id}/status", tag = "shipments",
+    params(
+        ("id" = String, Path, description = "The shipment's id"),
+        ("If-Match" = Option<String>, Header, description = "Only if its version is still this one", example = "\"3\""),
+    ),
+    request_body(content = StepBody),
+    responses((status = 200, description = "The shipment after it", body = ShipmentView<'static>, headers(("ETag" = String, description = "Its version, in quotes")))),
+    security(("token" = ["shipment:write"])),
+)]
 pub async fn step(State(app): State<Arc<App>>, Path(id): Path<String>, request: Request) -> Answer {
     let (call, body) = Call::with_body(&app, request, Scope::ShipmentWrite).await?;
     let if_match = call.if_match()?;

@@ -60,6 +60,16 @@ impl<'a> StockView<'a> {
 const SKUS: usize = 100;
 
 /// Stock rows by sku.
+#[utoipa::path(
+    get, path = "/v1/stock", tag = "stock",
+    params(
+        ("sku" = Option<Vec<String>>, Query, description = "May be repeated"),
+        ("after" = Option<String>, Query, description = "Goes on after this cursor"),
+        ("limit" = Option<u32>, Query, description = "Items at most: 20 by default, 100 at most"),
+    ),
+    responses((status = 200, description = "By sku", body = Page<StockView<'static>>)),
+    security(("token" = ["stock:read"])),
+)]
 pub async fn list(State(app): State<Arc<App>>, request: Request) -> Answer {
     let call = Call::open(&app, request.into_parts().0, Scope::StockRead)?;
     let params = call.params(&["sku", "after", "limit"])?;
@@ -92,6 +102,16 @@ pub struct StockBody {
 }
 
 /// Counts a sku of our own warehouse, or books what came or went.
+#[utoipa::path(
+    put, path = "/v1/stock/{sku}", tag = "stock",
+    params(
+        ("sku" = String, Path),
+        ("If-Match" = Option<String>, Header, description = "Only if its version is still this one", example = "\"3\""),
+    ),
+    request_body(content = StockBody),
+    responses((status = 200, description = "The row after it", body = StockView<'static>, headers(("ETag" = String, description = "Its version, in quotes")))),
+    security(("token" = ["stock:write"])),
+)]
 pub async fn put(State(app): State<Arc<App>>, Path(sku): Path<String>, request: Request) -> Answer {
     let (call, body) = Call::with_body(&app, request, Scope::StockWrite).await?;
     let expected_version = call.if_match()?;

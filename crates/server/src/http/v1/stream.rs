@@ -37,6 +37,16 @@ const PIECE: usize = 100;
 static LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 /// Streams an order's steps.
+#[utoipa::path(
+    get, path = "/v1/orders/{id}/stream", tag = "orders",
+    params(
+        ("id" = String, Path, description = "The order's id, `number:WB-000123`, or `ref:` and the caller's own reference", example = "number:WB-000123"),
+        ("Last-Event-ID" = Option<String>, Header, description = "Goes on after this event"),
+        ("access_token" = Option<String>, Query, description = "For browsers that cannot set headers: a token with the one scope order:stream"),
+    ),
+    responses((status = 200, description = "Server-sent events, one a step; ends after the last one", content_type = "text/event-stream", body = String), (status = 204, description = "Nothing more will come")),
+    security(("token" = ["order:stream"])),
+)]
 pub async fn stream(
     State(app): State<Arc<App>>,
     Extension(hub): Extension<Arc<Hub>>,

@@ -66,6 +66,14 @@ struct Told {
 }
 
 /// Where an order may go, and its history.
+#[utoipa::path(
+    get, path = "/v1/orders/{id}/transitions", tag = "orders",
+    params(
+        ("id" = String, Path, description = "The order's id, `number:WB-000123`, or `ref:` and the caller's own reference", example = "number:WB-000123"),
+    ),
+    responses((status = 200, description = "Where it may go, and its history", body = TransitionsView, headers(("ETag" = String, description = "Its version, in quotes")))),
+    security(("token" = ["order:read"])),
+)]
 pub async fn list(State(app): State<Arc<App>>, Path(id): Path<String>, request: Request) -> Answer {
     let call = Call::open(&app, request.into_parts().0, Scope::OrderRead)?;
     call.params(&[])?;

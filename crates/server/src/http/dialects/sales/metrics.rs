@@ -19,6 +19,11 @@ use crate::observe::process;
 const MIB: u64 = 1 << 20;
 
 /// Tells figures. Old clients have tokens for orders only, so reading orders is enough.
+#[utoipa::path(
+    get, path = "/api/metrics", tag = "sales dialect",
+    responses((status = 200, description = "Figures", body = serde_json::Value)),
+    security(("token" = ["metrics:read", "order:read"])),
+)]
 pub async fn read(
     State(app): State<Arc<App>>,
     Extension(correlation): Extension<Correlation>,
@@ -77,11 +82,10 @@ fn figures(app: &App, stats: &Stats) -> Value {
 /// How far each reader of the log is behind.
 fn outbox(app: &App, stats: &Stats) -> Value {
     let newest = app.tail.last();
-    let progress = app.metrics.progress();
-    let lag = stats.cursors.iter().map(|(consumer, _, position)| {
-        let seen = progress.get(consumer.as_str()).map_or(0, |p| p.position);
-        let behind = (newest - seen.max(*position)).max(0);
-        (consumer.clone(), behind.into())
+    let progress = app.metrics.progress().into_iter();
+    let lag = progress.map(|(consumer, seen)| {
+        let behind = (newest - seen.position).max(0);
+        (consumer.to_owned(), behind.into())
     });
     let lag: Map<String, Value> = lag.collect();
     let pending = lag.values().filter_map(Value::as_i64).max().unwrap_or(0);

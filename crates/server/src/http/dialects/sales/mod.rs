@@ -9,19 +9,16 @@ mod simulate;
 
 use std::sync::Arc;
 
-use axum::Router;
-use axum::routing::{get, post};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::app::App;
 
-/// The routes of this dialect.
-pub fn routes() -> Router<Arc<App>> {
-    Router::new()
-        .route("/api/orders", post(create::create))
-        .route("/api/metrics", get(metrics::read))
-        .route("/api/orders/{order_id}", get(read::read))
-        .route(
-            "/api/orders/{order_id}/simulate-delivery",
-            post(simulate::simulate),
-        )
+/// The routes of this dialect, each with its description.
+pub fn routes() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new()
+        .routes(routes!(create::create))
+        .routes(routes!(metrics::read))
+        .routes(routes!(read::read))
+        .routes(routes!(simulate::simulate))
 }

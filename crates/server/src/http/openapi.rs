@@ -1,0 +1,93 @@
+//! `/openapi.json`: the specification, made of the routes themselves, so that the two cannot differ.
+//!
+//! Every route is mounted together with its description (`routes!`); what is said about all of them alike (problems,
+//! security) is added here.
+
+use axum::response::{IntoResponse, Response};
+use utoipa::OpenApi;
+use utoipa::openapi::path::{HttpMethod, Operation, Paths};
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::openapi::{Content, OpenApi as Specification, Ref, RefOr, ResponseBuilder};
+
+use super::json;
+use super::v1::problem_body::{Code, ProblemBody};
+use crate::auth::Scope;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Waybill",
+        description = "Takes orders in, holds the stock and sees every order through to the customer's door.\n\nAmounts are decimal strings. Lists go on by opaque cursors (`next`, `after`). Every change takes `If-Match`. Unknown fields and parameters are refused. The paths of the *sales dialect* are for clients that speak it already.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0"),
+    ),
+    components(schemas(ProblemBody, Code)),
+    tags(
+        (name = "orders", description = "Placing, reading, following, cancelling and holding orders"),
+        (name = "events", description = "Everything that happens, to be followed by cursor"),
+        (name = "stock", description = "What is on hand"),
+        (name = "shipments", description = "What is on its way"),
+        (name = "dead letters", description = "Events that could not be applied"),
+        (name = "sales dialect", description = "A wire format that clients already speak"),
+        (name = "health", description = "Health and figures"),
+    ),
+)]
+struct Base;
+
+/// What is said before any route is known.
+#[must_use]
+pub fn base() -> Specification {
+    Base::openapi()
+}
+
+/// Adds what holds for all routes.
+#[must_use]
+pub fn complete(mut specification: Specification) -> Specification {
+    let scopes: Vec<&str> = Scope::ALL.iter().map(|scope| scope.name()).collect();
+    let description = format!(
+        "A JWT, HS256. Scopes: {}; admin may do everything.",
+        scopes.join(", ")
+    );
+    let mut http = Http::new(HttpAuthScheme::Bearer);
+    http.bearer_format = Some("JWT".into());
+    http.description = Some(description);
+    let components = specification
+        .components
+        .get_or_insert_with(Default::default);
+    components.add_security_scheme("token", SecurityScheme::Http(http));
+    for (path, item) in &mut specification.paths.paths {
+        if !path.starts_with("/v1/") {
+            continue;
+        }
+        let operations = [&mut item.get, &mut item.post, &mut item.put];
+        operations.into_iter().flatten().for_each(add_problem);
+    }
+    specification
+}
+
+fn add_problem(operation: &mut Operation) {
+    let content = Content::new(Some(RefOr::Ref(Ref::from_schema_name("Problem"))));
+    let problem = ResponseBuilder::new()
+        .description("Not done; the code says why")
+        .content("application/problem+json", content)
+        .build();
+    let responses = &mut operation.responses.responses;
+    responses.insert("default".into(), RefOr::T(problem));
+}
+
+/// The methods and paths of a specification.
+pub fn routes(paths: &Paths) -> impl Iterator<Item = (HttpMethod, &str)> {
+    paths.paths.iter().flat_map(|(path, item)| {
+        let methods = [
+            (HttpMethod::Get, item.get.is_some()),
+            (HttpMethod::Post, item.post.is_some()),
+            (HttpMethod::Put, item.put.is_some()),
+        ];
+        let there = methods.into_iter().filter(|(_, there)| *there);
+        there.map(move |(method, _)| (method, path.as_str()))
+    })
+}
+
+/// Answers the specification, which was written once.
+pub fn answer(text: &str) -> Response {
+    json::Raw(text.to_owned()).into_response()
+}

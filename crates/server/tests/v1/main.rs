@@ -1,0 +1,11 @@
+//! `/v1` through the front door: the real binary on a free port, spoken to as any client would.
+
+mod changes;
+mod front;
+mod reading;
+mod refusals;
+mod round_trip;
+mod scopes;
+mod shop;
+mod stream;
+mod tenants;
