@@ -67,7 +67,8 @@ pub async fn create(
         key_window_ms: i64::try_from(app.settings.idempotency.window_ms.0).unwrap_or(i64::MAX),
         meta: correlation.meta(&identity),
     };
-    match place::place(&app, &identity, draft).await {
+    // Boxed: it is large, and a handler is moved several times before it runs.
+    match Box::pin(place::place(&app, &identity, draft)).await {
         Ok(receipt) => answer::created(&receipt, &correlation.id),
         Err(error) => answer::not_placed(&error, &correlation.id),
     }
