@@ -10,9 +10,9 @@ const WAYBILL: &str = env!("CARGO_BIN_EXE_waybill");
 
 fn ordeal() -> Ordeal {
     let (kills, orders) = if seed::long_form() {
-        (200, 60_000)
+        (400, 100_000)
     } else {
-        (24, 6_000)
+        (40, 10_000)
     };
     Ordeal {
         seed: seed::of_this_run(),

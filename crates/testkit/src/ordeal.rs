@@ -128,7 +128,7 @@ impl Ordeal {
         let mut while_recovering = 0;
         while rng.random_bool(KILL_WHILE_RECOVERING) {
             app.begin()?;
-            sleep(Duration::from_millis(rng.random_range(1..150))).await;
+            sleep(Duration::from_millis(rng.random_range(1..40))).await;
             app.kill().await?;
             while_recovering += 1;
             unsynced += self.lose_power(app, number, while_recovering)?;

@@ -23,7 +23,7 @@ fn order(id: &str, key: &str, status: &str) -> Value {
 }
 
 fn event(kind: &str, aggregate: &str, seq: u64) -> Value {
-    json!({"type": kind, "aggregate": {"id": aggregate}, "seq": seq})
+    json!({"type": kind, "aggregate": {"type": kind.split_once('.').expect("a dot").0, "id": aggregate}, "sequence": seq})
 }
 
 fn attempt(number: u64, key: &str, body: Value) -> Entry {
@@ -250,7 +250,7 @@ fn stock_that_does_not_add_up_is_found() {
 
 #[test]
 fn a_gap_in_a_sequence_is_found() {
-    let verdict = judge(|e| e.events.get_mut(A).expect("there")[7]["seq"] = json!(4));
+    let verdict = judge(|e| e.events.get_mut(A).expect("there")[7]["sequence"] = json!(4));
     assert_only(&verdict, "I7");
 }
 

@@ -86,17 +86,10 @@ fn flaws_of(order: &Value, events: &[Value]) -> Vec<(&'static str, String)> {
     flaws
 }
 
-/// Its type and id. An order's own events need not say which order.
+/// Its type and id.
 fn aggregate_of(event: &Value) -> String {
-    let kind = event["type"]
-        .as_str()
-        .and_then(|t| t.split('.').next())
-        .unwrap_or("?");
-    let id = match &event["aggregate"] {
-        Value::Object(aggregate) => aggregate.get("id").cloned().unwrap_or_default(),
-        other => other.clone(),
-    };
-    format!("{kind} {id}")
+    let part = |name: &str| event["aggregate"][name].as_str().unwrap_or("?");
+    format!("{} {}", part("type"), part("id"))
 }
 
 fn kind(event: &Value) -> Option<EventKind> {
@@ -107,7 +100,7 @@ fn kind(event: &Value) -> Option<EventKind> {
 fn sequence_flaw(aggregate: &str, events: &[&Value]) -> Option<String> {
     let mut seqs: Vec<u64> = events
         .iter()
-        .map(|e| e["seq"].as_u64().unwrap_or(0))
+        .map(|e| e["sequence"].as_u64().unwrap_or(0))
         .collect();
     seqs.sort_unstable();
     let whole = seqs.iter().zip(1..).all(|(seq, n)| *seq == n);

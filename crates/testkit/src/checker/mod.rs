@@ -41,6 +41,7 @@ pub struct Verdict {
 
 /// Violations of one invariant that are printed; the rest is counted.
 const SHOWN: usize = 5;
+const SHOWN_CHARACTERS: usize = 1_000;
 
 impl Verdict {
     /// Nothing is wrong, and enough happened to say so.
@@ -82,7 +83,8 @@ impl fmt::Display for Verdict {
         for (invariant, all) in by_invariant {
             writeln!(f, "  {invariant} violated {} times:", all.len())?;
             for what in all.iter().take(SHOWN) {
-                writeln!(f, "    {what}")?;
+                let shown: String = what.chars().take(SHOWN_CHARACTERS).collect();
+                writeln!(f, "    {shown}")?;
             }
         }
         Ok(())
