@@ -34,11 +34,12 @@ pub fn stream(seed: u64, name: &str, number: u64) -> StdRng {
     StdRng::from_seed(bytes)
 }
 
+/// A number that no run had before.
 #[expect(
     clippy::disallowed_methods,
-    reason = "the one place where a run's randomness is made; it is printed"
+    reason = "the one place where randomness is made; that of a run is printed"
 )]
-fn fresh() -> u64 {
+pub(crate) fn fresh() -> u64 {
     // Small enough to be read out loud and typed again.
     u64::from(rand::random::<u32>())
 }
