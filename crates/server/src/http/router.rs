@@ -13,7 +13,6 @@ use super::{docs, edge, health, metrics, openapi, v1};
 use crate::app::App;
 
 /// All routes of this process. Each is mounted with its description, so that the specification cannot differ.
-#[must_use]
 pub fn router(app: &Arc<App>) -> Router {
     let streams = app.settings.server.max_streams as usize;
     let hub = Hub::start(app.tail.clone(), streams, app.stopping.clone());

@@ -63,7 +63,7 @@ impl Roles {
                 match run(app.clone(), stop.clone()).await {
                     Ok(()) => return,
                     Err(error) => {
-                        tracing::warn!(role = name, %error, "a role stopped; it is started again")
+                        tracing::warn!(role = name, %error, "a role stopped; it is started again");
                     }
                 }
                 tokio::select! {
