@@ -96,7 +96,7 @@ fn created(receipt: &Receipt) -> Response {
         cancelled_at: None,
         cancel_reason: None,
     };
-    let view = OrderView::new(standing, &receipt.content, &receipt.personal);
+    let view = OrderView::new(&standing, &receipt.content, &receipt.personal);
     let mut response = versioned(StatusCode::CREATED, birth.version, &view);
     let location = format!("/v1/orders/{}", receipt.id);
     set(&mut response, header::LOCATION, &location);

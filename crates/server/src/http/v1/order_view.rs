@@ -185,7 +185,7 @@ struct HoldView<'a> {
 impl<'a> OrderView<'a> {
     /// Puts together what was sent and where it stands.
     #[must_use]
-    pub fn new(standing: Standing<'a>, content: &'a Content, personal: &'a Personal) -> Self {
+    pub fn new(standing: &Standing<'a>, content: &'a Content, personal: &'a Personal) -> Self {
         let currency = content.currency;
         let lines = (1..).zip(&content.lines).zip(&standing.lines);
         let charges = |charges: &'a [Charge]| {

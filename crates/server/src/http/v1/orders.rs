@@ -137,7 +137,7 @@ impl Shown {
             cancelled_at: order.cancelled_at,
             cancel_reason: order.cancel_reason.as_deref(),
         };
-        OrderView::new(standing, &self.content, &self.personal)
+        OrderView::new(&standing, &self.content, &self.personal)
     }
 
     /// The whole answer.

@@ -21,7 +21,10 @@ use crate::inventory::InventoryError;
 
 /// A request that was not done, and why.
 #[derive(Clone, Debug)]
-pub struct Problem {
+pub struct Problem(Box<Told>);
+
+#[derive(Clone, Debug)]
+struct Told {
     kind: &'static Kind,
     detail: String,
     field: Option<String>,
@@ -36,7 +39,7 @@ pub struct Problem {
 impl Problem {
     /// A problem of this code, see [`codes`].
     pub fn new(code: &str, detail: impl Into<String>) -> Self {
-        Self {
+        Self(Box::new(Told {
             kind: codes::kind(code),
             detail: detail.into(),
             field: None,
@@ -44,43 +47,49 @@ impl Problem {
             retry_after_s: None,
             challenge: None,
             cause: None,
-        }
+        }))
     }
 
     /// Names the field, as `lines[0].quantity`.
     #[must_use]
     pub fn of(mut self, field: impl Into<String>) -> Self {
-        self.field = Some(field.into()).filter(|field: &String| !field.is_empty());
+        self.0.field = Some(field.into()).filter(|field: &String| !field.is_empty());
         self
     }
 
     /// Adds a member.
     #[must_use]
     pub fn with<T: serde::Serialize>(mut self, name: &'static str, value: &T) -> Self {
-        self.members.push((name, json::of(value).0));
+        self.0.members.push((name, json::of(value).0));
         self
     }
 
     fn retry_after(mut self, seconds: u32) -> Self {
-        self.retry_after_s = Some(seconds);
+        self.0.retry_after_s = Some(seconds);
         self
     }
 
-    fn caused_by(mut self, cause: impl ToString) -> Self {
-        self.cause = Some(cause.to_string());
+    fn caused_by(mut self, cause: &StoreError) -> Self {
+        self.0.cause = Some(cause.to_string());
+        self
+    }
+
+    /// The scheme and its parameters of `WWW-Authenticate` (RFC 6750).
+    fn challenge(mut self, parameters: &str) -> Self {
+        self.0.challenge = Some(format!("Bearer realm=\"waybill\"{parameters}"));
         self
     }
 
     /// The stable code.
     #[must_use]
     pub fn code(&self) -> &'static str {
-        self.kind.code
+        self.0.kind.code
     }
 
     /// The path of the field at fault; empty for none.
     #[must_use]
     pub fn field(&self) -> &str {
-        self.field.as_deref().unwrap_or("")
+        self.0.field.as_deref().unwrap_or("")
     }
 
     fn body(&self, correlation: &str) -> String {
@@ -88,18 +97,18 @@ impl Problem {
             code,
             status,
             title,
-        } = self.kind;
+        } = self.0.kind;
         let mut body = format!(
             "{{\"type\":\"/problems/{}\",\"title\":{},\"status\":{status},\"code\":\"{code}\",\"detail\":{}",
             code.replace('_', "-"),
             json::text(title),
-            json::text(&self.detail),
+            json::text(&self.0.detail),
         );
-        if let Some(field) = &self.field {
+        if let Some(field) = &self.0.field {
             body.push_str(",\"field\":");
             body.push_str(&json::text(field));
         }
-        for (name, value) in &self.members {
+        for (name, value) in &self.0.members {
             body.push_str(&format!(",\"{name}\":{value}"));
         }
         body.push_str(",\"correlationId\":");
@@ -112,7 +121,7 @@ impl Problem {
 /// An empty answer that carries the problem to the edge.
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let mut response = self.kind.status().into_response();
+        let mut response = self.0.kind.status().into_response();
         response.extensions_mut().insert(self);
         response
     }
@@ -129,19 +138,19 @@ pub fn write(mut response: Response, correlation: &str) -> Response {
     let Some(problem) = carried.or_else(|| of_framework(&response)) else {
         return response;
     };
-    if let Some(cause) = &problem.cause {
-        tracing::error!(code = problem.kind.code, %cause, correlation_id = correlation, "a request could not be done");
+    if let Some(cause) = &problem.0.cause {
+        tracing::error!(code = problem.0.kind.code, %cause, correlation_id = correlation, "a request could not be done");
     }
     let mut written = (
-        problem.kind.status(),
+        problem.0.kind.status(),
         json::Problem(problem.body(correlation)),
     )
         .into_response();
     let headers = written.headers_mut();
-    if let Some(seconds) = problem.retry_after_s {
+    if let Some(seconds) = problem.0.retry_after_s {
         headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
-    let challenge = problem.challenge.as_deref().map(HeaderValue::from_str);
+    let challenge = problem.0.challenge.as_deref().map(HeaderValue::from_str);
     if let Some(Ok(challenge)) = challenge {
         headers.insert(header::WWW_AUTHENTICATE, challenge);
     }
@@ -190,26 +199,20 @@ impl From<Invalid> for Problem {
 impl From<Denied> for Problem {
     fn from(denied: Denied) -> Self {
         match denied {
-            Denied::Token(TokenError::Missing) => Self {
-                challenge: Some("Bearer realm=\"waybill\"".into()),
-                ..Self::new(TokenError::Missing.code(), TokenError::Missing.to_string())
-            },
-            Denied::Token(bad) => Self {
-                challenge: Some(format!(
-                    "Bearer realm=\"waybill\", error=\"invalid_token\", error_description=\"{bad}\""
-                )),
-                ..Self::new(bad.code(), bad.to_string())
-            },
-            Denied::Scope(scope) => Self {
-                challenge: Some(format!(
-                    "Bearer realm=\"waybill\", error=\"insufficient_scope\", scope=\"{scope}\""
-                )),
-                ..Self::new(
-                    codes::INSUFFICIENT_SCOPE,
-                    format!("the token lacks the scope {scope}"),
-                )
+            Denied::Token(missing @ TokenError::Missing) => {
+                Self::new(missing.code(), missing.to_string()).challenge("")
             }
-            .with("scope", &scope.name()),
+            Denied::Token(bad) => {
+                let told = format!(", error=\"invalid_token\", error_description=\"{bad}\"");
+                Self::new(bad.code(), bad.to_string()).challenge(&told)
+            }
+            Denied::Scope(scope) => {
+                let told = format!(", error=\"insufficient_scope\", scope=\"{scope}\"");
+                let detail = format!("the token lacks the scope {scope}");
+                Self::new(codes::INSUFFICIENT_SCOPE, detail)
+                    .with("scope", &scope.name())
+                    .challenge(&told)
+            }
         }
     }
 }

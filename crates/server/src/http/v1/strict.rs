@@ -23,7 +23,7 @@ use super::problem::Problem;
 pub fn read<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Problem> {
     match serde_json::from_slice::<Object<T>>(body) {
         Ok(Object(read)) => Ok(read),
-        Err(error) => Err(explain::<Object<T>>(body, error)),
+        Err(error) => Err(explain::<Object<T>>(body, &error)),
     }
 }
 
@@ -58,7 +58,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
     }
 }
 
-fn explain<'a, T: Deserialize<'a>>(body: &'a [u8], error: serde_json::Error) -> Problem {
+fn explain<'a, T: Deserialize<'a>>(body: &'a [u8], error: &serde_json::Error) -> Problem {
     if body.is_empty() {
         return Problem::new(
             code::MALFORMED_JSON,

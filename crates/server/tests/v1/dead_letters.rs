@@ -1,0 +1,152 @@
+//! Dead letters, made by parking an event as a consumer would: no honest event fails, so the process is run in here.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use http::{Method, Request};
+use http_body_util::BodyExt;
+use serde_json::{Value, json};
+use tower::ServiceExt;
+use waybill::app::App;
+use waybill::clock::{Clock, SystemClock};
+use waybill::config::{Profile, Settings};
+use waybill::http::router::router;
+use waybill::random::Entropy;
+use waybill_domain::text::Tenant;
+use waybill_domain::time::Time;
+use waybill_store::{Apply, NewParked};
+
+use crate::shop::{small, token_of};
+
+async fn ask(
+    router: &Router,
+    tenant: &str,
+    method: Method,
+    path: &str,
+    body: &Value,
+) -> (u16, Value) {
+    let text = if body.is_null() {
+        String::new()
+    } else {
+        body.to_string()
+    };
+    let request = Request::builder()
+        .method(method)
+        .uri(path)
+        .header(
+            "authorization",
+            format!("Bearer {}", token_of(tenant, "admin")),
+        )
+        .header("idempotency-key", "k")
+        .body(Body::from(text))
+        .expect("valid");
+    let answer = router.clone().oneshot(request).await.expect("infallible");
+    let status = answer.status().as_u16();
+    let body = answer
+        .into_body()
+        .collect()
+        .await
+        .expect("whole")
+        .to_bytes();
+    (status, serde_json::from_slice(&body).unwrap_or(Value::Null))
+}
+
+/// Parks the newest event for the consumer `status`, which does not run here.
+async fn park(app: &App, error: &str) {
+    let until = Time(SystemClock.now_micros()).plus_ms(60_000);
+    let store = &app.store;
+    let (lease, cursor) = store
+        .take_lease("status", 0, "test", until)
+        .await
+        .expect("a lease");
+    let (events, reached) = store
+        .feed(&Tenant::default(), 0, 100)
+        .await
+        .expect("events");
+    let event = events.into_iter().next_back().expect("an event");
+    let parked = NewParked {
+        event,
+        error: Some(error.into()),
+        next_attempt_at: until,
+    };
+    let apply = Apply {
+        lease,
+        from: cursor,
+        to: reached,
+        changes: vec![],
+        park: vec![parked],
+    };
+    store.apply(apply).await.expect("parked");
+}
+
+#[tokio::test]
+async fn a_dead_letter_is_shown_redriven_and_discarded_by_its_tenant_alone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut settings = Settings::of_profile(Profile::Demo);
+    settings.store.data = folder.path().join("data").to_string_lossy().into_owned();
+    let entropy = Arc::new(Entropy::from_os().expect("randomness"));
+    let app = App::start(settings, Arc::new(SystemClock), entropy)
+        .await
+        .expect("a store");
+    let router = router(&app);
+    let (status, order) = ask(
+        &router,
+        "default",
+        Method::POST,
+        "/v1/orders",
+        &small("a", 1),
+    )
+    .await;
+    assert_eq!(status, 201, "{order}");
+    park(&app, "cannot be decoded").await;
+
+    let (_, page) = ask(
+        &router,
+        "default",
+        Method::GET,
+        "/v1/dead-letters",
+        &Value::Null,
+    )
+    .await;
+    let letter = &page["items"][0];
+    let told = ["consumer", "orderId", "eventType", "error"].map(|name| letter[name].clone());
+    assert_eq!(
+        told,
+        [
+            json!("status"),
+            order["id"].clone(),
+            json!("order.confirmed"),
+            json!("cannot be decoded")
+        ]
+    );
+    let path = format!("/v1/dead-letters/{}", letter["id"].as_str().expect("an id"));
+    let (status, shown) = ask(&router, "default", Method::GET, &path, &Value::Null).await;
+    assert_eq!(
+        (status, &shown["event"]["data"]["status"]),
+        (200, &json!("confirmed"))
+    );
+
+    for (action, state) in [("redrive", "redrive"), ("discard", "discard")] {
+        let path = format!("{path}/{action}");
+        let (status, _) = ask(&router, "other", Method::POST, &path, &Value::Null).await;
+        assert_eq!(status, 404, "not another tenant's");
+        let (status, flagged) = ask(&router, "default", Method::POST, &path, &Value::Null).await;
+        assert_eq!((status, &flagged["state"]), (202, &json!(state)));
+    }
+    let (status, _) = ask(&router, "other", Method::GET, &path, &Value::Null).await;
+    assert_eq!(status, 404);
+    let (status, problem) = ask(
+        &router,
+        "default",
+        Method::GET,
+        "/v1/dead-letters/nonsense",
+        &Value::Null,
+    )
+    .await;
+    assert_eq!(
+        (status, &problem["code"]),
+        (404, &json!("dead_letter_not_found"))
+    );
+    app.store.close().await;
+}
