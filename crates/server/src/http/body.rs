@@ -25,22 +25,43 @@ pub enum BodyError {
 }
 
 /// # Errors
-/// It is too large (refused unread when its length was announced), too slow, or broken.
-pub async fn read_body<B>(body: B, limit: usize, timeout: Duration) -> Result<Bytes, BodyError>
+/// It is too large (and was not kept), too slow, or broken.
+pub async fn read_body<B>(mut body: B, limit: usize, timeout: Duration) -> Result<Bytes, BodyError>
 where
     B: Body<Data = Bytes> + Unpin,
 {
-    if body.size_hint().lower() > limit as u64 {
-        return Err(BodyError::TooLarge { limit });
-    }
-    // The timer is only set up once the body lets us wait.
-    tokio::time::timeout(timeout, collect(body, limit))
-        .await
-        .unwrap_or_else(|_elapsed| {
-            Err(BodyError::Timeout {
-                timeout_ms: u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX),
+    let read = if body.size_hint().lower() > limit as u64 {
+        Err(BodyError::TooLarge { limit })
+    } else {
+        // The timer is only set up once the body lets us wait.
+        tokio::time::timeout(timeout, collect(&mut body, limit))
+            .await
+            .unwrap_or_else(|_elapsed| {
+                Err(BodyError::Timeout {
+                    timeout_ms: u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX),
+                })
             })
-        })
+    };
+    if let Err(BodyError::TooLarge { .. }) = read {
+        // Whether all of it came or not, the answer is the same.
+        let _ = tokio::time::timeout(timeout, discard(body)).await;
+    }
+    read
+}
+
+/// What of a body that is too large is taken off the wire before it is refused.
+const DISCARDED_BYTES: usize = 16 << 20;
+
+/// Reads on without keeping anything. A client that is still sending does not read, and closing on it would
+/// reset the connection and take the answer with it.
+async fn discard<B>(mut body: B)
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    let mut room = DISCARDED_BYTES;
+    while let Ok(Some(data)) = next(&mut body, room, DISCARDED_BYTES).await {
+        room -= data.len();
+    }
 }
 
 async fn collect<B>(mut body: B, limit: usize) -> Result<Bytes, BodyError>
@@ -137,6 +158,14 @@ mod tests {
                 "{parts:?}"
             );
         }
+    }
+
+    #[tokio::test]
+    async fn a_body_that_is_refused_is_taken_off_the_wire_so_that_the_answer_arrives() {
+        let mut body = pieces(&["abcd", "ef", "g"]);
+        let refused = read_body(&mut body, 3, LONG).await;
+        assert_eq!(refused, Err(BodyError::TooLarge { limit: 3 }));
+        assert!(body.frame().await.is_none(), "all of it was taken");
     }
 
     #[tokio::test(start_paused = true)]

@@ -124,7 +124,13 @@ pub fn v1() -> Vec<Bad> {
             "malformed_json",
         ),
         Bad::v1("trailing", format!("{good}x"), 400, "malformed_json"),
-        Bad::v1("deep", deep(), 400, "malformed_json"),
+        Bad::v1("deep", deep(), 400, "wrong_type"),
+        Bad::v1(
+            "a deep field",
+            [b"{\"metadata\":".to_vec(), deep()].concat(),
+            400,
+            "malformed_json",
+        ),
         Bad::v1(
             "bad utf-8",
             &b"{\"currency\":\"\xff\xfe\"}"[..],

@@ -30,9 +30,12 @@ async fn metrics_have_every_field_of_the_contract() {
         body["process"]["pid"].is_u64() && body["process"]["version"].is_string(),
         "{body}"
     );
-    let orders = body["orders"].as_object().expect("orders by status");
-    let count: u64 = orders.values().filter_map(Value::as_u64).sum();
-    assert_eq!(count, 1, "{body}");
+    assert_eq!(body["orders"]["total"], 1, "{body}");
+    assert_eq!(body["circuitBreaker"]["state"], "closed", "{body}");
+    assert!(
+        body["outbox"]["pending"].is_u64() && body["requests"]["total"].is_u64(),
+        "{body}"
+    );
 }
 
 #[tokio::test]

@@ -1,0 +1,46 @@
+# Bare `make` lists the everyday commands; each is one line that can also be typed.
+.DEFAULT_GOAL := help
+.PHONY: help demo fresh break flash load verify test test-long lint fmt doc bench release
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: ## Everything on this machine, on port 3000
+	cargo run --release -- demo
+
+fresh: ## The same, with an empty store
+	cargo run --release -- demo --fresh
+
+break: ## Kill a server under load, again and again, and count what was lost
+	cargo run --release -- demo break
+
+flash: ## 10,000 units of one sku, 256 buyers
+	cargo run --release -- demo flash
+
+load: ## 5000 orders over 500 connections against the demo, until all are delivered
+	cargo run --release -- load --orders 5000 --connections 500 --wait-delivered
+
+verify: ## Recompute every invariant of ./waybill-data
+	cargo run --release -- verify
+
+test: ## Everything that must pass before a change is merged
+	./scripts/test
+
+test-long: ## The same, with the longer form of the seeded tests
+	./scripts/test --long
+
+lint: ## Formatting and lints alone
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --features waybill/planted-defects -- -D warnings
+
+fmt: ## Format
+	cargo fmt --all
+
+doc: ## The code's documentation
+	cargo doc --workspace --no-deps --open
+
+bench: ## How fast orders are taken (needs wrk; FLOOR=path compares with a floor)
+	./scripts/bench
+
+release: ## The binary, in target/release/waybill
+	cargo build --release --locked
