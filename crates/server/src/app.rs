@@ -22,7 +22,7 @@ use crate::resilience::rate_limit::RateLimiter;
 use crate::roles::carrier::SimulatedCarrier;
 
 /// Events kept in memory for consumers and streams.
-const TAIL_EVENTS: usize = 16_384;
+const TAIL_EVENTS: usize = 8_192;
 
 /// The running system, as everyone sees it.
 pub struct App {

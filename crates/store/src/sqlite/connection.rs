@@ -153,7 +153,7 @@ pub fn open_reader(directory: &Path) -> Result<Connection> {
     connection.busy_timeout(BUSY_TIMEOUT).store()?;
     connection.pragma_update(None, "query_only", true).store()?;
     connection
-        .pragma_update(None, "cache_size", -4_096)
+        .pragma_update(None, "cache_size", -2_048)
         .store()?;
     connection
         .pragma_update(None, "temp_store", "MEMORY")
