@@ -5,7 +5,7 @@
 
 use axum::response::{IntoResponse, Response};
 use utoipa::OpenApi;
-use utoipa::openapi::path::{HttpMethod, Operation, Paths};
+use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{Content, OpenApi as Specification, Ref, RefOr, ResponseBuilder};
 
@@ -72,19 +72,6 @@ fn add_problem(operation: &mut Operation) {
         .build();
     let responses = &mut operation.responses.responses;
     responses.insert("default".into(), RefOr::T(problem));
-}
-
-/// The methods and paths of a specification.
-pub fn routes(paths: &Paths) -> impl Iterator<Item = (HttpMethod, &str)> {
-    paths.paths.iter().flat_map(|(path, item)| {
-        let methods = [
-            (HttpMethod::Get, item.get.is_some()),
-            (HttpMethod::Post, item.post.is_some()),
-            (HttpMethod::Put, item.put.is_some()),
-        ];
-        let there = methods.into_iter().filter(|(_, there)| *there);
-        there.map(move |(method, _)| (method, path.as_str()))
-    })
 }
 
 /// Answers the specification, which was written once.
