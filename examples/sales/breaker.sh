@@ -29,7 +29,7 @@ for n in $(seq 400); do
     breaker=$(curl -sS "$url/health" | sed -nE 's/.*"circuitBreakers":\{"inventory":"([^"]*)".*/\1/p')
     if [ "$breaker" != "$last" ]; then
         echo "order $n: answered $status, and the breaker is $breaker"
-        [ "$breaker" != open ] || sed -nE 's/.*"message":"([^"]*)".*/  \1/p' "$folder/answer"
+        [ "$breaker" != open ] || echo "  $(sed -nE 's/.*"message":"([^"]*)".*/\1/p' "$folder/answer")"
     fi
     last=$breaker
     [ "$breaker" != open ] || { opened=true; sleep 0.1; }

@@ -23,7 +23,7 @@ CURL
 done >"$folder/orders.conf"
 
 begun=$(date +%s%N)
-curl -sS --parallel --parallel-max "$at_a_time" --config "$folder/orders.conf" >"$folder/statuses" || true
+curl -sS --no-progress-meter --parallel --parallel-max "$at_a_time" --config "$folder/orders.conf" >"$folder/statuses" || true
 ended=$(date +%s%N)
 echo "answers by status:"
 sort "$folder/statuses" | uniq -c

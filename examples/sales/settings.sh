@@ -2,7 +2,7 @@
 # Read by the other scripts: where the server is, and who we are.
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 url=${WAYBILL_URL:-http://127.0.0.1:3000}
-token_file=${WAYBILL_DATA:-$root/waybill-data}/admin.token
+token_file=${DATA:-$root/waybill-data}/admin.token
 if [ -z "${TOKEN:-}" ]; then
     [ -r "$token_file" ] || { echo "no token: start \`waybill demo\` first, or set TOKEN" >&2; exit 1; }
     TOKEN=$(cat "$token_file")
@@ -17,6 +17,6 @@ call() {
 }
 
 # field NAME: the first text field of that name in what comes in.
-field() { sed -nE "s/.*\"$1\":\"([^\"]*)\".*/\1/p" | head -n1; }
+field() { grep -oE "\"$1\":\"[^\"]*\"" | sed -n '1s/.*:"\(.*\)"/\1/p'; }
 
 fresh_key() { echo "example-$$-$RANDOM-$RANDOM-$(date +%s)"; }
