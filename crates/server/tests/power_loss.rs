@@ -33,14 +33,17 @@ fn ordeal() -> Ordeal {
     }
 }
 
+fn start() -> Start {
+    Start::demo(WAYBILL)
+        .on_test_disk()
+        .env("WAYBILL_STORE__CHECKPOINT_PAGES", OFTEN)
+        .delivering_within_ms("0-300")
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_power_loss_loses_no_acknowledged_order() {
     let ordeal = ordeal();
-    let start = Start::demo(WAYBILL)
-        .on_test_disk()
-        .env("WAYBILL_STORE__CHECKPOINT_PAGES", OFTEN)
-        .delivering_within_ms("0-300");
-    let outcome = ordeal.run(start).await.expect("the run itself works");
+    let outcome = ordeal.run(start()).await.expect("the run itself works");
     assert!(
         outcome.verdict.is_green(),
         "seed {}\n{}",
@@ -59,19 +62,31 @@ async fn a_power_loss_loses_no_acknowledged_order() {
     );
 }
 
-/// The checker can fail: with `synchronous=OFF` the same run is red.
+/// The checker can fail: the same run on a store with this defect.
+#[cfg(feature = "planted-defects")]
+async fn verdict_with(defect: &str) -> waybill_testkit::checker::Verdict {
+    let start = start().env("WAYBILL_TEST_DEFECT", defect);
+    ordeal()
+        .run(start)
+        .await
+        .expect("the run itself works")
+        .verdict
+}
+
 #[cfg(feature = "planted-defects")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_store_that_does_not_sync_is_found_out() {
-    let start = Start::demo(WAYBILL)
-        .on_test_disk()
-        .env("WAYBILL_STORE__CHECKPOINT_PAGES", OFTEN)
-        .delivering_within_ms("0-300")
-        .env("WAYBILL_TEST_DEFECT", "synchronous_off");
-    let outcome = ordeal().run(start).await.expect("the run itself works");
-    let verdict = &outcome.verdict;
+    let verdict = verdict_with("synchronous_off").await;
     assert!(
         verdict.violates("I1") || verdict.violates("I18"),
         "{verdict}"
     );
+}
+
+/// `synchronous=NORMAL` keeps the file sound and loses what was acknowledged last.
+#[cfg(feature = "planted-defects")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_that_syncs_only_at_checkpoints_is_found_out() {
+    let verdict = verdict_with("synchronous_normal").await;
+    assert!(verdict.violates("I1"), "{verdict}");
 }

@@ -123,11 +123,15 @@ fn synchronous() -> &'static str {
     "FULL"
 }
 
-/// With the test-only feature, `WAYBILL_TEST_DEFECT=synchronous_off` plants the defect that power loss must reveal.
+/// With the test-only feature, `WAYBILL_TEST_DEFECT=synchronous_off` or `synchronous_normal` plants a defect that
+/// power loss must reveal: a damaged file, or a sound one that misses what was acknowledged last.
 #[cfg(feature = "planted-defects")]
 fn synchronous() -> &'static str {
-    if crate::sqlite::defects::defect("synchronous_off") {
+    use crate::sqlite::defects::defect;
+    if defect("synchronous_off") {
         "OFF"
+    } else if defect("synchronous_normal") {
+        "NORMAL"
     } else {
         "FULL"
     }
