@@ -2,7 +2,7 @@
 //!
 //! Owns the preload library `shim/disk.c`: compiling it (once per content, into the target folder),
 //! the folder of its undo logs, and its control file. A process started with [`Disk::environment`]
-//! has its data folder on that disk. [`power`] is what happens when the power goes; [`control`] the
+//! has its data folder on that disk. `power` is what happens when the power goes; `control` the
 //! faults. Linux only, since it is built on `LD_PRELOAD`.
 
 mod control;

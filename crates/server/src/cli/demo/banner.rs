@@ -204,7 +204,12 @@ mod tests {
         let [place, _, again, ..] = banner().steps();
         let order = |line: &str| line.split_once("curl -s").map(|(_, rest)| rest.to_owned());
         let (first, second) = (order(&place.1).unwrap(), order(&again.1).unwrap());
-        let body = |text: &str| text.split(" -d ").nth(1).map(|t| t[..100].to_owned());
+        // The body stands between the first pair of quotes after -d.
+        let body = |text: &str| {
+            let quoted = text.split(" -d '").nth(1)?;
+            quoted.split('\'').next().map(str::to_owned)
+        };
+        assert!(body(&first).is_some_and(|body| body.contains("productId")));
         assert_eq!(body(&first), body(&second));
     }
 

@@ -1,7 +1,7 @@
 //! How `/v1` says no: problem+json (RFC 9457) with a stable code, the field, and what would be right.
 //!
 //! Owns the list of codes, which is part of the wire contract. A handler makes a [`Problem`]; the edge, which knows
-//! the correlation id, writes it ([`write`]). What is nobody's business outside is logged there, once.
+//! the correlation id, writes it ([`write()`]). What is nobody's business outside is logged there, once.
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
