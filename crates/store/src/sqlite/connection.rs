@@ -39,9 +39,9 @@ impl Options {
             reader_queue: 4_096,
             writer_queue: 1_024,
             background_share: 0.2,
-            checkpoint_pages: 2_000,
+            checkpoint_pages: 1_000,
             wal_limit_bytes: 64 << 20,
-            cache_kib: 32 << 10,
+            cache_kib: 28 << 10,
             scan_limit: 20_000,
         }
     }

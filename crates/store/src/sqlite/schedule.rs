@@ -26,6 +26,9 @@ pub struct Schedule {
 /// Background time that can be owed, or taken in advance, at most: one turn.
 const TURN_US: f64 = 6_000.0;
 
+/// How long the writer waits for foreground work before the time counts as left over.
+pub const LULL: Duration = Duration::from_millis(1);
+
 /// How far back "recent" goes.
 const RECENT_US: f64 = 60_000.0;
 
@@ -73,10 +76,12 @@ impl Schedule {
         self.remember(took_us, class == Class::Foreground);
     }
 
-    /// Books time in which nothing ran; what nobody used belongs to background work.
+    /// Books time in which nothing ran; what nobody used belongs to background work. In a burst only a lull counts.
     pub fn idled(&mut self, time: Duration) {
         let us = time.as_secs_f64() * 1e6;
-        self.owed_us = (self.owed_us + us).min(TURN_US);
+        if !self.is_burst() || time >= LULL {
+            self.owed_us = (self.owed_us + us).min(TURN_US);
+        }
         self.remember(us, false);
     }
 

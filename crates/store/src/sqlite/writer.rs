@@ -1,13 +1,13 @@
 //! The writer's handle: jobs wait here, in two classes, until its thread takes them.
 
 use super::rounds::{Setup, Thread};
-use super::schedule::{Class, Schedule};
+use super::schedule::{Class, LULL, Schedule};
 use super::tx::Tx;
 use crate::error::{Error, Result};
 use parking_lot::{Condvar, Mutex};
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use tokio::sync::oneshot;
 
 /// Something to be done in a round.
@@ -57,9 +57,6 @@ pub struct Shared {
 
 /// A job and what became of it.
 pub type Ran = (Box<dyn Job>, Result<()>);
-
-/// How long the writer waits for foreground work before idle time counts as left over.
-const LULL: Duration = Duration::from_millis(1);
 
 impl Shared {
     /// The next job, whoever's turn it is; waits for one. `None` when the writer is to end.
