@@ -97,6 +97,8 @@ impl CommitListener for LogTail {
         }
         self.last.send_replace(newest.position);
     }
+
+    fn grown(&self, _part: u16) {}
 }
 
 #[cfg(test)]

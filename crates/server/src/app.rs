@@ -59,7 +59,7 @@ impl App {
     ) -> Result<Arc<Self>, waybill_store::Error> {
         let tail = Arc::new(LogTail::new(TAIL_EVENTS));
         let store = open_store(&settings, &clock, &entropy, tail.clone())?;
-        tail.start_at(store.stats().await?.log_position);
+        tail.start_at(store.stats().await?.log_positions.of(0));
         let metrics = Arc::new(Metrics::new());
         let intake = Intake::start(&store, &settings.intake, &metrics);
         let now = Time(clock.now_micros());

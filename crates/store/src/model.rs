@@ -19,8 +19,36 @@ use waybill_domain::time::Time;
 pub struct Identity {
     pub store_id: String,
     pub generation: String,
+    /// How many parts the log has; fixed when the store was made.
     pub parts: u16,
     pub driver: &'static str,
+    /// Whether this process alone writes the log, so that its listener hears every event.
+    pub one_writer: bool,
+}
+
+/// A place in the log: a position in each part.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Positions(pub Vec<i64>);
+
+impl Positions {
+    /// Before the first event of a log of so many parts.
+    #[must_use]
+    pub fn beginning(parts: u16) -> Self {
+        Self(vec![0; usize::from(parts)])
+    }
+
+    /// Sets the position in a part that is there.
+    pub fn move_to(&mut self, part: u16, position: i64) {
+        if let Some(of_part) = self.0.get_mut(usize::from(part)) {
+            *of_part = position;
+        }
+    }
+
+    /// The position in a part; 0 for a part that is not there.
+    #[must_use]
+    pub fn of(&self, part: u16) -> i64 {
+        self.0.get(usize::from(part)).copied().unwrap_or(0)
+    }
 }
 
 /// What became of one order of a batch.
@@ -44,6 +72,24 @@ pub struct Lease {
     pub consumer: String,
     pub part: u16,
     pub epoch: i64,
+}
+
+/// Who acts as a consumer, and who holds which part.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// Owners that said they are alive, in order of their names; whoever asks is among them.
+    pub members: Vec<String>,
+    /// Leases that have not run out, by part.
+    pub held: Vec<HeldLease>,
+}
+
+/// A lease as it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeldLease {
+    pub part: u16,
+    pub owner: String,
+    pub epoch: i64,
+    pub until: Time,
 }
 
 /// What a consumer writes for one batch of events, together with its cursor.
@@ -188,6 +234,13 @@ pub struct Page<T, C> {
     pub next: Option<C>,
 }
 
+/// A page of orders and the place in the log at which they are true.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    pub page: Page<OrderRecord, i64>,
+    pub positions: Positions,
+}
+
 /// Which shipments a list shows; newest first.
 #[derive(Clone, Debug, Default)]
 pub struct ShipmentFilter {
@@ -245,7 +298,8 @@ pub enum WorkOutcome {
 #[derive(Clone, Debug, Default)]
 pub struct Stats {
     pub orders_by_status: Vec<(OrderStatus, i64)>,
-    pub log_position: i64,
+    /// The newest event of each part.
+    pub log_positions: Positions,
     /// Per consumer and part: where its cursor stands.
     pub cursors: Vec<(String, u16, i64)>,
     pub parked: i64,

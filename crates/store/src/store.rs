@@ -3,8 +3,8 @@
 use crate::error::Result;
 use crate::model::{
     Accepted, Apply, DeliveryOf, DueTimers, Identity, Lease, LeasedWork, OrderFilter, OrderRecord,
-    OrderRef, Page, Parked, ParkedOutcome, ParkedState, ShipmentFilter, Stats, StockChange,
-    StockOutcome, WorkOutcome,
+    OrderRef, Page, Parked, ParkedOutcome, ParkedState, Positions, ShipmentFilter, Snapshot,
+    Standing, Stats, StockChange, StockOutcome, WorkOutcome,
 };
 use async_trait::async_trait;
 use std::sync::Arc;
@@ -21,10 +21,15 @@ use waybill_domain::time::Time;
 /// The injected clock.
 pub type Now = Arc<dyn Fn() -> Time + Send + Sync>;
 
-/// Hears of events right after the commit that made them durable, in the order of the log.
+/// Hears of the log's growth right after the commit that made it durable. Must return at once: the writer waits.
 pub trait CommitListener: Send + Sync + 'static {
-    /// Must return at once: the writer waits.
+    /// Every event, in the order of the log. Called by a store that alone writes its log ([`Identity::one_writer`]),
+    /// and by no other.
     fn committed(&self, events: &Arc<[LoggedEvent]>);
+
+    /// A part has grown, by this process or another: who reads it may look again. Called by a store that shares
+    /// its log; it may be called for nothing, and a call may get lost with a connection.
+    fn grown(&self, part: u16);
 }
 
 /// A durable store. See the crate's documentation for what `Ok` and `Err` promise.
@@ -78,8 +83,8 @@ pub trait Store: Send + Sync + 'static {
         filter: ShipmentFilter,
     ) -> Result<Page<Shipment, ShipmentId>>;
 
-    /// Timers that are due, oldest first, with their shipments, and when the next one after them is.
-    async fn due_timers(&self, now: Time, limit: usize) -> Result<DueTimers>;
+    /// Timers of a part that are due, oldest first, with their shipments, and when the next one after them is.
+    async fn due_timers(&self, part: u16, now: Time, limit: usize) -> Result<DueTimers>;
 
     // --- stock ----------------------------------------------------------------------------------
 
@@ -116,24 +121,52 @@ pub trait Store: Send + Sync + 'static {
         limit: usize,
     ) -> Result<Vec<LoggedEvent>>;
 
-    /// A tenant's events after a position, oldest first, and the position the scan reached.
+    /// A tenant's events after a position in each part, each part's oldest first, and the positions the scan
+    /// reached. `after` has one position per part.
     async fn feed(
         &self,
         tenant: &Tenant,
-        after: i64,
+        after: Positions,
         limit: usize,
-    ) -> Result<(Vec<LoggedEvent>, i64)>;
+    ) -> Result<(Vec<LoggedEvent>, Positions)>;
+
+    /// A page of a tenant's orders, newest first, below a number, and the positions of the log at which exactly
+    /// this is what they are.
+    async fn snapshot(
+        &self,
+        tenant: &Tenant,
+        before: Option<i64>,
+        limit: usize,
+    ) -> Result<Snapshot>;
 
     // --- consumers ------------------------------------------------------------------------------
 
-    /// Takes the lease of a consumer on a part, with a new epoch, and says where its cursor stands.
+    /// Says that a process acts as a consumer until a time, renews every lease it holds there, and tells who else
+    /// does at `now`, and who holds what.
+    async fn keep_alive(
+        &self,
+        consumer: &str,
+        owner: &str,
+        now: Time,
+        until: Time,
+    ) -> Result<Standing>;
+
+    /// Takes the lease of a consumer on a part, with a new epoch, and says where its cursor stands; `None` while
+    /// somebody else holds it at `now`. One's own lease is taken anew.
     async fn take_lease(
         &self,
         consumer: &str,
         part: u16,
         owner: &str,
+        now: Time,
         until: Time,
-    ) -> Result<(Lease, i64)>;
+    ) -> Result<Option<(Lease, i64)>>;
+
+    /// Hands a lease back, so that the next owner need not wait; one that was taken over is nobody's to give.
+    async fn release_lease(&self, lease: &Lease, owner: &str) -> Result<()>;
+
+    /// Says that a process is no longer a consumer; its leases are free.
+    async fn leave(&self, consumer: &str, owner: &str) -> Result<()>;
 
     /// Writes a batch's effects and the cursor in one transaction.
     ///

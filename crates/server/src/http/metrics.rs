@@ -73,7 +73,7 @@ fn looked_at(app: &App, hub: &Hub, stats: &Stats) -> Registry {
     gauge(
         "log_position",
         "Place of the newest event",
-        stats.log_position,
+        stats.log_positions.of(0),
     );
     gauge(
         "parked_events",

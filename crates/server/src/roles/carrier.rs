@@ -43,10 +43,14 @@ impl SimulatedCarrier<'_> {
 /// # Errors
 /// [`StoreError::Fenced`] when another owner has taken over.
 pub async fn run(app: Arc<App>, stop: CancellationToken) -> Result<(), StoreError> {
-    let (lease, _) = app
+    let now = app.now();
+    let taken = app
         .store
-        .take_lease(CONSUMER, 0, &app.owner, app.now().plus_ms(10_000))
+        .take_lease(CONSUMER, 0, &app.owner, now, now.plus_ms(10_000))
         .await?;
+    let (lease, _) = taken.ok_or_else(|| StoreError::Fenced {
+        consumer: CONSUMER.to_owned(),
+    })?;
     let limit = app.settings.delivery.batch_limit as usize;
     while !stop.is_cancelled() {
         let wait = match fire(&app, &lease, limit).await {
@@ -72,7 +76,7 @@ pub async fn run(app: Arc<App>, stop: CancellationToken) -> Result<(), StoreErro
 /// Fires what is due; says how long nothing else will be.
 async fn fire(app: &App, lease: &Lease, limit: usize) -> Result<Duration, StoreError> {
     let now = app.now();
-    let (due, next) = app.store.due_timers(now, limit).await?;
+    let (due, next) = app.store.due_timers(lease.part, now, limit).await?;
     if due.is_empty() {
         let longest = app.settings.consumers.poll_interval_ms.duration();
         let wait = next.map_or(longest, |at| {

@@ -70,11 +70,20 @@ pub async fn run<H: Handler>(
     batch_limit: usize,
     stop: CancellationToken,
 ) -> Result<(), StoreError> {
-    let until = app.now().plus_ms(LEASE_MS);
-    let (lease, cursor) = app
+    let now = app.now();
+    let taken = app
         .store
-        .take_lease(handler.consumer(), PART, &app.owner, until)
+        .take_lease(
+            handler.consumer(),
+            PART,
+            &app.owner,
+            now,
+            now.plus_ms(LEASE_MS),
+        )
         .await?;
+    let (lease, cursor) = taken.ok_or_else(|| StoreError::Fenced {
+        consumer: handler.consumer().to_owned(),
+    })?;
     app.metrics.passed(handler.consumer(), cursor);
     let schedule = app.retry_schedule();
     let mut consumer = Consumer {

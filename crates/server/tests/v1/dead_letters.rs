@@ -15,7 +15,7 @@ use waybill::http::router::router;
 use waybill::random::Entropy;
 use waybill_domain::text::Tenant;
 use waybill_domain::time::Time;
-use waybill_store::{Apply, NewParked};
+use waybill_store::{Apply, NewParked, Positions};
 
 use crate::shop::{small, token_of};
 
@@ -54,14 +54,16 @@ async fn ask(
 
 /// Parks the newest event for the consumer `status`, which does not run here.
 async fn park(app: &App, error: &str) {
-    let until = Time(SystemClock.now_micros()).plus_ms(60_000);
+    let now = Time(SystemClock.now_micros());
+    let until = now.plus_ms(60_000);
     let store = &app.store;
     let (lease, cursor) = store
-        .take_lease("status", 0, "test", until)
+        .take_lease("status", 0, "test", now, until)
         .await
-        .expect("a lease");
+        .expect("leases are written")
+        .expect("nobody has it");
     let (events, reached) = store
-        .feed(&Tenant::default(), 0, 100)
+        .feed(&Tenant::default(), Positions::beginning(1), 100)
         .await
         .expect("events");
     let event = events.into_iter().next_back().expect("an event");
@@ -73,7 +75,7 @@ async fn park(app: &App, error: &str) {
     let apply = Apply {
         lease,
         from: cursor,
-        to: reached,
+        to: reached.of(0),
         changes: vec![],
         park: vec![parked],
     };

@@ -5,6 +5,7 @@ use crate::store::{CommitListener, Now, Store};
 use crate::verify::Report;
 use async_trait::async_trait;
 use parking_lot::Mutex;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use tokio::sync::Notify;
@@ -65,6 +66,7 @@ impl ManualClock {
 #[derive(Default)]
 pub struct Tap {
     heard: Mutex<Vec<LoggedEvent>>,
+    grown: Mutex<BTreeSet<u16>>,
     more: Notify,
 }
 
@@ -82,10 +84,24 @@ impl Tap {
     }
 }
 
+impl Tap {
+    /// Waits until it was told that each of these parts has grown.
+    pub async fn told_of(&self, parts: &BTreeSet<u16>) {
+        while !self.grown.lock().is_superset(parts) {
+            self.more.notified().await;
+        }
+    }
+}
+
 impl CommitListener for Tap {
     fn committed(&self, events: &Arc<[LoggedEvent]>) {
         self.heard.lock().extend(events.iter().cloned());
         // One test waits; a permit is kept if it does not yet.
+        self.more.notify_one();
+    }
+
+    fn grown(&self, part: u16) {
+        self.grown.lock().insert(part);
         self.more.notify_one();
     }
 }

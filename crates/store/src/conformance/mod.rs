@@ -14,6 +14,7 @@ mod damage;
 mod driver;
 mod factory;
 mod harness;
+mod leases;
 mod lists;
 mod log;
 mod parked;
@@ -109,6 +110,14 @@ macro_rules! store_conformance_cases {
                 one_consumers_lease_does_not_fence_another
                 a_change_of_a_parked_order_is_a_conflict_and_of_another_one_is_not
                 an_event_is_parked_in_the_batch_that_changes_its_order_before_it
+            }
+            leases {
+                a_lease_is_one_owners_until_it_runs_out
+                an_owner_that_says_it_is_alive_keeps_its_leases
+                a_lease_that_ran_out_is_not_renewed
+                who_is_alive_is_told_and_who_is_silent_forgotten
+                a_lease_handed_back_is_free_at_once_and_only_its_owners_to_give
+                who_leaves_is_no_member_and_holds_nothing
             }
             log {
                 positions_rise_and_sequences_have_no_gap

@@ -10,7 +10,12 @@ pub(super) async fn an_empty_store_counts_nothing(h: Harness) {
     assert_eq!(stats.orders_by_status.len(), OrderStatus::ALL.len());
     assert!(stats.orders_by_status.iter().all(|(_, n)| *n == 0));
     assert_eq!(
-        (stats.log_position, stats.parked, stats.timers, stats.work),
+        (
+            stats.log_positions.of(0),
+            stats.parked,
+            stats.timers,
+            stats.work
+        ),
         (0, 0, 0, 0)
     );
 }
@@ -41,7 +46,10 @@ pub(super) async fn the_counters_equal_the_rows_after_a_random_story(h: Harness)
             rows
         );
         let log = story.h.log().await;
-        assert_eq!(stats.log_position, log.last().expect("events").position);
+        assert_eq!(
+            stats.log_positions.of(0),
+            log.last().expect("events").position
+        );
         let verified = story.h.driver.verify().await.expect("runs").counts;
         assert_eq!(
             (verified.events, verified.orders),

@@ -136,7 +136,7 @@ impl Story {
         let (due, _) = self
             .h
             .store
-            .due_timers(self.h.clock.now(), 50)
+            .due_timers(0, self.h.clock.now(), 50)
             .await
             .expect("read");
         for (timer, shipment) in due {

@@ -8,7 +8,7 @@ use waybill_domain::time::Time;
 
 async fn due(h: &Harness, limit: usize) -> (Vec<(Timer, Option<Shipment>)>, Option<Time>) {
     h.store
-        .due_timers(h.clock.now(), limit)
+        .due_timers(0, h.clock.now(), limit)
         .await
         .expect("timers are read")
 }

@@ -5,7 +5,13 @@ use crate::error::{Error, Result};
 use rusqlite::Connection;
 
 /// The same numbers in every driver; a file once released is never edited.
-const MIGRATIONS: &[(i64, &str)] = &[(1, include_str!("../../migrations/sqlite/0001_initial.sql"))];
+const MIGRATIONS: &[(i64, &str)] = &[
+    (1, include_str!("../../migrations/sqlite/0001_initial.sql")),
+    (
+        2,
+        include_str!("../../migrations/sqlite/0002_many_processes.sql"),
+    ),
+];
 
 /// The newest schema this version knows.
 pub fn known() -> i64 {

@@ -13,6 +13,7 @@ mod connection;
 #[cfg(feature = "planted-defects")]
 mod defects;
 mod errors;
+mod leases;
 mod lock;
 mod log;
 mod migrate;

@@ -4,6 +4,7 @@ use super::accept;
 use super::checkpoint::Checkpoints;
 use super::connection::{self, Options};
 use super::errors::IntoStore;
+use super::leases;
 use super::lock;
 use super::migrate;
 use super::readers::{Gate, Readers};
@@ -52,6 +53,7 @@ impl SqliteStore {
         let lock = lock::take(directory)?;
         let mut writer_connection = connection::open_writer(&options)?;
         migrate::run(&writer_connection)?;
+        leases::forget_former_owners(&writer_connection)?;
         let identity = identify(&writer_connection, new_id)?;
         let counters = load_counters(&writer_connection)?;
         let page_bytes: u64 = writer_connection
@@ -130,6 +132,7 @@ fn identify(connection: &Connection, new_id: &mut dyn FnMut() -> Uuid) -> Result
         generation: read("generation")?,
         parts: 1,
         driver: "sqlite",
+        one_writer: true,
     })
 }
 

@@ -4,7 +4,7 @@ use super::claims;
 use super::errors::{IntoStore, corrupt};
 use super::rows::{Columns, read_birth};
 use crate::error::Result;
-use crate::model::{OrderFilter, OrderRecord, OrderRef, Page};
+use crate::model::{OrderFilter, OrderRecord, OrderRef, Page, Positions, Snapshot};
 use rusqlite::{Connection, Row, params};
 use serde::Deserialize;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -262,6 +262,30 @@ pub fn list(
         Some(floor + 1).filter(|_| floor > 0)
     };
     Ok(Page { items, next })
+}
+
+/// A page of a tenant's orders and where the log stood at that moment: a job of a reader sees one moment only.
+pub fn snapshot(
+    connection: &Connection,
+    tenant: &Tenant,
+    before: Option<i64>,
+    limit: usize,
+    scan: usize,
+) -> Result<Snapshot> {
+    let position = connection
+        .prepare_cached("SELECT COALESCE((SELECT value FROM counters WHERE name = ?1), 0)")
+        .store()?
+        .query_row(["position"], |row| row.get(0))
+        .store()?;
+    let filter = OrderFilter {
+        before,
+        limit,
+        ..OrderFilter::default()
+    };
+    Ok(Snapshot {
+        page: list(connection, tenant, &filter, scan)?,
+        positions: Positions(vec![position]),
+    })
 }
 
 /// Orders that are not done and were not touched since `before`, among the next `scan` ones after `walk`, which

@@ -217,7 +217,7 @@ pub fn settle(
     position: i64,
     outcome: &ParkedOutcome,
 ) -> Result<()> {
-    super::apply::fence(tx, lease)?;
+    super::leases::fence(tx, lease)?;
     match outcome {
         ParkedOutcome::Applied(change) => {
             remove(tx, lease, order, position)?;

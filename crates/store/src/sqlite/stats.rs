@@ -3,7 +3,7 @@
 use super::errors::IntoStore;
 use super::rows::Columns;
 use crate::error::Result;
-use crate::model::Stats;
+use crate::model::{Positions, Stats};
 use rusqlite::Connection;
 use waybill_domain::status::OrderStatus;
 
@@ -25,7 +25,7 @@ pub fn read(connection: &Connection) -> Result<Stats> {
             .orders_by_status
             .push((*status, counter(status.as_str())?));
     }
-    stats.log_position = counter("position")?;
+    stats.log_positions = Positions(vec![counter("position")?]);
     let count = |table: &str, condition: &str| -> Result<i64> {
         let sql =
             format!("SELECT COUNT(*) FROM (SELECT 1 FROM {table} {condition} LIMIT {COUNT_LIMIT})");

@@ -4,12 +4,14 @@ use super::lock::DirectoryLock;
 use super::readers::Readers;
 use super::schedule::Class;
 use super::writer::Writer;
-use super::{accept, apply, changes, claims, log, orders, parked, shipments, stats, stock, work};
+use super::{
+    accept, apply, changes, claims, leases, log, orders, parked, shipments, stats, stock, work,
+};
 use crate::error::Result;
 use crate::model::{
     Accepted, Apply, DeliveryOf, DueTimers, Identity, Lease, LeasedWork, OrderFilter, OrderRecord,
-    OrderRef, Page, Parked, ParkedOutcome, ParkedState, ShipmentFilter, Stats, StockChange,
-    StockOutcome, WorkOutcome,
+    OrderRef, Page, Parked, ParkedOutcome, ParkedState, Positions, ShipmentFilter, Snapshot,
+    Standing, Stats, StockChange, StockOutcome, WorkOutcome,
 };
 use crate::store::{Now, Store};
 use async_trait::async_trait;
@@ -124,7 +126,7 @@ impl Store for SqliteStore {
             .await
     }
 
-    async fn due_timers(&self, now: Time, limit: usize) -> Result<DueTimers> {
+    async fn due_timers(&self, _part: u16, now: Time, limit: usize) -> Result<DueTimers> {
         self.readers
             .read(move |c| shipments::due_timers(c, now, limit))
             .await
@@ -178,12 +180,41 @@ impl Store for SqliteStore {
     async fn feed(
         &self,
         tenant: &Tenant,
-        after: i64,
+        after: Positions,
         limit: usize,
-    ) -> Result<(Vec<LoggedEvent>, i64)> {
+    ) -> Result<(Vec<LoggedEvent>, Positions)> {
+        let (tenant, scan, after) = (tenant.clone(), self.scan_limit, after.of(accept::PART));
+        let read = self
+            .readers
+            .read(move |c| log::read_feed(c, &tenant, after, limit, scan));
+        let (events, reached) = read.await?;
+        Ok((events, Positions(vec![reached])))
+    }
+
+    async fn snapshot(
+        &self,
+        tenant: &Tenant,
+        before: Option<i64>,
+        limit: usize,
+    ) -> Result<Snapshot> {
         let (tenant, scan) = (tenant.clone(), self.scan_limit);
         self.readers
-            .read(move |c| log::read_feed(c, &tenant, after, limit, scan))
+            .read(move |c| orders::snapshot(c, &tenant, before, limit, scan))
+            .await
+    }
+
+    async fn keep_alive(
+        &self,
+        consumer: &str,
+        owner: &str,
+        now: Time,
+        until: Time,
+    ) -> Result<Standing> {
+        let (consumer, owner) = (consumer.to_owned(), owner.to_owned());
+        self.writer
+            .submit(Class::Background, move |tx| {
+                leases::keep_alive(tx, &consumer, &owner, now, until)
+            })
             .await
     }
 
@@ -192,12 +223,31 @@ impl Store for SqliteStore {
         consumer: &str,
         part: u16,
         owner: &str,
+        now: Time,
         until: Time,
-    ) -> Result<(Lease, i64)> {
+    ) -> Result<Option<(Lease, i64)>> {
         let (consumer, owner) = (consumer.to_owned(), owner.to_owned());
         self.writer
             .submit(Class::Background, move |tx| {
-                apply::take_lease(tx, &consumer, part, &owner, until)
+                leases::take(tx, &consumer, part, &owner, now, until)
+            })
+            .await
+    }
+
+    async fn release_lease(&self, lease: &Lease, owner: &str) -> Result<()> {
+        let (lease, owner) = (lease.clone(), owner.to_owned());
+        self.writer
+            .submit(Class::Background, move |tx| {
+                leases::release(tx, &lease, &owner)
+            })
+            .await
+    }
+
+    async fn leave(&self, consumer: &str, owner: &str) -> Result<()> {
+        let (consumer, owner) = (consumer.to_owned(), owner.to_owned());
+        self.writer
+            .submit(Class::Background, move |tx| {
+                leases::leave(tx, &consumer, &owner)
             })
             .await
     }

@@ -6,7 +6,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use waybill_domain::ids::ShipmentId;
-use waybill_store::Identity;
+use waybill_store::{Identity, Positions};
 
 use super::codes;
 use super::problem::Problem;
@@ -18,26 +18,40 @@ const LONGEST: usize = 1_000;
 pub struct Cursor;
 
 impl Cursor {
-    /// A place in the log.
+    /// A place among the events of one order.
     #[must_use]
     pub fn of_position(store: &Identity, position: i64) -> String {
-        write("l", &format!("{}:{position}", store.generation))
+        write("e", &format!("{}:{position}", store.generation))
+    }
+
+    /// Reads a place among the events of one order.
+    ///
+    /// # Errors
+    /// As [`Cursor::positions`].
+    pub fn position(store: &Identity, text: &str) -> Result<i64, Problem> {
+        let inner = of_this_generation(store, read("e", text)?)?;
+        inner.parse().map_err(|_| invalid())
+    }
+
+    /// A place in the log.
+    #[must_use]
+    pub fn of_positions(store: &Identity, positions: &Positions) -> String {
+        let each: Vec<String> = positions.0.iter().map(i64::to_string).collect();
+        write("l", &format!("{}:{}", store.generation, each.join(",")))
     }
 
     /// Reads a place in the log.
     ///
     /// # Errors
     /// `invalid_cursor`; `generation_changed` for one from before a restore.
-    pub fn position(store: &Identity, text: &str) -> Result<i64, Problem> {
-        let inner = read("l", text)?;
-        let (generation, position) = inner.rsplit_once(':').ok_or_else(invalid)?;
-        let position = position.parse().map_err(|_| invalid())?;
-        if generation != store.generation {
-            let detail =
-                "the store was restored since this cursor was given out; read again from the start";
-            return Err(Problem::new(codes::GENERATION_CHANGED, detail).of("after"));
+    pub fn positions(store: &Identity, text: &str) -> Result<Positions, Problem> {
+        let inner = of_this_generation(store, read("l", text)?)?;
+        let positions: Result<Vec<i64>, _> = inner.split(',').map(str::parse).collect();
+        let positions = Positions(positions.map_err(|_| invalid())?);
+        if positions.0.len() != usize::from(store.parts) {
+            return Err(invalid());
         }
-        Ok(position)
+        Ok(positions)
     }
 
     /// An order in a list of orders.
@@ -114,6 +128,17 @@ fn read(kind: &str, text: &str) -> Result<String, Problem> {
         .ok_or_else(invalid)
 }
 
+/// What follows the generation, if it is the store's.
+fn of_this_generation(store: &Identity, inner: String) -> Result<String, Problem> {
+    let (generation, place) = inner.rsplit_once(':').ok_or_else(invalid)?;
+    if generation != store.generation {
+        let detail =
+            "the store was restored since this cursor was given out; read again from the start";
+        return Err(Problem::new(codes::GENERATION_CHANGED, detail).of("after"));
+    }
+    Ok(place.to_owned())
+}
+
 fn invalid() -> Problem {
     let detail = "send the cursor as it was given out, to the path that gave it out";
     Problem::new(codes::INVALID_CURSOR, detail).of("after")
@@ -127,17 +152,26 @@ mod tests {
         Identity {
             store_id: "s".into(),
             generation: generation.into(),
-            parts: 1,
+            parts: 3,
             driver: "test",
+            one_writer: false,
         }
     }
 
     #[test]
     fn a_cursor_reads_back_where_it_was_given_out_and_nowhere_else() {
-        let cursor = Cursor::of_position(&store("g1"), 42);
-        assert_eq!(Cursor::position(&store("g1"), &cursor).unwrap(), 42);
+        let of_order = Cursor::of_position(&store("g1"), 42);
+        assert_eq!(Cursor::position(&store("g1"), &of_order).unwrap(), 42);
+        let places = Positions(vec![42, 0, 7]);
+        let cursor = Cursor::of_positions(&store("g1"), &places);
+        assert_eq!(Cursor::positions(&store("g1"), &cursor).unwrap(), places);
+        let short = Cursor::of_positions(&store("g1"), &Positions(vec![42]));
+        for bad in [&short, &of_order] {
+            let refused = Cursor::positions(&store("g1"), bad).unwrap_err();
+            assert_eq!(refused.code(), codes::INVALID_CURSOR);
+        }
         assert_eq!(
-            Cursor::position(&store("g2"), &cursor).unwrap_err().code(),
+            Cursor::positions(&store("g2"), &cursor).unwrap_err().code(),
             codes::GENERATION_CHANGED
         );
         assert_eq!(
@@ -146,7 +180,7 @@ mod tests {
         );
         assert_eq!(Cursor::order(&Cursor::of_order(7)).unwrap(), 7);
         for bad in ["", "7", "é", "bDox", &"A".repeat(2_000)] {
-            assert!(Cursor::position(&store("g1"), bad).is_err(), "{bad}");
+            assert!(Cursor::positions(&store("g1"), bad).is_err(), "{bad}");
         }
     }
 }

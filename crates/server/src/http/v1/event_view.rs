@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use waybill_domain::event::{LoggedEvent, SCHEMA_VERSION};
 use waybill_domain::ids::{EventId, OrderId};
 use waybill_domain::time::Time;
-use waybill_store::{Error as StoreError, Identity};
+use waybill_store::{Error as StoreError, Identity, Positions};
 
 use super::cursor::Cursor;
 use super::event_data;
@@ -67,7 +67,7 @@ impl<'a> EventView<'a> {
     ///
     /// # Errors
     /// Its body is no JSON, which cannot be.
-    pub fn new(store: &Identity, logged: &'a LoggedEvent) -> Result<Self, Problem> {
+    fn new(logged: &'a LoggedEvent, cursor: String) -> Result<Self, Problem> {
         let event = &logged.event;
         let corrupt = |error: serde_json::Error| StoreError::Corrupt {
             what: "an event's body",
@@ -82,7 +82,7 @@ impl<'a> EventView<'a> {
                 id: event.aggregate.id,
             },
             sequence: event.seq,
-            cursor: Cursor::of_position(store, logged.position),
+            cursor,
             order_id: event.order_id,
             occurred_at: event.occurred_at,
             recorded_at: logged.recorded_at,
@@ -95,11 +95,27 @@ impl<'a> EventView<'a> {
         })
     }
 
-    /// Shows several.
+    /// Shows an event of an order.
     ///
     /// # Errors
     /// As [`EventView::new`].
-    pub fn all(store: &Identity, events: &'a [LoggedEvent]) -> Result<Vec<Self>, Problem> {
-        events.iter().map(|event| Self::new(store, event)).collect()
+    pub fn of_order(store: &Identity, logged: &'a LoggedEvent) -> Result<Self, Problem> {
+        Self::new(logged, Cursor::of_position(store, logged.position))
+    }
+
+    /// Shows events of the feed that come after a place in the log.
+    ///
+    /// # Errors
+    /// As [`EventView::new`].
+    pub fn of_feed(
+        store: &Identity,
+        mut after: Positions,
+        events: &'a [LoggedEvent],
+    ) -> Result<Vec<Self>, Problem> {
+        let view = |logged: &'a LoggedEvent| {
+            after.move_to(logged.part, logged.position);
+            Self::new(logged, Cursor::of_positions(store, &after))
+        };
+        events.iter().map(view).collect()
     }
 }

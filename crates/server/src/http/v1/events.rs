@@ -46,6 +46,7 @@ pub async fn events(
         .await?;
     let last = found.last().filter(|_| found.len() == limit);
     let next = last.map(|event| Cursor::of_position(store, event.position));
-    let items = EventView::all(store, &found)?;
+    let view = |event| EventView::of_order(store, event);
+    let items = found.iter().map(view).collect::<Result<Vec<_>, _>>()?;
     Ok(json::of(&Page { items, next }).into_response())
 }

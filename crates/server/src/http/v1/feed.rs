@@ -7,6 +7,7 @@ use axum::extract::{Request, State};
 use axum::response::IntoResponse;
 use tokio::time::Instant;
 use waybill_domain::event::{AggregateKind, LoggedEvent};
+use waybill_store::Positions;
 
 use super::call::{Answer, Call};
 use super::cursor::Cursor;
@@ -39,7 +40,7 @@ pub async fn feed(State(app): State<Arc<App>>, request: Request) -> Answer {
     let store = app.store.identity();
     let after = params.one("after")?;
     let after = after
-        .map(|text| Cursor::position(store, text))
+        .map(|text| Cursor::positions(store, text))
         .transpose()?;
     let limit = params.limit(&app.settings.limits)?;
     let wait = params.read("wait_ms", "a number of milliseconds up to 30000", |text| {
@@ -48,9 +49,10 @@ pub async fn feed(State(app): State<Arc<App>>, request: Request) -> Answer {
     // An answer must be on its way before the request itself runs out of time.
     let most = app.settings.server.request_timeout_ms.0 * 9 / 10;
     let until = Instant::now() + Duration::from_millis(wait.unwrap_or(0).min(most));
-    let (found, reached) = wait_for(&app, &call, after.unwrap_or(0), limit, until).await?;
-    let items = EventView::all(store, &found)?;
-    let next = Some(Cursor::of_position(store, reached));
+    let after = after.unwrap_or_else(|| Positions::beginning(store.parts));
+    let (found, reached) = wait_for(&app, &call, after.clone(), limit, until).await?;
+    let items = EventView::of_feed(store, after, &found)?;
+    let next = Some(Cursor::of_positions(store, &reached));
     Ok(json::of(&Page { items, next }).into_response())
 }
 
@@ -58,18 +60,19 @@ pub async fn feed(State(app): State<Arc<App>>, request: Request) -> Answer {
 async fn wait_for(
     app: &App,
     call: &Call,
-    mut after: i64,
+    mut after: Positions,
     limit: usize,
     until: Instant,
-) -> Result<(Vec<LoggedEvent>, i64), waybill_store::Error> {
+) -> Result<(Vec<LoggedEvent>, Positions), waybill_store::Error> {
     let mut grown = app.tail.watch();
     loop {
-        let newest = *grown.borrow_and_update();
-        let (mut found, reached) = app.store.feed(&call.tenant, after, limit).await?;
+        grown.borrow_and_update();
+        let feed = app.store.feed(&call.tenant, after.clone(), limit).await;
+        let (mut found, reached) = feed?;
         let sees_stock = call.identity.may(Scope::StockRead);
         found.retain(|e| sees_stock || e.event.aggregate.kind != AggregateKind::Stock);
         // A look passes a bounded number of events; those of others are passed without an answer.
-        let passed = reached > after && reached < newest;
+        let passed = reached != after;
         after = reached;
         let over = Instant::now() >= until || app.stopping.is_cancelled();
         if !found.is_empty() || over {

@@ -1,0 +1,102 @@
+//! Leases: one owner of a part at a time, taken over when it has run out or was handed back.
+
+use super::Harness;
+use crate::error::Error;
+use crate::model::{Lease, Standing};
+
+/// Takes a lease for a second.
+async fn take(h: &Harness, part: u16, owner: &str) -> Option<Lease> {
+    let (now, until) = (h.clock.now(), h.make.in_ms(1_000));
+    let taken = h.store.take_lease("status", part, owner, now, until).await;
+    taken.expect("leases are written").map(|(lease, _)| lease)
+}
+
+/// Says for a second that an owner is there.
+async fn alive(h: &Harness, owner: &str) -> Standing {
+    let (now, until) = (h.clock.now(), h.make.in_ms(1_000));
+    let standing = h.store.keep_alive("status", owner, now, until).await;
+    standing.expect("members are written")
+}
+
+fn owners(standing: &Standing) -> Vec<(u16, &str)> {
+    let held = standing.held.iter();
+    held.map(|l| (l.part, l.owner.as_str())).collect()
+}
+
+pub(super) async fn a_lease_is_one_owners_until_it_runs_out(h: Harness) {
+    let first = take(&h, 0, "a").await.expect("free");
+    assert_eq!(take(&h, 0, "b").await, None);
+    h.clock.advance_ms(999);
+    assert_eq!(take(&h, 0, "b").await, None);
+    h.clock.advance_ms(1);
+    let second = take(&h, 0, "b").await.expect("it has run out");
+    assert_eq!(second.epoch, first.epoch + 1);
+    let late = h.store.apply(Harness::batch(&first, 0, 1)).await;
+    assert!(matches!(late, Err(Error::Fenced { .. })), "{late:?}");
+    h.store
+        .apply(Harness::batch(&second, 0, 1))
+        .await
+        .expect("the owner is not fenced");
+}
+
+pub(super) async fn an_owner_that_says_it_is_alive_keeps_its_leases(h: Harness) {
+    let lease = take(&h, 0, "a").await.expect("free");
+    for _ in 0..5 {
+        h.clock.advance_ms(900);
+        let standing = alive(&h, "a").await;
+        assert_eq!(owners(&standing), [(0, "a")]);
+        assert_eq!(standing.held[0].epoch, lease.epoch, "it is the same lease");
+        assert_eq!(take(&h, 0, "b").await, None);
+    }
+    h.store
+        .apply(Harness::batch(&lease, 0, 1))
+        .await
+        .expect("it was never lost");
+}
+
+pub(super) async fn a_lease_that_ran_out_is_not_renewed(h: Harness) {
+    take(&h, 0, "a").await.expect("free");
+    h.clock.advance_ms(1_000);
+    assert_eq!(
+        owners(&alive(&h, "a").await),
+        [],
+        "somebody may have it by now"
+    );
+    assert!(take(&h, 0, "b").await.is_some());
+    assert_eq!(owners(&alive(&h, "a").await), [(0, "b")]);
+}
+
+pub(super) async fn who_is_alive_is_told_and_who_is_silent_forgotten(h: Harness) {
+    alive(&h, "b").await;
+    assert_eq!(alive(&h, "a").await.members, ["a", "b"]);
+    h.clock.advance_ms(500);
+    alive(&h, "a").await;
+    h.clock.advance_ms(500);
+    assert_eq!(alive(&h, "a").await.members, ["a"]);
+    let (now, until) = (h.clock.now(), h.make.in_ms(1_000));
+    let others = h.store.keep_alive("delivery", "c", now, until).await;
+    assert_eq!(others.expect("written").members, ["c"], "by consumer");
+}
+
+pub(super) async fn a_lease_handed_back_is_free_at_once_and_only_its_owners_to_give(h: Harness) {
+    let first = take(&h, 0, "a").await.expect("free");
+    h.store.release_lease(&first, "b").await.expect("ignored");
+    assert_eq!(take(&h, 0, "b").await, None);
+    h.store.release_lease(&first, "a").await.expect("given");
+    let second = take(&h, 0, "b").await.expect("it is free");
+    h.store.release_lease(&first, "a").await.expect("ignored");
+    assert_eq!(take(&h, 0, "a").await, None, "b has it");
+    assert!(second.epoch > first.epoch);
+}
+
+pub(super) async fn who_leaves_is_no_member_and_holds_nothing(h: Harness) {
+    alive(&h, "a").await;
+    take(&h, 0, "a").await.expect("free");
+    h.store.leave("status", "a").await.expect("written");
+    let standing = alive(&h, "b").await;
+    assert_eq!(
+        (standing.members, standing.held),
+        (vec!["b".into()], vec![])
+    );
+    assert!(take(&h, 0, "b").await.is_some());
+}

@@ -1,0 +1,153 @@
+//! Who acts as a consumer, on which part, and since which epoch.
+//!
+//! One process has this store, so nobody is ever overtaken here; what is written is fenced all the same, by the same
+//! rules as where many processes share one.
+
+use super::errors::IntoStore;
+use super::rows::Columns;
+use super::tx::Tx;
+use crate::error::{Error, Result};
+use crate::model::{HeldLease, Lease, Standing};
+use rusqlite::{Connection, OptionalExtension, params};
+use waybill_domain::time::Time;
+
+/// Forgets who was alive: whoever had this store open is gone.
+pub fn forget_former_owners(connection: &Connection) -> Result<()> {
+    connection
+        .execute_batch("DELETE FROM members; UPDATE leases SET until = 0;")
+        .store()
+}
+
+/// Says that an owner is alive, renews its leases, and tells who else is.
+pub fn keep_alive(
+    tx: &Tx<'_>,
+    consumer: &str,
+    owner: &str,
+    now: Time,
+    until: Time,
+) -> Result<Standing> {
+    tx.execute(
+        "INSERT INTO members (consumer, owner, until) VALUES (?1, ?2, ?3) ON CONFLICT (consumer, owner) DO UPDATE SET until = excluded.until",
+        params![consumer, owner, until.0],
+    )?;
+    tx.execute(
+        "DELETE FROM members WHERE consumer = ?1 AND until <= ?2",
+        params![consumer, now.0],
+    )?;
+    tx.execute(
+        "UPDATE leases SET until = ?3 WHERE consumer = ?1 AND owner = ?2 AND until > ?4",
+        params![consumer, owner, until.0, now.0],
+    )?;
+    standing(tx.connection, consumer, now)
+}
+
+fn standing(connection: &Connection, consumer: &str, now: Time) -> Result<Standing> {
+    let mut standing = Standing::default();
+    let mut members = connection
+        .prepare_cached("SELECT owner FROM members WHERE consumer = ?1 ORDER BY owner")
+        .store()?;
+    let mut rows = members.query([consumer]).store()?;
+    while let Some(row) = rows.next().store()? {
+        standing.members.push(Columns::of(row).get()?);
+    }
+    let mut leases = connection
+        .prepare_cached("SELECT part, owner, epoch, until FROM leases WHERE consumer = ?1 AND until > ?2 ORDER BY part")
+        .store()?;
+    let mut rows = leases.query(params![consumer, now.0]).store()?;
+    while let Some(row) = rows.next().store()? {
+        let mut c = Columns::of(row);
+        standing.held.push(HeldLease {
+            part: c.get()?,
+            owner: c.get()?,
+            epoch: c.get()?,
+            until: c.time()?,
+        });
+    }
+    Ok(standing)
+}
+
+/// Takes the lease with a new epoch; whoever had it is fenced from now on. Says where the cursor stands.
+pub fn take(
+    tx: &Tx<'_>,
+    consumer: &str,
+    part: u16,
+    owner: &str,
+    now: Time,
+    until: Time,
+) -> Result<Option<(Lease, i64)>> {
+    let taken = tx.execute(
+        "INSERT INTO leases (consumer, part, owner, epoch, until) VALUES (?1, ?2, ?3, 1, ?4) \
+         ON CONFLICT (consumer, part) DO UPDATE SET owner = excluded.owner, epoch = leases.epoch + 1, until = excluded.until \
+         WHERE leases.until <= ?5 OR leases.owner = excluded.owner",
+        params![consumer, part, owner, until.0, now.0],
+    )?;
+    if taken == 0 {
+        return Ok(None);
+    }
+    let epoch = epoch(tx.connection, consumer, part)?.unwrap_or(0);
+    tx.execute(
+        "INSERT INTO cursors (consumer, part, position, epoch) VALUES (?1, ?2, 0, ?3) \
+         ON CONFLICT (consumer, part) DO UPDATE SET epoch = excluded.epoch",
+        params![consumer, part, epoch],
+    )?;
+    let position = tx
+        .connection
+        .query_row(
+            "SELECT position FROM cursors WHERE consumer = ?1 AND part = ?2",
+            params![consumer, part],
+            |row| row.get(0),
+        )
+        .store()?;
+    let lease = Lease {
+        consumer: consumer.to_owned(),
+        part,
+        epoch,
+    };
+    Ok(Some((lease, position)))
+}
+
+/// Hands a lease back, if it still is its owner's.
+pub fn release(tx: &Tx<'_>, lease: &Lease, owner: &str) -> Result<()> {
+    tx.execute(
+        "UPDATE leases SET until = 0 WHERE consumer = ?1 AND part = ?2 AND epoch = ?3 AND owner = ?4",
+        params![lease.consumer, lease.part, lease.epoch, owner],
+    )?;
+    Ok(())
+}
+
+/// Forgets an owner and frees its leases.
+pub fn leave(tx: &Tx<'_>, consumer: &str, owner: &str) -> Result<()> {
+    tx.execute(
+        "DELETE FROM members WHERE consumer = ?1 AND owner = ?2",
+        params![consumer, owner],
+    )?;
+    tx.execute(
+        "UPDATE leases SET until = 0 WHERE consumer = ?1 AND owner = ?2",
+        params![consumer, owner],
+    )?;
+    Ok(())
+}
+
+fn epoch(connection: &Connection, consumer: &str, part: u16) -> Result<Option<i64>> {
+    connection
+        .prepare_cached("SELECT epoch FROM leases WHERE consumer = ?1 AND part = ?2")
+        .store()?
+        .query_row(params![consumer, part], |row| row.get(0))
+        .optional()
+        .store()
+}
+
+/// Ends the transaction unless the lease is still held.
+pub fn fence(tx: &Tx<'_>, lease: &Lease) -> Result<()> {
+    if epoch(tx.connection, &lease.consumer, lease.part)? == Some(lease.epoch) {
+        Ok(())
+    } else {
+        Err(fenced(lease))
+    }
+}
+
+pub fn fenced(lease: &Lease) -> Error {
+    Error::Fenced {
+        consumer: lease.consumer.clone(),
+    }
+}
