@@ -81,7 +81,7 @@ async fn data_of_a_newer_version_is_refused_and_left_alone() {
     );
     driver
         .connection()
-        .pragma_update(None, "user_version", 1)
+        .pragma_update(None, "user_version", 2)
         .unwrap();
     open_again(driver.path())
         .expect("the lock was let go of")
