@@ -275,6 +275,19 @@ pub struct Birth {
     pub lines: Vec<(Option<Vendor>, Quantities)>,
 }
 
+impl Birth {
+    /// What stands on an order that is being born.
+    #[must_use]
+    pub fn of(order: &Order) -> Self {
+        let line = |l: &Line| (l.vendor.clone(), l.quantities);
+        Self {
+            status: order.status,
+            version: order.version,
+            lines: order.lines.iter().map(line).collect(),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

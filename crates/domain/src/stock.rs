@@ -1,7 +1,9 @@
 //! What a stock row holds and what may be done to it.
 
+use crate::event::{Aggregate, AggregateKind};
 use crate::text::{Sku, Tenant, Vendor};
 use crate::time::Time;
+use uuid::Uuid;
 
 /// One row: a sku at a vendor. For `local`, `0 <= reserved <= on_hand` at every commit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -92,6 +94,21 @@ pub fn adjust(
         version: level.version + 1,
     };
     Ok((after, wanted - level.on_hand))
+}
+
+/// A stock row among aggregates. Its id is the same for the same key, wherever it is computed (FNV-1a, 128 bits).
+#[must_use]
+pub fn aggregate(tenant: &Tenant, sku: &Sku, vendor: &Vendor) -> Aggregate {
+    const OFFSET: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;
+    const PRIME: u128 = 0x0000_0000_0100_0000_0000_0000_0000_013b;
+    let key = [tenant.as_str(), sku.as_str(), vendor.as_str()].join("\0");
+    let id = key.bytes().fold(OFFSET, |hash, byte| {
+        (hash ^ u128::from(byte)).wrapping_mul(PRIME)
+    });
+    Aggregate {
+        kind: AggregateKind::Stock,
+        id: Uuid::from_u128(id),
+    }
 }
 
 #[cfg(test)]

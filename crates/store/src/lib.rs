@@ -6,6 +6,7 @@
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
+mod encoding;
 mod error;
 mod model;
 pub mod sqlite;

@@ -3,14 +3,14 @@
 use uuid::Uuid;
 use waybill_domain::change::{Change, Timer};
 use waybill_domain::delivery::Delivery;
-use waybill_domain::event::LoggedEvent;
-use waybill_domain::ids::{OrderId, ShipmentId};
+use waybill_domain::event::{EventKind, LoggedEvent, NewEvent, body, encode};
+use waybill_domain::ids::{EventId, OrderId, ShipmentId};
 use waybill_domain::intake::{Birth, ClaimKind};
 use waybill_domain::order::Order;
 use waybill_domain::refusal::Shortage;
 use waybill_domain::shipment::{Shipment, ShipmentStatus};
 use waybill_domain::status::OrderStatus;
-use waybill_domain::stock::{Adjustment, AdjustmentRefusal, StockRow};
+use waybill_domain::stock::{self, Adjustment, AdjustmentRefusal, StockLevel, StockRow};
 use waybill_domain::text::{Sku, Tenant, Vendor};
 use waybill_domain::time::Time;
 
@@ -264,6 +264,56 @@ pub struct StockChange {
     pub event_id: Uuid,
     pub meta: waybill_domain::context::EventMeta,
     pub at: Time,
+}
+
+impl StockChange {
+    /// Decides it on the row as it stands: the level after it, the change of `on_hand`, and the event.
+    ///
+    /// # Errors
+    /// [`AdjustmentRefusal`]; nothing is to be written then.
+    pub fn decide(
+        &self,
+        before: StockLevel,
+    ) -> std::result::Result<(StockLevel, i64, NewEvent), AdjustmentRefusal> {
+        if let Some(expected) = self.expected_version.filter(|v| *v != before.version) {
+            return Err(AdjustmentRefusal::VersionMismatch {
+                expected,
+                found: before.version,
+            });
+        }
+        let (after, delta) = stock::adjust(before, self.adjustment, self.safety)?;
+        let body = body::StockChange {
+            sku: self.sku.clone(),
+            vendor: self.vendor.clone(),
+            delta,
+            on_hand: after.on_hand,
+            reason: self.reason.clone(),
+        };
+        let event = NewEvent {
+            id: EventId(self.event_id),
+            kind: EventKind::StockAdjusted,
+            aggregate: stock::aggregate(&self.tenant, &self.sku, &self.vendor),
+            seq: after.version,
+            order_id: None,
+            tenant: self.tenant.clone(),
+            occurred_at: self.at,
+            body: encode(&body),
+            meta: self.meta.clone(),
+        };
+        Ok((after, delta, event))
+    }
+
+    /// The row after it.
+    #[must_use]
+    pub fn row(&self, level: StockLevel) -> StockRow {
+        StockRow {
+            tenant: self.tenant.clone(),
+            sku: self.sku.clone(),
+            vendor: self.vendor.clone(),
+            level,
+            synced_at: self.at,
+        }
+    }
 }
 
 /// What became of it.

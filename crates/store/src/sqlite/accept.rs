@@ -4,15 +4,14 @@ use super::bisect::bisect;
 use super::claims;
 use super::errors::IntoStore;
 use super::log;
-use super::rows::write_birth;
 use super::tx::Tx;
+use crate::encoding::write_birth;
 use crate::error::{Error, Result};
 use crate::model::Accepted;
 use rusqlite::params;
 use std::collections::HashMap;
 use std::sync::Arc;
 use waybill_domain::intake::{self, AcceptedOrder, Birth, Decision, NewOrder, StockView};
-use waybill_domain::order::Order;
 use waybill_domain::stock::StockLevel;
 use waybill_domain::text::{Sku, Tenant, Vendor};
 
@@ -65,7 +64,7 @@ fn decide<'a>(
     let refused = match intake::decide(new, tx.counters.number + 1, PART, view) {
         Decision::Accept(accepted) => {
             next_number(tx);
-            let birth = birth(&accepted.order);
+            let birth = Birth::of(&accepted.order);
             let number = accepted.number;
             written.push(Written {
                 new,
@@ -79,15 +78,6 @@ fn decide<'a>(
     };
     claims::give_back(tx, new, new.claims.len())?;
     Ok(refused)
-}
-
-fn birth(order: &Order) -> Birth {
-    let line = |l: &waybill_domain::order::Line| (l.vendor.clone(), l.quantities);
-    Birth {
-        status: order.status,
-        version: order.version,
-        lines: order.lines.iter().map(line).collect(),
-    }
 }
 
 fn next_number(tx: &mut Tx<'_>) {

@@ -3,6 +3,7 @@
 use super::errors::IntoStore;
 use super::log;
 use super::tx::Tx;
+use crate::encoding::{HoldNote, json};
 use crate::error::{Error, Result};
 use rusqlite::params;
 use std::collections::BTreeMap;
@@ -125,7 +126,7 @@ pub fn place_hold(tx: &Tx<'_>, order: OrderId, version: i64, hold: &Hold) -> Res
         params![order.bytes(), hold.id.bytes(), hold.reason.as_str(), hold.placed_at.0, hold.placed_by],
     )?;
     if let Some(note) = &hold.note {
-        let data = serde_json::json!({"holdId": hold.id, "note": note}).to_string();
+        let data = HoldNote::write(hold.id, note);
         let seq = next_personal(tx, order, version)?;
         tx.execute("INSERT INTO order_personal (order_id, seq, kind, data) VALUES (?1, ?2, 'hold_note', ?3)", params![order.bytes(), seq, data])?;
     }
@@ -204,10 +205,6 @@ fn write_delivery(tx: &Tx<'_>, change: &DeliveryChange) -> Result<()> {
         )?
     };
     expect_one(changed, "the delivery")
-}
-
-fn json<T: serde::Serialize>(value: &T) -> String {
-    serde_json::to_string(value).expect("lists of strings and numbers always serialize")
 }
 
 fn insert_shipment(tx: &Tx<'_>, change: &ShipmentChange) -> Result<()> {

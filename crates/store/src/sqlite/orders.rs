@@ -2,11 +2,11 @@
 
 use super::claims;
 use super::errors::{IntoStore, corrupt};
-use super::rows::{Columns, read_birth};
+use super::rows::Columns;
+use crate::encoding::{HoldNote, read_birth};
 use crate::error::Result;
 use crate::model::{OrderFilter, OrderRecord, OrderRef, Page, Positions, Snapshot};
 use rusqlite::{Connection, Row, params};
-use serde::Deserialize;
 use std::sync::atomic::{AtomicI64, Ordering};
 use waybill_domain::ids::{HoldId, OrderId};
 use waybill_domain::order::{Hold, HoldReason, Line, Order};
@@ -119,13 +119,6 @@ fn record(connection: &Connection, row: &Row<'_>) -> Result<OrderRecord> {
         personal,
         birth,
     })
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct HoldNote {
-    hold_id: HoldId,
-    note: String,
 }
 
 /// Reads what is known about people: the order's own data is answered, notes go to their holds.

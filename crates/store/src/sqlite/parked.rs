@@ -4,83 +4,13 @@ use super::changes;
 use super::errors::IntoStore;
 use super::rows::Columns;
 use super::tx::Tx;
+use crate::encoding::{queue, read_envelope, write_envelope};
 use crate::error::Result;
 use crate::model::{Lease, NewParked, Page, Parked, ParkedOutcome, ParkedState};
 use rusqlite::{Connection, Row, params};
-use serde::{Deserialize, Serialize};
-use uuid::Uuid;
-use waybill_domain::context::EventMeta;
-use waybill_domain::event::{Aggregate, AggregateKind, EventKind, LoggedEvent, NewEvent};
-use waybill_domain::ids::{EventId, OrderId};
+use waybill_domain::ids::OrderId;
 use waybill_domain::text::Tenant;
 use waybill_domain::time::Time;
-
-/// The whole event, so that the log may forget it.
-#[derive(Serialize, Deserialize)]
-struct Envelope {
-    part: u16,
-    position: i64,
-    recorded_at: i64,
-    id: EventId,
-    kind: EventKind,
-    stream: AggregateKind,
-    aggregate: Uuid,
-    seq: i64,
-    order_id: Option<OrderId>,
-    tenant: Tenant,
-    occurred_at: i64,
-    body: String,
-    meta: EventMeta,
-}
-
-fn write_envelope(event: &LoggedEvent) -> String {
-    let e = &event.event;
-    let envelope = Envelope {
-        part: event.part,
-        position: event.position,
-        recorded_at: event.recorded_at.0,
-        id: e.id,
-        kind: e.kind,
-        stream: e.aggregate.kind,
-        aggregate: e.aggregate.id,
-        seq: e.seq,
-        order_id: e.order_id,
-        tenant: e.tenant.clone(),
-        occurred_at: e.occurred_at.0,
-        body: e.body.to_string(),
-        meta: e.meta.clone(),
-    };
-    serde_json::to_string(&envelope).expect("strings, numbers and lists of them always serialize")
-}
-
-fn read_envelope(text: &str) -> Option<LoggedEvent> {
-    let e: Envelope = serde_json::from_str(text).ok()?;
-    let event = NewEvent {
-        id: e.id,
-        kind: e.kind,
-        aggregate: Aggregate {
-            kind: e.stream,
-            id: e.aggregate,
-        },
-        seq: e.seq,
-        order_id: e.order_id,
-        tenant: e.tenant,
-        occurred_at: Time(e.occurred_at),
-        body: e.body.into(),
-        meta: e.meta,
-    };
-    Some(LoggedEvent {
-        part: e.part,
-        position: e.position,
-        recorded_at: Time(e.recorded_at),
-        event,
-    })
-}
-
-/// Whose queue an event waits in: its order's; an event about no order (of a stock row) has its own aggregate's.
-fn queue(event: &NewEvent) -> OrderId {
-    event.order_id.unwrap_or(OrderId(event.aggregate.id))
-}
 
 /// Whether anything of an order is parked for a consumer.
 pub fn is_parked(connection: &Connection, consumer: &str, order: OrderId) -> Result<bool> {

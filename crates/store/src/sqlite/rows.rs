@@ -6,10 +6,7 @@ use rusqlite::Row;
 use rusqlite::types::FromSql;
 use uuid::Uuid;
 use waybill_domain::ids::OrderId;
-use waybill_domain::intake::Birth;
 use waybill_domain::quantities::Quantities;
-use waybill_domain::status::OrderStatus;
-use waybill_domain::text::Vendor;
 use waybill_domain::time::Time;
 
 /// Reads columns in order, so that a SELECT list and its reader stay side by side.
@@ -99,30 +96,4 @@ impl<'a, 'b> Columns<'a, 'b> {
             lost: self.get()?,
         })
     }
-}
-
-/// How a birth is kept: JSON with short names, since every order has one.
-#[derive(serde::Serialize, serde::Deserialize)]
-struct StoredBirth {
-    s: OrderStatus,
-    v: i64,
-    l: Vec<(Option<Vendor>, Quantities)>,
-}
-
-pub fn write_birth(birth: &Birth) -> String {
-    let stored = StoredBirth {
-        s: birth.status,
-        v: birth.version,
-        l: birth.lines.clone(),
-    };
-    serde_json::to_string(&stored).expect("strings, numbers and lists of them always serialize")
-}
-
-pub fn read_birth(text: &str) -> Option<Birth> {
-    let stored: StoredBirth = serde_json::from_str(text).ok()?;
-    Some(Birth {
-        status: stored.s,
-        version: stored.v,
-        lines: stored.l,
-    })
 }

@@ -8,10 +8,7 @@ use super::tx::Tx;
 use crate::error::Result;
 use crate::model::{Page, StockChange, StockOutcome};
 use rusqlite::{Connection, OptionalExtension, Row, params};
-use uuid::Uuid;
-use waybill_domain::event::{Aggregate, AggregateKind, EventKind, NewEvent, body, encode};
-use waybill_domain::ids::EventId;
-use waybill_domain::stock::{self, AdjustmentRefusal, StockLevel, StockRow};
+use waybill_domain::stock::{StockLevel, StockRow};
 use waybill_domain::text::{Sku, Tenant, Vendor};
 use waybill_domain::time::Time;
 
@@ -48,13 +45,7 @@ fn adjust_one(tx: &mut Tx<'_>, change: &StockChange) -> Result<StockOutcome> {
         change.vendor.as_str(),
     )?
     .unwrap_or_default();
-    if let Some(expected) = change.expected_version.filter(|v| *v != before.version) {
-        return Ok(Err(AdjustmentRefusal::VersionMismatch {
-            expected,
-            found: before.version,
-        }));
-    }
-    let (after, delta) = match stock::adjust(before, change.adjustment, change.safety) {
+    let (after, delta, event) = match change.decide(before) {
         Ok(decided) => decided,
         Err(refusal) => return Ok(Err(refusal)),
     };
@@ -86,48 +77,8 @@ fn adjust_one(tx: &mut Tx<'_>, change: &StockChange) -> Result<StockOutcome> {
             change.at.0
         ],
     )?;
-    log::append(tx, PART, &[adjusted(change, &after, delta)])?;
-    Ok(Ok(StockRow {
-        tenant: change.tenant.clone(),
-        sku: change.sku.clone(),
-        vendor: change.vendor.clone(),
-        level: after,
-        synced_at: change.at,
-    }))
-}
-
-/// The id of a stock row among aggregates: the same for the same key, wherever it is computed (FNV-1a, 128 bits).
-fn row_id(tenant: &Tenant, sku: &Sku, vendor: &Vendor) -> Uuid {
-    const OFFSET: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;
-    const PRIME: u128 = 0x0000_0000_0100_0000_0000_0000_0000_013b;
-    let key = [tenant.as_str(), sku.as_str(), vendor.as_str()].join("\0");
-    Uuid::from_u128(key.bytes().fold(OFFSET, |hash, byte| {
-        (hash ^ u128::from(byte)).wrapping_mul(PRIME)
-    }))
-}
-
-fn adjusted(change: &StockChange, after: &StockLevel, delta: i64) -> NewEvent {
-    let body = body::StockChange {
-        sku: change.sku.clone(),
-        vendor: change.vendor.clone(),
-        delta,
-        on_hand: after.on_hand,
-        reason: change.reason.clone(),
-    };
-    NewEvent {
-        id: EventId(change.event_id),
-        kind: EventKind::StockAdjusted,
-        aggregate: Aggregate {
-            kind: AggregateKind::Stock,
-            id: row_id(&change.tenant, &change.sku, &change.vendor),
-        },
-        seq: after.version,
-        order_id: None,
-        tenant: change.tenant.clone(),
-        occurred_at: change.at,
-        body: encode(&body),
-        meta: change.meta.clone(),
-    }
+    log::append(tx, PART, &[event])?;
+    Ok(Ok(change.row(after)))
 }
 
 fn row(row: &Row<'_>) -> Result<StockRow> {

@@ -1,0 +1,130 @@
+//! How values are written into a cell of text: the same in every driver.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+use waybill_domain::context::EventMeta;
+use waybill_domain::event::{Aggregate, AggregateKind, EventKind, LoggedEvent, NewEvent};
+use waybill_domain::ids::{EventId, HoldId, OrderId};
+use waybill_domain::intake::Birth;
+use waybill_domain::quantities::Quantities;
+use waybill_domain::status::OrderStatus;
+use waybill_domain::text::{Tenant, Vendor};
+use waybill_domain::time::Time;
+
+/// Lists of strings and numbers.
+pub fn json<T: Serialize>(value: &T) -> String {
+    serde_json::to_string(value).expect("lists of strings and numbers always serialize")
+}
+
+/// What a person wrote about a hold, among the personal data.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HoldNote {
+    pub hold_id: HoldId,
+    pub note: String,
+}
+
+impl HoldNote {
+    /// Writes it.
+    pub fn write(hold_id: HoldId, note: &str) -> String {
+        let note = note.to_owned();
+        json(&Self { hold_id, note })
+    }
+}
+
+/// How a birth is kept: JSON with short names, since every order has one.
+#[derive(serde::Serialize, serde::Deserialize)]
+struct StoredBirth {
+    s: OrderStatus,
+    v: i64,
+    l: Vec<(Option<Vendor>, Quantities)>,
+}
+
+/// Writes it.
+pub fn write_birth(birth: &Birth) -> String {
+    let stored = StoredBirth {
+        s: birth.status,
+        v: birth.version,
+        l: birth.lines.clone(),
+    };
+    serde_json::to_string(&stored).expect("strings, numbers and lists of them always serialize")
+}
+
+/// Reads it back.
+pub fn read_birth(text: &str) -> Option<Birth> {
+    let stored: StoredBirth = serde_json::from_str(text).ok()?;
+    Some(Birth {
+        status: stored.s,
+        version: stored.v,
+        lines: stored.l,
+    })
+}
+
+/// The whole event, so that the log may forget it.
+#[derive(Serialize, Deserialize)]
+struct Envelope {
+    part: u16,
+    position: i64,
+    recorded_at: i64,
+    id: EventId,
+    kind: EventKind,
+    stream: AggregateKind,
+    aggregate: Uuid,
+    seq: i64,
+    order_id: Option<OrderId>,
+    tenant: Tenant,
+    occurred_at: i64,
+    body: String,
+    meta: EventMeta,
+}
+
+/// Writes an event whole.
+pub fn write_envelope(event: &LoggedEvent) -> String {
+    let e = &event.event;
+    let envelope = Envelope {
+        part: event.part,
+        position: event.position,
+        recorded_at: event.recorded_at.0,
+        id: e.id,
+        kind: e.kind,
+        stream: e.aggregate.kind,
+        aggregate: e.aggregate.id,
+        seq: e.seq,
+        order_id: e.order_id,
+        tenant: e.tenant.clone(),
+        occurred_at: e.occurred_at.0,
+        body: e.body.to_string(),
+        meta: e.meta.clone(),
+    };
+    serde_json::to_string(&envelope).expect("strings, numbers and lists of them always serialize")
+}
+
+/// Reads it back.
+pub fn read_envelope(text: &str) -> Option<LoggedEvent> {
+    let e: Envelope = serde_json::from_str(text).ok()?;
+    let event = NewEvent {
+        id: e.id,
+        kind: e.kind,
+        aggregate: Aggregate {
+            kind: e.stream,
+            id: e.aggregate,
+        },
+        seq: e.seq,
+        order_id: e.order_id,
+        tenant: e.tenant,
+        occurred_at: Time(e.occurred_at),
+        body: e.body.into(),
+        meta: e.meta,
+    };
+    Some(LoggedEvent {
+        part: e.part,
+        position: e.position,
+        recorded_at: Time(e.recorded_at),
+        event,
+    })
+}
+
+/// Whose queue an event waits in: its order's; an event about no order (of a stock row) has its own aggregate's.
+pub fn queue(event: &NewEvent) -> OrderId {
+    event.order_id.unwrap_or(OrderId(event.aggregate.id))
+}
