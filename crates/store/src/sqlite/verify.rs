@@ -4,9 +4,12 @@ use super::connection;
 use super::errors::IntoStore;
 use super::{log, migrate};
 use crate::error::{Error, Result};
-use crate::verify::{Finding, Report, Tables};
+use crate::verify::{Finding, Report, Tables, VisitEvent, VisitRow};
+use async_trait::async_trait;
 use rusqlite::Connection;
 use std::path::Path;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
 
 /// Opens the database in `directory` read-only and checks it on one snapshot.
 ///
@@ -20,7 +23,7 @@ pub fn open_for_verify(directory: &Path) -> Result<Report> {
             detail: "name the data folder with --data".into(),
         });
     }
-    let connection = connection::open_reader(directory)?;
+    let mut connection = connection::open_reader(directory)?;
     let found = migrate::found(&connection)?;
     if found > migrate::known() {
         return Err(Error::NewerSchema {
@@ -29,9 +32,7 @@ pub fn open_for_verify(directory: &Path) -> Result<Report> {
         });
     }
     connection.execute_batch("BEGIN DEFERRED").store()?;
-    let mut report = crate::verify::run(&SqliteTables {
-        connection: &connection,
-    })?;
+    let mut report = check(&mut connection)?;
     let integrity: String = connection
         .query_row("PRAGMA quick_check(5)", [], |row| row.get(0))
         .store()?;
@@ -46,12 +47,24 @@ pub fn open_for_verify(directory: &Path) -> Result<Report> {
     Ok(report)
 }
 
-struct SqliteTables<'a> {
-    connection: &'a Connection,
+/// Runs the checks on the snapshot that the connection has open.
+fn check(connection: &mut Connection) -> Result<Report> {
+    let mut tables = SqliteTables { connection };
+    let checks = pin!(crate::verify::run(&mut tables));
+    match checks.poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(report) => report,
+        Poll::Pending => unreachable!("reading SQLite blocks; nothing in the checks waits"),
+    }
 }
 
+/// Exclusive, as a connection may move between threads but not be shared by them.
+struct SqliteTables<'a> {
+    connection: &'a mut Connection,
+}
+
+#[async_trait]
 impl Tables for SqliteTables<'_> {
-    fn rows(&self, sql: &str, visit: &mut dyn FnMut(&[String])) -> Result<()> {
+    async fn rows(&mut self, sql: &str, visit: VisitRow<'_>) -> Result<()> {
         let mut statement = self.connection.prepare(sql).store()?;
         let width = statement.column_count();
         let mut rows = statement.query([]).store()?;
@@ -62,7 +75,7 @@ impl Tables for SqliteTables<'_> {
         Ok(())
     }
 
-    fn events(&self, visit: &mut dyn FnMut(waybill_domain::event::LoggedEvent)) -> Result<()> {
+    async fn events(&mut self, visit: VisitEvent<'_>) -> Result<()> {
         log::scan(self.connection, visit)
     }
 }
