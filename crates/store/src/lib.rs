@@ -7,6 +7,7 @@
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod error;
+pub mod migrations;
 mod model;
 pub mod sqlite;
 mod store;

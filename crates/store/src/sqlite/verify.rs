@@ -16,6 +16,15 @@ use std::task::{Context, Poll, Waker};
 /// # Errors
 /// When it cannot be opened or read; what does not add up is in the report.
 pub fn open_for_verify(directory: &Path) -> Result<Report> {
+    let mut connection = open_existing(directory)?;
+    check_all(&mut connection)
+}
+
+/// Opens the database of a folder that must have one, for reading.
+///
+/// # Errors
+/// There is none, or it is a newer version's.
+pub fn open_existing(directory: &Path) -> Result<Connection> {
     let file = directory.join(connection::FILE);
     if !file.exists() {
         return Err(Error::Open {
@@ -23,25 +32,22 @@ pub fn open_for_verify(directory: &Path) -> Result<Report> {
             detail: "name the data folder with --data".into(),
         });
     }
-    let mut connection = connection::open_reader(directory)?;
-    let found = migrate::found(&connection)?;
-    if found > migrate::known() {
-        return Err(Error::NewerSchema {
-            found,
-            known: migrate::known(),
-        });
-    }
+    let connection = connection::open_reader(directory)?;
+    migrate::decide(&connection)?;
+    Ok(connection)
+}
+
+/// Checks a database on one snapshot: every invariant, and the file itself.
+pub fn check_all(connection: &mut Connection) -> Result<Report> {
     connection.execute_batch("BEGIN DEFERRED").store()?;
-    let mut report = check(&mut connection)?;
-    let integrity: String = connection
-        .query_row("PRAGMA quick_check(5)", [], |row| row.get(0))
-        .store()?;
-    if integrity != "ok" {
-        report.findings.push(Finding {
+    let mut report = check(connection)?;
+    match migrate::check(connection) {
+        Err(Error::Corrupt { detail, .. }) => report.findings.push(Finding {
             invariant: "I18",
             subject: "database file".into(),
-            detail: integrity,
-        });
+            detail,
+        }),
+        checked => checked?,
     }
     connection.execute_batch("COMMIT").store()?;
     Ok(report)
