@@ -8,6 +8,7 @@
 pub mod conformance;
 mod encoding;
 mod error;
+pub mod migrations;
 mod model;
 pub mod sqlite;
 mod store;

@@ -1,6 +1,7 @@
 //! The embedded driver: every case of the suite, and what is this driver's own.
 
 mod sqlite {
+    mod backup;
     mod driver;
     mod own;
     mod plans;

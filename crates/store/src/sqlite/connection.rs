@@ -148,14 +148,18 @@ fn keep_plans(connection: &Connection) -> Result<()> {
 
 /// Opens a reading connection beside a writing one.
 pub fn open_reader(directory: &Path) -> Result<Connection> {
-    let path = directory.join(FILE);
-    let connection = Connection::open_with_flags(
-        &path,
-        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
-    )
-    .store()?;
+    open_file(&directory.join(FILE), OpenFlags::SQLITE_OPEN_READ_ONLY)
+}
+
+/// Opens any database file, a copy for example; with `SQLITE_OPEN_READ_ONLY` for nothing but reading.
+pub fn open_file(path: &Path, access: OpenFlags) -> Result<Connection> {
+    let connection =
+        Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX).store()?;
     connection.busy_timeout(BUSY_TIMEOUT).store()?;
-    connection.pragma_update(None, "query_only", true).store()?;
+    let reading = access.contains(OpenFlags::SQLITE_OPEN_READ_ONLY);
+    connection
+        .pragma_update(None, "query_only", reading)
+        .store()?;
     connection
         .pragma_update(None, "cache_size", -2_048)
         .store()?;

@@ -1,22 +1,22 @@
-//! Bringing the schema up to date, one numbered file at a time, each in a transaction of its own.
+//! Bringing the schema up to date, one numbered file at a time, each in a transaction of its own; before that, a
+//! copy of what is there.
 
-use super::errors::IntoStore;
+use super::connection;
+use super::copy::{Copied, Partial, remove_if_there, remove_left};
+use super::errors::{IntoStore, corrupt};
 use crate::error::{Error, Result};
-use rusqlite::Connection;
+use crate::migrations::{self, MIGRATIONS, MIN_COMPATIBLE, Migration, Verdict};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
+use std::path::{Path, PathBuf};
 
-/// The same numbers in every driver; a file once released is never edited.
-const MIGRATIONS: &[(i64, &str)] = &[
-    (1, include_str!("../../migrations/sqlite/0001_initial.sql")),
-    (
-        2,
-        include_str!("../../migrations/sqlite/0002_many_processes.sql"),
-    ),
+/// By the numbers of [`MIGRATIONS`].
+const SQL: [&str; MIGRATIONS.len()] = [
+    include_str!("../../migrations/sqlite/0001_initial.sql"),
+    include_str!("../../migrations/sqlite/0002_many_processes.sql"),
 ];
 
-/// The newest schema this version knows.
-pub fn known() -> i64 {
-    MIGRATIONS.last().map_or(0, |(number, _)| *number)
-}
+/// Copies from before migrations that are kept; the oldest go.
+const COPIES_KEPT: usize = 3;
 
 /// The schema a database has; 0 when it is new.
 pub fn found(connection: &Connection) -> Result<i64> {
@@ -25,25 +25,138 @@ pub fn found(connection: &Connection) -> Result<i64> {
         .store()
 }
 
-/// Applies what is missing.
+/// What to do with a database.
 ///
 /// # Errors
-/// [`Error::NewerSchema`] when the database was written by a newer version.
-pub fn run(connection: &Connection) -> Result<()> {
+/// [`Error::NewerSchema`] when it was written by a newer version and does not say that this one may run on it.
+pub fn decide(connection: &Connection) -> Result<Verdict> {
     let found = found(connection)?;
-    if found > known() {
-        return Err(Error::NewerSchema {
-            found,
-            known: known(),
-        });
+    let known = migrations::known();
+    // A database without tables has no `meta` to ask.
+    let min_compatible = if found > known {
+        min_compatible(connection)?
+    } else {
+        None
+    };
+    match migrations::decide(found, known, min_compatible) {
+        Verdict::Refuse => Err(Error::NewerSchema { found, known }),
+        verdict @ (Verdict::Apply | Verdict::Run) => Ok(verdict),
     }
-    for (number, sql) in MIGRATIONS.iter().filter(|(number, _)| *number > found) {
-        connection
-            .execute_batch(&format!(
-                "BEGIN IMMEDIATE;\n{sql}\nPRAGMA user_version = {number};\nCOMMIT;"
-            ))
-            .store()?;
-        tracing::info!(number, "schema migrated");
+}
+
+fn min_compatible(connection: &Connection) -> Result<Option<i64>> {
+    let text: Option<String> = connection
+        .query_row(
+            "SELECT value FROM meta WHERE key = ?1",
+            [MIN_COMPATIBLE],
+            |row| row.get(0),
+        )
+        .optional()
+        .store()?;
+    text.map(|text| {
+        let wrong = |_| corrupt("min_compatible in meta", format!("{text} is no number"));
+        text.parse().map_err(wrong)
+    })
+    .transpose()
+}
+
+/// Applies what is missing to the store in `directory`; where it changes a schema that holds data, it copies the
+/// database first.
+///
+/// # Errors
+/// [`Error::NewerSchema`], or no room for the copy: then nothing was changed.
+pub fn run(connection: &Connection, directory: &Path) -> Result<()> {
+    match decide(connection)? {
+        Verdict::Apply => {}
+        Verdict::Run | Verdict::Refuse => return Ok(()),
+    }
+    let found = found(connection)?;
+    if found > 0 {
+        let kept = keep_copy(directory, found + 1)?;
+        tracing::info!(copy = %kept.display(), "the store was copied before its schema is migrated");
+    }
+    apply_after(connection, found)
+}
+
+/// Applies what is missing to a database that needs no copy.
+pub fn apply(connection: &Connection) -> Result<()> {
+    apply_after(connection, found(connection)?)
+}
+
+fn apply_after(connection: &Connection, found: i64) -> Result<()> {
+    for (migration, sql) in MIGRATIONS.iter().zip(SQL) {
+        if migration.number > found {
+            apply_one(connection, migration, sql)?;
+            tracing::info!(number = migration.number, "schema migrated");
+        }
     }
     Ok(())
+}
+
+fn apply_one(connection: &Connection, migration: &Migration, sql: &str) -> Result<()> {
+    // Dropped without a commit, it is rolled back.
+    let change =
+        rusqlite::Transaction::new_unchecked(connection, rusqlite::TransactionBehavior::Immediate)
+            .store()?;
+    change.execute_batch(sql).store()?;
+    change
+        .execute(
+            "INSERT INTO meta (key, value) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+            params![MIN_COMPATIBLE, migration.min_compatible.to_string()],
+        )
+        .store()?;
+    change
+        .pragma_update(None, "user_version", migration.number)
+        .store()?;
+    change.commit().store()
+}
+
+/// What the copy before a migration is called, before its number.
+const BEFORE: &str = "waybill.db.before-";
+
+fn keep_copy(directory: &Path, next: i64) -> Result<PathBuf> {
+    let path = directory.join(format!("{BEFORE}{next:04}"));
+    let source = connection::open_reader(directory)?;
+    // Whoever was killed while it made one did not get to migrate: what is here is at least as new. The lock on
+    // the folder says that nobody else makes one now.
+    remove_left(&path)?;
+    let copy = Partial::copy(&source, &path, &mut |_: Copied| {})?;
+    check(&copy.open(OpenFlags::SQLITE_OPEN_READ_ONLY)?)?;
+    copy.kept(&path, true)?;
+    let copies = copies(directory)?;
+    for old in copies.iter().rev().skip(COPIES_KEPT) {
+        remove_if_there(old)?;
+    }
+    Ok(path)
+}
+
+/// # Errors
+/// [`Error::Corrupt`] when the file is damaged.
+pub fn check(connection: &Connection) -> Result<()> {
+    let found: String = connection
+        .query_row("PRAGMA quick_check(5)", [], |row| row.get(0))
+        .store()?;
+    if found == "ok" {
+        return Ok(());
+    }
+    Err(corrupt("the database file", found))
+}
+
+/// The copies from before migrations in `directory`, oldest first.
+pub fn copies(directory: &Path) -> Result<Vec<PathBuf>> {
+    let cannot = |e: std::io::Error| Error::Open {
+        what: format!("cannot read {}", directory.display()),
+        detail: e.to_string(),
+    };
+    let mut copies = vec![];
+    for entry in directory.read_dir().map_err(cannot)? {
+        let path = entry.map_err(cannot)?.path();
+        let name = path.file_name().and_then(|name| name.to_str());
+        if name.is_some_and(|name| name.starts_with(BEFORE)) {
+            copies.push(path);
+        }
+    }
+    // Four digits: the order of names is the order of numbers.
+    copies.sort();
+    Ok(copies)
 }

@@ -5,11 +5,13 @@
 
 mod accept;
 mod apply;
+mod backup;
 mod bisect;
 mod changes;
 mod checkpoint;
 mod claims;
 mod connection;
+mod copy;
 #[cfg(feature = "planted-defects")]
 mod defects;
 mod errors;
@@ -36,7 +38,9 @@ mod wipe;
 mod work;
 mod writer;
 
+pub use backup::{Backup, Stage, create_backup, restore_backup, verify_backup};
 pub use connection::Options;
+pub use copy::Copied;
 pub use store::SqliteStore;
 pub use verify::open_for_verify;
 pub use wipe::wipe;

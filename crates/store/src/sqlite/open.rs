@@ -52,7 +52,7 @@ impl SqliteStore {
         make_directory(directory).map_err(cannot)?;
         let lock = lock::take(directory)?;
         let mut writer_connection = connection::open_writer(&options)?;
-        migrate::run(&writer_connection)?;
+        migrate::run(&writer_connection, directory)?;
         leases::forget_former_owners(&writer_connection)?;
         let identity = identify(&writer_connection, new_id)?;
         let counters = load_counters(&writer_connection)?;
@@ -98,7 +98,7 @@ impl SqliteStore {
 }
 
 /// Makes a folder whose own name survives power loss; SQLite sees to what is in it.
-fn make_directory(directory: &Path) -> std::io::Result<()> {
+pub(super) fn make_directory(directory: &Path) -> std::io::Result<()> {
     let missing: Vec<_> = directory
         .ancestors()
         .take_while(|a| !a.as_os_str().is_empty() && !a.exists())

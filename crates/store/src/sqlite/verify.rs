@@ -4,15 +4,27 @@ use super::connection;
 use super::errors::IntoStore;
 use super::{log, migrate};
 use crate::error::{Error, Result};
-use crate::verify::{Finding, Report, Tables};
+use crate::verify::{Finding, Report, Tables, VisitEvent, VisitRow};
+use async_trait::async_trait;
 use rusqlite::Connection;
 use std::path::Path;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
 
 /// Opens the database in `directory` read-only and checks it on one snapshot.
 ///
 /// # Errors
 /// When it cannot be opened or read; what does not add up is in the report.
 pub fn open_for_verify(directory: &Path) -> Result<Report> {
+    let mut connection = open_existing(directory)?;
+    check_all(&mut connection)
+}
+
+/// Opens the database of a folder that must have one, for reading.
+///
+/// # Errors
+/// There is none, or it is a newer version's.
+pub fn open_existing(directory: &Path) -> Result<Connection> {
     let file = directory.join(connection::FILE);
     if !file.exists() {
         return Err(Error::Open {
@@ -21,37 +33,44 @@ pub fn open_for_verify(directory: &Path) -> Result<Report> {
         });
     }
     let connection = connection::open_reader(directory)?;
-    let found = migrate::found(&connection)?;
-    if found > migrate::known() {
-        return Err(Error::NewerSchema {
-            found,
-            known: migrate::known(),
-        });
-    }
+    migrate::decide(&connection)?;
+    Ok(connection)
+}
+
+/// Checks a database on one snapshot: every invariant, and the file itself.
+pub fn check_all(connection: &mut Connection) -> Result<Report> {
     connection.execute_batch("BEGIN DEFERRED").store()?;
-    let mut report = crate::verify::run(&SqliteTables {
-        connection: &connection,
-    })?;
-    let integrity: String = connection
-        .query_row("PRAGMA quick_check(5)", [], |row| row.get(0))
-        .store()?;
-    if integrity != "ok" {
-        report.findings.push(Finding {
+    let mut report = check(connection)?;
+    match migrate::check(connection) {
+        Err(Error::Corrupt { detail, .. }) => report.findings.push(Finding {
             invariant: "I18",
             subject: "database file".into(),
-            detail: integrity,
-        });
+            detail,
+        }),
+        checked => checked?,
     }
     connection.execute_batch("COMMIT").store()?;
     Ok(report)
 }
 
-struct SqliteTables<'a> {
-    connection: &'a Connection,
+/// Runs the checks on the snapshot that the connection has open.
+fn check(connection: &mut Connection) -> Result<Report> {
+    let mut tables = SqliteTables { connection };
+    let checks = pin!(crate::verify::run(&mut tables));
+    match checks.poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(report) => report,
+        Poll::Pending => unreachable!("reading SQLite blocks; nothing in the checks waits"),
+    }
 }
 
+/// Exclusive, as a connection may move between threads but not be shared by them.
+struct SqliteTables<'a> {
+    connection: &'a mut Connection,
+}
+
+#[async_trait]
 impl Tables for SqliteTables<'_> {
-    fn rows(&self, sql: &str, visit: &mut dyn FnMut(&[String])) -> Result<()> {
+    async fn rows(&mut self, sql: &str, visit: VisitRow<'_>) -> Result<()> {
         let mut statement = self.connection.prepare(sql).store()?;
         let width = statement.column_count();
         let mut rows = statement.query([]).store()?;
@@ -62,7 +81,7 @@ impl Tables for SqliteTables<'_> {
         Ok(())
     }
 
-    fn events(&self, visit: &mut dyn FnMut(waybill_domain::event::LoggedEvent)) -> Result<()> {
+    async fn events(&mut self, visit: VisitEvent<'_>) -> Result<()> {
         log::scan(self.connection, visit)
     }
 }

@@ -2,7 +2,8 @@
 //! process that uses it.
 
 use super::connection;
-use super::lock;
+use super::copy::{partial_of, remove_if_there};
+use super::{lock, migrate};
 use crate::error::{Error, Result};
 use std::fs;
 use std::path::Path;
@@ -51,6 +52,10 @@ pub fn wipe(directory: &Path, also: &[&str]) -> Result<bool> {
             Ok(()) | Err(_) => {}
         }
     }
+    let left = partial_of(&directory.join(connection::FILE));
+    for path in migrate::copies(directory)?.iter().chain([&left]) {
+        remove_if_there(path)?;
+    }
     Ok(true)
 }
 
@@ -77,7 +82,13 @@ mod tests {
 
     #[test]
     fn a_store_is_removed_and_what_is_not_its_own_stays() {
-        let folder = folder_with(&["waybill.db", "waybill.db-wal", "admin.token", "holiday.jpg"]);
+        let folder = folder_with(&[
+            "waybill.db",
+            "waybill.db-wal",
+            "waybill.db.before-0002",
+            "admin.token",
+            "holiday.jpg",
+        ]);
         assert!(wipe(folder.path(), &["admin.token"]).unwrap());
         assert_eq!(names(folder.path()), ["holiday.jpg", "waybill.lock"]);
     }

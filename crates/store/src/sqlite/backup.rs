@@ -1,0 +1,234 @@
+//! Backups: a copy of the store in one file, taken beside the running server; what is in one; and making a store
+//! of one again.
+//!
+//! **Invariant:** a backup holds the store as it was at one moment, with everything acknowledged before it was begun;
+//! a restored store has a new generation, so that nobody goes on with a cursor from another life of the store. How a
+//! copy comes about and when it has its name is for `copy`; how a backup gets somewhere else is for the operator.
+
+use super::connection::{self, FILE};
+use super::copy::{Copied, Partial, partial_of, refuse_existing, remove_left};
+use super::errors::IntoStore;
+use super::open::make_directory;
+use super::verify::{check_all, open_existing};
+use super::{lock, migrate};
+use crate::error::{Error, Result};
+use crate::verify::Report;
+use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
+use serde::Serialize;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use uuid::Uuid;
+use waybill_domain::time::Time;
+
+/// In `meta` of a backup: when it was begun, in microseconds. A running store does not have it.
+const TAKEN_AT: &str = "backup_taken_at";
+/// In `meta` of a restored store: the same of the backup it was made of.
+const RESTORED_TO: &str = "restored_to";
+
+/// What a backup, or a store just restored from one, holds.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Backup {
+    pub file: PathBuf,
+    pub bytes: u64,
+    /// Everything acknowledged before this is in it. None of a file that is a store's own database.
+    pub taken_at: Option<Time>,
+    pub store_id: String,
+    pub generation: String,
+    pub schema: i64,
+    #[serde(flatten)]
+    pub report: Report,
+}
+
+/// What is being done, for whoever waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    Copying(Copied),
+    /// Recomputing the invariants over the copy.
+    Checking,
+}
+
+/// Copies the store in `directory` into the file `to`, also while a server runs on it, and checks the copy. What
+/// does not add up is in the report; the backup is kept then too, as the store is no better.
+///
+/// # Errors
+/// There is no store, the file exists, there is no room, or what the disk says; then there is no file.
+pub fn create_backup(
+    directory: &Path,
+    to: &Path,
+    taken_at: Time,
+    progress: &mut dyn FnMut(Stage),
+) -> Result<Backup> {
+    refuse_existing(to)?;
+    let source = open_existing(directory)?;
+    let partial = Partial::copy(&source, to, &mut |copied| progress(Stage::Copying(copied)))?;
+    drop(source);
+    let copy = partial.open(OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    set_meta(&copy, TAKEN_AT, &taken_at.0.to_string())?;
+    drop(copy);
+    progress(Stage::Checking);
+    let mut copy = partial.open(OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    let backup = describe(&mut copy, to)?;
+    drop(copy);
+    partial.kept(to, false)?;
+    Ok(backup)
+}
+
+/// Checks a backup and says what it holds.
+///
+/// # Errors
+/// The file is no backup, a newer version's, or cannot be read; what does not add up is in the report.
+pub fn verify_backup(file: &Path, progress: &mut dyn FnMut(Stage)) -> Result<Backup> {
+    let mut backup = open_backup(file)?;
+    progress(Stage::Checking);
+    describe(&mut backup, file)
+}
+
+/// Makes a store of a backup, in a folder that is empty or not there yet. Its generation is `generation`, which
+/// must be new. A backup of an older version is brought up to date. When something does not add up, there is no store
+/// afterwards, unless `with_findings` says that this is better than none.
+///
+/// # Errors
+/// As [`verify_backup`]; the folder is in use or holds something; no room. Then there is no store in the folder.
+pub fn restore_backup(
+    file: &Path,
+    directory: &Path,
+    generation: Uuid,
+    with_findings: bool,
+    progress: &mut dyn FnMut(Stage),
+) -> Result<Backup> {
+    let source = open_backup(file)?;
+    let cannot = |e: std::io::Error| Error::Open {
+        what: format!("cannot use the folder {}", directory.display()),
+        detail: e.to_string(),
+    };
+    make_directory(directory).map_err(cannot)?;
+    // An emptied store leaves its lock, a killed restore its beginnings. Looked at before and again under the lock, so that a
+    // folder of somebody else's stays as it is.
+    refuse_filled(directory)?;
+    let _lock = lock::take(directory)?;
+    refuse_filled(directory)?;
+    let to = directory.join(FILE);
+    remove_left(&to)?;
+    let partial = Partial::copy(&source, &to, &mut |copied| progress(Stage::Copying(copied)))?;
+    let mut copy = partial.open(OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    migrate::apply(&copy)?;
+    begin_new_life(&mut copy, generation)?;
+    drop(copy);
+    progress(Stage::Checking);
+    let mut copy = partial.open(OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    let restored = describe(&mut copy, &to)?;
+    drop(copy);
+    if restored.report.findings.is_empty() || with_findings {
+        partial.kept(&to, false)?;
+    }
+    Ok(restored)
+}
+
+/// What of a running store must not go on in the restored one: its generation, and the note of when it was copied.
+fn begin_new_life(copy: &mut Connection, generation: Uuid) -> Result<()> {
+    let change = copy.transaction().store()?;
+    set_meta(&change, "generation", &generation.to_string())?;
+    if let Some(taken_at) = meta(&change, TAKEN_AT)? {
+        set_meta(&change, RESTORED_TO, &taken_at)?;
+    }
+    change
+        .execute("DELETE FROM meta WHERE key = ?1", [TAKEN_AT])
+        .store()?;
+    change.commit().store()
+}
+
+fn refuse_filled(directory: &Path) -> Result<()> {
+    let refuse = |detail: String| Error::Open {
+        what: format!("{} is not restored into", directory.display()),
+        detail,
+    };
+    let left = partial_of(Path::new(FILE)).into_os_string();
+    if directory.join(FILE).symlink_metadata().is_ok() {
+        return Err(refuse(
+            "it holds a store already; name an empty folder with --data, or move that store away first"
+                .into(),
+        ));
+    }
+    for entry in directory.read_dir().map_err(|e| refuse(e.to_string()))? {
+        let name = entry.map_err(|e| refuse(e.to_string()))?.file_name();
+        if name != lock::FILE && name != left {
+            let name = name.to_string_lossy();
+            return Err(refuse(format!(
+                "it is not empty (it holds {name}); name an empty folder with --data, or empty it yourself"
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn open_backup(file: &Path) -> Result<Connection> {
+    let no_backup = |why: String| Error::Open {
+        what: format!("{} is no backup", file.display()),
+        detail: why,
+    };
+    // Opened first as any file, for the reason why it cannot be.
+    let found = File::open(file)
+        .and_then(|opened| opened.metadata())
+        .map_err(|e| no_backup(e.to_string()))?;
+    if !found.is_file() {
+        return Err(no_backup("it is not a file".into()));
+    }
+    let backup = connection::open_file(file, OpenFlags::SQLITE_OPEN_READ_ONLY)
+        .map_err(|e| no_backup(e.to_string()))?;
+    let tables: i64 = backup
+        .query_row(
+            "SELECT COUNT(*) FROM sqlite_schema WHERE name IN ('meta', 'events', 'orders')",
+            [],
+            |row| row.get(0),
+        )
+        .map_err(|e| no_backup(e.to_string()))?;
+    if tables != 3 {
+        return Err(no_backup(
+            "it is a database, but not one of Waybill's".into(),
+        ));
+    }
+    migrate::decide(&backup)?;
+    Ok(backup)
+}
+
+fn describe(connection: &mut Connection, file: &Path) -> Result<Backup> {
+    let report = check_all(connection)?;
+    let pages = |pragma: &str| -> Result<u64> {
+        connection
+            .query_row(&format!("PRAGMA {pragma}"), [], |row| row.get(0))
+            .store()
+    };
+    let named = |key: &str| Ok(meta(connection, key)?.unwrap_or_default());
+    Ok(Backup {
+        file: file.to_owned(),
+        bytes: pages("page_count")? * pages("page_size")?,
+        taken_at: meta(connection, TAKEN_AT)?
+            .or(meta(connection, RESTORED_TO)?)
+            .and_then(|text| text.parse().ok())
+            .map(Time),
+        store_id: named("store_id")?,
+        generation: named("generation")?,
+        schema: migrate::found(connection)?,
+        report,
+    })
+}
+
+fn meta(connection: &Connection, key: &str) -> Result<Option<String>> {
+    connection
+        .query_row("SELECT value FROM meta WHERE key = ?1", [key], |row| {
+            row.get(0)
+        })
+        .optional()
+        .store()
+}
+
+fn set_meta(connection: &Connection, key: &str, value: &str) -> Result<()> {
+    connection
+        .execute(
+            "INSERT INTO meta (key, value) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+            params![key, value],
+        )
+        .map(|_| ())
+        .store()
+}

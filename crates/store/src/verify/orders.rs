@@ -1,0 +1,123 @@
+//! I6, I7 and I9 of orders: each row and each line says what the order's events amount to.
+
+use super::log::Histories;
+use super::{Report, Tables};
+use crate::error::Result;
+use std::collections::HashMap;
+use uuid::Uuid;
+use waybill_domain::quantities::Quantities;
+use waybill_domain::status::OrderStatus;
+
+/// Lines of every order, as stored.
+type Lines = HashMap<String, Vec<(u16, Quantities)>>;
+
+/// Rows and lines against the events.
+pub(super) async fn check(
+    tables: &mut dyn Tables,
+    histories: &Histories,
+    report: &mut Report,
+) -> Result<()> {
+    check_rows(tables, histories, report).await?;
+    let lines = read_lines(tables).await?;
+    check_lines(lines, histories, report);
+    Ok(())
+}
+
+async fn check_rows(
+    tables: &mut dyn Tables,
+    histories: &Histories,
+    report: &mut Report,
+) -> Result<()> {
+    let mut seen = 0;
+    let sql = "SELECT id, version, status FROM orders";
+    tables
+        .rows(sql, &mut |row| {
+            seen += 1;
+            let order = format!("order {}", row[0]);
+            let Some(history) = Uuid::parse_str(&row[0])
+                .ok()
+                .and_then(|id| histories.orders.get(&id))
+            else {
+                report.find("I6", order, "has no events");
+                return;
+            };
+            if row[1] != history.version.to_string() {
+                let detail = format!(
+                    "version {} but its last event is {}",
+                    row[1], history.version
+                );
+                report.find("I7", order.clone(), detail);
+            }
+            if Some(row[2].as_str()) != history.status.map(OrderStatus::as_str) {
+                let detail = format!(
+                    "status {} but its events amount to {:?}",
+                    row[2], history.status
+                );
+                report.find("I9", order, detail);
+            }
+        })
+        .await?;
+    report.counts.orders = seen;
+    let known = histories.orders.len();
+    if seen != known {
+        report.find(
+            "I6",
+            "orders",
+            format!("{seen} rows, but {known} orders have events"),
+        );
+    }
+    Ok(())
+}
+
+async fn read_lines(tables: &mut dyn Tables) -> Result<Lines> {
+    let mut lines = Lines::new();
+    let sql = "SELECT order_id, line, ordered, cancelled, backordered, reserved, in_shipment, shipped, delivered, returned, lost FROM order_lines";
+    tables
+        .rows(sql, &mut |row| {
+            // What cannot be read is -1, which adds up to nothing.
+            let n = |i: usize| row[i].parse().unwrap_or(-1);
+            let quantities = Quantities {
+                ordered: n(2),
+                cancelled: n(3),
+                backordered: n(4),
+                reserved: n(5),
+                in_shipment: n(6),
+                shipped: n(7),
+                delivered: n(8),
+                returned: n(9),
+                lost: n(10),
+            };
+            let line = row[1].parse().unwrap_or(0);
+            lines
+                .entry(row[0].clone())
+                .or_default()
+                .push((line, quantities));
+        })
+        .await?;
+    Ok(lines)
+}
+
+fn check_lines(mut lines: Lines, histories: &Histories, report: &mut Report) {
+    for (id, history) in &histories.orders {
+        let order = || format!("order {id}");
+        let stored = lines.remove(&id.to_string()).unwrap_or_default();
+        if stored.is_empty() {
+            report.find("I6", order(), "has events but no lines");
+        }
+        for (line, quantities) in stored {
+            if !quantities.adds_up() {
+                let detail = format!("line {line} does not add up: {quantities:?}");
+                report.find("I7", order(), detail);
+            }
+            let folded = history.lines.get(&line);
+            if folded != Some(&quantities) {
+                let detail =
+                    format!("line {line} is {quantities:?} but its events amount to {folded:?}");
+                report.find("I9", order(), detail);
+            }
+        }
+    }
+    for order in lines.keys() {
+        report.find("I6", format!("order {order}"), "has lines but no events");
+    }
+}

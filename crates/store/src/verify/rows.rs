@@ -1,0 +1,67 @@
+//! Rows that must not be, each kind as one SELECT, and the counts of the report.
+
+use super::{Report, Tables};
+use crate::error::Result;
+
+/// Each query names what must not be; every row it finds is a finding.
+const MUST_NOT_BE: &[(&str, &str, &str)] = &[
+    (
+        "I5",
+        "reserved units of a line that no reservation stands behind",
+        "SELECT l.order_id, l.line FROM order_lines l LEFT JOIN reservations r ON r.order_id = l.order_id AND r.line = l.line AND r.vendor = l.vendor \
+         WHERE l.vendor <> 'inventory' GROUP BY l.order_id, l.line, l.reserved, l.in_shipment \
+         HAVING l.reserved + l.in_shipment <> COALESCE(SUM(CASE WHEN r.state IN ('held', 'committed') THEN r.quantity - r.consumed - r.released ELSE 0 END), 0)",
+    ),
+    (
+        "I6",
+        "an order without its content",
+        "SELECT o.id FROM orders o LEFT JOIN order_content c ON c.n = o.n WHERE c.n IS NULL",
+    ),
+    (
+        "I12",
+        "a shipment under way that no timer moves and nobody has touched by hand",
+        "SELECT s.id FROM shipments s LEFT JOIN timers t ON t.shipment_id = s.id AND t.due_at = s.due_at WHERE s.due_at IS NOT NULL AND t.due_at IS NULL",
+    ),
+    (
+        "I17",
+        "a shipment made after the tombstone",
+        "SELECT s.id FROM shipments s JOIN deliveries d ON d.order_id = s.order_id WHERE d.state = 'cancelled' AND s.status NOT IN ('cancelled', 'failed')",
+    ),
+    (
+        "I3",
+        "a claim without its order",
+        "SELECT c.kind, c.order_id FROM claims c LEFT JOIN orders o ON o.id = c.order_id WHERE o.id IS NULL",
+    ),
+];
+
+/// Runs them all.
+pub(super) async fn check(tables: &mut dyn Tables, report: &mut Report) -> Result<()> {
+    for (invariant, what, sql) in MUST_NOT_BE {
+        tables
+            .rows(sql, &mut |row| report.find(invariant, row.join(" "), *what))
+            .await?;
+    }
+    Ok(())
+}
+
+/// What was looked at, of the tables that no other check counts.
+pub(super) async fn count(tables: &mut dyn Tables, report: &mut Report) -> Result<()> {
+    let unfinished =
+        "SELECT COUNT(*) FROM orders WHERE status NOT IN ('delivered', 'cancelled', 'failed')";
+    let counts = &mut report.counts;
+    for (count, sql) in [
+        (
+            &mut counts.reservations,
+            "SELECT COUNT(*) FROM reservations",
+        ),
+        (&mut counts.claims, "SELECT COUNT(*) FROM claims"),
+        (&mut counts.unfinished, unfinished),
+        (&mut counts.parked, "SELECT COUNT(*) FROM parked"),
+        (&mut counts.timers, "SELECT COUNT(*) FROM timers"),
+    ] {
+        tables
+            .rows(sql, &mut |row| *count = row[0].parse().unwrap_or(0))
+            .await?;
+    }
+    Ok(())
+}

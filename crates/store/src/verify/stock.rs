@@ -1,0 +1,69 @@
+//! I4 and I5: on hand = movements − consumed, reserved = open reservations, 0 ≤ reserved ≤ on hand.
+
+use super::{Report, Tables};
+use crate::error::Result;
+use std::collections::HashMap;
+
+/// Every stock row against the sums.
+pub(super) async fn check(tables: &mut dyn Tables, report: &mut Report) -> Result<()> {
+    let mut sums: HashMap<[String; 3], (i64, i64)> = HashMap::new();
+    let key = |row: &[String]| [row[0].clone(), row[1].clone(), row[2].clone()];
+    tables.rows(
+        "SELECT tenant, sku, vendor, SUM(delta) FROM stock_movements GROUP BY tenant, sku, vendor",
+        &mut |row| {
+            sums.entry(key(row)).or_default().0 += row[3].parse::<i64>().unwrap_or(0);
+        },
+    ).await?;
+    let open = "SUM(CASE WHEN state IN ('held', 'committed') THEN quantity - consumed - released ELSE 0 END)";
+    tables.rows(&format!("SELECT tenant, sku, vendor, SUM(consumed), {open} FROM reservations GROUP BY tenant, sku, vendor"), &mut |row| {
+        let sum = sums.entry(key(row)).or_default();
+        sum.0 -= row[3].parse::<i64>().unwrap_or(0);
+        sum.1 += row[4].parse::<i64>().unwrap_or(0);
+    }).await?;
+    tables
+        .rows(
+            "SELECT tenant, sku, vendor, on_hand, reserved FROM stock",
+            &mut |row| {
+                report.counts.stock_rows += 1;
+                let (on_hand, reserved) = sums.remove(&key(row)).unwrap_or_default();
+                let subject = format!("stock {}@{} of {}", row[1], row[2], row[0]);
+                if row[3] != on_hand.to_string() {
+                    report.find(
+                        "I5",
+                        subject.clone(),
+                        format!(
+                            "on hand is {}, movements less consumed units are {on_hand}",
+                            row[3]
+                        ),
+                    );
+                }
+                if row[4] != reserved.to_string() {
+                    report.find(
+                        "I5",
+                        subject.clone(),
+                        format!("reserved is {}, open reservations are {reserved}", row[4]),
+                    );
+                }
+                let (stored_on_hand, stored_reserved) =
+                    (row[3].parse().unwrap_or(0), row[4].parse().unwrap_or(-1));
+                if row[2] == "local" && !(0..=stored_on_hand).contains(&stored_reserved) {
+                    report.find(
+                    "I4",
+                    subject,
+                    format!(
+                        "reserved {stored_reserved} is not between 0 and on hand {stored_on_hand}"
+                    ),
+                );
+                }
+            },
+        )
+        .await?;
+    for ([tenant, sku, vendor], _) in sums {
+        report.find(
+            "I5",
+            format!("stock {sku}@{vendor} of {tenant}"),
+            "has movements or reservations but no row",
+        );
+    }
+    Ok(())
+}
