@@ -1,0 +1,267 @@
+//! A server of our own: its folder, its process, its verbs.
+//!
+//! Owns one cluster from `initdb` to the removal of its folder. Invariant: at most one process runs on
+//! it, on the same port every time, so that clients find it again after a restart.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use rustix::process::Signal;
+use tempfile::TempDir;
+
+use super::address::Address;
+use super::programs::Programs;
+use super::{Postgres, deadlocks};
+use crate::guarded::{Account, Guarded, Server, last_lines};
+use crate::seed;
+use crate::server::free_address;
+
+/// A server that recovers from a crash may take a while.
+const READY_WITHIN: Duration = Duration::from_secs(60);
+const READY_POLL: Duration = Duration::from_millis(10);
+/// Between finding a port free and using it, somebody else may have taken it.
+const PORTS_TRIED: usize = 5;
+
+/// What a test wants of its server besides the defaults.
+#[derive(Debug, Clone, Default)]
+pub struct ServerOptions {
+    /// Lines of `postgresql.conf`; a later one of the same name wins.
+    pub settings: Vec<(String, String)>,
+}
+
+impl ServerOptions {
+    #[must_use]
+    pub fn set(mut self, name: &str, value: &str) -> Self {
+        self.settings.push((name.into(), value.into()));
+        self
+    }
+}
+
+/// How a server is stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Ends every connection, writes a checkpoint.
+    Fast,
+    /// As `pg_ctl stop -m immediate`: the next start recovers from the log.
+    Immediate,
+}
+
+/// What the tests of all servers rely on: room for many tests at once, and a log that tells.
+const DEFAULTS: [(&str, &str); 6] = [
+    ("max_connections", "300"),
+    ("unix_socket_directories", ""),
+    ("listen_addresses", "127.0.0.1"),
+    ("log_line_prefix", "%m [%p] %d "),
+    ("log_lock_waits", "on"),
+    ("lc_messages", "C"),
+];
+
+#[derive(Debug)]
+pub(super) struct Own {
+    programs: Programs,
+    folder: TempDir,
+    port: u16,
+    running: Option<Guarded>,
+}
+
+impl Own {
+    pub fn start(programs: Programs, options: ServerOptions) -> Result<(Self, Address)> {
+        let folder = Account::folder(programs.account, "waybill-postgres-")?;
+        let password = format!("{:08x}{:08x}", seed::fresh(), seed::fresh());
+        let mut own = Self {
+            programs,
+            folder,
+            port: 0,
+            running: None,
+        };
+        own.programs.initdb(&own.data(), &password)?;
+        let defaults = DEFAULTS.map(|(name, value)| (name.to_string(), value.to_string()));
+        own.configure(defaults.into_iter().chain(options.settings))?;
+        own.start_on_a_free_port()?;
+        let address = Address::local(own.programs.path("psql"), own.port, &password);
+        Ok((own, address))
+    }
+
+    fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    pub fn log(&self) -> PathBuf {
+        self.folder.path().join("server.log")
+    }
+
+    fn configure(&self, settings: impl Iterator<Item = (String, String)>) -> Result<()> {
+        let lines = settings.map(|(name, value)| format!("{name} = '{}'\n", quoted(&value)));
+        let path = self.data().join("postgresql.conf");
+        let mut text = std::fs::read_to_string(&path)?;
+        text.extend(lines);
+        Ok(std::fs::write(path, text)?)
+    }
+
+    fn start_on_a_free_port(&mut self) -> Result<()> {
+        for _ in 1..PORTS_TRIED {
+            self.port = free_address()?.port();
+            match self.begin() {
+                Err(_) if self.port_was_taken() => {}
+                other => return other,
+            }
+        }
+        self.port = free_address()?.port();
+        self.begin()
+    }
+
+    fn port_was_taken(&self) -> bool {
+        last_lines(&self.log()).contains("Address already in use")
+    }
+
+    /// Starts the process and waits until it lets clients in.
+    fn begin(&mut self) -> Result<()> {
+        ensure!(self.running.is_none(), "it already runs");
+        // What an earlier process left there would be taken for this one's word.
+        let _ = std::fs::remove_file(self.status_file());
+        let arguments: [OsString; 4] = [
+            "-D".into(),
+            self.data().into(),
+            "-p".into(),
+            self.port.to_string().into(),
+        ];
+        let mut process = Guarded::start(&Server {
+            program: self.programs.path("postgres"),
+            arguments: arguments.into(),
+            account: self.programs.account,
+            folder: self.folder.path().into(),
+            log: self.log(),
+        })?;
+        let began = Instant::now();
+        while began.elapsed() < READY_WITHIN {
+            if let Some(status) = process.ended()? {
+                bail!("it did not start ({status}):\n{}", last_lines(&self.log()));
+            }
+            if self.says_ready() {
+                self.running = Some(process);
+                return Ok(());
+            }
+            std::thread::sleep(READY_POLL);
+        }
+        bail!(
+            "not ready within {READY_WITHIN:?}:\n{}",
+            last_lines(&self.log())
+        )
+    }
+
+    fn status_file(&self) -> PathBuf {
+        self.data().join("postmaster.pid")
+    }
+
+    /// The server keeps its state in the eighth line of this file.
+    fn says_ready(&self) -> bool {
+        let text = std::fs::read_to_string(self.status_file()).unwrap_or_default();
+        text.lines()
+            .nth(7)
+            .is_some_and(|state| state.trim() == "ready")
+    }
+
+    fn stop(&mut self, mode: Mode) -> Result<()> {
+        let mut process = self.running.take().context("it does not run")?;
+        process.signal(match mode {
+            Mode::Fast => Signal::INT,
+            Mode::Immediate => Signal::QUIT,
+        })?;
+        process.wait()?;
+        Ok(())
+    }
+}
+
+/// Inside the single quotes of `postgresql.conf`.
+fn quoted(value: &str) -> String {
+    value.replace('\\', "\\\\").replace('\'', "''")
+}
+
+impl Postgres {
+    fn own(&self) -> Result<&Own> {
+        self.own.as_ref().context("this server was given to us")
+    }
+
+    fn own_mut(&mut self) -> Result<&mut Own> {
+        self.own
+            .as_mut()
+            .context("this server was given to us: it is not ours to stop")
+    }
+
+    /// Of the running server's first process.
+    pub fn pid(&self) -> Result<i32> {
+        let process = self.own()?.running.as_ref().context("it does not run")?;
+        Ok(process.pid().as_raw_nonzero().get())
+    }
+
+    pub fn port(&self) -> Result<u16> {
+        Ok(self.own()?.port)
+    }
+
+    /// Stops the server and waits until it is gone; its data stay.
+    pub fn stop(&mut self, mode: Mode) -> Result<()> {
+        self.own_mut()?.stop(mode)
+    }
+
+    /// Starts it again on the same data and port; the time until it let clients in.
+    pub fn start_again(&mut self) -> Result<Duration> {
+        let began = Instant::now();
+        self.own_mut()?.begin()?;
+        Ok(began.elapsed())
+    }
+
+    /// Every deadlock there has been, as the log tells it; empty for a server that was given.
+    pub fn deadlocks(&self) -> Vec<String> {
+        self.log()
+            .map_or_else(Vec::new, |log| deadlocks::told(&log, 0, None))
+    }
+
+    /// The server's log, if it is ours.
+    pub fn log(&self) -> Option<PathBuf> {
+        self.own.as_ref().map(Own::log)
+    }
+
+    /// Stops it for good.
+    ///
+    /// # Errors
+    /// There was a deadlock; the message is the log's.
+    pub fn finish(mut self) -> Result<()> {
+        let deadlocks = self.ended_with();
+        ensure!(deadlocks.is_empty(), "{}", told(&deadlocks));
+        Ok(())
+    }
+
+    /// Stops the process, if there is one, and tells what the log says; afterwards there is no log.
+    fn ended_with(&mut self) -> Vec<String> {
+        let Some(mut own) = self.own.take() else {
+            return Vec::new();
+        };
+        if own.running.is_some()
+            && let Err(error) = own.stop(Mode::Immediate)
+        {
+            eprintln!("PostgreSQL: {error:#}");
+        }
+        deadlocks::told(Path::new(&own.log()), 0, None)
+    }
+}
+
+pub(super) fn told(deadlocks: &[String]) -> String {
+    format!(
+        "there is one lock order, and it was left {} times:\n{}",
+        deadlocks.len(),
+        deadlocks.join("\n")
+    )
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        let deadlocks = self.ended_with();
+        if deadlocks.is_empty() {
+            return;
+        }
+        assert!(std::thread::panicking(), "{}", told(&deadlocks));
+        eprintln!("{}", told(&deadlocks));
+    }
+}
