@@ -15,8 +15,14 @@ use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-/// `sh -c` runs it, so that it is nowhere a file of its own.
+use crate::server::free_address;
+
+/// Each server's folder gets a copy, so that nothing need be installed.
 const GUARD: &str = include_str!("guard.sh");
+/// A server that recovers from a crash may take a while.
+const READY_WITHIN: Duration = Duration::from_secs(60);
+/// Between finding a port free and using it, somebody else may have taken it.
+const PORTS_TRIED: usize = 5;
 /// A stopped server has this long to end before it is killed.
 const ENDED_WITHIN: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(5);
@@ -81,6 +87,8 @@ pub struct Server {
     pub program: PathBuf,
     pub arguments: Vec<OsString>,
     pub account: Option<Account>,
+    /// Stops it at once, whatever its clients do: `QUIT`, say.
+    pub stop: &'static str,
     /// Removed when the server ends because its test did.
     pub folder: PathBuf,
     /// Grows by what the server says.
@@ -97,10 +105,17 @@ pub struct Guarded {
 
 impl Guarded {
     pub fn start(server: &Server) -> Result<Self> {
+        let guard = server.folder.join("guard.sh");
+        std::fs::write(&guard, GUARD)?;
+        if let Some(account) = server.account {
+            account.own(&guard)?;
+        }
         let mut command = Account::command(server.account, "sh");
         command
-            .args(["-c", GUARD, "guard.sh"])
-            .args([&server.folder, &server.log, &server.program])
+            .arg(&guard)
+            .args([&server.folder, &server.log])
+            .arg(server.stop)
+            .arg(&server.program)
             .args(&server.arguments)
             .current_dir(&server.folder)
             .stdin(Stdio::piped())
@@ -120,6 +135,25 @@ impl Guarded {
             server: pid,
             log: server.log.clone(),
         })
+    }
+
+    /// Starts it and waits until it says that it is ready.
+    pub fn ready(server: &Server, ready: impl Fn() -> bool) -> Result<Self> {
+        let mut process = Self::start(server)?;
+        let began = Instant::now();
+        while began.elapsed() < READY_WITHIN {
+            if let Some(status) = process.ended()? {
+                bail!("it did not start ({status}):\n{}", last_lines(&server.log));
+            }
+            if ready() {
+                return Ok(process);
+            }
+            std::thread::sleep(POLL);
+        }
+        bail!(
+            "not ready within {READY_WITHIN:?}:\n{}",
+            last_lines(&server.log)
+        )
     }
 
     pub fn pid(&self) -> Pid {
@@ -162,6 +196,17 @@ impl Drop for Guarded {
             eprintln!("a server of the tests: {error:#}");
         }
     }
+}
+
+/// Does `start` with a free port, and again with another if that one was taken meanwhile.
+pub fn on_a_free_port<T>(log: &Path, mut start: impl FnMut(u16) -> Result<T>) -> Result<T> {
+    for _ in 1..PORTS_TRIED {
+        match start(free_address()?.port()) {
+            Err(_) if last_lines(log).contains("Address already in use") => {}
+            other => return other,
+        }
+    }
+    start(free_address()?.port())
 }
 
 /// Of a server's log, shown when something failed.

@@ -11,7 +11,7 @@ use anyhow::{Context, Result, ensure};
 
 /// A server and a user of it; everything of a connection string but the database.
 #[derive(Debug, Clone)]
-pub(super) struct Address {
+pub(crate) struct Address {
     psql: PathBuf,
     /// `postgres://user:password@host:port`, without a slash.
     server: String,
@@ -19,6 +19,17 @@ pub(super) struct Address {
     parameters: String,
     /// The database to be in while others are made and dropped.
     home: String,
+    /// A pooler refuses the start-up parameter that bounds our statements.
+    pooled: bool,
+}
+
+/// What a pooler needs to know of the server behind it.
+#[derive(Debug)]
+pub(crate) struct Parts {
+    pub host: String,
+    pub port: u16,
+    pub user: String,
+    pub password: String,
 }
 
 impl Address {
@@ -28,6 +39,7 @@ impl Address {
             server: format!("postgres://postgres:{password}@127.0.0.1:{port}"),
             parameters: String::new(),
             home: "postgres".into(),
+            pooled: false,
         }
     }
 
@@ -47,6 +59,39 @@ impl Address {
             server: format!("postgres://{server}"),
             parameters,
             home: if home.is_empty() { "postgres" } else { home }.into(),
+            pooled: false,
+        })
+    }
+
+    /// The same server and user, through a pooler on a port of this machine.
+    pub fn pooled(&self, port: u16) -> Result<Self> {
+        let Parts { user, password, .. } = self.parts()?;
+        Ok(Self {
+            server: format!("postgres://{user}:{password}@127.0.0.1:{port}"),
+            parameters: String::new(),
+            pooled: true,
+            ..self.clone()
+        })
+    }
+
+    pub fn parts(&self) -> Result<Parts> {
+        let (who, host) = self.server["postgres://".len()..]
+            .rsplit_once('@')
+            .context("it names no user")?;
+        let (user, password) = who.split_once(':').context("it names no password")?;
+        let (host, port) = host.rsplit_once(':').unwrap_or((host, "5432"));
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        for part in [user, password, host] {
+            ensure!(
+                part.chars().all(plain),
+                "{part} is not of A-Z, 0-9, -, _, ."
+            );
+        }
+        Ok(Parts {
+            host: host.into(),
+            port: port.parse().context("its port is not a number")?,
+            user: user.into(),
+            password: password.into(),
         })
     }
 
@@ -56,13 +101,16 @@ impl Address {
 
     /// Runs statements, each a transaction of its own, and gives the rows as text: columns by `|`.
     pub fn sql(&self, database: Option<&str>, statements: &str) -> Result<String> {
-        let mut child = Command::new(&self.psql)
+        let mut command = Command::new(&self.psql);
+        if !self.pooled {
+            command.env("PGOPTIONS", "-c statement_timeout=60s");
+        }
+        let mut child = command
             .args(["--no-psqlrc", "--quiet", "--no-align", "--tuples-only"])
             .args(["--set=ON_ERROR_STOP=1", "--no-password", "--dbname"])
             .arg(self.url(database.unwrap_or(&self.home)))
             .env_remove("PGSERVICE")
             .env("PGCONNECT_TIMEOUT", "10")
-            .env("PGOPTIONS", "-c statement_timeout=60s")
             .env("PGAPPNAME", "waybill-testkit")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -95,5 +143,10 @@ mod tests {
         assert_eq!(address.home, "main");
         assert_eq!(parse("postgres://h").unwrap().home, "postgres");
         assert!(parse("http://h").is_err());
+        let parts = address.parts().unwrap();
+        assert_eq!((parts.host.as_str(), parts.port), ("h", 5433));
+        assert_eq!((parts.user.as_str(), parts.password.as_str()), ("u", "p"));
+        let pooled = address.pooled(6432).unwrap();
+        assert_eq!(pooled.url("t"), "postgres://u:p@127.0.0.1:6432/t");
     }
 }

@@ -6,7 +6,7 @@
 //! names it in `WAYBILL_TEST_POSTGRES_URL`, and without that the first test that asks starts one for its
 //! own process. A test that stops or breaks its server starts its own.
 
-mod address;
+pub(crate) mod address;
 mod database;
 mod deadlocks;
 mod programs;
@@ -34,6 +34,9 @@ pub struct Postgres {
     address: Address,
     /// Not there when the server was given to us: then it is not ours to stop.
     own: Option<Own>,
+    /// There when the server was started for these tests, by us or for the whole run: then its
+    /// databases go with it, and its log is watched.
+    log: Option<PathBuf>,
 }
 
 impl Postgres {
@@ -53,6 +56,7 @@ impl Postgres {
         let (own, address) = started.map_err(|e| unavailable(&format!("{e:#}")))?;
         Ok(Self {
             address,
+            log: Some(own.log()),
             own: Some(own),
         })
     }
@@ -60,8 +64,16 @@ impl Postgres {
     fn given(url: &str) -> Result<Self> {
         let psql = Programs::find().map_or_else(|_| PathBuf::from("psql"), |p| p.path("psql"));
         let address = Address::parse(psql, url)?;
-        address.sql(None, "SELECT 1")?;
-        Ok(Self { address, own: None })
+        let log = server::log_of_throwaway(&address)?;
+        Ok(Self {
+            address,
+            own: None,
+            log,
+        })
+    }
+
+    pub(crate) fn address(&self) -> &Address {
+        &self.address
     }
 
     /// The connection string of one of its databases.
@@ -72,6 +84,12 @@ impl Postgres {
     /// Runs statements in a database, each a transaction of its own; the rows, columns by `|`.
     pub fn sql(&self, database: &str, statements: &str) -> Result<String> {
         self.address.sql(Some(database), statements)
+    }
+
+    /// Every deadlock there has been, as the log tells it; empty for a server that others keep.
+    pub fn deadlocks(&self) -> Vec<String> {
+        let log = self.log.as_deref();
+        log.map_or_else(Vec::new, |log| deadlocks::told(log, 0, None))
     }
 
     /// Ends the connections that a condition on `pg_stat_activity` chooses; how many there were.

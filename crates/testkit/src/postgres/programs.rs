@@ -58,7 +58,7 @@ impl Programs {
             .arg("--pwfile")
             .arg(&file);
         // Where it can, a collation that is not the order of the bytes: what relies on that shows.
-        if self.knows_icu() {
+        if self.version()? >= 15 {
             command.args(["--locale-provider=icu", "--icu-locale=en-US"]);
         }
         let output = command.output().context("cannot run initdb")?;
@@ -70,9 +70,15 @@ impl Programs {
         Ok(std::fs::remove_file(file)?)
     }
 
-    fn knows_icu(&self) -> bool {
-        let help = self.command("initdb").arg("--help").output();
-        help.is_ok_and(|help| String::from_utf8_lossy(&help.stdout).contains("--icu-locale"))
+    /// The major version.
+    pub fn version(&self) -> Result<u32> {
+        let output = self.command("postgres").arg("--version").output()?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        let version = text.split_whitespace().nth(2).and_then(|v| {
+            let digits = v.find(|c: char| !c.is_ascii_digit()).unwrap_or(v.len());
+            v[..digits].parse().ok()
+        });
+        version.with_context(|| format!("postgres --version says {text:?}"))
     }
 }
 

@@ -4,25 +4,18 @@
 //! it, on the same port every time, so that clients find it again after a restart.
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use rustix::process::Signal;
 use tempfile::TempDir;
 
 use super::address::Address;
 use super::programs::Programs;
 use super::{Postgres, deadlocks};
-use crate::guarded::{Account, Guarded, Server, last_lines};
+use crate::guarded::{Account, Guarded, Server, on_a_free_port};
 use crate::seed;
-use crate::server::free_address;
-
-/// A server that recovers from a crash may take a while.
-const READY_WITHIN: Duration = Duration::from_secs(60);
-const READY_POLL: Duration = Duration::from_millis(10);
-/// Between finding a port free and using it, somebody else may have taken it.
-const PORTS_TRIED: usize = 5;
 
 /// What a test wants of its server besides the defaults.
 #[derive(Debug, Clone, Default)]
@@ -48,8 +41,13 @@ pub enum Mode {
     Immediate,
 }
 
+/// The name of a cluster that goes after the tests, databases and all.
+const THROWAWAY: &str = "waybill-tests";
+const LOG: &str = "server.log";
+
 /// What the tests of all servers rely on: room for many tests at once, and a log that tells.
-const DEFAULTS: [(&str, &str); 6] = [
+const DEFAULTS: [(&str, &str); 7] = [
+    ("cluster_name", THROWAWAY),
     ("max_connections", "300"),
     ("unix_socket_directories", ""),
     ("listen_addresses", "127.0.0.1"),
@@ -78,8 +76,17 @@ impl Own {
         };
         own.programs.initdb(&own.data(), &password)?;
         let defaults = DEFAULTS.map(|(name, value)| (name.to_string(), value.to_string()));
-        own.configure(defaults.into_iter().chain(options.settings))?;
-        own.start_on_a_free_port()?;
+        own.configure(defaults.into_iter())?;
+        if own.programs.version()? >= 14 {
+            // Recovery syncs every file of the cluster first, which may take seconds, file by file.
+            let setting = ("recovery_init_sync_method".into(), "syncfs".into());
+            own.configure([setting].into_iter())?;
+        }
+        own.configure(options.settings.into_iter())?;
+        on_a_free_port(&own.log(), |port| {
+            own.port = port;
+            own.begin()
+        })?;
         let address = Address::local(own.programs.path("psql"), own.port, &password);
         Ok((own, address))
     }
@@ -89,7 +96,7 @@ impl Own {
     }
 
     pub fn log(&self) -> PathBuf {
-        self.folder.path().join("server.log")
+        self.folder.path().join(LOG)
     }
 
     fn configure(&self, settings: impl Iterator<Item = (String, String)>) -> Result<()> {
@@ -98,22 +105,6 @@ impl Own {
         let mut text = std::fs::read_to_string(&path)?;
         text.extend(lines);
         Ok(std::fs::write(path, text)?)
-    }
-
-    fn start_on_a_free_port(&mut self) -> Result<()> {
-        for _ in 1..PORTS_TRIED {
-            self.port = free_address()?.port();
-            match self.begin() {
-                Err(_) if self.port_was_taken() => {}
-                other => return other,
-            }
-        }
-        self.port = free_address()?.port();
-        self.begin()
-    }
-
-    fn port_was_taken(&self) -> bool {
-        last_lines(&self.log()).contains("Address already in use")
     }
 
     /// Starts the process and waits until it lets clients in.
@@ -127,28 +118,16 @@ impl Own {
             "-p".into(),
             self.port.to_string().into(),
         ];
-        let mut process = Guarded::start(&Server {
+        let server = Server {
             program: self.programs.path("postgres"),
             arguments: arguments.into(),
             account: self.programs.account,
+            stop: "QUIT",
             folder: self.folder.path().into(),
             log: self.log(),
-        })?;
-        let began = Instant::now();
-        while began.elapsed() < READY_WITHIN {
-            if let Some(status) = process.ended()? {
-                bail!("it did not start ({status}):\n{}", last_lines(&self.log()));
-            }
-            if self.says_ready() {
-                self.running = Some(process);
-                return Ok(());
-            }
-            std::thread::sleep(READY_POLL);
-        }
-        bail!(
-            "not ready within {READY_WITHIN:?}:\n{}",
-            last_lines(&self.log())
-        )
+        };
+        self.running = Some(Guarded::ready(&server, || self.says_ready())?);
+        Ok(())
     }
 
     fn status_file(&self) -> PathBuf {
@@ -172,6 +151,15 @@ impl Own {
         process.wait()?;
         Ok(())
     }
+}
+
+/// The log of a server that was given to us, if it is one that another process of the tests started.
+pub(super) fn log_of_throwaway(address: &Address) -> Result<Option<PathBuf>> {
+    if address.sql(None, "SHOW cluster_name")? != THROWAWAY {
+        return Ok(None);
+    }
+    let data = PathBuf::from(address.sql(None, "SHOW data_directory")?);
+    Ok(Some(data.with_file_name(LOG)))
 }
 
 /// Inside the single quotes of `postgresql.conf`.
@@ -212,17 +200,6 @@ impl Postgres {
         Ok(began.elapsed())
     }
 
-    /// Every deadlock there has been, as the log tells it; empty for a server that was given.
-    pub fn deadlocks(&self) -> Vec<String> {
-        self.log()
-            .map_or_else(Vec::new, |log| deadlocks::told(&log, 0, None))
-    }
-
-    /// The server's log, if it is ours.
-    pub fn log(&self) -> Option<PathBuf> {
-        self.own.as_ref().map(Own::log)
-    }
-
     /// Stops it for good.
     ///
     /// # Errors
@@ -243,7 +220,7 @@ impl Postgres {
         {
             eprintln!("PostgreSQL: {error:#}");
         }
-        deadlocks::told(Path::new(&own.log()), 0, None)
+        deadlocks::told(&own.log(), 0, None)
     }
 }
 
