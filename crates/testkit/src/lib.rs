@@ -6,16 +6,23 @@
 //! * [`traffic`] places orders, many at once, and writes every attempt and every answer into a
 //!   [`journal`]; [`checker`] holds that journal against what the system says afterwards.
 //! * [`ordeal`] puts these together: traffic, kills at random moments, a verdict.
+//! * [`postgres`] is a real server for a run, with a database per test, or for one test to break;
+//!   [`guarded`] sees to it that it ends with the test, [`unavailable`] to it that a missing one is seen.
+//! * [`pgbouncer`] stands in front of it, as it does where connections are pooled.
 //! * [`seed`] is where a run's randomness comes from, so that a failing run can be run again.
 //!
 //! Nothing here links the server: the front door is the only way in, as it is for users.
 
 pub mod checker;
+pub mod guarded;
 pub mod http;
 pub mod journal;
 pub mod ordeal;
+pub mod pgbouncer;
+pub mod postgres;
 pub mod seed;
 pub mod server;
 pub mod shim;
 pub mod token;
 pub mod traffic;
+pub mod unavailable;

@@ -1,0 +1,110 @@
+//! A real PostgreSQL for tests: private, on a free port, gone when the tests are.
+//!
+//! Owns servers ([`Postgres`]), a database per test ([`Database`]) and what their logs say about
+//! deadlocks. Invariant: no server that was started here outlives its test process, and no deadlock
+//! goes unnoticed. [`Postgres::shared`] is one server for a whole run: `scripts/test` starts it and
+//! names it in `WAYBILL_TEST_POSTGRES_URL`, and without that the first test that asks starts one for its
+//! own process. A test that stops or breaks its server starts its own.
+
+pub(crate) mod address;
+mod database;
+mod deadlocks;
+mod programs;
+mod server;
+
+pub use database::Database;
+pub use server::{Mode, ServerOptions};
+
+use std::path::PathBuf;
+use std::sync::OnceLock;
+
+use anyhow::{Context, Result};
+
+use crate::unavailable::Unavailable;
+use address::Address;
+use programs::Programs;
+use server::Own;
+
+/// Names the server to test with, which must let us make databases.
+const GIVEN: &str = "WAYBILL_TEST_POSTGRES_URL";
+
+/// One server.
+#[derive(Debug)]
+pub struct Postgres {
+    address: Address,
+    /// Not there when the server was given to us: then it is not ours to stop.
+    own: Option<Own>,
+    /// There when the server was started for these tests, by us or for the whole run: then its
+    /// databases go with it, and its log is watched.
+    log: Option<PathBuf>,
+}
+
+impl Postgres {
+    /// The server of this run.
+    pub fn shared() -> Result<&'static Self, Unavailable> {
+        static SHARED: OnceLock<Result<Postgres, Unavailable>> = OnceLock::new();
+        let shared = SHARED.get_or_init(|| match std::env::var(GIVEN) {
+            Ok(url) => Self::given(&url).map_err(|e| unavailable(&format!("{GIVEN}: {e:#}"))),
+            Err(_) => Self::start(ServerOptions::default()),
+        });
+        shared.as_ref().map_err(Clone::clone)
+    }
+
+    /// A server of this test alone.
+    pub fn start(options: ServerOptions) -> Result<Self, Unavailable> {
+        let started = Programs::find().and_then(|programs| Own::start(programs, options));
+        let (own, address) = started.map_err(|e| unavailable(&format!("{e:#}")))?;
+        Ok(Self {
+            address,
+            log: Some(own.log()),
+            own: Some(own),
+        })
+    }
+
+    fn given(url: &str) -> Result<Self> {
+        let psql = Programs::find().map_or_else(|_| PathBuf::from("psql"), |p| p.path("psql"));
+        let address = Address::parse(psql, url)?;
+        let log = server::log_of_throwaway(&address)?;
+        Ok(Self {
+            address,
+            own: None,
+            log,
+        })
+    }
+
+    pub(crate) fn address(&self) -> &Address {
+        &self.address
+    }
+
+    /// The connection string of one of its databases.
+    pub fn url(&self, database: &str) -> String {
+        self.address.url(database)
+    }
+
+    /// Runs statements in a database, each a transaction of its own; the rows, columns by `|`.
+    pub fn sql(&self, database: &str, statements: &str) -> Result<String> {
+        self.address.sql(Some(database), statements)
+    }
+
+    /// Every deadlock there has been, as the log tells it; empty for a server that others keep.
+    pub fn deadlocks(&self) -> Vec<String> {
+        let log = self.log.as_deref();
+        log.map_or_else(Vec::new, |log| deadlocks::told(log, 0, None))
+    }
+
+    /// Ends the connections that a condition on `pg_stat_activity` chooses; how many there were.
+    pub fn terminate_backends(&self, condition: &str) -> Result<usize> {
+        let count = self.address.sql(
+            None,
+            &format!(
+                "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
+                 WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() AND ({condition})"
+            ),
+        )?;
+        count.parse().with_context(|| format!("psql said {count}"))
+    }
+}
+
+fn unavailable(reason: &str) -> Unavailable {
+    Unavailable::new("PostgreSQL", reason)
+}

@@ -1,0 +1,244 @@
+//! A server of our own: its folder, its process, its verbs.
+//!
+//! Owns one cluster from `initdb` to the removal of its folder. Invariant: at most one process runs on
+//! it, on the same port every time, so that clients find it again after a restart.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use rustix::process::Signal;
+use tempfile::TempDir;
+
+use super::address::Address;
+use super::programs::Programs;
+use super::{Postgres, deadlocks};
+use crate::guarded::{Account, Guarded, Server, on_a_free_port};
+use crate::seed;
+
+/// What a test wants of its server besides the defaults.
+#[derive(Debug, Clone, Default)]
+pub struct ServerOptions {
+    /// Lines of `postgresql.conf`; a later one of the same name wins.
+    pub settings: Vec<(String, String)>,
+}
+
+impl ServerOptions {
+    #[must_use]
+    pub fn set(mut self, name: &str, value: &str) -> Self {
+        self.settings.push((name.into(), value.into()));
+        self
+    }
+}
+
+/// How a server is stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Ends every connection, writes a checkpoint.
+    Fast,
+    /// As `pg_ctl stop -m immediate`: the next start recovers from the log.
+    Immediate,
+}
+
+/// The name of a cluster that goes after the tests, databases and all.
+const THROWAWAY: &str = "waybill-tests";
+const LOG: &str = "server.log";
+
+/// What the tests of all servers rely on: room for many tests at once, and a log that tells.
+const DEFAULTS: [(&str, &str); 7] = [
+    ("cluster_name", THROWAWAY),
+    ("max_connections", "300"),
+    ("unix_socket_directories", ""),
+    ("listen_addresses", "127.0.0.1"),
+    ("log_line_prefix", "%m [%p] %d "),
+    ("log_lock_waits", "on"),
+    ("lc_messages", "C"),
+];
+
+#[derive(Debug)]
+pub(super) struct Own {
+    programs: Programs,
+    folder: TempDir,
+    port: u16,
+    running: Option<Guarded>,
+}
+
+impl Own {
+    pub fn start(programs: Programs, options: ServerOptions) -> Result<(Self, Address)> {
+        let folder = Account::folder(programs.account, "waybill-postgres-")?;
+        let password = format!("{:08x}{:08x}", seed::fresh(), seed::fresh());
+        let mut own = Self {
+            programs,
+            folder,
+            port: 0,
+            running: None,
+        };
+        own.programs.initdb(&own.data(), &password)?;
+        let defaults = DEFAULTS.map(|(name, value)| (name.to_string(), value.to_string()));
+        own.configure(defaults.into_iter())?;
+        if own.programs.version()? >= 14 {
+            // Recovery syncs every file of the cluster first, which may take seconds, file by file.
+            let setting = ("recovery_init_sync_method".into(), "syncfs".into());
+            own.configure([setting].into_iter())?;
+        }
+        own.configure(options.settings.into_iter())?;
+        on_a_free_port(&own.log(), |port| {
+            own.port = port;
+            own.begin()
+        })?;
+        let address = Address::local(own.programs.path("psql"), own.port, &password);
+        Ok((own, address))
+    }
+
+    fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    pub fn log(&self) -> PathBuf {
+        self.folder.path().join(LOG)
+    }
+
+    fn configure(&self, settings: impl Iterator<Item = (String, String)>) -> Result<()> {
+        let lines = settings.map(|(name, value)| format!("{name} = '{}'\n", quoted(&value)));
+        let path = self.data().join("postgresql.conf");
+        let mut text = std::fs::read_to_string(&path)?;
+        text.extend(lines);
+        Ok(std::fs::write(path, text)?)
+    }
+
+    /// Starts the process and waits until it lets clients in.
+    fn begin(&mut self) -> Result<()> {
+        ensure!(self.running.is_none(), "it already runs");
+        // What an earlier process left there would be taken for this one's word.
+        let _ = std::fs::remove_file(self.status_file());
+        let arguments: [OsString; 4] = [
+            "-D".into(),
+            self.data().into(),
+            "-p".into(),
+            self.port.to_string().into(),
+        ];
+        let server = Server {
+            program: self.programs.path("postgres"),
+            arguments: arguments.into(),
+            account: self.programs.account,
+            stop: "QUIT",
+            folder: self.folder.path().into(),
+            log: self.log(),
+        };
+        self.running = Some(Guarded::ready(&server, || self.says_ready())?);
+        Ok(())
+    }
+
+    fn status_file(&self) -> PathBuf {
+        self.data().join("postmaster.pid")
+    }
+
+    /// The server keeps its state in the eighth line of this file.
+    fn says_ready(&self) -> bool {
+        let text = std::fs::read_to_string(self.status_file()).unwrap_or_default();
+        text.lines()
+            .nth(7)
+            .is_some_and(|state| state.trim() == "ready")
+    }
+
+    fn stop(&mut self, mode: Mode) -> Result<()> {
+        let mut process = self.running.take().context("it does not run")?;
+        process.signal(match mode {
+            Mode::Fast => Signal::INT,
+            Mode::Immediate => Signal::QUIT,
+        })?;
+        process.wait()?;
+        Ok(())
+    }
+}
+
+/// The log of a server that was given to us, if it is one that another process of the tests started.
+pub(super) fn log_of_throwaway(address: &Address) -> Result<Option<PathBuf>> {
+    if address.sql(None, "SHOW cluster_name")? != THROWAWAY {
+        return Ok(None);
+    }
+    let data = PathBuf::from(address.sql(None, "SHOW data_directory")?);
+    Ok(Some(data.with_file_name(LOG)))
+}
+
+/// Inside the single quotes of `postgresql.conf`.
+fn quoted(value: &str) -> String {
+    value.replace('\\', "\\\\").replace('\'', "''")
+}
+
+impl Postgres {
+    fn own(&self) -> Result<&Own> {
+        self.own.as_ref().context("this server was given to us")
+    }
+
+    fn own_mut(&mut self) -> Result<&mut Own> {
+        self.own
+            .as_mut()
+            .context("this server was given to us: it is not ours to stop")
+    }
+
+    /// Of the running server's first process.
+    pub fn pid(&self) -> Result<i32> {
+        let process = self.own()?.running.as_ref().context("it does not run")?;
+        Ok(process.pid().as_raw_nonzero().get())
+    }
+
+    pub fn port(&self) -> Result<u16> {
+        Ok(self.own()?.port)
+    }
+
+    /// Stops the server and waits until it is gone; its data stay.
+    pub fn stop(&mut self, mode: Mode) -> Result<()> {
+        self.own_mut()?.stop(mode)
+    }
+
+    /// Starts it again on the same data and port; the time until it let clients in.
+    pub fn start_again(&mut self) -> Result<Duration> {
+        let began = Instant::now();
+        self.own_mut()?.begin()?;
+        Ok(began.elapsed())
+    }
+
+    /// Stops it for good.
+    ///
+    /// # Errors
+    /// There was a deadlock; the message is the log's.
+    pub fn finish(mut self) -> Result<()> {
+        let deadlocks = self.ended_with();
+        ensure!(deadlocks.is_empty(), "{}", told(&deadlocks));
+        Ok(())
+    }
+
+    /// Stops the process, if there is one, and tells what the log says; afterwards there is no log.
+    fn ended_with(&mut self) -> Vec<String> {
+        let Some(mut own) = self.own.take() else {
+            return Vec::new();
+        };
+        if own.running.is_some()
+            && let Err(error) = own.stop(Mode::Immediate)
+        {
+            eprintln!("PostgreSQL: {error:#}");
+        }
+        deadlocks::told(&own.log(), 0, None)
+    }
+}
+
+pub(super) fn told(deadlocks: &[String]) -> String {
+    format!(
+        "there is one lock order, and it was left {} times:\n{}",
+        deadlocks.len(),
+        deadlocks.join("\n")
+    )
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        let deadlocks = self.ended_with();
+        if deadlocks.is_empty() {
+            return;
+        }
+        assert!(std::thread::panicking(), "{}", told(&deadlocks));
+        eprintln!("{}", told(&deadlocks));
+    }
+}

@@ -1,0 +1,50 @@
+//! A real server that a test needs and that cannot be had here.
+//!
+//! Owns the one rule for that case: it is seen and it has a reason. Without further notice the test is
+//! skipped, with a line on stderr that the test runner does not swallow and `scripts/test` counts;
+//! with `WAYBILL_TEST_REQUIRE=all` it fails.
+
+use std::io::Write;
+
+/// Why a server cannot be had, and what would change that.
+#[derive(Debug, Clone)]
+pub struct Unavailable {
+    server: &'static str,
+    reason: String,
+}
+
+impl Unavailable {
+    pub fn new(server: &'static str, reason: impl Into<String>) -> Self {
+        Self {
+            server,
+            reason: reason.into(),
+        }
+    }
+}
+
+impl std::fmt::Display for Unavailable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "no {} for this test: {}", self.server, self.reason)
+    }
+}
+
+impl std::error::Error for Unavailable {}
+
+/// The server, or `None` when the test is to be skipped: `let Some(server) = or_skip(…) else { return };`
+///
+/// # Panics
+/// With `WAYBILL_TEST_REQUIRE=all`, when it cannot be had.
+pub fn or_skip<T>(server: Result<T, Unavailable>) -> Option<T> {
+    match server {
+        Ok(server) => Some(server),
+        Err(missing) => {
+            let required = std::env::var("WAYBILL_TEST_REQUIRE").is_ok_and(|what| what == "all");
+            assert!(!required, "WAYBILL_TEST_REQUIRE=all, but {missing}");
+            let test = std::thread::current();
+            let test = test.name().unwrap_or("a test").to_string();
+            // Not `eprintln!`, which the test runner keeps to itself when a test passes.
+            let _ = writeln!(std::io::stderr(), "SKIPPED {test}: {missing}");
+            None
+        }
+    }
+}
