@@ -141,6 +141,21 @@ fn looked_at(app: &App, hub: &Hub, stats: &Stats) -> Registry {
         "Since the start",
         app.now().ms_since(app.started_at) / 1_000,
     );
+    // A database server elsewhere watches its own disk.
+    let embedded = app.settings.database_url().is_none();
+    let folder = std::path::Path::new(&app.settings.store.data);
+    if let Some(disk) = embedded.then(|| process::disk(folder)).flatten() {
+        gauge(
+            "store_disk_free_bytes",
+            "Room on the disk of the data folder",
+            signed(disk.free_bytes),
+        );
+        gauge(
+            "store_disk_bytes",
+            "Size of the disk of the data folder",
+            signed(disk.total_bytes),
+        );
+    }
     labelled(&mut registry, app, stats);
     consumers(&mut registry, app);
     let version = ("version", env!("CARGO_PKG_VERSION"));
