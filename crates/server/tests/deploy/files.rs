@@ -16,7 +16,10 @@ const SECRET: &str = "0123456789abcdef0123456789abcdef0123456789abcdef";
 fn compose() -> BTreeMap<String, Value> {
     let mut file: Value =
         serde_norway::from_str(&repository_file("deploy/compose.yaml")).expect("YAML");
-    file.apply_merge().expect("its << are mappings");
+    // What is merged may itself be merged from something.
+    for _ in 0..2 {
+        file.apply_merge().expect("its << are mappings");
+    }
     serde_norway::from_value(file["services"].clone()).expect("services")
 }
 

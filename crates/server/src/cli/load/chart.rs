@@ -189,9 +189,9 @@ impl Chart {
         let (x, y) = self.axes();
         let mut out = String::new();
         // Writing to a String cannot fail, here and below.
-        let _ = write!(
+        let _ = writeln!(
             out,
-            "<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\"><title>{}</title>\n",
+            "<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\"><title>{}</title>",
             escaped(&self.title)
         );
         self.grid(&mut out, &x, &y);
@@ -207,9 +207,9 @@ impl Chart {
         let (right, bottom) = (WIDTH - RIGHT, HEIGHT - BOTTOM);
         for (value, text) in &y.ticks {
             let at = y.at(*value);
-            let _ = write!(
+            let _ = writeln!(
                 out,
-                "<line class=\"grid\" x1=\"{LEFT}\" y1=\"{at:.1}\" x2=\"{right}\" y2=\"{at:.1}\"/><text class=\"tick\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>\n",
+                "<line class=\"grid\" x1=\"{LEFT}\" y1=\"{at:.1}\" x2=\"{right}\" y2=\"{at:.1}\"/><text class=\"tick\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
                 LEFT - 6.0,
                 at + 4.0,
                 escaped(text)
@@ -217,16 +217,16 @@ impl Chart {
         }
         for (value, text) in &x.ticks {
             let at = x.at(*value);
-            let _ = write!(
+            let _ = writeln!(
                 out,
-                "<line class=\"grid\" x1=\"{at:.1}\" y1=\"{TOP}\" x2=\"{at:.1}\" y2=\"{bottom}\"/><text class=\"tick\" x=\"{at:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{}</text>\n",
+                "<line class=\"grid\" x1=\"{at:.1}\" y1=\"{TOP}\" x2=\"{at:.1}\" y2=\"{bottom}\"/><text class=\"tick\" x=\"{at:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{}</text>",
                 bottom + 16.0,
                 escaped(text)
             );
         }
-        let _ = write!(
+        let _ = writeln!(
             out,
-            "<text class=\"label\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{}</text>\n<text class=\"label\" transform=\"translate(14 {:.1}) rotate(-90)\" text-anchor=\"middle\">{}</text>\n",
+            "<text class=\"label\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{}</text>\n<text class=\"label\" transform=\"translate(14 {:.1}) rotate(-90)\" text-anchor=\"middle\">{}</text>",
             f64::midpoint(LEFT, right),
             HEIGHT - 8.0,
             escaped(&self.x_label),
@@ -238,9 +238,9 @@ impl Chart {
     fn legend(&self, out: &mut String) {
         let mut at = LEFT;
         for (n, series) in self.series.iter().enumerate() {
-            let _ = write!(
+            let _ = writeln!(
                 out,
-                "<line class=\"s{}\" x1=\"{at:.1}\" y1=\"14\" x2=\"{:.1}\" y2=\"14\"/><text class=\"tick\" x=\"{:.1}\" y=\"18\">{}</text>\n",
+                "<line class=\"s{}\" x1=\"{at:.1}\" y1=\"14\" x2=\"{:.1}\" y2=\"14\"/><text class=\"tick\" x=\"{:.1}\" y=\"18\">{}</text>",
                 n % STYLES,
                 at + 22.0,
                 at + 28.0,
@@ -263,14 +263,14 @@ fn line(out: &mut String, series: &Series, style: usize, x: &Axis, y: &Axis) {
             [] => Ok(()),
             [only] => {
                 let (cx, cy) = only.split_once(',').unwrap_or(("0", "0"));
-                write!(
+                writeln!(
                     out,
-                    "<circle class=\"s{style}\" data-series=\"{name}\" cx=\"{cx}\" cy=\"{cy}\" r=\"2.5\"/>\n"
+                    "<circle class=\"s{style}\" data-series=\"{name}\" cx=\"{cx}\" cy=\"{cy}\" r=\"2.5\"/>"
                 )
             }
-            places => write!(
+            places => writeln!(
                 out,
-                "<polyline class=\"s{style}\" data-series=\"{name}\" points=\"{}\"/>\n",
+                "<polyline class=\"s{style}\" data-series=\"{name}\" points=\"{}\"/>",
                 places.join(" ")
             ),
         };

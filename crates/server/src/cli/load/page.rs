@@ -107,9 +107,9 @@ pub fn html(report: &Report, timeline: &Timeline, command: &str, made_at: &str) 
         "<strong class=\"not\">not ok</strong>"
     };
     // Writing to a String cannot fail, here and below.
-    let _ = write!(
+    let _ = writeln!(
         out,
-        "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"/><meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n<title>waybill load: {target}</title><style>{STYLE}</style></head><body>\n<h1>waybill load against {target}: {verdict}</h1>\n<p>{made}, waybill {version}. The command that made it:</p>\n<pre>{command}</pre>\n",
+        "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"/><meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n<title>waybill load: {target}</title><style>{STYLE}</style></head><body>\n<h1>waybill load against {target}: {verdict}</h1>\n<p>{made}, waybill {version}. The command that made it:</p>\n<pre>{command}</pre>",
         target = escaped(&report.target),
         made = escaped(made_at),
         version = env!("CARGO_PKG_VERSION"),
@@ -117,9 +117,9 @@ pub fn html(report: &Report, timeline: &Timeline, command: &str, made_at: &str) 
     );
     figures(&mut out, report);
     for (chart, caption) in charts(report, timeline) {
-        let _ = write!(
+        let _ = writeln!(
             out,
-            "<h2>{}</h2>\n<figure>{}<figcaption>{}</figcaption></figure>\n",
+            "<h2>{}</h2>\n<figure>{}<figcaption>{}</figcaption></figure>",
             escaped(&chart.title),
             chart.svg(),
             escaped(caption)
@@ -155,6 +155,11 @@ fn charts(report: &Report, timeline: &Timeline) -> Vec<(Chart, &'static str)> {
     charts
 }
 
+/// What a line shows of a step.
+type Count = fn(&Point) -> u64;
+/// What a line shows of a step's latencies.
+type Percentile = fn(Spread) -> f64;
+
 fn over_time(name: &str, timeline: &Timeline, value: impl Fn(&Point) -> Option<f64>) -> Series {
     Series {
         name: name.to_owned(),
@@ -177,7 +182,7 @@ fn throughput(timeline: &Timeline) -> Chart {
     let mut series = vec![over_time("acknowledged", timeline, |p| {
         Some(p.per_second(p.acknowledged))
     })];
-    let counts: [(&str, fn(&Point) -> u64); 2] = [("shed", |p| p.shed), ("errors", |p| p.errors)];
+    let counts: [(&str, Count); 2] = [("shed", |p| p.shed), ("errors", |p| p.errors)];
     for (name, count) in counts {
         if timeline.points.iter().any(|p| count(p) > 0) {
             series.push(over_time(name, timeline, |p| Some(p.per_second(count(p)))));
@@ -187,7 +192,7 @@ fn throughput(timeline: &Timeline) -> Chart {
 }
 
 fn latency(timeline: &Timeline) -> Chart {
-    let lines: [(&str, fn(Spread) -> f64); 3] = [
+    let lines: [(&str, Percentile); 3] = [
         ("p50", |s| s.p50_ms),
         ("p99", |s| s.p99_ms),
         ("p99.9", |s| s.p999_ms),
@@ -264,7 +269,7 @@ fn table(out: &mut String, titles: &[&str], rows: impl Iterator<Item = Vec<Strin
 fn figures(out: &mut String, report: &Report) {
     out.push_str("<h2>Figures</h2>\n");
     let run = report.run_line();
-    let _ = write!(out, "<p>{}</p>\n", escaped(&run));
+    let _ = writeln!(out, "<p>{}</p>", escaped(&run));
     table(
         out,
         &["orders", "count", "per second"],
@@ -274,9 +279,9 @@ fn figures(out: &mut String, report: &Report) {
     let titles = ["latency (ms)", "p50", "p90", "p99", "p99.9", "max"];
     table(out, &titles, report.latency_rows().into_iter());
     if let Some(wait) = &report.deliveries {
-        let _ = write!(
+        let _ = writeln!(
             out,
-            "<p>Delivered: {} of {}, the last {:.2} s after the last acknowledgement.</p>\n",
+            "<p>Delivered: {} of {}, the last {:.2} s after the last acknowledgement.</p>",
             wait.delivered,
             wait.expected,
             wait.took.as_secs_f64()
@@ -300,11 +305,7 @@ fn errors(out: &mut String, report: &Report) {
     let rows = kinds.into_iter().map(|(kind, n)| vec![kind, n.to_string()]);
     table(out, &["kind", "count"], rows);
     if let Some(words) = &tally.first_failure {
-        let _ = write!(
-            out,
-            "<p>The first one: <code>{}</code></p>\n",
-            escaped(words)
-        );
+        let _ = writeln!(out, "<p>The first one: <code>{}</code></p>", escaped(words));
     }
 }
 
