@@ -1,9 +1,9 @@
 # Bare `make` lists the everyday commands; each is one line that can also be typed.
 .DEFAULT_GOAL := help
-.PHONY: help demo fresh break flash load verify test test-long lint fmt doc bench release
+.PHONY: help demo fresh break flash load report completions verify test test-long lint fmt doc bench release
 
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## Everything on this machine, on port 3000
 	cargo run --release -- demo
@@ -19,6 +19,13 @@ flash: ## 10,000 units of one sku, 256 buyers
 
 load: ## 5000 orders over 500 connections against the demo, until all are delivered
 	cargo run --release -- load --orders 5000 --connections 500 --wait-delivered
+
+report: ## The same for 30 seconds, drawn: load-report.html
+	cargo run --release -- load --duration 30s --report load-report.html
+
+completions: ## Shell completions for bash, for this user (zsh and others: waybill completions --help)
+	mkdir -p ~/.local/share/bash-completion/completions
+	cargo run --release -- completions bash > ~/.local/share/bash-completion/completions/waybill
 
 verify: ## Recompute every invariant of ./waybill-data
 	cargo run --release -- verify

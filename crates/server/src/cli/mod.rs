@@ -3,10 +3,12 @@
 //! Exit codes: 0 done, 1 refused or failed, 2 used wrongly.
 
 pub mod client_args;
+pub mod completions;
 pub mod config;
 pub mod demo;
 pub mod dlq;
 pub mod duration;
+pub mod health;
 pub mod load;
 pub mod order;
 pub mod output;
@@ -47,6 +49,8 @@ enum Command {
     Token(token::TokenArgs),
     Verify(verify::VerifyArgs),
     Config(config::ConfigArgs),
+    Health(health::HealthArgs),
+    Completions(completions::CompletionsArgs),
 }
 
 /// Runs what was typed.
@@ -67,6 +71,8 @@ pub fn run() -> ExitCode {
             Ok(false) => ExitCode::FAILURE,
             Err(error) => fail(&error),
         },
+        Command::Health(args) => block_on(health::run(args)),
+        Command::Completions(args) => completions::run(&args),
     }
 }
 

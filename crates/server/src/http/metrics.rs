@@ -2,6 +2,7 @@
 //!
 //! Needs a token with `metrics:read`, except in `demo`, which listens on loopback only.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -16,6 +17,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 use waybill_domain::event::EventKind;
+use waybill_domain::time::Time;
 use waybill_store::Stats;
 
 use super::access;
@@ -141,12 +143,39 @@ fn looked_at(app: &App, hub: &Hub, stats: &Stats) -> Registry {
         "Since the start",
         app.now().ms_since(app.started_at) / 1_000,
     );
+    disk(&mut registry, app);
     labelled(&mut registry, app, stats);
     consumers(&mut registry, app);
     let version = ("version", env!("CARGO_PKG_VERSION"));
     let driver = ("store", app.store.identity().driver);
     registry.register("build", "What this is", Info::new(vec![version, driver]));
     registry
+}
+
+/// Room for the embedded store. A database server elsewhere watches its own disk.
+fn disk(registry: &mut Registry, app: &App) {
+    if app.settings.database_url().is_some() {
+        return;
+    }
+    let Some(disk) = process::disk(Path::new(&app.settings.store.data)) else {
+        return;
+    };
+    for (name, help, bytes) in [
+        (
+            "store_disk_free_bytes",
+            "Room on the disk of the data folder",
+            disk.free_bytes,
+        ),
+        (
+            "store_disk_bytes",
+            "Size of the disk of the data folder",
+            disk.total_bytes,
+        ),
+    ] {
+        let gauge = Gauge::<i64>::default();
+        gauge.set(i64::try_from(bytes).unwrap_or(i64::MAX));
+        registry.register(name, help, gauge);
+    }
 }
 
 fn labelled(registry: &mut Registry, app: &App, stats: &Stats) {
@@ -209,8 +238,9 @@ fn consumers(registry: &mut Registry, app: &App) {
         events.get_or_create(&name).set(behind);
         let oldest = match app.tail.read(progress.position, 1, EventKind::ALL) {
             Some((events, _)) => events.first().map(|event| event.recorded_at),
-            // Too far back for the memory; the last one it has dealt with is a little older still.
-            None => Some(progress.recorded_at),
+            // Too far back for the memory; the last one it has dealt with is a little older still. One that has only
+            // just begun has dealt with none.
+            None => Some(progress.recorded_at).filter(|at| *at > Time::default()),
         };
         let late = oldest.map_or(0, |at| app.now().ms_since(at).max(0));
         seconds.get_or_create(&name).set(late as f64 / 1e3);

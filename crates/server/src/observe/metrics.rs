@@ -50,6 +50,8 @@ pub struct Metrics {
     delays: Family<ConsumerLabel, Histogram, fn() -> Histogram>,
     pub claims_forgotten: Counter,
     pub stuck_orders: Gauge,
+    /// Since the order that has stood still longest last moved; 0 while none has for long.
+    pub oldest_unfinished: Gauge<f64, AtomicU64>,
     progress: Mutex<BTreeMap<&'static str, Progress>>,
     /// Answers by the first digit of their status.
     answers: [AtomicU64; 6],
@@ -81,6 +83,7 @@ impl Metrics {
         ]);
         let claims_forgotten = Counter::default();
         let stuck_orders = Gauge::default();
+        let oldest_unfinished = Gauge::default();
         registry.register("http_requests", "Requests answered", requests.clone());
         registry.register(
             "http_request_seconds",
@@ -112,6 +115,11 @@ impl Metrics {
             "Unfinished orders that nothing has happened to for long",
             stuck_orders.clone(),
         );
+        registry.register(
+            "oldest_unfinished_order_seconds",
+            "Since the unfinished order that waits for nobody and has stood still longest last moved; 0 while none has stood for housekeeping.stuck_after_ms",
+            oldest_unfinished.clone(),
+        );
         Self {
             registry,
             requests,
@@ -121,6 +129,7 @@ impl Metrics {
             delays,
             claims_forgotten,
             stuck_orders,
+            oldest_unfinished,
             progress: Mutex::default(),
             answers: Default::default(),
         }

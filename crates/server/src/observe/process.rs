@@ -1,4 +1,6 @@
-//! What the operating system says about this process.
+//! What the operating system says about this process and the disk under its data.
+
+use std::path::Path;
 
 /// Memory, in bytes; zero where it cannot be told.
 #[derive(Clone, Copy, Debug, Default)]
@@ -22,4 +24,22 @@ pub fn memory() -> Memory {
         used_bytes: kib("/proc/self/status", "VmRSS:"),
         total_bytes: kib("/proc/meminfo", "MemTotal:"),
     }
+}
+
+/// Room on a file system, in bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Disk {
+    /// For this process to use; what is kept for root is not counted.
+    pub free_bytes: u64,
+    pub total_bytes: u64,
+}
+
+/// The file system that a folder stands on; `None` where it does not tell.
+#[must_use]
+pub fn disk(folder: &Path) -> Option<Disk> {
+    let stat = rustix::fs::statvfs(folder).ok()?;
+    Some(Disk {
+        free_bytes: stat.f_bavail.saturating_mul(stat.f_frsize),
+        total_bytes: stat.f_blocks.saturating_mul(stat.f_frsize),
+    })
 }

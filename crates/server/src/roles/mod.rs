@@ -7,5 +7,6 @@ pub mod housekeeping;
 mod parking;
 pub mod status;
 mod supervise;
+mod watchdog;
 
 pub use supervise::Roles;

@@ -143,6 +143,7 @@ fn plan(rate: u64, duration: Duration, journal: &Path) -> Plan {
         },
         wait_delivered: Some(DELIVERED_WITHIN),
         journal: Some(journal.to_owned()),
+        timeline: false,
         seed: rand::make_rng::<rand::rngs::SmallRng>().random(),
     }
 }

@@ -98,6 +98,7 @@ fn plan(args: &FlashArgs, sku: &str, orders: u64, seed: u64) -> Plan {
         },
         wait_delivered: None,
         journal: None,
+        timeline: false,
         seed,
     }
 }

@@ -23,6 +23,7 @@ const DEFAULT_DURATION: Duration = Duration::from_secs(10);
   waybill load --duration 12s --sku product-7                  one hot sku
   waybill load --duration 12s --replay-fraction 0.5            half of the orders are sent again
   waybill load --dialect v1 --full --duration 12s --json
+  waybill load --duration 30s --report out.html            draw throughput, latency and lag over time
 Track the skus first (`waybill seed`), or every order asks the inventory service instead.
 Exits 1 on any answer that was not configured to fail (--expect-status), a missing delivery or a replay
 that made another order. Answers 429, 408 and 503 with Retry-After are counted as shed, not as errors: the
@@ -79,6 +80,9 @@ pub struct LoadArgs {
     /// Append every acknowledged order to this file, one JSON line each
     #[arg(long, value_name = "FILE")]
     pub journal: Option<PathBuf>,
+    /// Draw the run into this file: one HTML page without scripts, that replaces an older one
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
     /// Repeat the orders (and keys) of an earlier run instead of random ones
     #[arg(long)]
     pub seed: Option<u64>,
@@ -96,6 +100,8 @@ pub struct Plan {
     /// How long to wait for deliveries, if at all.
     pub wait_delivered: Option<Duration>,
     pub journal: Option<PathBuf>,
+    /// Whether the run is also kept step by step.
+    pub timeline: bool,
     pub seed: u64,
 }
 
@@ -151,6 +157,7 @@ impl LoadArgs {
             },
             wait_delivered: self.wait_delivered.then_some(self.wait_timeout),
             journal: self.journal.clone(),
+            timeline: self.report.is_some(),
             // Keys must differ from run to run, or the second run would only replay the first; the
             // seed is printed, so that a run can be repeated.
             seed: self

@@ -2,21 +2,24 @@
 //!
 //! Owns one run from its arguments to its exit code; beside it: when orders are sent (`pacing`), what
 //! they are (`factory`, `full_order`), one connection (`worker`), what an answer means (`answer`), what
-//! is written down (`recorder`, `journal`), waiting for deliveries (`deliveries`), and showing it
-//! (`progress`, `report`).
+//! is written down (`recorder`, `journal`, `timeline`), waiting for deliveries (`deliveries`), and showing it
+//! (`progress`, `report`, `page` with its `chart`s).
 //! Invariant: an answer that was not configured to fail makes the run fail, and nothing is dropped
 //! from the figures because it was slow.
 
 mod answer;
 mod args;
+mod chart;
 mod deliveries;
 mod factory;
 mod full_order;
 mod journal;
 mod pacing;
+mod page;
 mod progress;
 mod recorder;
 mod report;
+mod timeline;
 mod worker;
 
 #[cfg(test)]
@@ -40,9 +43,11 @@ pub use worker::Policy;
 
 use crate::cli::output;
 use crate::client::{Client, ClientError, Connection};
+use crate::clock::Clock as _;
 use deliveries::Wait;
 use pacing::Schedule;
 use recorder::Recorder;
+use timeline::Sampling;
 use worker::{Run, Worker};
 
 /// How many connections are being opened at once; more would overflow the server's backlog.
@@ -61,6 +66,10 @@ pub async fn run(args: LoadArgs) -> Result<ExitCode, ClientError> {
 
 async fn load(args: &LoadArgs) -> Result<ExitCode, ClientError> {
     let plan = args.plan()?;
+    if let Some(path) = &args.report {
+        page::check_writable(path)?;
+    }
+    let began = crate::clock::SystemClock.now_micros();
     let report = execute(
         &plan,
         args.client.client()?,
@@ -71,6 +80,11 @@ async fn load(args: &LoadArgs) -> Result<ExitCode, ClientError> {
         output::json(&report.to_json());
     } else {
         output::line(report.to_string());
+    }
+    if let (Some(path), Some(timeline)) = (&args.report, &report.timeline) {
+        let command = page::command_line(std::env::args());
+        let began = waybill_domain::time::Time(began).to_string();
+        page::write(path, &page::html(&report, timeline, &command, &began))?;
     }
     Ok(if report.is_success() {
         ExitCode::SUCCESS
@@ -104,7 +118,11 @@ pub async fn execute(
         uri: client.target().uri(plan.shape.dialect.path())?,
         authorization: client.authorization().clone(),
         schedule: Schedule::new(plan.pace),
-        recorder: Recorder::default(),
+        recorder: if plan.timeline {
+            Recorder::with_intervals()
+        } else {
+            Recorder::default()
+        },
         policy: plan.policy.clone(),
     });
     let mut workers = open_connections(&run, plan).await?;
@@ -115,6 +133,9 @@ pub async fn execute(
 
     let started = Instant::now();
     run.schedule.start(started);
+    let sampling = plan
+        .timeline
+        .then(|| Sampling::start(Arc::clone(&run), client.another()));
     let interrupted = drive(&run, workers, plan, progress).await;
     let ended = Instant::now();
     if let Some(writer) = writer {
@@ -139,6 +160,10 @@ pub async fn execute(
         }
         _ => None,
     };
+    let timeline = match sampling {
+        Some(sampling) => Some(sampling.finish().await),
+        None => None,
+    };
     Ok(Report {
         target: run.target.to_string(),
         seed: plan.seed,
@@ -148,6 +173,7 @@ pub async fn execute(
         interrupted,
         tally,
         deliveries,
+        timeline,
     })
 }
 

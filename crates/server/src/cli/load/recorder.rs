@@ -30,6 +30,14 @@ pub struct Timing {
     pub answered: Instant,
 }
 
+const SAME_BOUNDS: &str = "all histograms have the same bounds";
+
+/// Microseconds.
+fn latencies() -> Histogram<u32> {
+    Histogram::new_with_bounds(1, LONGEST_US, DIGITS)
+        .expect("1 to a minute with three digits is in range")
+}
+
 /// What a run (or a shard of it) has seen.
 pub struct Tally {
     pub offered: u64,
@@ -58,10 +66,6 @@ pub struct Tally {
 
 impl Tally {
     fn new() -> Self {
-        let histogram = || {
-            Histogram::new_with_bounds(1, LONGEST_US, DIGITS)
-                .expect("1 to a minute with three digits is in range")
-        };
         Self {
             offered: 0,
             acknowledged: 0,
@@ -72,10 +76,10 @@ impl Tally {
             tolerated: BTreeMap::new(),
             failures: BTreeMap::new(),
             first_failure: None,
-            latency: histogram(),
-            service: histogram(),
-            replay: histogram(),
-            late: histogram(),
+            latency: latencies(),
+            service: latencies(),
+            replay: latencies(),
+            late: latencies(),
             ids: Vec::new(),
             last_acknowledged: None,
         }
@@ -113,8 +117,7 @@ impl Tally {
             (&mut self.replay, other.replay),
             (&mut self.late, other.late),
         ] {
-            ours.add(theirs)
-                .expect("all histograms have the same bounds");
+            ours.add(theirs).expect(SAME_BOUNDS);
         }
         self.ids.extend(other.ids);
         self.last_acknowledged = self.last_acknowledged.max(other.last_acknowledged);
@@ -134,6 +137,8 @@ pub struct Live {
 /// Where all connections of a run write down what they saw.
 pub struct Recorder {
     shards: Vec<Mutex<Tally>>,
+    /// Latencies since somebody last asked, kept only where somebody does; in the same shards.
+    intervals: Option<Vec<Mutex<Histogram<u32>>>>,
     pub live: Live,
 }
 
@@ -141,12 +146,35 @@ impl Default for Recorder {
     fn default() -> Self {
         Self {
             shards: (0..SHARDS).map(|_| Mutex::new(Tally::new())).collect(),
+            intervals: None,
             live: Live::default(),
         }
     }
 }
 
 impl Recorder {
+    /// One that can also tell the latencies of an interval.
+    #[must_use]
+    pub fn with_intervals() -> Self {
+        let shards = (0..SHARDS).map(|_| Mutex::new(latencies()));
+        Self {
+            intervals: Some(shards.collect()),
+            ..Self::default()
+        }
+    }
+
+    /// The latencies recorded since the last call; `None` where they are not kept.
+    #[must_use]
+    pub fn interval(&self) -> Option<Histogram<u32>> {
+        let mut all = latencies();
+        for shard in self.intervals.as_ref()? {
+            let mut shard = shard.lock();
+            all.add(&*shard).expect(SAME_BOUNDS);
+            shard.reset();
+        }
+        Some(all)
+    }
+
     /// An order was due.
     pub fn offered(&self, worker: usize) {
         self.shard(worker).lock().offered += 1;
@@ -163,6 +191,10 @@ impl Recorder {
         tally.last_acknowledged = tally.last_acknowledged.max(Some(timing.answered));
         tally.ids.extend(id);
         drop(tally);
+        if let Some(intervals) = &self.intervals {
+            let mut interval = intervals[worker % SHARDS].lock();
+            record(&mut interval, timing.answered - timing.intended);
+        }
         self.live.acknowledged.fetch_add(1, Ordering::Relaxed);
         self.settled();
     }
@@ -275,6 +307,25 @@ mod tests {
                 && near(&tally.service, 5_000)
                 && near(&tally.late, 10_000)
         );
+    }
+
+    #[test]
+    fn an_interval_is_told_once_and_the_whole_run_still_has_it() {
+        let recorder = Recorder::with_intervals();
+        let intended = Instant::now();
+        for worker in 0..20 {
+            let timing = Timing {
+                intended,
+                first_sent: intended,
+                sent: intended,
+                answered: intended + Duration::from_millis(2),
+            };
+            recorder.acknowledged(worker, timing, None);
+        }
+        let told = |recorder: &Recorder| recorder.interval().map(|interval| interval.len());
+        assert_eq!((told(&recorder), told(&recorder)), (Some(20), Some(0)));
+        assert_eq!(recorder.take().latency.len(), 20);
+        assert_eq!(told(&Recorder::default()), None);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::deliveries::Deliveries;
 use super::recorder::Tally;
+use super::timeline::Timeline;
 use crate::cli::output::table;
 
 /// Everything that is known about a run once it is over.
@@ -21,6 +22,8 @@ pub struct Report {
     pub interrupted: bool,
     pub tally: Tally,
     pub deliveries: Option<Deliveries>,
+    /// Step by step, where that was asked for.
+    pub timeline: Option<Timeline>,
 }
 
 const QUANTILES: [(&str, f64); 4] = [("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("p99.9", 0.999)];
@@ -48,6 +51,85 @@ impl Report {
         let tally = &self.tally;
         let tolerated: u64 = tally.tolerated.values().sum();
         tally.acknowledged + tally.replayed + tally.shed() + tolerated + tally.failed()
+    }
+
+    /// How the run was done, in one line.
+    pub(super) fn run_line(&self) -> String {
+        let loop_kind = self.rate_per_s.map_or_else(
+            || "closed loop".to_owned(),
+            |rate| format!("open loop at {rate}/s"),
+        );
+        let ended = if self.interrupted {
+            ", interrupted"
+        } else {
+            ""
+        };
+        format!(
+            "{}: {:.2} s, {} connections, {loop_kind}, seed {}{ended}",
+            self.target,
+            self.elapsed.as_secs_f64(),
+            self.connections,
+            self.seed
+        )
+    }
+
+    /// What became of orders: name, count, per second.
+    pub(super) fn count_rows(&self) -> Vec<Vec<String>> {
+        let tally = &self.tally;
+        let mut rows = Vec::new();
+        let mut row = |name: &str, count: u64| {
+            rows.push(vec![
+                name.to_owned(),
+                count.to_string(),
+                format!("{:.1}", self.per_second(count)),
+            ]);
+        };
+        row("offered", tally.offered);
+        row("answered", self.answers());
+        row("acknowledged", tally.acknowledged);
+        for (name, count) in [
+            ("replayed", tally.replayed),
+            ("shed", tally.shed()),
+            ("abandoned", tally.abandoned),
+            ("resent", tally.resent),
+        ] {
+            if count > 0 {
+                row(name, count);
+            }
+        }
+        for (kind, count) in &tally.tolerated {
+            row(&format!("tolerated: {kind}"), *count);
+        }
+        for (kind, count) in &tally.failures {
+            row(&format!("error: {kind}"), *count);
+        }
+        rows
+    }
+
+    /// Percentiles in milliseconds, one row a kind of latency.
+    pub(super) fn latency_rows(&self) -> Vec<Vec<String>> {
+        let tally = &self.tally;
+        [
+            ("acknowledged, from intended", &tally.latency),
+            ("acknowledged, from sending", &tally.service),
+            ("replayed, from sending", &tally.replay),
+            ("sent late (our own delay)", &tally.late),
+        ]
+        .into_iter()
+        .filter(|(_, histogram)| !histogram.is_empty())
+        .map(|(name, histogram)| {
+            let quantiles = QUANTILES
+                .iter()
+                .map(|(_, quantile)| histogram.value_at_quantile(*quantile));
+            std::iter::once(name.to_owned())
+                .chain(
+                    quantiles
+                        .chain([histogram.max()])
+                        .map(|micros| format!("{:.2}", ms(micros))),
+                )
+                .collect()
+        })
+        .collect()
     }
 
     #[must_use]
@@ -115,79 +197,11 @@ fn ms(micros: u64) -> f64 {
     micros as f64 / 1000.0
 }
 
-fn latency_rows(tally: &Tally) -> Vec<Vec<String>> {
-    [
-        ("acknowledged, from intended", &tally.latency),
-        ("acknowledged, from sending", &tally.service),
-        ("replayed, from sending", &tally.replay),
-        ("sent late (our own delay)", &tally.late),
-    ]
-    .into_iter()
-    .filter(|(_, histogram)| !histogram.is_empty())
-    .map(|(name, histogram)| {
-        let quantiles = QUANTILES
-            .iter()
-            .map(|(_, quantile)| histogram.value_at_quantile(*quantile));
-        std::iter::once(name.to_owned())
-            .chain(
-                quantiles
-                    .chain([histogram.max()])
-                    .map(|micros| format!("{:.2}", ms(micros))),
-            )
-            .collect()
-    })
-    .collect()
-}
-
 impl fmt::Display for Report {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let tally = &self.tally;
-        let loop_kind = self.rate_per_s.map_or_else(
-            || "closed loop".to_owned(),
-            |rate| format!("open loop at {rate}/s"),
-        );
-        let ended = if self.interrupted {
-            ", interrupted"
-        } else {
-            ""
-        };
-        writeln!(
-            out,
-            "{}: {:.2} s, {} connections, {loop_kind}, seed {}{ended}\n",
-            self.target,
-            self.elapsed.as_secs_f64(),
-            self.connections,
-            self.seed
-        )?;
-        let mut rows = Vec::new();
-        let mut row = |name: &str, count: u64| {
-            rows.push(vec![
-                name.to_owned(),
-                count.to_string(),
-                format!("{:.1}", self.per_second(count)),
-            ]);
-        };
-        row("offered", tally.offered);
-        row("answered", self.answers());
-        row("acknowledged", tally.acknowledged);
-        for (name, count) in [
-            ("replayed", tally.replayed),
-            ("shed", tally.shed()),
-            ("abandoned", tally.abandoned),
-            ("resent", tally.resent),
-        ] {
-            if count > 0 {
-                row(name, count);
-            }
-        }
-        tally
-            .tolerated
-            .iter()
-            .for_each(|(kind, count)| row(&format!("tolerated: {kind}"), *count));
-        tally
-            .failures
-            .iter()
-            .for_each(|(kind, count)| row(&format!("error: {kind}"), *count));
+        let rows = self.count_rows();
+        writeln!(out, "{}\n", self.run_line())?;
         writeln!(
             out,
             "{}\n",
@@ -198,7 +212,7 @@ impl fmt::Display for Report {
             "{}",
             table(
                 &["milliseconds", "p50", "p90", "p99", "p99.9", "max"],
-                &latency_rows(tally)
+                &self.latency_rows()
             )
         )?;
         if let Some(wait) = &self.deliveries {
@@ -246,6 +260,7 @@ mod tests {
             interrupted: false,
             tally: recorder.take(),
             deliveries: None,
+            timeline: None,
         }
     }
 

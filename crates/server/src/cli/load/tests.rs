@@ -47,7 +47,10 @@ impl Shop {
     fn answer(&self, request: &FakeRequest) -> FakeAnswer {
         if request.uri.path() == "/api/metrics" {
             let delivered = self.orders.lock().len();
-            return FakeAnswer::json(200, format!(r#"{{"orders":{{"delivered":{delivered}}}}}"#));
+            let body = format!(
+                r#"{{"orders":{{"delivered":{delivered}}},"outbox":{{"lag":{{"delivery":3}}}}}}"#
+            );
+            return FakeAnswer::json(200, body);
         }
         if request.uri.path().starts_with("/api/orders/") {
             return FakeAnswer::json(200, r#"{"success":true,"data":{"status":"Delivered"}}"#);
@@ -259,6 +262,38 @@ async fn acknowledged_orders_stand_in_the_journal() {
         );
         assert_eq!(line["orderId"], format!("o-{number}"));
     }
+}
+
+#[tokio::test]
+async fn a_report_is_drawn_from_the_run_and_the_servers_lag() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("out.html");
+    let (server, _shop) = shop(Shop::answer).await;
+    let words = format!(
+        "--rate 200 --duration 1500ms --connections 4 --report {}",
+        path.display()
+    );
+    let code = run(args(&server, &words)).await.unwrap();
+    assert_eq!(code, ExitCode::SUCCESS);
+    let page = std::fs::read_to_string(path).unwrap();
+    for part in [
+        "<td>acknowledged</td><td>300</td>",
+        "data-series=\"acknowledged\"",
+        "data-series=\"p99\"",
+        "data-series=\"delivery\"",
+    ] {
+        assert!(page.contains(part), "{part} in {page}");
+    }
+}
+
+#[tokio::test]
+async fn a_report_that_cannot_be_written_ends_the_run_before_it_starts() {
+    let folder = tempfile::tempdir().unwrap();
+    let (server, shop) = shop(Shop::answer).await;
+    let words = format!("--orders 5 --report {}", folder.path().display());
+    let error = run(args(&server, &words)).await.unwrap_err();
+    assert!(error.to_string().contains("--report"), "{error}");
+    assert!(shop.orders.lock().is_empty());
 }
 
 #[tokio::test]

@@ -1,0 +1,139 @@
+//! The watchdog of `housekeeping`: orders that are not done, wait for nobody, and have not moved for long.
+//!
+//! The store's search walks a bounded number of orders a round, so an order it finds is remembered here and looked
+//! at again every round until it moves: figures do not forget it while the walk is elsewhere. Invariant: at most
+//! [`REMEMBERED`] orders are remembered, and those that have stood longest are among them.
+
+use std::collections::BTreeSet;
+
+use waybill_domain::ids::OrderId;
+use waybill_domain::order::Order;
+use waybill_domain::status::OrderStatus;
+use waybill_domain::time::Time;
+use waybill_store::Error as StoreError;
+
+use crate::app::App;
+
+/// Orders remembered at most; the figure of stuck orders that reaches it means "at least".
+const REMEMBERED: usize = 100;
+
+/// What is known to stand still, the longest first.
+#[derive(Default)]
+pub struct Watchdog {
+    standing: BTreeSet<(Time, OrderId)>,
+}
+
+impl Watchdog {
+    /// Looks further, and again at what is known; tells the figures and names what is new in the log.
+    ///
+    /// # Errors
+    /// The store cannot be read now.
+    pub async fn round(&mut self, app: &App) -> Result<(), StoreError> {
+        let now = app.now();
+        let patience = app.settings.housekeeping.stuck_after_ms;
+        let before = Time(now.0 - patience.micros());
+        let limit = app.settings.housekeeping.batch_limit as usize;
+        let found = app.store.stuck_orders(before, limit).await?;
+        let known: BTreeSet<OrderId> = self.standing.iter().map(|(_, id)| *id).collect();
+        let mut ids = known.clone();
+        ids.extend(found.into_iter().map(|(id, _)| id));
+        let orders = app.store.orders(ids.into_iter().collect()).await?;
+        self.remember(&orders, before);
+        for (since, order_id) in &self.standing {
+            if !known.contains(order_id) {
+                tracing::warn!(%order_id, %since, "nothing has happened to this order for long; see its events");
+            }
+        }
+        let oldest_ms = self
+            .standing
+            .first()
+            .map_or(0, |(since, _)| now.ms_since(*since));
+        let count = i64::try_from(self.standing.len()).unwrap_or(i64::MAX);
+        app.metrics.stuck_orders.set(count);
+        app.metrics.oldest_unfinished.set(oldest_ms as f64 / 1e3);
+        Ok(())
+    }
+
+    fn remember(&mut self, orders: &[Order], before: Time) {
+        let still = orders.iter().filter(|o| is_stuck(o, before));
+        self.standing = still.map(|o| (o.updated_at, o.id)).collect();
+        while self.standing.len() > REMEMBERED {
+            self.standing.pop_last();
+        }
+    }
+}
+
+fn is_stuck(order: &Order, before: Time) -> bool {
+    let waits = order.status == OrderStatus::Backordered || !order.open_holds().is_empty();
+    !order.status.is_terminal() && !waits && order.updated_at < before
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+    use waybill_domain::order::{Hold, HoldReason};
+    use waybill_domain::status::{AllocationPolicy, Flags};
+    use waybill_domain::text::Tenant;
+
+    use super::*;
+
+    fn order(n: u128, status: OrderStatus, updated_at: i64) -> Order {
+        Order {
+            id: OrderId(Uuid::from_u128(n)),
+            tenant: Tenant::parse("default").expect("a name"),
+            part: 0,
+            version: 1,
+            status,
+            flags: Flags::default(),
+            policy: AllocationPolicy::Reject,
+            lines: vec![],
+            holds: vec![],
+            created_at: Time(0),
+            updated_at: Time(updated_at),
+            completed_at: None,
+            cancelled_at: None,
+            cancel_reason: None,
+            promised_by: None,
+        }
+    }
+
+    #[test]
+    fn an_order_that_is_done_waits_or_has_just_moved_is_not_stuck() {
+        let mut held = order(4, OrderStatus::Confirmed, 1);
+        held.holds.push(Hold {
+            id: waybill_domain::ids::HoldId(Uuid::nil()),
+            reason: HoldReason::Manual,
+            placed_at: Time(0),
+            placed_by: "someone".into(),
+            note: None,
+            released_at: None,
+        });
+        let orders = [
+            order(1, OrderStatus::Delivered, 1),
+            order(2, OrderStatus::Backordered, 1),
+            order(3, OrderStatus::Confirmed, 50),
+            held,
+            order(5, OrderStatus::Confirmed, 1),
+        ];
+        let mut watchdog = Watchdog::default();
+        watchdog.remember(&orders, Time(10));
+        let stuck: Vec<_> = watchdog
+            .standing
+            .iter()
+            .map(|(_, id)| id.0.as_u128())
+            .collect();
+        assert_eq!(stuck, [5]);
+    }
+
+    #[test]
+    fn of_many_the_ones_that_stood_longest_are_remembered() {
+        let orders: Vec<Order> = (0..3 * REMEMBERED as i64)
+            .map(|n| order(n as u128, OrderStatus::Processing, 1_000 - n))
+            .collect();
+        let mut watchdog = Watchdog::default();
+        watchdog.remember(&orders, Time(10_000));
+        assert_eq!(watchdog.standing.len(), REMEMBERED);
+        let oldest = watchdog.standing.first().map(|(since, _)| since.0);
+        assert_eq!(oldest, Some(1_001 - 3 * REMEMBERED as i64));
+    }
+}

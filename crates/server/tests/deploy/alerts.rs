@@ -1,0 +1,243 @@
+//! Each alert's fault, produced on the real binary: its metric passes the rule's threshold, and comes back where
+//! the fault goes away. Thresholds are read from the rules, so the two cannot drift. How long a rule waits (`for`)
+//! and how Prometheus adds up several processes is not tried here.
+
+use bytes::Bytes;
+use http::Method;
+use serde_json::{Value, json};
+use waybill_testkit::server::{Start, Waybill};
+
+use super::WAYBILL;
+use super::rules::named;
+use super::scrape::{Scrape, until};
+
+/// Older than any threshold in seconds.
+const LONG_AGO_S: i64 = 7_200;
+
+fn demo() -> Start {
+    Start::demo(WAYBILL).delivering_within_ms("0-50")
+}
+
+/// Starts it, for the first time or again, with a settings file of this text.
+async fn start(app: &mut Waybill, settings: &str) {
+    let file = app.home().join("waybill.toml");
+    std::fs::write(file, settings).expect("written");
+    app.start().await.expect("ready");
+}
+
+const API: &str = "roles = [\"api\"]";
+
+async fn with_settings(settings: &str) -> Waybill {
+    let mut app = demo().prepared().expect("a folder");
+    start(&mut app, settings).await;
+    app
+}
+
+fn order() -> Value {
+    json!({"currency": "EUR", "lines": [{"sku": "MUG-1", "quantity": 1, "unitPrice": "1.00"}]})
+}
+
+/// Places this many orders, which are confirmed at once; the last one's id.
+async fn placed(app: &Waybill, orders: usize) -> String {
+    app.seed("MUG-1", 100_000).await.expect("counted");
+    let mut id = String::new();
+    for n in 0..orders {
+        let answer = app.place(&format!("key-{n}"), &order()).await;
+        let answer = answer.expect("it answers");
+        assert_eq!(answer.status, 201, "{}", answer.text());
+        id = answer.json::<Value>()["id"].as_str().expect("an id").into();
+    }
+    id
+}
+
+/// Changes the store of a server that does not run.
+fn tamper(app: &Waybill, sql: &str) {
+    let db = rusqlite::Connection::open(app.data().join("waybill.db")).expect("it is SQLite");
+    let changed = db.execute(sql, []).expect("the statement is right");
+    assert!(changed > 0, "nothing to change: {sql}");
+}
+
+async fn stop(app: &mut Waybill) {
+    let status = app.stop().await.expect("it stops");
+    assert!(status.success(), "{status}");
+}
+
+#[tokio::test]
+async fn a_killed_process_is_down() {
+    let rule = named("WaybillDown");
+    let mut app = demo().ready().await.expect("ready");
+    let up = |answered: bool| f64::from(u8::from(answered));
+    let answers = app.client().get("/metrics").await.is_ok();
+    assert!(!rule.is_crossed_by(up(answers)));
+    app.kill().await.expect("killed");
+    let answers = app.client().get("/metrics").await.is_ok();
+    assert!(rule.is_crossed_by(up(answers)));
+}
+
+#[tokio::test]
+async fn a_failing_inventory_makes_errors_and_opens_its_breaker() {
+    let (errors, open) = (named("WaybillErrors"), named("WaybillBreakerOpen"));
+    let app = demo().env("INVENTORY_FAILURE_RATE", "100").ready().await;
+    let app = app.expect("ready");
+    let is_open = |scrape: &Scrape| scrape.one("waybill_inventory_breaker_state", "name=\"open\"");
+    let ratio = |scrape: &Scrape| {
+        scrape.sum("waybill_http_requests_total", "status=\"5")
+            / scrape.sum("waybill_http_requests_total", "")
+    };
+    let before = Scrape::settled(&app).await;
+    assert!(!errors.is_crossed_by(ratio(&before)) && !open.is_crossed_by(is_open(&before)));
+    for _ in 0..10 {
+        let order = r#"{"customerId":"c","items":[{"productId":"p","quantity":1,"price":1}]}"#;
+        let order = Bytes::from_static(order.as_bytes());
+        let answer = app
+            .client()
+            .send(Method::POST, "/api/orders", &[], order)
+            .await;
+        assert_eq!(answer.expect("it answers").status, 503);
+    }
+    let after = Scrape::of(&app).await;
+    assert!(errors.is_crossed_by(ratio(&after)), "{}", ratio(&after));
+    assert!(open.is_crossed_by(is_open(&after)));
+}
+
+#[tokio::test]
+async fn a_backlog_is_lag_in_seconds_until_it_is_worked_off() {
+    let rule = named("WaybillConsumerLag");
+    let lag = |scrape: &Scrape| {
+        let lags = scrape.all("waybill_consumer_lag_seconds", "name=\"delivery\"");
+        lags.into_iter().fold(0.0, f64::max)
+    };
+    let mut app = with_settings(API).await;
+    placed(&app, 400).await;
+    stop(&mut app).await;
+    let sql = format!("UPDATE events SET recorded_at = recorded_at - {LONG_AGO_S}000000");
+    tamper(&app, &sql);
+    // One event a transaction, so that the backlog lasts for some looks.
+    let one_by_one = "roles = [\"api\", \"delivery\", \"status\"]\n[consumers]\nbatch_limit = 1\n[delivery]\nbatch_limit = 1\n";
+    start(&mut app, one_by_one).await;
+    let behind = until("the lag", &app, |scrape| rule.is_crossed_by(lag(scrape))).await;
+    let seconds = lag(&behind);
+    let age = LONG_AGO_S as f64;
+    assert!((age..age + 120.0).contains(&seconds), "{seconds} s");
+    until("its end", &app, |scrape| lag(scrape) == 0.0).await;
+}
+
+#[tokio::test]
+async fn a_consumer_that_nobody_runs_is_missing() {
+    let rule = named("WaybillConsumerMissing");
+    let running = |scrape: &Scrape| {
+        let of = |name| scrape.all("waybill_consumer_lag_seconds", name).len() as f64;
+        of("name=\"delivery\"") + of("name=\"status\"")
+    };
+    let app = demo().ready().await.expect("ready");
+    let scrape = Scrape::settled(&app).await;
+    assert!(!rule.is_crossed_by(running(&scrape)));
+    for roles in [API, "roles = [\"api\", \"delivery\"]"] {
+        let app = with_settings(roles).await;
+        placed(&app, 1).await;
+        let scrape = Scrape::of(&app).await;
+        assert!(rule.is_crossed_by(running(&scrape)), "{roles}");
+    }
+}
+
+#[tokio::test]
+async fn an_order_that_nobody_delivers_grows_old_and_is_named() {
+    let rule = named("WaybillOldestUnfinishedOrder");
+    let age = |scrape: &Scrape| scrape.one("waybill_oldest_unfinished_order_seconds", "");
+    let mut app = with_settings("roles = [\"api\", \"housekeeping\"]").await;
+    let id = placed(&app, 1).await;
+    assert!(!rule.is_crossed_by(age(&Scrape::of(&app).await)));
+    stop(&mut app).await;
+    let sql = format!("UPDATE orders SET updated_at = updated_at - {LONG_AGO_S}000000");
+    tamper(&app, &sql);
+    app.start().await.expect("it comes back");
+    let old = until("the age", &app, |scrape| rule.is_crossed_by(age(scrape))).await;
+    let expected = LONG_AGO_S as f64;
+    assert!((expected..expected + 120.0).contains(&age(&old)));
+    assert!(app.output().contains(&id), "{}", app.output());
+    stop(&mut app).await;
+    start(&mut app, "").await;
+    until("its end", &app, |scrape| {
+        scrape.one("waybill_orders", "name=\"delivered\"") == 1.0 && age(scrape) == 0.0
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_event_that_cannot_be_read_becomes_a_dead_letter_and_other_orders_go_on() {
+    let rule = named("WaybillDeadLetters");
+    let dead = |scrape: &Scrape| scrape.one("waybill_dead_letters", "");
+    let mut app = with_settings(API).await;
+    let id = placed(&app, 3).await;
+    assert!(!rule.is_crossed_by(dead(&Scrape::of(&app).await)));
+    stop(&mut app).await;
+    tamper(
+        &app,
+        &format!(
+            "UPDATE events SET body = '{{}}' WHERE type = 'order.confirmed' AND order_id = X'{}'",
+            id.replace('-', "")
+        ),
+    );
+    start(&mut app, "[retry]\nbase_delay_ms = 1\n").await;
+    let scrape = until("the dead letter", &app, |scrape| {
+        rule.is_crossed_by(dead(scrape))
+            && scrape.one("waybill_orders", "name=\"delivered\"") == 2.0
+    })
+    .await;
+    assert!((dead(&scrape) - 1.0).abs() < 0.1);
+    let letters = app.client().get("/v1/dead-letters").await;
+    let letters: Value = letters.expect("it answers").json();
+    assert_eq!(letters["items"][0]["orderId"], id, "{letters}");
+}
+
+#[tokio::test]
+async fn the_write_ahead_log_is_told_in_bytes_and_grows_under_a_held_snapshot() {
+    let rule = named("WaybillWalLarge");
+    let bytes = |scrape: &Scrape| scrape.one("waybill_store_wal_bytes", "");
+    let app = demo()
+        .env("WAYBILL_STORE__CHECKPOINT_PAGES", "100")
+        .ready()
+        .await
+        .expect("ready");
+    placed(&app, 1).await;
+    let reader = rusqlite::Connection::open(app.data().join("waybill.db")).expect("it is SQLite");
+    let hold = "BEGIN; SELECT COUNT(*) FROM orders;";
+    reader.execute_batch(hold).expect("a snapshot");
+    let before = bytes(&Scrape::of(&app).await);
+    placed(&app, 300).await;
+    let after = until("the growth", &app, |s| bytes(s) > before + 1e6).await;
+    let file = std::fs::metadata(app.data().join("waybill.db-wal")).expect("there");
+    // It may have grown since it was told, and it is told as a size in bytes.
+    assert!(bytes(&after) <= file.len() as f64 && bytes(&after) > file.len() as f64 / 2.0);
+    assert!(!rule.is_crossed_by(bytes(&after)));
+    assert!(rule.is_crossed_by(rule.threshold() + file.len() as f64));
+}
+
+#[tokio::test]
+async fn room_on_the_disk_is_the_share_that_the_rule_reads() {
+    let rule = named("WaybillDiskLow");
+    let app = demo().ready().await.expect("ready");
+    let scrape = Scrape::of(&app).await;
+    let told = scrape.one("waybill_store_disk_free_bytes", "")
+        / scrape.one("waybill_store_disk_bytes", "");
+    let stat = rustix::fs::statvfs(app.data()).expect("the folder is there");
+    let real = stat.f_bavail as f64 / stat.f_blocks as f64;
+    // Others write to the same disk.
+    assert!((told - real).abs() < 0.05, "{told} and {real}");
+    assert!(rule.is_crossed_by(0.0) && !rule.is_crossed_by(1.0));
+}
+
+#[test]
+fn every_alert_has_its_fault_here_or_a_reason() {
+    let source = include_str!("alerts.rs");
+    // Leases of one process on an embedded store are never taken over.
+    let without = ["WaybillLeaseChurn"];
+    for rule in super::rules::all() {
+        let tried = source.contains(&format!("named(\"{}\")", rule.alert));
+        assert!(
+            tried || without.contains(&rule.alert.as_str()),
+            "{}",
+            rule.alert
+        );
+    }
+}
