@@ -361,4 +361,8 @@ pub struct Stats {
     pub queue_background: usize,
     pub readers: usize,
     pub readers_idle: usize,
+    /// Transactions made again since the start, because others were in the way; and those that locked each other
+    /// out, which never happens.
+    pub retries: u64,
+    pub deadlocks: u64,
 }

@@ -1,0 +1,207 @@
+//! Consumers: effects written together with the cursor. Two round trips: locks, then everything else.
+
+use super::bisect::Bisection;
+use super::changes::{self, Locked, Wanted};
+use super::lock;
+use super::log;
+use super::outcome::Failed;
+use super::parked;
+use super::pipeline::{Pipeline, Sql, params};
+use super::rows::{Columns, small};
+use super::store::Shared;
+use crate::error::{Error, Result};
+use crate::model::{Apply, Lease};
+use std::collections::BTreeSet;
+use tokio_postgres::types::Type;
+use uuid::Uuid;
+use waybill_domain::change::Change;
+use waybill_domain::event::NewEvent;
+
+static MOVE: Sql = Sql {
+    text: "/* apply::move */ UPDATE cursors SET position = $3 WHERE consumer = $1 AND part = $2",
+    types: &[Type::TEXT, Type::INT2, Type::INT8],
+};
+
+pub fn fenced(lease: &Lease) -> Error {
+    Error::Fenced {
+        consumer: lease.consumer.clone(),
+    }
+}
+
+/// Adds the lock of a lease's cursor; its answer is empty when the lease is lost.
+pub fn fence<'p>(pipeline: &mut Pipeline<'p>, lease: &'p Lease) {
+    pipeline.add(
+        &lock::CURSOR,
+        params![lease.consumer.as_str(), small(lease.part), lease.epoch],
+    );
+}
+
+/// Writes a batch's effects and moves the cursor, all or nothing.
+pub async fn apply(shared: &Shared, apply: &Apply) -> Result<()> {
+    let part = apply.lease.part;
+    let mut attempts = shared.commits.attempts();
+    while let Err(failed) = attempt_apply(shared, apply).await {
+        attempts.again(failed).await?;
+    }
+    if apply.changes.iter().any(|c| !c.events.is_empty()) {
+        shared.grown(part);
+    }
+    Ok(())
+}
+
+async fn attempt_apply(shared: &Shared, apply: &Apply) -> std::result::Result<(), Failed> {
+    let commits = &shared.commits;
+    let now = (shared.now)();
+    let wanted = Wanted::of(&apply.changes);
+    let orders = apply.changes.iter().map(|c| c.order_id.0);
+    let orders: Vec<Uuid> = orders.collect::<BTreeSet<_>>().into_iter().collect();
+    let (open, answers) = commits
+        .begin(|pipeline| {
+            fence(pipeline, &apply.lease);
+            pipeline.add(
+                &lock::PARKED,
+                params![apply.lease.consumer.as_str(), orders],
+            );
+            wanted.lock(pipeline);
+        })
+        .await?;
+    let mut answers = answers.into_iter();
+    let checked = (|| {
+        let cursor = answers.next().unwrap_or_default();
+        let position: Option<i64> = cursor.first().map(|row| Columns::of(row).get()).transpose()?;
+        if position != Some(apply.from) {
+            return Err(fenced(&apply.lease));
+        }
+        // Whether an order is parked is read here, where nobody can change it meanwhile.
+        if !answers.next().unwrap_or_default().is_empty() {
+            return Err(Error::Conflict {
+                what: "a parked order",
+            });
+        }
+        let mut locked = Locked::read(&wanted, &mut answers)?;
+        apply.changes.iter().try_for_each(|change| locked.take(change))
+    })();
+    if let Err(error) = checked {
+        commits.roll_back(open).await;
+        return Err(Failed::Error(error));
+    }
+    let all: Vec<&Change> = apply.changes.iter().collect();
+    let mut pipeline = Pipeline::new();
+    parked::park(&mut pipeline, &apply.lease, &apply.park, now);
+    changes::write(&mut pipeline, &all);
+    pipeline.add(
+        &MOVE,
+        params![
+            apply.lease.consumer.as_str(),
+            small(apply.lease.part),
+            apply.to
+        ],
+    );
+    let events: Vec<&NewEvent> = all.iter().flat_map(|c| &c.events).collect();
+    let part = apply.lease.part;
+    log::append(&mut pipeline, part, shared.sequence(part), now, &events);
+    commits.commit(open, pipeline, None).await?;
+    Ok(())
+}
+
+/// Writes changes that stand for themselves; one that conflicts fails alone. A transaction touches one part of the
+/// log, so changes are written part by part.
+pub async fn advance(
+    shared: &Shared,
+    all: &[Change],
+    lease: Option<&Lease>,
+) -> Result<Vec<Result<()>>> {
+    if all.is_empty() {
+        if let Some(lease) = lease {
+            check_fence(shared, lease).await?;
+        }
+        return Ok(vec![]);
+    }
+    let mut results: Vec<Option<Result<()>>> = all.iter().map(|_| None).collect();
+    let parts: BTreeSet<u16> = all.iter().map(|c| c.part).collect();
+    for part in parts {
+        let indexes: Vec<usize> = (0..all.len()).filter(|i| all[*i].part == part).collect();
+        let some: Vec<&Change> = indexes.iter().map(|i| &all[*i]).collect();
+        let mut bisection = Bisection::of(&some);
+        while let Some(piece) = bisection.next() {
+            let done = advance_together(shared, piece, lease, part).await;
+            bisection.tried(piece, done)?;
+        }
+        shared.grown(part);
+        for (index, result) in indexes.into_iter().zip(bisection.results()) {
+            results[index] = Some(result);
+        }
+    }
+    // Every change has a part.
+    Ok(results.into_iter().flatten().collect())
+}
+
+async fn advance_together(
+    shared: &Shared,
+    changes: &[&Change],
+    lease: Option<&Lease>,
+    part: u16,
+) -> Result<Vec<Result<()>>> {
+    let mut attempts = shared.commits.attempts();
+    loop {
+        match attempt_advance(shared, changes, lease, part).await {
+            Ok(results) => return Ok(results),
+            Err(failed) => attempts.again(failed).await?,
+        }
+    }
+}
+
+async fn check_fence(shared: &Shared, lease: &Lease) -> Result<()> {
+    let parameters = params![lease.consumer.as_str(), small(lease.part), lease.epoch];
+    let rows = shared.commits.read(&lock::CURSOR, parameters).await?;
+    if rows.is_empty() {
+        return Err(fenced(lease));
+    }
+    Ok(())
+}
+
+async fn attempt_advance(
+    shared: &Shared,
+    changes: &[&Change],
+    lease: Option<&Lease>,
+    part: u16,
+) -> std::result::Result<Vec<Result<()>>, Failed> {
+    let commits = &shared.commits;
+    let now = (shared.now)();
+    let wanted = Wanted::of(changes.iter().copied());
+    let (open, answers) = commits
+        .begin(|pipeline| {
+            if let Some(lease) = lease {
+                fence(pipeline, lease);
+            }
+            wanted.lock(pipeline);
+        })
+        .await?;
+    let mut answers = answers.into_iter();
+    if let Some(lease) = lease
+        && answers.next().unwrap_or_default().is_empty()
+    {
+        commits.roll_back(open).await;
+        return Err(Failed::Error(fenced(lease)));
+    }
+    let mut locked = match Locked::read(&wanted, &mut answers) {
+        Ok(locked) => locked,
+        Err(error) => {
+            commits.roll_back(open).await;
+            return Err(Failed::Error(error));
+        }
+    };
+    let results: Vec<Result<()>> = changes.iter().map(|change| locked.take(change)).collect();
+    let good = changes.iter().zip(&results).filter(|(_, r)| r.is_ok());
+    let good: Vec<&Change> = good.map(|(change, _)| *change).collect();
+    if good.is_empty() {
+        commits.roll_back(open).await;
+        return Ok(results);
+    }
+    let mut pipeline = Pipeline::new();
+    changes::write(&mut pipeline, &good);
+    let events: Vec<&NewEvent> = good.iter().flat_map(|c| &c.events).collect();
+    log::append(&mut pipeline, part, shared.sequence(part), now, &events);
+    commits.commit(open, pipeline, None).await?;
+    Ok(results)
+}

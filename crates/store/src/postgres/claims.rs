@@ -1,0 +1,306 @@
+//! Claims: everything that may exist once.
+
+use super::errors::corrupt;
+use super::outcome::Commits;
+use super::pipeline::{Pipeline, Sql, params};
+use super::rows::{Columns, count};
+use crate::error::Result;
+use crate::model::Accepted;
+use parking_lot::Mutex;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use tokio_postgres::Row;
+use tokio_postgres::types::Type;
+use uuid::Uuid;
+use waybill_domain::ids::OrderId;
+use waybill_domain::intake::{Claim, ClaimKind, NewOrder};
+use waybill_domain::text::Tenant;
+use waybill_domain::time::Time;
+
+static TAKE: Sql = Sql {
+    text: "/* claims::take */ INSERT INTO claims AS c (tenant, kind, hash, order_id, body_hash, expires_at) \
+           SELECT * FROM unnest($1, $2, $3, $4, $5, $6) \
+           ON CONFLICT (hash, kind, tenant) DO UPDATE SET order_id = excluded.order_id, body_hash = excluded.body_hash, \
+           expires_at = excluded.expires_at WHERE c.expires_at <= $7 RETURNING tenant, kind, hash",
+    types: &[
+        Type::TEXT_ARRAY,
+        Type::TEXT_ARRAY,
+        Type::UUID_ARRAY,
+        Type::UUID_ARRAY,
+        Type::UUID_ARRAY,
+        Type::INT8_ARRAY,
+        Type::INT8,
+    ],
+};
+
+static HOLDERS: Sql = Sql {
+    text: "/* claims::holders */ SELECT c.tenant, c.kind, c.hash, c.order_id, c.body_hash FROM unnest($1, $2, $3) AS k (tenant, kind, hash) \
+           JOIN claims c USING (tenant, kind, hash)",
+    types: &[Type::TEXT_ARRAY, Type::TEXT_ARRAY, Type::UUID_ARRAY],
+};
+
+static GIVE_BACK: Sql = Sql {
+    text: "/* claims::give_back */ DELETE FROM claims c USING unnest($1, $2, $3, $4) AS k (tenant, kind, hash, order_id) \
+           WHERE c.tenant = k.tenant AND c.kind = k.kind AND c.hash = k.hash AND c.order_id = k.order_id",
+    types: &[
+        Type::TEXT_ARRAY,
+        Type::TEXT_ARRAY,
+        Type::UUID_ARRAY,
+        Type::UUID_ARRAY,
+    ],
+};
+
+static HOLDER: Sql = Sql {
+    text: "/* claims::holder */ SELECT order_id FROM claims WHERE tenant = $1 AND kind = $2 AND hash = $3 AND (expires_at IS NULL OR expires_at > $4)",
+    types: &[Type::TEXT, Type::TEXT, Type::UUID, Type::INT8],
+};
+
+/// What a claim is known by.
+type Key = (String, &'static str, Uuid);
+
+fn key(tenant: &Tenant, claim: &Claim) -> Key {
+    (
+        tenant.as_str().to_owned(),
+        claim.kind.as_str(),
+        Uuid::from_bytes(claim.hash),
+    )
+}
+
+/// Splits off the orders that claim what an earlier one of the same batch claims: they come after it, when it is
+/// known what became of it.
+pub fn split_collisions(orders: &[Arc<NewOrder>]) -> (Vec<usize>, Vec<usize>) {
+    let mut seen = HashSet::new();
+    (0..orders.len()).partition(|index| {
+        let new = &orders[*index];
+        let keys: Vec<Key> = new.claims.iter().map(|c| key(&new.tenant, c)).collect();
+        let free = keys.iter().all(|key| !seen.contains(key));
+        // Also what waits is claimed: whoever comes third comes after it.
+        seen.extend(keys);
+        free
+    })
+}
+
+/// Claims of a batch, each once, in the order in which they are locked.
+fn sorted(orders: &[Arc<NewOrder>]) -> Vec<(&NewOrder, &Claim)> {
+    let each = orders.iter();
+    let mut all: Vec<(&NewOrder, &Claim)> = each
+        .flat_map(|new| new.claims.iter().map(move |claim| (&**new, claim)))
+        .collect();
+    all.sort_unstable_by_key(|(new, c)| (c.hash, c.kind.as_str(), new.tenant.as_str()));
+    all
+}
+
+/// Takes all claims of a batch; the answer says which were taken. An expired claim does not stand in the way.
+pub fn take<'p>(pipeline: &mut Pipeline<'p>, orders: &'p [Arc<NewOrder>], now: Time) {
+    let all = sorted(orders);
+    let each = all.iter();
+    pipeline.add(
+        &TAKE,
+        params![
+            each.clone().map(|(n, _)| n.tenant.as_str()).collect::<Vec<_>>(),
+            each.clone().map(|(_, c)| c.kind.as_str()).collect::<Vec<_>>(),
+            each.clone()
+                .map(|(_, c)| Uuid::from_bytes(c.hash))
+                .collect::<Vec<_>>(),
+            each.clone().map(|(n, _)| n.id.0).collect::<Vec<_>>(),
+            each.clone()
+                .map(|(n, _)| Uuid::from_bytes(n.body_hash))
+                .collect::<Vec<_>>(),
+            each.map(|(_, c)| c.expires_at.map(|t| t.0))
+                .collect::<Vec<_>>(),
+            now.0,
+        ],
+    );
+}
+
+/// The claims that were not taken, with the orders that asked for them.
+pub fn lost<'o>(orders: &'o [Arc<NewOrder>], taken: &[Row]) -> Result<Vec<(usize, &'o Claim)>> {
+    let asked: usize = orders.iter().map(|new| new.claims.len()).sum();
+    if taken.len() == asked {
+        return Ok(vec![]);
+    }
+    let mut won: HashSet<(&str, &str, Uuid)> = HashSet::with_capacity(taken.len());
+    for row in taken {
+        let mut c = Columns::of(row);
+        won.insert((c.get()?, c.get()?, c.get()?));
+    }
+    let mut lost = vec![];
+    for (index, new) in orders.iter().enumerate() {
+        let missing = new.claims.iter().find(|claim| {
+            let hash = Uuid::from_bytes(claim.hash);
+            !won.contains(&(new.tenant.as_str(), claim.kind.as_str(), hash))
+        });
+        lost.extend(missing.map(|claim| (index, claim)));
+    }
+    Ok(lost)
+}
+
+/// Asks who holds lost claims: in a statement of its own, since the one that lost cannot see them.
+pub fn ask_holders<'p>(
+    pipeline: &mut Pipeline<'p>,
+    orders: &'p [Arc<NewOrder>],
+    lost: &[(usize, &'p Claim)],
+) {
+    let each = lost.iter();
+    pipeline.add(
+        &HOLDERS,
+        params![
+            each.clone()
+                .map(|(index, _)| orders[*index].tenant.as_str())
+                .collect::<Vec<_>>(),
+            each.clone().map(|(_, c)| c.kind.as_str()).collect::<Vec<_>>(),
+            each.map(|(_, c)| Uuid::from_bytes(c.hash)).collect::<Vec<_>>(),
+        ],
+    );
+}
+
+/// What the orders that lost a claim are answered, by their index.
+pub fn answers(
+    orders: &[Arc<NewOrder>],
+    lost: &[(usize, &Claim)],
+    holders: &[Row],
+) -> Result<HashMap<usize, Accepted>> {
+    let mut by_key: HashMap<(&str, &str, Uuid), (Uuid, Uuid)> = HashMap::new();
+    for row in holders {
+        let mut c = Columns::of(row);
+        by_key.insert((c.get()?, c.get()?, c.get()?), (c.get()?, c.get()?));
+    }
+    let mut answers = HashMap::with_capacity(lost.len());
+    for (index, claim) in lost {
+        let new = &orders[*index];
+        let hash = Uuid::from_bytes(claim.hash);
+        let (order_id, body_hash) = by_key
+            .get(&(new.tenant.as_str(), claim.kind.as_str(), hash))
+            .ok_or_else(|| corrupt("claims", "a claim that stood in the way is not there"))?;
+        let order_id = OrderId(*order_id);
+        let same = body_hash.as_bytes() == &new.body_hash || claim.kind == ClaimKind::Duplicate;
+        let answer = if same {
+            Accepted::Replayed { order_id }
+        } else {
+            Accepted::Taken {
+                kind: claim.kind,
+                order_id,
+            }
+        };
+        answers.insert(*index, answer);
+    }
+    Ok(answers)
+}
+
+/// Gives back the claims of orders that are not accepted, as far as they were theirs.
+pub fn give_back<'p>(pipeline: &mut Pipeline<'p>, refused: &[&'p NewOrder]) {
+    let all: Vec<(&NewOrder, &Claim)> = refused
+        .iter()
+        .flat_map(|new| new.claims.iter().map(move |claim| (*new, claim)))
+        .collect();
+    if all.is_empty() {
+        return;
+    }
+    let each = all.iter();
+    pipeline.add(
+        &GIVE_BACK,
+        params![
+            each.clone().map(|(n, _)| n.tenant.as_str()).collect::<Vec<_>>(),
+            each.clone().map(|(_, c)| c.kind.as_str()).collect::<Vec<_>>(),
+            each.clone()
+                .map(|(_, c)| Uuid::from_bytes(c.hash))
+                .collect::<Vec<_>>(),
+            each.map(|(n, _)| n.id.0).collect::<Vec<_>>(),
+        ],
+    );
+}
+
+/// Who holds a claim now.
+pub async fn holder(
+    commits: &Commits,
+    tenant: &Tenant,
+    kind: ClaimKind,
+    hash: [u8; 16],
+    now: Time,
+) -> Result<Option<OrderId>> {
+    let parameters = params![
+        tenant.as_str(),
+        kind.as_str(),
+        Uuid::from_bytes(hash),
+        now.0
+    ];
+    let rows = commits.read(&HOLDER, parameters).await?;
+    rows.first().map(|row| Columns::of(row).order_id()).transpose()
+}
+
+/// Where [`forget`] goes on: the last key it looked at.
+#[derive(Clone, Debug, Default)]
+pub struct Walk {
+    hash: Uuid,
+    kind: String,
+    tenant: String,
+}
+
+static LOOK: Sql = Sql {
+    text: "/* claims::look */ SELECT hash, kind, tenant, COALESCE(expires_at <= $4, FALSE) FROM claims WHERE (hash, kind, tenant) > ($1, $2, $3) \
+           ORDER BY hash, kind, tenant LIMIT $5",
+    types: &[
+        Type::UUID,
+        Type::TEXT,
+        Type::TEXT,
+        Type::INT8,
+        Type::INT8,
+    ],
+};
+
+static FORGET: Sql = Sql {
+    text: "/* claims::forget */ WITH locked AS MATERIALIZED (SELECT c.hash, c.kind, c.tenant FROM unnest($1, $2, $3) AS k (hash, kind, tenant) \
+           JOIN claims c USING (hash, kind, tenant) WHERE c.expires_at <= $4 ORDER BY c.hash, c.kind, c.tenant FOR UPDATE OF c) \
+           DELETE FROM claims c USING locked l WHERE c.hash = l.hash AND c.kind = l.kind AND c.tenant = l.tenant RETURNING 1",
+    types: &[
+        Type::UUID_ARRAY,
+        Type::TEXT_ARRAY,
+        Type::TEXT_ARRAY,
+        Type::INT8,
+    ],
+};
+
+/// Deletes up to `limit` expired claims among the next `scan` ones, in the order of their keys, round and round.
+pub async fn forget(
+    commits: &Commits,
+    walk: &Mutex<Walk>,
+    now: Time,
+    limit: usize,
+    scan: usize,
+) -> Result<usize> {
+    let from = walk.lock().clone();
+    let parameters = params![from.hash, from.kind, from.tenant, now.0, count(scan)];
+    let rows = commits.read(&LOOK, parameters).await?;
+    let mut expired: Vec<Walk> = vec![];
+    let mut last = None;
+    let mut looked_at = 0;
+    for row in &rows {
+        if expired.len() == limit {
+            break;
+        }
+        looked_at += 1;
+        let mut c = Columns::of(row);
+        let key = Walk {
+            hash: c.get()?,
+            kind: c.get()?,
+            tenant: c.get()?,
+        };
+        if c.get()? {
+            expired.push(key.clone());
+        }
+        last = Some(key);
+    }
+    let around = looked_at < scan && expired.len() < limit;
+    *walk.lock() = last.filter(|_| !around).unwrap_or_default();
+    if expired.is_empty() {
+        return Ok(0);
+    }
+    let each = expired.iter();
+    let parameters = params![
+        each.clone().map(|k| k.hash).collect::<Vec<_>>(),
+        each.clone().map(|k| k.kind.as_str()).collect::<Vec<_>>(),
+        each.map(|k| k.tenant.as_str()).collect::<Vec<_>>(),
+        now.0,
+    ];
+    Ok(commits.read(&FORGET, parameters).await?.len())
+}

@@ -1,0 +1,252 @@
+//! Connections: how they are opened, what each session is told, and the pool they come from.
+
+use super::errors::translate;
+use super::tls;
+use crate::error::{Error, Result};
+use deadpool_postgres::{
+    Connect, Hook, HookError, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, Timeouts,
+};
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::task::JoinHandle;
+use tokio_postgres::{AsyncMessage, Client, Config};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+/// How the shared store is run.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// `postgres://user:password@host:port/name?…`; several hosts are tried in order.
+    pub url: String,
+    /// Where notifications are heard, when `url` leads to a pooler that cannot pass them on. `None`: at `url`.
+    pub listen_url: Option<String>,
+    /// Connections kept at least, and had at most.
+    pub pool_min: usize,
+    pub pool_max: usize,
+    /// How long a caller waits for a connection.
+    pub pool_wait_ms: u64,
+    /// Whether statements have no names: for a pooler in transaction mode that does not know them.
+    pub unnamed_statements: bool,
+    /// Parts of the log of a store that is made new.
+    pub parts: u16,
+    /// Batches of orders that are worth having under way at once.
+    pub accept_concurrency: usize,
+    /// Statements that take longer are ended by the database; shorter than a lease, as everything below.
+    pub statement_timeout_ms: u64,
+    /// How long a statement waits for rows that others have locked.
+    pub lock_timeout_ms: u64,
+    /// A transaction whose process has gone silent is ended after this long.
+    pub idle_in_transaction_timeout_ms: u64,
+    /// A connection that does not acknowledge what was sent is given up after this long.
+    pub tcp_timeout_ms: u64,
+    /// How long a new connection may take.
+    pub connect_timeout_ms: u64,
+    /// The least time between two notifications to other processes.
+    pub notify_interval_ms: u64,
+    /// Rows a filtered list may look at in one call.
+    pub scan_limit: usize,
+}
+
+impl Options {
+    /// The defaults, at `url`.
+    #[must_use]
+    pub fn new(url: impl Into<String>) -> Self {
+        Self {
+            url: url.into(),
+            listen_url: None,
+            pool_min: 2,
+            pool_max: 10,
+            pool_wait_ms: 5_000,
+            unnamed_statements: false,
+            parts: 16,
+            accept_concurrency: 2,
+            statement_timeout_ms: 5_000,
+            lock_timeout_ms: 3_000,
+            idle_in_transaction_timeout_ms: 5_000,
+            tcp_timeout_ms: 5_000,
+            connect_timeout_ms: 5_000,
+            notify_interval_ms: 5,
+            scan_limit: 20_000,
+        }
+    }
+}
+
+/// Reads a connection URL, and how far the server is trusted.
+pub fn read_url(url: &str, options: &Options) -> Result<(Config, MakeRustlsConnect)> {
+    let (url, trust) = tls::split(url);
+    let mut config: Config = url.parse().map_err(|e| Error::Open {
+        what: "the database's address cannot be read".into(),
+        detail: format!(
+            "{}; it should look like postgres://user:password@host:5432/name",
+            translate(&e)
+        ),
+    })?;
+    let ms = Duration::from_millis;
+    config.connect_timeout(ms(options.connect_timeout_ms));
+    config.tcp_user_timeout(ms(options.tcp_timeout_ms));
+    config.keepalives_idle(ms(options.tcp_timeout_ms));
+    if config.get_application_name().is_none() {
+        config.application_name("waybill");
+    }
+    Ok((config, tls::connector(&trust)?))
+}
+
+/// What a session, or where sessions are shared a transaction, is told first.
+pub fn settings(options: &Options, local: bool) -> String {
+    let set = if local { "SET LOCAL" } else { "SET" };
+    format!(
+        "{set} statement_timeout = {}; {set} lock_timeout = {}; {set} idle_in_transaction_session_timeout = {}",
+        options.statement_timeout_ms,
+        options.lock_timeout_ms,
+        options.idle_in_transaction_timeout_ms
+    )
+}
+
+/// The pool, and what its connections told that concerns everybody.
+pub struct Connections {
+    pool: Pool,
+    pub unnamed: bool,
+    /// How a transaction begins.
+    pub begin: String,
+    cancelled_waits: Arc<AtomicU64>,
+}
+
+/// A connection of the pool; it goes back when it is dropped.
+pub type Connection = Object;
+
+impl Connections {
+    /// A pool; no connection is made yet.
+    pub fn new(options: &Options) -> Result<Self> {
+        let (config, tls) = read_url(&options.url, options)?;
+        let cancelled_waits = Arc::new(AtomicU64::new(0));
+        let connector = Connector {
+            tls,
+            cancelled_waits: cancelled_waits.clone(),
+        };
+        let recycling = ManagerConfig {
+            recycling_method: RecyclingMethod::Fast,
+        };
+        let manager = Manager::from_connect(config, connector, recycling);
+        let ms = Duration::from_millis;
+        let mut builder = Pool::builder(manager)
+            .max_size(options.pool_max.max(1))
+            .runtime(Runtime::Tokio1)
+            .timeouts(Timeouts {
+                wait: Some(ms(options.pool_wait_ms)),
+                create: Some(ms(options.connect_timeout_ms)),
+                recycle: Some(ms(options.connect_timeout_ms)),
+            });
+        let begin = if options.unnamed_statements {
+            // Sessions behind a pooler are shared with others: each transaction is told.
+            format!("BEGIN; {}", settings(options, true))
+        } else {
+            let settings = settings(options, false);
+            builder = builder.post_create(Hook::async_fn(move |client, _| {
+                let settings = settings.clone();
+                Box::pin(async move {
+                    let told = client.batch_execute(&settings).await;
+                    told.map_err(HookError::Backend)
+                })
+            }));
+            "BEGIN".to_owned()
+        };
+        let pool = builder.build().map_err(|e| Error::Open {
+            what: "the pool of database connections".into(),
+            detail: e.to_string(),
+        })?;
+        Ok(Self {
+            pool,
+            unnamed: options.unnamed_statements,
+            begin,
+            cancelled_waits,
+        })
+    }
+
+    /// Has so many connections open, so that the first requests need not wait for them.
+    pub async fn warm(&self, count: usize) -> Result<()> {
+        let mut held = vec![];
+        for _ in 0..count.min(self.pool.status().max_size) {
+            held.push(self.get().await?);
+        }
+        Ok(())
+    }
+
+    /// A connection.
+    pub async fn get(&self) -> Result<Connection> {
+        self.pool.get().await.map_err(|error| match error {
+            PoolError::Timeout(deadpool_postgres::TimeoutType::Wait) => {
+                Error::Busy("no database connection became free")
+            }
+            PoolError::Timeout(_) => {
+                Error::Unavailable("the database does not answer in time".into())
+            }
+            PoolError::Backend(error) => match translate(&error) {
+                Error::Refused(why) => Error::Unavailable(why),
+                other => other,
+            },
+            PoolError::Closed => Error::Unavailable("the store is closing".into()),
+            other => Error::Unavailable(other.to_string()),
+        })
+    }
+
+    /// Waits for a standby that were cancelled so far, on any connection.
+    pub fn cancelled_waits(&self) -> u64 {
+        self.cancelled_waits.load(Ordering::SeqCst)
+    }
+
+    /// Connections, and how many of them are idle.
+    pub fn counts(&self) -> (usize, usize) {
+        let status = self.pool.status();
+        (status.size, status.available)
+    }
+
+    /// Gives no connection any more.
+    pub fn close(&self) {
+        self.pool.close();
+    }
+}
+
+/// Opens connections and listens to what the database says on them unasked.
+struct Connector {
+    tls: MakeRustlsConnect,
+    cancelled_waits: Arc<AtomicU64>,
+}
+
+type Connecting<'a> = Pin<
+    Box<
+        dyn Future<Output = std::result::Result<(Client, JoinHandle<()>), tokio_postgres::Error>>
+            + Send
+            + 'a,
+    >,
+>;
+
+impl Connect for Connector {
+    fn connect(&self, config: &Config) -> Connecting<'_> {
+        let (config, tls) = (config.clone(), self.tls.clone());
+        let cancelled_waits = self.cancelled_waits.clone();
+        Box::pin(async move {
+            let (client, mut connection) = config.connect(tls).await?;
+            let task = tokio::spawn(async move {
+                while let Some(message) = poll_fn(|cx| connection.poll_message(cx)).await {
+                    match message {
+                        // The commit is here but perhaps not at its standby. The routine's name is the same in
+                        // every language the server may speak.
+                        Ok(AsyncMessage::Notice(notice))
+                            if notice.routine() == Some("SyncRepWaitForLSN") =>
+                        {
+                            cancelled_waits.fetch_add(1, Ordering::SeqCst);
+                        }
+                        Ok(_) => {}
+                        Err(error) => {
+                            tracing::debug!(%error, "a database connection ended");
+                            return;
+                        }
+                    }
+                }
+            });
+            Ok((client, task))
+        })
+    }
+}

@@ -1,0 +1,92 @@
+//! From PostgreSQL's SQLSTATEs to what the caller should do.
+
+use crate::error::Error;
+use tokio_postgres::error::{DbError, Severity, SqlState};
+
+/// Translates an error of a statement.
+pub fn translate(error: &tokio_postgres::Error) -> Error {
+    let Some(db) = error.as_db_error() else {
+        return if error.is_closed() || std::error::Error::source(error).is_some() {
+            Error::Unavailable(with_source(error))
+        } else {
+            Error::Refused(error.to_string())
+        };
+    };
+    let code = db.code();
+    if *code == SqlState::DISK_FULL {
+        return Error::DiskFull;
+    }
+    if is_contention(code) {
+        return Error::Busy("others are writing the same rows");
+    }
+    if *code == SqlState::UNIQUE_VIOLATION {
+        return Error::Conflict {
+            what: "a row that is to be new",
+        };
+    }
+    match &code.code()[..2] {
+        "22" | "23" => Error::Refused(db.message().to_owned()),
+        "53" => Error::Busy("the database has no room for more"),
+        "XX" => Error::Corrupt {
+            what: "the database",
+            detail: db.message().to_owned(),
+        },
+        _ if *code == SqlState::UNDEFINED_TABLE => Error::Unavailable(format!(
+            "{}; run `waybill migrate` on this database",
+            db.message()
+        )),
+        _ => Error::Unavailable(format!("{} ({})", db.message(), code.code())),
+    }
+}
+
+/// Whether the same transaction may succeed if it is made again at once: somebody else was in the way.
+pub fn is_contention(code: &SqlState) -> bool {
+    [
+        SqlState::T_R_DEADLOCK_DETECTED,
+        SqlState::T_R_SERIALIZATION_FAILURE,
+        SqlState::LOCK_NOT_AVAILABLE,
+        SqlState::QUERY_CANCELED,
+    ]
+    .contains(code)
+}
+
+/// Whether the statement alone failed: its transaction is then certain to be rolled back. A FATAL error, or none at
+/// all, says nothing about a COMMIT that was on its way.
+pub fn is_of_the_statement(error: &tokio_postgres::Error) -> bool {
+    error
+        .as_db_error()
+        .and_then(DbError::parsed_severity)
+        .is_some_and(|severity| severity == Severity::Error)
+}
+
+/// An error that only says that an earlier one ended the transaction.
+pub fn is_aftermath(error: &tokio_postgres::Error) -> bool {
+    error.code() == Some(&SqlState::IN_FAILED_SQL_TRANSACTION)
+}
+
+/// tokio-postgres keeps the reason in the source.
+fn with_source(error: &dyn std::error::Error) -> String {
+    match error.source() {
+        Some(source) => format!("{error}: {source}"),
+        None => error.to_string(),
+    }
+}
+
+/// `?` for tokio-postgres results.
+pub trait IntoStore<T> {
+    fn store(self) -> crate::error::Result<T>;
+}
+
+impl<T> IntoStore<T> for Result<T, tokio_postgres::Error> {
+    fn store(self) -> crate::error::Result<T> {
+        self.map_err(|error| translate(&error))
+    }
+}
+
+/// A value in a row that the types do not allow.
+pub fn corrupt(what: &'static str, detail: impl Into<String>) -> Error {
+    Error::Corrupt {
+        what,
+        detail: detail.into(),
+    }
+}

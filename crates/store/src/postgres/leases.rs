@@ -1,0 +1,173 @@
+//! Who acts as a consumer, on which part, and since which epoch.
+
+use super::outcome::{Commits, Failed};
+use super::pipeline::{Pipeline, Sql, params};
+use super::rows::{Columns, small};
+use crate::error::Result;
+use crate::model::{HeldLease, Lease, Standing};
+use tokio_postgres::types::Type;
+use waybill_domain::time::Time;
+
+static ALIVE: Sql = Sql {
+    text: "/* leases::alive */ INSERT INTO members (consumer, owner, until) VALUES ($1, $2, $3) \
+           ON CONFLICT (consumer, owner) DO UPDATE SET until = excluded.until",
+    types: &[Type::TEXT, Type::TEXT, Type::INT8],
+};
+
+static FORGET: Sql = Sql {
+    text: "/* leases::forget */ DELETE FROM members WHERE consumer = $1 AND until <= $2 AND owner <> $3",
+    types: &[Type::TEXT, Type::INT8, Type::TEXT],
+};
+
+static RENEW: Sql = Sql {
+    text: "/* leases::renew */ UPDATE leases SET until = $3 WHERE consumer = $1 AND owner = $2 AND until > $4",
+    types: &[Type::TEXT, Type::TEXT, Type::INT8, Type::INT8],
+};
+
+static MEMBERS: Sql = Sql {
+    text: "/* leases::members */ SELECT owner FROM members WHERE consumer = $1 AND until > $2 ORDER BY owner",
+    types: &[Type::TEXT, Type::INT8],
+};
+
+static HELD: Sql = Sql {
+    text: "/* leases::held */ SELECT part, owner, epoch, until FROM leases WHERE consumer = $1 AND until > $2 ORDER BY part",
+    types: &[Type::TEXT, Type::INT8],
+};
+
+/// Says that an owner is alive, renews its leases, and tells who else is. Each statement stands for itself: no row
+/// of one waits for a row of another.
+pub async fn keep_alive(
+    commits: &Commits,
+    consumer: &str,
+    owner: &str,
+    now: Time,
+    until: Time,
+) -> Result<Standing> {
+    let mut pipeline = Pipeline::new();
+    pipeline.add(&ALIVE, params![consumer, owner, until.0]);
+    pipeline.add(&FORGET, params![consumer, now.0, owner]);
+    pipeline.add(&RENEW, params![consumer, owner, until.0, now.0]);
+    let members = pipeline.add(&MEMBERS, params![consumer, now.0]);
+    let held = pipeline.add(&HELD, params![consumer, now.0]);
+    let answers = commits.read_all(pipeline).await?;
+    let mut standing = Standing::default();
+    for row in &answers[members] {
+        standing.members.push(Columns::of(row).get()?);
+    }
+    for row in &answers[held] {
+        let mut c = Columns::of(row);
+        standing.held.push(HeldLease {
+            part: c.small("part")?,
+            owner: c.get()?,
+            epoch: c.get()?,
+            until: c.time()?,
+        });
+    }
+    Ok(standing)
+}
+
+static TAKE: Sql = Sql {
+    text: "/* leases::take */ INSERT INTO leases AS l (consumer, part, owner, epoch, until) VALUES ($1, $2, $3, 1, $4) \
+           ON CONFLICT (consumer, part) DO UPDATE SET owner = excluded.owner, epoch = l.epoch + 1, until = excluded.until \
+           WHERE l.until <= $5 OR l.owner = excluded.owner RETURNING epoch",
+    types: &[
+        Type::TEXT,
+        Type::INT2,
+        Type::TEXT,
+        Type::INT8,
+        Type::INT8,
+    ],
+};
+
+static CURSOR: Sql = Sql {
+    text: "/* leases::cursor */ INSERT INTO cursors (consumer, part, position, epoch) VALUES ($1, $2, 0, $3) \
+           ON CONFLICT (consumer, part) DO UPDATE SET epoch = excluded.epoch RETURNING position",
+    types: &[Type::TEXT, Type::INT2, Type::INT8],
+};
+
+/// Takes the lease with a new epoch; whoever had it is fenced from now on. Says where the cursor stands: its row is
+/// waited for, so that what the former owner has under way is finished or ended by then.
+pub async fn take(
+    commits: &Commits,
+    consumer: &str,
+    part: u16,
+    owner: &str,
+    now: Time,
+    until: Time,
+) -> Result<Option<(Lease, i64)>> {
+    let mut attempts = commits.attempts();
+    loop {
+        match attempt(commits, consumer, part, owner, now, until).await {
+            Ok(taken) => return Ok(taken),
+            Err(failed) => attempts.again(failed).await?,
+        }
+    }
+}
+
+async fn attempt(
+    commits: &Commits,
+    consumer: &str,
+    part: u16,
+    owner: &str,
+    now: Time,
+    until: Time,
+) -> std::result::Result<Option<(Lease, i64)>, Failed> {
+    let (open, answers) = commits
+        .begin(|pipeline| {
+            let part = small(part);
+            pipeline.add(&TAKE, params![consumer, part, owner, until.0, now.0]);
+        })
+        .await?;
+    let Some(row) = answers[0].first() else {
+        commits.roll_back(open).await;
+        return Ok(None);
+    };
+    let epoch: i64 = Columns::of(row).get()?;
+    let mut pipeline = Pipeline::new();
+    pipeline.add(&CURSOR, params![consumer, small(part), epoch]);
+    let (open, answers) = commits.go_on(open, pipeline).await?;
+    let position = answers[0].first().map(|row| Columns::of(row).get());
+    commits.commit(open, Pipeline::new(), None).await?;
+    let lease = Lease {
+        consumer: consumer.to_owned(),
+        part,
+        epoch,
+    };
+    Ok(Some((lease, position.transpose()?.unwrap_or(0))))
+}
+
+static RELEASE: Sql = Sql {
+    text: "/* leases::release */ UPDATE leases SET until = 0 WHERE consumer = $1 AND part = $2 AND epoch = $3 AND owner = $4",
+    types: &[Type::TEXT, Type::INT2, Type::INT8, Type::TEXT],
+};
+
+/// Hands a lease back, if it still is its owner's.
+pub async fn release(commits: &Commits, lease: &Lease, owner: &str) -> Result<()> {
+    let parameters = params![
+        lease.consumer.as_str(),
+        small(lease.part),
+        lease.epoch,
+        owner
+    ];
+    commits.read(&RELEASE, parameters).await?;
+    Ok(())
+}
+
+static LEAVE: Sql = Sql {
+    text: "/* leases::leave */ DELETE FROM members WHERE consumer = $1 AND owner = $2",
+    types: &[Type::TEXT, Type::TEXT],
+};
+
+static RELEASE_ALL: Sql = Sql {
+    text: "/* leases::release_all */ UPDATE leases SET until = 0 WHERE consumer = $1 AND owner = $2",
+    types: &[Type::TEXT, Type::TEXT],
+};
+
+/// Forgets an owner and frees its leases.
+pub async fn leave(commits: &Commits, consumer: &str, owner: &str) -> Result<()> {
+    let mut pipeline = Pipeline::new();
+    pipeline.add(&LEAVE, params![consumer, owner]);
+    pipeline.add(&RELEASE_ALL, params![consumer, owner]);
+    commits.read_all(pipeline).await?;
+    Ok(())
+}

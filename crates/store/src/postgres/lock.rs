@@ -1,0 +1,63 @@
+//! The order in which rows are locked, the same in every transaction: claims, cursor, parked, orders, deliveries and
+//! shipments, holds, reservations, stock, then the part of the log. Each class is locked by one ordered SELECT.
+//!
+//! An UPDATE with a join locks in the order of the join, whatever is sorted inside it; so nothing is ever written
+//! that was not locked here before.
+
+use super::pipeline::Sql;
+use tokio_postgres::types::Type;
+
+/// A consumer's cursor, if the lease is still held. Whoever takes the lease over waits for it.
+pub static CURSOR: Sql = Sql {
+    text: "/* lock::cursor */ SELECT position FROM cursors WHERE consumer = $1 AND part = $2 AND epoch = $3 FOR UPDATE",
+    types: &[Type::TEXT, Type::INT2, Type::INT8],
+};
+
+/// Parked events of orders, for a consumer.
+pub static PARKED: Sql = Sql {
+    text: "/* lock::parked */ SELECT order_id FROM parked WHERE consumer = $1 AND order_id = ANY($2) ORDER BY order_id, position FOR UPDATE",
+    types: &[Type::TEXT, Type::UUID_ARRAY],
+};
+
+pub static ORDERS: Sql = Sql {
+    text: "/* lock::orders */ SELECT id, version FROM orders WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE",
+    types: &[Type::UUID_ARRAY],
+};
+
+pub static DELIVERIES: Sql = Sql {
+    text: "/* lock::deliveries */ SELECT order_id, revision FROM deliveries WHERE order_id = ANY($1) ORDER BY order_id FOR NO KEY UPDATE",
+    types: &[Type::UUID_ARRAY],
+};
+
+pub static SHIPMENTS: Sql = Sql {
+    text: "/* lock::shipments */ SELECT id, version FROM shipments WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE",
+    types: &[Type::UUID_ARRAY],
+};
+
+/// Holds that are open.
+pub static HOLDS: Sql = Sql {
+    text: "/* lock::holds */ SELECT id FROM order_holds WHERE order_id = ANY($1) AND released_at IS NULL ORDER BY order_id, id FOR NO KEY UPDATE",
+    types: &[Type::UUID_ARRAY],
+};
+
+/// Reservations of orders that still hold units.
+pub static RESERVATIONS: Sql = Sql {
+    text: "/* lock::reservations */ SELECT order_id, line, vendor FROM reservations WHERE order_id = ANY($1) AND consumed + released < quantity \
+           ORDER BY order_id, line, vendor, attempt FOR NO KEY UPDATE",
+    types: &[Type::UUID_ARRAY],
+};
+
+/// Stock rows by tenant, sku and vendor. The keys must be distinct.
+pub static STOCK: Sql = Sql {
+    text: "/* lock::stock */ SELECT s.tenant, s.sku, s.vendor, s.on_hand, s.reserved, s.safety, s.version \
+           FROM unnest($1, $2, $3) AS k (tenant, sku, vendor) JOIN stock s ON s.tenant = k.tenant AND s.sku = k.sku AND s.vendor = k.vendor \
+           ORDER BY s.tenant, s.sku, s.vendor FOR NO KEY UPDATE OF s",
+    types: &[Type::TEXT_ARRAY, Type::TEXT_ARRAY, Type::TEXT_ARRAY],
+};
+
+/// The part of the log: the last lock of a transaction, held to its end. The first number is Waybill's own among the
+/// advisory locks of the database.
+pub static LOG: Sql = Sql {
+    text: "/* lock::log */ SELECT pg_advisory_xact_lock(22873, $1)",
+    types: &[Type::INT4],
+};

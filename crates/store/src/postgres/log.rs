@@ -1,0 +1,320 @@
+//! The log: appending as a transaction's last step, and reading.
+
+use super::lock;
+use super::outcome::Commits;
+use super::pipeline::{Pipeline, Sql, params};
+use super::rows::{Columns, count, small};
+use crate::error::Result;
+use crate::model::Positions;
+use std::collections::{BTreeMap, VecDeque};
+use tokio_postgres::Row;
+use tokio_postgres::types::Type;
+use waybill_domain::context::EventMeta;
+use waybill_domain::event::{
+    Aggregate, AggregateKind, EventKind, LoggedEvent, NewEvent, SCHEMA_VERSION,
+};
+use waybill_domain::ids::{EventId, OrderId};
+use waybill_domain::text::Tenant;
+use waybill_domain::time::Time;
+
+/// The sequence that a part's positions come from.
+pub fn sequence(part: u16) -> String {
+    format!("log_positions_{part}")
+}
+
+static INSERT: Sql = Sql {
+    text: "/* log::append */ INSERT INTO events (part, position, type, tenant, order_id, stream, aggregate_id, seq, event_id, \
+           schema_version, occurred_at, recorded_at, actor, correlation_id, causation_id, traceparent, body) \
+           SELECT $1, nextval($2), e.type, e.tenant, e.order_id, e.stream, e.aggregate_id, e.seq, e.event_id, $3, e.occurred_at, $4, e.actor, \
+           e.correlation_id, e.causation_id, e.traceparent, e.body \
+           FROM unnest($5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) AS e (type, tenant, order_id, stream, aggregate_id, seq, \
+           event_id, occurred_at, actor, correlation_id, causation_id, traceparent, body)",
+    types: &[
+        Type::INT2,
+        Type::REGCLASS,
+        Type::INT2,
+        Type::INT8,
+        Type::TEXT_ARRAY,
+        Type::TEXT_ARRAY,
+        Type::UUID_ARRAY,
+        Type::TEXT_ARRAY,
+        Type::UUID_ARRAY,
+        Type::INT8_ARRAY,
+        Type::UUID_ARRAY,
+        Type::INT8_ARRAY,
+        Type::TEXT_ARRAY,
+        Type::TEXT_ARRAY,
+        Type::UUID_ARRAY,
+        Type::TEXT_ARRAY,
+        Type::TEXT_ARRAY,
+    ],
+};
+
+/// Takes the part's lock, then positions, and writes the events: the last step before COMMIT, in the same flush, so
+/// that positions rise in the order of commits and nobody waits long for the lock. `sequence` is the part's sequence.
+pub fn append<'e>(
+    pipeline: &mut Pipeline<'e>,
+    part: u16,
+    sequence: u32,
+    now: Time,
+    events: &[&'e NewEvent],
+) {
+    if events.is_empty() {
+        return;
+    }
+    pipeline.add(&lock::LOG, params![i32::from(part)]);
+    let each = events.iter();
+    pipeline.add(
+        &INSERT,
+        params![
+            small(part),
+            sequence,
+            i16::try_from(SCHEMA_VERSION).unwrap_or(i16::MAX),
+            now.0,
+            each.clone().map(|e| e.kind.as_str()).collect::<Vec<_>>(),
+            each.clone().map(|e| e.tenant.as_str()).collect::<Vec<_>>(),
+            each.clone()
+                .map(|e| e.order_id.map(|id| id.0))
+                .collect::<Vec<_>>(),
+            each.clone()
+                .map(|e| e.aggregate.kind.as_str())
+                .collect::<Vec<_>>(),
+            each.clone().map(|e| e.aggregate.id).collect::<Vec<_>>(),
+            each.clone().map(|e| e.seq).collect::<Vec<_>>(),
+            each.clone().map(|e| e.id.0).collect::<Vec<_>>(),
+            each.clone().map(|e| e.occurred_at.0).collect::<Vec<_>>(),
+            each.clone().map(|e| &*e.meta.actor).collect::<Vec<_>>(),
+            each.clone()
+                .map(|e| e.meta.correlation_id.as_deref())
+                .collect::<Vec<_>>(),
+            each.clone()
+                .map(|e| e.meta.causation_id.map(|id| id.0))
+                .collect::<Vec<_>>(),
+            each.clone()
+                .map(|e| e.meta.traceparent.as_deref())
+                .collect::<Vec<_>>(),
+            each.map(|e| &*e.body).collect::<Vec<_>>(),
+        ],
+    );
+}
+
+macro_rules! columns {
+    () => {
+        "part, position, type, tenant, order_id, stream, aggregate_id, seq, event_id, occurred_at, recorded_at, actor, \
+         correlation_id, causation_id, traceparent, body"
+    };
+}
+
+/// Columns of [`event`], for whoever reads the whole log.
+pub const COLUMNS: &str = columns!();
+
+/// Reads an event.
+pub fn event(mut c: Columns<'_>) -> Result<LoggedEvent> {
+    let part = c.small("part")?;
+    let position = c.get()?;
+    let kind = c.text("event type", EventKind::parse)?;
+    let tenant = c.text("tenant", |t| Some(Tenant::stored(t)))?;
+    let order_id = c.get::<Option<_>>()?.map(OrderId);
+    let stream = c.text("event stream", AggregateKind::parse)?;
+    let aggregate = Aggregate {
+        kind: stream,
+        id: c.uuid()?,
+    };
+    let seq = c.get()?;
+    let id = EventId(c.uuid()?);
+    let occurred_at = c.time()?;
+    let recorded_at = c.time()?;
+    let meta = EventMeta {
+        actor: c.text("actor", |t| Some(t.into()))?,
+        correlation_id: c.optional_text("correlation id", |t| Some(t.into()))?,
+        causation_id: c.get::<Option<_>>()?.map(EventId),
+        traceparent: c.optional_text("traceparent", |t| Some(t.into()))?,
+    };
+    let body = c.text("event body", |t| Some(t.into()))?;
+    let event = NewEvent {
+        id,
+        kind,
+        aggregate,
+        seq,
+        order_id,
+        tenant,
+        occurred_at,
+        body,
+        meta,
+    };
+    Ok(LoggedEvent {
+        part,
+        position,
+        recorded_at,
+        event,
+    })
+}
+
+/// Where a look at a part ends: after so many positions from the first event there is, or at the newest.
+macro_rules! horizon {
+    () => {
+        "CROSS JOIN LATERAL (SELECT LEAST((SELECT min(f.position) FROM events f WHERE f.part = p.part AND f.position > p.after) + $3 - 1, \
+         (SELECT max(l.position) FROM events l WHERE l.part = p.part)) AS last) AS h "
+    };
+}
+
+/// Events of some kinds in parts, each part's oldest first. Every part has a row, if only to say how far was looked.
+static READ: Sql = Sql {
+    text: concat!(
+        "/* log::read */ SELECT p.part, h.last, e.* FROM unnest($1, $2) AS p (part, after) ",
+        horizon!(),
+        "LEFT JOIN LATERAL (SELECT ",
+        columns!(),
+        " FROM events WHERE part = p.part AND position > p.after AND position <= h.last AND type = ANY($4) ORDER BY position LIMIT $5) AS e ON TRUE"
+    ),
+    types: &[
+        Type::INT2_ARRAY,
+        Type::INT8_ARRAY,
+        Type::INT8,
+        Type::TEXT_ARRAY,
+        Type::INT8,
+    ],
+};
+
+/// A tenant's events in parts, as [`READ`].
+static FEED: Sql = Sql {
+    text: concat!(
+        "/* log::feed */ SELECT p.part, h.last, e.* FROM unnest($1, $2) AS p (part, after) ",
+        horizon!(),
+        "LEFT JOIN LATERAL (SELECT ",
+        columns!(),
+        " FROM events WHERE part = p.part AND position > p.after AND position <= h.last AND tenant = $4 ORDER BY position LIMIT $5) AS e ON TRUE"
+    ),
+    types: &[
+        Type::INT2_ARRAY,
+        Type::INT8_ARRAY,
+        Type::INT8,
+        Type::TEXT,
+        Type::INT8,
+    ],
+};
+
+/// Everything about one order. Its part is the order's, and so is that of its shipments.
+static OF_ORDER: Sql = Sql {
+    text: concat!(
+        "/* log::of_order */ SELECT ",
+        columns!(),
+        " FROM events WHERE order_id = $1 AND tenant = $2 AND position > $3 ORDER BY position LIMIT $4"
+    ),
+    types: &[Type::UUID, Type::TEXT, Type::INT8, Type::INT8],
+};
+
+/// What was found in one part, and how far was looked.
+struct Found {
+    events: VecDeque<LoggedEvent>,
+    /// Where the part's next look begins once `events` are passed.
+    reached: i64,
+}
+
+/// Sorts the rows of [`READ`] and [`FEED`] by part.
+fn by_part(rows: &[Row], after: &Positions, limit: usize) -> Result<BTreeMap<u16, Found>> {
+    let mut parts: BTreeMap<u16, Found> = BTreeMap::new();
+    for row in rows {
+        let mut c = Columns::of(row);
+        let part = c.small("part")?;
+        let last: Option<i64> = c.get()?;
+        let found = parts.entry(part).or_insert_with(|| Found {
+            events: VecDeque::new(),
+            reached: last.map_or(after.of(part), |last| last.max(after.of(part))),
+        });
+        if c.get::<Option<i16>>()?.is_some() {
+            found.events.push_back(event(Columns::from(row, 2))?);
+        }
+    }
+    for found in parts.values_mut() {
+        // A full page may have left out what comes after it.
+        let last = found.events.back().filter(|_| found.events.len() == limit);
+        found.reached = last.map_or(found.reached, |e| e.position);
+    }
+    Ok(parts)
+}
+
+/// Events of `kinds` of a part after a position, oldest first, and the position looked up to. Looks at `scan`
+/// positions at most.
+pub async fn read(
+    commits: &Commits,
+    part: u16,
+    after: i64,
+    limit: usize,
+    kinds: &[EventKind],
+    scan: usize,
+) -> Result<(Vec<LoggedEvent>, i64)> {
+    let kinds: Vec<&str> = kinds.iter().map(|k| k.as_str()).collect();
+    let parameters = params![
+        vec![small(part)],
+        vec![after],
+        count(scan),
+        kinds,
+        count(limit)
+    ];
+    let rows = commits.read(&READ, parameters).await?;
+    let mut from = Positions::beginning(part + 1);
+    from.move_to(part, after);
+    let found = by_part(&rows, &from, limit)?.remove(&part);
+    Ok(found.map_or((vec![], after), |f| (f.events.into(), f.reached)))
+}
+
+/// A tenant's events after a place, and the place looked up to. Each part's events keep their order; between parts,
+/// what was recorded first comes first.
+pub async fn read_feed(
+    commits: &Commits,
+    tenant: &Tenant,
+    after: Positions,
+    limit: usize,
+    scan: usize,
+) -> Result<(Vec<LoggedEvent>, Positions)> {
+    let parts: Vec<i16> = (0..after.0.len()).map(|p| i16::try_from(p).unwrap_or(i16::MAX)).collect();
+    let parameters = params![
+        parts,
+        after.0.clone(),
+        count(scan),
+        tenant.as_str(),
+        count(limit)
+    ];
+    let rows = commits.read(&FEED, parameters).await?;
+    let parts = by_part(&rows, &after, limit)?;
+    Ok(merge(parts, after, limit))
+}
+
+fn merge(
+    mut parts: BTreeMap<u16, Found>,
+    mut reached: Positions,
+    limit: usize,
+) -> (Vec<LoggedEvent>, Positions) {
+    let mut events = vec![];
+    while events.len() < limit {
+        let heads = parts.values_mut().filter(|f| !f.events.is_empty());
+        let Some(first) = heads.min_by_key(|f| (f.events[0].recorded_at, f.events[0].part)) else {
+            break;
+        };
+        let Some(event) = first.events.pop_front() else {
+            break;
+        };
+        reached.move_to(event.part, event.position);
+        events.push(event);
+    }
+    for (part, found) in parts {
+        if found.events.is_empty() {
+            reached.move_to(part, found.reached);
+        }
+    }
+    (events, reached)
+}
+
+/// Everything about one order after a position, oldest first.
+pub async fn read_order(
+    commits: &Commits,
+    tenant: &Tenant,
+    id: OrderId,
+    after: i64,
+    limit: usize,
+) -> Result<Vec<LoggedEvent>> {
+    let parameters = params![id.0, tenant.as_str(), after, count(limit)];
+    let rows = commits.read(&OF_ORDER, parameters).await?;
+    rows.iter().map(|row| event(Columns::of(row))).collect()
+}

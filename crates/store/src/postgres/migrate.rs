@@ -1,0 +1,196 @@
+//! Bringing the schema up to date, one numbered file at a time, each in a transaction of its own.
+
+use super::connection::{Options, read_url};
+use super::errors::IntoStore;
+use super::log;
+use crate::error::{Error, Result};
+use crate::migrations::{self, MIGRATIONS, MIN_COMPATIBLE, Migration, Verdict};
+use tokio_postgres::error::SqlState;
+use tokio_postgres::{Client, Config, SimpleQueryMessage};
+use tokio_postgres_rustls::MakeRustlsConnect;
+use uuid::Uuid;
+
+/// By the numbers of [`MIGRATIONS`].
+const SQL: [&str; MIGRATIONS.len()] = [
+    include_str!("../../migrations/postgres/0001_initial.sql"),
+    include_str!("../../migrations/postgres/0002_many_processes.sql"),
+];
+
+/// What a migration did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Migrated {
+    /// Whether the database itself had to be made.
+    pub made_database: bool,
+    pub from: i64,
+    pub to: i64,
+}
+
+/// One lock for whoever migrates this database; who comes second finds nothing to do.
+const LOCK: &str = "SELECT pg_advisory_lock(22873, -1)";
+
+/// Brings a database up to date, and makes it where that is allowed. Safe when many do it at once.
+///
+/// # Errors
+/// [`Error::NewerSchema`]; the database cannot be had; or what a statement says.
+pub async fn migrate(
+    options: &Options,
+    new_id: &mut (dyn FnMut() -> Uuid + Send),
+) -> Result<Migrated> {
+    let (config, tls) = read_url(&options.url, options)?;
+    let (client, made_database) = match connect(&config, &tls).await {
+        Ok(client) => (client, false),
+        Err(error) if error.code() == Some(&SqlState::UNDEFINED_DATABASE) => {
+            make_database(&config, &tls).await?;
+            (connect(&config, &tls).await.store()?, true)
+        }
+        Err(error) => return Err(unreachable_database(&error)),
+    };
+    client.batch_execute(LOCK).await.store()?;
+    client
+        .batch_execute("CREATE TABLE IF NOT EXISTS schema_version (number bigint PRIMARY KEY)")
+        .await
+        .store()?;
+    let from = found(&client).await?.unwrap_or(0);
+    match decide(&client, from).await? {
+        Verdict::Run => {}
+        Verdict::Apply => {
+            for (migration, sql) in MIGRATIONS.iter().zip(SQL) {
+                if migration.number > from {
+                    apply(&client, migration, sql, options.parts, new_id).await?;
+                    tracing::info!(number = migration.number, "schema migrated");
+                }
+            }
+        }
+        Verdict::Refuse => {
+            let known = migrations::known();
+            return Err(Error::NewerSchema { found: from, known });
+        }
+    }
+    let to = from.max(migrations::known());
+    Ok(Migrated {
+        made_database,
+        from,
+        to,
+    })
+}
+
+/// What to do with a database that has a schema.
+pub async fn decide(client: &Client, found: i64) -> Result<Verdict> {
+    let known = migrations::known();
+    let min_compatible = if found > known {
+        let sql = format!("SELECT value FROM meta WHERE key = '{MIN_COMPATIBLE}'");
+        first_number(&client.simple_query(&sql).await.store()?)
+    } else {
+        None
+    };
+    Ok(migrations::decide(found, known, min_compatible))
+}
+
+/// One transaction: its BEGIN and COMMIT stand in the same text.
+async fn apply(
+    client: &Client,
+    migration: &Migration,
+    sql: &str,
+    parts: u16,
+    new_id: &mut (dyn FnMut() -> Uuid + Send),
+) -> Result<()> {
+    let (number, min_compatible) = (migration.number, migration.min_compatible);
+    let first = if number == 1 {
+        birth(parts, new_id)
+    } else {
+        String::new()
+    };
+    let whole = format!(
+        "BEGIN; {sql} {first} INSERT INTO schema_version (number) VALUES ({number}); \
+         INSERT INTO meta (key, value) VALUES ('{MIN_COMPATIBLE}', '{min_compatible}') \
+         ON CONFLICT (key) DO UPDATE SET value = excluded.value; COMMIT;"
+    );
+    client.batch_execute(&whole).await.store()
+}
+
+/// What a new store is given once: its identity, and a sequence of positions for each part.
+fn birth(parts: u16, new_id: &mut (dyn FnMut() -> Uuid + Send)) -> String {
+    let parts = parts.clamp(1, 64);
+    let mut sql = format!(
+        "INSERT INTO meta (key, value) VALUES ('store_id', '{}'), ('generation', '{}'), ('parts', '{parts}');",
+        new_id(),
+        new_id()
+    );
+    for part in 0..parts {
+        sql.push_str(&format!("CREATE SEQUENCE {};", log::sequence(part)));
+    }
+    sql
+}
+
+/// A connection of its own; it ends with the client.
+pub async fn connect(
+    config: &Config,
+    tls: &MakeRustlsConnect,
+) -> std::result::Result<Client, tokio_postgres::Error> {
+    let (client, connection) = config.connect(tls.clone()).await?;
+    tokio::spawn(connection);
+    // Long enough for a schema, never for ever.
+    client.batch_execute("SET lock_timeout = '60s'").await?;
+    Ok(client)
+}
+
+/// The schema a database has; `None` when it was never migrated.
+pub async fn found(client: &Client) -> Result<Option<i64>> {
+    let answer = client
+        .simple_query("SELECT max(number) FROM schema_version")
+        .await;
+    let messages = match answer {
+        Err(error) if error.code() == Some(&SqlState::UNDEFINED_TABLE) => return Ok(None),
+        other => other.store()?,
+    };
+    Ok(first_number(&messages))
+}
+
+fn first_number(messages: &[SimpleQueryMessage]) -> Option<i64> {
+    messages.iter().find_map(|message| match message {
+        SimpleQueryMessage::Row(row) => row.get(0)?.parse().ok(),
+        _ => None,
+    })
+}
+
+/// Makes the database that the address names, from the one that every server has.
+async fn make_database(config: &Config, tls: &MakeRustlsConnect) -> Result<()> {
+    let name = config.get_dbname().unwrap_or_default().to_owned();
+    let mut elsewhere = config.clone();
+    elsewhere.dbname("postgres");
+    let client = connect(&elsewhere, tls)
+        .await
+        .map_err(|e| unreachable_database(&e))?;
+    let quoted = name.replace('"', "\"\"");
+    match client
+        .batch_execute(&format!("CREATE DATABASE \"{quoted}\""))
+        .await
+    {
+        // Somebody else was faster.
+        Err(error)
+            if error.code() == Some(&SqlState::DUPLICATE_DATABASE)
+                || error.code() == Some(&SqlState::UNIQUE_VIOLATION) =>
+        {
+            Ok(())
+        }
+        Err(error) => Err(Error::Open {
+            what: format!("the database {name} does not exist and cannot be made"),
+            detail: format!(
+                "{}; let its administrator make it, or allow the user CREATEDB",
+                super::errors::translate(&error)
+            ),
+        }),
+        Ok(()) => Ok(()),
+    }
+}
+
+/// What a person can do about a database that does not answer.
+pub fn unreachable_database(error: &tokio_postgres::Error) -> Error {
+    Error::Open {
+        what: "the database cannot be had".into(),
+        detail: format!(
+            "{}; check the address (DATABASE_URL or store.url) and that the server runs",
+            super::errors::translate(error)
+        ),
+    }
+}

@@ -1,0 +1,37 @@
+//! The shared store: PostgreSQL 13 or newer, any number of processes, each with a pool of connections.
+//!
+//! Invariant: an answer leaves only after COMMIT has been answered without a warning that it did not wait for its
+//! standby. Rows are locked in one order everywhere, each class by one ordered SELECT before it is written; what the
+//! last flush of a transaction carries ends in COMMIT, so that nobody waits for a process between the two. What SQL
+//! guards, the domain has decided. Files are named as in the other driver.
+
+mod accept;
+mod apply;
+mod bisect;
+mod changes;
+mod claims;
+mod connection;
+mod errors;
+mod leases;
+mod lock;
+mod log;
+mod migrate;
+mod notify;
+mod open;
+mod orders;
+mod outcome;
+mod parked;
+mod pipeline;
+mod rows;
+mod shipments;
+mod stats;
+mod stock;
+mod store;
+mod tls;
+mod verify;
+mod work;
+
+pub use connection::Options;
+pub use migrate::{Migrated, migrate};
+pub use store::PostgresStore;
+pub use verify::open_for_verify;

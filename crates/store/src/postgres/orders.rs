@@ -1,0 +1,418 @@
+//! Reading orders: always the order, its lines, its holds and what is known about people together, in one round trip
+//! each for as many orders as are asked for.
+
+use super::claims;
+use super::errors::corrupt;
+use super::outcome::Commits;
+use super::pipeline::{Pipeline, Sql, params};
+use super::rows::{Columns, count};
+use crate::encoding::{HoldNote, read_birth};
+use crate::error::{Error, Result};
+use crate::model::{OrderFilter, OrderRecord, OrderRef, Page, Positions, Snapshot};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicI64, Ordering};
+use tokio_postgres::Row;
+use tokio_postgres::types::Type;
+use uuid::Uuid;
+use waybill_domain::ids::{HoldId, OrderId};
+use waybill_domain::order::{Hold, HoldReason, Line, Order};
+use waybill_domain::status::{AllocationPolicy, Flags, OrderStatus};
+use waybill_domain::text::{Sku, Tenant, Vendor};
+use waybill_domain::time::Time;
+
+macro_rules! columns {
+    () => {
+        "o.id, o.tenant, o.part, o.version, o.status, o.sourcing, o.started, o.failed, o.cancelling_from, o.policy, o.created_at, \
+         o.updated_at, o.completed_at, o.cancelled_at, o.cancel_reason, o.promised_by"
+    };
+}
+
+macro_rules! record {
+    () => {
+        concat!(
+            "SELECT o.n, o.caller_number, c.content, c.birth, ",
+            columns!(),
+            " FROM orders o JOIN order_content c ON c.n = o.n "
+        )
+    };
+}
+
+fn order(c: &mut Columns<'_>) -> Result<Order> {
+    Ok(Order {
+        id: c.order_id()?,
+        tenant: c.text("tenant", |t| Some(Tenant::stored(t)))?,
+        part: c.small("part")?,
+        version: c.get()?,
+        status: c.text("order status", OrderStatus::parse)?,
+        flags: Flags {
+            sourcing: c.get()?,
+            started: c.get()?,
+            failed: c.get()?,
+            cancelling_from: c.optional_text("cancelling_from", OrderStatus::parse)?,
+        },
+        policy: c.text("allocation policy", AllocationPolicy::parse)?,
+        lines: vec![],
+        holds: vec![],
+        created_at: c.time()?,
+        updated_at: c.time()?,
+        completed_at: c.optional_time()?,
+        cancelled_at: c.optional_time()?,
+        cancel_reason: c.get()?,
+        promised_by: c.optional_time()?,
+    })
+}
+
+static STATES: Sql = Sql {
+    text: concat!(
+        "/* orders::states */ SELECT ",
+        columns!(),
+        " FROM orders o WHERE o.id = ANY($1)"
+    ),
+    types: &[Type::UUID_ARRAY],
+};
+
+static LINES: Sql = Sql {
+    text: "/* orders::lines */ SELECT order_id, line, sku, vendor, requires_shipping, ordered, cancelled, backordered, reserved, in_shipment, \
+           shipped, delivered, returned, lost FROM order_lines WHERE order_id = ANY($1) ORDER BY order_id, line",
+    types: &[Type::UUID_ARRAY],
+};
+
+static HOLDS: Sql = Sql {
+    text: "/* orders::holds */ SELECT order_id, id, reason, placed_at, placed_by, released_at FROM order_holds WHERE order_id = ANY($1) \
+           ORDER BY order_id, placed_at, id",
+    types: &[Type::UUID_ARRAY],
+};
+
+static PERSONAL: Sql = Sql {
+    text: "/* orders::personal */ SELECT order_id, kind, data FROM order_personal WHERE order_id = ANY($1) ORDER BY order_id, seq",
+    types: &[Type::UUID_ARRAY],
+};
+
+fn fill_lines(orders: &mut HashMap<Uuid, &mut Order>, rows: &[Row]) -> Result<()> {
+    for row in rows {
+        let mut c = Columns::of(row);
+        let Some(order) = orders.get_mut(&c.uuid()?) else {
+            continue;
+        };
+        order.lines.push(Line {
+            id: c.small("line")?,
+            sku: c.text("sku", |t| Some(Sku::stored(t)))?,
+            vendor: c.optional_text("vendor", |t| Some(Vendor::stored(t)))?,
+            requires_shipping: c.get()?,
+            quantities: c.quantities()?,
+        });
+    }
+    Ok(())
+}
+
+fn fill_holds(orders: &mut HashMap<Uuid, &mut Order>, rows: &[Row]) -> Result<()> {
+    for row in rows {
+        let mut c = Columns::of(row);
+        let Some(order) = orders.get_mut(&c.uuid()?) else {
+            continue;
+        };
+        order.holds.push(Hold {
+            id: HoldId(c.uuid()?),
+            reason: c.text("hold reason", HoldReason::parse)?,
+            placed_at: c.time()?,
+            placed_by: c.get()?,
+            note: None,
+            released_at: c.optional_time()?,
+        });
+    }
+    Ok(())
+}
+
+/// Lets every order in a list be found by its id.
+fn by_id<'o>(orders: impl Iterator<Item = &'o mut Order>) -> HashMap<Uuid, &'o mut Order> {
+    orders.map(|order| (order.id.0, order)).collect()
+}
+
+/// The changing part of several orders, in the order asked; those not found are left out.
+pub async fn states(commits: &Commits, ids: &[OrderId]) -> Result<Vec<Order>> {
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
+    let mut pipeline = Pipeline::new();
+    for sql in [&STATES, &LINES, &HOLDS] {
+        pipeline.add(sql, params![&*ids]);
+    }
+    let answers = commits.read_same_moment(pipeline).await?;
+    let mut found = HashMap::with_capacity(ids.len());
+    for row in &answers[0] {
+        let order = order(&mut Columns::of(row))?;
+        found.insert(order.id.0, order);
+    }
+    let mut orders: Vec<Order> = ids.iter().filter_map(|id| found.remove(id)).collect();
+    let mut index = by_id(orders.iter_mut());
+    fill_lines(&mut index, &answers[1])?;
+    fill_holds(&mut index, &answers[2])?;
+    Ok(orders)
+}
+
+fn record(row: &Row) -> Result<OrderRecord> {
+    let mut c = Columns::of(row);
+    let number = c.get()?;
+    let caller_number = c.get()?;
+    let content = c.get()?;
+    let birth = c.text("birth", read_birth)?;
+    Ok(OrderRecord {
+        order: order(&mut c)?,
+        number,
+        caller_number,
+        content,
+        personal: None,
+        birth,
+    })
+}
+
+/// What is known about people: the order's own data is answered, notes go to their holds.
+fn fill_personal(records: &mut [OrderRecord], rows: &[Row]) -> Result<()> {
+    let each = records.iter_mut();
+    let mut by_id: HashMap<Uuid, &mut OrderRecord> = each.map(|r| (r.order.id.0, r)).collect();
+    for row in rows {
+        let mut c = Columns::of(row);
+        let Some(record) = by_id.get_mut(&c.uuid()?) else {
+            continue;
+        };
+        let (kind, data): (&str, String) = (c.get()?, c.get()?);
+        if kind == "order" {
+            record.personal = Some(data);
+            continue;
+        }
+        let note: HoldNote =
+            serde_json::from_str(&data).map_err(|e| corrupt("a hold's note", e.to_string()))?;
+        let mut holds = record.order.holds.iter_mut();
+        if let Some(hold) = holds.find(|h| h.id == note.hold_id) {
+            hold.note = Some(note.note);
+        }
+    }
+    Ok(())
+}
+
+static BY_ID: Sql = Sql {
+    text: concat!(
+        "/* orders::by_id */ ",
+        record!(),
+        "WHERE o.tenant = $1 AND o.id = $2"
+    ),
+    types: &[Type::TEXT, Type::UUID],
+};
+
+static BY_NUMBER: Sql = Sql {
+    text: concat!(
+        "/* orders::by_number */ SELECT id FROM orders WHERE tenant = $1 AND n = $2 AND caller_number IS NULL"
+    ),
+    types: &[Type::TEXT, Type::INT8],
+};
+
+/// Completes records with the answers of [`ask_rest`].
+fn complete(rows: &[Row], rest: &[Vec<Row>]) -> Result<Vec<OrderRecord>> {
+    let mut records = rows.iter().map(record).collect::<Result<Vec<_>>>()?;
+    let mut index = by_id(records.iter_mut().map(|r| &mut r.order));
+    fill_lines(&mut index, &rest[0])?;
+    fill_holds(&mut index, &rest[1])?;
+    fill_personal(&mut records, &rest[2])?;
+    Ok(records)
+}
+
+fn ask_rest<'p>(pipeline: &mut Pipeline<'p>, ids: &'p [Uuid]) {
+    for sql in [&LINES, &HOLDS, &PERSONAL] {
+        pipeline.add(sql, params![ids]);
+    }
+}
+
+/// One order of a tenant, whole.
+pub async fn find(
+    commits: &Commits,
+    tenant: &Tenant,
+    by: &OrderRef,
+    now: Time,
+) -> Result<Option<OrderRecord>> {
+    let id = match by {
+        OrderRef::Id(id) => Some(*id),
+        OrderRef::Number(n) => {
+            let rows = commits.read(&BY_NUMBER, params![tenant.as_str(), *n]).await?;
+            rows.first().map(|row| Columns::of(row).order_id()).transpose()?
+        }
+        OrderRef::Claim { kind, hash } => {
+            claims::holder(commits, tenant, *kind, *hash, now).await?
+        }
+    };
+    let Some(id) = id else { return Ok(None) };
+    let ids = [id.0];
+    let mut pipeline = Pipeline::new();
+    pipeline.add(&BY_ID, params![tenant.as_str(), id.0]);
+    ask_rest(&mut pipeline, &ids);
+    let answers = commits.read_same_moment(pipeline).await?;
+    Ok(complete(&answers[0], &answers[1..])?.pop())
+}
+
+static NEWEST: Sql = Sql {
+    text: "/* orders::newest */ SELECT COALESCE(MAX(n), 0) FROM orders",
+    types: &[],
+};
+
+static LIST: Sql = Sql {
+    text: concat!(
+        "/* orders::list */ ",
+        record!(),
+        "WHERE o.n < $1 AND o.n > $2 AND o.tenant = $3 AND ($4 = '{}' OR o.status = ANY($4)) AND ($5 IS NULL OR o.customer_id = $5) \
+         AND ($6 IS NULL OR EXISTS (SELECT 1 FROM order_lines l WHERE l.order_id = o.id AND l.sku = $6)) \
+         AND ($7 IS NULL OR o.updated_at >= $7) AND ($8 IS NULL OR COALESCE(o.placed_at, o.created_at) >= $8) \
+         AND ($9 IS NULL OR COALESCE(o.placed_at, o.created_at) < $9) ORDER BY o.n DESC LIMIT $10"
+    ),
+    types: &[
+        Type::INT8,
+        Type::INT8,
+        Type::TEXT,
+        Type::TEXT_ARRAY,
+        Type::TEXT,
+        Type::TEXT,
+        Type::INT8,
+        Type::INT8,
+        Type::INT8,
+        Type::INT8,
+    ],
+};
+
+/// A page, newest first. Looks at `scan` numbers at most; `next` goes on from there.
+pub async fn list(
+    commits: &Commits,
+    tenant: &Tenant,
+    filter: &OrderFilter,
+    scan: usize,
+) -> Result<Page<OrderRecord, i64>> {
+    let newest = commits.read(&NEWEST, vec![]).await?;
+    let newest: i64 = Columns::of(first(&newest)?).get()?;
+    let (page, _) = page(commits, tenant, filter, scan, newest, Pipeline::new()).await?;
+    Ok(page)
+}
+
+fn first(rows: &[Row]) -> Result<&Row> {
+    let row = rows.first();
+    row.ok_or_else(|| Error::Unavailable("the database answered nothing".into()))
+}
+
+/// The page, and what `beside` asked at the same moment.
+async fn page(
+    commits: &Commits,
+    tenant: &Tenant,
+    filter: &OrderFilter,
+    scan: usize,
+    newest: i64,
+    mut beside: Pipeline<'_>,
+) -> Result<(Page<OrderRecord, i64>, Vec<Vec<Row>>)> {
+    let before = filter.before.unwrap_or(i64::MAX);
+    // The number just below those that a call may look at; a gap only makes it look at less.
+    let below = before.min(newest.saturating_add(1));
+    let floor = below.saturating_sub(count(scan)).saturating_sub(1);
+    let statuses: Vec<&str> = filter.statuses.iter().map(|s| s.as_str()).collect();
+    let asked = beside.add(
+        &LIST,
+        params![
+            before,
+            floor,
+            tenant.as_str(),
+            statuses,
+            filter.customer_id.as_deref(),
+            filter.sku.as_deref(),
+            filter.updated_since.map(|t| t.0),
+            filter.placed_from.map(|t| t.0),
+            filter.placed_to.map(|t| t.0),
+            count(filter.limit),
+        ],
+    );
+    let (reader, mut answers) = commits.begin_reading(beside).await?;
+    let rows = answers.remove(asked);
+    let ids = rows.iter().map(|row| Columns::from(row, RECORD_ID).uuid());
+    let ids = ids.collect::<Result<Vec<_>>>()?;
+    let mut pipeline = Pipeline::new();
+    ask_rest(&mut pipeline, &ids);
+    let rest = reader.finish(pipeline).await?;
+    let items = complete(&rows, &rest)?;
+    let next = if items.len() == filter.limit {
+        items.last().map(|r| r.number)
+    } else {
+        // Numbers begin at 1.
+        Some(floor + 1).filter(|_| floor > 0)
+    };
+    Ok((Page { items, next }, answers))
+}
+
+/// The column of a record that has the order's id.
+const RECORD_ID: usize = 4;
+
+static POSITIONS: Sql = Sql {
+    text: "/* orders::positions */ SELECT p.part, COALESCE((SELECT max(e.position) FROM events e WHERE e.part = p.part), 0) \
+           FROM generate_series(0::smallint, $1::smallint - 1) AS p (part) ORDER BY p.part",
+    types: &[Type::INT2],
+};
+
+/// A page of a tenant's orders and where the log stood at that moment.
+pub async fn snapshot(
+    commits: &Commits,
+    tenant: &Tenant,
+    before: Option<i64>,
+    limit: usize,
+    scan: usize,
+    parts: u16,
+) -> Result<Snapshot> {
+    let newest = commits.read(&NEWEST, vec![]).await?;
+    let newest: i64 = Columns::of(first(&newest)?).get()?;
+    let filter = OrderFilter {
+        before,
+        limit,
+        ..OrderFilter::default()
+    };
+    let mut beside = Pipeline::new();
+    let asked = beside.add(&POSITIONS, params![super::rows::small(parts)]);
+    let (page, answers) = page(commits, tenant, &filter, scan, newest, beside).await?;
+    let positions = answers[asked].iter().map(|row| Columns::from(row, 1).get());
+    Ok(Snapshot {
+        page,
+        positions: Positions(positions.collect::<Result<_>>()?),
+    })
+}
+
+/// Where each part of the log ends.
+pub async fn positions(commits: &Commits, parts: u16) -> Result<Positions> {
+    let rows = commits.read(&POSITIONS, params![super::rows::small(parts)]).await?;
+    let positions = rows.iter().map(|row| Columns::from(row, 1).get());
+    Ok(Positions(positions.collect::<Result<_>>()?))
+}
+
+static STUCK: Sql = Sql {
+    text: "/* orders::stuck */ SELECT id, updated_at, n, status NOT IN ('delivered', 'cancelled', 'failed') AND updated_at < $1 \
+           FROM orders WHERE n > $2 ORDER BY n LIMIT $3",
+    types: &[Type::INT8, Type::INT8, Type::INT8],
+};
+
+/// Orders that are not done and were not touched since `before`, among the next `scan` ones after `walk`, which is
+/// moved along: what is stuck may be far behind the newest orders.
+pub async fn stuck(
+    commits: &Commits,
+    walk: &AtomicI64,
+    before: Time,
+    limit: usize,
+    scan: usize,
+) -> Result<Vec<(OrderId, Time)>> {
+    let parameters = params![before.0, walk.load(Ordering::Relaxed), count(scan)];
+    let rows = commits.read(&STUCK, parameters).await?;
+    let mut found = vec![];
+    let mut looked_at = 0;
+    for row in &rows {
+        if found.len() == limit {
+            break;
+        }
+        looked_at += 1;
+        let mut c = Columns::of(row);
+        let order = (c.order_id()?, c.time()?);
+        walk.store(c.get()?, Ordering::Relaxed);
+        if c.get()? {
+            found.push(order);
+        }
+    }
+    if looked_at < scan && found.len() < limit {
+        walk.store(0, Ordering::Relaxed);
+    }
+    Ok(found)
+}

@@ -1,0 +1,368 @@
+//! Whether a transaction was committed, also when nobody answered its COMMIT; and when to make it again.
+//!
+//! Invariant: `Ok` means committed, and at the standby if the database waits for one. A connection in COMMIT is never
+//! cancelled: whoever waits may go, the task that commits stays. What cannot be found out is
+//! [`Error::OutcomeUnknown`] and nothing else.
+
+use super::connection::{Connection, Connections};
+use super::errors::{IntoStore, is_contention, translate};
+use super::pipeline::{Failure, Pipeline, Sql, params};
+use crate::error::{Error, Result};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+use tokio_postgres::Row;
+use tokio_postgres::error::SqlState;
+use tokio_postgres::types::Type;
+
+/// Everything that writes shares this.
+pub struct Commits {
+    pub connections: Connections,
+    /// Whether a commit may not be at its standby; nothing is ready until a later one is.
+    pub in_doubt: AtomicBool,
+    pub retries: AtomicU64,
+    pub deadlocks: AtomicU64,
+}
+
+/// How often a transaction that was in somebody's way is made again.
+const ATTEMPTS: u32 = 6;
+/// The first pause before that; it doubles.
+const PAUSE: Duration = Duration::from_millis(2);
+/// How long the fate of a commit is looked for.
+const SEARCH: Duration = Duration::from_secs(10);
+
+/// A transaction that has begun.
+pub struct Open {
+    connection: Connection,
+    id: TransactionId,
+}
+
+/// Names a transaction, also to whoever asks later on another connection.
+#[derive(Clone, Debug)]
+struct TransactionId {
+    xid: String,
+    /// The database's line of history: after a failover the same number may be another transaction.
+    timeline: String,
+}
+
+static IDENTIFY: Sql = Sql {
+    text: "/* outcome::identify */ SELECT pg_current_xact_id()::text, left(pg_walfile_name(pg_current_wal_lsn()), 8)",
+    types: &[],
+};
+
+static FATE: Sql = Sql {
+    text: "/* outcome::fate */ SELECT pg_xact_status($1::text::xid8), left(pg_walfile_name(pg_current_wal_lsn()), 8)",
+    types: &[Type::TEXT],
+};
+
+/// What became of a transaction.
+enum Fate {
+    Committed,
+    Gone,
+    /// History went on elsewhere: its number says nothing here.
+    OtherTimeline,
+}
+
+/// How an attempt ended that was not committed.
+pub enum Failed {
+    /// Nothing was written, and the reason is this.
+    Error(Error),
+    /// Nothing was written; somebody was in the way, or the connection was lost before COMMIT.
+    Again(Error),
+}
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Self {
+        Self::Error(error)
+    }
+}
+
+/// The attempts at one transaction: made again when somebody else was in its way.
+pub struct Attempts<'a> {
+    commits: &'a Commits,
+    made: u32,
+    pause: Duration,
+}
+
+impl Attempts<'_> {
+    /// Waits a little before the next attempt.
+    ///
+    /// # Errors
+    /// There will be no next one.
+    pub async fn again(&mut self, failed: Failed) -> Result<()> {
+        let error = match failed {
+            Failed::Error(error) => return Err(error),
+            Failed::Again(error) => error,
+        };
+        self.made += 1;
+        if self.made == ATTEMPTS {
+            return Err(error);
+        }
+        tracing::debug!(%error, made = self.made, "a transaction is made again");
+        self.commits.retries.fetch_add(1, Ordering::Relaxed);
+        tokio::time::sleep(self.pause).await;
+        self.pause *= 2;
+        Ok(())
+    }
+}
+
+/// How a unit is recognised after history went on elsewhere.
+pub type Recognise<'a> = Option<(&'static Sql, &'a (dyn tokio_postgres::types::ToSql + Sync))>;
+
+impl Commits {
+    pub fn new(connections: Connections) -> Self {
+        Self {
+            connections,
+            in_doubt: AtomicBool::new(false),
+            retries: AtomicU64::new(0),
+            deadlocks: AtomicU64::new(0),
+        }
+    }
+
+    /// Counts the attempts at one transaction.
+    pub fn attempts(&self) -> Attempts<'_> {
+        Attempts {
+            commits: self,
+            made: 0,
+            pause: PAUSE,
+        }
+    }
+
+    /// Begins a transaction with a first flush; `fill` adds to it. The rows of each added statement, in order.
+    pub async fn begin<'a>(
+        &'a self,
+        fill: impl FnOnce(&mut Pipeline<'a>),
+    ) -> std::result::Result<(Open, Vec<Vec<Row>>), Failed> {
+        let connection = self.connections.get().await?;
+        let mut pipeline = Pipeline::begin(&self.connections);
+        pipeline.add(&IDENTIFY, vec![]);
+        fill(&mut pipeline);
+        let mut rows = match pipeline.run(&self.connections, &connection).await {
+            Ok(rows) => rows,
+            Err(failure) => return Err(self.undo(connection, &failure.error).await),
+        };
+        // BEGIN and its own statement are answered first.
+        let rest = rows.split_off(2);
+        let identified = rows.pop().and_then(|mut rows| rows.pop());
+        let row = identified.ok_or(Error::Unavailable("the database answered nothing".into()))?;
+        let id = TransactionId {
+            xid: row.try_get(0).store()?,
+            timeline: row.try_get(1).store()?,
+        };
+        Ok((Open { connection, id }, rest))
+    }
+
+    /// Runs further statements of a transaction.
+    pub async fn go_on(
+        &self,
+        open: Open,
+        pipeline: Pipeline<'_>,
+    ) -> std::result::Result<(Open, Vec<Vec<Row>>), Failed> {
+        match pipeline.run(&self.connections, &open.connection).await {
+            Ok(rows) => Ok((open, rows)),
+            Err(failure) => Err(self.undo(open.connection, &failure.error).await),
+        }
+    }
+
+    /// Gives a transaction up.
+    pub async fn roll_back(&self, open: Open) {
+        end(open.connection).await;
+    }
+
+    /// The last flush: what it carries and COMMIT go out together. `recognise` finds the unit by its own marks.
+    pub async fn commit(
+        &self,
+        open: Open,
+        mut pipeline: Pipeline<'_>,
+        recognise: Recognise<'_>,
+    ) -> std::result::Result<Vec<Vec<Row>>, Failed> {
+        pipeline.commit();
+        let waits = self.connections.cancelled_waits();
+        let Open { connection, id } = open;
+        match pipeline.run(&self.connections, &connection).await {
+            Ok(rows) => {
+                if self.connections.cancelled_waits() == waits {
+                    return Ok(rows);
+                }
+                self.in_doubt.store(true, Ordering::SeqCst);
+                tracing::error!(
+                    "a wait for the standby was cancelled; not ready until a commit has reached it"
+                );
+                Err(Failed::Error(Error::OutcomeUnknown))
+            }
+            Err(Failure { error, undone: true }) => Err(self.undo(connection, &error).await),
+            Err(Failure { error, .. }) => {
+                drop(connection);
+                tracing::warn!(%error, xid = id.xid, "nobody answered a COMMIT; looking for what became of it");
+                match self.search(&id, recognise).await {
+                    // The rows of its statements are lost with the answer.
+                    Some(true) => Ok(vec![]),
+                    Some(false) => Err(Failed::Again(translate(&error))),
+                    None => Err(Failed::Error(Error::OutcomeUnknown)),
+                }
+            }
+        }
+    }
+
+    /// Whether a transaction was committed; `None` when that cannot be found out.
+    async fn search(&self, id: &TransactionId, recognise: Recognise<'_>) -> Option<bool> {
+        let until = tokio::time::Instant::now() + SEARCH;
+        let mut pause = PAUSE;
+        while tokio::time::Instant::now() < until {
+            match self.fate(id).await {
+                Ok(Some(Fate::Committed)) => return Some(true),
+                Ok(Some(Fate::Gone)) => return Some(false),
+                Ok(Some(Fate::OtherTimeline)) => {
+                    let (sql, mark) = recognise?;
+                    if let Ok(found) = self.is_there(sql, mark).await {
+                        return Some(found);
+                    }
+                }
+                // Still under way, or the database is not to be had.
+                Ok(None) | Err(_) => {}
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_millis(200));
+        }
+        None
+    }
+
+    async fn fate(&self, id: &TransactionId) -> Result<Option<Fate>> {
+        let row = self.one(&FATE, params![id.xid.as_str()]).await?;
+        let (status, timeline): (Option<&str>, &str) =
+            (row.try_get(0).store()?, row.try_get(1).store()?);
+        if timeline != id.timeline {
+            return Ok(Some(Fate::OtherTimeline));
+        }
+        Ok(match status {
+            Some("committed") => Some(Fate::Committed),
+            Some("aborted") => Some(Fate::Gone),
+            _ => None,
+        })
+    }
+
+    async fn is_there(
+        &self,
+        sql: &'static Sql,
+        mark: &(dyn tokio_postgres::types::ToSql + Sync),
+    ) -> Result<bool> {
+        let connection = self.connections.get().await?;
+        let typed = [(mark, sql.types[0].clone())];
+        let rows = connection.query_typed(sql.text, &typed).await.store()?;
+        Ok(!rows.is_empty())
+    }
+
+    async fn one<'a>(
+        &'a self,
+        sql: &'static Sql,
+        parameters: Vec<Box<dyn tokio_postgres::types::ToSql + Sync + Send + 'a>>,
+    ) -> Result<Row> {
+        let mut rows = self.read(sql, parameters).await?;
+        rows.pop()
+            .ok_or_else(|| Error::Unavailable("the database answered nothing".into()))
+    }
+
+    /// One statement outside of any transaction of ours.
+    pub async fn read<'a>(
+        &'a self,
+        sql: &'static Sql,
+        parameters: Vec<Box<dyn tokio_postgres::types::ToSql + Sync + Send + 'a>>,
+    ) -> Result<Vec<Row>> {
+        let mut pipeline = Pipeline::new();
+        pipeline.add(sql, parameters);
+        Ok(self.read_all(pipeline).await?.remove(0))
+    }
+
+    /// Several statements that need not see the same moment.
+    pub async fn read_all(&self, pipeline: Pipeline<'_>) -> Result<Vec<Vec<Row>>> {
+        let connection = self.connections.get().await?;
+        pipeline
+            .run(&self.connections, &connection)
+            .await
+            .map_err(|failure| translate(&failure.error))
+    }
+
+    /// Several statements that see the same moment.
+    pub async fn read_same_moment(&self, pipeline: Pipeline<'_>) -> Result<Vec<Vec<Row>>> {
+        let connection = self.connections.get().await?;
+        let run = pipeline.at_one_moment().run(&self.connections, &connection);
+        match run.await {
+            Ok(mut rows) => {
+                rows.remove(0);
+                rows.pop();
+                Ok(rows)
+            }
+            Err(failure) => {
+                end(connection).await;
+                Err(translate(&failure.error))
+            }
+        }
+    }
+
+    /// Begins to read at one moment, when what is read next depends on what was read first.
+    pub async fn begin_reading(&self, pipeline: Pipeline<'_>) -> Result<(Reader<'_>, Vec<Vec<Row>>)> {
+        let reader = Reader {
+            commits: self,
+            connection: Some(self.connections.get().await?),
+        };
+        let mut rows = reader.run(pipeline.beginning_to_read()).await?;
+        rows.remove(0);
+        Ok((reader, rows))
+    }
+
+    async fn undo(&self, connection: Connection, error: &tokio_postgres::Error) -> Failed {
+        let contended = error.code().is_some_and(is_contention);
+        if error.code() == Some(&SqlState::T_R_DEADLOCK_DETECTED) {
+            self.deadlocks.fetch_add(1, Ordering::Relaxed);
+            tracing::error!(%error, "transactions locked each other out, which their lock order forbids");
+        }
+        let lost = connection.is_closed();
+        end(connection).await;
+        let translated = translate(error);
+        if contended || lost {
+            Failed::Again(translated)
+        } else {
+            Failed::Error(translated)
+        }
+    }
+}
+
+/// A transaction that only reads. Dropped before its end, it takes its connection with it.
+pub struct Reader<'a> {
+    commits: &'a Commits,
+    connection: Option<Connection>,
+}
+
+impl Reader<'_> {
+    async fn run(&self, pipeline: Pipeline<'_>) -> Result<Vec<Vec<Row>>> {
+        let Some(connection) = &self.connection else {
+            return Err(Error::Unavailable("the reading is over".into()));
+        };
+        let run = pipeline.run(&self.commits.connections, connection).await;
+        run.map_err(|failure| translate(&failure.error))
+    }
+
+    /// Reads the rest and ends.
+    pub async fn finish(mut self, mut pipeline: Pipeline<'_>) -> Result<Vec<Vec<Row>>> {
+        pipeline.commit();
+        let mut rows = self.run(pipeline).await?;
+        rows.pop();
+        // It goes back to the pool.
+        drop(self.connection.take());
+        Ok(rows)
+    }
+}
+
+impl Drop for Reader<'_> {
+    fn drop(&mut self) {
+        if let Some(connection) = self.connection.take() {
+            drop(Connection::take(connection));
+        }
+    }
+}
+
+/// Ends a transaction; a connection that cannot is given up.
+async fn end(connection: Connection) {
+    if connection.is_closed() || connection.batch_execute("ROLLBACK").await.is_err() {
+        drop(Connection::take(connection));
+    }
+}

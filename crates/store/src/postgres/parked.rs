@@ -1,0 +1,307 @@
+//! Parked events: what could not be applied, and everything of its order that came after.
+
+use super::apply::{fence, fenced};
+use super::changes::{self, Locked, Wanted};
+use super::log;
+use super::outcome::{Commits, Failed};
+use super::pipeline::{Pipeline, Sql, params};
+use super::rows::{Columns, count, small};
+use super::store::Shared;
+use crate::encoding::{queue, read_envelope, write_envelope};
+use crate::error::{Error, Result};
+use crate::model::{Lease, NewParked, Page, Parked, ParkedOutcome, ParkedState};
+use tokio_postgres::Row;
+use tokio_postgres::types::Type;
+use uuid::Uuid;
+use waybill_domain::event::NewEvent;
+use waybill_domain::ids::OrderId;
+use waybill_domain::text::Tenant;
+use waybill_domain::time::Time;
+
+static PARK: Sql = Sql {
+    text: "/* parked::park */ INSERT INTO parked (consumer, order_id, position, part, tenant, envelope, state, error, attempts, first_at, last_at, \
+           next_attempt_at) SELECT $1, p.order_id, p.position, $2, p.tenant, p.envelope, 'waiting', p.error, \
+           CASE WHEN p.error IS NULL THEN 0 ELSE 1 END, $3, $3, p.next_attempt_at \
+           FROM unnest($4, $5, $6, $7, $8, $9) AS p (order_id, position, tenant, envelope, error, next_attempt_at) ON CONFLICT DO NOTHING",
+    types: &[
+        Type::TEXT,
+        Type::INT2,
+        Type::INT8,
+        Type::UUID_ARRAY,
+        Type::INT8_ARRAY,
+        Type::TEXT_ARRAY,
+        Type::TEXT_ARRAY,
+        Type::TEXT_ARRAY,
+        Type::INT8_ARRAY,
+    ],
+};
+
+/// Parks events; one parked already stays as it is.
+pub fn park<'p>(pipeline: &mut Pipeline<'p>, lease: &'p Lease, new: &'p [NewParked], now: Time) {
+    if new.is_empty() {
+        return;
+    }
+    let p = || new.iter();
+    pipeline.add(
+        &PARK,
+        params![
+            lease.consumer.as_str(),
+            small(lease.part),
+            now.0,
+            p().map(|p| queue(&p.event.event).0).collect::<Vec<_>>(),
+            p().map(|p| p.event.position).collect::<Vec<_>>(),
+            p().map(|p| p.event.event.tenant.as_str()).collect::<Vec<_>>(),
+            p().map(|p| write_envelope(&p.event)).collect::<Vec<_>>(),
+            p().map(|p| p.error.as_deref()).collect::<Vec<_>>(),
+            p().map(|p| p.next_attempt_at.0).collect::<Vec<_>>(),
+        ],
+    );
+}
+
+static AMONG: Sql = Sql {
+    text: "/* parked::among */ SELECT DISTINCT order_id FROM parked WHERE consumer = $1 AND order_id = ANY($2)",
+    types: &[Type::TEXT, Type::UUID_ARRAY],
+};
+
+/// Orders among some that are parked for a consumer.
+pub async fn among(
+    commits: &Commits,
+    consumer: &str,
+    orders: Vec<OrderId>,
+) -> Result<Vec<OrderId>> {
+    let ids: Vec<Uuid> = orders.iter().map(|id| id.0).collect();
+    let rows = commits.read(&AMONG, params![consumer, ids]).await?;
+    rows.iter().map(|row| Columns::of(row).order_id()).collect()
+}
+
+macro_rules! columns {
+    () => {
+        "p.consumer, p.envelope, p.state, p.error, p.attempts, p.first_at, p.last_at, p.next_attempt_at"
+    };
+}
+
+/// Only the first event of an order is tried; what came after waits behind it.
+macro_rules! first {
+    () => {
+        "p.position = (SELECT MIN(q.position) FROM parked q WHERE q.consumer = p.consumer AND q.order_id = p.order_id)"
+    };
+}
+
+fn parked(row: &Row) -> Result<Parked> {
+    let mut c = Columns::of(row);
+    Ok(Parked {
+        consumer: c.get()?,
+        event: c.text("a parked envelope", read_envelope)?,
+        state: c.text("a parked state", ParkedState::parse)?,
+        error: c.get()?,
+        attempts: c.number("attempts")?,
+        first_at: c.time()?,
+        last_at: c.time()?,
+        next_attempt_at: c.time()?,
+    })
+}
+
+static DUE: Sql = Sql {
+    text: concat!(
+        "/* parked::due */ SELECT ",
+        columns!(),
+        " FROM parked p WHERE p.consumer = $1 AND p.part = $2 AND ",
+        first!(),
+        " AND (p.state IN ('redrive', 'discard') OR p.state = 'waiting' AND p.next_attempt_at <= $3) ORDER BY p.next_attempt_at LIMIT $4"
+    ),
+    types: &[Type::TEXT, Type::INT2, Type::INT8, Type::INT8],
+};
+
+/// The first parked event of each order that is due or flagged.
+pub async fn due(
+    commits: &Commits,
+    consumer: &str,
+    part: u16,
+    now: Time,
+    limit: usize,
+) -> Result<Vec<Parked>> {
+    let parameters = params![consumer, small(part), now.0, count(limit)];
+    let rows = commits.read(&DUE, parameters).await?;
+    rows.iter().map(parked).collect()
+}
+
+static LIST: Sql = Sql {
+    text: concat!(
+        "/* parked::list */ SELECT ",
+        columns!(),
+        " FROM parked p WHERE p.tenant = $1 AND ",
+        first!(),
+        " AND (p.consumer, p.order_id) > ($2, $3) ORDER BY p.consumer, p.order_id LIMIT $4"
+    ),
+    types: &[Type::TEXT, Type::TEXT, Type::UUID, Type::INT8],
+};
+
+/// A page of a tenant's dead letters. The cursor is `consumer/order`.
+pub async fn list(
+    commits: &Commits,
+    tenant: &Tenant,
+    after: Option<&str>,
+    limit: usize,
+) -> Result<Page<Parked, String>> {
+    let (consumer, order) = after.and_then(|a| a.split_once('/')).unwrap_or(("", ""));
+    let order = OrderId::parse(order).map_or(Uuid::nil(), |id| id.0);
+    let parameters = params![tenant.as_str(), consumer, order, count(limit)];
+    let rows = commits.read(&LIST, parameters).await?;
+    let items = rows.iter().map(parked).collect::<Result<Vec<_>>>()?;
+    let next = items.last().filter(|_| items.len() == limit);
+    let next = next.map(|p| format!("{}/{}", p.consumer, queue(&p.event.event)));
+    Ok(Page { items, next })
+}
+
+static FLAG: Sql = Sql {
+    text: "/* parked::flag */ UPDATE parked SET state = $5 WHERE tenant = $1 AND consumer = $2 AND order_id = $3 AND position = $4 RETURNING 1",
+    types: &[
+        Type::TEXT,
+        Type::TEXT,
+        Type::UUID,
+        Type::INT8,
+        Type::TEXT,
+    ],
+};
+
+/// Flags a parked event for its owner.
+pub async fn flag(
+    commits: &Commits,
+    tenant: &Tenant,
+    consumer: &str,
+    order: OrderId,
+    position: i64,
+    state: ParkedState,
+) -> Result<bool> {
+    let parameters = params![
+        tenant.as_str(),
+        consumer,
+        order.0,
+        position,
+        state.as_str()
+    ];
+    Ok(!commits.read(&FLAG, parameters).await?.is_empty())
+}
+
+static QUEUE: Sql = Sql {
+    text: "/* parked::queue */ SELECT position FROM parked WHERE consumer = $1 AND order_id = $2 ORDER BY position FOR UPDATE",
+    types: &[Type::TEXT, Type::UUID],
+};
+
+static REMOVE: Sql = Sql {
+    text: "/* parked::remove */ DELETE FROM parked WHERE consumer = $1 AND order_id = $2 AND position = $3",
+    types: &[Type::TEXT, Type::UUID, Type::INT8],
+};
+
+/// Who asked meanwhile to give it up is heard all the same.
+static FAILED: Sql = Sql {
+    text: "/* parked::failed */ UPDATE parked SET state = CASE state WHEN 'discard' THEN state ELSE $4 END, error = $5, attempts = attempts + 1, \
+           last_at = $6, next_attempt_at = $7 WHERE consumer = $1 AND order_id = $2 AND position = $3",
+    types: &[
+        Type::TEXT,
+        Type::UUID,
+        Type::INT8,
+        Type::TEXT,
+        Type::TEXT,
+        Type::INT8,
+        Type::INT8,
+    ],
+};
+
+/// Records what became of a parked event, together with its effect.
+pub async fn settle(
+    shared: &Shared,
+    lease: &Lease,
+    order: OrderId,
+    position: i64,
+    outcome: &ParkedOutcome,
+) -> Result<()> {
+    let mut attempts = shared.commits.attempts();
+    while let Err(failed) = attempt_settle(shared, lease, order, position, outcome).await {
+        attempts.again(failed).await?;
+    }
+    shared.grown(lease.part);
+    Ok(())
+}
+
+async fn attempt_settle(
+    shared: &Shared,
+    lease: &Lease,
+    order: OrderId,
+    position: i64,
+    outcome: &ParkedOutcome,
+) -> std::result::Result<(), Failed> {
+    let commits = &shared.commits;
+    let now = (shared.now)();
+    let change = match outcome {
+        ParkedOutcome::Applied(change) => change.as_ref(),
+        ParkedOutcome::Discarded | ParkedOutcome::Failed { .. } => None,
+    };
+    let wanted = Wanted::of(change);
+    let consumer = lease.consumer.as_str();
+    let (open, answers) = commits
+        .begin(|pipeline| {
+            fence(pipeline, lease);
+            pipeline.add(&QUEUE, params![consumer, order.0]);
+            wanted.lock(pipeline);
+        })
+        .await?;
+    let mut answers = answers.into_iter();
+    let checked = (|| {
+        if answers.next().unwrap_or_default().is_empty() {
+            return Err(fenced(lease));
+        }
+        let rows = answers.next().unwrap_or_default();
+        let queued = rows.iter().map(|row| Columns::of(row).get());
+        let queued: Vec<i64> = queued.collect::<Result<_>>()?;
+        let there = match outcome {
+            ParkedOutcome::Failed { .. } => queued.contains(&position),
+            // One that waits behind another is not settled before it.
+            ParkedOutcome::Applied(_) | ParkedOutcome::Discarded => {
+                queued.first() == Some(&position)
+            }
+        };
+        if !there {
+            return Err(Error::Conflict {
+                what: "a parked event",
+            });
+        }
+        let mut locked = Locked::read(&wanted, &mut answers)?;
+        change.into_iter().try_for_each(|change| locked.take(change))
+    })();
+    if let Err(error) = checked {
+        commits.roll_back(open).await;
+        return Err(Failed::Error(error));
+    }
+    let mut pipeline = Pipeline::new();
+    match outcome {
+        ParkedOutcome::Applied(_) | ParkedOutcome::Discarded => {
+            pipeline.add(&REMOVE, params![consumer, order.0, position]);
+        }
+        ParkedOutcome::Failed {
+            error,
+            state,
+            next_attempt_at,
+        } => {
+            pipeline.add(
+                &FAILED,
+                params![
+                    consumer,
+                    order.0,
+                    position,
+                    state.as_str(),
+                    error.as_str(),
+                    now.0,
+                    next_attempt_at.0
+                ],
+            );
+        }
+    }
+    let changes: Vec<_> = change.into_iter().collect();
+    changes::write(&mut pipeline, &changes);
+    let events: Vec<&NewEvent> = changes.iter().flat_map(|c| &c.events).collect();
+    let part = changes.first().map_or(lease.part, |c| c.part);
+    log::append(&mut pipeline, part, shared.sequence(part), now, &events);
+    commits.commit(open, pipeline, None).await?;
+    Ok(())
+}

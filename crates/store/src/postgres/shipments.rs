@@ -1,0 +1,252 @@
+//! Reading shipments, deliveries and timers.
+
+use super::outcome::Commits;
+use super::pipeline::{Pipeline, Sql, params};
+use super::rows::{Columns, count, small};
+use crate::error::Result;
+use crate::model::{DeliveryOf, DueTimers, Page, ShipmentFilter};
+use std::collections::HashMap;
+use tokio_postgres::Row;
+use tokio_postgres::types::Type;
+use uuid::Uuid;
+use waybill_domain::change::Timer;
+use waybill_domain::delivery::{Delivery, DeliveryState};
+use waybill_domain::ids::{OrderId, ShipmentId};
+use waybill_domain::shipment::{Shipment, ShipmentStatus};
+use waybill_domain::text::{Tenant, Vendor};
+use waybill_domain::time::Time;
+
+macro_rules! columns {
+    () => {
+        "id, order_id, tenant, part, vendor, attempt, status, version, lines, tracking_number, carrier, created_at, updated_at, \
+         shipped_at, delivered_at, due_at"
+    };
+}
+
+fn shipment(row: &Row) -> Result<Shipment> {
+    let mut c = Columns::of(row);
+    Ok(Shipment {
+        id: ShipmentId(c.uuid()?),
+        order_id: c.order_id()?,
+        tenant: c.text("tenant", |t| Some(Tenant::stored(t)))?,
+        part: c.small("part")?,
+        vendor: c.text("vendor", |t| Some(Vendor::stored(t)))?,
+        attempt: {
+            let attempt: i32 = c.get()?;
+            u16::try_from(attempt)
+                .map_err(|_| super::errors::corrupt("attempt", attempt.to_string()))?
+        },
+        status: c.text("shipment status", ShipmentStatus::parse)?,
+        version: c.get()?,
+        lines: c.text("shipment lines", |t| serde_json::from_str(t).ok())?,
+        tracking_number: c.get()?,
+        carrier: c.get()?,
+        created_at: c.time()?,
+        updated_at: c.time()?,
+        shipped_at: c.optional_time()?,
+        delivered_at: c.optional_time()?,
+        due_at: c.optional_time()?,
+    })
+}
+
+static BY_ID: Sql = Sql {
+    text: concat!(
+        "/* shipments::by_id */ SELECT ",
+        columns!(),
+        " FROM shipments WHERE id = $1 AND tenant = $2"
+    ),
+    types: &[Type::UUID, Type::TEXT],
+};
+
+/// One shipment of a tenant.
+pub async fn find(commits: &Commits, tenant: &Tenant, id: ShipmentId) -> Result<Option<Shipment>> {
+    let rows = commits.read(&BY_ID, params![id.0, tenant.as_str()]).await?;
+    rows.first().map(shipment).transpose()
+}
+
+static OF_ORDER: Sql = Sql {
+    text: concat!(
+        "/* shipments::of_order */ SELECT ",
+        columns!(),
+        " FROM shipments WHERE order_id = $1 AND tenant = $2 AND ($3 IS NULL OR status = $3) AND id < $4 ORDER BY id DESC LIMIT $5"
+    ),
+    types: &[
+        Type::UUID,
+        Type::TEXT,
+        Type::TEXT,
+        Type::UUID,
+        Type::INT8,
+    ],
+};
+
+/// The newest of the next so many shipments, of any tenant: what is filtered away is looked at all the same.
+static LIST: Sql = Sql {
+    text: concat!(
+        "/* shipments::list */ SELECT ",
+        columns!(),
+        " FROM (SELECT * FROM shipments WHERE id < $1 ORDER BY id DESC LIMIT $2) AS seen \
+         WHERE tenant = $3 AND ($4 IS NULL OR status = $4) ORDER BY id DESC LIMIT $5"
+    ),
+    types: &[
+        Type::UUID,
+        Type::INT8,
+        Type::TEXT,
+        Type::TEXT,
+        Type::INT8,
+    ],
+};
+
+/// The last of the next so many.
+static LAST: Sql = Sql {
+    text: "/* shipments::last */ SELECT id FROM shipments WHERE id < $1 ORDER BY id DESC OFFSET $2 LIMIT 1",
+    types: &[Type::UUID, Type::INT8],
+};
+
+/// A page of a tenant's shipments, newest first. Looks at `scan` shipments at most.
+pub async fn list(
+    commits: &Commits,
+    tenant: &Tenant,
+    filter: &ShipmentFilter,
+    scan: usize,
+) -> Result<Page<Shipment, ShipmentId>> {
+    let before = filter.before.map_or(Uuid::max(), |id| id.0);
+    let status = filter.status.map(ShipmentStatus::as_str);
+    let limit = count(filter.limit);
+    let of = |rows: &[Row]| rows.iter().map(shipment).collect::<Result<Vec<_>>>();
+    if let Some(order) = filter.order_id {
+        let parameters = params![order.0, tenant.as_str(), status, before, limit];
+        let items = of(&commits.read(&OF_ORDER, parameters).await?)?;
+        let last = items.last().filter(|_| items.len() == filter.limit);
+        let next = last.map(|s| s.id);
+        return Ok(Page { items, next });
+    }
+    let mut pipeline = Pipeline::new();
+    pipeline.add(
+        &LIST,
+        params![before, count(scan), tenant.as_str(), status, limit],
+    );
+    pipeline.add(&LAST, params![before, count(scan) - 1]);
+    let answers = commits.read_same_moment(pipeline).await?;
+    let items = of(&answers[0])?;
+    let next = if items.len() == filter.limit {
+        items.last().map(|s| s.id)
+    } else {
+        let last = answers[1].first().map(|row| Columns::of(row).uuid());
+        last.transpose()?.map(ShipmentId)
+    };
+    Ok(Page { items, next })
+}
+
+static DELIVERIES: Sql = Sql {
+    text: "/* shipments::deliveries */ SELECT order_id, tenant, part, state, revision, version, heard, open_holds, released, updated_at \
+           FROM deliveries WHERE order_id = ANY($1)",
+    types: &[Type::UUID_ARRAY],
+};
+
+static OF_ORDERS: Sql = Sql {
+    text: concat!(
+        "/* shipments::of_orders */ SELECT ",
+        columns!(),
+        " FROM shipments WHERE order_id = ANY($1) ORDER BY created_at, id"
+    ),
+    types: &[Type::UUID_ARRAY],
+};
+
+fn delivery(row: &Row) -> Result<Delivery> {
+    let mut c = Columns::of(row);
+    Ok(Delivery {
+        order_id: c.order_id()?,
+        tenant: c.text("tenant", |t| Some(Tenant::stored(t)))?,
+        part: c.small("part")?,
+        state: c.text("delivery state", DeliveryState::parse)?,
+        revision: c.get()?,
+        version: c.get()?,
+        heard: c.get()?,
+        open_holds: c
+            .optional_text("open holds", |t| serde_json::from_str(t).ok())?
+            .unwrap_or_default(),
+        released: c
+            .optional_text("released units", |t| serde_json::from_str(t).ok())?
+            .unwrap_or_default(),
+        updated_at: c.time()?,
+    })
+}
+
+/// What delivery holds of several orders, in the order asked.
+pub async fn deliveries(commits: &Commits, orders: &[OrderId]) -> Result<Vec<DeliveryOf>> {
+    let ids: Vec<Uuid> = orders.iter().map(|id| id.0).collect();
+    let mut pipeline = Pipeline::new();
+    pipeline.add(&DELIVERIES, params![&*ids]);
+    pipeline.add(&OF_ORDERS, params![&*ids]);
+    let answers = commits.read_same_moment(pipeline).await?;
+    let mut known: HashMap<OrderId, Delivery> = HashMap::with_capacity(answers[0].len());
+    for row in &answers[0] {
+        let delivery = delivery(row)?;
+        known.insert(delivery.order_id, delivery);
+    }
+    let mut shipments: HashMap<OrderId, Vec<Shipment>> = HashMap::new();
+    for row in &answers[1] {
+        let shipment = shipment(row)?;
+        shipments.entry(shipment.order_id).or_default().push(shipment);
+    }
+    let of = |id: &OrderId| {
+        let shipments = shipments.remove(id).unwrap_or_default();
+        (*id, known.remove(id), shipments)
+    };
+    Ok(orders.iter().map(of).collect())
+}
+
+static TIMERS: Sql = Sql {
+    text: "/* shipments::timers */ SELECT due_at, shipment_id, order_id FROM timers WHERE part = $1 ORDER BY due_at, shipment_id LIMIT $2",
+    types: &[Type::INT2, Type::INT8],
+};
+
+static BY_IDS: Sql = Sql {
+    text: concat!(
+        "/* shipments::by_ids */ SELECT ",
+        columns!(),
+        " FROM shipments WHERE id = ANY($1)"
+    ),
+    types: &[Type::UUID_ARRAY],
+};
+
+/// Due timers of a part with their shipments, oldest first, and the time of the next one after them.
+pub async fn due_timers(
+    commits: &Commits,
+    part: u16,
+    now: Time,
+    limit: usize,
+) -> Result<DueTimers> {
+    let rows = commits
+        .read(&TIMERS, params![small(part), count(limit) + 1])
+        .await?;
+    let mut due: Vec<Timer> = vec![];
+    let mut next = None;
+    for row in &rows {
+        let mut c = Columns::of(row);
+        let timer = Timer {
+            due_at: c.time()?,
+            shipment_id: ShipmentId(c.uuid()?),
+            order_id: c.order_id()?,
+        };
+        if timer.due_at > now || due.len() == limit {
+            next = Some(timer.due_at);
+            break;
+        }
+        due.push(timer);
+    }
+    if due.is_empty() {
+        return Ok((vec![], next));
+    }
+    let ids: Vec<Uuid> = due.iter().map(|t| t.shipment_id.0).collect();
+    let mut shipments = HashMap::with_capacity(ids.len());
+    for row in &commits.read(&BY_IDS, params![ids]).await? {
+        let shipment = shipment(row)?;
+        shipments.insert(shipment.id, shipment);
+    }
+    let with = |timer: Timer| {
+        let shipment = shipments.get(&timer.shipment_id).cloned();
+        (timer, shipment)
+    };
+    Ok((due.into_iter().map(with).collect(), next))
+}

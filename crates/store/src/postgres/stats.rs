@@ -1,0 +1,79 @@
+//! Figures: what counters do not know is counted here, a bounded number of rows each.
+
+use super::orders;
+use super::outcome::Commits;
+use super::pipeline::{Pipeline, Sql, params};
+use super::rows::{Columns, count};
+use crate::error::{Error, Result};
+use crate::model::Stats;
+use std::sync::atomic::Ordering;
+use tokio_postgres::types::Type;
+use waybill_domain::status::OrderStatus;
+
+/// Sums of order counts; one row per status, in the order of [`OrderStatus::ALL`].
+static BY_STATUS: Sql = Sql {
+    text: "/* stats::by_status */ SELECT i, COALESCE((SELECT sum(c.deltas[i]) FROM order_counts c), 0)::bigint \
+           FROM generate_series(1, $1) AS i ORDER BY i",
+    types: &[Type::INT4],
+};
+
+/// Rows counted at most: a figure that reaches it means "at least".
+static SIZES: Sql = Sql {
+    text: "/* stats::sizes */ SELECT (SELECT count(*) FROM (SELECT 1 FROM parked LIMIT 100000) AS t), \
+           (SELECT count(*) FROM (SELECT 1 FROM parked WHERE state = 'dead' LIMIT 100000) AS t), \
+           (SELECT count(*) FROM (SELECT 1 FROM timers LIMIT 100000) AS t), (SELECT count(*) FROM (SELECT 1 FROM work LIMIT 100000) AS t)",
+    types: &[],
+};
+
+static CURSORS: Sql = Sql {
+    text: "/* stats::cursors */ SELECT consumer, part, position FROM cursors ORDER BY consumer, part",
+    types: &[],
+};
+
+/// Reads what the tables say.
+pub async fn read(commits: &Commits, parts: u16) -> Result<Stats> {
+    let mut stats = Stats {
+        log_positions: orders::positions(commits, parts).await?,
+        ..Stats::default()
+    };
+    let statuses = i32::try_from(OrderStatus::ALL.len()).unwrap_or(0);
+    let mut pipeline = Pipeline::new();
+    let by_status = pipeline.add(&BY_STATUS, params![statuses]);
+    let sizes = pipeline.add(&SIZES, vec![]);
+    let cursors = pipeline.add(&CURSORS, vec![]);
+    let answers = commits.read_all(pipeline).await?;
+    for (row, status) in answers[by_status].iter().zip(OrderStatus::ALL) {
+        let count = Columns::from(row, 1).get()?;
+        stats.orders_by_status.push((*status, count));
+    }
+    let row = answers[sizes].first();
+    let mut c = Columns::of(row.ok_or_else(|| Error::Unavailable("no figures came".into()))?);
+    stats.parked = c.get()?;
+    stats.dead = c.get()?;
+    stats.timers = c.get()?;
+    stats.work = c.get()?;
+    for row in &answers[cursors] {
+        let mut c = Columns::of(row);
+        stats.cursors.push((c.get()?, c.small("part")?, c.get()?));
+    }
+    (stats.readers, stats.readers_idle) = commits.connections.counts();
+    stats.retries = commits.retries.load(Ordering::Relaxed);
+    stats.deadlocks = commits.deadlocks.load(Ordering::Relaxed);
+    Ok(stats)
+}
+
+/// Folds old counts into one row. Rows that others are just writing stay for the next time.
+static FOLD: Sql = Sql {
+    text: "/* stats::fold */ WITH gone AS (DELETE FROM order_counts WHERE n IN (SELECT n FROM order_counts ORDER BY n LIMIT $1 FOR UPDATE \
+           SKIP LOCKED) RETURNING deltas) INSERT INTO order_counts (deltas) \
+           SELECT array_agg(total ORDER BY i) FROM (SELECT i, sum(deltas[i])::bigint AS total FROM gone, generate_series(1, $2) AS i GROUP BY i) AS s \
+           HAVING count(*) > 0 RETURNING 1",
+    types: &[Type::INT8, Type::INT4],
+};
+
+/// Folds up to `limit` counts together, so that adding them up stays cheap.
+pub async fn fold(commits: &Commits, limit: usize) -> Result<()> {
+    let statuses = i32::try_from(OrderStatus::ALL.len()).unwrap_or(0);
+    commits.read(&FOLD, params![count(limit), statuses]).await?;
+    Ok(())
+}

@@ -1,0 +1,295 @@
+//! Stock rows: reading and counting.
+
+use super::lock;
+use super::log;
+use super::outcome::{Commits, Failed};
+use super::pipeline::{Pipeline, Sql, params};
+use super::rows::{Columns, count};
+use super::store::Shared;
+use crate::error::Result;
+use crate::model::{Page, StockChange, StockOutcome};
+use std::collections::{BTreeMap, BTreeSet};
+use tokio_postgres::Row;
+use tokio_postgres::types::Type;
+use waybill_domain::event::NewEvent;
+use waybill_domain::stock::{self, StockLevel, StockRow};
+use waybill_domain::text::{Sku, Tenant, Vendor};
+
+type Key = (String, String, String);
+
+fn key(change: &StockChange) -> Key {
+    (
+        change.tenant.to_string(),
+        change.sku.to_string(),
+        change.vendor.to_string(),
+    )
+}
+
+/// The part of the log that a stock row's events go to.
+fn part_of(change: &StockChange, parts: u16) -> u16 {
+    let id = stock::aggregate(&change.tenant, &change.sku, &change.vendor).id;
+    // The remainder is below a u16.
+    u16::try_from(id.as_u128() % u128::from(parts.max(1))).unwrap_or(0)
+}
+
+static INSERT: Sql = Sql {
+    text: "/* stock::insert */ INSERT INTO stock (tenant, sku, vendor, on_hand, reserved, safety, version, synced_at) \
+           SELECT k.tenant, k.sku, k.vendor, 0, 0, 0, 0, $4 FROM unnest($1, $2, $3) AS k (tenant, sku, vendor) ON CONFLICT DO NOTHING",
+    types: &[
+        Type::TEXT_ARRAY,
+        Type::TEXT_ARRAY,
+        Type::TEXT_ARRAY,
+        Type::INT8,
+    ],
+};
+
+static UPDATE: Sql = Sql {
+    text: "/* stock::update */ UPDATE stock s SET on_hand = c.on_hand, safety = c.safety, version = c.version, synced_at = c.synced_at \
+           FROM unnest($1, $2, $3, $4, $5, $6, $7) AS c (tenant, sku, vendor, on_hand, safety, version, synced_at) \
+           WHERE s.tenant = c.tenant AND s.sku = c.sku AND s.vendor = c.vendor",
+    types: &[
+        Type::TEXT_ARRAY,
+        Type::TEXT_ARRAY,
+        Type::TEXT_ARRAY,
+        Type::INT8_ARRAY,
+        Type::INT8_ARRAY,
+        Type::INT8_ARRAY,
+        Type::INT8_ARRAY,
+    ],
+};
+
+static FORGET_NEW: Sql = Sql {
+    text: "/* stock::forget_new */ DELETE FROM stock s USING unnest($1, $2, $3) AS k (tenant, sku, vendor) \
+           WHERE s.tenant = k.tenant AND s.sku = k.sku AND s.vendor = k.vendor AND s.version = 0",
+    types: &[Type::TEXT_ARRAY, Type::TEXT_ARRAY, Type::TEXT_ARRAY],
+};
+
+static MOVEMENTS: Sql = Sql {
+    text: "/* stock::movements */ INSERT INTO stock_movements (tenant, sku, vendor, delta, reason, actor, reference, at) \
+           SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8)",
+    types: &[
+        Type::TEXT_ARRAY,
+        Type::TEXT_ARRAY,
+        Type::TEXT_ARRAY,
+        Type::INT8_ARRAY,
+        Type::TEXT_ARRAY,
+        Type::TEXT_ARRAY,
+        Type::TEXT_ARRAY,
+        Type::INT8_ARRAY,
+    ],
+};
+
+/// Changes stock rows; each row's change is a movement and an event. Changes are made part by part of the log, each
+/// part in a transaction of its own.
+pub async fn adjust(shared: &Shared, changes: &[StockChange]) -> Result<Vec<StockOutcome>> {
+    let mut outcomes: Vec<Option<StockOutcome>> = changes.iter().map(|_| None).collect();
+    let part = |change: &StockChange| part_of(change, shared.identity.parts);
+    let parts: BTreeSet<u16> = changes.iter().map(part).collect();
+    for here in parts {
+        let indexes: Vec<usize> = (0..changes.len())
+            .filter(|i| part(&changes[*i]) == here)
+            .collect();
+        let some: Vec<&StockChange> = indexes.iter().map(|i| &changes[*i]).collect();
+        let mut attempts = shared.commits.attempts();
+        let done = loop {
+            match attempt(shared, &some, here).await {
+                Ok(done) => break done,
+                Err(failed) => attempts.again(failed).await?,
+            }
+        };
+        shared.grown(here);
+        for (index, outcome) in indexes.into_iter().zip(done) {
+            outcomes[index] = Some(outcome);
+        }
+    }
+    // Every change has a part.
+    Ok(outcomes.into_iter().flatten().collect())
+}
+
+fn add_keys<'p>(pipeline: &mut Pipeline<'p>, sql: &'static Sql, keys: &BTreeSet<&'p Key>) {
+    let each = keys.iter();
+    pipeline.add(
+        sql,
+        params![
+            each.clone().map(|k| k.0.as_str()).collect::<Vec<_>>(),
+            each.clone().map(|k| k.1.as_str()).collect::<Vec<_>>(),
+            each.map(|k| k.2.as_str()).collect::<Vec<_>>(),
+        ],
+    );
+}
+
+async fn attempt(
+    shared: &Shared,
+    changes: &[&StockChange],
+    part: u16,
+) -> std::result::Result<Vec<StockOutcome>, Failed> {
+    let commits = &shared.commits;
+    let now = (shared.now)();
+    let owned: Vec<Key> = changes.iter().map(|c| key(c)).collect();
+    let keys: BTreeSet<&Key> = owned.iter().collect();
+    let (open, answers) = commits
+        .begin(|pipeline| {
+            // A row that is not there cannot be locked; it is made first, in the order of the keys.
+            let each = keys.iter();
+            pipeline.add(
+                &INSERT,
+                params![
+                    each.clone().map(|k| k.0.clone()).collect::<Vec<_>>(),
+                    each.clone().map(|k| k.1.clone()).collect::<Vec<_>>(),
+                    each.map(|k| k.2.clone()).collect::<Vec<_>>(),
+                    now.0,
+                ],
+            );
+            add_keys(pipeline, &lock::STOCK, &keys);
+        })
+        .await?;
+    let mut levels: BTreeMap<Key, StockLevel> = BTreeMap::new();
+    for row in &answers[1] {
+        let mut c = Columns::of(row);
+        let key = (c.get()?, c.get()?, c.get()?);
+        let level = level(&mut c)?;
+        levels.insert(key, level);
+    }
+    let mut outcomes = Vec::with_capacity(changes.len());
+    let mut done: Vec<(&StockChange, i64, NewEvent)> = vec![];
+    for (change, key) in changes.iter().zip(&owned) {
+        let level = levels.entry(key.clone()).or_default();
+        outcomes.push(change.decide(*level).map(|(after, delta, event)| {
+            *level = after;
+            done.push((change, delta, event));
+            change.row(after)
+        }));
+    }
+    if done.is_empty() {
+        commits.roll_back(open).await;
+        return Ok(outcomes);
+    }
+    let mut pipeline = Pipeline::new();
+    write(&mut pipeline, &levels, &done);
+    add_keys(&mut pipeline, &FORGET_NEW, &keys);
+    let events: Vec<&NewEvent> = done.iter().map(|(_, _, event)| event).collect();
+    log::append(&mut pipeline, part, shared.sequence(part), now, &events);
+    commits.commit(open, pipeline, None).await?;
+    Ok(outcomes)
+}
+
+fn write<'p>(
+    pipeline: &mut Pipeline<'p>,
+    levels: &'p BTreeMap<Key, StockLevel>,
+    done: &'p [(&StockChange, i64, NewEvent)],
+) {
+    let mut last: BTreeMap<Key, &StockChange> = BTreeMap::new();
+    for (change, _, _) in done {
+        last.insert(key(change), change);
+    }
+    let rows: Vec<(&Key, &StockLevel, i64)> = levels
+        .iter()
+        .filter_map(|(key, level)| Some((key, level, last.get(key)?.at.0)))
+        .collect();
+    let r = || rows.iter();
+    pipeline.add(
+        &UPDATE,
+        params![
+            r().map(|(k, _, _)| k.0.as_str()).collect::<Vec<_>>(),
+            r().map(|(k, _, _)| k.1.as_str()).collect::<Vec<_>>(),
+            r().map(|(k, _, _)| k.2.as_str()).collect::<Vec<_>>(),
+            r().map(|(_, l, _)| l.on_hand).collect::<Vec<_>>(),
+            r().map(|(_, l, _)| l.safety).collect::<Vec<_>>(),
+            r().map(|(_, l, _)| l.version).collect::<Vec<_>>(),
+            r().map(|(_, _, at)| *at).collect::<Vec<_>>(),
+        ],
+    );
+    let d = || done.iter();
+    pipeline.add(
+        &MOVEMENTS,
+        params![
+            d().map(|(c, _, _)| c.tenant.as_str()).collect::<Vec<_>>(),
+            d().map(|(c, _, _)| c.sku.as_str()).collect::<Vec<_>>(),
+            d().map(|(c, _, _)| c.vendor.as_str()).collect::<Vec<_>>(),
+            d().map(|(_, delta, _)| *delta).collect::<Vec<_>>(),
+            d().map(|(c, _, _)| c.reason.as_deref()).collect::<Vec<_>>(),
+            d().map(|(c, _, _)| &*c.meta.actor).collect::<Vec<_>>(),
+            d().map(|(c, _, _)| c.reference.as_deref()).collect::<Vec<_>>(),
+            d().map(|(c, _, _)| c.at.0).collect::<Vec<_>>(),
+        ],
+    );
+}
+
+fn level(c: &mut Columns<'_>) -> Result<StockLevel> {
+    Ok(StockLevel {
+        on_hand: c.get()?,
+        reserved: c.get()?,
+        safety: c.get()?,
+        version: c.get()?,
+    })
+}
+
+fn row(row: &Row) -> Result<StockRow> {
+    let mut c = Columns::of(row);
+    Ok(StockRow {
+        tenant: c.text("tenant", |t| Some(Tenant::stored(t)))?,
+        sku: c.text("sku", |t| Some(Sku::stored(t)))?,
+        vendor: c.text("vendor", |t| Some(Vendor::stored(t)))?,
+        level: level(&mut c)?,
+        synced_at: c.time()?,
+    })
+}
+
+macro_rules! columns {
+    () => {
+        "tenant, sku, vendor, on_hand, reserved, safety, version, synced_at"
+    };
+}
+
+static LIST: Sql = Sql {
+    text: concat!(
+        "/* stock::list */ SELECT ",
+        columns!(),
+        " FROM stock WHERE tenant = $1 AND (sku, vendor) > ($2, $3) ORDER BY sku, vendor LIMIT $4"
+    ),
+    types: &[Type::TEXT, Type::TEXT, Type::TEXT, Type::INT8],
+};
+
+static LIST_SKUS: Sql = Sql {
+    text: concat!(
+        "/* stock::list_skus */ SELECT ",
+        columns!(),
+        " FROM stock WHERE tenant = $1 AND sku = ANY($5) AND (sku, vendor) > ($2, $3) ORDER BY sku, vendor LIMIT $4"
+    ),
+    types: &[
+        Type::TEXT,
+        Type::TEXT,
+        Type::TEXT,
+        Type::INT8,
+        Type::TEXT_ARRAY,
+    ],
+};
+
+/// A page of rows, by sku and vendor. The cursor is both of the last row shown, with the character that neither holds
+/// between them.
+pub async fn list(
+    commits: &Commits,
+    tenant: &Tenant,
+    skus: Vec<String>,
+    after: Option<&str>,
+    limit: usize,
+) -> Result<Page<StockRow, String>> {
+    let (sku, vendor) = after
+        .map(|a| a.split_once(BETWEEN).unwrap_or((a, LAST_VENDOR)))
+        .unwrap_or_default();
+    let rows = if skus.is_empty() {
+        let parameters = params![tenant.as_str(), sku, vendor, count(limit)];
+        commits.read(&LIST, parameters).await?
+    } else {
+        let parameters = params![tenant.as_str(), sku, vendor, count(limit), skus];
+        commits.read(&LIST_SKUS, parameters).await?
+    };
+    let items = rows.iter().map(row).collect::<Result<Vec<_>>>()?;
+    let last = items.last().filter(|_| items.len() == limit);
+    let next = last.map(|r: &StockRow| format!("{}{BETWEEN}{}", r.sku, r.vendor));
+    Ok(Page { items, next })
+}
+
+const BETWEEN: char = '\0';
+/// Sorts after every vendor: a cursor that is only a sku goes on with the next one.
+const LAST_VENDOR: &str = "\u{10ffff}";

@@ -1,0 +1,378 @@
+//! The [`Store`] on PostgreSQL. What writes runs in a task of its own, so that a caller that goes away does not leave
+//! a transaction half sent.
+
+use super::connection::Options;
+use super::notify::{Grown, Notifier};
+use super::outcome::Commits;
+use super::pipeline::{Sql, params};
+use super::{
+    accept, apply, claims, leases, log, orders, parked, shipments, stats, stock, work,
+};
+use crate::error::{Error, Result};
+use crate::model::{
+    Accepted, Apply, DeliveryOf, DueTimers, Identity, Lease, LeasedWork, OrderFilter, OrderRecord,
+    OrderRef, Page, Parked, ParkedOutcome, ParkedState, Positions, ShipmentFilter, Snapshot,
+    Standing, Stats, StockChange, StockOutcome, WorkOutcome,
+};
+use crate::store::{CommitListener, Now, Store};
+use async_trait::async_trait;
+use parking_lot::Mutex;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
+use tokio_postgres::types::Type;
+use tokio_util::task::TaskTracker;
+use waybill_domain::change::{Change, NewWork};
+use waybill_domain::event::{EventKind, LoggedEvent};
+use waybill_domain::ids::{OrderId, ShipmentId};
+use waybill_domain::intake::NewOrder;
+use waybill_domain::order::Order;
+use waybill_domain::shipment::Shipment;
+use waybill_domain::stock::StockRow;
+use waybill_domain::text::Tenant;
+use waybill_domain::time::Time;
+
+/// What every call of a store shares.
+pub(super) struct Shared {
+    pub commits: Commits,
+    pub now: Now,
+    pub identity: Identity,
+    /// By part: the sequence of its positions.
+    pub sequences: Vec<u32>,
+    /// Which part has the next batch.
+    pub turn: AtomicU32,
+    pub listener: Arc<dyn CommitListener>,
+    pub told: Arc<Grown>,
+    pub options: Options,
+}
+
+impl Shared {
+    /// Batches go to the parts in turn, so that those under way at once hardly ever wait for the same one.
+    pub fn next_part(&self) -> u16 {
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        // The remainder is below a u16.
+        u16::try_from(turn % u32::from(self.identity.parts.max(1))).unwrap_or(0)
+    }
+
+    pub fn sequence(&self, part: u16) -> u32 {
+        self.sequences.get(usize::from(part)).copied().unwrap_or(0)
+    }
+
+    /// Wakes who waits for a part, here and in other processes.
+    pub fn grown(&self, part: u16) {
+        self.listener.grown(part);
+        self.told.note(part);
+    }
+}
+
+/// The shared store.
+pub struct PostgresStore {
+    shared: Arc<Shared>,
+    claims_walk: Arc<Mutex<claims::Walk>>,
+    /// Where the search for stuck orders goes on.
+    stuck_walk: Arc<AtomicI64>,
+    notifier: Mutex<Option<Notifier>>,
+    writes: TaskTracker,
+    closed: AtomicBool,
+}
+
+impl PostgresStore {
+    pub(super) fn new(shared: Shared, notifier: Notifier) -> Self {
+        Self {
+            shared: Arc::new(shared),
+            claims_walk: Arc::default(),
+            stuck_walk: Arc::default(),
+            notifier: Mutex::new(Some(notifier)),
+            writes: TaskTracker::new(),
+            closed: AtomicBool::new(false),
+        }
+    }
+
+    /// What reads needs.
+    fn read(&self) -> Result<&Commits> {
+        self.check_open()?;
+        Ok(&self.shared.commits)
+    }
+
+    fn check_open(&self) -> Result<()> {
+        if self.closed.load(Ordering::SeqCst) {
+            return Err(Error::Unavailable("the store is closing".into()));
+        }
+        Ok(())
+    }
+
+    /// Runs a write to its end, whether or not somebody still waits for it.
+    async fn write<T, F>(&self, run: impl FnOnce(Arc<Shared>) -> F) -> Result<T>
+    where
+        F: Future<Output = Result<T>> + Send + 'static,
+        T: Send + 'static,
+    {
+        self.check_open()?;
+        let task = self.writes.spawn(run(self.shared.clone()));
+        let gone = |_| Err(Error::OutcomeUnknown);
+        task.await.unwrap_or_else(gone)
+    }
+}
+
+static CHECK: Sql = Sql {
+    text: "/* store::check_writable */ INSERT INTO meta (key, value) VALUES ('checked_at', $1) \
+           ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+    types: &[Type::TEXT],
+};
+
+#[async_trait]
+impl Store for PostgresStore {
+    fn identity(&self) -> &Identity {
+        &self.shared.identity
+    }
+
+    fn accept_concurrency(&self) -> usize {
+        self.shared.options.accept_concurrency
+    }
+
+    async fn accept(&self, new: Vec<Arc<NewOrder>>) -> Result<Vec<Result<Accepted>>> {
+        self.write(|shared| async move { accept::accept(&shared, &new).await })
+            .await
+    }
+
+    async fn advance(&self, changes: Vec<Change>, lease: Option<Lease>) -> Result<Vec<Result<()>>> {
+        self.write(|shared| async move { apply::advance(&shared, &changes, lease.as_ref()).await })
+            .await
+    }
+
+    async fn order(&self, tenant: &Tenant, by: OrderRef) -> Result<Option<OrderRecord>> {
+        orders::find(self.read()?, tenant, &by, (self.shared.now)()).await
+    }
+
+    async fn orders(&self, ids: Vec<OrderId>) -> Result<Vec<Order>> {
+        orders::states(self.read()?, &ids).await
+    }
+
+    async fn list_orders(
+        &self,
+        tenant: &Tenant,
+        filter: OrderFilter,
+    ) -> Result<Page<OrderRecord, i64>> {
+        let scan = self.shared.options.scan_limit;
+        orders::list(self.read()?, tenant, &filter, scan).await
+    }
+
+    async fn stuck_orders(&self, before: Time, limit: usize) -> Result<Vec<(OrderId, Time)>> {
+        let scan = self.shared.options.scan_limit;
+        orders::stuck(self.read()?, &self.stuck_walk, before, limit, scan).await
+    }
+
+    async fn shipment(&self, tenant: &Tenant, id: ShipmentId) -> Result<Option<Shipment>> {
+        shipments::find(self.read()?, tenant, id).await
+    }
+
+    async fn deliveries(&self, orders: Vec<OrderId>) -> Result<Vec<DeliveryOf>> {
+        shipments::deliveries(self.read()?, &orders).await
+    }
+
+    async fn list_shipments(
+        &self,
+        tenant: &Tenant,
+        filter: ShipmentFilter,
+    ) -> Result<Page<Shipment, ShipmentId>> {
+        let scan = self.shared.options.scan_limit;
+        shipments::list(self.read()?, tenant, &filter, scan).await
+    }
+
+    async fn due_timers(&self, part: u16, now: Time, limit: usize) -> Result<DueTimers> {
+        shipments::due_timers(self.read()?, part, now, limit).await
+    }
+
+    async fn adjust_stock(&self, changes: Vec<StockChange>) -> Result<Vec<StockOutcome>> {
+        self.write(|shared| async move { stock::adjust(&shared, &changes).await })
+            .await
+    }
+
+    async fn stock(
+        &self,
+        tenant: &Tenant,
+        skus: Vec<String>,
+        after: Option<String>,
+        limit: usize,
+    ) -> Result<Page<StockRow, String>> {
+        stock::list(self.read()?, tenant, skus, after.as_deref(), limit).await
+    }
+
+    async fn read_log(
+        &self,
+        part: u16,
+        after: i64,
+        limit: usize,
+        kinds: &'static [EventKind],
+    ) -> Result<(Vec<LoggedEvent>, i64)> {
+        let scan = self.shared.options.scan_limit;
+        log::read(self.read()?, part, after, limit, kinds, scan).await
+    }
+
+    async fn order_events(
+        &self,
+        tenant: &Tenant,
+        id: OrderId,
+        after: i64,
+        limit: usize,
+    ) -> Result<Vec<LoggedEvent>> {
+        log::read_order(self.read()?, tenant, id, after, limit).await
+    }
+
+    async fn feed(
+        &self,
+        tenant: &Tenant,
+        after: Positions,
+        limit: usize,
+    ) -> Result<(Vec<LoggedEvent>, Positions)> {
+        let scan = self.shared.options.scan_limit;
+        log::read_feed(self.read()?, tenant, after, limit, scan).await
+    }
+
+    async fn snapshot(
+        &self,
+        tenant: &Tenant,
+        before: Option<i64>,
+        limit: usize,
+    ) -> Result<Snapshot> {
+        let (scan, parts) = (self.shared.options.scan_limit, self.shared.identity.parts);
+        orders::snapshot(self.read()?, tenant, before, limit, scan, parts).await
+    }
+
+    async fn keep_alive(
+        &self,
+        consumer: &str,
+        owner: &str,
+        now: Time,
+        until: Time,
+    ) -> Result<Standing> {
+        leases::keep_alive(self.read()?, consumer, owner, now, until).await
+    }
+
+    async fn take_lease(
+        &self,
+        consumer: &str,
+        part: u16,
+        owner: &str,
+        now: Time,
+        until: Time,
+    ) -> Result<Option<(Lease, i64)>> {
+        let (consumer, owner) = (consumer.to_owned(), owner.to_owned());
+        self.write(|shared| async move {
+            leases::take(&shared.commits, &consumer, part, &owner, now, until).await
+        })
+        .await
+    }
+
+    async fn release_lease(&self, lease: &Lease, owner: &str) -> Result<()> {
+        leases::release(self.read()?, lease, owner).await
+    }
+
+    async fn leave(&self, consumer: &str, owner: &str) -> Result<()> {
+        leases::leave(self.read()?, consumer, owner).await
+    }
+
+    async fn apply(&self, batch: Apply) -> Result<()> {
+        self.write(|shared| async move { apply::apply(&shared, &batch).await })
+            .await
+    }
+
+    async fn parked_orders(&self, consumer: &str, orders: Vec<OrderId>) -> Result<Vec<OrderId>> {
+        parked::among(self.read()?, consumer, orders).await
+    }
+
+    async fn due_parked(
+        &self,
+        consumer: &str,
+        part: u16,
+        now: Time,
+        limit: usize,
+    ) -> Result<Vec<Parked>> {
+        parked::due(self.read()?, consumer, part, now, limit).await
+    }
+
+    async fn settle_parked(
+        &self,
+        lease: Lease,
+        order: OrderId,
+        position: i64,
+        outcome: ParkedOutcome,
+    ) -> Result<()> {
+        self.write(|shared| async move {
+            parked::settle(&shared, &lease, order, position, &outcome).await
+        })
+        .await
+    }
+
+    async fn list_parked(
+        &self,
+        tenant: &Tenant,
+        after: Option<String>,
+        limit: usize,
+    ) -> Result<Page<Parked, String>> {
+        parked::list(self.read()?, tenant, after.as_deref(), limit).await
+    }
+
+    async fn flag_parked(
+        &self,
+        tenant: &Tenant,
+        consumer: &str,
+        order: OrderId,
+        position: i64,
+        state: ParkedState,
+    ) -> Result<bool> {
+        parked::flag(self.read()?, tenant, consumer, order, position, state).await
+    }
+
+    async fn add_work(&self, tenant: &Tenant, pieces: Vec<NewWork>) -> Result<()> {
+        work::add(self.read()?, tenant, &pieces).await
+    }
+
+    async fn lease_work(
+        &self,
+        target: &str,
+        now: Time,
+        until: Time,
+        limit: usize,
+    ) -> Result<Vec<LeasedWork>> {
+        work::lease(self.read()?, target, now, until, limit).await
+    }
+
+    async fn settle_work(&self, piece: &LeasedWork, outcome: WorkOutcome) -> Result<()> {
+        let piece = piece.clone();
+        self.write(|shared| async move { work::settle(&shared, &piece, &outcome).await })
+            .await
+    }
+
+    async fn forget_claims(&self, now: Time, limit: usize) -> Result<usize> {
+        let (commits, scan) = (self.read()?, self.shared.options.scan_limit);
+        stats::fold(commits, limit).await?;
+        claims::forget(commits, &self.claims_walk, now, limit, scan).await
+    }
+
+    async fn stats(&self) -> Result<Stats> {
+        stats::read(self.read()?, self.shared.identity.parts).await
+    }
+
+    async fn check_writable(&self) -> Result<()> {
+        let commits = self.read()?;
+        let waits = commits.connections.cancelled_waits();
+        let at = (self.shared.now)().0.to_string();
+        commits.read(&CHECK, params![at]).await?;
+        if commits.connections.cancelled_waits() != waits {
+            return Err(Error::Unavailable(
+                "a commit did not reach its standby; ready again when one does".into(),
+            ));
+        }
+        // A commit that has reached the standby says that everything before it has.
+        commits.in_doubt.store(false, Ordering::SeqCst);
+        Ok(())
+    }
+
+    async fn close(&self) {
+        self.closed.store(true, Ordering::SeqCst);
+        self.writes.close();
+        self.writes.wait().await;
+        self.notifier.lock().take();
+        self.shared.commits.connections.close();
+    }
+}

@@ -1,0 +1,139 @@
+//! Work for the world outside: leased, done elsewhere, its result written back under a guard.
+
+use super::changes::{self, Locked, Wanted};
+use super::log;
+use super::outcome::{Commits, Failed};
+use super::pipeline::{Pipeline, Sql, params};
+use super::rows::{Columns, count};
+use super::store::Shared;
+use crate::error::{Error, Result};
+use crate::model::{LeasedWork, WorkOutcome};
+use tokio_postgres::types::Type;
+use waybill_domain::change::NewWork;
+use waybill_domain::event::NewEvent;
+use waybill_domain::ids::OrderId;
+use waybill_domain::text::Tenant;
+use waybill_domain::time::Time;
+
+/// Work that somebody else is just leasing is theirs.
+static LEASE: Sql = Sql {
+    text: "/* work::lease */ WITH due AS MATERIALIZED (SELECT id FROM work WHERE target = $1 AND due_at <= $2 \
+           AND (leased_until IS NULL OR leased_until <= $2) ORDER BY due_at LIMIT $4 FOR UPDATE SKIP LOCKED) \
+           UPDATE work w SET leased_until = $3, epoch = w.epoch + 1, attempts = w.attempts + 1 FROM due WHERE w.id = due.id \
+           RETURNING w.id, w.tenant, w.order_id, w.body, w.attempts, w.epoch",
+    types: &[Type::TEXT, Type::INT8, Type::INT8, Type::INT8],
+};
+
+/// Leases due work of a target. Work whose lease has run out is due again, under a new epoch.
+pub async fn lease(
+    commits: &Commits,
+    target: &str,
+    now: Time,
+    until: Time,
+    limit: usize,
+) -> Result<Vec<LeasedWork>> {
+    let parameters = params![target, now.0, until.0, count(limit)];
+    let rows = commits.read(&LEASE, parameters).await?;
+    let leased = rows.iter().map(|row| {
+        let mut c = Columns::of(row);
+        Ok(LeasedWork {
+            id: c.uuid()?,
+            target: target.to_owned(),
+            tenant: c.text("tenant", |t| Some(Tenant::stored(t)))?,
+            order_id: c.get::<Option<_>>()?.map(OrderId),
+            body: c.get()?,
+            attempts: c.number("attempts")?,
+            epoch: c.get()?,
+        })
+    });
+    leased.collect()
+}
+
+/// Adds work outside of a change.
+pub async fn add(commits: &Commits, tenant: &Tenant, work: &[NewWork]) -> Result<()> {
+    let mut pipeline = Pipeline::new();
+    changes::add_work(&mut pipeline, tenant, work);
+    commits.read_all(pipeline).await?;
+    Ok(())
+}
+
+static LOCK: Sql = Sql {
+    text: "/* work::lock */ SELECT 1 FROM work WHERE id = $1 AND epoch = $2 AND leased_until IS NOT NULL FOR UPDATE",
+    types: &[Type::UUID, Type::INT8],
+};
+
+static DONE: Sql = Sql {
+    text: "/* work::done */ DELETE FROM work WHERE id = $1",
+    types: &[Type::UUID],
+};
+
+static AGAIN: Sql = Sql {
+    text: "/* work::again */ UPDATE work SET leased_until = NULL, due_at = $2, last_error = $3 WHERE id = $1",
+    types: &[Type::UUID, Type::INT8, Type::TEXT],
+};
+
+/// Records what became of leased work; a lease that was taken over changes nothing.
+pub async fn settle(shared: &Shared, piece: &LeasedWork, outcome: &WorkOutcome) -> Result<()> {
+    let mut attempts = shared.commits.attempts();
+    let part = loop {
+        match attempt(shared, piece, outcome).await {
+            Ok(part) => break part,
+            Err(failed) => attempts.again(failed).await?,
+        }
+    };
+    if let Some(part) = part {
+        shared.grown(part);
+    }
+    Ok(())
+}
+
+async fn attempt(
+    shared: &Shared,
+    piece: &LeasedWork,
+    outcome: &WorkOutcome,
+) -> std::result::Result<Option<u16>, Failed> {
+    let commits = &shared.commits;
+    let now = (shared.now)();
+    let change = match outcome {
+        WorkOutcome::Done(change) => change.as_ref(),
+        WorkOutcome::Again { .. } => None,
+    };
+    let wanted = Wanted::of(change);
+    // Timers and work come last among the classes, so the piece is locked after what its result changes.
+    let (open, answers) = commits
+        .begin(|pipeline| {
+            wanted.lock(pipeline);
+            pipeline.add(&LOCK, params![piece.id, piece.epoch]);
+        })
+        .await?;
+    let held = answers.last().is_some_and(|rows| !rows.is_empty());
+    let mut answers = answers.into_iter();
+    let checked = (|| {
+        if !held {
+            return Err(Error::Fenced {
+                consumer: piece.target.clone(),
+            });
+        }
+        let mut locked = Locked::read(&wanted, &mut answers)?;
+        change.into_iter().try_for_each(|change| locked.take(change))
+    })();
+    if let Err(error) = checked {
+        commits.roll_back(open).await;
+        return Err(Failed::Error(error));
+    }
+    let changes: Vec<_> = change.into_iter().collect();
+    let mut pipeline = Pipeline::new();
+    changes::write(&mut pipeline, &changes);
+    match outcome {
+        WorkOutcome::Done(_) => pipeline.add(&DONE, params![piece.id]),
+        WorkOutcome::Again { error, due_at } => {
+            pipeline.add(&AGAIN, params![piece.id, due_at.0, error.as_str()])
+        }
+    };
+    let part = change.map(|c| c.part);
+    let events: Vec<&NewEvent> = changes.iter().flat_map(|c| &c.events).collect();
+    let log_part = part.unwrap_or(0);
+    log::append(&mut pipeline, log_part, shared.sequence(log_part), now, &events);
+    commits.commit(open, pipeline, None).await?;
+    Ok(part)
+}
