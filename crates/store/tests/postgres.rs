@@ -62,7 +62,10 @@ mod postgres {
     #[test]
     fn the_suite_is_as_long_as_it_says() {
         let names: std::collections::BTreeSet<_> = cases().iter().map(|c| c.name).collect();
-        println!("postgres: {} cases, and as many through a pooler", names.len());
+        println!(
+            "postgres: {} cases, and as many through a pooler",
+            names.len()
+        );
         assert_eq!(names.len(), cases().len(), "a name stands twice");
     }
 }

@@ -46,7 +46,7 @@ async fn found(h: Harness, sql: &str, invariant: &str, says: &str) {
 }
 
 const LAST: &str = "(SELECT MAX(position) FROM events)";
-const ANY_ORDER: &str = "(SELECT MIN(id) FROM orders)";
+const ANY_ORDER: &str = "(SELECT id FROM orders ORDER BY id LIMIT 1)";
 
 pub(super) async fn a_lost_event_is_found(h: Harness) {
     found(

@@ -22,10 +22,7 @@ use waybill_domain::stock::StockLevel;
 use waybill_domain::text::{Sku, Tenant, Vendor};
 
 /// Takes a batch of orders; an order at fault fails alone.
-pub async fn accept(
-    shared: &Shared,
-    orders: &[Arc<NewOrder>],
-) -> Result<Vec<Result<Accepted>>> {
+pub async fn accept(shared: &Shared, orders: &[Arc<NewOrder>]) -> Result<Vec<Result<Accepted>>> {
     let mut results: Vec<Option<Result<Accepted>>> = orders.iter().map(|_| None).collect();
     let mut waiting: Vec<usize> = (0..orders.len()).collect();
     while !waiting.is_empty() {
@@ -108,7 +105,11 @@ async fn attempt(
     let mut pipeline = Pipeline::new();
     write(&mut pipeline, &batch);
     claims::give_back(&mut pipeline, &batch.refused);
-    let events: Vec<_> = batch.written.iter().flat_map(|w| &w.accepted.events).collect();
+    let events: Vec<_> = batch
+        .written
+        .iter()
+        .flat_map(|w| &w.accepted.events)
+        .collect();
     log::append(&mut pipeline, part, shared.sequence(part), now, &events);
     commits
         .commit(open, pipeline, Some((&RECOGNISE, &first.new.id.0)))
@@ -180,9 +181,7 @@ fn decide<'o>(
         let number = number.ok_or_else(|| Error::Unavailable("too few numbers came".into()))??;
         let view = batch.stock.view(&new.tenant);
         // A panic is a defect of one order; the others are decided without it.
-        let decided = catch_unwind(AssertUnwindSafe(|| {
-            intake::decide(new, number, part, view)
-        }));
+        let decided = catch_unwind(AssertUnwindSafe(|| intake::decide(new, number, part, view)));
         let decided = decided.map_err(|_| Error::Refused("the decision panicked".into()))?;
         batch.results.push(match decided {
             Decision::Accept(accepted) => {
@@ -254,7 +253,11 @@ impl Stock {
             stock
                 .before
                 .insert((tenant.clone(), sku.clone()), level.reserved);
-            stock.by_tenant.entry(tenant).or_default().insert(sku, level);
+            stock
+                .by_tenant
+                .entry(tenant)
+                .or_default()
+                .insert(sku, level);
         }
         Ok(stock)
     }
@@ -388,7 +391,10 @@ fn write_orders<'p>(pipeline: &mut Pipeline<'p>, written: &'p [Written<'_>]) {
         &ORDERS,
         params![
             small(part),
-            written.iter().map(|w| w.accepted.number).collect::<Vec<_>>(),
+            written
+                .iter()
+                .map(|w| w.accepted.number)
+                .collect::<Vec<_>>(),
             orders().map(|o| o.id.0).collect::<Vec<_>>(),
             orders().map(|o| o.tenant.as_str()).collect::<Vec<_>>(),
             orders().map(|o| o.status.as_str()).collect::<Vec<_>>(),
@@ -397,11 +403,15 @@ fn write_orders<'p>(pipeline: &mut Pipeline<'p>, written: &'p [Written<'_>]) {
             orders().map(|o| o.flags.started).collect::<Vec<_>>(),
             orders().map(|o| o.flags.failed).collect::<Vec<_>>(),
             orders().map(|o| o.policy.as_str()).collect::<Vec<_>>(),
-            new().map(|n| n.caller_number.as_deref()).collect::<Vec<_>>(),
+            new()
+                .map(|n| n.caller_number.as_deref())
+                .collect::<Vec<_>>(),
             new().map(|n| n.customer_id.as_deref()).collect::<Vec<_>>(),
             orders().map(|o| o.created_at.0).collect::<Vec<_>>(),
             orders().map(|o| o.updated_at.0).collect::<Vec<_>>(),
-            orders().map(|o| o.promised_by.map(|t| t.0)).collect::<Vec<_>>(),
+            orders()
+                .map(|o| o.promised_by.map(|t| t.0))
+                .collect::<Vec<_>>(),
             new().map(|n| n.placed_at.map(|t| t.0)).collect::<Vec<_>>(),
         ],
     );
@@ -411,9 +421,15 @@ fn write_content<'p>(pipeline: &mut Pipeline<'p>, written: &'p [Written<'_>]) {
     pipeline.add(
         &CONTENT,
         params![
-            written.iter().map(|w| w.accepted.number).collect::<Vec<_>>(),
+            written
+                .iter()
+                .map(|w| w.accepted.number)
+                .collect::<Vec<_>>(),
             written.iter().map(|w| &*w.new.content).collect::<Vec<_>>(),
-            written.iter().map(|w| write_birth(&w.birth)).collect::<Vec<_>>(),
+            written
+                .iter()
+                .map(|w| write_birth(&w.birth))
+                .collect::<Vec<_>>(),
         ],
     );
     let personal = || {
@@ -445,10 +461,18 @@ fn write_lines<'p>(pipeline: &mut Pipeline<'p>, written: &'p [Written<'_>]) {
             lines()
                 .map(|(_, l)| l.vendor.as_ref().map(Vendor::as_str))
                 .collect::<Vec<_>>(),
-            lines().map(|(_, l)| l.requires_shipping).collect::<Vec<_>>(),
-            lines().map(|(_, l)| l.quantities.ordered).collect::<Vec<_>>(),
-            lines().map(|(_, l)| l.quantities.backordered).collect::<Vec<_>>(),
-            lines().map(|(_, l)| l.quantities.reserved).collect::<Vec<_>>(),
+            lines()
+                .map(|(_, l)| l.requires_shipping)
+                .collect::<Vec<_>>(),
+            lines()
+                .map(|(_, l)| l.quantities.ordered)
+                .collect::<Vec<_>>(),
+            lines()
+                .map(|(_, l)| l.quantities.backordered)
+                .collect::<Vec<_>>(),
+            lines()
+                .map(|(_, l)| l.quantities.reserved)
+                .collect::<Vec<_>>(),
         ],
     );
 }
@@ -468,7 +492,9 @@ fn write_reservations<'p>(pipeline: &mut Pipeline<'p>, written: &'p [Written<'_>
             held().map(|(_, r)| small(r.line)).collect::<Vec<_>>(),
             held().map(|(_, r)| r.vendor.as_str()).collect::<Vec<_>>(),
             held().map(|(_, r)| r.sku.as_str()).collect::<Vec<_>>(),
-            held().map(|(new, _)| new.tenant.as_str()).collect::<Vec<_>>(),
+            held()
+                .map(|(new, _)| new.tenant.as_str())
+                .collect::<Vec<_>>(),
             held().map(|(_, r)| -r.released).collect::<Vec<_>>(),
         ],
     );

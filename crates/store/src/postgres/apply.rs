@@ -68,7 +68,10 @@ async fn attempt_apply(shared: &Shared, apply: &Apply) -> std::result::Result<()
     let mut answers = answers.into_iter();
     let checked = (|| {
         let cursor = answers.next().unwrap_or_default();
-        let position: Option<i64> = cursor.first().map(|row| Columns::of(row).get()).transpose()?;
+        let position: Option<i64> = cursor
+            .first()
+            .map(|row| Columns::of(row).get())
+            .transpose()?;
         if position != Some(apply.from) {
             return Err(fenced(&apply.lease));
         }
@@ -79,7 +82,10 @@ async fn attempt_apply(shared: &Shared, apply: &Apply) -> std::result::Result<()
             });
         }
         let mut locked = Locked::read(&wanted, &mut answers)?;
-        apply.changes.iter().try_for_each(|change| locked.take(change))
+        apply
+            .changes
+            .iter()
+            .try_for_each(|change| locked.take(change))
     })();
     if let Err(error) = checked {
         commits.roll_back(open).await;

@@ -19,7 +19,11 @@ impl<'u, U, T> Bisection<'u, U, T> {
     /// The piece to be tried next.
     pub fn next(&mut self) -> Option<&'u [U]> {
         let next = self.waiting.pop()?;
-        if next.is_empty() { self.next() } else { Some(next) }
+        if next.is_empty() {
+            self.next()
+        } else {
+            Some(next)
+        }
     }
 
     /// Takes what became of a piece; one that fails because of one unit is halved.

@@ -49,7 +49,9 @@ impl Wanted {
             .collect();
         Self {
             orders: distinct(each().filter_map(|c| Some(c.order.as_ref()?.after.id.0))),
-            deliveries: distinct(each().filter_map(|c| Some(c.delivery.as_ref()?.after.order_id.0))),
+            deliveries: distinct(
+                each().filter_map(|c| Some(c.delivery.as_ref()?.after.order_id.0)),
+            ),
             shipments: distinct(each().flat_map(|c| c.shipments.iter().map(|s| s.after.id.0))),
             holds: distinct(each().filter(releases).map(|c| c.order_id.0)),
             reservations: distinct(
@@ -321,12 +323,17 @@ fn write_orders<'p>(pipeline: &mut Pipeline<'p>, changes: &[&'p Change]) {
     );
     if !lines.is_empty() {
         let q = |of: fn(&Line) -> i64| lines.values().map(|l| of(l)).collect::<Vec<_>>();
-        let vendors = lines.values().map(|l| l.vendor.as_ref().map(Vendor::as_str));
+        let vendors = lines
+            .values()
+            .map(|l| l.vendor.as_ref().map(Vendor::as_str));
         pipeline.add(
             &LINES,
             params![
                 lines.keys().map(|(id, _)| *id).collect::<Vec<_>>(),
-                lines.keys().map(|(_, line)| small(*line)).collect::<Vec<_>>(),
+                lines
+                    .keys()
+                    .map(|(_, line)| small(*line))
+                    .collect::<Vec<_>>(),
                 vendors.collect::<Vec<_>>(),
                 q(|l| l.quantities.cancelled),
                 q(|l| l.quantities.backordered),
@@ -344,13 +351,7 @@ fn write_orders<'p>(pipeline: &mut Pipeline<'p>, changes: &[&'p Change]) {
 
 static PLACE_HOLD: Sql = Sql {
     text: "/* changes::place_hold */ INSERT INTO order_holds (order_id, id, reason, placed_at, placed_by) VALUES ($1, $2, $3, $4, $5)",
-    types: &[
-        Type::UUID,
-        Type::UUID,
-        Type::TEXT,
-        Type::INT8,
-        Type::TEXT,
-    ],
+    types: &[Type::UUID, Type::UUID, Type::TEXT, Type::INT8, Type::TEXT],
 };
 
 static RELEASE_HOLD: Sql = Sql {
@@ -517,7 +518,8 @@ fn write_shipments<'p>(pipeline: &mut Pipeline<'p>, changes: &[&'p Change]) {
                 s().map(|s| s.status.as_str()).collect::<Vec<_>>(),
                 s().map(|s| s.version).collect::<Vec<_>>(),
                 s().map(|s| json(&s.lines)).collect::<Vec<_>>(),
-                s().map(|s| s.tracking_number.as_deref()).collect::<Vec<_>>(),
+                s().map(|s| s.tracking_number.as_deref())
+                    .collect::<Vec<_>>(),
                 s().map(|s| s.carrier.as_deref()).collect::<Vec<_>>(),
                 s().map(|s| s.created_at.0).collect::<Vec<_>>(),
                 s().map(|s| s.updated_at.0).collect::<Vec<_>>(),

@@ -97,8 +97,12 @@ pub fn take<'p>(pipeline: &mut Pipeline<'p>, orders: &'p [Arc<NewOrder>], now: T
     pipeline.add(
         &TAKE,
         params![
-            each.clone().map(|(n, _)| n.tenant.as_str()).collect::<Vec<_>>(),
-            each.clone().map(|(_, c)| c.kind.as_str()).collect::<Vec<_>>(),
+            each.clone()
+                .map(|(n, _)| n.tenant.as_str())
+                .collect::<Vec<_>>(),
+            each.clone()
+                .map(|(_, c)| c.kind.as_str())
+                .collect::<Vec<_>>(),
             each.clone()
                 .map(|(_, c)| Uuid::from_bytes(c.hash))
                 .collect::<Vec<_>>(),
@@ -148,8 +152,11 @@ pub fn ask_holders<'p>(
             each.clone()
                 .map(|(index, _)| orders[*index].tenant.as_str())
                 .collect::<Vec<_>>(),
-            each.clone().map(|(_, c)| c.kind.as_str()).collect::<Vec<_>>(),
-            each.map(|(_, c)| Uuid::from_bytes(c.hash)).collect::<Vec<_>>(),
+            each.clone()
+                .map(|(_, c)| c.kind.as_str())
+                .collect::<Vec<_>>(),
+            each.map(|(_, c)| Uuid::from_bytes(c.hash))
+                .collect::<Vec<_>>(),
         ],
     );
 }
@@ -200,8 +207,12 @@ pub fn give_back<'p>(pipeline: &mut Pipeline<'p>, refused: &[&'p NewOrder]) {
     pipeline.add(
         &GIVE_BACK,
         params![
-            each.clone().map(|(n, _)| n.tenant.as_str()).collect::<Vec<_>>(),
-            each.clone().map(|(_, c)| c.kind.as_str()).collect::<Vec<_>>(),
+            each.clone()
+                .map(|(n, _)| n.tenant.as_str())
+                .collect::<Vec<_>>(),
+            each.clone()
+                .map(|(_, c)| c.kind.as_str())
+                .collect::<Vec<_>>(),
             each.clone()
                 .map(|(_, c)| Uuid::from_bytes(c.hash))
                 .collect::<Vec<_>>(),
@@ -225,7 +236,9 @@ pub async fn holder(
         now.0
     ];
     let rows = commits.read(&HOLDER, parameters).await?;
-    rows.first().map(|row| Columns::of(row).order_id()).transpose()
+    rows.first()
+        .map(|row| Columns::of(row).order_id())
+        .transpose()
 }
 
 /// Where [`forget`] goes on: the last key it looked at.
@@ -239,13 +252,7 @@ pub struct Walk {
 static LOOK: Sql = Sql {
     text: "/* claims::look */ SELECT hash, kind, tenant, COALESCE(expires_at <= $4, FALSE) FROM claims WHERE (hash, kind, tenant) > ($1, $2, $3) \
            ORDER BY hash, kind, tenant LIMIT $5",
-    types: &[
-        Type::UUID,
-        Type::TEXT,
-        Type::TEXT,
-        Type::INT8,
-        Type::INT8,
-    ],
+    types: &[Type::UUID, Type::TEXT, Type::TEXT, Type::INT8, Type::INT8],
 };
 
 static FORGET: Sql = Sql {

@@ -4,7 +4,8 @@ use super::errors::translate;
 use super::tls;
 use crate::error::{Error, Result};
 use deadpool_postgres::{
-    Connect, Hook, HookError, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, Timeouts,
+    Connect, Hook, HookError, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod,
+    Runtime, Timeouts,
 };
 use std::future::{Future, poll_fn};
 use std::pin::Pin;

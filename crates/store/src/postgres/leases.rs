@@ -70,13 +70,7 @@ static TAKE: Sql = Sql {
     text: "/* leases::take */ INSERT INTO leases AS l (consumer, part, owner, epoch, until) VALUES ($1, $2, $3, 1, $4) \
            ON CONFLICT (consumer, part) DO UPDATE SET owner = excluded.owner, epoch = l.epoch + 1, until = excluded.until \
            WHERE l.until <= $5 OR l.owner = excluded.owner RETURNING epoch",
-    types: &[
-        Type::TEXT,
-        Type::INT2,
-        Type::TEXT,
-        Type::INT8,
-        Type::INT8,
-    ],
+    types: &[Type::TEXT, Type::INT2, Type::TEXT, Type::INT8, Type::INT8],
 };
 
 static CURSOR: Sql = Sql {

@@ -25,13 +25,13 @@ pub fn sequence(part: u16) -> String {
 static INSERT: Sql = Sql {
     text: "/* log::append */ INSERT INTO events (part, position, type, tenant, order_id, stream, aggregate_id, seq, event_id, \
            schema_version, occurred_at, recorded_at, actor, correlation_id, causation_id, traceparent, body) \
-           SELECT $1, nextval($2), e.type, e.tenant, e.order_id, e.stream, e.aggregate_id, e.seq, e.event_id, $3, e.occurred_at, $4, e.actor, \
+           SELECT $1, nextval($2::regclass), e.type, e.tenant, e.order_id, e.stream, e.aggregate_id, e.seq, e.event_id, $3, e.occurred_at, $4, e.actor, \
            e.correlation_id, e.causation_id, e.traceparent, e.body \
            FROM unnest($5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) AS e (type, tenant, order_id, stream, aggregate_id, seq, \
            event_id, occurred_at, actor, correlation_id, causation_id, traceparent, body)",
     types: &[
         Type::INT2,
-        Type::REGCLASS,
+        Type::OID,
         Type::INT2,
         Type::INT8,
         Type::TEXT_ARRAY,
@@ -268,7 +268,9 @@ pub async fn read_feed(
     limit: usize,
     scan: usize,
 ) -> Result<(Vec<LoggedEvent>, Positions)> {
-    let parts: Vec<i16> = (0..after.0.len()).map(|p| i16::try_from(p).unwrap_or(i16::MAX)).collect();
+    let parts: Vec<i16> = (0..after.0.len())
+        .map(|p| i16::try_from(p).unwrap_or(i16::MAX))
+        .collect();
     let parameters = params![
         parts,
         after.0.clone(),

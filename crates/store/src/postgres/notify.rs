@@ -83,9 +83,7 @@ async fn tell_until_lost(options: &Options, grown: &Grown) -> std::result::Resul
     let (client, connection) = config.connect(tls).await?;
     // Ends with the client.
     let driven = tokio::spawn(connection);
-    client
-        .batch_execute("SET synchronous_commit = off")
-        .await?;
+    client.batch_execute("SET synchronous_commit = off").await?;
     loop {
         grown.any.notified().await;
         let bits = grown.parts.swap(0, Ordering::SeqCst);

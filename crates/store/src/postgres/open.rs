@@ -96,7 +96,11 @@ async fn check_promises(client: &Client) -> Result<()> {
             "13 or newer is needed",
         );
     }
-    for (index, name) in [(1, "fsync"), (2, "full_page_writes"), (3, "synchronous_commit")] {
+    for (index, name) in [
+        (1, "fsync"),
+        (2, "full_page_writes"),
+        (3, "synchronous_commit"),
+    ] {
         let value: &str = row.try_get(index).store()?;
         if value == "off" {
             return refuse(

@@ -230,8 +230,12 @@ pub async fn find(
     let id = match by {
         OrderRef::Id(id) => Some(*id),
         OrderRef::Number(n) => {
-            let rows = commits.read(&BY_NUMBER, params![tenant.as_str(), *n]).await?;
-            rows.first().map(|row| Columns::of(row).order_id()).transpose()?
+            let rows = commits
+                .read(&BY_NUMBER, params![tenant.as_str(), *n])
+                .await?;
+            rows.first()
+                .map(|row| Columns::of(row).order_id())
+                .transpose()?
         }
         OrderRef::Claim { kind, hash } => {
             claims::holder(commits, tenant, *kind, *hash, now).await?
@@ -375,7 +379,9 @@ pub async fn snapshot(
 
 /// Where each part of the log ends.
 pub async fn positions(commits: &Commits, parts: u16) -> Result<Positions> {
-    let rows = commits.read(&POSITIONS, params![super::rows::small(parts)]).await?;
+    let rows = commits
+        .read(&POSITIONS, params![super::rows::small(parts)])
+        .await?;
     let positions = rows.iter().map(|row| Columns::from(row, 1).get());
     Ok(Positions(positions.collect::<Result<_>>()?))
 }

@@ -189,7 +189,10 @@ impl Commits {
                 );
                 Err(Failed::Error(Error::OutcomeUnknown))
             }
-            Err(Failure { error, undone: true }) => Err(self.undo(connection, &error).await),
+            Err(Failure {
+                error,
+                undone: true,
+            }) => Err(self.undo(connection, &error).await),
             Err(Failure { error, .. }) => {
                 drop(connection);
                 tracing::warn!(%error, xid = id.xid, "nobody answered a COMMIT; looking for what became of it");
@@ -299,7 +302,10 @@ impl Commits {
     }
 
     /// Begins to read at one moment, when what is read next depends on what was read first.
-    pub async fn begin_reading(&self, pipeline: Pipeline<'_>) -> Result<(Reader<'_>, Vec<Vec<Row>>)> {
+    pub async fn begin_reading(
+        &self,
+        pipeline: Pipeline<'_>,
+    ) -> Result<(Reader<'_>, Vec<Vec<Row>>)> {
         let reader = Reader {
             commits: self,
             connection: Some(self.connections.get().await?),

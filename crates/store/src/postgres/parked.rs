@@ -50,7 +50,8 @@ pub fn park<'p>(pipeline: &mut Pipeline<'p>, lease: &'p Lease, new: &'p [NewPark
             now.0,
             p().map(|p| queue(&p.event.event).0).collect::<Vec<_>>(),
             p().map(|p| p.event.position).collect::<Vec<_>>(),
-            p().map(|p| p.event.event.tenant.as_str()).collect::<Vec<_>>(),
+            p().map(|p| p.event.event.tenant.as_str())
+                .collect::<Vec<_>>(),
             p().map(|p| write_envelope(&p.event)).collect::<Vec<_>>(),
             p().map(|p| p.error.as_deref()).collect::<Vec<_>>(),
             p().map(|p| p.next_attempt_at.0).collect::<Vec<_>>(),
@@ -155,13 +156,7 @@ pub async fn list(
 
 static FLAG: Sql = Sql {
     text: "/* parked::flag */ UPDATE parked SET state = $5 WHERE tenant = $1 AND consumer = $2 AND order_id = $3 AND position = $4 RETURNING 1",
-    types: &[
-        Type::TEXT,
-        Type::TEXT,
-        Type::UUID,
-        Type::INT8,
-        Type::TEXT,
-    ],
+    types: &[Type::TEXT, Type::TEXT, Type::UUID, Type::INT8, Type::TEXT],
 };
 
 /// Flags a parked event for its owner.
@@ -173,13 +168,7 @@ pub async fn flag(
     position: i64,
     state: ParkedState,
 ) -> Result<bool> {
-    let parameters = params![
-        tenant.as_str(),
-        consumer,
-        order.0,
-        position,
-        state.as_str()
-    ];
+    let parameters = params![tenant.as_str(), consumer, order.0, position, state.as_str()];
     Ok(!commits.read(&FLAG, parameters).await?.is_empty())
 }
 
@@ -267,7 +256,9 @@ async fn attempt_settle(
             });
         }
         let mut locked = Locked::read(&wanted, &mut answers)?;
-        change.into_iter().try_for_each(|change| locked.take(change))
+        change
+            .into_iter()
+            .try_for_each(|change| locked.take(change))
     })();
     if let Err(error) = checked {
         commits.roll_back(open).await;

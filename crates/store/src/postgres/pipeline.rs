@@ -3,6 +3,7 @@
 use super::connection::{Connection, Connections};
 use super::errors::{is_aftermath, is_of_the_statement};
 use futures::future::join_all;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Error, Row};
 
@@ -21,6 +22,8 @@ enum Step<'a> {
     Plain(&'a str),
     Prepared(&'static Sql, Vec<Parameter<'a>>),
 }
+
+const COMMIT: &str = "COMMIT";
 
 /// Statements to be sent together.
 pub struct Pipeline<'a> {
@@ -76,7 +79,7 @@ impl<'a> Pipeline<'a> {
 
     /// Ends the transaction with this flush.
     pub fn commit(&mut self) {
-        self.steps.push(Step::Plain("COMMIT"));
+        self.steps.push(Step::Plain(COMMIT));
     }
 
     /// Sends everything and waits for every answer; the rows of each statement.
@@ -100,28 +103,49 @@ impl<'a> Pipeline<'a> {
                 _ => None,
             });
         }
-        let sent = self.steps.iter().zip(&known).map(|(step, known)| async move {
-            match (step, known) {
-                (Step::Plain(text), _) => connection.batch_execute(text).await.map(|()| vec![]),
-                (Step::Prepared(_, parameters), Some(statement)) => {
-                    let parameters: Vec<&(dyn ToSql + Sync)> =
-                        parameters.iter().map(|p| &**p as &(dyn ToSql + Sync)).collect();
-                    connection.query(statement, &parameters).await
+        // What cannot be sent (a parameter that its type does not take) is known before the next statement goes out:
+        // nothing follows it, and above all no COMMIT.
+        let stopped = AtomicBool::new(false);
+        let stopped = &stopped;
+        let committing = AtomicBool::new(false);
+        let committing = &committing;
+        let sent = self
+            .steps
+            .iter()
+            .zip(&known)
+            .map(|(step, known)| async move {
+                if stopped.load(Ordering::Relaxed) {
+                    return None;
                 }
-                (Step::Prepared(sql, parameters), None) => {
-                    let typed: Vec<(&(dyn ToSql + Sync), Type)> = parameters
-                        .iter()
-                        .zip(sql.types)
-                        .map(|(p, t)| (&**p as &(dyn ToSql + Sync), t.clone()))
-                        .collect();
-                    connection.query_typed(sql.text, &typed).await
-                }
-            }
-        });
+                let answer = match (step, known) {
+                    (Step::Plain(text), _) => {
+                        committing.fetch_or(*text == COMMIT, Ordering::Relaxed);
+                        connection.batch_execute(text).await.map(|()| vec![])
+                    }
+                    (Step::Prepared(_, parameters), Some(statement)) => {
+                        let parameters: Vec<&(dyn ToSql + Sync)> = parameters
+                            .iter()
+                            .map(|p| &**p as &(dyn ToSql + Sync))
+                            .collect();
+                        connection.query(statement, &parameters).await
+                    }
+                    (Step::Prepared(sql, parameters), None) => {
+                        let typed: Vec<(&(dyn ToSql + Sync), Type)> = parameters
+                            .iter()
+                            .zip(sql.types)
+                            .map(|(p, t)| (&**p as &(dyn ToSql + Sync), t.clone()))
+                            .collect();
+                        connection.query_typed(sql.text, &typed).await
+                    }
+                };
+                stopped.fetch_or(answer.is_err(), Ordering::Relaxed);
+                Some(answer)
+            });
         let mut rows = Vec::with_capacity(self.steps.len());
         let mut failed: Option<Error> = None;
         let mut undone = false;
-        for answer in join_all(sent).await {
+        // All are polled in their order first, so they are sent in their order.
+        for answer in join_all(sent).await.into_iter().flatten() {
             match answer {
                 Ok(found) => rows.push(found),
                 Err(error) => {
@@ -135,7 +159,10 @@ impl<'a> Pipeline<'a> {
         }
         match failed {
             None => Ok(rows),
-            Some(error) => Err(Failure { error, undone }),
+            Some(error) => {
+                let undone = undone || !committing.load(Ordering::Relaxed);
+                Err(Failure { error, undone })
+            }
         }
     }
 }

@@ -70,13 +70,7 @@ static OF_ORDER: Sql = Sql {
         columns!(),
         " FROM shipments WHERE order_id = $1 AND tenant = $2 AND ($3 IS NULL OR status = $3) AND id < $4 ORDER BY id DESC LIMIT $5"
     ),
-    types: &[
-        Type::UUID,
-        Type::TEXT,
-        Type::TEXT,
-        Type::UUID,
-        Type::INT8,
-    ],
+    types: &[Type::UUID, Type::TEXT, Type::TEXT, Type::UUID, Type::INT8],
 };
 
 /// The newest of the next so many shipments, of any tenant: what is filtered away is looked at all the same.
@@ -87,13 +81,7 @@ static LIST: Sql = Sql {
         " FROM (SELECT * FROM shipments WHERE id < $1 ORDER BY id DESC LIMIT $2) AS seen \
          WHERE tenant = $3 AND ($4 IS NULL OR status = $4) ORDER BY id DESC LIMIT $5"
     ),
-    types: &[
-        Type::UUID,
-        Type::INT8,
-        Type::TEXT,
-        Type::TEXT,
-        Type::INT8,
-    ],
+    types: &[Type::UUID, Type::INT8, Type::TEXT, Type::TEXT, Type::INT8],
 };
 
 /// The last of the next so many.
@@ -187,7 +175,10 @@ pub async fn deliveries(commits: &Commits, orders: &[OrderId]) -> Result<Vec<Del
     let mut shipments: HashMap<OrderId, Vec<Shipment>> = HashMap::new();
     for row in &answers[1] {
         let shipment = shipment(row)?;
-        shipments.entry(shipment.order_id).or_default().push(shipment);
+        shipments
+            .entry(shipment.order_id)
+            .or_default()
+            .push(shipment);
     }
     let of = |id: &OrderId| {
         let shipments = shipments.remove(id).unwrap_or_default();

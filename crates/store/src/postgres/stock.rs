@@ -209,7 +209,8 @@ fn write<'p>(
             d().map(|(_, delta, _)| *delta).collect::<Vec<_>>(),
             d().map(|(c, _, _)| c.reason.as_deref()).collect::<Vec<_>>(),
             d().map(|(c, _, _)| &*c.meta.actor).collect::<Vec<_>>(),
-            d().map(|(c, _, _)| c.reference.as_deref()).collect::<Vec<_>>(),
+            d().map(|(c, _, _)| c.reference.as_deref())
+                .collect::<Vec<_>>(),
             d().map(|(c, _, _)| c.at.0).collect::<Vec<_>>(),
         ],
     );

@@ -5,9 +5,7 @@ use super::connection::Options;
 use super::notify::{Grown, Notifier};
 use super::outcome::Commits;
 use super::pipeline::{Sql, params};
-use super::{
-    accept, apply, claims, leases, log, orders, parked, shipments, stats, stock, work,
-};
+use super::{accept, apply, claims, leases, log, orders, parked, shipments, stats, stock, work};
 use crate::error::{Error, Result};
 use crate::model::{
     Accepted, Apply, DeliveryOf, DueTimers, Identity, Lease, LeasedWork, OrderFilter, OrderRecord,

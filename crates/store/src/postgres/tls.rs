@@ -147,7 +147,10 @@ mod tests {
     fn what_only_we_understand_is_taken_out_of_the_url() {
         let (url, trust) =
             split("postgres://u:p@h/db?sslmode=verify-full&sslrootcert=/ca.pem&application_name=x");
-        assert_eq!(url, "postgres://u:p@h/db?sslmode=require&application_name=x");
+        assert_eq!(
+            url,
+            "postgres://u:p@h/db?sslmode=require&application_name=x"
+        );
         assert_eq!(
             trust,
             Trust {

@@ -53,7 +53,10 @@ impl Tables for PostgresTables {
     }
 
     async fn events(&mut self, visit: VisitEvent<'_>) -> Result<()> {
-        let sql = format!("SELECT {} FROM events ORDER BY part, position", log::COLUMNS);
+        let sql = format!(
+            "SELECT {} FROM events ORDER BY part, position",
+            log::COLUMNS
+        );
         let none: [&(dyn ToSql + Sync); 0] = [];
         let rows = self.client.query_raw(&sql, none).await.store()?;
         pin_mut!(rows);

@@ -115,7 +115,9 @@ async fn attempt(
             });
         }
         let mut locked = Locked::read(&wanted, &mut answers)?;
-        change.into_iter().try_for_each(|change| locked.take(change))
+        change
+            .into_iter()
+            .try_for_each(|change| locked.take(change))
     })();
     if let Err(error) = checked {
         commits.roll_back(open).await;
@@ -133,7 +135,13 @@ async fn attempt(
     let part = change.map(|c| c.part);
     let events: Vec<&NewEvent> = changes.iter().flat_map(|c| &c.events).collect();
     let log_part = part.unwrap_or(0);
-    log::append(&mut pipeline, log_part, shared.sequence(log_part), now, &events);
+    log::append(
+        &mut pipeline,
+        log_part,
+        shared.sequence(log_part),
+        now,
+        &events,
+    );
     commits.commit(open, pipeline, None).await?;
     Ok(part)
 }
