@@ -27,8 +27,17 @@ pub const MIGRATIONS: &[Migration] = &[
     },
 ];
 
-/// The key in `meta` of the found schema's `min_compatible`.
+/// The key in `meta` under which a store keeps what [`Migration::note`] says.
 pub const MIN_COMPATIBLE: &str = "min_compatible";
+
+impl Migration {
+    /// What the store is to say of this schema, written in the transaction that makes it. The schema stands in it
+    /// too: a note that was left behind by another one says nothing.
+    #[must_use]
+    pub fn note(&self) -> String {
+        format!("{}:{}", self.number, self.min_compatible)
+    }
+}
 
 /// What to do with a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,13 +56,19 @@ pub fn known() -> i64 {
     MIGRATIONS.last().map_or(0, |newest| newest.number)
 }
 
-/// Decides by the schema found (0 when the store is new), the newest one known, and what the store says about who
-/// may run on it (`None` when it says nothing: then only who knows it).
+/// Decides by the schema found (0 when the store is new), the newest one known, and the note in the store. Without a
+/// note on the schema found, only who knows that schema may run on it.
 #[must_use]
-pub fn decide(found: i64, known: i64, min_compatible: Option<i64>) -> Verdict {
+pub fn decide(found: i64, known: i64, note: Option<&str>) -> Verdict {
     if found < known {
-        Verdict::Apply
-    } else if min_compatible.unwrap_or(found).min(found) <= known {
+        return Verdict::Apply;
+    }
+    let min_compatible = note
+        .and_then(|note| note.split_once(':'))
+        .filter(|(schema, _)| schema.parse() == Ok(found))
+        .and_then(|(_, oldest)| oldest.parse().ok())
+        .unwrap_or(found);
+    if found == known || min_compatible <= known {
         Verdict::Run
     } else {
         Verdict::Refuse
@@ -75,21 +90,32 @@ mod tests {
     #[test]
     fn a_new_store_and_an_older_one_are_brought_up_to_date() {
         assert_eq!(decide(0, 2, None), Verdict::Apply);
-        assert_eq!(decide(1, 2, Some(1)), Verdict::Apply);
+        assert_eq!(decide(1, 2, Some("1:1")), Verdict::Apply);
     }
 
     #[test]
-    fn the_schema_that_is_known_is_run_on_whatever_it_says_of_others() {
-        assert_eq!(decide(2, 2, None), Verdict::Run);
-        assert_eq!(decide(2, 2, Some(1)), Verdict::Run);
-        assert_eq!(decide(2, 2, Some(7)), Verdict::Run);
+    fn the_schema_that_is_known_is_run_on_whatever_is_noted() {
+        for note in [None, Some("2:1"), Some("2:7"), Some("nonsense")] {
+            assert_eq!(decide(2, 2, note), Verdict::Run);
+        }
     }
 
     #[test]
     fn a_newer_schema_is_run_on_when_it_says_so_and_refused_otherwise() {
-        assert_eq!(decide(3, 2, Some(2)), Verdict::Run);
-        assert_eq!(decide(5, 2, Some(2)), Verdict::Run);
-        assert_eq!(decide(3, 2, Some(3)), Verdict::Refuse);
-        assert_eq!(decide(3, 2, None), Verdict::Refuse);
+        assert_eq!(decide(3, 2, Some("3:2")), Verdict::Run);
+        assert_eq!(decide(5, 2, Some("5:1")), Verdict::Run);
+        for note in [None, Some("3:3"), Some("2:1"), Some("3:"), Some("nonsense")] {
+            assert_eq!(decide(3, 2, note), Verdict::Refuse, "{note:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_noted_of_a_migration_is_understood() {
+        let newer = Migration {
+            number: 9,
+            min_compatible: 4,
+        };
+        assert_eq!(decide(9, 4, Some(&newer.note())), Verdict::Run);
+        assert_eq!(decide(9, 3, Some(&newer.note())), Verdict::Refuse);
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 done, 1 refused or failed, 2 used wrongly.
 
+pub mod backup;
 pub mod client_args;
 pub mod completions;
 pub mod config;
@@ -48,6 +49,7 @@ enum Command {
     Dlq(dlq::DlqArgs),
     Token(token::TokenArgs),
     Verify(verify::VerifyArgs),
+    Backup(backup::BackupArgs),
     Config(config::ConfigArgs),
     Health(health::HealthArgs),
     Completions(completions::CompletionsArgs),
@@ -66,6 +68,7 @@ pub fn run() -> ExitCode {
         Command::Dlq(args) => block_on(client(dlq::run(args))),
         Command::Token(args) => token(&args),
         Command::Verify(args) => verify::run(&args),
+        Command::Backup(args) => backup::run(&args, &crate::clock::SystemClock),
         Command::Config(args) => match config::run(&args, &mut std::io::stdout().lock()) {
             Ok(true) => ExitCode::SUCCESS,
             Ok(false) => ExitCode::FAILURE,

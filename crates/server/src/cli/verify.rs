@@ -4,10 +4,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
+use serde::Serialize;
 use waybill_store::sqlite::open_for_verify;
 use waybill_store::verify::Report;
 
-use super::fail;
+use super::{fail, output};
 
 /// Recompute what must hold from the tables and the log, and print what does not add up
 #[derive(Debug, Args)]
@@ -36,11 +37,25 @@ pub fn run(args: &VerifyArgs) -> ExitCode {
         Err(error) => return fail(&error),
     };
     if args.json {
-        let body = serde_json::json!({"ok": report.findings.is_empty(), "findings": report.findings, "counts": report.counts});
-        println!("{body:#}");
+        print_json(&report, &report)
     } else {
-        print(&report);
+        print(&report)
     }
+}
+
+/// Prints `shown`, which says what `report` found and perhaps more, and whether it adds up.
+pub(super) fn print_json(shown: &impl Serialize, report: &Report) -> ExitCode {
+    match serde_json::to_value(shown) {
+        Ok(mut body) => {
+            body["ok"] = report.findings.is_empty().into();
+            output::json(&body);
+            exit_code(report)
+        }
+        Err(error) => fail(&error),
+    }
+}
+
+fn exit_code(report: &Report) -> ExitCode {
     if report.findings.is_empty() {
         ExitCode::SUCCESS
     } else {
@@ -48,30 +63,35 @@ pub fn run(args: &VerifyArgs) -> ExitCode {
     }
 }
 
-fn print(report: &Report) {
+/// Prints what was looked at and what does not add up.
+pub(super) fn print(report: &Report) -> ExitCode {
     let c = &report.counts;
-    println!(
+    output::line(format!(
         "orders        {:>10}   of them unfinished {}",
         c.orders, c.unfinished
-    );
-    println!(
+    ));
+    output::line(format!(
         "shipments     {:>10}   with a timer {}",
         c.shipments, c.timers
-    );
-    println!("events        {:>10}   parked {}", c.events, c.parked);
-    println!("reservations  {:>10}", c.reservations);
-    println!("stock rows    {:>10}", c.stock_rows);
-    println!("claims        {:>10}", c.claims);
+    ));
+    output::line(format!(
+        "events        {:>10}   parked {}",
+        c.events, c.parked
+    ));
+    output::line(format!("reservations  {:>10}", c.reservations));
+    output::line(format!("stock rows    {:>10}", c.stock_rows));
+    output::line(format!("claims        {:>10}", c.claims));
     for finding in &report.findings {
-        println!(
+        output::line(format!(
             "{}  {}: {}",
             finding.invariant, finding.subject, finding.detail
-        );
+        ));
     }
     match report.findings.len() {
-        0 => println!("everything adds up"),
-        n => println!(
+        0 => output::line("everything adds up"),
+        n => output::line(format!(
             "{n} things do not add up; keep the data folder as it is and see docs/guarantees.md for what each invariant means"
-        ),
+        )),
     }
+    exit_code(report)
 }

@@ -5,6 +5,7 @@ mod dead_letters;
 mod front;
 mod reading;
 mod refusals;
+mod restore;
 mod round_trip;
 mod scopes;
 mod shop;

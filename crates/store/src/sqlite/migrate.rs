@@ -32,32 +32,24 @@ pub fn found(connection: &Connection) -> Result<i64> {
 pub fn decide(connection: &Connection) -> Result<Verdict> {
     let found = found(connection)?;
     let known = migrations::known();
-    // A database without tables has no `meta` to ask.
-    let min_compatible = if found > known {
-        min_compatible(connection)?
+    // A database without tables has no `meta` to ask, and only a newer one needs to be asked.
+    let note = if found > known {
+        note(connection)?
     } else {
         None
     };
-    match migrations::decide(found, known, min_compatible) {
+    match migrations::decide(found, known, note.as_deref()) {
         Verdict::Refuse => Err(Error::NewerSchema { found, known }),
         verdict @ (Verdict::Apply | Verdict::Run) => Ok(verdict),
     }
 }
 
-fn min_compatible(connection: &Connection) -> Result<Option<i64>> {
-    let text: Option<String> = connection
-        .query_row(
-            "SELECT value FROM meta WHERE key = ?1",
-            [MIN_COMPATIBLE],
-            |row| row.get(0),
-        )
+fn note(connection: &Connection) -> Result<Option<String>> {
+    let sql = "SELECT value FROM meta WHERE key = ?1";
+    connection
+        .query_row(sql, [MIN_COMPATIBLE], |row| row.get(0))
         .optional()
-        .store()?;
-    text.map(|text| {
-        let wrong = |_| corrupt("min_compatible in meta", format!("{text} is no number"));
-        text.parse().map_err(wrong)
-    })
-    .transpose()
+        .store()
 }
 
 /// Applies what is missing to the store in `directory`; where it changes a schema that holds data, it copies the
@@ -102,7 +94,7 @@ fn apply_one(connection: &Connection, migration: &Migration, sql: &str) -> Resul
     change
         .execute(
             "INSERT INTO meta (key, value) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-            params![MIN_COMPATIBLE, migration.min_compatible.to_string()],
+            params![MIN_COMPATIBLE, migration.note()],
         )
         .store()?;
     change

@@ -318,7 +318,7 @@ async fn a_newer_schema_is_run_on_when_it_says_that_this_version_may() {
         connection
             .execute(
                 "UPDATE meta SET value = ?1 WHERE key = 'min_compatible'",
-                [oldest.to_string()],
+                [format!("{newer}:{oldest}")],
             )
             .map(|changed| assert_eq!(changed, 1))
             .unwrap();
