@@ -15,13 +15,14 @@ mod server;
 pub use database::Database;
 pub use server::{Mode, ServerOptions};
 
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use anyhow::{Context, Result};
 
 use crate::unavailable::Unavailable;
-use address::Address;
+use address::{Address, Parts};
 use programs::Programs;
 use server::Own;
 
@@ -84,6 +85,25 @@ impl Postgres {
     /// Runs statements in a database, each a transaction of its own; the rows, columns by `|`.
     pub fn sql(&self, database: &str, statements: &str) -> Result<String> {
         self.address.sql(Some(database), statements)
+    }
+
+    /// Where it listens, for a proxy in front of it.
+    pub fn socket(&self) -> Result<SocketAddr> {
+        let Parts { host, port, .. } = self.address.parts()?;
+        let mut found = (host.as_str(), port).to_socket_addrs()?;
+        found
+            .next()
+            .with_context(|| format!("{host} has no address"))
+    }
+
+    /// As [`Self::url`], through a proxy at that address.
+    pub fn url_via(&self, proxy: SocketAddr, database: &str) -> Result<String> {
+        Ok(self.address.at(proxy)?.url(database))
+    }
+
+    /// As [`Self::sql`], through a proxy at that address.
+    pub fn sql_via(&self, proxy: SocketAddr, database: &str, statements: &str) -> Result<String> {
+        self.address.at(proxy)?.sql(Some(database), statements)
     }
 
     /// Every deadlock there has been, as the log tells it; empty for a server that others keep.
