@@ -9,14 +9,16 @@
 pub(crate) mod address;
 mod database;
 mod deadlocks;
+mod killed;
 mod programs;
 mod server;
+mod standby;
 
 pub use database::Database;
 pub use server::{Mode, ServerOptions};
 
 use std::net::{SocketAddr, ToSocketAddrs};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use anyhow::{Context, Result};
@@ -106,6 +108,11 @@ impl Postgres {
         self.address.at(proxy)?.sql(Some(database), statements)
     }
 
+    /// What the server says, if it was started for these tests; a message follows `time [pid] database`.
+    pub fn log(&self) -> Option<&Path> {
+        self.log.as_deref()
+    }
+
     /// Every deadlock there has been, as the log tells it; empty for a server that others keep.
     pub fn deadlocks(&self) -> Vec<String> {
         let log = self.log.as_deref();
@@ -114,10 +121,19 @@ impl Postgres {
 
     /// Ends the connections that a condition on `pg_stat_activity` chooses; how many there were.
     pub fn terminate_backends(&self, condition: &str) -> Result<usize> {
+        self.signal_backends("pg_terminate_backend", condition)
+    }
+
+    /// Cancels what the connections do that a condition on `pg_stat_activity` chooses; how many there were.
+    pub fn cancel_backends(&self, condition: &str) -> Result<usize> {
+        self.signal_backends("pg_cancel_backend", condition)
+    }
+
+    fn signal_backends(&self, function: &str, condition: &str) -> Result<usize> {
         let count = self.address.sql(
             None,
             &format!(
-                "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
+                "SELECT count({function}(pid)) FROM pg_stat_activity \
                  WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() AND ({condition})"
             ),
         )?;
