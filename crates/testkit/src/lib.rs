@@ -9,6 +9,7 @@
 //! * [`postgres`] is a real server for a run, with a database per test, or for one test to break;
 //!   [`guarded`] sees to it that it ends with the test, [`unavailable`] to it that a missing one is seen.
 //! * [`pgbouncer`] stands in front of it, as it does where connections are pooled.
+//! * [`proxy`] is a wire that can be cut, at a named moment of the conversation.
 //! * [`seed`] is where a run's randomness comes from, so that a failing run can be run again.
 //!
 //! Nothing here links the server: the front door is the only way in, as it is for users.
@@ -20,6 +21,7 @@ pub mod journal;
 pub mod ordeal;
 pub mod pgbouncer;
 pub mod postgres;
+pub mod proxy;
 pub mod seed;
 pub mod server;
 pub mod shim;

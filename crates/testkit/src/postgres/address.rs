@@ -4,6 +4,7 @@
 //! can be dropped in `Drop`, without a runtime, and so that nothing here shares code with what it tests.
 
 use std::io::Write;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
@@ -63,14 +64,20 @@ impl Address {
         })
     }
 
-    /// The same server and user, through a pooler on a port of this machine.
-    pub fn pooled(&self, port: u16) -> Result<Self> {
+    /// The same server and user, at another address: that of a proxy.
+    pub fn at(&self, address: SocketAddr) -> Result<Self> {
         let Parts { user, password, .. } = self.parts()?;
         Ok(Self {
-            server: format!("postgres://{user}:{password}@127.0.0.1:{port}"),
-            parameters: String::new(),
-            pooled: true,
+            server: format!("postgres://{user}:{password}@{address}"),
             ..self.clone()
+        })
+    }
+
+    /// The same server and user, through a pooler on a port of this machine.
+    pub fn pooled(&self, port: u16) -> Result<Self> {
+        Ok(Self {
+            pooled: true,
+            ..self.at(([127, 0, 0, 1], port).into())?
         })
     }
 
@@ -147,6 +154,9 @@ mod tests {
         assert_eq!((parts.host.as_str(), parts.port), ("h", 5433));
         assert_eq!((parts.user.as_str(), parts.password.as_str()), ("u", "p"));
         let pooled = address.pooled(6432).unwrap();
-        assert_eq!(pooled.url("t"), "postgres://u:p@127.0.0.1:6432/t");
+        assert_eq!(
+            pooled.url("t"),
+            "postgres://u:p@127.0.0.1:6432/t?sslmode=require"
+        );
     }
 }

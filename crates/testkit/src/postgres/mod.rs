@@ -9,19 +9,22 @@
 pub(crate) mod address;
 mod database;
 mod deadlocks;
+mod killed;
 mod programs;
 mod server;
+mod standby;
 
 pub use database::Database;
 pub use server::{Mode, ServerOptions};
 
-use std::path::PathBuf;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use anyhow::{Context, Result};
 
 use crate::unavailable::Unavailable;
-use address::Address;
+use address::{Address, Parts};
 use programs::Programs;
 use server::Own;
 
@@ -86,6 +89,30 @@ impl Postgres {
         self.address.sql(Some(database), statements)
     }
 
+    /// Where it listens, for a proxy in front of it.
+    pub fn socket(&self) -> Result<SocketAddr> {
+        let Parts { host, port, .. } = self.address.parts()?;
+        let mut found = (host.as_str(), port).to_socket_addrs()?;
+        found
+            .next()
+            .with_context(|| format!("{host} has no address"))
+    }
+
+    /// As [`Self::url`], through a proxy at that address.
+    pub fn url_via(&self, proxy: SocketAddr, database: &str) -> Result<String> {
+        Ok(self.address.at(proxy)?.url(database))
+    }
+
+    /// As [`Self::sql`], through a proxy at that address.
+    pub fn sql_via(&self, proxy: SocketAddr, database: &str, statements: &str) -> Result<String> {
+        self.address.at(proxy)?.sql(Some(database), statements)
+    }
+
+    /// What the server says, if it was started for these tests; a message follows `time [pid] database`.
+    pub fn log(&self) -> Option<&Path> {
+        self.log.as_deref()
+    }
+
     /// Every deadlock there has been, as the log tells it; empty for a server that others keep.
     pub fn deadlocks(&self) -> Vec<String> {
         let log = self.log.as_deref();
@@ -94,10 +121,19 @@ impl Postgres {
 
     /// Ends the connections that a condition on `pg_stat_activity` chooses; how many there were.
     pub fn terminate_backends(&self, condition: &str) -> Result<usize> {
+        self.signal_backends("pg_terminate_backend", condition)
+    }
+
+    /// Cancels what the connections do that a condition on `pg_stat_activity` chooses; how many there were.
+    pub fn cancel_backends(&self, condition: &str) -> Result<usize> {
+        self.signal_backends("pg_cancel_backend", condition)
+    }
+
+    fn signal_backends(&self, function: &str, condition: &str) -> Result<usize> {
         let count = self.address.sql(
             None,
             &format!(
-                "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
+                "SELECT count({function}(pid)) FROM pg_stat_activity \
                  WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() AND ({condition})"
             ),
         )?;

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 use super::address::Address;
 use super::programs::Programs;
-use super::{Postgres, deadlocks};
+use super::{Postgres, deadlocks, killed};
 use crate::guarded::{Account, Guarded, Server, on_a_free_port};
 use crate::seed;
 
@@ -39,6 +39,8 @@ pub enum Mode {
     Fast,
     /// As `pg_ctl stop -m immediate`: the next start recovers from the log.
     Immediate,
+    /// All its processes killed at once, as by the crash of its machine: clients are told nothing.
+    Killed,
 }
 
 /// The name of a cluster that goes after the tests, databases and all.
@@ -46,7 +48,9 @@ const THROWAWAY: &str = "waybill-tests";
 const LOG: &str = "server.log";
 
 /// What the tests of all servers rely on: room for many tests at once, and a log that tells.
-const DEFAULTS: [(&str, &str); 7] = [
+const DEFAULTS: [(&str, &str); 8] = [
+    // In the cluster's folder, so that a killed server leaves nothing elsewhere.
+    ("dynamic_shared_memory_type", "mmap"),
     ("cluster_name", THROWAWAY),
     ("max_connections", "300"),
     ("unix_socket_directories", ""),
@@ -65,15 +69,19 @@ pub(super) struct Own {
 }
 
 impl Own {
-    pub fn start(programs: Programs, options: ServerOptions) -> Result<(Self, Address)> {
-        let folder = Account::folder(programs.account, "waybill-postgres-")?;
-        let password = format!("{:08x}{:08x}", seed::fresh(), seed::fresh());
-        let mut own = Self {
+    /// A folder for a cluster that is not there yet.
+    pub fn empty(programs: Programs) -> Result<Self> {
+        Ok(Self {
+            folder: Account::folder(programs.account, "waybill-postgres-")?,
             programs,
-            folder,
             port: 0,
             running: None,
-        };
+        })
+    }
+
+    pub fn start(programs: Programs, options: ServerOptions) -> Result<(Self, Address)> {
+        let password = format!("{:08x}{:08x}", seed::fresh(), seed::fresh());
+        let mut own = Self::empty(programs)?;
         own.programs.initdb(&own.data(), &password)?;
         let defaults = DEFAULTS.map(|(name, value)| (name.to_string(), value.to_string()));
         own.configure(defaults.into_iter())?;
@@ -83,12 +91,37 @@ impl Own {
             own.configure([setting].into_iter())?;
         }
         own.configure(options.settings.into_iter())?;
-        on_a_free_port(&own.log(), |port| {
-            own.port = port;
-            own.begin()
-        })?;
+        own.start_on_a_free_port()?;
         let address = Address::local(own.programs.path("psql"), own.port, &password);
         Ok((own, address))
+    }
+
+    /// The cluster of a running server, as its standby.
+    pub fn copy(&self, primary: &str) -> Result<()> {
+        let mut command = self.programs.command("pg_basebackup");
+        command
+            .arg("--pgdata")
+            .arg(self.data())
+            .args(["--write-recovery-conf", "--checkpoint=fast", "--no-sync"])
+            .args(["--wal-method=stream", "--no-password", "--dbname", primary]);
+        let output = command.output().context("cannot run pg_basebackup")?;
+        ensure!(
+            output.status.success(),
+            "pg_basebackup failed: {}",
+            String::from_utf8_lossy(&output.stderr).trim()
+        );
+        Ok(())
+    }
+
+    pub fn start_on_a_free_port(&mut self) -> Result<()> {
+        on_a_free_port(&self.log(), |port| {
+            self.port = port;
+            self.begin()
+        })
+    }
+
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     fn data(&self) -> PathBuf {
@@ -144,10 +177,13 @@ impl Own {
 
     fn stop(&mut self, mode: Mode) -> Result<()> {
         let mut process = self.running.take().context("it does not run")?;
-        process.signal(match mode {
-            Mode::Fast => Signal::INT,
-            Mode::Immediate => Signal::QUIT,
-        })?;
+        match mode {
+            Mode::Fast => process.signal(Signal::INT)?,
+            Mode::Immediate => process.signal(Signal::QUIT)?,
+            Mode::Killed => {
+                return killed::kill(&mut process, &self.status_file(), self.programs.account);
+            }
+        }
         process.wait()?;
         Ok(())
     }
