@@ -69,9 +69,19 @@ async fn a_killed_process_is_down() {
     let up = |answered: bool| f64::from(u8::from(answered));
     let answers = app.client().get("/metrics").await.is_ok();
     assert!(!rule.is_crossed_by(up(answers)));
+    assert!(healthy(&app, &[]).await && healthy(&app, &["--live"]).await);
     app.kill().await.expect("killed");
     let answers = app.client().get("/metrics").await.is_ok();
     assert!(rule.is_crossed_by(up(answers)));
+    assert!(!healthy(&app, &["--live"]).await);
+}
+
+/// What the health check of the image would find.
+async fn healthy(app: &Waybill, flags: &[&str]) -> bool {
+    let mut health = app.command("health");
+    health.arg("--url").arg(format!("http://{}", app.address()));
+    let output = health.args(flags).output().await.expect("it runs");
+    output.status.success()
 }
 
 #[tokio::test]
@@ -120,6 +130,29 @@ async fn a_backlog_is_lag_in_seconds_until_it_is_worked_off() {
     let age = LONG_AGO_S as f64;
     assert!((age..age + 120.0).contains(&seconds), "{seconds} s");
     until("its end", &app, |scrape| lag(scrape) == 0.0).await;
+}
+
+#[tokio::test]
+async fn nobody_is_behind_once_everything_is_delivered() {
+    let rule = named("WaybillConsumerLag");
+    let mut app = demo().ready().await.expect("ready");
+    placed(&app, 20).await;
+    let all_delivered = |scrape: &Scrape| {
+        let lags = scrape.all("waybill_consumer_lag_seconds", "");
+        scrape.one("waybill_orders", "name=\"delivered\"") == 20.0
+            && lags.into_iter().all(|lag| lag == 0.0)
+    };
+    until("every delivery", &app, all_delivered).await;
+    // Nor after a restart on a log that is old by then, whatever it runs beside the consumers.
+    stop(&mut app).await;
+    let sql = format!("UPDATE events SET recorded_at = recorded_at - {LONG_AGO_S}000000");
+    tamper(&app, &sql);
+    start(&mut app, "").await;
+    until("the end of the old log", &app, |scrape| {
+        let lags = scrape.all("waybill_consumer_lag_seconds", "");
+        lags.len() >= 2 && lags.into_iter().all(|lag| !rule.is_crossed_by(lag))
+    })
+    .await;
 }
 
 #[tokio::test]
