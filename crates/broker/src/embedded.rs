@@ -1,49 +1,70 @@
-//! No broker at all: consumers read the log, from memory right after the commit, from the table when behind.
+//! No broker at all: consumers read the log itself.
+//!
+//! Owns the wake-ups, and, of a log that this process alone writes, its newest end in memory: consumers read that
+//! right after the commit, and the table when they are behind. Of a log that several processes write nothing is
+//! kept: who is woken reads the table. **Invariant:** a wake-up is a hint; one that is lost delays and skips nothing.
 
 use parking_lot::Mutex;
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use tokio::sync::watch;
 use waybill_domain::event::{EventKind, LoggedEvent};
 use waybill_store::CommitListener;
 
-/// The newest end of the log, in memory, bounded.
+/// The newest end of the log, in memory, bounded; and who waits for it to grow.
 ///
-/// Invariant: it holds every event after `floor`, without a hole.
+/// Invariant: what is kept is every event after `floor`, without a hole.
 pub struct LogTail {
     ring: Mutex<Ring>,
-    last: watch::Sender<i64>,
+    /// Any part has grown.
+    any: watch::Sender<()>,
+    /// One part has grown, of a shared log.
+    parts: OnceLock<Vec<watch::Sender<()>>>,
 }
 
 struct Ring {
     events: VecDeque<LoggedEvent>,
     /// Everything up to here has left the ring, or was never in it.
     floor: i64,
+    /// The newest position.
+    last: i64,
     limit: usize,
 }
 
 impl LogTail {
-    /// A tail of at most `limit` events. [`LogTail::start_at`] must be called before it is read.
+    /// A tail of at most `limit` events. Before [`LogTail::start_at`] or [`LogTail::start_shared`] it answers nothing.
     #[must_use]
     pub fn new(limit: usize) -> Self {
         Self {
             ring: Mutex::new(Ring {
-                events: VecDeque::with_capacity(limit.min(1_024)),
+                events: VecDeque::new(),
                 floor: i64::MAX,
+                last: 0,
                 limit,
             }),
-            last: watch::Sender::new(0),
+            any: watch::Sender::new(()),
+            parts: OnceLock::new(),
         }
     }
 
-    /// Says where the log ended when the store was opened.
+    /// Says where the log of one part ended when its only writer opened it.
     pub fn start_at(&self, position: i64) {
-        self.ring.lock().floor = position;
-        self.last.send_replace(position);
+        let mut ring = self.ring.lock();
+        let room = ring.limit.min(1_024);
+        ring.events.reserve(room);
+        ring.floor = position;
+        ring.last = position;
     }
 
-    /// Events of `kinds` after a position, and the position looked up to; `None` when that far back is no longer in
-    /// memory.
+    /// Says that others write this log too, and how many parts it has.
+    pub fn start_shared(&self, parts: u16) {
+        let senders = (0..parts).map(|_| watch::Sender::new(())).collect();
+        // A second start has nothing to add: the number of parts is fixed when a store is made.
+        let _ = self.parts.set(senders);
+    }
+
+    /// Events of `kinds` after a position, and the position looked up to; `None` when that far back is not in memory,
+    /// as nothing ever is of a shared log.
     #[must_use]
     pub fn read(
         &self,
@@ -70,16 +91,23 @@ impl LogTail {
         Some((found, reached))
     }
 
-    /// Changes whenever the log grows; holds the last position.
+    /// Changes when a part has grown.
     #[must_use]
-    pub fn watch(&self) -> watch::Receiver<i64> {
-        self.last.subscribe()
+    pub fn watch(&self, part: u16) -> watch::Receiver<()> {
+        let of_part = self.parts.get().and_then(|p| p.get(usize::from(part)));
+        of_part.unwrap_or(&self.any).subscribe()
     }
 
-    /// The last position known to be committed.
+    /// Changes when any part has grown.
+    #[must_use]
+    pub fn watch_all(&self) -> watch::Receiver<()> {
+        self.any.subscribe()
+    }
+
+    /// The last position known to be committed, of a log that this process alone writes.
     #[must_use]
     pub fn last(&self) -> i64 {
-        *self.last.borrow()
+        self.ring.lock().last
     }
 }
 
@@ -88,6 +116,7 @@ impl CommitListener for LogTail {
         let Some(newest) = events.last() else { return };
         {
             let mut ring = self.ring.lock();
+            ring.last = newest.position;
             ring.events.extend(events.iter().cloned());
             while ring.events.len() > ring.limit {
                 if let Some(gone) = ring.events.pop_front() {
@@ -95,10 +124,19 @@ impl CommitListener for LogTail {
                 }
             }
         }
-        self.last.send_replace(newest.position);
+        self.any.send_replace(());
     }
 
-    fn grown(&self, _part: u16) {}
+    fn grown(&self, part: u16) {
+        // Told before the start: whoever reads then reads from its cursor anyway.
+        let Some(parts) = self.parts.get() else {
+            return;
+        };
+        if let Some(of_part) = parts.get(usize::from(part)) {
+            of_part.send_replace(());
+        }
+        self.any.send_replace(());
+    }
 }
 
 #[cfg(test)]
@@ -169,7 +207,7 @@ mod tests {
             tail.read(10, 2, &[EventKind::OrderConfirmed]).unwrap(),
             (vec![], 10)
         );
-        assert_eq!(*tail.watch().borrow(), 10);
+        assert_eq!(tail.last(), 10);
     }
 
     #[test]
@@ -190,5 +228,32 @@ mod tests {
             fresh.read(0, 1, &[]).is_none(),
             "before it knows where the log ends it answers nothing"
         );
+    }
+
+    #[test]
+    fn who_watches_a_part_of_a_shared_log_is_woken_for_it_alone() {
+        let tail = LogTail::new(3);
+        tail.grown(0);
+        tail.start_shared(2);
+        let (first, second, all) = (tail.watch(0), tail.watch(1), tail.watch_all());
+        let woken = |r: &watch::Receiver<()>| r.has_changed().expect("the tail is there");
+        assert!(!woken(&first) && !woken(&all));
+        tail.grown(0);
+        assert!(woken(&first) && !woken(&second) && woken(&all));
+        tail.grown(7);
+        assert!(
+            !woken(&second),
+            "a part that is not there wakes nobody of another"
+        );
+        assert!(tail.read(0, 1, &[]).is_none(), "the table is read");
+    }
+
+    #[test]
+    fn who_watches_the_one_part_is_woken_by_a_commit() {
+        let tail = LogTail::new(3);
+        tail.start_at(0);
+        let (part, all) = (tail.watch(0), tail.watch_all());
+        commit(&tail, 1..=2);
+        assert!(part.has_changed().expect("there") && all.has_changed().expect("there"));
     }
 }

@@ -19,6 +19,7 @@ use crate::inventory::{self, Guarded};
 use crate::observe::metrics::Metrics;
 use crate::random::Entropy;
 use crate::resilience::rate_limit::RateLimiter;
+use crate::roles::background::Background;
 use crate::roles::carrier::SimulatedCarrier;
 
 /// Events kept in memory for consumers and streams.
@@ -38,8 +39,10 @@ pub struct App {
     pub metrics: Arc<Metrics>,
     /// Of the listeners, for metrics.
     pub connections: Arc<Connections>,
-    /// Rings when timers were set, so that the carrier looks again.
-    pub timers_changed: Notify,
+    /// Bounds what roles do at once.
+    pub background: Background,
+    /// By part: rings when timers were set, so that the carrier looks again.
+    timers_changed: Vec<Notify>,
     /// Cancelled when the process is asked to stop; long answers end by it.
     pub stopping: CancellationToken,
     /// Who this process is, on leases.
@@ -59,7 +62,12 @@ impl App {
     ) -> Result<Arc<Self>, waybill_store::Error> {
         let tail = Arc::new(LogTail::new(TAIL_EVENTS));
         let store = open_store(&settings, &clock, &entropy, tail.clone())?;
-        tail.start_at(store.stats().await?.log_positions.of(0));
+        let identity = store.identity();
+        if identity.one_writer {
+            tail.start_at(store.stats().await?.log_positions.of(0));
+        } else {
+            tail.start_shared(identity.parts);
+        }
         let metrics = Arc::new(Metrics::new());
         let intake = Intake::start(&store, &settings.intake, &metrics);
         let now = Time(clock.now_micros());
@@ -69,7 +77,8 @@ impl App {
             inventory: inventory::of_settings(&settings, clock.clone(), entropy.clone()),
             owner: format!("{}-{}", std::process::id(), entropy.uuid_v7(now.0)),
             connections: Arc::default(),
-            timers_changed: Notify::new(),
+            background: Background::new(settings.consumers.concurrency),
+            timers_changed: (0..store.identity().parts).map(|_| Notify::new()).collect(),
             stopping: CancellationToken::new(),
             started_at: now,
             settings,
@@ -80,6 +89,13 @@ impl App {
             intake,
             metrics,
         }))
+    }
+
+    /// Rings when timers of a part were set by this process.
+    #[must_use]
+    pub fn timers_changed(&self, part: u16) -> &Notify {
+        // Parts are the store's own; one that is not there is a defect, and ringing for another does no harm.
+        &self.timers_changed[usize::from(part) % self.timers_changed.len()]
     }
 
     /// What time it is.

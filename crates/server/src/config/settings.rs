@@ -119,6 +119,9 @@ section!(Retry, "retry", {
 section!(Consumers, "consumers", {
     poll_interval_ms: Millis => time(1, HOUR_MS),
     batch_limit: u32 => count(1, 10_000),
+    lease_ms: Millis => time(300, HOUR_MS),
+    concurrency: u32 => count(1, 1_000),
+    gather_ms: Millis => time(0, 60_000),
 });
 
 section!(Delivery, "delivery", {

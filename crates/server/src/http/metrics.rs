@@ -16,8 +16,6 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
-use waybill_domain::event::EventKind;
-use waybill_domain::time::Time;
 use waybill_store::Stats;
 
 use super::access;
@@ -28,6 +26,7 @@ use crate::auth::Scope;
 use crate::config::Profile;
 use crate::observe::process;
 use crate::resilience::breaker;
+use crate::roles::lag;
 
 /// One label; its values are bounded by what there is to label.
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -52,7 +51,8 @@ pub async fn scrape(
         access::caller(&app, &headers, Scope::MetricsRead)?;
     }
     let stats = app.store.stats().await?;
-    let looked = looked_at(&app, &hub, &stats);
+    let mut looked = looked_at(&app, &hub, &stats);
+    consumers(&mut looked, &app, &stats).await;
     let mut text = String::with_capacity(16 << 10);
     // Writing to a String cannot fail.
     let _ = encode_registry(&mut text, &app.metrics.registry);
@@ -74,8 +74,8 @@ fn looked_at(app: &App, hub: &Hub, stats: &Stats) -> Registry {
     let signed = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
     gauge(
         "log_position",
-        "Place of the newest event",
-        stats.log_positions.of(0),
+        "Place of the newest event, summed over the parts of the log",
+        stats.log_positions.0.iter().sum(),
     );
     gauge(
         "parked_events",
@@ -145,7 +145,6 @@ fn looked_at(app: &App, hub: &Hub, stats: &Stats) -> Registry {
     );
     disk(&mut registry, app);
     labelled(&mut registry, app, stats);
-    consumers(&mut registry, app);
     let version = ("version", env!("CARGO_PKG_VERSION"));
     let driver = ("store", app.store.identity().driver);
     registry.register("build", "What this is", Info::new(vec![version, driver]));
@@ -227,23 +226,15 @@ fn labelled(registry: &mut Registry, app: &App, stats: &Stats) {
 
 /// How far behind each consumer of this process is: in places of the log, and in seconds since the oldest event that it
 /// has not passed was recorded.
-fn consumers(registry: &mut Registry, app: &App) {
+async fn consumers(registry: &mut Registry, app: &App, stats: &Stats) {
     let events = Family::<Named, Gauge>::default();
     let seconds = Family::<Named, Seconds>::default();
-    for (consumer, progress) in app.metrics.progress() {
-        let behind = (app.tail.last() - progress.position).max(0);
+    for (consumer, lag) in lag::lags(app, &stats.log_positions).await {
         let name = Named {
             name: consumer.to_owned(),
         };
-        events.get_or_create(&name).set(behind);
-        let oldest = match app.tail.read(progress.position, 1, EventKind::ALL) {
-            Some((events, _)) => events.first().map(|event| event.recorded_at),
-            // Too far back for the memory; the last one it has dealt with is a little older still. One that has only
-            // just begun has dealt with none.
-            None => Some(progress.recorded_at).filter(|at| *at > Time::default()),
-        };
-        let late = oldest.map_or(0, |at| app.now().ms_since(at).max(0));
-        seconds.get_or_create(&name).set(late as f64 / 1e3);
+        events.get_or_create(&name).set(lag.events);
+        seconds.get_or_create(&name).set(lag.ms.max(0) as f64 / 1e3);
     }
     registry.register(
         "consumer_lag_events",

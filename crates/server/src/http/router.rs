@@ -11,14 +11,19 @@ use super::dialects::sales;
 use super::v1::hub::Hub;
 use super::{docs, edge, health, metrics, openapi, v1};
 use crate::app::App;
+use crate::config::Role;
 
 /// All routes of this process. Each is mounted with its description, so that the specification cannot differ.
 pub fn router(app: &Arc<App>) -> Router {
-    let streams = app.settings.server.max_streams as usize;
-    let hub = Hub::start(app.tail.clone(), streams, app.stopping.clone());
-    let (router, specification) = OpenApiRouter::with_openapi(openapi::base())
-        .merge(v1::routes(hub.clone()))
-        .merge(sales::routes())
+    let hub = Hub::start(app);
+    let mut routes = OpenApiRouter::with_openapi(openapi::base()).merge(v1::everywhere());
+    if app.settings.runs(Role::Api) {
+        routes = routes.merge(v1::api(hub.clone())).merge(sales::routes());
+    }
+    if app.settings.runs(Role::Delivery) {
+        routes = routes.merge(v1::delivery());
+    }
+    let (router, specification) = routes
         .routes(routes!(health::details))
         .routes(routes!(health::live))
         .routes(routes!(health::ready))

@@ -32,7 +32,7 @@ pub struct ConsumerLabel {
     pub consumer: &'static str,
 }
 
-/// How far a consumer has come.
+/// How far a consumer has come in a part.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Progress {
     pub position: i64,
@@ -52,7 +52,10 @@ pub struct Metrics {
     pub stuck_orders: Gauge,
     /// Since the order that has stood still longest last moved; 0 while none has for long.
     pub oldest_unfinished: Gauge<f64, AtomicU64>,
-    progress: Mutex<BTreeMap<&'static str, Progress>>,
+    parts: Family<ConsumerLabel, Gauge>,
+    takeovers: Family<ConsumerLabel, Counter>,
+    lost: Family<ConsumerLabel, Counter>,
+    progress: Mutex<BTreeMap<(&'static str, u16), Progress>>,
     /// Answers by the first digit of their status.
     answers: [AtomicU64; 6],
 }
@@ -120,6 +123,24 @@ impl Metrics {
             "Since the unfinished order that waits for nobody and has stood still longest last moved; 0 while none has stood for housekeeping.stuck_after_ms",
             oldest_unfinished.clone(),
         );
+        let parts = Family::default();
+        let takeovers = Family::default();
+        let lost = Family::default();
+        registry.register(
+            "consumer_parts",
+            "Parts of the log that this process has for a consumer",
+            parts.clone(),
+        );
+        registry.register(
+            "lease_takeovers",
+            "Leases of others that had run out and were taken",
+            takeovers.clone(),
+        );
+        registry.register(
+            "leases_lost",
+            "Leases that this process had and could not keep",
+            lost.clone(),
+        );
         Self {
             registry,
             requests,
@@ -130,6 +151,9 @@ impl Metrics {
             claims_forgotten,
             stuck_orders,
             oldest_unfinished,
+            parts,
+            takeovers,
+            lost,
             progress: Mutex::default(),
             answers: Default::default(),
         }
@@ -160,22 +184,47 @@ impl Metrics {
         std::array::from_fn(|class| self.answers[class].load(Ordering::Relaxed))
     }
 
-    /// How far each consumer has come.
+    /// How far each consumer has come in each part that this process has for it.
     #[must_use]
-    pub fn progress(&self) -> BTreeMap<&'static str, Progress> {
+    pub fn progress(&self) -> BTreeMap<(&'static str, u16), Progress> {
         self.progress.lock().clone()
     }
 
-    /// Notes how far a consumer has come without anything to do.
-    pub fn passed(&self, consumer: &'static str, position: i64) {
-        self.progress.lock().entry(consumer).or_default().position = position;
+    /// Notes how far a consumer has come in a part without anything to do.
+    pub fn passed(&self, consumer: &'static str, part: u16, position: i64) {
+        let mut progress = self.progress.lock();
+        progress.entry((consumer, part)).or_default().position = position;
     }
 
-    /// Books a consumer's batch: how many changes, how far it came, and how long after their commits the events took
+    /// Notes that this process has a part for a consumer from now on, and where its cursor stands.
+    pub fn took(&self, consumer: &'static str, part: u16, position: i64) {
+        self.parts.get_or_create(&ConsumerLabel { consumer }).inc();
+        self.passed(consumer, part, position);
+    }
+
+    /// Forgets a part that this process has no longer.
+    pub fn gave_up(&self, consumer: &'static str, part: u16) {
+        self.parts.get_or_create(&ConsumerLabel { consumer }).dec();
+        self.progress.lock().remove(&(consumer, part));
+    }
+
+    /// Counts a lease of somebody else that had run out and was taken.
+    pub fn took_over(&self, consumer: &'static str) {
+        self.takeovers
+            .get_or_create(&ConsumerLabel { consumer })
+            .inc();
+    }
+
+    /// Counts a lease that could not be kept.
+    pub fn lost(&self, consumer: &'static str) {
+        self.lost.get_or_create(&ConsumerLabel { consumer }).inc();
+    }
+
+    /// Books a consumer's batch in a part: how many changes, how far it came, and how long after their commits the events took
     /// effect.
     pub fn consumed(
         &self,
-        consumer: &'static str,
+        (consumer, part): (&'static str, u16),
         changes: u64,
         position: i64,
         recorded: &[Time],
@@ -189,14 +238,14 @@ impl Metrics {
                 delays.observe((now.0 - at.0).max(0) as f64 / 1e6);
             }
             self.progress.lock().insert(
-                consumer,
+                (consumer, part),
                 Progress {
                     position,
                     recorded_at: *last,
                 },
             );
         } else {
-            self.passed(consumer, position);
+            self.passed(consumer, part, position);
         }
     }
 }

@@ -1,9 +1,13 @@
 //! The simulated carrier: takes each shipment's next step when its timer is due. Timers are durable: a restart
 //! neither forgets nor repeats a step.
+//!
+//! Timers of a part are set by whoever has the part for `delivery`, in this process or another: the first rings, the
+//! others are found by looking now and then.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 use waybill_domain::change::{Change, Timer, TimerChange};
 use waybill_domain::context::{Context, EventMeta};
@@ -12,6 +16,7 @@ use waybill_domain::text::Tenant;
 use waybill_domain::time::Time;
 use waybill_store::{Error as StoreError, Lease};
 
+use super::keeper::Duty;
 use crate::app::App;
 
 /// The lease under which timers are fired.
@@ -38,39 +43,56 @@ impl SimulatedCarrier<'_> {
     }
 }
 
-/// Runs until it is stopped or its lease is taken. `Ok` means stopped.
-///
-/// # Errors
-/// [`StoreError::Fenced`] when another owner has taken over.
-pub async fn run(app: Arc<App>, stop: CancellationToken) -> Result<(), StoreError> {
-    let now = app.now();
-    let taken = app
-        .store
-        .take_lease(CONSUMER, 0, &app.owner, now, now.plus_ms(10_000))
-        .await?;
-    let (lease, _) = taken.ok_or_else(|| StoreError::Fenced {
-        consumer: CONSUMER.to_owned(),
-    })?;
-    let limit = app.settings.delivery.batch_limit as usize;
-    while !stop.is_cancelled() {
-        let wait = match fire(&app, &lease, limit).await {
-            Ok(wait) => wait,
-            Err(StoreError::Fenced { consumer }) => return Err(StoreError::Fenced { consumer }),
-            Err(error) => {
-                tracing::warn!(%error, "timers cannot be fired now; trying again");
-                Duration::from_millis(200)
-            }
-        };
-        if wait.is_zero() {
-            continue;
-        }
-        tokio::select! {
-            () = app.timers_changed.notified() => {}
-            () = tokio::time::sleep(wait) => {}
-            () = stop.cancelled() => {}
-        }
+/// Fires the timers of whatever parts its keeper gives it.
+pub struct Firing {
+    pub app: Arc<App>,
+}
+
+#[async_trait]
+impl Duty for Firing {
+    fn consumer(&self) -> &'static str {
+        CONSUMER
     }
-    Ok(())
+
+    fn parts(&self) -> u16 {
+        self.app.store.identity().parts
+    }
+
+    async fn act(
+        &self,
+        lease: Lease,
+        _cursor: i64,
+        stop: CancellationToken,
+    ) -> Result<(), StoreError> {
+        let app = &self.app;
+        let limit = app.settings.delivery.batch_limit as usize;
+        let changed = app.timers_changed(lease.part);
+        while !stop.is_cancelled() {
+            let fired = {
+                let _turn = app.background.turn().await;
+                fire(app, &lease, limit).await
+            };
+            let wait = match fired {
+                Ok(wait) => wait,
+                Err(StoreError::Fenced { consumer }) => {
+                    return Err(StoreError::Fenced { consumer });
+                }
+                Err(error) => {
+                    tracing::warn!(part = lease.part, %error, "timers cannot be fired now; trying again");
+                    Duration::from_millis(200)
+                }
+            };
+            if wait.is_zero() {
+                continue;
+            }
+            tokio::select! {
+                () = changed.notified() => {}
+                () = tokio::time::sleep(wait) => {}
+                () = stop.cancelled() => {}
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Fires what is due; says how long nothing else will be.
@@ -82,7 +104,8 @@ async fn fire(app: &App, lease: &Lease, limit: usize) -> Result<Duration, StoreE
         let wait = next.map_or(longest, |at| {
             Duration::from_micros((at.0 - now.0).max(0).unsigned_abs())
         });
-        return Ok(wait.clamp(Duration::from_millis(1), longest));
+        let shortest = shortest_wait(app).min(longest);
+        return Ok(wait.clamp(shortest, longest));
     }
     let changes = due
         .into_iter()
@@ -96,6 +119,19 @@ async fn fire(app: &App, lease: &Lease, limit: usize) -> Result<Duration, StoreE
         }
     }
     Ok(Duration::ZERO)
+}
+
+/// Timers that are due at about the same time are fired together where a transaction costs more than a moment.
+fn shortest_wait(app: &App) -> Duration {
+    if app.store.identity().one_writer {
+        Duration::from_millis(1)
+    } else {
+        app.settings
+            .consumers
+            .gather_ms
+            .duration()
+            .max(Duration::from_millis(1))
+    }
 }
 
 /// What a due timer does: the shipment's next step, or nothing but going away when it is out of date.

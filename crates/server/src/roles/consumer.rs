@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use waybill_domain::change::Change;
 use waybill_domain::event::{EventKind, LoggedEvent};
@@ -16,6 +17,7 @@ use waybill_domain::ids::OrderId;
 use waybill_domain::retry::RetrySchedule;
 use waybill_store::{Apply, Error as StoreError, Lease, NewParked};
 
+use super::keeper::Duty;
 use super::parking;
 use crate::app::App;
 
@@ -41,81 +43,142 @@ pub trait Handler: Send + Sync + 'static {
     async fn decide(&self, app: &App, events: &[LoggedEvent]) -> Result<Vec<Outcome>, StoreError>;
 
     /// Called after effects became durable.
-    fn applied(&self, _app: &App) {}
+    fn applied(&self, _app: &App, _part: u16) {}
 }
 
-/// The embedded store has one part.
-const PART: u16 = 0;
+/// The shortest wait for news of a shared log, and for a parked event to be due.
+const SHORTEST_WAIT: Duration = Duration::from_millis(10);
+const SHORTEST_LOOK: Duration = Duration::from_millis(50);
+/// How often it is asked whether anything is parked at all.
+const COUNT_EVERY: Duration = Duration::from_secs(10);
 
 pub(super) struct Consumer<H> {
     pub app: Arc<App>,
-    pub handler: H,
+    pub handler: Arc<H>,
     pub lease: Lease,
     pub schedule: RetrySchedule,
     cursor: i64,
     /// Where the durable cursor stands; skipped events move it lazily.
     durable: i64,
-    /// Whether anything may be parked; while not, nobody need look.
-    pub parked: bool,
+    /// What may be parked of this part.
+    pub parked: Parked,
     batch_limit: usize,
+    /// Whether others write this log too.
+    shared: bool,
 }
 
-/// Runs a consumer until it is stopped or its lease is taken. `Ok` means stopped.
-///
-/// # Errors
-/// [`StoreError::Fenced`] when another owner has taken over; the supervisor takes the lease again later.
-pub async fn run<H: Handler>(
-    app: Arc<App>,
-    handler: H,
-    batch_limit: usize,
-    stop: CancellationToken,
-) -> Result<(), StoreError> {
-    let now = app.now();
-    let taken = app
-        .store
-        .take_lease(
-            handler.consumer(),
-            PART,
-            &app.owner,
-            now,
-            now.plus_ms(LEASE_MS),
-        )
-        .await?;
-    let (lease, cursor) = taken.ok_or_else(|| StoreError::Fenced {
-        consumer: handler.consumer().to_owned(),
-    })?;
-    app.metrics.passed(handler.consumer(), cursor);
-    let schedule = app.retry_schedule();
-    let mut consumer = Consumer {
-        app,
-        handler,
-        lease,
-        schedule,
-        cursor,
-        durable: cursor,
-        parked: true,
-        batch_limit,
-    };
-    consumer.run(&stop).await
+/// Whether anything may be parked, and when to look; while nothing is, nobody need look.
+pub(super) struct Parked {
+    pub any: bool,
+    look_at: Instant,
+    wait: Duration,
+    pub count_at: Instant,
 }
 
-/// Leases of the embedded store are never taken by anyone else: the directory lock sees to that.
-const LEASE_MS: i64 = 10_000;
+impl Parked {
+    fn unknown() -> Self {
+        let now = Instant::now();
+        Self {
+            any: true,
+            look_at: now,
+            wait: SHORTEST_LOOK,
+            count_at: now,
+        }
+    }
+
+    /// Something may have been parked just now.
+    pub fn expect(&mut self) {
+        self.any = true;
+        self.wait = SHORTEST_LOOK;
+        self.look_at = Instant::now() + self.wait;
+    }
+
+    /// Nothing was due; the next look is later.
+    pub fn nothing_due(&mut self, longest: Duration) {
+        self.look_at = Instant::now() + self.wait;
+        self.wait = (self.wait * 2).min(longest.max(SHORTEST_LOOK));
+    }
+
+    /// Asked whether anything is left.
+    pub fn counted(&mut self, any: bool) {
+        self.any = any;
+        self.count_at = Instant::now() + COUNT_EVERY;
+    }
+}
+
+/// Acts as a consumer on whatever parts its keeper gives it.
+pub struct Consuming<H> {
+    pub app: Arc<App>,
+    pub handler: Arc<H>,
+    pub batch_limit: usize,
+}
+
+#[async_trait]
+impl<H: Handler> Duty for Consuming<H> {
+    fn consumer(&self) -> &'static str {
+        self.handler.consumer()
+    }
+
+    fn parts(&self) -> u16 {
+        self.app.store.identity().parts
+    }
+
+    async fn act(
+        &self,
+        lease: Lease,
+        cursor: i64,
+        stop: CancellationToken,
+    ) -> Result<(), StoreError> {
+        let mut consumer = Consumer {
+            app: self.app.clone(),
+            handler: self.handler.clone(),
+            lease,
+            schedule: self.app.retry_schedule(),
+            cursor,
+            durable: cursor,
+            parked: Parked::unknown(),
+            batch_limit: self.batch_limit,
+            shared: !self.app.store.identity().one_writer,
+        };
+        consumer.run(&stop).await
+    }
+}
+
+/// What a turn came to.
+enum Turn {
+    /// Nothing was there.
+    Idle,
+    /// Something was there, and there may be more.
+    More,
+    /// A part of a batch: whoever waits a little gets more at once.
+    Few,
+}
 
 impl<H: Handler> Consumer<H> {
     async fn run(&mut self, stop: &CancellationToken) -> Result<(), StoreError> {
-        let mut grown = self.app.tail.watch();
+        let app = self.app.clone();
+        let mut grown = app.tail.watch(self.lease.part);
+        let mut wait = self.shortest_wait();
         let mut failures = 0;
         while !stop.is_cancelled() {
             grown.borrow_and_update();
-            match self.turn().await {
-                Ok(true) => failures = 0,
-                Ok(false) => {
+            let turn = {
+                let _turn = app.background.turn().await;
+                self.turn().await
+            };
+            match turn {
+                Ok(Turn::More) => (failures, wait) = (0, self.shortest_wait()),
+                Ok(Turn::Few) => {
+                    (failures, wait) = (0, self.shortest_wait());
+                    self.gather(stop).await;
+                }
+                Ok(Turn::Idle) => {
                     failures = 0;
-                    let idle = self.idle();
+                    let until = self.until(wait);
+                    wait = (wait * 2).min(self.longest_wait());
                     tokio::select! {
-                        _ = grown.changed() => {}
-                        () = tokio::time::sleep(idle) => {}
+                        _ = grown.changed() => wait = self.shortest_wait(),
+                        () = tokio::time::sleep_until(until) => {}
                         () = stop.cancelled() => {}
                     }
                 }
@@ -125,16 +188,17 @@ impl<H: Handler> Consumer<H> {
                 Err(StoreError::Conflict { what }) => {
                     tracing::debug!(
                         consumer = self.handler.consumer(),
+                        part = self.lease.part,
                         what,
                         "decided on an older state; deciding again"
                     );
-                    self.parked = true;
+                    self.parked.expect();
                     failures += 1;
                     self.back_off(failures.min(2), stop).await;
                 }
                 Err(error) => {
                     failures += 1;
-                    tracing::warn!(consumer = self.handler.consumer(), %error, failures, "the store is not to be had; trying again");
+                    tracing::warn!(consumer = self.handler.consumer(), part = self.lease.part, %error, failures, "the store is not to be had; trying again");
                     self.back_off(failures, stop).await;
                 }
             }
@@ -142,13 +206,39 @@ impl<H: Handler> Consumer<H> {
         self.keep_cursor().await
     }
 
-    /// How long to wait for news: shorter while something is parked.
-    fn idle(&self) -> Duration {
-        let poll = self.app.settings.consumers.poll_interval_ms.duration();
-        if self.parked {
-            poll.min(Duration::from_millis(50))
+    fn longest_wait(&self) -> Duration {
+        self.app.settings.consumers.poll_interval_ms.duration()
+    }
+
+    /// Nobody but this process can make this log grow unheard; of a shared one, the first looks follow closely.
+    fn shortest_wait(&self) -> Duration {
+        let longest = self.longest_wait();
+        if self.shared {
+            longest.min(SHORTEST_WAIT)
         } else {
-            poll
+            longest
+        }
+    }
+
+    /// How long to wait for news: not beyond the next look at what is parked.
+    fn until(&self, wait: Duration) -> Instant {
+        let until = Instant::now() + wait;
+        if self.parked.any {
+            until.min(self.parked.look_at)
+        } else {
+            until
+        }
+    }
+
+    /// A shared log tells of its growth every few milliseconds, and a transaction for each would cost more than what is
+    /// in it.
+    async fn gather(&self, stop: &CancellationToken) {
+        let gather = self.app.settings.consumers.gather_ms.duration();
+        if self.shared && !gather.is_zero() {
+            tokio::select! {
+                () = tokio::time::sleep(gather) => {}
+                () = stop.cancelled() => {}
+            }
         }
     }
 
@@ -168,24 +258,29 @@ impl<H: Handler> Consumer<H> {
         }
     }
 
-    /// One batch, or one look at what is parked; says whether there was anything to do.
-    async fn turn(&mut self) -> Result<bool, StoreError> {
-        let mut worked = false;
-        if self.parked {
-            worked = parking::retry(self).await?;
+    /// One batch, or one look at what is parked.
+    async fn turn(&mut self) -> Result<Turn, StoreError> {
+        let mut turn = Turn::Idle;
+        if self.parked.any && self.parked.look_at <= Instant::now() {
+            let longest = self.longest_wait();
+            if parking::retry(self, longest).await? {
+                turn = Turn::More;
+            }
         }
         let (events, reached) = self.read().await?;
         if reached == self.cursor {
             self.keep_cursor_now_and_then().await?;
-            return Ok(worked);
+            return Ok(turn);
         }
         if events.is_empty() {
             self.cursor = reached;
-            self.app.metrics.passed(self.handler.consumer(), reached);
-            return Ok(true);
+            let (consumer, part) = (self.handler.consumer(), self.lease.part);
+            self.app.metrics.passed(consumer, part, reached);
+            return Ok(Turn::More);
         }
+        let few = events.len() < self.batch_limit / 4;
         self.apply(events, reached).await?;
-        Ok(true)
+        Ok(if few { Turn::Few } else { Turn::More })
     }
 
     async fn read(&self) -> Result<(Vec<LoggedEvent>, i64), StoreError> {
@@ -198,7 +293,12 @@ impl<H: Handler> Consumer<H> {
         }
         self.app
             .store
-            .read_log(PART, self.cursor, self.batch_limit, self.handler.kinds())
+            .read_log(
+                self.lease.part,
+                self.cursor,
+                self.batch_limit,
+                self.handler.kinds(),
+            )
             .await
     }
 
@@ -252,17 +352,19 @@ impl<H: Handler> Consumer<H> {
                 park,
             })
             .await?;
-        self.parked |= parked > 0;
+        if parked > 0 {
+            self.parked.expect();
+        }
         self.cursor = reached;
         self.durable = reached;
         self.app.metrics.consumed(
-            self.handler.consumer(),
+            (self.handler.consumer(), self.lease.part),
             applied as u64,
             reached,
             &recorded,
             self.app.now(),
         );
-        self.handler.applied(&self.app);
+        self.handler.applied(&self.app, self.lease.part);
         Ok(())
     }
 
@@ -270,7 +372,7 @@ impl<H: Handler> Consumer<H> {
         &self,
         events: &[LoggedEvent],
     ) -> Result<HashSet<OrderId>, StoreError> {
-        if !self.parked {
+        if !self.parked.any {
             return Ok(HashSet::new());
         }
         let orders: HashSet<OrderId> = events.iter().filter_map(|e| e.event.order_id).collect();
@@ -305,9 +407,8 @@ impl<H: Handler> Consumer<H> {
         };
         self.app.store.apply(apply).await?;
         self.durable = self.cursor;
-        self.app
-            .metrics
-            .consumed(self.handler.consumer(), 0, self.cursor, &[], self.app.now());
+        let (consumer, part) = (self.handler.consumer(), self.lease.part);
+        self.app.metrics.passed(consumer, part, self.cursor);
         Ok(())
     }
 }

@@ -64,8 +64,8 @@ impl Handler for DeliveryHandler {
             .collect())
     }
 
-    fn applied(&self, app: &App) {
-        app.timers_changed.notify_one();
+    fn applied(&self, app: &App, part: u16) {
+        app.timers_changed(part).notify_one();
     }
 }
 

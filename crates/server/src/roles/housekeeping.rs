@@ -1,24 +1,56 @@
 //! The role `housekeeping`: forgets what has expired, in small batches, and finds orders that are stuck.
+//!
+//! Of several processes one does it. Two that overlap for a moment do no harm: what they forget has expired.
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
-use waybill_store::Error as StoreError;
+use waybill_store::{Error as StoreError, Lease};
 
+use super::keeper::Duty;
 use super::watchdog::Watchdog;
 use crate::app::App;
 
-/// Runs until it is stopped.
-pub async fn run(app: Arc<App>, stop: CancellationToken) {
-    let interval = app.settings.housekeeping.interval_ms.duration();
-    let mut watchdog = Watchdog::default();
-    loop {
-        tokio::select! {
-            () = tokio::time::sleep(interval) => {}
-            () = stop.cancelled() => return,
-        }
-        if let Err(error) = round(&app, &mut watchdog, &stop).await {
-            tracing::warn!(%error, "housekeeping is put off to the next round");
+/// The lease that lets one process of all do it.
+pub const CONSUMER: &str = "housekeeping";
+
+/// Keeps house while this process has the lease.
+pub struct Keeping {
+    pub app: Arc<App>,
+}
+
+#[async_trait]
+impl Duty for Keeping {
+    fn consumer(&self) -> &'static str {
+        CONSUMER
+    }
+
+    /// Not a part of the log: one job for all of it.
+    fn parts(&self) -> u16 {
+        1
+    }
+
+    async fn act(
+        &self,
+        _lease: Lease,
+        _cursor: i64,
+        stop: CancellationToken,
+    ) -> Result<(), StoreError> {
+        let interval = self.app.settings.housekeeping.interval_ms.duration();
+        let mut watchdog = Watchdog::default();
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep(interval) => {}
+                () = stop.cancelled() => {
+                    // Whoever goes on tells from now on.
+                    watchdog.end(&self.app);
+                    return Ok(());
+                }
+            }
+            if let Err(error) = round(&self.app, &mut watchdog, &stop).await {
+                tracing::warn!(%error, "housekeeping is put off to the next round");
+            }
         }
     }
 }

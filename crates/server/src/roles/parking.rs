@@ -1,5 +1,8 @@
 //! Parked events: trying again, giving up, and letting an order go on.
 
+use std::time::Duration;
+
+use tokio::time::Instant;
 use waybill_domain::event::LoggedEvent;
 use waybill_domain::ids::OrderId;
 use waybill_domain::retry::RetrySchedule;
@@ -35,16 +38,23 @@ pub fn first_failure(
     }
 }
 
-/// Tries parked events that are due or flagged; says whether there were any.
-pub async fn retry<H: Handler>(consumer: &mut Consumer<H>) -> Result<bool, StoreError> {
+/// Tries parked events that are due or flagged; says whether there were any. While none are due, looks are up to
+/// `longest` apart.
+pub async fn retry<H: Handler>(
+    consumer: &mut Consumer<H>,
+    longest: Duration,
+) -> Result<bool, StoreError> {
     let store = consumer.app.store.clone();
     let name = consumer.handler.consumer();
     let due = store
         .due_parked(name, consumer.lease.part, consumer.app.now(), LOOK)
         .await?;
     if due.is_empty() {
-        // Nothing parked at all: stop looking until the next failure, or until somebody flags a dead letter.
-        consumer.parked = store.stats().await?.parked > 0;
+        // Nothing parked at all: stop looking until the next failure. Only what is parked can be flagged.
+        if consumer.parked.count_at <= Instant::now() {
+            consumer.parked.counted(store.stats().await?.parked > 0);
+        }
+        consumer.parked.nothing_due(longest);
         return Ok(false);
     }
     for parked in due {
@@ -61,7 +71,8 @@ pub async fn retry<H: Handler>(consumer: &mut Consumer<H>) -> Result<bool, Store
             )
             .await?;
     }
-    consumer.handler.applied(&consumer.app);
+    consumer.parked.expect();
+    consumer.handler.applied(&consumer.app, consumer.lease.part);
     Ok(true)
 }
 

@@ -54,6 +54,12 @@ impl Watchdog {
         Ok(())
     }
 
+    /// Tells nothing any more.
+    pub fn end(self, app: &App) {
+        app.metrics.stuck_orders.set(0);
+        app.metrics.oldest_unfinished.set(0.0);
+    }
+
     fn remember(&mut self, orders: &[Order], before: Time) {
         let still = orders.iter().filter(|o| is_stuck(o, before));
         self.standing = still.map(|o| (o.updated_at, o.id)).collect();

@@ -39,7 +39,7 @@ const STEPS: &[EventKind] = &[
 
 /// Prints until the process stops.
 pub async fn show(app: Arc<App>) {
-    let mut grown = app.tail.watch();
+    let mut grown = app.tail.watch_all();
     let mut after = app.tail.last();
     let mut before = Counts::of(&app).await;
     while grown.changed().await.is_ok() {

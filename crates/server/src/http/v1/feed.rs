@@ -64,7 +64,8 @@ async fn wait_for(
     limit: usize,
     until: Instant,
 ) -> Result<(Vec<LoggedEvent>, Positions), waybill_store::Error> {
-    let mut grown = app.tail.watch();
+    let longest = app.settings.consumers.poll_interval_ms.duration();
+    let mut grown = app.tail.watch_all();
     loop {
         grown.borrow_and_update();
         let feed = app.store.feed(&call.tenant, after.clone(), limit).await;
@@ -84,6 +85,8 @@ async fn wait_for(
         tokio::select! {
             () = app.stopping.cancelled() => {}
             () = tokio::time::sleep_until(until) => {}
+            // A wake-up from another process may get lost.
+            () = tokio::time::sleep(longest) => {}
             _ = grown.changed() => tokio::time::sleep(PAUSE).await,
         }
     }

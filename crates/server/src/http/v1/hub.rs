@@ -1,7 +1,8 @@
 //! Who watches which order: wakes the streams of an order when something about it is committed.
 //!
-//! One task reads the end of the log; a stream that waits costs nothing while other orders move. Waking is a hint:
-//! what a stream tells always comes from the store. Invariant: at most `limit` watchers at a time.
+//! One task reads the end of the log ([`Hub::start`] says which); a stream that waits costs nothing while other orders
+//! move. Waking is a hint: what a stream tells always comes from the store. Invariant: at most `limit` watchers at a
+//! time.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,12 +14,17 @@ use waybill_broker::embedded::LogTail;
 use waybill_domain::event::EventKind;
 use waybill_domain::ids::OrderId;
 
+use super::follower::Follower;
+use crate::app::App;
+
 /// Events looked at in one reading of the tail.
 const PIECE: usize = 1_024;
 
 /// Watchers by order.
 pub struct Hub {
     watchers: Mutex<Watchers>,
+    /// Rings when somebody begins to watch.
+    begun: Notify,
     limit: usize,
 }
 
@@ -30,15 +36,27 @@ struct Watchers {
 }
 
 impl Hub {
-    /// A hub, and the task that feeds it until `stop`.
+    /// A hub, and the task that feeds it until the process stops: from memory where this process alone writes the
+    /// log, else from the table, but only while somebody watches.
     #[must_use]
-    pub fn start(tail: Arc<LogTail>, limit: usize, stop: CancellationToken) -> Arc<Self> {
-        let hub = Arc::new(Self {
-            watchers: Mutex::default(),
-            limit,
-        });
-        tokio::spawn(feed(hub.clone(), tail, stop));
+    pub fn start(app: &Arc<App>) -> Arc<Self> {
+        let hub = Arc::new(Self::new(app.settings.server.max_streams as usize));
+        let stop = app.stopping.clone();
+        if app.store.identity().one_writer {
+            tokio::spawn(feed(hub.clone(), app.tail.clone(), stop));
+        } else {
+            let follower = Follower::new(app, hub.clone());
+            tokio::spawn(stop.run_until_cancelled_owned(follower.run()));
+        }
         hub
+    }
+
+    fn new(limit: usize) -> Self {
+        Self {
+            watchers: Mutex::default(),
+            begun: Notify::new(),
+            limit,
+        }
     }
 
     /// Watches an order; `None` when there are too many watchers already.
@@ -48,6 +66,7 @@ impl Hub {
             return None;
         }
         watchers.count += 1;
+        self.begun.notify_one();
         watchers.next += 1;
         let id = watchers.next;
         let wake = Arc::new(Notify::new());
@@ -67,7 +86,14 @@ impl Hub {
         self.watchers.lock().count
     }
 
-    fn wake(&self, orders: impl Iterator<Item = OrderId>) {
+    /// Waits until somebody watches.
+    pub(super) async fn watched(&self) {
+        while self.count() == 0 {
+            self.begun.notified().await;
+        }
+    }
+
+    pub(super) fn wake(&self, orders: impl Iterator<Item = OrderId>) {
         let watchers = self.watchers.lock();
         for order in orders {
             let of_order = watchers.by_order.get(&order);
@@ -78,7 +104,7 @@ impl Hub {
         }
     }
 
-    fn wake_all(&self) {
+    pub(super) fn wake_all(&self) {
         let watchers = self.watchers.lock();
         let all = watchers.by_order.values().flatten();
         all.for_each(|(_, wake)| wake.notify_one());
@@ -86,14 +112,15 @@ impl Hub {
 }
 
 async fn feed(hub: Arc<Hub>, tail: Arc<LogTail>, stop: CancellationToken) {
-    let mut grown = tail.watch();
+    let mut grown = tail.watch_all();
     let mut position = tail.last();
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
             changed = grown.changed() => if changed.is_err() { return },
         }
-        let last = *grown.borrow_and_update();
+        grown.borrow_and_update();
+        let last = tail.last();
         if hub.count() == 0 {
             // Who begins to watch after this reads the store first.
             position = last;
@@ -152,10 +179,7 @@ mod tests {
     }
 
     fn hub(limit: usize) -> Arc<Hub> {
-        Arc::new(Hub {
-            watchers: Mutex::default(),
-            limit,
-        })
+        Arc::new(Hub::new(limit))
     }
 
     #[tokio::test]

@@ -15,6 +15,7 @@ mod event_view;
 mod events;
 mod examples;
 mod feed;
+mod follower;
 mod get;
 mod holds;
 pub mod hub;
@@ -46,8 +47,8 @@ use utoipa_axum::routes;
 use crate::app::App;
 use hub::Hub;
 
-/// The routes of `/v1`, each with its description.
-pub fn routes(hub: Arc<Hub>) -> OpenApiRouter<Arc<App>> {
+/// The routes of the role `api`, each with its description.
+pub fn api(hub: Arc<Hub>) -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
         .routes(routes!(create::create, list::list))
         .routes(routes!(get::get))
@@ -60,9 +61,19 @@ pub fn routes(hub: Arc<Hub>) -> OpenApiRouter<Arc<App>> {
         .routes(routes!(feed::feed))
         .routes(routes!(stock::list))
         .routes(routes!(stock::put))
+}
+
+/// The routes of the role `delivery`.
+pub fn delivery() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new()
         .routes(routes!(shipments::list))
         .routes(routes!(shipments::get))
         .routes(routes!(shipments::step))
+}
+
+/// The routes that every process has.
+pub fn everywhere() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new()
         .routes(routes!(dead_letters::list))
         .routes(routes!(dead_letters::get))
         .routes(routes!(dead_letters::redrive))

@@ -15,6 +15,7 @@ use crate::auth::Scope;
 use crate::http::edge::Correlation;
 use crate::http::{access, json as body};
 use crate::observe::process;
+use crate::roles::lag;
 
 const MIB: u64 = 1 << 20;
 
@@ -81,13 +82,10 @@ fn figures(app: &App, stats: &Stats) -> Value {
 
 /// How far each reader of the log is behind.
 fn outbox(app: &App, stats: &Stats) -> Value {
-    let newest = app.tail.last();
-    let progress = app.metrics.progress().into_iter();
-    let lag = progress.map(|(consumer, seen)| {
-        let behind = (newest - seen.position).max(0);
-        (consumer.to_owned(), behind.into())
-    });
-    let lag: Map<String, Value> = lag.collect();
+    let lag = lag::events(app, &stats.log_positions).into_iter();
+    let lag: Map<String, Value> = lag
+        .map(|(consumer, behind)| (consumer.to_owned(), behind.into()))
+        .collect();
     let pending = lag.values().filter_map(Value::as_i64).max().unwrap_or(0);
     json!({"pending": pending, "lag": lag, "parked": stats.parked, "dead": stats.dead})
 }

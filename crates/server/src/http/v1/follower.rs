@@ -1,0 +1,112 @@
+//! Wakes the streams of this process when others write the log too: reads what is new in every part while somebody
+//! watches, and nothing while nobody does.
+//!
+//! Invariant: whoever begins to watch is woken at least once after the place from which events are read was found, so
+//! that nothing falls between its own first look and that place.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use waybill_broker::embedded::LogTail;
+use waybill_domain::event::EventKind;
+use waybill_store::{Positions, Result, Store};
+
+use super::hub::Hub;
+use crate::app::App;
+
+/// Events read at once.
+const PIECE: usize = 1_024;
+/// Pieces of a part read in one round; a part that has grown by more wakes everybody instead.
+const PIECES: usize = 4;
+/// Between two rounds, however fast the log grows.
+const PAUSE: Duration = Duration::from_millis(10);
+/// Before another try when the store is not to be had.
+const BACK_OFF: Duration = Duration::from_millis(500);
+
+/// Follows the log for a hub.
+pub struct Follower {
+    hub: Arc<Hub>,
+    store: Arc<dyn Store>,
+    tail: Arc<LogTail>,
+    /// By part: has it grown.
+    grown: Vec<watch::Receiver<()>>,
+    longest_wait: Duration,
+}
+
+impl Follower {
+    /// For the log of this process's store.
+    #[must_use]
+    pub fn new(app: &App, hub: Arc<Hub>) -> Self {
+        let parts = 0..app.store.identity().parts;
+        Self {
+            hub,
+            store: app.store.clone(),
+            tail: app.tail.clone(),
+            grown: parts.map(|part| app.tail.watch(part)).collect(),
+            longest_wait: app.settings.consumers.poll_interval_ms.duration(),
+        }
+    }
+
+    /// Runs until it is dropped.
+    pub async fn run(mut self) {
+        loop {
+            self.hub.watched().await;
+            if let Err(error) = self.follow().await {
+                tracing::warn!(%error, "streams are not told of anything now; trying again");
+                tokio::time::sleep(BACK_OFF).await;
+            }
+        }
+    }
+
+    /// Follows until nobody watches.
+    async fn follow(&mut self) -> Result<()> {
+        let mut positions = self.store.stats().await?.log_positions;
+        self.hub.wake_all();
+        let mut wait = PAUSE;
+        let mut any = self.tail.watch_all();
+        while self.hub.count() > 0 {
+            any.borrow_and_update();
+            // Now and then every part is looked at: a wake-up may have been lost.
+            let overdue = wait >= self.longest_wait;
+            let mut found = false;
+            for part in (0u16..).zip(&mut self.grown) {
+                let (part, grown) = part;
+                let has_grown = grown.has_changed().unwrap_or(true);
+                grown.borrow_and_update();
+                if has_grown || overdue {
+                    found |= read(&*self.store, &self.hub, part, &mut positions).await?;
+                }
+            }
+            wait = if found {
+                PAUSE
+            } else {
+                (wait * 2).min(self.longest_wait)
+            };
+            tokio::time::sleep(PAUSE).await;
+            tokio::select! {
+                _ = any.changed() => {}
+                () = tokio::time::sleep(wait) => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Reads what is new in a part and wakes who watches it; says whether there was anything.
+async fn read(store: &dyn Store, hub: &Hub, part: u16, positions: &mut Positions) -> Result<bool> {
+    let begun = positions.of(part);
+    for _ in 0..PIECES {
+        let after = positions.of(part);
+        let (events, reached) = store.read_log(part, after, PIECE, EventKind::ALL).await?;
+        hub.wake(events.iter().filter_map(|event| event.event.order_id));
+        positions.move_to(part, reached);
+        if events.len() < PIECE && reached == after {
+            return Ok(reached > begun);
+        }
+    }
+    let ends = store.stats().await?.log_positions;
+    positions.move_to(part, ends.of(part));
+    hub.wake_all();
+    Ok(true)
+}

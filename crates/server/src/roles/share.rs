@@ -1,0 +1,226 @@
+//! Who reads which part: each process decides for itself, from what all of them see, what to take and what to hand
+//! back.
+//!
+//! Invariants: nobody takes a part that somebody holds; the shares add up to the number of parts and differ by one at
+//! most; when everybody has its share, nobody moves. Whether a lease still stands is the store's to say.
+
+use waybill_store::Standing;
+
+/// What one owner should do now.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Moves {
+    /// Free parts that are its due.
+    pub take: Vec<u16>,
+    /// Parts beyond its share.
+    pub hand_back: Vec<u16>,
+}
+
+/// What `me` should do about `parts` parts.
+#[must_use]
+pub fn moves(parts: u16, me: &str, standing: &Standing) -> Moves {
+    let holds = |owner: &str| standing.held.iter().filter(|l| l.owner == owner).count();
+    let (share, place) = share(parts, me, standing, holds);
+    let mine: Vec<u16> = (0..parts)
+        .filter(|part| owner(standing, *part) == Some(me))
+        .collect();
+    let hand_back = mine.get(share..).unwrap_or_default().to_vec();
+    let mut free: Vec<u16> = (0..parts)
+        .filter(|part| owner(standing, *part).is_none())
+        .collect();
+    // Each begins elsewhere, so that those who look at once seldom want the same.
+    let count = free.len().max(1);
+    free.rotate_left(place * count / standing.members.len().max(1) % count);
+    free.truncate(share.saturating_sub(mine.len()));
+    Moves {
+        take: free,
+        hand_back,
+    }
+}
+
+fn owner(standing: &Standing, part: u16) -> Option<&str> {
+    let lease = standing.held.iter().find(|lease| lease.part == part);
+    lease.map(|lease| lease.owner.as_str())
+}
+
+/// How many parts `me` should have, and its place among the members. What cannot be divided goes to those who have
+/// more already (up to one more than the others), so that it stays where it is.
+fn share(
+    parts: u16,
+    me: &str,
+    standing: &Standing,
+    holds: impl Fn(&str) -> usize,
+) -> (usize, usize) {
+    let members = &standing.members;
+    let Some(place) = members.iter().position(|member| member == me) else {
+        return (0, 0);
+    };
+    let each = usize::from(parts) / members.len();
+    let rest = usize::from(parts) % members.len();
+    let rank = |member: &String| std::cmp::Reverse(holds(member).min(each + 1));
+    let mut ranked: Vec<&String> = members.iter().collect();
+    // Stable: those who have the same are in order of their names.
+    ranked.sort_by_key(|member| rank(member));
+    let gets_one_more = ranked.iter().take(rest).any(|member| *member == me);
+    (each + usize::from(gets_one_more), place)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use waybill_domain::time::Time;
+    use waybill_store::HeldLease;
+
+    use super::*;
+
+    fn standing(members: &[&str], held: &[(u16, &str)]) -> Standing {
+        let lease = |(part, owner): &(u16, &str)| HeldLease {
+            part: *part,
+            owner: (*owner).to_owned(),
+            epoch: 1,
+            until: Time(0),
+        };
+        Standing {
+            members: members.iter().map(|m| (*m).to_owned()).collect(),
+            held: held.iter().map(lease).collect(),
+        }
+    }
+
+    fn carry_out(standing: &mut Standing, me: &str, moves: &Moves) {
+        standing
+            .held
+            .retain(|lease| !(lease.owner == me && moves.hand_back.contains(&lease.part)));
+        for part in &moves.take {
+            if owner(standing, *part).is_none() {
+                standing.held.push(HeldLease {
+                    part: *part,
+                    owner: me.to_owned(),
+                    epoch: 1,
+                    until: Time(0),
+                });
+            }
+        }
+    }
+
+    #[test]
+    fn who_is_alone_takes_all() {
+        let all = moves(4, "a", &standing(&["a"], &[]));
+        assert_eq!((all.take.len(), all.hand_back.len()), (4, 0));
+    }
+
+    #[test]
+    fn a_part_that_somebody_holds_is_not_taken() {
+        let moves = moves(2, "b", &standing(&["a", "b"], &[(0, "a"), (1, "a")]));
+        assert_eq!(moves, Moves::default());
+    }
+
+    #[test]
+    fn who_has_too_many_hands_back_the_surplus_alone() {
+        let held: Vec<(u16, &str)> = (0..5).map(|part| (part, "a")).collect();
+        let moves = moves(5, "a", &standing(&["a", "b"], &held));
+        assert_eq!((moves.hand_back, moves.take), (vec![3, 4], vec![]));
+    }
+
+    #[test]
+    fn what_cannot_be_divided_stays_where_it_is() {
+        let held = [(0, "a"), (1, "b"), (2, "b")];
+        let standing = standing(&["a", "b"], &held);
+        assert_eq!(moves(3, "a", &standing), Moves::default());
+        assert_eq!(moves(3, "b", &standing), Moves::default());
+    }
+
+    #[test]
+    fn one_job_has_one_owner() {
+        let standing = standing(&["a", "b", "c"], &[(0, "c")]);
+        for member in ["a", "b", "c"] {
+            assert_eq!(moves(1, member, &standing), Moves::default());
+        }
+    }
+
+    #[test]
+    fn who_is_no_member_takes_nothing_and_hands_back_all() {
+        let moves = moves(2, "x", &standing(&["a"], &[(0, "x")]));
+        assert_eq!((moves.take, moves.hand_back), (vec![], vec![0]));
+    }
+
+    /// Anything from the middle of a change: members, and parts held by them, by those who are gone, or by nobody.
+    fn anything() -> impl Strategy<Value = (u16, Vec<String>, Vec<Option<u8>>)> {
+        (1u16..40, 1usize..9).prop_flat_map(|(parts, members)| {
+            let names = (0..members).map(|n| format!("m{n}")).collect::<Vec<_>>();
+            let owners = proptest::option::of(0u8..u8::try_from(members).unwrap_or(1));
+            let held = proptest::collection::vec(owners, usize::from(parts));
+            (Just(parts), Just(names), held)
+        })
+    }
+
+    fn of(names: &[String], held: &[Option<u8>]) -> Standing {
+        let members: Vec<&str> = names.iter().map(String::as_str).collect();
+        let held = held.iter().zip(0u16..);
+        let held: Vec<(u16, &str)> = held
+            .filter_map(|(owner, part)| owner.map(|o| (part, members[usize::from(o)])))
+            .collect();
+        standing(&members, &held)
+    }
+
+    proptest! {
+        /// Whoever looks when, on however old a picture: within as many rounds as there are parts every part has an
+        /// owner, the shares differ by one at most, and from then on nobody moves.
+        #[test]
+        fn everybody_comes_to_its_share_and_then_stays(
+            (parts, names, held) in anything(),
+            order in proptest::collection::vec((0usize..9, proptest::bool::ANY), 0..40),
+        ) {
+            let mut now = of(&names, &held);
+            // Some act on what they saw before others acted.
+            for (who, late) in order {
+                let me = &names[who % names.len()];
+                let seen = now.clone();
+                let other = &names[(who + 1) % names.len()];
+                let first = moves(parts, other, &now);
+                if late {
+                    carry_out(&mut now, other, &first);
+                }
+                let mut mine = moves(parts, me, &seen);
+                mine.take.retain(|part| owner(&now, *part).is_none());
+                carry_out(&mut now, me, &mine);
+            }
+            for _ in 0..=parts {
+                for me in &names {
+                    let moves = moves(parts, me, &now);
+                    carry_out(&mut now, me, &moves);
+                }
+            }
+            prop_assert_eq!(now.held.len(), usize::from(parts));
+            let counts: Vec<usize> = names
+                .iter()
+                .map(|m| now.held.iter().filter(|l| l.owner == *m).count())
+                .collect();
+            let (least, most) = (counts.iter().min(), counts.iter().max());
+            prop_assert!(most.zip(least).is_some_and(|(m, l)| m - l <= 1), "{counts:?}");
+            for me in &names {
+                prop_assert_eq!(moves(parts, me, &now), Moves::default());
+            }
+        }
+
+        /// Nobody moves more than it must when one joins: a part changes hands only for the newcomer.
+        #[test]
+        fn only_the_newcomers_share_moves(parts in 1u16..40, members in 1usize..8) {
+            let names: Vec<String> = (0..members).map(|n| format!("m{n}")).collect();
+            let held: Vec<Option<u8>> = (0..usize::from(parts))
+                .map(|part| u8::try_from(part % members).ok())
+                .collect();
+            let before = of(&names, &held);
+            let mut joined = before.clone();
+            joined.members.push("z".into());
+            let mut moved = 0;
+            for _ in 0..3 {
+                for me in joined.members.clone() {
+                    let moves = moves(parts, &me, &joined);
+                    moved += moves.hand_back.len();
+                    carry_out(&mut joined, &me, &moves);
+                }
+            }
+            prop_assert_eq!(joined.held.len(), usize::from(parts));
+            prop_assert_eq!(moved, usize::from(parts) / (members + 1));
+        }
+    }
+}
