@@ -77,13 +77,13 @@ pub async fn migrate(
 /// What to do with a database that has a schema.
 pub async fn decide(client: &Client, found: i64) -> Result<Verdict> {
     let known = migrations::known();
-    let min_compatible = if found > known {
+    let note = if found > known {
         let sql = format!("SELECT value FROM meta WHERE key = '{MIN_COMPATIBLE}'");
-        first_number(&client.simple_query(&sql).await.store()?)
+        first_cell(&client.simple_query(&sql).await.store()?)
     } else {
         None
     };
-    Ok(migrations::decide(found, known, min_compatible))
+    Ok(migrations::decide(found, known, note.as_deref()))
 }
 
 /// One transaction: its BEGIN and COMMIT stand in the same text.
@@ -94,7 +94,7 @@ async fn apply(
     parts: u16,
     new_id: &mut (dyn FnMut() -> Uuid + Send),
 ) -> Result<()> {
-    let (number, min_compatible) = (migration.number, migration.min_compatible);
+    let (number, note) = (migration.number, migration.note());
     let first = if number == 1 {
         birth(parts, new_id)
     } else {
@@ -102,7 +102,7 @@ async fn apply(
     };
     let whole = format!(
         "BEGIN; {sql} {first} INSERT INTO schema_version (number) VALUES ({number}); \
-         INSERT INTO meta (key, value) VALUES ('{MIN_COMPATIBLE}', '{min_compatible}') \
+         INSERT INTO meta (key, value) VALUES ('{MIN_COMPATIBLE}', '{note}') \
          ON CONFLICT (key) DO UPDATE SET value = excluded.value; COMMIT;"
     );
     client.batch_execute(&whole).await.store()
@@ -143,12 +143,12 @@ pub async fn found(client: &Client) -> Result<Option<i64>> {
         Err(error) if error.code() == Some(&SqlState::UNDEFINED_TABLE) => return Ok(None),
         other => other.store()?,
     };
-    Ok(first_number(&messages))
+    Ok(first_cell(&messages).and_then(|number| number.parse().ok()))
 }
 
-fn first_number(messages: &[SimpleQueryMessage]) -> Option<i64> {
+fn first_cell(messages: &[SimpleQueryMessage]) -> Option<String> {
     messages.iter().find_map(|message| match message {
-        SimpleQueryMessage::Row(row) => row.get(0)?.parse().ok(),
+        SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
         _ => None,
     })
 }
