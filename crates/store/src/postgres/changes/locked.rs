@@ -1,0 +1,185 @@
+//! Locking the rows that changes are about to write, and comparing their versions with what was decided on.
+
+use super::super::lock;
+use super::super::pipeline::{Pipeline, params};
+use super::super::rows::Columns;
+use crate::error::{Error, Result};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use tokio_postgres::Row;
+use uuid::Uuid;
+use waybill_domain::change::{Change, HoldChange};
+
+/// Which rows changes are about to write, in the order of the classes.
+pub struct Wanted {
+    orders: Vec<Uuid>,
+    deliveries: Vec<Uuid>,
+    shipments: Vec<Uuid>,
+    holds: Vec<Uuid>,
+    reservations: Vec<Uuid>,
+    stock: Vec<(String, String, String)>,
+}
+
+fn distinct(ids: impl Iterator<Item = Uuid>) -> Vec<Uuid> {
+    ids.collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+impl Wanted {
+    pub fn of<'c>(changes: impl IntoIterator<Item = &'c Change>) -> Self {
+        let changes: Vec<&Change> = changes.into_iter().collect();
+        let each = || changes.iter().copied();
+        let releases = |c: &&Change| {
+            let mut holds = c.holds.iter();
+            holds.any(|h| matches!(h, HoldChange::Release { .. }))
+        };
+        let stock: BTreeSet<_> = each()
+            .flat_map(|c| c.reservations.iter().map(move |r| (&c.tenant, r)))
+            .map(|(tenant, r)| (tenant.to_string(), r.sku.to_string(), r.vendor.to_string()))
+            .collect();
+        Self {
+            orders: distinct(each().filter_map(|c| Some(c.order.as_ref()?.after.id.0))),
+            deliveries: distinct(
+                each().filter_map(|c| Some(c.delivery.as_ref()?.after.order_id.0)),
+            ),
+            shipments: distinct(each().flat_map(|c| c.shipments.iter().map(|s| s.after.id.0))),
+            holds: distinct(each().filter(releases).map(|c| c.order_id.0)),
+            reservations: distinct(
+                each()
+                    .filter(|c| !c.reservations.is_empty())
+                    .map(|c| c.order_id.0),
+            ),
+            stock: stock.into_iter().collect(),
+        }
+    }
+
+    /// Adds the locks; the answers go to [`Locked::read`].
+    pub fn lock<'p>(&'p self, pipeline: &mut Pipeline<'p>) {
+        let classes = [
+            (&lock::ORDERS, &self.orders),
+            (&lock::DELIVERIES, &self.deliveries),
+            (&lock::SHIPMENTS, &self.shipments),
+            (&lock::HOLDS, &self.holds),
+            (&lock::RESERVATIONS, &self.reservations),
+        ];
+        for (sql, ids) in classes {
+            if !ids.is_empty() {
+                pipeline.add(sql, params![&**ids]);
+            }
+        }
+        if !self.stock.is_empty() {
+            let each = self.stock.iter();
+            pipeline.add(
+                &lock::STOCK,
+                params![
+                    each.clone().map(|k| k.0.as_str()).collect::<Vec<_>>(),
+                    each.clone().map(|k| k.1.as_str()).collect::<Vec<_>>(),
+                    each.map(|k| k.2.as_str()).collect::<Vec<_>>(),
+                ],
+            );
+        }
+    }
+}
+
+/// What the locked rows say, kept up while changes are taken in.
+#[derive(Default)]
+pub struct Locked {
+    orders: HashMap<Uuid, i64>,
+    deliveries: HashMap<Uuid, i64>,
+    shipments: HashMap<Uuid, i64>,
+    open_holds: HashSet<Uuid>,
+    open_reservations: HashSet<(Uuid, u16, String)>,
+}
+
+impl Locked {
+    /// Reads the answers of [`Wanted::lock`], which come in its order.
+    pub fn read(wanted: &Wanted, answers: &mut impl Iterator<Item = Vec<Row>>) -> Result<Self> {
+        let mut locked = Self::default();
+        for (versions, ids) in [
+            (&mut locked.orders, &wanted.orders),
+            (&mut locked.deliveries, &wanted.deliveries),
+            (&mut locked.shipments, &wanted.shipments),
+        ] {
+            if !ids.is_empty() {
+                for row in answers.next().unwrap_or_default() {
+                    let mut c = Columns::of(&row);
+                    versions.insert(c.uuid()?, c.get()?);
+                }
+            }
+        }
+        if !wanted.holds.is_empty() {
+            for row in answers.next().unwrap_or_default() {
+                locked.open_holds.insert(Columns::of(&row).uuid()?);
+            }
+        }
+        if !wanted.reservations.is_empty() {
+            for row in answers.next().unwrap_or_default() {
+                let mut c = Columns::of(&row);
+                let key = (c.uuid()?, c.small("line")?, c.get()?);
+                locked.open_reservations.insert(key);
+            }
+        }
+        Ok(locked)
+    }
+
+    /// Takes a change in, if it was decided on what the rows say now.
+    pub fn take(&mut self, change: &Change) -> Result<()> {
+        self.check(change)?;
+        if let Some(order) = &change.order {
+            self.orders.insert(order.after.id.0, order.after.version);
+        }
+        if let Some(delivery) = &change.delivery {
+            let after = &delivery.after;
+            self.deliveries.insert(after.order_id.0, after.revision);
+        }
+        for shipment in &change.shipments {
+            let after = &shipment.after;
+            self.shipments.insert(after.id.0, after.version);
+        }
+        for hold in &change.holds {
+            match hold {
+                HoldChange::Place(hold) => self.open_holds.insert(hold.id.0),
+                HoldChange::Release { id, .. } => self.open_holds.remove(&id.0),
+            };
+        }
+        Ok(())
+    }
+
+    fn check(&self, change: &Change) -> Result<()> {
+        let is = |version: Option<&i64>, expected: i64, what| {
+            if version.copied().unwrap_or(0) == expected {
+                Ok(())
+            } else {
+                Err(Error::Conflict { what })
+            }
+        };
+        if let Some(order) = &change.order {
+            let version = self.orders.get(&order.after.id.0);
+            is(version, order.expected_version, "the order")?;
+        }
+        if let Some(delivery) = &change.delivery {
+            let revision = self.deliveries.get(&delivery.after.order_id.0);
+            is(revision, delivery.expected_revision, "the delivery")?;
+        }
+        for shipment in &change.shipments {
+            let version = self.shipments.get(&shipment.after.id.0);
+            is(version, shipment.expected_version, "the shipment")?;
+        }
+        let holds = change.holds.iter();
+        let mut released = holds.filter_map(|hold| match hold {
+            HoldChange::Release { id, .. } => Some(id.0),
+            HoldChange::Place(_) => None,
+        });
+        if released.any(|id| !self.open_holds.contains(&id)) {
+            return Err(Error::Conflict { what: "the hold" });
+        }
+        for moved in &change.reservations {
+            let vendor = moved.vendor.to_string();
+            let key = (change.order_id.0, moved.line, vendor);
+            if !self.open_reservations.contains(&key) {
+                return Err(Error::Conflict {
+                    what: "the reservation",
+                });
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,34 @@
+//! Writing what the domain decided: rows are locked and their versions compared in memory, then everything is written
+//! in one flush.
+//!
+//! Changes of one batch may build on each other; each is compared with what the one before it leaves, and only the
+//! last state of a row is written.
+
+mod counts;
+mod delivery;
+mod locked;
+mod orders;
+mod reservations;
+mod timers;
+
+pub use counts::Counts;
+pub use locked::{Locked, Wanted};
+pub use orders::place_hold;
+pub use timers::add_work;
+
+use super::pipeline::Pipeline;
+use waybill_domain::change::Change;
+
+/// Adds the writes of changes that were all taken in: orders, shipments, reservations, stock (summed), timers, work.
+/// The log is the caller's last step.
+pub fn write<'p>(pipeline: &mut Pipeline<'p>, changes: &[&'p Change]) {
+    orders::write_orders(pipeline, changes);
+    orders::write_holds(pipeline, changes);
+    delivery::write_deliveries(pipeline, changes);
+    delivery::write_shipments(pipeline, changes);
+    reservations::move_reservations(pipeline, changes);
+    timers::write_timers(pipeline, changes);
+    for change in changes {
+        add_work(pipeline, &change.tenant, &change.work);
+    }
+}

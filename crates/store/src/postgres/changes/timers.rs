@@ -1,0 +1,103 @@
+//! Timers and work: what is to be done later, or elsewhere.
+
+use super::super::pipeline::{Pipeline, Sql, params};
+use super::super::rows::small;
+use std::collections::{BTreeMap, BTreeSet};
+use tokio_postgres::types::Type;
+use uuid::Uuid;
+use waybill_domain::change::{Change, NewWork, TimerChange};
+use waybill_domain::text::Tenant;
+
+static SET_TIMERS: Sql = Sql {
+    text: "/* changes::set_timers */ INSERT INTO timers (part, due_at, shipment_id, order_id) SELECT * FROM unnest($1, $2, $3, $4) \
+           ON CONFLICT DO NOTHING",
+    types: &[
+        Type::INT2_ARRAY,
+        Type::INT8_ARRAY,
+        Type::UUID_ARRAY,
+        Type::UUID_ARRAY,
+    ],
+};
+
+static CLEAR_TIMERS: Sql = Sql {
+    text: "/* changes::clear_timers */ DELETE FROM timers t USING unnest($1, $2, $3) AS c (part, due_at, shipment_id) \
+           WHERE t.part = c.part AND t.due_at = c.due_at AND t.shipment_id = c.shipment_id",
+    types: &[Type::INT2_ARRAY, Type::INT8_ARRAY, Type::UUID_ARRAY],
+};
+
+/// Timers that a batch both sets and clears come to nothing. The shipment's version guards them: one that is gone has
+/// fired in that version.
+pub fn write_timers<'p>(pipeline: &mut Pipeline<'p>, changes: &[&'p Change]) {
+    let mut set: BTreeMap<(u16, i64, Uuid), Uuid> = BTreeMap::new();
+    let mut cleared: BTreeSet<(u16, i64, Uuid)> = BTreeSet::new();
+    for change in changes {
+        for timer in &change.timers {
+            match timer {
+                TimerChange::Set(t) => {
+                    let key = (change.part, t.due_at.0, t.shipment_id.0);
+                    cleared.remove(&key);
+                    set.insert(key, t.order_id.0);
+                }
+                TimerChange::Clear(t) => {
+                    let key = (change.part, t.due_at.0, t.shipment_id.0);
+                    set.remove(&key);
+                    cleared.insert(key);
+                }
+            }
+        }
+    }
+    if !cleared.is_empty() {
+        pipeline.add(
+            &CLEAR_TIMERS,
+            params![
+                cleared.iter().map(|k| small(k.0)).collect::<Vec<_>>(),
+                cleared.iter().map(|k| k.1).collect::<Vec<_>>(),
+                cleared.iter().map(|k| k.2).collect::<Vec<_>>(),
+            ],
+        );
+    }
+    if !set.is_empty() {
+        pipeline.add(
+            &SET_TIMERS,
+            params![
+                set.keys().map(|k| small(k.0)).collect::<Vec<_>>(),
+                set.keys().map(|k| k.1).collect::<Vec<_>>(),
+                set.keys().map(|k| k.2).collect::<Vec<_>>(),
+                set.values().copied().collect::<Vec<_>>(),
+            ],
+        );
+    }
+}
+
+static ADD_WORK: Sql = Sql {
+    text: "/* changes::add_work */ INSERT INTO work (id, target, tenant, order_id, due_at, body) \
+           SELECT w.id, w.target, $1, w.order_id, w.due_at, w.body FROM unnest($2, $3, $4, $5, $6) AS w (id, target, order_id, due_at, body) \
+           ON CONFLICT DO NOTHING",
+    types: &[
+        Type::TEXT,
+        Type::UUID_ARRAY,
+        Type::TEXT_ARRAY,
+        Type::UUID_ARRAY,
+        Type::INT8_ARRAY,
+        Type::TEXT_ARRAY,
+    ],
+};
+
+/// Adds pieces of work; one that is there already is the same one again.
+pub fn add_work<'p>(pipeline: &mut Pipeline<'p>, tenant: &'p Tenant, work: &'p [NewWork]) {
+    if work.is_empty() {
+        return;
+    }
+    let w = || work.iter();
+    pipeline.add(
+        &ADD_WORK,
+        params![
+            tenant.as_str(),
+            w().map(|w| w.id).collect::<Vec<_>>(),
+            w().map(|w| w.target.as_str()).collect::<Vec<_>>(),
+            w().map(|w| w.order_id.map(|id| id.0)).collect::<Vec<_>>(),
+            w().map(|w| w.due_at.0).collect::<Vec<_>>(),
+            w().map(|w| w.body.as_str()).collect::<Vec<_>>(),
+        ],
+    );
+}
