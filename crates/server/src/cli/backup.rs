@@ -33,7 +33,7 @@ enum BackupCommand {
 /// Copy the store into one file, also beside a running server, and check the copy
 #[derive(Debug, Args)]
 #[command(
-    after_help = "The copy is of one moment and holds everything acknowledged before the command began. It has its name only when it is whole, and only its owner may read it: it holds addresses. While it is made, the write-ahead log of the store grows by what is written meanwhile."
+    after_help = "The copy is of one moment and holds everything acknowledged before the command began. It has its name only when it is whole, and only its owner may read it: it holds addresses. While it is made, the write-ahead log of the store grows by what is written meanwhile. The check takes longer than the copy: on a busy machine run it with nice -n 19."
 )]
 struct CreateArgs {
     /// The file to make, or a folder to make it in, named by the time
@@ -150,7 +150,7 @@ fn restore(args: &RestoreArgs, now: Time) -> ExitCode {
         );
     } else if !args.json {
         output::line(format!(
-            "next: waybill serve --set store.data={}",
+            "next: waybill serve --data {}",
             args.data.display()
         ));
     }

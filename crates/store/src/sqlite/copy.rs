@@ -17,6 +17,10 @@ use std::path::{Path, PathBuf};
 /// Pages copied between two reports of progress: 4 MiB.
 const PAGES_A_STEP: i32 = 1_024;
 
+/// The copy is synced as it grows, every 64 MiB. Left to the end, the kernel writes a gigabyte at once, and every commit
+/// of the server waits behind it (measured: p99 of intake 960 ms, with this 190 to 250 ms, without a copy 140 to 200).
+const STEPS_A_SYNC: u64 = 16;
+
 /// How far a copy has come, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Copied {
@@ -45,7 +49,9 @@ impl Partial {
         copy.execute_batch("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;")
             .store()?;
         source.execute_batch("BEGIN DEFERRED").store()?;
-        let copied = copy_pages(source, &mut copy, progress);
+        let file = File::open(&partial.path).map_err(|e| cannot_write(&partial.path, &e))?;
+        let synced = || file.sync_data().map_err(|e| cannot_write(to, &e));
+        let copied = copy_pages(source, &mut copy, &synced, progress);
         source.execute_batch("COMMIT").store()?;
         copied?;
         // One file, without a write-ahead log beside it.
@@ -137,6 +143,7 @@ fn create(path: &Path) -> Result<()> {
 fn copy_pages(
     source: &Connection,
     copy: &mut Connection,
+    sync: &dyn Fn() -> Result<()>,
     progress: &mut dyn FnMut(Copied),
 ) -> Result<()> {
     // Begins the transaction: from here on it is one moment that is copied.
@@ -148,7 +155,7 @@ fn copy_pages(
         )
         .store()?;
     let backup = Backup::new(source, copy).store()?;
-    loop {
+    for steps in 1_u64.. {
         let step = backup.step(PAGES_A_STEP).store()?;
         let at = backup.progress();
         let bytes = |pages: i32| u64::from(pages.unsigned_abs()) * page_bytes;
@@ -157,11 +164,13 @@ fn copy_pages(
             total: bytes(at.pagecount),
         });
         match step {
-            StepResult::Done => return Ok(()),
+            StepResult::Done => break,
+            StepResult::More if steps % STEPS_A_SYNC == 0 => sync()?,
             StepResult::More => {}
             _ => return Err(Error::Busy("somebody else uses the copy being made")),
         }
     }
+    Ok(())
 }
 
 fn cannot_write(path: &Path, e: &std::io::Error) -> Error {
