@@ -2,7 +2,7 @@
 //!
 //! Owns the one rule for that case: it is seen and it has a reason. Without further notice the test is
 //! skipped, with a line on stderr that the test runner does not swallow and `scripts/test` counts;
-//! with `WAYBILL_TEST_REQUIRE=all` it fails.
+//! with `WAYBILL_TEST_REQUIRE=all` it fails, and so it does when the server was named in the environment.
 
 use std::io::Write;
 
@@ -11,6 +11,7 @@ use std::io::Write;
 pub struct Unavailable {
     server: &'static str,
     reason: String,
+    named: bool,
 }
 
 impl Unavailable {
@@ -18,6 +19,15 @@ impl Unavailable {
         Self {
             server,
             reason: reason.into(),
+            named: false,
+        }
+    }
+
+    /// One that the environment names: whoever named it wants it used.
+    pub fn named(server: &'static str, reason: impl Into<String>) -> Self {
+        Self {
+            named: true,
+            ..Self::new(server, reason)
         }
     }
 }
@@ -33,13 +43,14 @@ impl std::error::Error for Unavailable {}
 /// The server, or `None` when the test is to be skipped: `let Some(server) = or_skip(…) else { return };`
 ///
 /// # Panics
-/// With `WAYBILL_TEST_REQUIRE=all`, when it cannot be had.
+/// With `WAYBILL_TEST_REQUIRE=all`, or when the environment names it, when it cannot be had.
 pub fn or_skip<T>(server: Result<T, Unavailable>) -> Option<T> {
     match server {
         Ok(server) => Some(server),
         Err(missing) => {
             let required = std::env::var("WAYBILL_TEST_REQUIRE").is_ok_and(|what| what == "all");
             assert!(!required, "WAYBILL_TEST_REQUIRE=all, but {missing}");
+            assert!(!missing.named, "{missing}");
             let test = std::thread::current();
             let test = test.name().unwrap_or("a test").to_string();
             // Not `eprintln!`, which the test runner keeps to itself when a test passes.

@@ -47,7 +47,8 @@ impl Postgres {
     pub fn shared() -> Result<&'static Self, Unavailable> {
         static SHARED: OnceLock<Result<Postgres, Unavailable>> = OnceLock::new();
         let shared = SHARED.get_or_init(|| match std::env::var(GIVEN) {
-            Ok(url) => Self::given(&url).map_err(|e| unavailable(&format!("{GIVEN}: {e:#}"))),
+            Ok(url) => Self::given(&url)
+                .map_err(|e| Unavailable::named("PostgreSQL", format!("{GIVEN}: {e:#}"))),
             Err(_) => Self::start(ServerOptions::default()),
         });
         shared.as_ref().map_err(Clone::clone)
