@@ -6,6 +6,7 @@ use bytes::Bytes;
 use http::Method;
 use serde_json::{Value, json};
 use waybill_testkit::server::{Start, Waybill};
+use waybill_testkit::token;
 
 use super::WAYBILL;
 use super::rules::named;
@@ -48,6 +49,17 @@ async fn placed(app: &Waybill, orders: usize) -> String {
         id = answer.json::<Value>()["id"].as_str().expect("an id").into();
     }
     id
+}
+
+/// Places many orders at once.
+async fn crowd(app: &Waybill, orders: usize) {
+    let mut load = app.command("load");
+    load.arg("--url").arg(format!("http://{}", app.address()));
+    load.args(["--token", &token::demo_for("default", "crowd")]);
+    load.args(["--connections", "32", "--orders", &orders.to_string()]);
+    let output = load.output().await.expect("it runs");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}");
 }
 
 /// Changes the store of a server that does not run.
@@ -118,7 +130,7 @@ async fn a_backlog_is_lag_in_seconds_until_it_is_worked_off() {
         lags.into_iter().fold(0.0, f64::max)
     };
     let mut app = with_settings(API).await;
-    placed(&app, 400).await;
+    crowd(&app, 2_000).await;
     stop(&mut app).await;
     let sql = format!("UPDATE events SET recorded_at = recorded_at - {LONG_AGO_S}000000");
     tamper(&app, &sql);
@@ -163,8 +175,10 @@ async fn a_consumer_that_nobody_runs_is_missing() {
         of("name=\"delivery\"") + of("name=\"status\"")
     };
     let app = demo().ready().await.expect("ready");
-    let scrape = Scrape::settled(&app).await;
-    assert!(!rule.is_crossed_by(running(&scrape)));
+    until("both consumers", &app, |scrape| {
+        !rule.is_crossed_by(running(scrape))
+    })
+    .await;
     for roles in [API, "roles = [\"api\", \"delivery\"]"] {
         let app = with_settings(roles).await;
         placed(&app, 1).await;

@@ -243,7 +243,7 @@ fn whoever_stops_a_server_waits_longer_than_it_may_take() {
 }
 
 #[test]
-fn the_unit_starts_commands_of_the_binary() {
+fn the_unit_starts_commands_of_the_binary_with_settings_that_it_knows() {
     let unit = repository_file("deploy/waybill.service");
     let lines = unit.lines().filter(|l| l.starts_with("ExecStart"));
     for line in lines {
@@ -255,4 +255,16 @@ fn the_unit_starts_commands_of_the_binary() {
         let output = waybill(&words, &BTreeMap::new());
         assert!(output.status.success(), "{line}: {}", said(&output));
     }
+    let settings = unit
+        .lines()
+        .filter_map(|line| line.strip_prefix("Environment="))
+        .flat_map(str::split_whitespace)
+        .map(|setting| setting.split_once('=').expect("a value"))
+        .chain([("JWT_SECRET", SECRET)]);
+    let settings = settings.map(|(k, v)| (k.to_owned(), v.to_owned()));
+    let output = waybill(
+        &["config".into(), "check".into()],
+        &settings.collect::<BTreeMap<_, _>>(),
+    );
+    assert!(output.status.success(), "{}", said(&output));
 }

@@ -33,6 +33,14 @@ impl Scrape {
         .await
     }
 
+    /// All of it that is not part of a histogram, for a person.
+    fn told(&self) -> String {
+        let plain = self.0.iter().filter(|s| !s.name.ends_with("_bucket"));
+        plain
+            .map(|s| format!("\n{}{{{}}} {}", s.name, s.labels, s.value))
+            .collect()
+    }
+
     pub fn has(&self, name: &str) -> bool {
         self.0.iter().any(|sample| sample.name == name)
     }
@@ -77,7 +85,8 @@ pub async fn until(what: &str, app: &Waybill, reached: impl Fn(&Scrape) -> bool)
         if reached(&scrape) {
             return scrape;
         }
-        assert!(begun.elapsed() < WITHIN, "{what} did not come");
+        let in_time = begun.elapsed() < WITHIN;
+        assert!(in_time, "{what} did not come: {}", scrape.told());
         tokio::time::sleep(POLL).await;
     }
 }
