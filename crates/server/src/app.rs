@@ -8,9 +8,9 @@ use waybill_broker::embedded::LogTail;
 use waybill_domain::retry::RetrySchedule;
 use waybill_domain::time::Time;
 use waybill_store::Store;
-use waybill_store::sqlite::{Options, SqliteStore};
 
 use crate::auth::Verifier;
+use crate::backend;
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::http::serve::Connections;
@@ -61,7 +61,7 @@ impl App {
         entropy: Arc<Entropy>,
     ) -> Result<Arc<Self>, waybill_store::Error> {
         let tail = Arc::new(LogTail::new(TAIL_EVENTS));
-        let store = open_store(&settings, &clock, &entropy, tail.clone())?;
+        let store = backend::open(&settings, &clock, &entropy, tail.clone()).await?;
         let identity = store.identity();
         if identity.one_writer {
             tail.start_at(store.stats().await?.log_positions.of(0));
@@ -122,40 +122,3 @@ impl App {
         SimulatedCarrier { app: self }
     }
 }
-
-fn open_store(
-    settings: &Settings,
-    clock: &Arc<dyn Clock>,
-    entropy: &Arc<Entropy>,
-    tail: Arc<LogTail>,
-) -> Result<Arc<dyn Store>, waybill_store::Error> {
-    if settings.database_url().is_some() {
-        return Err(waybill_store::Error::Open {
-            what: "a PostgreSQL address is given (DATABASE_URL, DB_* or store.url)".into(),
-            detail: "this version has the embedded store only; remove the address to use it".into(),
-        });
-    }
-    let options = Options {
-        reader_connections: settings.store.reader_connections as usize,
-        background_share: settings.store.background_share,
-        checkpoint_pages: settings.store.checkpoint_pages,
-        wal_limit_bytes: u64::from(settings.store.wal_limit_mib) << 20,
-        cache_kib: settings.store.cache_mib.saturating_mul(1_024),
-        ..Options::new(&settings.store.data)
-    };
-    let time = clock.clone();
-    let now: waybill_store::Now = Arc::new(move || Time(time.now_micros()));
-    let mut new_id = || entropy.uuid_v7(clock.now_micros());
-    let store = SqliteStore::open(options, now, &mut new_id, tail, Arc::new(stop_at_once))?;
-    Ok(Arc::new(store))
-}
-
-/// Durability is in doubt: nobody may be answered any more, so nothing is drained or flushed. The next start
-/// finds out what was stored.
-fn stop_at_once(why: &str) {
-    eprintln!("waybill: {why}; stopping without another answer. Check the disk, then start again.");
-    std::process::exit(EXIT_STORE_IN_DOUBT);
-}
-
-/// The exit code of a process that stopped because a commit's outcome is not known.
-pub const EXIT_STORE_IN_DOUBT: i32 = 74;

@@ -9,7 +9,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
-use crate::clock::SystemClock;
+use crate::backend;
+use crate::clock::{Clock, SystemClock};
 use crate::config::{ConfigErrors, Role, Settings, check_safety};
 use crate::http::listen::{self, BindError};
 use crate::http::{router, serve};
@@ -37,11 +38,22 @@ pub struct Ready {
     pub addresses: Vec<SocketAddr>,
 }
 
+/// Whether a shared store is brought up to date before it is opened. The embedded one always is: nobody else has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Migrate {
+    First,
+    Never,
+}
+
 /// Serves until SIGTERM or SIGINT. `ready` is called once requests are answered.
 ///
 /// # Errors
 /// [`StartError`], before anything was accepted.
-pub async fn serve(settings: Settings, ready: impl FnOnce(&Ready)) -> Result<(), StartError> {
+pub async fn serve(
+    settings: Settings,
+    migrate: Migrate,
+    ready: impl FnOnce(&Ready),
+) -> Result<(), StartError> {
     check_safety(&settings)?;
     let entropy = Arc::new(Entropy::from_os().map_err(StartError::Entropy)?);
     let addresses = settings.listen_addresses();
@@ -52,7 +64,11 @@ pub async fn serve(settings: Settings, ready: impl FnOnce(&Ready)) -> Result<(),
         .iter()
         .filter_map(|l| l.local_addr().ok())
         .collect();
-    let app = App::start(settings, Arc::new(SystemClock), entropy).await?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    if migrate == Migrate::First && settings.database_url().is_some() {
+        backend::migrate(&settings, &clock, &entropy).await?;
+    }
+    let app = App::start(settings, clock, entropy).await?;
     let roles = Roles::start(&app);
     let stop = app.stopping.clone();
     let heard = hear_signals(stop.clone())?;

@@ -205,6 +205,9 @@ fn effective(loaded: &Loaded) -> Table {
     if settings.database_url().is_some() {
         settings.store.url = crate::config::Secret::new("[redacted]");
     }
+    if settings.listen_url().is_some() {
+        settings.store.listen_url = crate::config::Secret::new("[redacted]");
+    }
     Table::try_from(settings).expect("settings were read from a table, so they make one")
 }
 
@@ -249,9 +252,10 @@ mod tests {
         Loaded::from_sources(&sources).expect("valid")
     }
 
-    const SECRETS: [(&str, &str); 2] = [
+    const SECRETS: [(&str, &str); 3] = [
         ("auth.secrets", "a=hush-0123456789-0123456789-012345"),
         ("store.url", "postgres://u:hush@h/x"),
+        ("store.listen_url", "postgres://u:hush@h/y"),
     ];
 
     #[test]

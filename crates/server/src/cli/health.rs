@@ -35,7 +35,7 @@ pub struct HealthArgs {
 
 /// Runs the command.
 pub async fn run(args: HealthArgs) -> ExitCode {
-    match ask(&args).await {
+    match ask(&args.url, args.live, args.timeout).await {
         Ok((status, word)) if status.is_success() => {
             output::line(word);
             ExitCode::SUCCESS
@@ -54,9 +54,13 @@ pub async fn run(args: HealthArgs) -> ExitCode {
 }
 
 /// The status, and the server's own word for how it is.
-async fn ask(args: &HealthArgs) -> Result<(StatusCode, String), ClientError> {
-    let target = Target::parse(&args.url)?;
-    let path = if args.live {
+pub(super) async fn ask(
+    url: &str,
+    live: bool,
+    limit: Duration,
+) -> Result<(StatusCode, String), ClientError> {
+    let target = Target::parse(url)?;
+    let path = if live {
         "/health/live"
     } else {
         "/health/ready"
@@ -66,9 +70,7 @@ async fn ask(args: &HealthArgs) -> Result<(StatusCode, String), ClientError> {
     request
         .headers_mut()
         .insert(HOST, target.host_header().clone());
-    let exchange = Connection::new(target)
-        .exchange(request, args.timeout)
-        .await?;
+    let exchange = Connection::new(target).exchange(request, limit).await?;
     let body: Value = serde_json::from_slice(&exchange.body).unwrap_or_default();
     let word = body["status"].as_str().unwrap_or("no word of its own");
     Ok((exchange.status, word.to_owned()))
@@ -97,7 +99,9 @@ mod tests {
         .await;
         assert_eq!(run(args(&server.url, true)).await, ExitCode::SUCCESS);
         assert_eq!(run(args(&server.url, false)).await, ExitCode::FAILURE);
-        let (status, word) = ask(&args(&server.url, false)).await.expect("it answers");
+        let (status, word) = ask(&server.url, false, Duration::from_secs(10))
+            .await
+            .expect("it answers");
         assert_eq!((status.as_u16(), word.as_str()), (503, "not ready"));
     }
 

@@ -8,9 +8,11 @@ pub mod completions;
 pub mod config;
 pub mod demo;
 pub mod dlq;
+pub mod doctor;
 pub mod duration;
 pub mod health;
 pub mod load;
+pub mod migrate;
 pub mod order;
 pub mod output;
 pub mod seed;
@@ -50,6 +52,8 @@ enum Command {
     Token(token::TokenArgs),
     Verify(verify::VerifyArgs),
     Backup(backup::BackupArgs),
+    Migrate(migrate::MigrateArgs),
+    Doctor(doctor::DoctorArgs),
     Config(config::ConfigArgs),
     Health(health::HealthArgs),
     Completions(completions::CompletionsArgs),
@@ -67,8 +71,10 @@ pub fn run() -> ExitCode {
         Command::Load(args) => block_on(client(load::run(*args))),
         Command::Dlq(args) => block_on(client(dlq::run(args))),
         Command::Token(args) => token(&args),
-        Command::Verify(args) => verify::run(&args),
         Command::Backup(args) => backup::run(&args, &crate::clock::SystemClock),
+        Command::Verify(args) => block_on(verify::run(args)),
+        Command::Doctor(args) => block_on(doctor::run(args)),
+        Command::Migrate(args) => block_on(migrate::run(args)),
         Command::Config(args) => match config::run(&args, &mut std::io::stdout().lock()) {
             Ok(true) => ExitCode::SUCCESS,
             Ok(false) => ExitCode::FAILURE,

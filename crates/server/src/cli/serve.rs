@@ -8,22 +8,25 @@ use super::config::SettingsArgs;
 use super::fail;
 use crate::config::{ConfigErrors, Settings};
 use crate::observe::logs;
-use crate::process;
+use crate::process::{self, Migrate};
 
 /// Run the server
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  JWT_SECRET=$(openssl rand -hex 32) waybill serve --listen 127.0.0.1:3000 --data /var/lib/waybill\n  waybill serve --profile demo --roles api,delivery,status,housekeeping"
+    after_help = "Examples:\n  JWT_SECRET=$(openssl rand -hex 32) waybill serve --listen 127.0.0.1:3000 --data /var/lib/waybill\n  waybill serve --profile demo --roles api,delivery,status,housekeeping\n  DATABASE_URL=postgres://waybill@db/waybill waybill serve --roles api --listen :3000\n  DATABASE_URL=postgres://waybill@db/waybill waybill serve --roles delivery,status,housekeeping --listen :3001"
 )]
 pub struct ServeArgs {
     #[command(flatten)]
     settings: SettingsArgs,
+    /// Bring a PostgreSQL database up to date first, as `waybill migrate` does
+    #[arg(long)]
+    migrate: bool,
 }
 
 /// Runs until it is told to stop.
 pub async fn run(args: ServeArgs) -> ExitCode {
     match load(&args.settings) {
-        Ok(settings) => run_with(settings).await,
+        Ok(settings) => run_with(settings, args.migrate).await,
         Err(errors) => fail(&errors),
     }
 }
@@ -32,7 +35,7 @@ fn load(args: &SettingsArgs) -> Result<Settings, ConfigErrors> {
     Settings::load(&args.sources()?)
 }
 
-async fn run_with(settings: Settings) -> ExitCode {
+async fn run_with(settings: Settings, migrate: bool) -> ExitCode {
     if let Err(error) = logs::install(&settings.log) {
         return fail(&error);
     }
@@ -40,7 +43,12 @@ async fn run_with(settings: Settings) -> ExitCode {
     if !idle.is_empty() {
         tracing::debug!(?idle, "these roles have nothing to do in this version");
     }
-    let served = process::serve(settings, |ready| {
+    let migrate = if migrate {
+        Migrate::First
+    } else {
+        Migrate::Never
+    };
+    let served = process::serve(settings, migrate, |ready| {
         let identity = ready.app.store.identity();
         tracing::info!(addresses = ?ready.addresses, store = identity.driver, store_id = identity.store_id, "ready");
     });

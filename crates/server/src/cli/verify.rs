@@ -1,38 +1,44 @@
 //! `waybill verify`: recomputes every invariant from the tables, also beside a running server.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
 use serde::Serialize;
-use waybill_store::sqlite::open_for_verify;
 use waybill_store::verify::Report;
+use waybill_store::{postgres, sqlite};
 
+use super::config::SettingsArgs;
 use super::{fail, output};
+use crate::backend;
+use crate::config::Settings;
 
 /// Recompute what must hold from the tables and the log, and print what does not add up
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Reads one snapshot, also beside a running server. Exit code 0: everything adds up; 1: something does not.\n\nExamples:\n  waybill verify\n  waybill verify --data /var/lib/waybill --json"
+    after_help = "Reads one snapshot, also beside a running server. Exit code 0: everything adds up; 1: something does not.\n\nExamples:\n  waybill verify\n  waybill verify --data /var/lib/waybill --json\n  DATABASE_URL=postgres://waybill@db/waybill waybill verify"
 )]
 pub struct VerifyArgs {
-    /// Folder of the embedded database
-    #[arg(
-        long,
-        value_name = "FOLDER",
-        default_value = "./waybill-data",
-        env = "WAYBILL_STORE__DATA"
-    )]
-    data: PathBuf,
+    #[command(flatten)]
+    settings: SettingsArgs,
     /// Print JSON
     #[arg(long)]
     json: bool,
 }
 
 /// Runs the command.
-#[must_use]
-pub fn run(args: &VerifyArgs) -> ExitCode {
-    let report = match open_for_verify(&args.data) {
+pub async fn run(args: VerifyArgs) -> ExitCode {
+    let sources = args.settings.sources();
+    let settings = match sources.and_then(|sources| Settings::load(&sources)) {
+        Ok(settings) => settings,
+        Err(errors) => return fail(&errors),
+    };
+    // A folder that was typed is meant, whatever address the environment holds.
+    let shared = backend::shared(&settings).filter(|_| args.settings.data.is_none());
+    let report = match shared {
+        Some(options) => postgres::open_for_verify(&options).await,
+        None => sqlite::open_for_verify(settings.store.data.as_ref()),
+    };
+    let report = match report {
         Ok(report) => report,
         Err(error) => return fail(&error),
     };

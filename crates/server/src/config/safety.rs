@@ -1,4 +1,4 @@
-//! Refuses to serve with settings that would let strangers in.
+//! Refuses to serve with settings that would let strangers in, or let two processes work on the same rows.
 //!
 //! Asked by whoever is about to listen, not by commands that only read settings. `demo` may be unsafe,
 //! because it only listens on loopback; nothing else may.
@@ -45,7 +45,32 @@ pub fn check_safety(settings: &Settings) -> Result<(), ConfigErrors> {
             }
         }
     }
+    if settings.database_url().is_some() {
+        check_timeouts(settings, &mut errors);
+    }
     errors.into_result(())
+}
+
+/// Whoever has lost a lease must have let go of its rows by then.
+fn check_timeouts(settings: &Settings, errors: &mut ConfigErrors) {
+    let (store, lease) = (&settings.store, settings.consumers.lease_ms);
+    for (key, timeout) in [
+        ("store.statement_timeout_ms", store.statement_timeout_ms),
+        ("store.lock_timeout_ms", store.lock_timeout_ms),
+        (
+            "store.idle_in_transaction_timeout_ms",
+            store.idle_in_transaction_timeout_ms,
+        ),
+        ("store.tcp_timeout_ms", store.tcp_timeout_ms),
+    ] {
+        if timeout >= lease {
+            let advice = format!(
+                "must be shorter than consumers.lease_ms, which is {} ms: else a process that hangs holds rows that another one has taken over",
+                lease.0
+            );
+            errors.push("safety", key, Some(timeout.0.to_string()), advice);
+        }
+    }
 }
 
 fn check_secrets(settings: &Settings, errors: &mut ConfigErrors) {
@@ -116,6 +141,18 @@ mod tests {
             complaints(&[GOOD, lax, ("server.listen", "localhost:3000")]),
             Vec::<String>::new()
         );
+    }
+
+    #[test]
+    fn a_timeout_as_long_as_a_lease_is_refused_where_leases_are_shared() {
+        let slow = ("store.statement_timeout_ms", "10s");
+        assert_eq!(complaints(&[GOOD, slow]), Vec::<String>::new());
+        let shared = ("store.url", "postgres://u@h/x");
+        assert_eq!(
+            complaints(&[GOOD, slow, shared]),
+            ["store.statement_timeout_ms"]
+        );
+        assert_eq!(complaints(&[GOOD, shared]), Vec::<String>::new());
     }
 
     #[test]

@@ -69,6 +69,16 @@ section!(Store, "store", {
     cache_mib: u32 => count(1, 1 << 20),
     pool_size: u32 => count(1, 1_000),
     pool_min_size: u32 => count(0, 1_000),
+    pool_wait_ms: Millis => time(1, HOUR_MS),
+    listen_url: Secret => Kind::DatabaseUrl,
+    unnamed_statements: bool => Kind::Switch,
+    parts: u32 => count(1, 64),
+    statement_timeout_ms: Millis => time(10, HOUR_MS),
+    lock_timeout_ms: Millis => time(10, HOUR_MS),
+    idle_in_transaction_timeout_ms: Millis => time(10, HOUR_MS),
+    tcp_timeout_ms: Millis => time(100, HOUR_MS),
+    connect_timeout_ms: Millis => time(10, HOUR_MS),
+    notify_interval_ms: Millis => time(0, 60_000),
 });
 
 section!(Intake, "intake", {
@@ -254,6 +264,12 @@ impl Settings {
     #[must_use]
     pub fn database_url(&self) -> Option<&str> {
         Some(self.store.url.expose()).filter(|url| !url.is_empty())
+    }
+
+    /// Where notifications are heard, when that is not the same.
+    #[must_use]
+    pub fn listen_url(&self) -> Option<&str> {
+        Some(self.store.listen_url.expose()).filter(|url| !url.is_empty())
     }
 
     #[must_use]

@@ -12,6 +12,7 @@ mod changes;
 mod claims;
 mod connection;
 mod errors;
+mod inspect;
 mod leases;
 mod lock;
 mod log;
@@ -32,6 +33,7 @@ mod verify;
 mod work;
 
 pub use connection::Options;
+pub use inspect::{Inspection, inspect};
 pub use migrate::{Migrated, migrate};
 pub use store::PostgresStore;
 pub use verify::open_for_verify;

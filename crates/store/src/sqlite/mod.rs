@@ -15,6 +15,7 @@ mod copy;
 #[cfg(feature = "planted-defects")]
 mod defects;
 mod errors;
+mod inspect;
 mod leases;
 mod lock;
 mod log;
@@ -41,6 +42,7 @@ mod writer;
 pub use backup::{Backup, Stage, create_backup, restore_backup, verify_backup};
 pub use connection::Options;
 pub use copy::Copied;
+pub use inspect::{Inspection, inspect};
 pub use store::SqliteStore;
 pub use verify::open_for_verify;
 pub use wipe::wipe;

@@ -85,6 +85,8 @@ impl Server {
         command
             .args(["demo", "--json", "--listen", &self.listen, "--data"])
             .arg(&self.data)
+            // A trial kills and judges a store of its own, whatever address the environment holds.
+            .args(["--set", "store.url="])
             .args(self.settings.iter().flat_map(|setting| ["--set", setting]))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

@@ -28,7 +28,7 @@ use crate::clock::{Clock, MICROS_PER_SECOND, SystemClock};
 use crate::config::{ConfigErrors, Loaded, Millis, Origin, Settings};
 use crate::http::listen;
 use crate::observe::logs;
-use crate::process::{self, Ready};
+use crate::process::{self, Migrate, Ready};
 use banner::Banner;
 use moves::Counts;
 
@@ -102,6 +102,10 @@ fn load(args: &DemoArgs) -> Result<Settings, ConfigErrors> {
 
 /// `--fresh`. The port is tried first: who cannot have it must not lose the data.
 fn empty(settings: &Settings) -> Result<(), ExitCode> {
+    if settings.database_url().is_some() {
+        let advice = "--fresh empties a data folder, never a database: give another database's address, or none";
+        return Err(fail(&advice));
+    }
     listen::bind(&settings.listen_addresses()).map_err(|error| fail(&error))?;
     wipe(Path::new(&settings.store.data), &[ADMIN_TOKEN_FILE]).map_err(|error| fail(&error))?;
     Ok(())
@@ -111,7 +115,7 @@ async fn serve(settings: Settings, begun: Instant, json: bool) -> ExitCode {
     let data = settings.store.data.clone();
     let last = Arc::new(Mutex::new(None));
     let mut shown = None;
-    let served = process::serve(settings, |ready| {
+    let served = process::serve(settings, Migrate::First, |ready| {
         if let Err(error) = leave_token(ready) {
             tracing::warn!(%error, "the admin token could not be written; commands need --token");
         }
@@ -187,8 +191,8 @@ fn leave_token(ready: &Ready) -> std::io::Result<()> {
     let settings = &ready.app.settings;
     let token = mint(&settings.auth, &token, SystemClock.now_micros())
         .ok_or_else(|| std::io::Error::other("no secret"))?;
-    write_token_file(
-        &Path::new(&settings.store.data).join(ADMIN_TOKEN_FILE),
-        &token,
-    )
+    let folder = Path::new(&settings.store.data);
+    // With the store elsewhere nobody has made it.
+    std::fs::create_dir_all(folder)?;
+    write_token_file(&folder.join(ADMIN_TOKEN_FILE), &token)
 }

@@ -1,0 +1,117 @@
+//! Which store the settings name, and how it is opened, migrated and looked at.
+//!
+//! Invariant: everywhere else a store is a [`Store`]; only this room and the commands that are about one kind of store
+//! know which there are.
+
+use std::sync::Arc;
+
+use uuid::Uuid;
+use waybill_broker::embedded::LogTail;
+use waybill_domain::time::Time;
+use waybill_store::postgres::{self, Migrated, PostgresStore};
+use waybill_store::sqlite::{self, SqliteStore};
+use waybill_store::{Error, Now, Store};
+
+use crate::clock::Clock;
+use crate::config::Settings;
+use crate::random::Entropy;
+
+/// The exit code of a process that stopped because a commit's outcome is not known.
+pub const EXIT_STORE_IN_DOUBT: i32 = 74;
+
+/// How the embedded store is run.
+#[must_use]
+pub fn embedded(settings: &Settings) -> sqlite::Options {
+    let store = &settings.store;
+    sqlite::Options {
+        reader_connections: store.reader_connections as usize,
+        background_share: store.background_share,
+        checkpoint_pages: store.checkpoint_pages,
+        wal_limit_bytes: u64::from(store.wal_limit_mib) << 20,
+        cache_kib: store.cache_mib.saturating_mul(1_024),
+        ..sqlite::Options::new(&store.data)
+    }
+}
+
+/// How the shared store is run, when an address is given.
+#[must_use]
+pub fn shared(settings: &Settings) -> Option<postgres::Options> {
+    let store = &settings.store;
+    Some(postgres::Options {
+        listen_url: settings.listen_url().map(str::to_owned),
+        pool_min: store.pool_min_size as usize,
+        pool_max: store.pool_size as usize,
+        pool_wait_ms: store.pool_wait_ms.0,
+        unnamed_statements: store.unnamed_statements,
+        // The bounds of the key keep it within.
+        parts: u16::try_from(store.parts).unwrap_or(u16::MAX),
+        statement_timeout_ms: store.statement_timeout_ms.0,
+        lock_timeout_ms: store.lock_timeout_ms.0,
+        idle_in_transaction_timeout_ms: store.idle_in_transaction_timeout_ms.0,
+        tcp_timeout_ms: store.tcp_timeout_ms.0,
+        connect_timeout_ms: store.connect_timeout_ms.0,
+        notify_interval_ms: store.notify_interval_ms.0,
+        ..postgres::Options::new(settings.database_url()?)
+    })
+}
+
+/// Opens the store.
+///
+/// # Errors
+/// Whatever keeps it from being opened; a shared one that was not migrated says so.
+pub async fn open(
+    settings: &Settings,
+    clock: &Arc<dyn Clock>,
+    entropy: &Arc<Entropy>,
+    tail: Arc<LogTail>,
+) -> Result<Arc<dyn Store>, Error> {
+    let time = clock.clone();
+    let now: Now = Arc::new(move || Time(time.now_micros()));
+    if let Some(options) = shared(settings) {
+        // Below 2^32, so that nothing is cut off.
+        let first_part = u32::try_from(entropy.range(0..u64::from(u16::MAX))).unwrap_or(0);
+        let store = PostgresStore::open(options, now, tail, first_part).await?;
+        return Ok(Arc::new(store));
+    }
+    let mut new_id = ids(clock.as_ref(), entropy);
+    let options = embedded(settings);
+    let store = SqliteStore::open(options, now, &mut new_id, tail, Arc::new(stop_at_once))?;
+    Ok(Arc::new(store))
+}
+
+/// Brings the schema up to date; the embedded store is made or opened for it, and closed again.
+///
+/// # Errors
+/// A schema of a newer version; a store that cannot be had; the embedded one while a server runs on it.
+pub async fn migrate(
+    settings: &Settings,
+    clock: &Arc<dyn Clock>,
+    entropy: &Arc<Entropy>,
+) -> Result<Migrated, Error> {
+    let mut new_id = ids(clock.as_ref(), entropy);
+    if let Some(options) = shared(settings) {
+        return postgres::migrate(&options, &mut new_id).await;
+    }
+    let before = sqlite::inspect(settings.store.data.as_ref())?;
+    let tail = Arc::new(LogTail::new(0));
+    let store = open(settings, clock, entropy, tail).await?;
+    store.close().await;
+    let after = sqlite::inspect(settings.store.data.as_ref())?;
+    let schema = |found: &Option<sqlite::Inspection>| found.as_ref().map_or(0, |f| f.schema);
+    Ok(Migrated {
+        made_database: before.is_none(),
+        from: schema(&before),
+        to: schema(&after),
+    })
+}
+
+fn ids(clock: &dyn Clock, entropy: &Entropy) -> impl FnMut() -> Uuid + Send {
+    || entropy.uuid_v7(clock.now_micros())
+}
+
+/// Durability is in doubt: nobody may be answered any more, so nothing is drained or flushed. The next start
+/// finds out what was stored.
+fn stop_at_once(why: &str) {
+    eprintln!("waybill: {why}; stopping without another answer. Check the disk, then start again.");
+    std::process::exit(EXIT_STORE_IN_DOUBT);
+}

@@ -1,0 +1,167 @@
+//! The shared store: PostgreSQL, what is in front of it, and whether they keep what was promised.
+
+use waybill_store::postgres::{Inspection, Options, inspect};
+
+use super::check::Check;
+use crate::clock::{Clock, SystemClock};
+use crate::config::Settings;
+
+/// A clock that is further off makes leases run out early or late.
+const SKEW_WARN_MS: i64 = 500;
+
+/// Looks at the database.
+pub async fn look(settings: &Settings, options: &Options) -> Vec<Check> {
+    let now = || waybill_domain::time::Time(SystemClock.now_micros());
+    let found = match inspect(options, &now).await {
+        Ok(found) => found,
+        Err(error) => {
+            let advice = "is the server there, is the address right, may this user log in? psql with the same address tells more";
+            return vec![Check::bad("store", error.to_string(), advice)];
+        }
+    };
+    let mut checks = vec![
+        Check::ok("store", format!("PostgreSQL {}", found.version)),
+        schema(&found),
+        promises(&found),
+        standby(&found),
+        clock(&found, settings),
+        pooler(&found, options),
+        notifications(&found, options),
+        room(&found, options),
+    ];
+    checks.extend(primary(&found));
+    checks
+}
+
+fn schema(found: &Inspection) -> Check {
+    const NAME: &str = "schema";
+    let known = found.known;
+    match found.schema {
+        None => Check::bad(
+            NAME,
+            "the database has no tables of Waybill yet",
+            "run `waybill migrate`",
+        ),
+        Some(schema) if !found.usable => Check::bad(
+            NAME,
+            format!("{schema}, of a newer version; this one knows up to {known}"),
+            "run the newer version",
+        ),
+        Some(schema) if schema < known => Check::bad(
+            NAME,
+            format!("{schema}; this version needs {known}"),
+            "run `waybill migrate`; the version before goes on running meanwhile",
+        ),
+        Some(schema) => Check::ok(NAME, format!("{schema}")),
+    }
+}
+
+/// What makes a commit durable.
+fn promises(found: &Inspection) -> Check {
+    const NAME: &str = "durable";
+    let broken: Vec<String> = ["fsync", "full_page_writes", "synchronous_commit"]
+        .into_iter()
+        .filter(|name| found.setting(name) == "off")
+        .map(|name| format!("{name} = off"))
+        .collect();
+    if broken.is_empty() {
+        let commit = found.setting("synchronous_commit");
+        return Check::ok(NAME, format!("synchronous_commit = {commit}"));
+    }
+    let advice = "set it to on: acknowledged orders would not survive power loss, and Waybill does not start";
+    Check::bad(NAME, broken.join(", "), advice)
+}
+
+fn standby(found: &Inspection) -> Check {
+    const NAME: &str = "standby";
+    let names = found.setting("synchronous_standby_names");
+    if names.is_empty() {
+        let advice = "fine for one server with backups; if it must survive losing a machine, add a synchronous standby";
+        return Check::warn(NAME, "none is waited for", advice);
+    }
+    Check::ok(NAME, format!("commits wait for {names}"))
+}
+
+fn primary(found: &Inspection) -> Option<Check> {
+    let advice =
+        "give the address of the primary, or all of them with target_session_attrs=read-write";
+    found.in_recovery.then(|| {
+        Check::bad(
+            "primary",
+            "this server is a standby and takes no orders",
+            advice,
+        )
+    })
+}
+
+fn clock(found: &Inspection, settings: &Settings) -> Check {
+    const NAME: &str = "clock";
+    let skew = found.clock_skew_ms;
+    let lease_ms = i64::try_from(settings.consumers.lease_ms.0).unwrap_or(i64::MAX);
+    let said = format!("{skew} ms from the database's");
+    let advice = "let both follow a time server (chrony, systemd-timesyncd)";
+    if skew.abs() > lease_ms / 2 {
+        Check::bad(NAME, said, advice)
+    } else if skew.abs() > SKEW_WARN_MS {
+        Check::warn(NAME, said, advice)
+    } else {
+        Check::ok(NAME, said)
+    }
+}
+
+fn pooler(found: &Inspection, options: &Options) -> Check {
+    const NAME: &str = "pooler";
+    match (found.shares_sessions, found.keeps_statements) {
+        (false, _) if options.unnamed_statements => Check::warn(
+            NAME,
+            "none was seen, and store.unnamed_statements is on",
+            "turn it off: statements are then prepared once, which is faster",
+        ),
+        (false, _) => Check::ok(NAME, "none, or one that gives each client a session"),
+        (true, _) if options.unnamed_statements => {
+            Check::ok(NAME, "sessions are shared, statements have no names")
+        }
+        (true, true) => Check::ok(
+            NAME,
+            "sessions are shared, named statements are known everywhere",
+        ),
+        (true, false) => Check::bad(
+            NAME,
+            "sessions are shared, and named statements get lost",
+            "set store.unnamed_statements = true, or use PgBouncer 1.21 or newer with max_prepared_statements",
+        ),
+    }
+}
+
+fn notifications(found: &Inspection, options: &Options) -> Check {
+    const NAME: &str = "notify";
+    if found.hears_notifications {
+        return Check::ok(NAME, "other processes are heard");
+    }
+    let advice = if options.listen_url.is_some() {
+        "store.listen_url must lead to the same database, past any pooler"
+    } else {
+        "set store.listen_url to an address past the pooler"
+    };
+    Check::warn(
+        NAME,
+        "other processes are not heard; consumers look by themselves, up to a second later",
+        advice,
+    )
+}
+
+fn room(found: &Inspection, options: &Options) -> Check {
+    const NAME: &str = "room";
+    // One more is kept for notifications.
+    let wanted = i64::try_from(options.pool_max).unwrap_or(i64::MAX) + 1;
+    let free = found.max_connections - found.connections;
+    let said = format!(
+        "{} of {} connections in use; a process takes up to {wanted}",
+        found.connections, found.max_connections
+    );
+    if found.shares_sessions || free >= wanted {
+        return Check::ok(NAME, said);
+    }
+    let advice = "raise max_connections, lower store.pool_size, or put PgBouncer in front";
+    Check::warn(NAME, said, advice)
+}

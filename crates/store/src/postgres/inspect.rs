@@ -1,0 +1,171 @@
+//! A look at a database and at what is in front of it, for a person who wonders what is wrong. Changes nothing.
+
+use super::connection::{Options, read_url};
+use super::errors::IntoStore;
+use super::migrate::{self, unreachable_database};
+use crate::error::{Error, Result};
+use crate::migrations::{self, Verdict};
+use std::collections::BTreeMap;
+use std::future::poll_fn;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+use tokio_postgres::{AsyncMessage, Client, SimpleQueryMessage};
+use waybill_domain::time::Time;
+
+/// Long enough for any answer but that of a server in trouble.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// What was found.
+#[derive(Clone, Debug)]
+pub struct Inspection {
+    pub version: String,
+    /// The schema found (`None`: never migrated), the newest this binary knows, and whether it may run on what was
+    /// found.
+    pub schema: Option<i64>,
+    pub known: i64,
+    pub usable: bool,
+    settings: BTreeMap<String, String>,
+    /// A standby, which takes no writes.
+    pub in_recovery: bool,
+    /// How far this process's clock is ahead of the database's.
+    pub clock_skew_ms: i64,
+    pub connections: i64,
+    pub max_connections: i64,
+    /// Two clients were given one session: there is a pooler in transaction mode.
+    pub shares_sessions: bool,
+    /// A statement prepared in one session could be run in another.
+    pub keeps_statements: bool,
+    /// A notification came through where they are heard.
+    pub hears_notifications: bool,
+}
+
+impl Inspection {
+    /// A setting of the server that durability depends on; empty when there is none of this name.
+    #[must_use]
+    pub fn setting(&self, name: &str) -> &str {
+        self.settings.get(name).map_or("", String::as_str)
+    }
+}
+
+/// Looks. `now` is the clock of this process.
+///
+/// # Errors
+/// The database cannot be had.
+pub async fn inspect(options: &Options, now: &(dyn Fn() -> Time + Sync)) -> Result<Inspection> {
+    let client = connect(options, &options.url, None).await?;
+    let schema = migrate::found(&client).await?;
+    let usable = match schema {
+        Some(schema) => migrate::decide(&client, schema).await? != Verdict::Refuse,
+        None => true,
+    };
+    let (shares_sessions, keeps_statements) = sessions(options, &client).await?;
+    let settings = settings(&client).await?;
+    let max_connections = settings.get("max_connections");
+    Ok(Inspection {
+        version: text(&client, "SHOW server_version").await?,
+        schema,
+        known: migrations::known(),
+        usable,
+        in_recovery: text(&client, "SELECT pg_is_in_recovery()").await? == "t",
+        clock_skew_ms: skew(&client, now).await?,
+        connections: number(
+            &client,
+            "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'",
+        )
+        .await?,
+        max_connections: max_connections.and_then(|n| n.parse().ok()).unwrap_or(0),
+        shares_sessions,
+        keeps_statements,
+        hears_notifications: hears(options).await,
+        settings,
+    })
+}
+
+/// A connection of its own; it ends with the client. What is heard on it goes to `heard`.
+async fn connect(options: &Options, url: &str, heard: Option<mpsc::Sender<()>>) -> Result<Client> {
+    let (config, tls) = read_url(url, options)?;
+    let connected = config.connect(tls).await;
+    let (client, mut connection) = connected.map_err(|e| unreachable_database(&e))?;
+    tokio::spawn(async move {
+        while let Some(Ok(message)) = poll_fn(|cx| connection.poll_message(cx)).await {
+            if let (AsyncMessage::Notification(_), Some(heard)) = (message, &heard) {
+                // One is enough.
+                let _ = heard.try_send(());
+            }
+        }
+    });
+    Ok(client)
+}
+
+/// Two clients at once: are they given the same session, and does a statement prepared in one survive that?
+async fn sessions(options: &Options, client: &Client) -> Result<(bool, bool)> {
+    let prepared = client.prepare("SELECT 1").await.store()?;
+    let mine = text(client, "SELECT pg_backend_pid()").await?;
+    let other = connect(options, &options.url, None).await?;
+    let theirs = text(&other, "BEGIN; SELECT pg_backend_pid()").await?;
+    // The other one has the session now; where it is the only one there is nothing to be learnt.
+    let ran = timeout(PATIENCE, client.query(&prepared, &[])).await;
+    other.batch_execute("ROLLBACK").await.store()?;
+    Ok((mine == theirs, !matches!(ran, Ok(Err(_)))))
+}
+
+async fn settings(client: &Client) -> Result<BTreeMap<String, String>> {
+    let sql = "SELECT name, setting FROM pg_settings WHERE name IN \
+               ('fsync', 'full_page_writes', 'synchronous_commit', 'synchronous_standby_names', 'max_connections')";
+    let messages = client.simple_query(sql).await.store()?;
+    let rows = messages.iter().filter_map(|message| match message {
+        SimpleQueryMessage::Row(row) => Some((row.get(0)?.to_owned(), row.get(1)?.to_owned())),
+        _ => None,
+    });
+    Ok(rows.collect())
+}
+
+/// Between the two looks at our clock, the database looked at its own.
+async fn skew(client: &Client, now: &(dyn Fn() -> Time + Sync)) -> Result<i64> {
+    let before = now();
+    let there = number(
+        client,
+        "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint",
+    )
+    .await?;
+    let after = now();
+    Ok((before.0.midpoint(after.0) - there) / 1_000)
+}
+
+/// Whether a notification comes through where they are heard.
+async fn hears(options: &Options) -> bool {
+    let address = options.listen_url.as_ref().unwrap_or(&options.url);
+    let (sender, mut heard) = mpsc::channel(1);
+    let tried = async {
+        let listening = connect(options, address, Some(sender)).await?;
+        listening
+            .batch_execute("LISTEN waybill_doctor")
+            .await
+            .store()?;
+        let telling = connect(options, address, None).await?;
+        telling
+            .batch_execute("NOTIFY waybill_doctor")
+            .await
+            .store()?;
+        // Kept until then: the connection ends with its client.
+        let came = timeout(PATIENCE, heard.recv()).await;
+        drop(listening);
+        Ok::<bool, Error>(matches!(came, Ok(Some(()))))
+    };
+    tried.await.unwrap_or(false)
+}
+
+/// The first cell of the first row.
+async fn text(client: &Client, sql: &str) -> Result<String> {
+    let messages = client.simple_query(sql).await.store()?;
+    let first = messages.iter().find_map(|message| match message {
+        SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
+        _ => None,
+    });
+    Ok(first.unwrap_or_default())
+}
+
+async fn number(client: &Client, sql: &str) -> Result<i64> {
+    Ok(text(client, sql).await?.parse().unwrap_or(0))
+}

@@ -1,0 +1,49 @@
+//! A look at a data folder, for a person who wonders what is wrong with it. Changes nothing, and needs no lock.
+
+use super::connection::{self, FILE};
+use super::errors::IntoStore;
+use super::migrate;
+use crate::error::Result;
+use crate::migrations;
+use std::path::Path;
+
+/// What is in a data folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Inspection {
+    /// The version of the SQLite library.
+    pub library: &'static str,
+    /// The schema found, the newest this binary knows, and whether it may run on what was found.
+    pub schema: i64,
+    pub known: i64,
+    pub usable: bool,
+    /// `wal`, unless somebody changed it.
+    pub journal: String,
+    pub database_bytes: u64,
+    pub wal_bytes: u64,
+}
+
+/// Looks; `None` when there is no store yet.
+///
+/// # Errors
+/// The file is there and cannot be read.
+pub fn inspect(directory: &Path) -> Result<Option<Inspection>> {
+    connection::check_version()?;
+    let file = directory.join(FILE);
+    if !file.exists() {
+        return Ok(None);
+    }
+    let size = |path: &Path| std::fs::metadata(path).map_or(0, |m| m.len());
+    let connection = connection::open_reader(directory)?;
+    let journal = connection
+        .query_row("PRAGMA journal_mode", [], |row| row.get(0))
+        .store()?;
+    Ok(Some(Inspection {
+        library: rusqlite::version(),
+        schema: migrate::found(&connection)?,
+        known: migrations::known(),
+        usable: migrate::decide(&connection).is_ok(),
+        journal,
+        database_bytes: size(&file),
+        wal_bytes: size(&file.with_extension("db-wal")),
+    }))
+}
