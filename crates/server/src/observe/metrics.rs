@@ -196,10 +196,10 @@ impl Metrics {
         progress.entry((consumer, part)).or_default().position = position;
     }
 
-    /// Notes that this process has a part for a consumer from now on, and where its cursor stands.
-    pub fn took(&self, consumer: &'static str, part: u16, position: i64) {
+    /// Notes that this process has a part for a consumer from now on. Whether that reads the log is the consumer's to
+    /// say, by telling how far it has come: what keeps timers or houses under a lease is never behind.
+    pub fn took(&self, consumer: &'static str) {
         self.parts.get_or_create(&ConsumerLabel { consumer }).inc();
-        self.passed(consumer, part, position);
     }
 
     /// Forgets a part that this process has no longer.

@@ -129,6 +129,9 @@ impl<H: Handler> Duty for Consuming<H> {
         cursor: i64,
         stop: CancellationToken,
     ) -> Result<(), StoreError> {
+        self.app
+            .metrics
+            .passed(self.handler.consumer(), lease.part, cursor);
         let mut consumer = Consumer {
             app: self.app.clone(),
             handler: self.handler.clone(),

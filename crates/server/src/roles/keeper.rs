@@ -323,7 +323,7 @@ impl<D: Duty> Keeper<D> {
         let _ = taken.set((lease.epoch, Instant::now()));
         tracing::debug!(consumer, part, epoch = lease.epoch, cursor, "taken");
         let acted = {
-            let _holding = Holding::new(&self.metrics, consumer, part, cursor);
+            let _holding = Holding::new(&self.metrics, consumer, part);
             self.duty.act(lease.clone(), cursor, stop).await
         };
         if let Err(StoreError::Fenced { .. }) = acted {
@@ -436,8 +436,8 @@ struct Holding<'a> {
 }
 
 impl<'a> Holding<'a> {
-    fn new(metrics: &'a Metrics, consumer: &'static str, part: u16, cursor: i64) -> Self {
-        metrics.took(consumer, part, cursor);
+    fn new(metrics: &'a Metrics, consumer: &'static str, part: u16) -> Self {
+        metrics.took(consumer);
         Self {
             metrics,
             consumer,
