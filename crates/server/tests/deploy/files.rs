@@ -8,8 +8,6 @@ use serde_norway::Value;
 
 use super::{WAYBILL, repository, repository_file};
 
-/// A command that comes with PostgreSQL; the image of this version cannot run it yet.
-const LATER: [&str; 1] = ["migrate"];
 /// What the required variables of compose.yaml are replaced by.
 const SECRET: &str = "0123456789abcdef0123456789abcdef0123456789abcdef";
 
@@ -39,17 +37,16 @@ fn words(list: &Value) -> Vec<String> {
 
 /// `${NAME:?why}` and `${NAME:-default}`, as compose replaces them. Nothing else is used.
 fn replaced(text: &str) -> String {
-    match text
-        .strip_prefix("${")
-        .and_then(|text| text.strip_suffix('}'))
-    {
-        None => text.to_owned(),
-        Some(variable) => match (variable.split_once(":?"), variable.split_once(":-")) {
-            (Some(_), _) => SECRET.to_owned(),
-            (_, Some((_, default))) => default.to_owned(),
-            _ => panic!("{text} may be missing without anybody being told"),
-        },
-    }
+    let Some((before, rest)) = text.split_once("${") else {
+        return text.to_owned();
+    };
+    let (variable, after) = rest.split_once('}').expect("it ends");
+    let value = match (variable.split_once(":?"), variable.split_once(":-")) {
+        (Some(_), _) => SECRET,
+        (_, Some((_, default))) => default,
+        _ => panic!("{text} may be missing without anybody being told"),
+    };
+    format!("{before}{value}{}", replaced(after))
 }
 
 fn waybill(arguments: &[String], environment: &BTreeMap<String, String>) -> Output {
@@ -82,10 +79,12 @@ fn every_service_of_ours_has_settings_that_a_server_starts_with() {
                 (text(k), replaced(&text(v)))
             })
             .collect();
-        if LATER.contains(&arguments[0].as_str()) {
-            continue;
+        if arguments[0] == "migrate" {
+            let help = [arguments[0].clone(), "--help".into()];
+            assert!(waybill(&help, &environment).status.success(), "{name}");
+        } else {
+            assert_eq!(arguments[0], "serve", "{name}");
         }
-        assert_eq!(arguments[0], "serve", "{name}");
         let mut check = vec!["config".to_owned(), "check".to_owned()];
         check.extend_from_slice(&arguments[1..]);
         let output = waybill(&check, &environment);
