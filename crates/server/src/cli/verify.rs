@@ -32,8 +32,12 @@ pub async fn run(args: VerifyArgs) -> ExitCode {
         Ok(settings) => settings,
         Err(errors) => return fail(&errors),
     };
-    // A folder that was typed is meant, whatever address the environment holds.
-    let shared = backend::shared(&settings).filter(|_| args.settings.data.is_none());
+    // The same store as a server with these settings would open.
+    let shared = backend::shared(&settings);
+    let place = shared.as_ref().map_or_else(
+        || settings.store.data.clone(),
+        |_| "the PostgreSQL database that is configured".to_owned(),
+    );
     let report = match shared {
         Some(options) => postgres::open_for_verify(&options).await,
         None => sqlite::open_for_verify(settings.store.data.as_ref()),
@@ -45,6 +49,7 @@ pub async fn run(args: VerifyArgs) -> ExitCode {
     if args.json {
         print_json(&report, &report)
     } else {
+        output::line(format!("of {place}"));
         print(&report)
     }
 }

@@ -312,7 +312,7 @@ impl<D: Duty> Keeper<D> {
         };
         let consumer = self.who.consumer;
         if until_of_other.is_some_and(|until| until <= now) {
-            tracing::warn!(
+            tracing::info!(
                 consumer,
                 part,
                 "the lease of another process had run out; this one goes on in its place"
@@ -375,7 +375,7 @@ impl<D: Duty> Keeper<D> {
         held.lost = true;
         held.stop.cancel();
         self.metrics.lost(self.who.consumer);
-        tracing::warn!(
+        tracing::info!(
             consumer = self.who.consumer,
             part,
             "the lease is lost; somebody else may go on in its place"
@@ -384,6 +384,12 @@ impl<D: Duty> Keeper<D> {
 
     /// Nobody has heard of this process for as long as its leases last.
     fn ran_out(&self, hands: &mut Hands) {
+        let (consumer, parts) = (self.who.consumer, hands.held.len());
+        tracing::warn!(
+            consumer,
+            parts,
+            "leases could not be renewed until they ran out; letting go of every part"
+        );
         for (part, held) in &mut hands.held {
             self.lose(*part, held);
         }

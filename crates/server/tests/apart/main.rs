@@ -1,0 +1,89 @@
+//! Roles in processes of their own on one PostgreSQL: the work is shared out, and goes on whatever becomes of a process.
+
+mod shop;
+
+use shop::{EVERY_CONSUMER, PARTS, Shop};
+
+#[tokio::test]
+async fn a_killed_worker_is_succeeded_when_its_leases_have_run_out() {
+    let Some(mut shop) = Shop::open().await else {
+        return;
+    };
+    shop.shared_out_evenly().await;
+    let before = shop.place(10).await;
+    let killed = shop.workers.remove(0);
+    shop.kill(killed).await;
+    let after = shop.place(10).await;
+    for consumer in EVERY_CONSUMER {
+        shop.holds(0, consumer, PARTS).await;
+        let takeovers = shop
+            .figure(0, "waybill_lease_takeovers_total", consumer)
+            .await;
+        assert!(takeovers > 0.0, "{consumer}");
+    }
+    shop.delivered(&[before, after].concat()).await;
+    shop.adds_up().await;
+}
+
+#[tokio::test]
+async fn a_stopped_worker_hands_over_at_once() {
+    let Some(mut shop) = Shop::open().await else {
+        return;
+    };
+    shop.shared_out_evenly().await;
+    let mut stopped = shop.workers.remove(0);
+    assert!(stopped.stop().await.expect("it ends").success());
+    for consumer in EVERY_CONSUMER {
+        shop.holds(0, consumer, PARTS).await;
+        let takeovers = shop
+            .figure(0, "waybill_lease_takeovers_total", consumer)
+            .await;
+        assert_eq!(takeovers, 0.0, "nothing had to run out: {consumer}");
+    }
+    let orders = shop.place(10).await;
+    shop.delivered(&orders).await;
+    shop.adds_up().await;
+}
+
+#[tokio::test]
+async fn a_worker_that_slept_past_its_leases_changes_nothing_and_takes_part_again() {
+    let Some(shop) = Shop::open().await else {
+        return;
+    };
+    shop.shared_out_evenly().await;
+    let before = shop.place(10).await;
+    shop.workers[0].pause().expect("it is frozen");
+    let meanwhile = shop.place(10).await;
+    for consumer in EVERY_CONSUMER {
+        shop.holds(1, consumer, PARTS).await;
+    }
+    shop.delivered(&[before, meanwhile].concat()).await;
+    shop.workers[0].resume().expect("it goes on");
+    shop.shared_out_evenly().await;
+    let after = shop.place(10).await;
+    shop.delivered(&after).await;
+    shop.adds_up().await;
+}
+
+#[tokio::test]
+async fn each_process_has_the_routes_of_its_roles_alone() {
+    let Some(shop) = Shop::open().await else {
+        return;
+    };
+    let order = &shop.place(1).await[0];
+    shop.delivered(std::slice::from_ref(order)).await;
+    for (path, api, worker) in [
+        ("/v1/orders", 200, 404),
+        ("/v1/shipments", 404, 200),
+        ("/v1/dead-letters", 200, 200),
+        ("/metrics", 200, 200),
+        ("/health/ready", 200, 200),
+    ] {
+        let status = async |of: &waybill_testkit::server::Waybill| {
+            let answer = of.client().get(path).await;
+            answer.expect("it answers").status
+        };
+        assert_eq!(status(&shop.api).await, api, "{path}");
+        assert_eq!(status(&shop.workers[0]).await, worker, "{path}");
+    }
+}
