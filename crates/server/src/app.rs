@@ -19,7 +19,7 @@ use crate::inventory::{self, Guarded};
 use crate::observe::metrics::Metrics;
 use crate::random::Entropy;
 use crate::resilience::rate_limit::RateLimiter;
-use crate::roles::background::Background;
+use crate::roles::background::{Background, Flood};
 use crate::roles::carrier::SimulatedCarrier;
 
 /// Events kept in memory for consumers and streams.
@@ -69,7 +69,8 @@ impl App {
             tail.start_shared(identity.parts);
         }
         let metrics = Arc::new(Metrics::new());
-        let intake = Intake::start(&store, &settings.intake, &metrics);
+        let flood = Arc::new(Flood::default());
+        let intake = Intake::start(&store, &settings.intake, &metrics, &flood);
         let now = Time(clock.now_micros());
         Ok(Arc::new(Self {
             verifier: Verifier::new(&settings.auth),
@@ -77,7 +78,7 @@ impl App {
             inventory: inventory::of_settings(&settings, clock.clone(), entropy.clone()),
             owner: format!("{}-{}", std::process::id(), entropy.uuid_v7(now.0)),
             connections: Arc::default(),
-            background: Background::new(settings.consumers.concurrency),
+            background: background(&settings, &store, flood),
             timers_changed: (0..store.identity().parts).map(|_| Notify::new()).collect(),
             stopping: CancellationToken::new(),
             started_at: now,
@@ -121,4 +122,11 @@ impl App {
     pub fn carrier(&self) -> SimulatedCarrier<'_> {
         SimulatedCarrier { app: self }
     }
+}
+
+/// The embedded store shares out its one writer itself.
+fn background(settings: &Settings, store: &Arc<dyn Store>, flood: Arc<Flood>) -> Background {
+    let flood = Some(flood).filter(|_| !store.identity().one_writer);
+    let share = settings.store.background_share;
+    Background::new(settings.consumers.concurrency, share, flood)
 }

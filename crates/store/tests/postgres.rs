@@ -2,6 +2,7 @@
 
 mod postgres {
     mod driver;
+    mod own;
 
     use driver::{Shared, Way};
     use waybill_store::conformance::{Harness, cases};

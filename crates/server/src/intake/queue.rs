@@ -10,6 +10,7 @@ use waybill_store::{Accepted, Error as StoreError, Store};
 
 use crate::config;
 use crate::observe::metrics::Metrics;
+use crate::roles::background::Flood;
 
 /// Why an order was not taken to a decision.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -51,6 +52,7 @@ impl Intake {
         store: &Arc<dyn Store>,
         settings: &config::Intake,
         metrics: &Arc<Metrics>,
+        flood: &Arc<Flood>,
     ) -> Self {
         let limit = settings.queue_limit as usize;
         let (queue, waiting) = mpsc::channel(limit);
@@ -62,6 +64,7 @@ impl Intake {
                 waiting.clone(),
                 batch_limit,
                 metrics.clone(),
+                flood.clone(),
             ));
         }
         Self {
@@ -120,6 +123,7 @@ async fn drain(
     waiting: Receiver,
     batch_limit: usize,
     metrics: Arc<Metrics>,
+    flood: Arc<Flood>,
 ) {
     let mut taken = Vec::with_capacity(batch_limit);
     loop {
@@ -141,6 +145,7 @@ async fn drain(
             continue;
         }
         metrics.intake_batch.observe(taken.len() as f64);
+        flood.gathered(taken.len());
         let orders = taken.iter().map(|w| w.order.clone()).collect();
         let results = store.accept(orders).await;
         answer(&mut taken, results);

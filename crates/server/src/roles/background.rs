@@ -1,29 +1,184 @@
-//! How much of this process background work may use at once.
+//! How much of this process background work may use, and how much while orders flood in.
 //!
-//! Invariant: at most so many turns (read, decide, apply) are under way, whatever number of parts this process has.
-//! Without this bound, sixteen parts of three consumers would leave no connection to those who take orders.
+//! Invariants: at most so many turns (read, decide, apply) are under way, whatever number of parts this process has;
+//! without this bound, sixteen parts of three consumers would leave no connection to those who take orders. While
+//! intake is flooded, one turn is under way at a time and rests after it, so that background work gets its share of
+//! the time and no more, and never nothing. The embedded store shares out its one writer itself.
 
-use tokio::sync::{Semaphore, SemaphorePermit};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::sync::{Mutex, MutexGuard, Semaphore, SemaphorePermit};
+use tokio::time::{Instant, sleep_until};
+
+/// A batch of so many orders gathered because they came faster than they could be taken.
+const FLOOD_ORDERS: usize = 24;
+/// A flood is over when there was no such batch for this long.
+const FLOOD_LASTS: Duration = Duration::from_millis(60);
+
+/// Whether orders come faster than they are taken; intake tells, background work asks.
+pub struct Flood {
+    began: Instant,
+    /// The last large batch, in microseconds since `began`; 0 when there was none.
+    last_us: AtomicU64,
+}
+
+impl Default for Flood {
+    fn default() -> Self {
+        Self {
+            began: Instant::now(),
+            last_us: AtomicU64::new(0),
+        }
+    }
+}
+
+impl Flood {
+    /// Notes a batch that intake has gathered.
+    pub fn gathered(&self, orders: usize) {
+        if orders >= FLOOD_ORDERS {
+            let us = u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX);
+            self.last_us.store(us.max(1), Ordering::Relaxed);
+        }
+    }
+
+    /// Until when the flood lasts, as far as it is known; `None` when there is none.
+    fn until(&self) -> Option<Instant> {
+        let last_us = self.last_us.load(Ordering::Relaxed);
+        let until = self.began + Duration::from_micros(last_us) + FLOOD_LASTS;
+        (last_us > 0 && until > Instant::now()).then_some(until)
+    }
+}
 
 /// Hands out turns, first come, first served.
 pub struct Background {
     turns: Semaphore,
+    /// While there is a flood: when the next turn may begin.
+    next: Mutex<Instant>,
+    flood: Option<Arc<Flood>>,
+    /// How long a turn's rest is, as a multiple of the turn.
+    rest: f64,
+}
+
+/// A turn; it ends when this is dropped.
+pub struct Turn<'a> {
+    _permit: SemaphorePermit<'a>,
+    _rationed: Option<Rationed<'a>>,
+}
+
+struct Rationed<'a> {
+    next: MutexGuard<'a, Instant>,
+    began: Instant,
+    rest: f64,
+}
+
+impl Drop for Rationed<'_> {
+    fn drop(&mut self) {
+        *self.next = Instant::now() + self.began.elapsed().mul_f64(self.rest);
+    }
 }
 
 impl Background {
-    /// With so many turns at a time.
+    /// With so many turns at a time, and during a flood with a share of the time; without `flood` nothing is rationed.
     #[must_use]
-    pub fn new(concurrency: u32) -> Self {
+    pub fn new(concurrency: u32, share: f64, flood: Option<Arc<Flood>>) -> Self {
+        let share = share.clamp(0.01, 1.0);
         Self {
             turns: Semaphore::new(concurrency as usize),
+            next: Mutex::new(Instant::now()),
+            flood,
+            rest: (1.0 - share) / share,
         }
     }
 
-    /// Waits for a turn, which ends when what is returned is dropped.
-    pub async fn turn(&self) -> SemaphorePermit<'_> {
-        self.turns
-            .acquire()
-            .await
-            .expect("nobody closes this semaphore")
+    /// Waits for a turn.
+    pub async fn turn(&self) -> Turn<'_> {
+        let rationed = self.ration().await;
+        let permit = self.turns.acquire().await;
+        Turn {
+            _permit: permit.expect("nobody closes this semaphore"),
+            _rationed: rationed.map(Rationed::begun),
+        }
+    }
+
+    async fn ration(&self) -> Option<Rationed<'_>> {
+        let flood = self.flood.as_ref()?;
+        flood.until()?;
+        let next = self.next.lock().await;
+        while let Some(flood_until) = flood.until() {
+            if *next <= Instant::now() {
+                return Some(Rationed {
+                    began: Instant::now(),
+                    rest: self.rest,
+                    next,
+                });
+            }
+            sleep_until((*next).min(flood_until)).await;
+        }
+        None
+    }
+}
+
+impl Rationed<'_> {
+    /// Waiting for a permit is no work.
+    fn begun(mut self) -> Self {
+        self.began = Instant::now();
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Turns of 10 ms by so many tasks for a second; how many there were.
+    async fn turns_in_a_second(background: Arc<Background>, flood: Option<Arc<Flood>>) -> usize {
+        let end = Instant::now() + Duration::from_secs(1);
+        let mut tasks = tokio::task::JoinSet::new();
+        for _ in 0..8 {
+            let (background, flood) = (background.clone(), flood.clone());
+            tasks.spawn(async move {
+                let mut turns = 0;
+                loop {
+                    if let Some(flood) = &flood {
+                        flood.gathered(100);
+                    }
+                    let _turn = background.turn().await;
+                    if Instant::now() >= end {
+                        return turns;
+                    }
+                    turns += 1;
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                }
+            });
+        }
+        let turns = tasks.join_all().await;
+        turns.into_iter().sum()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn as_many_turns_at_a_time_as_allowed() {
+        let background = Arc::new(Background::new(4, 0.2, None));
+        let turns = turns_in_a_second(background, None).await;
+        assert!((390..=404).contains(&turns), "{turns}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn in_a_flood_background_work_gets_its_share_and_never_nothing() {
+        let flood = Arc::new(Flood::default());
+        let background = Arc::new(Background::new(4, 0.2, Some(flood.clone())));
+        let turns = turns_in_a_second(background, Some(flood)).await;
+        assert!((17..=22).contains(&turns), "{turns}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn small_batches_are_no_flood_and_a_flood_ends() {
+        let flood = Arc::new(Flood::default());
+        flood.gathered(FLOOD_ORDERS - 1);
+        assert!(flood.until().is_none());
+        flood.gathered(FLOOD_ORDERS);
+        assert!(flood.until().is_some());
+        tokio::time::advance(FLOOD_LASTS).await;
+        assert!(flood.until().is_none());
     }
 }

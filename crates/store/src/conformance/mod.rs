@@ -29,6 +29,7 @@ mod work;
 pub use driver::{Driver, ManualClock, Tap};
 pub use factory::Factory;
 pub use harness::Harness;
+pub use story::Story;
 
 use std::pin::Pin;
 

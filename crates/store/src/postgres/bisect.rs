@@ -72,6 +72,6 @@ mod tests {
         }
         let results = bisection.results();
         let failed: Vec<usize> = (0..37).filter(|i| results[*i].is_err()).collect();
-        assert_eq!((results.len(), failed, tries), (37, vec![20], 13));
+        assert_eq!((results.len(), failed, tries), (37, vec![20], 11));
     }
 }

@@ -97,13 +97,29 @@ pub fn read_url(url: &str, options: &Options) -> Result<(Config, MakeRustlsConne
 /// What a session, or where sessions are shared a transaction, is told first.
 pub fn settings(options: &Options, local: bool) -> String {
     let set = if local { "SET LOCAL" } else { "SET" };
-    format!(
-        "{set} statement_timeout = {}; {set} lock_timeout = {}; {set} idle_in_transaction_session_timeout = {}",
-        options.statement_timeout_ms,
-        options.lock_timeout_ms,
-        options.idle_in_transaction_timeout_ms
-    )
+    let timeouts = [
+        ("statement_timeout", options.statement_timeout_ms),
+        ("lock_timeout", options.lock_timeout_ms),
+        (
+            "idle_in_transaction_session_timeout",
+            options.idle_in_transaction_timeout_ms,
+        ),
+    ];
+    let timeouts = timeouts.map(|(name, ms)| format!("{set} {name} = {ms}"));
+    let plans = PLANS.map(|(name, value)| format!("{set} {name} = {value}"));
+    format!("{}; {}", timeouts.join("; "), plans.join("; "))
 }
+
+/// Every statement here finds its rows by a key, whatever the statistics of a table that was empty a minute ago make
+/// the planner believe; so plans are made once and neither scan a table nor change in the middle of a night.
+const PLANS: [(&str, &str); 6] = [
+    ("plan_cache_mode", "force_generic_plan"),
+    ("enable_seqscan", "off"),
+    ("enable_bitmapscan", "off"),
+    ("enable_hashjoin", "off"),
+    ("enable_mergejoin", "off"),
+    ("jit", "off"),
+];
 
 /// The pool, and what its connections told that concerns everybody.
 pub struct Connections {

@@ -150,11 +150,11 @@ pub fn event(mut c: Columns<'_>) -> Result<LoggedEvent> {
     })
 }
 
-/// Where a look at a part ends: after so many positions from the first event there is, or at the newest.
+/// Without OFFSET 0 it would be computed again for every row. Where a look at a part ends: after so many positions from the first event there is, or at the newest.
 macro_rules! horizon {
     () => {
         "CROSS JOIN LATERAL (SELECT LEAST((SELECT min(f.position) FROM events f WHERE f.part = p.part AND f.position > p.after) + $3 - 1, \
-         (SELECT max(l.position) FROM events l WHERE l.part = p.part)) AS last) AS h "
+         (SELECT max(l.position) FROM events l WHERE l.part = p.part)) AS last OFFSET 0) AS h "
     };
 }
 

@@ -198,9 +198,7 @@ static BY_ID: Sql = Sql {
 };
 
 static BY_NUMBER: Sql = Sql {
-    text: concat!(
-        "/* orders::by_number */ SELECT id FROM orders WHERE tenant = $1 AND n = $2 AND caller_number IS NULL"
-    ),
+    text: "/* orders::by_number */ SELECT id FROM orders WHERE tenant = $1 AND n = $2 AND caller_number IS NULL",
     types: &[Type::TEXT, Type::INT8],
 };
 

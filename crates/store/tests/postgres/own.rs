@@ -1,0 +1,376 @@
+//! What is this driver's own: its parts, its writers beside each other, its promises.
+
+use super::driver::{Shared, Way};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::JoinSet;
+use waybill_domain::command::Command;
+use waybill_domain::event::{EventKind, LoggedEvent};
+use waybill_domain::ids::OrderId;
+use waybill_domain::text::Tenant;
+use waybill_store::conformance::{Driver, Harness, ManualClock, Tap};
+use waybill_store::postgres::{PostgresStore, migrate};
+use waybill_store::{Apply, Error, Lease, Positions, Store};
+
+/// Longer than anything here takes; only a test that hangs meets it.
+const HANGS: Duration = Duration::from_secs(120);
+
+async fn shared(parts: u16) -> Option<(Arc<Shared>, Harness)> {
+    let driver = Shared::new(Way::Direct, parts).await?;
+    let harness = Harness::open(driver.clone(), super::seed()).await;
+    Some((driver, harness))
+}
+
+/// Another pool on the same database, as another process has it.
+async fn open_beside(driver: &Shared, h: &Harness, tap: Arc<Tap>) -> Arc<dyn Store> {
+    let mut new_id = || h.make.id();
+    let opened = driver.open(h.clock.as_now(), tap, &mut new_id).await;
+    opened.expect("opens")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_cannot_be_sent_commits_nothing() {
+    let Some((driver, h)) = shared(1).await else {
+        return;
+    };
+    h.put("A", 10).await;
+    let mut bad = h.make.order(&[("A", 1)]);
+    // The client library takes it, the database refuses it: no text of PostgreSQL holds a NUL.
+    bad.content = "{\"a\":\"\u{0}\"}".into();
+    let good = h.make.order(&[("A", 1)]);
+    let results = h.accept(vec![bad, good]).await;
+    assert!(
+        matches!(results[0], Err(Error::Refused(_))),
+        "{:?}",
+        results[0]
+    );
+    assert!(results[1].is_ok());
+    assert_eq!(driver.sql("SELECT count(*) FROM orders").trim(), "1");
+    assert_eq!(h.level("A").await.reserved, 1);
+    assert!(h.findings().await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn batches_go_to_the_parts_in_turn_and_an_order_stays_in_its_own() {
+    let Some((_driver, h)) = shared(4).await else {
+        return;
+    };
+    h.put("A", 1_000).await;
+    let mut ids = vec![];
+    for _ in 0..8 {
+        ids.push(h.created(h.make.order(&[("A", 1)])).await);
+    }
+    let mut batches: BTreeMap<u16, usize> = BTreeMap::new();
+    for id in &ids {
+        h.done(*id, &Command::AddNote).await;
+        let order = h.order(*id).await;
+        *batches.entry(order.part).or_default() += 1;
+        let events = h.events_of(*id).await;
+        assert_eq!(events.len(), 3);
+        assert!(events.iter().all(|e| e.part == order.part));
+    }
+    assert_eq!(batches.into_values().collect::<Vec<_>>(), [2, 2, 2, 2]);
+    let (tenant, beginning) = (Tenant::default(), Positions::beginning(4));
+    let feed = h.store.feed(&tenant, beginning, 500).await;
+    let (events, reached) = feed.expect("read");
+    assert_eq!(events.len(), 1 + 3 * 8, "the count of stock too");
+    assert_eq!(reached, h.store.stats().await.expect("read").log_positions);
+    assert!(h.findings().await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pages_of_the_feed_lose_nothing_and_keep_the_order_of_each_part() {
+    let Some((_driver, h)) = shared(4).await else {
+        return;
+    };
+    h.put("A", 1_000).await;
+    for _ in 0..20 {
+        h.clock.advance_ms(3);
+        h.accept((0..3).map(|_| h.make.order(&[("A", 1)])).collect())
+            .await;
+    }
+    let whole = h.log().await.len();
+    for limit in [1, 7, 100] {
+        let (mut read, mut after) = (vec![], Positions::beginning(4));
+        loop {
+            let feed = h.store.feed(&Tenant::default(), after.clone(), limit).await;
+            let (page, reached) = feed.expect("read");
+            read.extend(page);
+            if reached == after {
+                break;
+            }
+            after = reached;
+        }
+        assert_eq!(read.len(), whole, "{limit}");
+        assert_rising(&read);
+    }
+}
+
+/// Each part's positions rise, each aggregate's sequence has no gap.
+fn assert_rising(events: &[LoggedEvent]) {
+    let mut last: HashMap<u16, i64> = HashMap::new();
+    let mut seqs: HashMap<_, i64> = HashMap::new();
+    for event in events {
+        let before = last.insert(event.part, event.position).unwrap_or(0);
+        assert!(event.position > before);
+        let seq = seqs.entry(event.event.aggregate).or_default();
+        assert_eq!(event.event.seq, *seq + 1, "{event:?}");
+        *seq += 1;
+    }
+}
+
+/// Follows a part as a consumer does, its lease taken over again and again; what it has seen is what it applied.
+async fn follow(
+    store: Arc<dyn Store>,
+    clock: ManualClock,
+    part: u16,
+    until: usize,
+) -> Vec<LoggedEvent> {
+    let mut seen: Vec<LoggedEvent> = vec![];
+    let mut owner = 0;
+    while seen.len() < until {
+        owner += 1;
+        let name = format!("owner-{owner}");
+        // The former owner has run out: nobody waits for real time here.
+        clock.advance_ms(2_000);
+        let (now, end) = (clock.now(), clock.now().plus_ms(1_000));
+        let taken = store.take_lease("follower", part, &name, now, end).await;
+        let Some((lease, mut cursor)) = taken.expect("leases are written") else {
+            continue;
+        };
+        let known = seen.last().map_or(0, |e| e.position);
+        assert_eq!(cursor, known, "the cursor stands where the effects do");
+        for _ in 0..5 {
+            let read = store.read_log(part, cursor, 7, EventKind::ALL).await;
+            let (events, reached) = read.expect("read");
+            if events.is_empty() {
+                tokio::task::yield_now().await;
+                continue;
+            }
+            let apply = Apply {
+                lease: lease.clone(),
+                from: cursor,
+                to: reached,
+                changes: vec![],
+                park: vec![],
+            };
+            store.apply(apply).await.expect("nobody else is the owner");
+            cursor = reached;
+            seen.extend(events);
+        }
+        let stale = Lease {
+            epoch: lease.epoch - 1,
+            ..lease
+        };
+        let late = store
+            .apply(Harness::batch(&stale, cursor, cursor + 1))
+            .await;
+        assert!(matches!(late, Err(Error::Fenced { .. })), "{late:?}");
+    }
+    seen
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn consumers_see_every_event_in_order_while_writers_race_and_leases_change_hands() {
+    const WRITERS: usize = 6;
+    const NOTES: usize = 40;
+    const ORDERS: usize = 4;
+    let Some((driver, h)) = shared(2).await else {
+        return;
+    };
+    h.put("A", 1_000).await;
+    let mut ids: Vec<OrderId> = vec![];
+    for _ in 0..ORDERS {
+        ids.push(h.created(h.make.order(&[("A", 1)])).await);
+    }
+    let parts: HashMap<OrderId, u16> = {
+        let orders = h.store.orders(ids.clone()).await.expect("read");
+        orders.iter().map(|o| (o.id, o.part)).collect()
+    };
+    let h = Arc::new(h);
+    // A second process: another pool on the same database.
+    let beside = open_beside(&driver, &h, Arc::new(Tap::default())).await;
+    let mut writers = JoinSet::new();
+    for writer in 0..WRITERS {
+        let (h, ids) = (h.clone(), ids.clone());
+        let store = if writer % 2 == 0 {
+            h.store.clone()
+        } else {
+            beside.clone()
+        };
+        writers.spawn(async move {
+            for n in 0..NOTES {
+                let id = ids[(writer + n) % ids.len()];
+                loop {
+                    let order = store.orders(vec![id]).await.expect("read").remove(0);
+                    let change = h.command(&order, &Command::AddNote);
+                    match store
+                        .advance(vec![change], None)
+                        .await
+                        .expect("taken")
+                        .remove(0)
+                    {
+                        Ok(()) => break,
+                        // Somebody else was faster.
+                        Err(Error::Conflict { .. }) => tokio::task::yield_now().await,
+                        Err(other) => panic!("{other}"),
+                    }
+                }
+            }
+        });
+    }
+    let log_of = |part: u16| {
+        let of_part = parts.values().filter(|p| **p == part).count();
+        // Created, confirmed and the notes that go round all orders; the count of stock is in one of the parts.
+        2 * of_part + WRITERS * NOTES / ORDERS * of_part
+    };
+    let mut followers = JoinSet::new();
+    for part in 0..2 {
+        let until = log_of(part);
+        followers.spawn(follow(beside.clone(), h.clock.clone(), part, until));
+    }
+    let finished = tokio::time::timeout(HANGS, async {
+        while let Some(done) = writers.join_next().await {
+            done.expect("a writer failed");
+        }
+        let mut seen = vec![];
+        while let Some(done) = followers.join_next().await {
+            seen.extend(done.expect("a follower failed"));
+        }
+        seen
+    });
+    let seen = finished.await.expect("somebody waits for ever");
+    assert_rising(&seen);
+    let of_orders = seen.iter().filter(|e| e.event.order_id.is_some()).count();
+    assert!(of_orders + 1 >= log_of(0) + log_of(1), "{of_orders}");
+    beside.close().await;
+    assert!(h.findings().await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_processes_sell_one_sku_and_never_more_than_there_is() {
+    let Some((driver, h)) = shared(4).await else {
+        return;
+    };
+    h.put("HOT", 300).await;
+    h.put("A", 10_000).await;
+    h.put("B", 10_000).await;
+    let h = Arc::new(h);
+    let mut sellers = JoinSet::new();
+    for _ in 0..3 {
+        let store = open_beside(&driver, &h, Arc::new(Tap::default())).await;
+        let h = h.clone();
+        sellers.spawn(async move {
+            let mut sold = 0;
+            for n in 0..20 {
+                // The same skus in another order each time: who locks as it comes would lock each other out.
+                let lines = match n % 3 {
+                    0 => [("A", 1), ("HOT", 1), ("B", 1)],
+                    1 => [("HOT", 1), ("B", 1), ("A", 1)],
+                    _ => [("B", 1), ("A", 1), ("HOT", 1)],
+                };
+                let batch = (0..10).map(|_| Arc::new(h.make.order(&lines))).collect();
+                for result in store.accept(batch).await.expect("taken") {
+                    sold += i64::from(matches!(
+                        result,
+                        Ok(waybill_store::Accepted::Created { .. })
+                    ));
+                }
+            }
+            let stats = store.stats().await.expect("read");
+            store.close().await;
+            assert_eq!(stats.deadlocks, 0);
+            sold
+        });
+    }
+    let mut sold = 0;
+    while let Some(done) = sellers.join_next().await {
+        sold += done.expect("a seller failed");
+    }
+    assert_eq!((sold, h.level("HOT").await.reserved), (300, 300));
+    assert!(h.findings().await.is_empty());
+}
+
+#[tokio::test]
+async fn other_processes_are_told_that_a_part_has_grown() {
+    let Some((driver, h)) = shared(4).await else {
+        return;
+    };
+    let tap = Arc::new(Tap::default());
+    let beside = open_beside(&driver, &h, tap.clone()).await;
+    h.put("A", 10).await;
+    let told = async {
+        // The first notifications may come before it listens; more follow until it has heard.
+        let order = h.created(h.make.order(&[("A", 1)])).await;
+        let part = h.order(order).await.part;
+        let parts = [part].into();
+        let heard = tap.told_of(&parts);
+        tokio::pin!(heard);
+        loop {
+            tokio::select! {
+                () = &mut heard => break,
+                () = tokio::time::sleep(Duration::from_millis(50)) => h.done(order, &Command::AddNote).await,
+            }
+        }
+    };
+    tokio::time::timeout(HANGS, told)
+        .await
+        .expect("nobody was told");
+    beside.close().await;
+}
+
+#[tokio::test]
+async fn a_database_that_was_not_migrated_says_what_to_do_and_many_may_migrate_at_once() {
+    let Some((driver, h)) = shared(1).await else {
+        return;
+    };
+    h.store.close().await;
+    driver.sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public;");
+    let open = || {
+        let tap = Arc::new(Tap::default());
+        PostgresStore::open(driver.options(), h.clock.as_now(), tap, 0)
+    };
+    let refused = open().await.err().expect("refused").to_string();
+    assert!(refused.contains("waybill migrate"), "{refused}");
+    let mut all = JoinSet::new();
+    for _ in 0..4 {
+        let (options, make) = (driver.options(), h.make.clone());
+        all.spawn(async move { migrate(&options, &mut move || make.id()).await });
+    }
+    let mut made = 0;
+    while let Some(done) = all.join_next().await {
+        let migrated = done.expect("a migration failed").expect("migrated");
+        made += i32::from(migrated.from == 0);
+        assert_eq!(migrated.to, waybill_store::migrations::known());
+    }
+    assert_eq!(made, 1, "one made the tables, the others found them");
+    open().await.expect("opens now").close().await;
+}
+
+#[tokio::test]
+async fn a_log_that_is_ahead_of_its_counter_is_refused() {
+    let Some((driver, h)) = shared(1).await else {
+        return;
+    };
+    h.sold("A", 5, 1).await;
+    h.store.close().await;
+    driver.sql("SELECT setval('log_positions_0', 1, true)");
+    let tap = Arc::new(Tap::default());
+    let opened = PostgresStore::open(driver.options(), h.clock.as_now(), tap, 0).await;
+    let refused = opened.err().expect("refused");
+    assert!(matches!(refused, Error::Corrupt { .. }), "{refused}");
+}
+
+#[tokio::test]
+async fn statements_say_which_function_they_are_of() {
+    let Some((driver, h)) = shared(1).await else {
+        return;
+    };
+    h.sold("A", 5, 1).await;
+    let unnamed = driver.sql(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'waybill' \
+         AND query NOT LIKE '/* %' AND query NOT IN ('COMMIT', 'BEGIN', 'ROLLBACK') AND query NOT LIKE 'SET %' AND query NOT LIKE 'LISTEN %'",
+    );
+    assert_eq!(unnamed.trim(), "0");
+}
