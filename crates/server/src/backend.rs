@@ -42,6 +42,7 @@ pub fn shared(settings: &Settings) -> Option<postgres::Options> {
         pool_min: store.pool_min_size as usize,
         pool_max: store.pool_size as usize,
         pool_wait_ms: store.pool_wait_ms.0,
+        accept_concurrency: store.accept_concurrency as usize,
         unnamed_statements: store.unnamed_statements,
         // The bounds of the key keep it within.
         parts: u16::try_from(store.parts).unwrap_or(u16::MAX),

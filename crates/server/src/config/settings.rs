@@ -72,6 +72,7 @@ section!(Store, "store", {
     pool_wait_ms: Millis => time(1, HOUR_MS),
     listen_url: Secret => Kind::DatabaseUrl,
     unnamed_statements: bool => Kind::Switch,
+    accept_concurrency: u32 => count(1, 64),
     parts: u32 => count(1, 64),
     statement_timeout_ms: Millis => time(10, HOUR_MS),
     lock_timeout_ms: Millis => time(10, HOUR_MS),
