@@ -1,7 +1,7 @@
 //! The bounded queue before the store and the tasks that drain it into batches.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{Mutex, mpsc, oneshot};
@@ -57,6 +57,7 @@ impl Intake {
         let limit = settings.queue_limit as usize;
         let (queue, waiting) = mpsc::channel(limit);
         let waiting = Arc::new(Mutex::new(waiting));
+        let under_way = Arc::new(AtomicUsize::new(0));
         for _ in 0..store.accept_concurrency() {
             let batch_limit = settings.batch_limit as usize;
             tokio::spawn(drain(
@@ -65,6 +66,7 @@ impl Intake {
                 batch_limit,
                 metrics.clone(),
                 flood.clone(),
+                under_way.clone(),
             ));
         }
         Self {
@@ -118,23 +120,34 @@ impl Intake {
 
 type Receiver = Arc<Mutex<mpsc::Receiver<Waiting>>>;
 
+/// On a store that several write, a batch smaller than this waits a moment for more, while others are under way and
+/// there is nothing to win by being early: what a transaction costs is shared by its orders.
+const GATHER_ORDERS: usize = 64;
+const GATHER: Duration = Duration::from_millis(1);
+
 async fn drain(
     store: Arc<dyn Store>,
     waiting: Receiver,
     batch_limit: usize,
     metrics: Arc<Metrics>,
     flood: Arc<Flood>,
+    under_way: Arc<AtomicUsize>,
 ) {
     let mut taken = Vec::with_capacity(batch_limit);
+    let gathers = !store.identity().one_writer;
     loop {
-        if waiting
-            .lock()
-            .await
-            .recv_many(&mut taken, batch_limit)
-            .await
-            == 0
         {
-            return;
+            let mut waiting = waiting.lock().await;
+            if waiting.recv_many(&mut taken, batch_limit).await == 0 {
+                return;
+            }
+            if gathers && taken.len() < GATHER_ORDERS && under_way.load(Ordering::Relaxed) > 0 {
+                tokio::time::sleep(GATHER).await;
+                let room = batch_limit - taken.len();
+                if room > 0 && !waiting.is_empty() {
+                    waiting.recv_many(&mut taken, room).await;
+                }
+            }
         }
         taken.retain(|w| {
             w.state
@@ -147,7 +160,9 @@ async fn drain(
         metrics.intake_batch.observe(taken.len() as f64);
         flood.gathered(taken.len());
         let orders = taken.iter().map(|w| w.order.clone()).collect();
+        under_way.fetch_add(1, Ordering::Relaxed);
         let results = store.accept(orders).await;
+        under_way.fetch_sub(1, Ordering::Relaxed);
         answer(&mut taken, results);
     }
 }

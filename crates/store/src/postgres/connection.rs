@@ -62,7 +62,7 @@ impl Options {
             pool_wait_ms: 5_000,
             unnamed_statements: false,
             parts: 16,
-            accept_concurrency: 2,
+            accept_concurrency: 3,
             statement_timeout_ms: 5_000,
             lock_timeout_ms: 3_000,
             idle_in_transaction_timeout_ms: 5_000,
