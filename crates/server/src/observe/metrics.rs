@@ -196,10 +196,12 @@ impl Metrics {
         progress.entry((consumer, part)).or_default().position = position;
     }
 
-    /// Notes that this process has a part for a consumer from now on, and where its cursor stands.
-    pub fn took(&self, consumer: &'static str, part: u16, position: i64) {
+    /// Notes that this process has a part for a consumer from now on, and where its cursor stands if it has one.
+    pub fn took(&self, consumer: &'static str, part: u16, position: Option<i64>) {
         self.parts.get_or_create(&ConsumerLabel { consumer }).inc();
-        self.passed(consumer, part, position);
+        if let Some(position) = position {
+            self.passed(consumer, part, position);
+        }
     }
 
     /// Forgets a part that this process has no longer.

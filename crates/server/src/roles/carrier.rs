@@ -58,6 +58,10 @@ impl Duty for Firing {
         self.app.store.identity().parts
     }
 
+    fn follows_log(&self) -> bool {
+        false
+    }
+
     async fn act(
         &self,
         lease: Lease,

@@ -31,6 +31,10 @@ impl Duty for Keeping {
         1
     }
 
+    fn follows_log(&self) -> bool {
+        false
+    }
+
     async fn act(
         &self,
         _lease: Lease,

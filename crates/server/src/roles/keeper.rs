@@ -37,6 +37,11 @@ pub trait Duty: Send + Sync + 'static {
     /// How many parts there are to share.
     fn parts(&self) -> u16;
 
+    /// Whether it moves a cursor along the log. Whoever does not is never behind.
+    fn follows_log(&self) -> bool {
+        true
+    }
+
     /// Acts on a part until it is stopped. `Ok` means stopped.
     async fn act(
         &self,
@@ -322,8 +327,9 @@ impl<D: Duty> Keeper<D> {
         // Set by this task alone, once.
         let _ = taken.set((lease.epoch, Instant::now()));
         tracing::debug!(consumer, part, epoch = lease.epoch, cursor, "taken");
+        let follows = self.duty.follows_log().then_some(cursor);
         let acted = {
-            let _holding = Holding::new(&self.metrics, consumer, part, cursor);
+            let _holding = Holding::new(&self.metrics, consumer, part, follows);
             self.duty.act(lease.clone(), cursor, stop).await
         };
         if let Err(StoreError::Fenced { .. }) = acted {
@@ -436,7 +442,12 @@ struct Holding<'a> {
 }
 
 impl<'a> Holding<'a> {
-    fn new(metrics: &'a Metrics, consumer: &'static str, part: u16, cursor: i64) -> Self {
+    fn new(
+        metrics: &'a Metrics,
+        consumer: &'static str,
+        part: u16,
+        cursor: Option<i64>,
+    ) -> Self {
         metrics.took(consumer, part, cursor);
         Self {
             metrics,
