@@ -442,12 +442,7 @@ struct Holding<'a> {
 }
 
 impl<'a> Holding<'a> {
-    fn new(
-        metrics: &'a Metrics,
-        consumer: &'static str,
-        part: u16,
-        cursor: Option<i64>,
-    ) -> Self {
+    fn new(metrics: &'a Metrics, consumer: &'static str, part: u16, cursor: Option<i64>) -> Self {
         metrics.took(consumer, part, cursor);
         Self {
             metrics,

@@ -14,7 +14,7 @@ pub fn start(url: &str, roles: &str) -> Start {
         .env("WAYBILL_STORE__LOCK_TIMEOUT_MS", "1500ms")
         .env("WAYBILL_STORE__IDLE_IN_TRANSACTION_TIMEOUT_MS", "2s")
         .env("WAYBILL_STORE__TCP_TIMEOUT_MS", "2s")
-        .env("WAYBILL_STORE__CONNECT_TIMEOUT_MS", "2s")
+        .env("WAYBILL_STORE__CONNECT_TIMEOUT_MS", "10s")
         .env("WAYBILL_LOG__LEVEL", "warn")
 }
 
