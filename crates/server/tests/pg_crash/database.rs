@@ -54,7 +54,6 @@ async fn a_database_stopped_at_once_loses_no_acknowledged_order() {
         tokio::task::block_in_place(|| server.start_again().expect("it recovers"));
         siege.recovers(READY_WITHIN).await;
     }
-    assert!(siege.with_unanswered() >= 2, "too few hit anything");
     let enough = Enough {
         orders: 300,
         faults: 2,

@@ -24,9 +24,11 @@ use tokio::process::{Child, Command};
 use tokio::time::{sleep, timeout};
 
 use crate::http::Client;
+use crate::postgres::{Database, Postgres};
 use crate::seed;
 use crate::shim::Disk;
 use crate::token;
+use crate::unavailable::or_skip_all;
 
 const READY_WITHIN: Duration = Duration::from_secs(30);
 const STOPPED_WITHIN: Duration = Duration::from_secs(45);
@@ -44,7 +46,12 @@ pub struct Start {
     on_test_disk: bool,
     /// Its store is a database that others share, not its data folder.
     shared: bool,
+    /// Its store is a database made for it.
+    own_database: bool,
 }
+
+/// The test crate whose servers have their stores in PostgreSQL.
+const ON_POSTGRES: &str = "on_postgres";
 
 impl Start {
     /// `waybill demo` of this binary, which a test of the package `waybill` knows as
@@ -57,7 +64,16 @@ impl Start {
             arguments: Vec::new(),
             on_test_disk: false,
             shared: false,
+            own_database: false,
         }
+    }
+
+    /// The same test, compiled into the crate `on_postgres` (`env!("CARGO_CRATE_NAME")`), runs on a database of
+    /// its own in [`Postgres::shared`]; in any other crate it runs on its data folder.
+    #[must_use]
+    pub fn as_in(mut self, test_crate: &str) -> Self {
+        self.own_database = test_crate == ON_POSTGRES;
+        self
     }
 
     /// `waybill serve` of this binary with these roles (`"api"`, `"delivery,status"`), which knows the
@@ -112,7 +128,15 @@ impl Start {
     }
 
     /// The folder is there, the process not yet.
-    pub fn prepared(self) -> Result<Waybill> {
+    pub fn prepared(mut self) -> Result<Waybill> {
+        let database = if self.own_database {
+            let server = or_skip_all(Postgres::shared());
+            let database = server.database(None)?;
+            self = self.on(&database.url());
+            Some(database)
+        } else {
+            None
+        };
         let home = tempfile::Builder::new().prefix("waybill-test-").tempdir()?;
         let data = home.path().canonicalize()?.join("data");
         std::fs::create_dir(&data)?;
@@ -129,6 +153,7 @@ impl Start {
             address: free_address()?,
             child: None,
             starts: 0,
+            database,
         })
     }
 }
@@ -142,6 +167,8 @@ pub struct Waybill {
     address: SocketAddr,
     child: Option<Child>,
     starts: usize,
+    /// Made for it; dropped when the process is gone.
+    database: Option<Database>,
 }
 
 impl Waybill {
@@ -151,6 +178,11 @@ impl Waybill {
 
     pub fn data(&self) -> &Path {
         &self.data
+    }
+
+    /// The database that was made for it, if its test runs on one.
+    pub fn database(&self) -> Option<&Database> {
+        self.database.as_ref()
     }
 
     /// The disk it runs on, if it was started on one.
