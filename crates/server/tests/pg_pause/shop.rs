@@ -14,6 +14,13 @@ const POLL: Duration = Duration::from_millis(50);
 /// Of the members of a fleet of one and two.
 const SLEEPER: usize = 2;
 
+const WATCH_CURSORS: &str = "\
+    CREATE TABLE went_back (consumer text, part int, before bigint, after bigint); \
+    CREATE FUNCTION note_step_back() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+    INSERT INTO went_back VALUES (old.consumer, old.part, old.position, new.position); RETURN NULL; END $$; \
+    CREATE TRIGGER step_back AFTER UPDATE ON cursors FOR EACH ROW \
+    WHEN (new.position < old.position) EXECUTE FUNCTION note_step_back()";
+
 pub struct Shop {
     pub fleet: Fleet,
     pub database: Database,
@@ -41,6 +48,7 @@ impl Shop {
             wire,
             placed: 0,
         };
+        shop.sql(WATCH_CURSORS);
         shop.both_work().await;
         shop
     }
@@ -107,10 +115,14 @@ impl Shop {
         .await;
     }
 
-    /// All that consumers write, in one line for each kind: where it is, and what it is.
+    /// Cursors that were ever moved back: by whoever acts on a part that is another's by now.
+    pub fn went_back(&self) -> String {
+        self.sql("SELECT * FROM went_back")
+    }
+
+    /// All that consumers write but their cursors, which may move on as parts are handed over: for each kind how many there are, and a digest.
     pub fn state(&self) -> Vec<String> {
         let tables = [
-            ("cursors", "consumer, part, position"),
             ("events", "part, position, event_id, type, seq"),
             ("orders", "id, version, status"),
             ("shipments", "id, version, status"),
