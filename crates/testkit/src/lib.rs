@@ -6,6 +6,7 @@
 //! * [`traffic`] places orders, many at once, and writes every attempt and every answer into a
 //!   [`journal`]; [`checker`] holds that journal against what the system says afterwards.
 //! * [`ordeal`] puts these together: traffic, kills at random moments, a verdict.
+//! * [`siege`] does so for several processes on one database, under faults of any kind.
 //! * [`postgres`] is a real server for a run, with a database per test, or for one test to break;
 //!   [`guarded`] sees to it that it ends with the test, [`unavailable`] to it that a missing one is seen.
 //! * [`pgbouncer`] stands in front of it, as it does where connections are pooled.
@@ -25,6 +26,7 @@ pub mod proxy;
 pub mod seed;
 pub mod server;
 pub mod shim;
+pub mod siege;
 pub mod token;
 pub mod traffic;
 pub mod unavailable;

@@ -59,3 +59,12 @@ pub fn or_skip<T>(server: Result<T, Unavailable>) -> Option<T> {
         }
     }
 }
+
+/// As [`or_skip`], in a test program of which no test can do without the server: the whole program ends, once and
+/// seen, as if it had no tests.
+///
+/// # Panics
+/// As [`or_skip`].
+pub fn or_skip_all<T>(server: Result<T, Unavailable>) -> T {
+    or_skip(server).unwrap_or_else(|| std::process::exit(0))
+}

@@ -197,3 +197,25 @@ fn a_lost_commit_is_rolled_back_and_a_lost_commit_answer_was_committed() {
     assert_eq!(proxy.hits(), 2);
     assert_eq!(database.sql("SELECT n FROM t ORDER BY n").unwrap(), "1\n3");
 }
+
+#[test]
+fn a_held_request_waits_with_all_the_wire_and_arrives_when_it_thaws() {
+    let echo = Echo::start();
+    let proxy = Proxy::to(echo.address).unwrap();
+    let (mut one, mut other) = (connected(&proxy), connected(&proxy));
+    let said = b"now".to_vec();
+    proxy.arm(Cut::Hold { said }, 1).unwrap();
+    one.write_all(b"not yet, now").unwrap();
+    while proxy.hits() == 0 {
+        std::thread::yield_now();
+    }
+    other.write_all(b"nor I").unwrap();
+    assert_eq!(echo.heard(), "");
+    proxy.thaw();
+    let mut answer = [0; 12];
+    one.read_exact(&mut answer).unwrap();
+    assert_eq!(&answer, b"not yet, now");
+    let mut answer = [0; 5];
+    other.read_exact(&mut answer).unwrap();
+    assert_eq!(&answer, b"nor I");
+}

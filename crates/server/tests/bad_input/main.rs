@@ -23,7 +23,9 @@ const AT_ONCE: usize = 4;
 const LONGEST_ANSWER_BYTES: usize = 16_384;
 
 async fn ready() -> Waybill {
-    let start = Start::demo(env!("CARGO_BIN_EXE_waybill")).delivering_within_ms("600000");
+    let start = Start::demo(env!("CARGO_BIN_EXE_waybill"))
+        .as_in(env!("CARGO_CRATE_NAME"))
+        .delivering_within_ms("600000");
     let app = start.ready().await.expect("ready");
     app.seed("sold-out", 0).await.expect("counted");
     app

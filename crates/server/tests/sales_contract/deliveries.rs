@@ -19,6 +19,7 @@ async fn simulate(client: &mut Client, id: &str, status: &str) -> Answer {
 #[tokio::test]
 async fn an_order_ships_and_arrives_by_itself() {
     let app = Start::demo(env!("CARGO_BIN_EXE_waybill"))
+        .as_in(env!("CARGO_CRATE_NAME"))
         .delivering_within_ms("0-50")
         .ready()
         .await

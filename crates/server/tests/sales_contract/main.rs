@@ -22,7 +22,9 @@ const ORDERS: &str = "/api/orders";
 
 /// The real binary; nothing moves by itself within a test.
 fn demo() -> Start {
-    Start::demo(env!("CARGO_BIN_EXE_waybill")).delivering_within_ms("600000")
+    Start::demo(env!("CARGO_BIN_EXE_waybill"))
+        .as_in(env!("CARGO_CRATE_NAME"))
+        .delivering_within_ms("600000")
 }
 
 /// The order of the contract's example.

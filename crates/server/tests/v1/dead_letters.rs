@@ -9,13 +9,16 @@ use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 use waybill::app::App;
+use waybill::backend;
 use waybill::clock::{Clock, SystemClock};
-use waybill::config::{Profile, Settings};
+use waybill::config::{Profile, Secret, Settings};
 use waybill::http::router::router;
 use waybill::random::Entropy;
 use waybill_domain::text::Tenant;
 use waybill_domain::time::Time;
 use waybill_store::{Apply, NewParked, Positions};
+use waybill_testkit::postgres::{Database, Postgres};
+use waybill_testkit::unavailable::or_skip_all;
 
 use crate::shop::{small, token_of};
 
@@ -82,15 +85,32 @@ async fn park(app: &App, error: &str) {
     store.apply(apply).await.expect("parked");
 }
 
+/// In the crate `on_postgres`, a database to run on.
+fn database(settings: &mut Settings) -> Option<Database> {
+    if env!("CARGO_CRATE_NAME") != "on_postgres" {
+        return None;
+    }
+    let database = or_skip_all(Postgres::shared()).database(None);
+    let database = database.expect("a database");
+    settings.store.url = Secret::new(database.url());
+    // One, as the embedded store has: the test parks in it by number.
+    settings.store.parts = 1;
+    Some(database)
+}
+
 #[tokio::test]
 async fn a_dead_letter_is_shown_redriven_and_discarded_by_its_tenant_alone() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut settings = Settings::of_profile(Profile::Demo);
     settings.store.data = folder.path().join("data").to_string_lossy().into_owned();
+    let _database = database(&mut settings);
     let entropy = Arc::new(Entropy::from_os().expect("randomness"));
-    let app = App::start(settings, Arc::new(SystemClock), entropy)
-        .await
-        .expect("a store");
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    if settings.database_url().is_some() {
+        let migrated = backend::migrate(&settings, &clock, &entropy).await;
+        migrated.expect("a schema");
+    }
+    let app = App::start(settings, clock, entropy).await.expect("a store");
     let router = router(&app);
     let (status, order) = ask(
         &router,

@@ -58,7 +58,7 @@ async fn a_correlation_id_is_taken_or_made() {
 
 #[tokio::test]
 async fn browsers_of_the_origins_in_the_settings_may_call_and_no_others() {
-    let start = Start::demo(env!("CARGO_BIN_EXE_waybill"));
+    let start = Start::demo(env!("CARGO_BIN_EXE_waybill")).as_in(env!("CARGO_CRATE_NAME"));
     let shop = Shop::start(start.env("WAYBILL_SERVER__CORS_ORIGINS", "https://shop.example")).await;
     let asks = |origin: &'static str| {
         [

@@ -293,7 +293,8 @@ async fn an_order_that_could_be_doubled_by_a_retry_is_refused() {
 
 #[tokio::test]
 async fn without_an_inventory_a_sku_that_is_not_tracked_is_refused() {
-    let start = waybill_testkit::server::Start::demo(env!("CARGO_BIN_EXE_waybill"));
+    let start = waybill_testkit::server::Start::demo(env!("CARGO_BIN_EXE_waybill"))
+        .as_in(env!("CARGO_CRATE_NAME"));
     let shop = Shop::start(start.env("WAYBILL_INVENTORY__MODE", "none")).await;
     let problem: Value = shop.place("k", &small("nobody-knows", 1)).await.json();
     assert_eq!(

@@ -25,8 +25,12 @@ pub struct Shop(pub Waybill);
 impl Shop {
     /// Opens, with a carrier that takes its steps after this many milliseconds.
     pub async fn open(carrier_ms: &str) -> Self {
-        Self::start(Start::demo(env!("CARGO_BIN_EXE_waybill")).delivering_within_ms(carrier_ms))
-            .await
+        Self::start(
+            Start::demo(env!("CARGO_BIN_EXE_waybill"))
+                .as_in(env!("CARGO_CRATE_NAME"))
+                .delivering_within_ms(carrier_ms),
+        )
+        .await
     }
 
     pub async fn start(start: Start) -> Self {

@@ -85,7 +85,8 @@ async fn a_token_in_the_address_may_stream_and_nothing_else() {
 
 #[tokio::test]
 async fn streams_are_bounded_and_end_when_the_server_stops() {
-    let start = waybill_testkit::server::Start::demo(env!("CARGO_BIN_EXE_waybill"));
+    let start = waybill_testkit::server::Start::demo(env!("CARGO_BIN_EXE_waybill"))
+        .as_in(env!("CARGO_CRATE_NAME"));
     let start = start
         .delivering_within_ms(NEVER)
         .env("WAYBILL_SERVER__MAX_STREAMS", "1");

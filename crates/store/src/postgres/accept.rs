@@ -100,6 +100,10 @@ async fn attempt(
     let Some(first) = batch.written.first() else {
         // Nothing is written, and claims that were taken are free again.
         commits.roll_back(open).await;
+        if commits.in_doubt() {
+            // What is replayed may be on this side of the standby only.
+            return Err(Failed::Error(Error::OutcomeUnknown));
+        }
         return Ok((batch.results, false));
     };
     let mut pipeline = Pipeline::new();

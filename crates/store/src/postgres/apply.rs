@@ -2,6 +2,8 @@
 
 use super::bisect::Bisection;
 use super::changes::{self, Locked, Wanted};
+#[cfg(feature = "planted-defects")]
+use super::defects;
 use super::lock;
 use super::log;
 use super::outcome::Failed;
@@ -30,8 +32,15 @@ pub fn fenced(lease: &Lease) -> Error {
 
 /// Adds the lock of a lease's cursor; its answer is empty when the lease is lost.
 pub fn fence<'p>(pipeline: &mut Pipeline<'p>, lease: &'p Lease) {
+    let cursor = &lock::CURSOR;
+    #[cfg(feature = "planted-defects")]
+    let cursor = if defects::unfenced() {
+        &defects::CURSOR
+    } else {
+        cursor
+    };
     pipeline.add(
-        &lock::CURSOR,
+        cursor,
         params![lease.consumer.as_str(), small(lease.part), lease.epoch],
     );
 }
@@ -72,6 +81,8 @@ async fn attempt_apply(shared: &Shared, apply: &Apply) -> std::result::Result<()
             .first()
             .map(|row| Columns::of(row).get())
             .transpose()?;
+        #[cfg(feature = "planted-defects")]
+        let position = position.map(|at| if defects::unfenced() { apply.from } else { at });
         if position != Some(apply.from) {
             return Err(fenced(&apply.lease));
         }

@@ -11,6 +11,8 @@ mod bisect;
 mod changes;
 mod claims;
 mod connection;
+#[cfg(feature = "planted-defects")]
+mod defects;
 mod errors;
 mod inspect;
 mod leases;

@@ -8,7 +8,7 @@ use super::connection::{Connection, Connections};
 use super::errors::{IntoStore, is_contention, translate};
 use super::pipeline::{Failure, Pipeline, Sql, params};
 use crate::error::{Error, Result};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio_postgres::Row;
 use tokio_postgres::error::SqlState;
@@ -17,8 +17,8 @@ use tokio_postgres::types::Type;
 /// Everything that writes shares this.
 pub struct Commits {
     pub connections: Connections,
-    /// Whether a commit may not be at its standby; nothing is ready until a later one is.
-    pub in_doubt: AtomicBool,
+    /// Of the waits for a standby that were cancelled, how many a later commit has proven to be there.
+    proven: AtomicU64,
     pub retries: AtomicU64,
     pub deadlocks: AtomicU64,
 }
@@ -112,10 +112,21 @@ impl Commits {
     pub fn new(connections: Connections) -> Self {
         Self {
             connections,
-            in_doubt: AtomicBool::new(false),
+            proven: AtomicU64::new(0),
             retries: AtomicU64::new(0),
             deadlocks: AtomicU64::new(0),
         }
+    }
+
+    /// Whether something that is committed here may not be at the standby. Who answers from what it read says so
+    /// then: it would acknowledge what nobody acknowledged.
+    pub fn in_doubt(&self) -> bool {
+        self.connections.cancelled_waits() > self.proven.load(Ordering::SeqCst)
+    }
+
+    /// A commit has reached the standby, and with it all whose wait was cancelled before it was sent.
+    pub fn prove(&self, cancelled_waits: u64) {
+        self.proven.fetch_max(cancelled_waits, Ordering::SeqCst);
     }
 
     /// Counts the attempts at one transaction.
@@ -181,9 +192,9 @@ impl Commits {
         match pipeline.run(&self.connections, &connection).await {
             Ok(rows) => {
                 if self.connections.cancelled_waits() == waits {
+                    self.prove(waits);
                     return Ok(rows);
                 }
-                self.in_doubt.store(true, Ordering::SeqCst);
                 tracing::error!(
                     "a wait for the standby was cancelled; not ready until a commit has reached it"
                 );

@@ -361,8 +361,7 @@ impl Store for PostgresStore {
                 "a commit did not reach its standby; ready again when one does".into(),
             ));
         }
-        // A commit that has reached the standby says that everything before it has.
-        commits.in_doubt.store(false, Ordering::SeqCst);
+        commits.prove(waits);
         Ok(())
     }
 

@@ -16,6 +16,9 @@ pub enum Cut {
     /// The answer is lost: the bytes reach the server, which acts on them and says so, in these words;
     /// nothing that it says after it was asked reaches the client.
     Answer { said: Vec<u8>, answered: Vec<u8> },
+    /// Nothing is cut: the whole wire freezes, as by [`super::Proxy::freeze`], with these bytes held back on this side
+    /// of the server.
+    Hold { said: Vec<u8> },
     /// The answer is torn: so many more bytes of servers reach clients, on all connections together.
     Torn { bytes: u64 },
 }
@@ -46,9 +49,10 @@ impl Cut {
 
     pub(super) fn said(&self) -> Option<&[u8]> {
         match self {
-            Self::Request { said } | Self::Between { said } | Self::Answer { said, .. } => {
-                Some(said)
-            }
+            Self::Request { said }
+            | Self::Between { said }
+            | Self::Hold { said }
+            | Self::Answer { said, .. } => Some(said),
             Self::Torn { .. } => None,
         }
     }
@@ -56,7 +60,9 @@ impl Cut {
     pub(super) fn patterns(&self) -> impl Iterator<Item = &[u8]> {
         let answered = match self {
             Self::Answer { answered, .. } => Some(answered.as_slice()),
-            Self::Request { .. } | Self::Between { .. } | Self::Torn { .. } => None,
+            Self::Request { .. } | Self::Between { .. } | Self::Hold { .. } | Self::Torn { .. } => {
+                None
+            }
         };
         self.said().into_iter().chain(answered)
     }

@@ -150,7 +150,7 @@ impl Proxy {
         *self.state.armed() = None;
     }
 
-    /// How many connections were cut at a moment that was armed.
+    /// How many connections came to a moment that was armed.
     pub fn hits(&self) -> u64 {
         *self.state.hits.borrow()
     }

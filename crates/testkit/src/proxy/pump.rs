@@ -101,6 +101,12 @@ async fn carry_requests(
                 state.hit();
                 return Ok(End::Cut);
             }
+            Some(Cut::Hold { .. }) => {
+                state.frozen.send_replace(true);
+                state.hit();
+                thawed(&mut frozen).await;
+                server.write_all(fresh).await?;
+            }
             Some(Cut::Answer { answered, .. }) => {
                 // Before the server can answer.
                 // A second request on the same connection waits for the same end.

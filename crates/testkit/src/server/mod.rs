@@ -4,8 +4,10 @@
 //! lives, and none outlives it. What the process prints is kept in files and shown when a test fails.
 //! Whether answers are right is for the test, or for [`crate::checker`].
 
+mod fleet;
 mod user;
 
+pub use fleet::{Fleet, Member};
 pub use user::Report;
 
 use std::ffi::{OsStr, OsString};
@@ -22,9 +24,11 @@ use tokio::process::{Child, Command};
 use tokio::time::{sleep, timeout};
 
 use crate::http::Client;
+use crate::postgres::{Database, Postgres};
 use crate::seed;
 use crate::shim::Disk;
 use crate::token;
+use crate::unavailable::or_skip_all;
 
 const READY_WITHIN: Duration = Duration::from_secs(30);
 const STOPPED_WITHIN: Duration = Duration::from_secs(45);
@@ -33,12 +37,21 @@ const READY_POLL: Duration = Duration::from_millis(10);
 const SHOWN_LINES: usize = 60;
 
 /// How the binary is to be started.
+#[derive(Debug, Clone)]
 pub struct Start {
     binary: PathBuf,
+    subcommand: &'static str,
     environment: Vec<(OsString, OsString)>,
     arguments: Vec<OsString>,
     on_test_disk: bool,
+    /// Its store is a database that others share, not its data folder.
+    shared: bool,
+    /// Its store is a database made for it.
+    own_database: bool,
 }
+
+/// The test crate whose servers have their stores in PostgreSQL.
+const ON_POSTGRES: &str = "on_postgres";
 
 impl Start {
     /// `waybill demo` of this binary, which a test of the package `waybill` knows as
@@ -46,10 +59,38 @@ impl Start {
     pub fn demo(binary: impl Into<PathBuf>) -> Self {
         Self {
             binary: binary.into(),
+            subcommand: "demo",
             environment: Vec::new(),
             arguments: Vec::new(),
             on_test_disk: false,
+            shared: false,
+            own_database: false,
         }
+    }
+
+    /// The same test, compiled into the crate `on_postgres` (`env!("CARGO_CRATE_NAME")`), runs on a database of
+    /// its own in [`Postgres::shared`]; in any other crate it runs on its data folder.
+    #[must_use]
+    pub fn as_in(mut self, test_crate: &str) -> Self {
+        self.own_database = test_crate == ON_POSTGRES;
+        self
+    }
+
+    /// `waybill serve` of this binary with these roles (`"api"`, `"delivery,status"`), which knows the
+    /// tokens of `demo`. It changes no schema: see [`Waybill::migrate`].
+    pub fn serve(binary: impl Into<PathBuf>, roles: &str) -> Self {
+        let start = Self {
+            subcommand: "serve",
+            ..Self::demo(binary)
+        };
+        start.arg("--profile").arg("demo").arg("--roles").arg(roles)
+    }
+
+    /// Its store is this PostgreSQL database.
+    #[must_use]
+    pub fn on(mut self, url: &str) -> Self {
+        self.shared = true;
+        self.env("DATABASE_URL", url)
     }
 
     /// Nothing of the test's own environment reaches the process but this (and `PATH`).
@@ -87,7 +128,15 @@ impl Start {
     }
 
     /// The folder is there, the process not yet.
-    pub fn prepared(self) -> Result<Waybill> {
+    pub fn prepared(mut self) -> Result<Waybill> {
+        let database = if self.own_database {
+            let server = or_skip_all(Postgres::shared());
+            let database = server.database(None)?;
+            self = self.on(&database.url());
+            Some(database)
+        } else {
+            None
+        };
         let home = tempfile::Builder::new().prefix("waybill-test-").tempdir()?;
         let data = home.path().canonicalize()?.join("data");
         std::fs::create_dir(&data)?;
@@ -104,6 +153,7 @@ impl Start {
             address: free_address()?,
             child: None,
             starts: 0,
+            database,
         })
     }
 }
@@ -117,6 +167,8 @@ pub struct Waybill {
     address: SocketAddr,
     child: Option<Child>,
     starts: usize,
+    /// Made for it; dropped when the process is gone.
+    database: Option<Database>,
 }
 
 impl Waybill {
@@ -126,6 +178,11 @@ impl Waybill {
 
     pub fn data(&self) -> &Path {
         &self.data
+    }
+
+    /// The database that was made for it, if its test runs on one.
+    pub fn database(&self) -> Option<&Database> {
+        self.database.as_ref()
     }
 
     /// The disk it runs on, if it was started on one.
@@ -158,42 +215,43 @@ impl Waybill {
         Ok(())
     }
 
-    /// Starts the process on the data folder as it is and waits until it is ready; the time it took.
+    /// Starts the process on its store as it is and waits until it is ready; the time it took.
     pub async fn start(&mut self) -> Result<Duration> {
-        let began = Instant::now();
         self.begin()?;
-        while began.elapsed() < READY_WITHIN {
-            if let Some(status) = self
-                .child
-                .as_mut()
-                .and_then(|c| c.try_wait().transpose())
-                .transpose()?
-            {
+        self.ready_again(READY_WITHIN).await
+    }
+
+    /// Waits until the running process is ready; the time it took.
+    pub async fn ready_again(&mut self, within: Duration) -> Result<Duration> {
+        let began = Instant::now();
+        while began.elapsed() < within {
+            let child = self.child.as_mut().context("it does not run")?;
+            if let Some(status) = child.try_wait()? {
                 bail!(
                     "it stopped before it was ready ({status}):\n{}",
                     self.output()
                 );
             }
-            let answer = Client::new(self.address)
-                .with_patience(READY_WITHIN)
-                .get("/health/ready")
-                .await;
-            if answer.is_ok_and(|a| a.status == 200) {
+            if self.is_ready().await {
                 return Ok(began.elapsed());
             }
             sleep(READY_POLL).await;
         }
-        bail!("not ready within {READY_WITHIN:?}:\n{}", self.output())
+        bail!("not ready within {within:?}:\n{}", self.output())
+    }
+
+    /// Whether it says so now.
+    pub async fn is_ready(&self) -> bool {
+        let mut client = Client::new(self.address).with_patience(READY_WITHIN);
+        let answer = client.get("/health/ready").await;
+        answer.is_ok_and(|answer| answer.status == 200)
     }
 
     fn spawn(&mut self) -> Result<Child> {
         self.starts += 1;
-        let mut command = self.command("demo");
-        command
-            .arg("--data")
-            .arg(&self.data)
-            .arg("--listen")
-            .arg(self.address.to_string());
+        let mut command = self.command(self.start.subcommand);
+        command.arg("--data").arg(&self.data);
+        command.arg("--listen").arg(self.address.to_string());
         command.args(&self.start.arguments);
         if let Some(disk) = &self.disk {
             command.envs(disk.environment());
@@ -238,6 +296,21 @@ impl Waybill {
             .context("it does not run")?;
         let pid = Pid::from_raw(i32::try_from(pid)?).context("a process id is not zero")?;
         Ok(kill_process(pid, signal)?)
+    }
+
+    /// `waybill migrate` on its store.
+    pub async fn migrate(&self) -> Result<()> {
+        let mut command = self.command("migrate");
+        if !self.start.shared {
+            command.arg("--data").arg(&self.data);
+        }
+        let output = command.output().await?;
+        ensure!(
+            output.status.success(),
+            "migrate: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        Ok(())
     }
 
     /// SIGKILL, and waits until it is gone.

@@ -63,10 +63,14 @@ impl Waybill {
         Ok(())
     }
 
-    /// Runs `waybill verify` on the data folder.
+    /// Runs `waybill verify` on its store.
     pub async fn verify(&self) -> Result<Report> {
         let mut command = self.command("verify");
-        command.arg("--data").arg(&self.data).arg("--json");
+        if !self.start.shared {
+            // A folder that is named is meant, whatever the environment says.
+            command.arg("--data").arg(&self.data);
+        }
+        command.arg("--json");
         let output = timeout(COMMAND_WITHIN, command.output())
             .await
             .context("verify does not end")??;

@@ -39,15 +39,18 @@ struct Actor {
     number: u64,
     dialect: Dialect,
     rng: StdRng,
-    http: Client,
+    doors: Vec<Client>,
     placed: Vec<Placed>,
 }
 
 /// Works until the run stops, then asks once more about every order whose answer it never got.
 pub(super) async fn run(shared: Arc<Shared>, number: u64) -> Result<()> {
-    let http = Client::new(shared.address)
-        .with_token(&shared.token)
-        .with_patience(PATIENCE);
+    let client = |door| {
+        Client::new(door)
+            .with_token(&shared.token)
+            .with_patience(PATIENCE)
+    };
+    let doors = shared.doors.iter().map(|door| client(*door)).collect();
     let rng = seed::stream(shared.seed, "client", number);
     // A client speaks one dialect all its life.
     let dialect = if number % 3 == 2 {
@@ -60,7 +63,7 @@ pub(super) async fn run(shared: Arc<Shared>, number: u64) -> Result<()> {
         number,
         dialect,
         rng,
-        http,
+        doors,
         placed: Vec::new(),
     };
     while !actor.shared.stop.load(Ordering::SeqCst) {
@@ -195,7 +198,13 @@ impl Actor {
             })
             .await?;
         shared.in_flight.fetch_add(1, Ordering::SeqCst);
-        let answer = self.http.send(Method::POST, path, headers, body).await;
+        let door = match self.doors.len() {
+            // No draw where there is no choice.
+            1 => 0,
+            doors => self.rng.random_range(0..doors),
+        };
+        let request = self.doors[door].send(Method::POST, path, headers, body);
+        let answer = request.await;
         shared.in_flight.fetch_sub(1, Ordering::SeqCst);
         let outcome = outcome_of(&answer);
         let (status, replayed, body) = match &answer {

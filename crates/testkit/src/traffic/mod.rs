@@ -40,7 +40,8 @@ pub struct Traffic {
 
 /// What all clients of a run share.
 pub(crate) struct Shared {
-    address: SocketAddr,
+    /// Clients go to any of them, a replay often to another one than the first attempt.
+    doors: Vec<SocketAddr>,
     token: String,
     seed: u64,
     load: Load,
@@ -57,6 +58,17 @@ pub(crate) struct Shared {
 impl Traffic {
     /// Puts stock on the shelf and sets the clients going; `journal` is a file that is not there yet.
     pub async fn start(app: &Waybill, seed: u64, load: Load, journal: &Path) -> Result<Self> {
+        Self::at(app, vec![app.address()], seed, load, journal).await
+    }
+
+    /// The same where several processes take orders for one store, `app` among them.
+    pub async fn at(
+        app: &Waybill,
+        doors: Vec<SocketAddr>,
+        seed: u64,
+        load: Load,
+        journal: &Path,
+    ) -> Result<Self> {
         let shelf = Shelf::new(&load);
         for (sku, on_hand) in shelf.stock() {
             app.seed(sku, *on_hand).await?;
@@ -64,7 +76,7 @@ impl Traffic {
         let (journal, file) = Journal::create(journal)?;
         journal.append(&Entry::Begin { seed }).await?;
         let shared = Arc::new(Shared {
-            address: app.address(),
+            doors,
             token: crate::token::demo_for("default", "testkit"),
             seed,
             load,

@@ -1,0 +1,20 @@
+//! Of `v1`, all but `restore`.
+
+#[path = "../v1/changes.rs"]
+mod changes;
+#[path = "../v1/dead_letters.rs"]
+mod dead_letters;
+#[path = "../v1/front.rs"]
+mod front;
+#[path = "../v1/reading.rs"]
+mod reading;
+#[path = "../v1/refusals.rs"]
+mod refusals;
+#[path = "../v1/round_trip.rs"]
+mod round_trip;
+#[path = "../v1/scopes.rs"]
+mod scopes;
+#[path = "../v1/stream.rs"]
+mod stream;
+#[path = "../v1/tenants.rs"]
+mod tenants;

@@ -1,0 +1,143 @@
+//! The database stopped at once under load, its backends terminated, the wire to it cut around COMMIT.
+
+use std::time::Duration;
+
+use rand::RngExt;
+use rand::seq::IndexedRandom;
+use tokio::time::timeout;
+use waybill_testkit::checker::Enough;
+use waybill_testkit::postgres::{Mode, Postgres, ServerOptions};
+use waybill_testkit::proxy::{Cut, Proxy};
+use waybill_testkit::seed;
+use waybill_testkit::siege::Siege;
+use waybill_testkit::traffic::Load;
+use waybill_testkit::unavailable::or_skip;
+
+use crate::fleet::fleet;
+
+const READY_WITHIN: Duration = Duration::from_secs(30);
+const HIT_WITHIN: Duration = Duration::from_secs(20);
+
+fn strikes(short: usize) -> usize {
+    if seed::long_form() { short * 10 } else { short }
+}
+
+async fn siege(url: &str) -> Siege {
+    let load = Load {
+        clients: 24,
+        pause_ms: 20,
+        orders: if seed::long_form() { 60_000 } else { 6_000 },
+    };
+    let siege = Siege::lay(fleet(url).await, seed::of_this_run(), load).await;
+    siege.expect("orders come")
+}
+
+async fn is_green(siege: Siege, enough: Enough) {
+    let verdict = siege.judged(enough).await;
+    assert!(verdict.is_green(), "{verdict}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_stopped_at_once_loses_no_acknowledged_order() {
+    let Some(mut server) = or_skip(Postgres::start(ServerOptions::default())) else {
+        return;
+    };
+    let database = server.database(None).expect("a database");
+    let mut siege = siege(&database.url()).await;
+    let stops = strikes(5);
+    for _ in 0..stops {
+        siege.let_it_work(0..700).await.expect("orders go on");
+        siege.strikes("stop -m immediate").await.expect("journal");
+        tokio::task::block_in_place(|| server.stop(Mode::Immediate).expect("it ran"));
+        let away = Duration::from_millis(siege.rng.random_range(0..1_500));
+        tokio::time::sleep(away).await;
+        tokio::task::block_in_place(|| server.start_again().expect("it recovers"));
+        siege.recovers(READY_WITHIN).await;
+    }
+    let enough = Enough {
+        orders: 300,
+        faults: 2,
+    };
+    is_green(siege, enough).await;
+    assert_eq!(server.deadlocks(), Vec::<String>::new());
+}
+
+/// Whose connection is ended: one that commits, one between two flushes, one that waits for a row, all.
+const VICTIMS: [&str; 4] = [
+    "state = 'active' AND query LIKE 'COMMIT%'",
+    "state = 'idle in transaction'",
+    "wait_event_type = 'Lock'",
+    "application_name = 'waybill'",
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn terminated_backends_lose_no_acknowledged_order() {
+    // A COMMIT that lasts is one that can be met.
+    let options = ServerOptions::default()
+        .set("commit_delay", "10000")
+        .set("commit_siblings", "0");
+    let Some(server) = or_skip(Postgres::start(options)) else {
+        return;
+    };
+    let database = server.database(None).expect("a database");
+    let mut siege = siege(&database.url()).await;
+    let mut met = [0; VICTIMS.len()];
+    for number in 0..strikes(40) {
+        siege.let_it_work(0..100).await.expect("orders go on");
+        let which = number % VICTIMS.len();
+        let ended = tokio::task::block_in_place(|| server.terminate_backends(VICTIMS[which]));
+        let ended = ended.expect("the server answers");
+        if ended > 0 {
+            met[which] += ended;
+            let what = format!("{ended} backends terminated where {}", VICTIMS[which]);
+            siege.strikes(what).await.expect("journal");
+        }
+    }
+    println!("terminated: {met:?}");
+    assert!(met[0] >= 2, "nobody was met in COMMIT: {met:?}");
+    siege.recovers(READY_WITHIN).await;
+    let enough = Enough {
+        orders: 300,
+        faults: 8,
+    };
+    is_green(siege, enough).await;
+    assert_eq!(server.deadlocks(), Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_wire_cut_around_commit_makes_an_error_or_a_2xx_that_is_true() {
+    let Some(server) = or_skip(Postgres::shared()) else {
+        return;
+    };
+    let database = server.database(None).expect("a database");
+    let proxy = Proxy::to(server.socket().expect("an address")).expect("a proxy");
+    let url = server.url_via(proxy.address(), database.name());
+    let mut siege = siege(&url.expect("an address")).await;
+    let cuts = [
+        ("COMMIT lost", Cut::lost_commit()),
+        ("the answer to COMMIT lost", Cut::lost_commit_answer()),
+        ("cut while COMMIT is on its way", Cut::at_commit()),
+    ];
+    for _ in 0..strikes(40) {
+        siege.let_it_work(0..100).await.expect("orders go on");
+        let (what, cut) = cuts.choose(&mut siege.rng).expect("there are some");
+        let times = siege.rng.random_range(1..4);
+        let before = proxy.hits();
+        siege
+            .strikes(format!("{what}, {times} times"))
+            .await
+            .expect("journal");
+        proxy.arm(cut.clone(), times).expect("a pattern");
+        let hit = timeout(HIT_WITHIN, proxy.hit(before + u64::from(times))).await;
+        hit.expect("somebody commits");
+    }
+    proxy.disarm();
+    println!("{} connections were cut", proxy.hits());
+    siege.recovers(READY_WITHIN).await;
+    let enough = Enough {
+        orders: 300,
+        faults: 10,
+    };
+    is_green(siege, enough).await;
+    assert_eq!(database.deadlocks(), Vec::<String>::new());
+}

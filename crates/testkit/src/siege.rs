@@ -1,0 +1,182 @@
+//! A fleet under load and under faults of any kind, and the verdict over what is left.
+//!
+//! Owns the traffic and the book of what hit when. What is done to the fleet is for the test, which asks for
+//! progress between two faults and says what it did. Invariant: a fleet that does not recover within its bound
+//! is a violation (I18), consumers that do not catch up are one too (I12), and a run in which too little
+//! happened is inconclusive, never green.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use rand::RngExt;
+use rand::rngs::StdRng;
+use tokio::time::{Instant, sleep};
+
+use crate::checker::{Enough, Evidence, Reading, Verdict, check};
+use crate::seed;
+use crate::server::Fleet;
+use crate::traffic::{Load, Traffic};
+
+/// Some progress is made between two faults, or the run says nothing. Leases have to run out first.
+const PROGRESS_WITHIN: Duration = Duration::from_secs(30);
+const CAUGHT_UP_WITHIN: Duration = Duration::from_secs(30);
+const POLL: Duration = Duration::from_millis(5);
+
+/// A fleet with traffic on it.
+pub struct Siege {
+    pub fleet: Fleet,
+    pub traffic: Traffic,
+    /// What the test draws its faults from.
+    pub rng: StdRng,
+    began: Instant,
+    strikes: Vec<Strike>,
+    /// What went wrong before the end.
+    verdict: Verdict,
+}
+
+/// What hit when.
+#[derive(Debug)]
+struct Strike {
+    what: String,
+    at: Duration,
+    in_flight: u64,
+    unanswered_before: u64,
+}
+
+impl Siege {
+    /// Sends clients to every process that takes orders.
+    pub async fn lay(fleet: Fleet, seed: u64, load: Load) -> Result<Self> {
+        println!("seed {seed} (again: WAYBILL_TEST_SEED={seed})");
+        let journal = fleet.api().home().join("journal.jsonl");
+        let traffic = Traffic::at(fleet.api(), fleet.doors(), seed, load, &journal).await?;
+        Ok(Self {
+            fleet,
+            traffic,
+            rng: seed::stream(seed, "siege", 0),
+            began: Instant::now(),
+            strikes: Vec::new(),
+            verdict: Verdict::default(),
+        })
+    }
+
+    /// Waits until something was acknowledged, and then for a random moment.
+    pub async fn let_it_work(&mut self, moment_ms: Range<u64>) -> Result<()> {
+        let moment = Duration::from_millis(self.rng.random_range(moment_ms));
+        self.progress(1).await?;
+        sleep(moment).await;
+        Ok(())
+    }
+
+    /// Waits until so many more orders were acknowledged; how long that took.
+    pub async fn progress(&self, orders: u64) -> Result<Duration> {
+        let (before, began) = (self.traffic.answered_ok(), Instant::now());
+        while self.traffic.answered_ok() < before + orders {
+            ensure!(
+                began.elapsed() < PROGRESS_WITHIN,
+                "nothing was acknowledged for {PROGRESS_WITHIN:?}:\n{}",
+                self.fleet.output()
+            );
+            sleep(POLL).await;
+        }
+        Ok(began.elapsed())
+    }
+
+    /// Writes down what is about to hit.
+    pub async fn strikes(&mut self, what: impl Into<String>) -> Result<()> {
+        let (what, in_flight) = (what.into(), self.traffic.in_flight());
+        self.traffic.fault(&what, in_flight).await?;
+        self.strikes.push(Strike {
+            what,
+            at: self.began.elapsed(),
+            in_flight,
+            unanswered_before: self.traffic.unanswered(),
+        });
+        Ok(())
+    }
+
+    /// SIGKILL for a member, and waits until it is gone.
+    pub async fn kill(&mut self, member: usize) -> Result<()> {
+        let name = self.fleet.members[member].name.clone();
+        self.strikes(format!("SIGKILL {name}")).await?;
+        self.fleet.members[member].app.kill().await
+    }
+
+    /// Strikes that left requests without an answer, counted from the end of each.
+    pub fn with_unanswered(&self) -> usize {
+        self.unanswered_by_strike()
+            .iter()
+            .filter(|n| **n > 0)
+            .count()
+    }
+
+    fn unanswered_by_strike(&self) -> Vec<u64> {
+        let mut later = self.traffic.unanswered();
+        let mut counts: Vec<u64> = Vec::new();
+        for strike in self.strikes.iter().rev() {
+            counts.push(later - strike.unanswered_before);
+            later = strike.unanswered_before;
+        }
+        counts.reverse();
+        counts
+    }
+
+    /// Requires that everybody is ready within a bound; else it is written into the verdict.
+    pub async fn recovers(&mut self, within: Duration) {
+        if let Err(error) = self.fleet.is_ready(within).await {
+            let hit = self.strikes.last().map_or("nothing", |s| s.what.as_str());
+            let what = format!("after {hit} it did not recover: {error:#}");
+            self.verdict.add("I18", what);
+        }
+    }
+
+    /// Ends the traffic, waits for rest, reads everything, judges and prints.
+    pub async fn judged(mut self, enough: Enough) -> Verdict {
+        for (strike, unanswered) in self.strikes.iter().zip(self.unanswered_by_strike()) {
+            println!(
+                "{:>6} ms: {}, {} in flight, {unanswered} never answered until the next",
+                strike.at.as_millis(),
+                strike.what,
+                strike.in_flight
+            );
+        }
+        let seeded = self.traffic.seeded();
+        let evidence = match self.traffic.finish().await {
+            Ok(entries) => {
+                Evidence::read(self.fleet.api(), entries, seeded, Reading::default()).await
+            }
+            Err(error) => Err(error),
+        };
+        let mut verdict = match evidence {
+            Ok(evidence) => check(&evidence, enough),
+            Err(error) => Verdict {
+                inconclusive: vec![format!("{error:#}\n{}", self.fleet.output())],
+                ..Verdict::default()
+            },
+        };
+        verdict.violations.append(&mut self.verdict.violations);
+        if let Err(error) = caught_up(&self.fleet).await {
+            verdict.add("I12", format!("{error:#}"));
+        }
+        if !verdict.is_green() {
+            println!("{}", self.fleet.output());
+        }
+        println!("{verdict}");
+        verdict
+    }
+}
+
+async fn caught_up(fleet: &Fleet) -> Result<()> {
+    let began = Instant::now();
+    loop {
+        let lag = fleet.lag().await?;
+        if lag == 0 {
+            return Ok(());
+        }
+        ensure!(
+            began.elapsed() < CAUGHT_UP_WITHIN,
+            "after {CAUGHT_UP_WITHIN:?} without requests, consumers are {lag} places of the log behind"
+        );
+        sleep(POLL).await;
+    }
+}
