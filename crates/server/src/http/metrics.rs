@@ -113,6 +113,16 @@ fn looked_at(app: &App, hub: &Hub, stats: &Stats) -> Registry {
         signed(stats.readers_idle as u64),
     );
     gauge(
+        "store_retries",
+        "Transactions made again since the start, because others were writing the same rows",
+        signed(stats.retries),
+    );
+    gauge(
+        "store_deadlocks",
+        "Transactions that locked each other out since the start; there are none",
+        signed(stats.deadlocks),
+    );
+    gauge(
         "intake_waiting_orders",
         "Orders that wait for their batch",
         signed(app.intake.waiting() as u64),

@@ -53,6 +53,9 @@ pub struct LoadArgs {
     /// What those skus begin with
     #[arg(long, default_value = "product-")]
     pub prefix: String,
+    /// Order the skus by Zipf's law with this exponent: the first one the most, the n-th 1/n^exponent as often
+    #[arg(long, value_name = "EXPONENT", conflicts_with = "sku")]
+    pub zipf: Option<f64>,
     /// Order this one sku only
     #[arg(long, conflicts_with_all = ["skus", "prefix"])]
     pub sku: Option<String>,
@@ -113,6 +116,13 @@ impl LoadArgs {
             let what = format!("--replay-fraction {} is no share", self.replay_fraction);
             return Err(ClientError::usage(what, "give a number from 0 to 1"));
         }
+        if let Some(wrong) = self.zipf.filter(|z| !(0.0..=10.0).contains(z)) {
+            let what = format!("--zipf {wrong} is no exponent");
+            return Err(ClientError::usage(
+                what,
+                "give a number from 0 to 10, often 1",
+            ));
+        }
         let dialect = match (self.dialect, self.full) {
             (Some(Dialect::Sales), true) => {
                 return Err(ClientError::usage(
@@ -123,9 +133,10 @@ impl LoadArgs {
             (None, true) => Dialect::V1,
             (given, _) => given.unwrap_or(Dialect::Sales),
         };
-        let skus = match &self.sku {
-            Some(sku) => Skus::One(sku.clone()),
-            None => Skus::Spread {
+        let skus = match (&self.sku, self.zipf) {
+            (Some(sku), _) => Skus::One(sku.clone()),
+            (None, Some(exponent)) => Skus::zipf(&self.prefix, self.skus, exponent),
+            (None, None) => Skus::Spread {
                 prefix: self.prefix.clone(),
                 count: self.skus,
             },

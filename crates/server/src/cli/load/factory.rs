@@ -4,6 +4,7 @@
 //! are the same (122 random bits). The same seed makes the same orders.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use clap::ValueEnum;
@@ -44,8 +45,31 @@ impl Dialect {
 pub enum Skus {
     /// `prefix0` to `prefix<count − 1>`, each as likely as the other.
     Spread { prefix: String, count: u64 },
+    /// The same names, the n-th one ordered 1/n^exponent as often as the first (Zipf's law).
+    Zipf {
+        prefix: String,
+        /// How likely the n-th sku or one before it is.
+        up_to: Arc<[f64]>,
+    },
     /// One hot sku.
     One(String),
+}
+
+impl Skus {
+    /// Names by Zipf's law.
+    #[must_use]
+    pub fn zipf(prefix: &str, count: u64, exponent: f64) -> Self {
+        let mut sum = 0.0;
+        let weights = (1..=count).map(|n| {
+            sum += (n as f64).powf(-exponent);
+            sum
+        });
+        let weights: Vec<f64> = weights.collect();
+        Self::Zipf {
+            prefix: prefix.to_owned(),
+            up_to: weights.iter().map(|w| w / sum).collect(),
+        }
+    }
 }
 
 /// What the orders of a run look like.
@@ -162,6 +186,11 @@ impl OrderFactory {
             Skus::Spread { prefix, count } => {
                 format!("{prefix}{}", self.rng.random_range(0..*count))
             }
+            Skus::Zipf { prefix, up_to } => {
+                let chance: f64 = self.rng.random();
+                let index = up_to.partition_point(|limit| *limit < chance);
+                format!("{prefix}{}", index.min(up_to.len() - 1))
+            }
         };
         serde_json::Value::String(sku).to_string()
     }
@@ -201,6 +230,20 @@ mod tests {
             },
             7,
         )
+    }
+
+    #[test]
+    fn by_zipfs_law_the_second_sku_is_ordered_half_as_often_as_the_first() {
+        let mut factory = factory(Dialect::Sales, false, Skus::zipf("p", 100, 1.0));
+        let mut counts = [0; 100];
+        for _ in 0..20_000 {
+            let order = body(&factory.make());
+            let sku = order["items"][0]["productId"].as_str().unwrap().to_owned();
+            counts[sku[1..].parse::<usize>().unwrap()] += 1;
+        }
+        let ratio = f64::from(counts[0]) / f64::from(counts[1]);
+        assert!((1.7..2.3).contains(&ratio), "{ratio}");
+        assert!(counts.iter().all(|n| *n > 0), "{counts:?}");
     }
 
     fn spread() -> Skus {
