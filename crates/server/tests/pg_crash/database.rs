@@ -80,6 +80,8 @@ async fn a_database_that_answers_before_it_syncs_is_found_out() {
     };
     let database = server.database(None).expect("a database");
     let mut siege = siege(&database.url()).await;
+    // Whoever read what is lost waits for it for ever.
+    siege.reading.rest_within = Duration::from_secs(5);
     // A process that finds it so when it starts refuses to run.
     let off = format!(
         "ALTER DATABASE {} SET synchronous_commit = off",
