@@ -29,6 +29,8 @@ pub struct Siege {
     pub traffic: Traffic,
     /// What the test draws its faults from.
     pub rng: StdRng,
+    /// How long orders may take to come to rest.
+    pub reading: Reading,
     began: Instant,
     strikes: Vec<Strike>,
     /// What went wrong before the end.
@@ -54,6 +56,7 @@ impl Siege {
             fleet,
             traffic,
             rng: seed::stream(seed, "siege", 0),
+            reading: Reading::default(),
             began: Instant::now(),
             strikes: Vec::new(),
             verdict: Verdict::default(),
@@ -142,9 +145,7 @@ impl Siege {
         }
         let seeded = self.traffic.seeded();
         let evidence = match self.traffic.finish().await {
-            Ok(entries) => {
-                Evidence::read(self.fleet.api(), entries, seeded, Reading::default()).await
-            }
+            Ok(entries) => Evidence::read(self.fleet.api(), entries, seeded, self.reading).await,
             Err(error) => Err(error),
         };
         let mut verdict = match evidence {

@@ -37,16 +37,11 @@ async fn is_green(siege: Siege, enough: Enough) {
     assert!(verdict.is_green(), "{verdict}");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_database_stopped_at_once_loses_no_acknowledged_order() {
-    let Some(mut server) = or_skip(Postgres::start(ServerOptions::default())) else {
-        return;
-    };
-    let database = server.database(None).expect("a database");
-    let mut siege = siege(&database.url()).await;
-    let stops = strikes(5);
-    for _ in 0..stops {
-        siege.let_it_work(0..700).await.expect("orders go on");
+/// The server stopped as by `pg_ctl stop -m immediate`, away for a moment and started again, several times.
+async fn stopped_and_started(server: &mut Postgres, siege: &mut Siege) {
+    for _ in 0..strikes(5) {
+        siege.progress(50).await.expect("orders go on");
+        siege.let_it_work(0..500).await.expect("orders go on");
         siege.strikes("stop -m immediate").await.expect("journal");
         tokio::task::block_in_place(|| server.stop(Mode::Immediate).expect("it ran"));
         let away = Duration::from_millis(siege.rng.random_range(0..1_500));
@@ -54,12 +49,55 @@ async fn a_database_stopped_at_once_loses_no_acknowledged_order() {
         tokio::task::block_in_place(|| server.start_again().expect("it recovers"));
         siege.recovers(READY_WITHIN).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_stopped_at_once_loses_no_acknowledged_order() {
+    let Some(mut server) = or_skip(Postgres::start(ServerOptions::default())) else {
+        return;
+    };
+    let database = server.database(None).expect("a database");
+    let mut siege = siege(&database.url()).await;
+    stopped_and_started(&mut server, &mut siege).await;
     let enough = Enough {
-        orders: 300,
+        orders: 150,
         faults: 2,
     };
     is_green(siege, enough).await;
     assert_eq!(server.deadlocks(), Vec::<String>::new());
+}
+
+/// The checker can fail: a database that is told to answer before it syncs is caught by the same run.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_answers_before_it_syncs_is_found_out() {
+    // Nor does anybody else sync what has been answered.
+    let options = ServerOptions::default()
+        .set("bgwriter_lru_maxpages", "0")
+        .set("wal_writer_delay", "10s")
+        .set("wal_writer_flush_after", "1GB");
+    let Some(mut server) = or_skip(Postgres::start(options)) else {
+        return;
+    };
+    let database = server.database(None).expect("a database");
+    let mut siege = siege(&database.url()).await;
+    // Whoever read what is lost waits for it for ever.
+    siege.reading.rest_within = Duration::from_secs(5);
+    // A process that finds it so when it starts refuses to run.
+    let off = format!(
+        "ALTER DATABASE {} SET synchronous_commit = off",
+        database.name()
+    );
+    database.sql(&off).expect("it is ours");
+    let all = server.terminate_backends("application_name = 'waybill'");
+    assert!(all.expect("the server answers") > 0, "nobody was connected");
+    assert_eq!(database.sql("SHOW synchronous_commit").expect("set"), "off");
+    stopped_and_started(&mut server, &mut siege).await;
+    let enough = Enough {
+        orders: 0,
+        faults: 0,
+    };
+    let verdict = siege.judged(enough).await;
+    assert!(verdict.violates("I1"), "{verdict}");
 }
 
 /// Whose connection is ended: one that commits, one between two flushes, one that waits for a row, all.
@@ -97,7 +135,7 @@ async fn terminated_backends_lose_no_acknowledged_order() {
     assert!(met[0] >= 2, "nobody was met in COMMIT: {met:?}");
     siege.recovers(READY_WITHIN).await;
     let enough = Enough {
-        orders: 300,
+        orders: 150,
         faults: 8,
     };
     is_green(siege, enough).await;
@@ -135,7 +173,7 @@ async fn a_wire_cut_around_commit_makes_an_error_or_a_2xx_that_is_true() {
     println!("{} connections were cut", proxy.hits());
     siege.recovers(READY_WITHIN).await;
     let enough = Enough {
-        orders: 300,
+        orders: 150,
         faults: 10,
     };
     is_green(siege, enough).await;

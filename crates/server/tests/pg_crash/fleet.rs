@@ -5,7 +5,7 @@ use waybill_testkit::server::{Fleet, Start};
 const WAYBILL: &str = env!("CARGO_BIN_EXE_waybill");
 
 /// How a member is started: what a lease bounds is short, so that a run sees many of them run out.
-pub fn start(url: &str, roles: &str) -> Start {
+fn start(url: &str, roles: &str) -> Start {
     Start::serve(WAYBILL, roles)
         .on(url)
         .delivering_within_ms("0-300")
@@ -20,6 +20,12 @@ pub fn start(url: &str, roles: &str) -> Start {
 
 /// Two and two.
 pub async fn fleet(url: &str) -> Fleet {
-    let fleet = Fleet::ready(2, 2, |_, roles| start(url, roles)).await;
+    fleet_with(url, "").await
+}
+
+/// The same with a defect planted in each.
+pub async fn fleet_with(url: &str, defect: &str) -> Fleet {
+    let start = |_: &str, roles: &str| start(url, roles).env("WAYBILL_TEST_DEFECT", defect);
+    let fleet = Fleet::ready(2, 2, start).await;
     fleet.expect("every process starts")
 }

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use rand::RngExt;
 use waybill_testkit::checker::{Enough, Verdict};
-use waybill_testkit::postgres::Postgres;
+use waybill_testkit::postgres::{Database, Postgres};
 use waybill_testkit::seed;
 use waybill_testkit::siege::Siege;
 use waybill_testkit::traffic::Load;
 use waybill_testkit::unavailable::or_skip;
 
-use crate::fleet::fleet;
+use crate::fleet::fleet_with;
 
 const READY_WITHIN: Duration = Duration::from_secs(30);
 
@@ -55,24 +55,40 @@ async fn run(mut siege: Siege, kills: usize) -> (Verdict, usize) {
     (siege.judged(enough).await, unanswered)
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn killed_processes_lose_no_acknowledged_order() {
-    let Some(server) = or_skip(Postgres::shared()) else {
-        return;
-    };
+/// Processes with this defect, under siege, and their database.
+async fn siege(defect: &str) -> Option<(Siege, Database)> {
+    let server = or_skip(Postgres::shared())?;
     let database = server.database(None).expect("a database");
-    let counts = counts();
     let load = Load {
         clients: 24,
         pause_ms: 20,
-        orders: counts.orders,
+        orders: counts().orders,
     };
-    let fleet = fleet(&database.url()).await;
-    let seed = seed::of_this_run();
-    let siege = Siege::lay(fleet, seed, load).await.expect("orders come");
-    let (verdict, unanswered) = run(siege, counts.kills).await;
-    assert!(verdict.is_green(), "seed {seed}\n{verdict}");
+    let fleet = fleet_with(&database.url(), defect).await;
+    let siege = Siege::lay(fleet, seed::of_this_run(), load).await;
+    Some((siege.expect("orders come"), database))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_processes_lose_no_acknowledged_order() {
+    let Some((siege, database)) = siege("").await else {
+        return;
+    };
+    let kills = counts().kills;
+    let (verdict, unanswered) = run(siege, kills).await;
+    assert!(verdict.is_green(), "{verdict}");
     // Half of those killed take no orders.
-    assert!(unanswered >= counts.kills / 6, "only {unanswered}");
+    assert!(unanswered >= kills / 6, "only {unanswered}");
     assert_eq!(database.deadlocks(), Vec::<String>::new());
+}
+
+/// The checker can fail: processes that answer before they commit are caught by the same run.
+#[cfg(feature = "planted-defects")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn processes_that_answer_before_they_commit_are_found_out() {
+    let Some((siege, _database)) = siege("answer_before_commit").await else {
+        return;
+    };
+    let (verdict, _) = run(siege, counts().kills).await;
+    assert!(verdict.violates("I1"), "{verdict}");
 }

@@ -115,6 +115,8 @@ async fn attempt(
         .flat_map(|w| &w.accepted.events)
         .collect();
     log::append(&mut pipeline, part, shared.sequence(part), now, &events);
+    #[cfg(feature = "planted-defects")]
+    super::defects::about_to_commit(&batch.results).await;
     commits
         .commit(open, pipeline, Some((&RECOGNISE, &first.new.id.0)))
         .await?;

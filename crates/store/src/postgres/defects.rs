@@ -1,8 +1,17 @@
 //! Defects planted by tests, to show that the checkers catch them. Not in any build but those with the feature
 //! `planted-defects`.
 
+use super::accept;
 use super::pipeline::Sql;
+use super::store::Shared;
+use crate::error::Result;
+use crate::model::Accepted;
+use parking_lot::Mutex;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::oneshot;
 use tokio_postgres::types::Type;
+use waybill_domain::intake::NewOrder;
 
 /// Whether a test planted the defect of this name (test-only builds).
 pub fn defect(name: &str) -> bool {
@@ -19,3 +28,35 @@ pub static CURSOR: Sql = Sql {
     text: "/* lock::cursor */ SELECT position FROM cursors WHERE consumer = $1 AND part = $2 AND $3 > 0 FOR UPDATE",
     types: &[Type::TEXT, Type::INT2, Type::INT8],
 };
+
+/// How many orders are waiting, and where they are answered.
+type Early = Mutex<Option<(usize, oneshot::Sender<Vec<Accepted>>)>>;
+
+tokio::task_local! {
+    static EARLY: Early;
+}
+
+/// The planted defect that kills must reveal: answers sent before the commit.
+pub async fn answer_early(
+    shared: Arc<Shared>,
+    new: Vec<Arc<NewOrder>>,
+) -> Result<Vec<Result<Accepted>>> {
+    let (tell, told) = oneshot::channel();
+    let early = Mutex::new(Some((new.len(), tell)));
+    let accepted = async move { accept::accept(&shared, &new).await };
+    let task = tokio::spawn(EARLY.scope(early, accepted));
+    tokio::select! {
+        Ok(results) = told => Ok(results.into_iter().map(Ok).collect()),
+        done = task => done.expect("it does not panic"),
+    }
+}
+
+/// Answers whoever waits, if the defect is planted, and lets a kill fall between that and the commit.
+pub async fn about_to_commit(results: &[Accepted]) {
+    let tell = EARLY.try_with(|early| early.lock().take_if(|(all, _)| *all == results.len()));
+    if let Ok(Some((_, tell))) = tell {
+        // Nobody may wait any more.
+        let _ = tell.send(results.to_vec());
+        tokio::time::sleep(Duration::from_millis(25)).await;
+    }
+}

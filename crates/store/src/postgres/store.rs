@@ -128,6 +128,10 @@ impl Store for PostgresStore {
     }
 
     async fn accept(&self, new: Vec<Arc<NewOrder>>) -> Result<Vec<Result<Accepted>>> {
+        #[cfg(feature = "planted-defects")]
+        if super::defects::defect("answer_before_commit") {
+            return super::defects::answer_early(self.shared.clone(), new).await;
+        }
         self.write(|shared| async move { accept::accept(&shared, &new).await })
             .await
     }
