@@ -9,5 +9,6 @@ mod restore;
 mod round_trip;
 mod scopes;
 mod shop;
+mod snapshot;
 mod stream;
 mod tenants;

@@ -27,6 +27,7 @@ const ALL: &[&str] = &[
 const TABLE: &[(&str, &str, &[&str])] = &[
     ("POST", "/v1/orders", &["order:create"]),
     ("GET", "/v1/orders", &["order:read"]),
+    ("GET", "/v1/orders/snapshot", &["order:read"]),
     ("GET", "/v1/orders/{id}", &["order:read"]),
     ("GET", "/v1/orders/{id}/events", &["order:read"]),
     ("GET", "/v1/orders/{id}/transitions", &["order:read"]),

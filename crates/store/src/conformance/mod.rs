@@ -19,6 +19,7 @@ mod lists;
 mod log;
 mod parked;
 mod reopen;
+mod snapshot;
 mod stats;
 mod stock;
 mod story;
@@ -169,6 +170,10 @@ macro_rules! store_conformance_cases {
                 a_list_of_nothing_ends
                 shipments_are_listed_newest_first_in_pages
                 the_watchdog_finds_every_order_that_is_stuck_however_old
+            }
+            snapshot {
+                every_page_is_what_the_log_amounts_to_at_its_place
+                all_pages_and_the_log_after_the_first_one_tell_of_every_order
             }
             stats {
                 an_empty_store_counts_nothing

@@ -33,6 +33,7 @@ pub mod problem_body;
 mod schemas;
 mod shipment_view;
 mod shipments;
+mod snapshot;
 mod stock;
 mod stream;
 mod strict;
@@ -51,6 +52,7 @@ use hub::Hub;
 pub fn api(hub: Arc<Hub>) -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
         .routes(routes!(create::create, list::list))
+        .routes(routes!(snapshot::snapshot))
         .routes(routes!(get::get))
         .routes(routes!(events::events))
         .routes(routes!(transitions::list))

@@ -1,0 +1,64 @@
+//! `GET /v1/orders/snapshot`: a page of orders and the place of the feed at which exactly this is what they are.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::response::IntoResponse;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::call::{Answer, Call};
+use super::cursor::Cursor;
+use super::order_view::OrderView;
+use super::orders::Shown;
+use crate::app::App;
+use crate::auth::Scope;
+use crate::http::json;
+
+/// Orders as they were at one moment, and that moment as a place of the feed.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Snapshot)]
+struct SnapshotPage<'a> {
+    items: Vec<OrderView<'a>>,
+    /// Goes on in `/v1/events` after what these items hold already.
+    cursor: String,
+    /// Goes on after these items; null when there is nothing more. A page may be shorter than asked and still go on.
+    next: Option<String>,
+}
+
+/// Begins a copy of the orders that is then kept up to date from the feed.
+///
+/// 1. Read all pages, and keep the `cursor` of the **first** one: an order accepted after it is in the feed, one
+///    accepted before it is on one of the pages.
+/// 2. Follow `/v1/events` from that cursor. Later pages are newer than the first, so the feed tells again what they
+///    hold: skip an event of an order (`aggregate.type` is `order`) whose `sequence` is not above the `version` that
+///    the copy has of that order.
+///
+/// Such an event says where the order stands (`status`), and, where units moved, the quantities of its lines. Items
+/// show everything but shipments.
+#[utoipa::path(
+    get, path = "/v1/orders/snapshot", tag = "orders",
+    params(
+        ("after" = Option<String>, Query, description = "Goes on after this cursor: the next of the page before"),
+        ("limit" = Option<u32>, Query, description = "Items at most: 20 by default, 100 at most"),
+    ),
+    responses((status = 200, description = "Newest first", body = SnapshotPage<'static>)),
+    security(("token" = ["order:read"])),
+)]
+pub async fn snapshot(State(app): State<Arc<App>>, request: Request) -> Answer {
+    let call = Call::open(&app, request.into_parts().0, Scope::OrderRead)?;
+    let params = call.params(&["after", "limit"])?;
+    let before = params.one("after")?.map(Cursor::order).transpose()?;
+    let limit = params.limit(&app.settings.limits)?;
+    let snapshot = app.store.snapshot(&call.tenant, before, limit).await?;
+    let records = snapshot.page.items.into_iter();
+    let shown = records
+        .map(|record| Shown::new(record, vec![]))
+        .collect::<Result<Vec<_>, _>>()?;
+    let page = SnapshotPage {
+        items: shown.iter().map(Shown::view).collect(),
+        cursor: Cursor::of_positions(app.store.identity(), &snapshot.positions),
+        next: snapshot.page.next.map(Cursor::of_order),
+    };
+    Ok(json::of(&page).into_response())
+}
