@@ -145,13 +145,14 @@ async fn answer_lost(
     orders: &[Arc<NewOrder>],
     taken: &[Row],
 ) -> std::result::Result<(Open, HashMap<usize, Accepted>), Failed> {
-    if !claims::any_lost(orders, taken) {
+    let lost = claims::lost(orders, taken)?;
+    if lost.is_empty() {
         return Ok((open, HashMap::new()));
     }
     let mut pipeline = Pipeline::new();
-    claims::ask_holders(&mut pipeline, orders);
+    claims::ask_holders(&mut pipeline, orders, &lost);
     let (open, rows) = commits.go_on(open, pipeline).await?;
-    match claims::answers(orders, &rows[0]) {
+    match claims::answers(orders, &lost, &rows[0]) {
         Ok(answers) => Ok((open, answers)),
         Err(error) => {
             commits.roll_back(open).await;

@@ -21,7 +21,7 @@ static TAKE: Sql = Sql {
     text: "/* claims::take */ INSERT INTO claims AS c (tenant, kind, hash, order_id, body_hash, expires_at) \
            SELECT * FROM unnest($1, $2, $3, $4, $5, $6) \
            ON CONFLICT (hash, kind, tenant) DO UPDATE SET order_id = excluded.order_id, body_hash = excluded.body_hash, \
-           expires_at = excluded.expires_at WHERE c.expires_at <= $7 RETURNING 1",
+           expires_at = excluded.expires_at WHERE c.expires_at <= $7 RETURNING tenant, kind, hash",
     types: &[
         Type::TEXT_ARRAY,
         Type::TEXT_ARRAY,
@@ -90,8 +90,7 @@ fn sorted(orders: &[Arc<NewOrder>]) -> Vec<(&NewOrder, &Claim)> {
     all
 }
 
-/// Takes all claims of a batch; the answer has a row for each that was taken. An expired claim does not stand in the
-/// way.
+/// Takes all claims of a batch; the answer says which were taken. An expired claim does not stand in the way.
 pub fn take<'p>(pipeline: &mut Pipeline<'p>, orders: &'p [Arc<NewOrder>], now: Time) {
     let all = sorted(orders);
     let each = all.iter();
@@ -118,21 +117,40 @@ pub fn take<'p>(pipeline: &mut Pipeline<'p>, orders: &'p [Arc<NewOrder>], now: T
     );
 }
 
-/// Whether any claim of a batch was not taken.
-pub fn any_lost(orders: &[Arc<NewOrder>], taken: &[Row]) -> bool {
+/// The claims that were not taken, with the orders that asked for them.
+pub fn lost<'o>(orders: &'o [Arc<NewOrder>], taken: &[Row]) -> Result<Vec<(usize, &'o Claim)>> {
     let asked: usize = orders.iter().map(|new| new.claims.len()).sum();
-    taken.len() < asked
+    if taken.len() == asked {
+        return Ok(vec![]);
+    }
+    let mut won: HashSet<(&str, &str, Uuid)> = HashSet::with_capacity(taken.len());
+    for row in taken {
+        let mut c = Columns::of(row);
+        won.insert((c.get()?, c.get()?, c.get()?));
+    }
+    let mut lost = vec![];
+    for (index, new) in orders.iter().enumerate() {
+        let missing = new.claims.iter().find(|claim| {
+            let hash = Uuid::from_bytes(claim.hash);
+            !won.contains(&(new.tenant.as_str(), claim.kind.as_str(), hash))
+        });
+        lost.extend(missing.map(|claim| (index, claim)));
+    }
+    Ok(lost)
 }
 
-/// Asks who holds the claims of a batch: in a statement of its own, since the one that lost cannot see them.
-pub fn ask_holders(pipeline: &mut Pipeline<'_>, orders: &[Arc<NewOrder>]) {
-    let all = sorted(orders);
-    let each = all.iter();
+/// Asks who holds lost claims: in a statement of its own, since the one that lost cannot see them.
+pub fn ask_holders<'p>(
+    pipeline: &mut Pipeline<'p>,
+    orders: &'p [Arc<NewOrder>],
+    lost: &[(usize, &'p Claim)],
+) {
+    let each = lost.iter();
     pipeline.add(
         &HOLDERS,
         params![
             each.clone()
-                .map(|(n, _)| n.tenant.to_string())
+                .map(|(index, _)| orders[*index].tenant.as_str())
                 .collect::<Vec<_>>(),
             each.clone()
                 .map(|(_, c)| c.kind.as_str())
@@ -144,35 +162,34 @@ pub fn ask_holders(pipeline: &mut Pipeline<'_>, orders: &[Arc<NewOrder>]) {
 }
 
 /// What the orders that lost a claim are answered, by their index.
-pub fn answers(orders: &[Arc<NewOrder>], holders: &[Row]) -> Result<HashMap<usize, Accepted>> {
+pub fn answers(
+    orders: &[Arc<NewOrder>],
+    lost: &[(usize, &Claim)],
+    holders: &[Row],
+) -> Result<HashMap<usize, Accepted>> {
     let mut by_key: HashMap<(&str, &str, Uuid), (Uuid, Uuid)> = HashMap::new();
     for row in holders {
         let mut c = Columns::of(row);
         by_key.insert((c.get()?, c.get()?, c.get()?), (c.get()?, c.get()?));
     }
-    let mut answers = HashMap::new();
-    for (index, new) in orders.iter().enumerate() {
-        for claim in &new.claims {
-            let hash = Uuid::from_bytes(claim.hash);
-            let (order_id, body_hash) = by_key
-                .get(&(new.tenant.as_str(), claim.kind.as_str(), hash))
-                .ok_or_else(|| corrupt("claims", "a claim that stood in the way is not there"))?;
-            if *order_id == new.id.0 {
-                continue;
+    let mut answers = HashMap::with_capacity(lost.len());
+    for (index, claim) in lost {
+        let new = &orders[*index];
+        let hash = Uuid::from_bytes(claim.hash);
+        let (order_id, body_hash) = by_key
+            .get(&(new.tenant.as_str(), claim.kind.as_str(), hash))
+            .ok_or_else(|| corrupt("claims", "a claim that stood in the way is not there"))?;
+        let order_id = OrderId(*order_id);
+        let same = body_hash.as_bytes() == &new.body_hash || claim.kind == ClaimKind::Duplicate;
+        let answer = if same {
+            Accepted::Replayed { order_id }
+        } else {
+            Accepted::Taken {
+                kind: claim.kind,
+                order_id,
             }
-            let order_id = OrderId(*order_id);
-            let same = body_hash.as_bytes() == &new.body_hash || claim.kind == ClaimKind::Duplicate;
-            let answer = if same {
-                Accepted::Replayed { order_id }
-            } else {
-                Accepted::Taken {
-                    kind: claim.kind,
-                    order_id,
-                }
-            };
-            // The first of an order's claims says what it is answered.
-            answers.entry(index).or_insert(answer);
-        }
+        };
+        answers.insert(*index, answer);
     }
     Ok(answers)
 }
