@@ -3,11 +3,13 @@
 //! Invariant: everywhere else a store is a [`Store`]; only this room and the commands that are about one kind of store
 //! know which there are.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use uuid::Uuid;
 use waybill_broker::embedded::LogTail;
 use waybill_domain::time::Time;
+use waybill_store::moving::{Moved, Stage, move_store};
 use waybill_store::postgres::{self, Migrated, PostgresStore};
 use waybill_store::sqlite::{self, SqliteStore};
 use waybill_store::{Error, Now, Store};
@@ -36,8 +38,14 @@ pub fn embedded(settings: &Settings) -> sqlite::Options {
 /// How the shared store is run, when an address is given.
 #[must_use]
 pub fn shared(settings: &Settings) -> Option<postgres::Options> {
+    settings.database_url().map(|url| shared_at(settings, url))
+}
+
+/// The same, at an address of its own.
+#[must_use]
+pub fn shared_at(settings: &Settings, url: &str) -> postgres::Options {
     let store = &settings.store;
-    Some(postgres::Options {
+    postgres::Options {
         listen_url: settings.listen_url().map(str::to_owned),
         pool_min: store.pool_min_size as usize,
         pool_max: store.pool_size as usize,
@@ -52,8 +60,8 @@ pub fn shared(settings: &Settings) -> Option<postgres::Options> {
         tcp_timeout_ms: store.tcp_timeout_ms.0,
         connect_timeout_ms: store.connect_timeout_ms.0,
         notify_interval_ms: store.notify_interval_ms.0,
-        ..postgres::Options::new(settings.database_url()?)
-    })
+        ..postgres::Options::new(url)
+    }
 }
 
 /// Opens the store.
@@ -104,6 +112,21 @@ pub async fn migrate(
         from: schema(&before),
         to: schema(&after),
     })
+}
+
+/// Moves the embedded store in a folder into an empty database.
+///
+/// # Errors
+/// As [`move_store`].
+pub async fn move_into(
+    from: &Path,
+    to: &postgres::Options,
+    clock: &Arc<dyn Clock>,
+    entropy: &Arc<Entropy>,
+    progress: &mut (dyn FnMut(Stage) + Send),
+) -> Result<Moved, Error> {
+    let mut new_id = ids(clock.as_ref(), entropy);
+    move_store(from, to, &mut new_id, progress).await
 }
 
 fn ids(clock: &dyn Clock, entropy: &Entropy) -> impl FnMut() -> Uuid + Send {

@@ -10,6 +10,7 @@ mod encoding;
 mod error;
 pub mod migrations;
 mod model;
+pub mod moving;
 pub mod postgres;
 pub mod sqlite;
 mod store;

@@ -1,5 +1,8 @@
-//! `waybill migrate`: brings the schema of the store up to date.
+//! `waybill migrate`: brings the schema of the store up to date; with `--from`, moves an embedded store into PostgreSQL.
 
+mod moving;
+
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -15,14 +18,20 @@ use crate::config::Settings;
 use crate::observe::logs;
 use crate::random::Entropy;
 
-/// Bring the schema of the store up to date; makes the database where that is allowed
+/// Bring the schema of the store up to date, or move an embedded store into PostgreSQL
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Can be run again, and by many at once: who comes second finds nothing to do. The embedded store is copied first, and must not be in use; a server brings it up to date by itself when it starts.\n\nExamples:\n  DATABASE_URL=postgres://waybill@db/waybill waybill migrate\n  waybill migrate --data /var/lib/waybill"
+    after_help = "Can be run again, and by many at once: who comes second finds nothing to do; makes the database where that is allowed. The embedded store is copied first, and must not be in use; a server brings it up to date by itself when it starts.\n\nWith --from, the embedded store in a folder is moved into an empty database, in one transaction: stop its server first. Everything keeps its id, number and place in the log. Afterwards no server starts on the folder any more, which is otherwise left as it was.\n\nExamples:\n  DATABASE_URL=postgres://waybill@db/waybill waybill migrate\n  waybill migrate --data /var/lib/waybill\n  DATABASE_URL=postgres://waybill@db/waybill waybill migrate --from sqlite:/var/lib/waybill"
 )]
 pub struct MigrateArgs {
     #[command(flatten)]
     settings: SettingsArgs,
+    /// Move the embedded store of this folder
+    #[arg(long, value_name = "sqlite:FOLDER", value_parser = folder)]
+    from: Option<PathBuf>,
+    /// The database to move it into [default: the one that is configured]
+    #[arg(long, value_name = "postgres://…", requires = "from", value_parser = address)]
+    to: Option<String>,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -43,12 +52,42 @@ pub async fn run(args: MigrateArgs) -> ExitCode {
         Err(error) => return fail(&error),
     };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    if let Some(from) = &args.from {
+        let to = match &args.to {
+            Some(url) => Some(backend::shared_at(&settings, url)),
+            None => backend::shared(&settings),
+        };
+        let Some(to) = to else {
+            return fail(
+                &"there is no database to move the store into; give --to, or DATABASE_URL",
+            );
+        };
+        return moving::run(from, &to, &clock, &entropy, args.json).await;
+    }
     match backend::migrate(&settings, &clock, &entropy).await {
         Ok(migrated) => {
             tell(&migrated, args.json);
             ExitCode::SUCCESS
         }
         Err(error) => fail(&error),
+    }
+}
+
+fn folder(text: &str) -> Result<PathBuf, String> {
+    match text.strip_prefix("sqlite:") {
+        Some(folder) if !folder.is_empty() => Ok(folder.into()),
+        _ => Err("expected sqlite: and a data folder, as sqlite:/var/lib/waybill".into()),
+    }
+}
+
+fn address(text: &str) -> Result<String, String> {
+    if ["postgres://", "postgresql://"]
+        .iter()
+        .any(|scheme| text.starts_with(scheme))
+    {
+        Ok(text.to_owned())
+    } else {
+        Err("expected postgres://user@host:5432/name".into())
     }
 }
 

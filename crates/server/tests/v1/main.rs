@@ -3,6 +3,7 @@
 mod changes;
 mod dead_letters;
 mod front;
+mod moved;
 mod reading;
 mod refusals;
 mod restore;

@@ -25,18 +25,22 @@ pub async fn open_for_verify(options: &Options) -> Result<Report> {
         .batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         .await
         .store()?;
-    let mut tables = PostgresTables { client };
-    let report = crate::verify::run(&mut tables).await?;
-    tables.client.batch_execute("COMMIT").await.store()?;
+    let report = check(&client).await?;
+    client.batch_execute("COMMIT").await.store()?;
     Ok(report)
 }
 
-struct PostgresTables {
-    client: Client,
+/// Checks what a connection sees in its transaction.
+pub async fn check(client: &Client) -> Result<Report> {
+    crate::verify::run(&mut PostgresTables { client }).await
+}
+
+struct PostgresTables<'a> {
+    client: &'a Client,
 }
 
 #[async_trait]
-impl Tables for PostgresTables {
+impl Tables for PostgresTables<'_> {
     async fn rows(&mut self, sql: &str, visit: VisitRow<'_>) -> Result<()> {
         // As plain text every cell comes the way it is compared.
         let rows = self.client.simple_query_raw(sql).await.store()?;

@@ -8,6 +8,7 @@
 use super::connection::{self, FILE};
 use super::copy::{Copied, Partial, partial_of, refuse_existing, remove_left};
 use super::errors::IntoStore;
+use super::moving::MOVED_TO;
 use super::open::make_directory;
 use super::verify::{check_all, open_existing};
 use super::{lock, migrate};
@@ -125,16 +126,19 @@ pub fn restore_backup(
     Ok(restored)
 }
 
-/// What of a running store must not go on in the restored one: its generation, and the note of when it was copied.
+/// What of a running store must not go on in the restored one: its generation, and the notes of when it was
+/// copied and where it was moved to.
 fn begin_new_life(copy: &mut Connection, generation: Uuid) -> Result<()> {
     let change = copy.transaction().store()?;
     set_meta(&change, "generation", &generation.to_string())?;
     if let Some(taken_at) = meta(&change, TAKEN_AT)? {
         set_meta(&change, RESTORED_TO, &taken_at)?;
     }
-    change
-        .execute("DELETE FROM meta WHERE key = ?1", [TAKEN_AT])
-        .store()?;
+    for of_another_life in [TAKEN_AT, MOVED_TO] {
+        change
+            .execute("DELETE FROM meta WHERE key = ?1", [of_another_life])
+            .store()?;
+    }
     change.commit().store()
 }
 

@@ -20,6 +20,7 @@ mod leases;
 mod lock;
 mod log;
 mod migrate;
+mod moving;
 #[cfg(feature = "conformance")]
 pub mod observe;
 mod open;
@@ -43,6 +44,7 @@ pub use backup::{Backup, Stage, create_backup, restore_backup, verify_backup};
 pub use connection::Options;
 pub use copy::Copied;
 pub use inspect::{Inspection, inspect};
+pub(crate) use moving::Source;
 pub use store::SqliteStore;
 pub use verify::open_for_verify;
 pub use wipe::wipe;

@@ -7,6 +7,7 @@ use super::errors::IntoStore;
 use super::leases;
 use super::lock;
 use super::migrate;
+use super::moving;
 use super::readers::{Gate, Readers};
 use super::rounds::{OnFatal, Setup};
 use super::schedule::Schedule;
@@ -53,6 +54,7 @@ impl SqliteStore {
         let lock = lock::take(directory)?;
         let mut writer_connection = connection::open_writer(&options)?;
         migrate::run(&writer_connection, directory)?;
+        moving::refuse_moved(&writer_connection)?;
         leases::forget_former_owners(&writer_connection)?;
         let identity = identify(&writer_connection, new_id)?;
         let counters = load_counters(&writer_connection)?;

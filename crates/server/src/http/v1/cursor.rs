@@ -47,11 +47,14 @@ impl Cursor {
     pub fn positions(store: &Identity, text: &str) -> Result<Positions, Problem> {
         let inner = of_this_generation(store, read("l", text)?)?;
         let positions: Result<Vec<i64>, _> = inner.split(',').map(str::parse).collect();
-        let positions = Positions(positions.map_err(|_| invalid())?);
-        if positions.0.len() != usize::from(store.parts) {
+        let mut positions = positions.map_err(|_| invalid())?;
+        let parts = usize::from(store.parts);
+        if positions.len() > parts {
             return Err(invalid());
         }
-        Ok(positions)
+        // Given out while the log had fewer parts, before the store was moved: the others begin at their beginning.
+        positions.resize(parts, 0);
+        Ok(Positions(positions))
     }
 
     /// An order in a list of orders.
@@ -148,6 +151,17 @@ fn invalid() -> Problem {
 mod tests {
     use super::*;
 
+    #[test]
+    fn a_cursor_from_before_the_store_had_more_parts_goes_on_in_the_first_one() {
+        let embedded = Identity {
+            parts: 1,
+            ..store("g1")
+        };
+        let before = Cursor::of_positions(&embedded, &Positions(vec![42]));
+        let now = Cursor::positions(&store("g1"), &before).unwrap();
+        assert_eq!(now, Positions(vec![42, 0, 0]));
+    }
+
     fn store(generation: &str) -> Identity {
         Identity {
             store_id: "s".into(),
@@ -165,8 +179,8 @@ mod tests {
         let places = Positions(vec![42, 0, 7]);
         let cursor = Cursor::of_positions(&store("g1"), &places);
         assert_eq!(Cursor::positions(&store("g1"), &cursor).unwrap(), places);
-        let short = Cursor::of_positions(&store("g1"), &Positions(vec![42]));
-        for bad in [&short, &of_order] {
+        let long = Cursor::of_positions(&store("g1"), &Positions(vec![1, 2, 3, 4]));
+        for bad in [&long, &of_order] {
             let refused = Cursor::positions(&store("g1"), bad).unwrap_err();
             assert_eq!(refused.code(), codes::INVALID_CURSOR);
         }

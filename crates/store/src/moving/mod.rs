@@ -1,0 +1,186 @@
+//! Moving a store: everything in the embedded one into an empty shared one, which then is that store.
+//!
+//! Owns the order of the steps. **Invariant:** at every moment at most one of the two serves, and none before every
+//! table of the copy was compared with its original. The target is filled, compared and checked in one transaction, so
+//! that an interrupted move leaves nothing there; the source is marked as moved right before that transaction commits,
+//! and from then on refuses to be served. How rows are read and written is the drivers'.
+
+mod rows;
+mod tables;
+
+pub use rows::{Batch, Column, Digest, Kind, Value};
+pub use tables::{TABLES, Table};
+
+use crate::error::{Error, Result};
+use crate::postgres::{self, Target};
+use crate::sqlite::Source;
+use crate::verify::Report;
+use serde::Serialize;
+use std::path::Path;
+use tokio::sync::mpsc;
+use uuid::Uuid;
+
+/// What a store is beyond its rows: who it is, and what it has given out and never gives again.
+#[derive(Clone, Debug)]
+pub struct Standing {
+    pub store_id: String,
+    pub generation: String,
+    /// The highest number an order may have been given.
+    pub number: i64,
+    /// The highest position of the log.
+    pub position: i64,
+    /// Orders by status, in the order of `OrderStatus::ALL`.
+    pub by_status: Vec<i64>,
+    /// Rows in all tables that are moved.
+    pub rows: u64,
+}
+
+/// What is being done, for whoever waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Recomputing the invariants over the source.
+    CheckingSource,
+    Copying {
+        done: u64,
+        total: u64,
+    },
+    /// Reading a table back.
+    Comparing(&'static str),
+    /// Recomputing the invariants over the copy.
+    CheckingCopy,
+}
+
+/// What was moved.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Moved {
+    pub store_id: String,
+    pub generation: String,
+    /// Parts of the log of the store that it is now.
+    pub parts: u16,
+    pub tables: Vec<MovedTable>,
+    #[serde(flatten)]
+    pub report: Report,
+}
+
+/// What was found in a table on both sides.
+#[derive(Clone, Debug, Serialize)]
+pub struct MovedTable {
+    pub table: &'static str,
+    pub rows: u64,
+    /// Over all rows in whatever order; only ever to be compared within one run.
+    pub digest: String,
+}
+
+/// Batches read ahead of the writing: each is bounded in bytes.
+const READ_AHEAD: usize = 4;
+
+/// Moves the embedded store in `from` into the database of `to`, which is made and migrated where that is needed and
+/// must hold no store. Ids, numbers, sequences, positions of the log and the generation stay what they are.
+///
+/// # Errors
+/// The source is in use, of another schema, or does not add up; the target is in use or not empty; whatever either says.
+/// Then the source is as it was and the target as empty as it was, unless the error says that this is not known.
+pub async fn move_store(
+    from: &Path,
+    to: &postgres::Options,
+    new_id: &mut (dyn FnMut() -> Uuid + Send),
+    progress: &mut (dyn FnMut(Stage) + Send),
+) -> Result<Moved> {
+    let source = Source::open(from)?;
+    let standing = source.standing()?;
+    let mut target = Target::open(to, new_id).await?;
+    target.begin(&standing).await?;
+    progress(Stage::CheckingSource);
+    refuse_findings(&source.check()?, "the store to be moved")?;
+    let copied = copy(&source, &mut target, &standing, progress).await?;
+    target.become_the_store(&standing).await?;
+    for (table, digest) in TABLES.iter().zip(&copied) {
+        progress(Stage::Comparing(table.name));
+        compare(table, *digest, target.digest(table).await?)?;
+    }
+    progress(Stage::CheckingCopy);
+    let report = target.check().await?;
+    refuse_findings(&report, "the copy")?;
+    let tables = TABLES
+        .iter()
+        .zip(&copied)
+        .map(|(table, digest)| MovedTable {
+            table: table.name,
+            rows: digest.rows,
+            digest: digest.to_string(),
+        });
+    let moved = Moved {
+        store_id: standing.store_id,
+        generation: standing.generation,
+        parts: target.parts(),
+        tables: tables.collect(),
+        report,
+    };
+    source.mark_moved(&target.place())?;
+    match target.commit().await {
+        Ok(()) => Ok(moved),
+        Err(error @ Error::OutcomeUnknown) => {
+            tracing::error!(%error, "the last answer of the database was lost");
+            Err(Error::Open {
+                what: "whether the store has moved could not be found out".into(),
+                detail: "run the same command again: it moves the store, or says that the database holds it already"
+                    .into(),
+            })
+        }
+        Err(error) => {
+            source.unmark()?;
+            Err(error)
+        }
+    }
+}
+
+/// Reads every table on a thread of its own and writes what comes; one digest per table.
+async fn copy(
+    source: &Source,
+    target: &mut Target,
+    standing: &Standing,
+    progress: &mut (dyn FnMut(Stage) + Send),
+) -> Result<Vec<Digest>> {
+    let (sender, mut batches) = mpsc::channel(READ_AHEAD);
+    // It ends by itself when nobody takes its batches any more.
+    source.read_on_a_thread(sender)?;
+    let (mut done, mut digests) = (0, vec![]);
+    for table in TABLES {
+        let before = done;
+        let mut told = |rows: u64| {
+            done = before + rows;
+            let total = standing.rows;
+            progress(Stage::Copying { done, total });
+        };
+        digests.push(target.fill(table, &mut batches, &mut told).await?);
+    }
+    Ok(digests)
+}
+
+fn compare(table: &Table, read: Digest, written: Digest) -> Result<()> {
+    if read == written {
+        return Ok(());
+    }
+    let name = table.name;
+    Err(Error::Corrupt {
+        what: "the copy",
+        detail: format!("{name}: {read} was read, {written} is there; nothing was moved"),
+    })
+}
+
+fn refuse_findings(report: &Report, what: &str) -> Result<()> {
+    match report.findings.first() {
+        None => Ok(()),
+        Some(first) => Err(Error::Open {
+            what: format!("{what} does not add up, nothing was moved"),
+            detail: format!(
+                "{} findings, the first: {} {}: {}; `waybill verify --data FOLDER` lists them",
+                report.findings.len(),
+                first.invariant,
+                first.subject,
+                first.detail
+            ),
+        }),
+    }
+}

@@ -1,0 +1,325 @@
+//! What is moved: every table and every column but those that tell of processes (`members`), of the schema
+//! (`meta`, `counters`) and what is counted (`order_counts`), which the target is told as a whole.
+
+use super::rows::{Column, Kind};
+
+/// A table that both stores have.
+#[derive(Clone, Copy, Debug)]
+pub struct Table {
+    pub name: &'static str,
+    pub columns: &'static [Column],
+}
+
+const fn of(name: &'static str, kind: Kind) -> Column {
+    Column {
+        name,
+        kind,
+        instead: None,
+    }
+}
+
+const fn small(name: &'static str) -> Column {
+    of(name, Kind::Small)
+}
+
+const fn int(name: &'static str) -> Column {
+    of(name, Kind::Int)
+}
+
+const fn big(name: &'static str) -> Column {
+    of(name, Kind::Big)
+}
+
+const fn flag(name: &'static str) -> Column {
+    of(name, Kind::Bool)
+}
+
+const fn text(name: &'static str) -> Column {
+    of(name, Kind::Text)
+}
+
+const fn uuid(name: &'static str) -> Column {
+    of(name, Kind::Uuid)
+}
+
+const fn instead(column: Column, expression: &'static str) -> Column {
+    Column {
+        instead: Some(expression),
+        ..column
+    }
+}
+
+/// In the order in which they are copied.
+pub const TABLES: &[Table] = &[
+    CLAIMS,
+    ORDERS,
+    ORDER_CONTENT,
+    ORDER_PERSONAL,
+    ORDER_LINES,
+    ORDER_HOLDS,
+    STOCK,
+    STOCK_MOVEMENTS,
+    RESERVATIONS,
+    SHIPMENTS,
+    DELIVERIES,
+    TIMERS,
+    WORK,
+    EVENTS,
+    CURSORS,
+    LEASES,
+    PARKED,
+];
+
+const CLAIMS: Table = Table {
+    name: "claims",
+    columns: &[
+        text("tenant"),
+        text("kind"),
+        uuid("hash"),
+        uuid("order_id"),
+        uuid("body_hash"),
+        big("expires_at"),
+    ],
+};
+
+const ORDERS: Table = Table {
+    name: "orders",
+    columns: &[
+        big("n"),
+        uuid("id"),
+        text("tenant"),
+        small("part"),
+        text("status"),
+        big("version"),
+        flag("sourcing"),
+        flag("started"),
+        flag("failed"),
+        text("cancelling_from"),
+        text("policy"),
+        text("caller_number"),
+        text("customer_id"),
+        big("created_at"),
+        big("updated_at"),
+        big("completed_at"),
+        big("cancelled_at"),
+        text("cancel_reason"),
+        big("promised_by"),
+        big("placed_at"),
+    ],
+};
+
+const ORDER_CONTENT: Table = Table {
+    name: "order_content",
+    columns: &[big("n"), text("content"), text("birth")],
+};
+
+const ORDER_PERSONAL: Table = Table {
+    name: "order_personal",
+    columns: &[uuid("order_id"), big("seq"), text("kind"), text("data")],
+};
+
+const ORDER_LINES: Table = Table {
+    name: "order_lines",
+    columns: &[
+        uuid("order_id"),
+        small("line"),
+        text("sku"),
+        text("vendor"),
+        flag("requires_shipping"),
+        big("ordered"),
+        big("cancelled"),
+        big("backordered"),
+        big("reserved"),
+        big("in_shipment"),
+        big("shipped"),
+        big("delivered"),
+        big("returned"),
+        big("lost"),
+    ],
+};
+
+const ORDER_HOLDS: Table = Table {
+    name: "order_holds",
+    columns: &[
+        uuid("order_id"),
+        uuid("id"),
+        text("reason"),
+        big("placed_at"),
+        text("placed_by"),
+        big("released_at"),
+    ],
+};
+
+const STOCK: Table = Table {
+    name: "stock",
+    columns: &[
+        text("tenant"),
+        text("sku"),
+        text("vendor"),
+        big("on_hand"),
+        big("reserved"),
+        big("safety"),
+        big("version"),
+        big("synced_at"),
+    ],
+};
+
+const STOCK_MOVEMENTS: Table = Table {
+    name: "stock_movements",
+    columns: &[
+        big("n"),
+        text("tenant"),
+        text("sku"),
+        text("vendor"),
+        big("delta"),
+        text("reason"),
+        text("actor"),
+        text("reference"),
+        big("at"),
+    ],
+};
+
+const RESERVATIONS: Table = Table {
+    name: "reservations",
+    columns: &[
+        uuid("order_id"),
+        small("line"),
+        text("vendor"),
+        int("attempt"),
+        text("sku"),
+        text("tenant"),
+        text("state"),
+        big("quantity"),
+        big("consumed"),
+        big("released"),
+        big("expires_at"),
+    ],
+};
+
+const SHIPMENTS: Table = Table {
+    name: "shipments",
+    columns: &[
+        uuid("id"),
+        uuid("order_id"),
+        text("tenant"),
+        small("part"),
+        text("vendor"),
+        int("attempt"),
+        text("status"),
+        big("version"),
+        text("lines"),
+        text("tracking_number"),
+        text("carrier"),
+        big("created_at"),
+        big("updated_at"),
+        big("shipped_at"),
+        big("delivered_at"),
+        big("due_at"),
+    ],
+};
+
+const DELIVERIES: Table = Table {
+    name: "deliveries",
+    columns: &[
+        uuid("order_id"),
+        text("tenant"),
+        small("part"),
+        text("state"),
+        big("revision"),
+        big("version"),
+        big("heard"),
+        text("open_holds"),
+        text("released"),
+        big("updated_at"),
+    ],
+};
+
+const TIMERS: Table = Table {
+    name: "timers",
+    columns: &[
+        // The embedded store has one part and does not say so here.
+        instead(small("part"), "0"),
+        big("due_at"),
+        uuid("shipment_id"),
+        uuid("order_id"),
+    ],
+};
+
+const WORK: Table = Table {
+    name: "work",
+    columns: &[
+        uuid("id"),
+        text("target"),
+        text("tenant"),
+        uuid("order_id"),
+        big("due_at"),
+        text("body"),
+        big("attempts"),
+        big("epoch"),
+        big("leased_until"),
+        text("last_error"),
+    ],
+};
+
+const EVENTS: Table = Table {
+    name: "events",
+    columns: &[
+        small("part"),
+        big("position"),
+        text("type"),
+        text("tenant"),
+        uuid("order_id"),
+        text("stream"),
+        uuid("aggregate_id"),
+        big("seq"),
+        uuid("event_id"),
+        small("schema_version"),
+        big("occurred_at"),
+        big("recorded_at"),
+        text("actor"),
+        text("correlation_id"),
+        uuid("causation_id"),
+        text("traceparent"),
+        text("body"),
+    ],
+};
+
+const CURSORS: Table = Table {
+    name: "cursors",
+    columns: &[
+        text("consumer"),
+        small("part"),
+        big("position"),
+        big("epoch"),
+    ],
+};
+
+const LEASES: Table = Table {
+    name: "leases",
+    columns: &[
+        text("consumer"),
+        small("part"),
+        text("owner"),
+        big("epoch"),
+        // Nobody has the source open, so nobody holds one; the epochs go on.
+        instead(big("until"), "0"),
+    ],
+};
+
+const PARKED: Table = Table {
+    name: "parked",
+    columns: &[
+        text("consumer"),
+        uuid("order_id"),
+        big("position"),
+        small("part"),
+        text("tenant"),
+        text("envelope"),
+        text("state"),
+        text("error"),
+        big("attempts"),
+        big("first_at"),
+        big("last_at"),
+        big("next_attempt_at"),
+    ],
+};

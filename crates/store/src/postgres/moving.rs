@@ -1,0 +1,277 @@
+//! The shared store as what another one is moved into: filled, compared and checked in one transaction.
+
+use super::connection::{Options, read_url};
+use super::errors::{IntoStore, is_of_the_statement, translate};
+use super::migrate::{connect, migrate, unreachable_database};
+use super::{log, verify};
+use crate::error::{Error, Result};
+use crate::migrations;
+use crate::moving::{Batch, Column, Digest, Kind, Standing, TABLES, Table, Value};
+use crate::verify::Report;
+use futures::{StreamExt, pin_mut};
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio_postgres::binary_copy::BinaryCopyInWriter;
+use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{Client, Config, Row};
+use uuid::Uuid;
+
+/// Tables beside [`TABLES`] in which a store that was ever served has rows.
+const TRACES: [&str; 2] = ["order_counts", "members"];
+
+/// A connection that was just closed is listed for a moment longer.
+const LOOKS: usize = 20;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
+
+/// A database that is to become a store.
+pub struct Target {
+    client: Client,
+    config: Config,
+    parts: u16,
+}
+
+impl Target {
+    /// Connects; makes and migrates the database where that is needed.
+    pub async fn open(
+        options: &Options,
+        new_id: &mut (dyn FnMut() -> Uuid + Send),
+    ) -> Result<Self> {
+        let migrated = migrate(options, new_id).await?;
+        let known = migrations::known();
+        if migrated.to != known {
+            let found = migrated.to;
+            return Err(Error::NewerSchema { found, known });
+        }
+        let (config, tls) = read_url(&options.url, options)?;
+        let connected = connect(&config, &tls).await;
+        let client = connected.map_err(|e| unreachable_database(&e))?;
+        let row = client
+            .query_one("SELECT value::int FROM meta WHERE key = 'parts'", &[])
+            .await
+            .store()?;
+        let parts: i32 = row.try_get(0).store()?;
+        Ok(Self {
+            client,
+            config,
+            parts: u16::try_from(parts).unwrap_or(1),
+        })
+    }
+
+    /// Parts of its log.
+    pub fn parts(&self) -> u16 {
+        self.parts
+    }
+
+    /// Where it is, for people.
+    pub fn place(&self) -> String {
+        let name = self.config.get_dbname().unwrap_or("postgres");
+        format!("the PostgreSQL database {name}")
+    }
+
+    /// Begins the one transaction, in which nobody else comes near the tables, and makes sure that they are empty.
+    pub async fn begin(&mut self, standing: &Standing) -> Result<()> {
+        self.refuse_others().await?;
+        let all = TABLES.iter().map(|t| t.name).chain(TRACES);
+        let all: Vec<&str> = all.collect();
+        self.run(&format!(
+            "BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0; \
+             LOCK TABLE meta, {} IN ACCESS EXCLUSIVE MODE",
+            all.join(", ")
+        ))
+        .await?;
+        for table in all {
+            let sql = format!("SELECT EXISTS (SELECT 1 FROM {table})");
+            let row = self.client.query_one(&sql, &[]).await.store()?;
+            if row.try_get(0).store()? {
+                return Err(self.not_empty(table, standing).await?);
+            }
+        }
+        Ok(())
+    }
+
+    async fn not_empty(&self, table: &str, standing: &Standing) -> Result<Error> {
+        let sql = "SELECT value FROM meta WHERE key = 'store_id'";
+        let row = self.client.query_one(sql, &[]).await.store()?;
+        let there: &str = row.try_get(0).store()?;
+        let place = self.place();
+        Ok(if there == standing.store_id {
+            Error::Open {
+                what: format!("{place} holds this store already"),
+                detail: "it was moved before; start the servers on that database".into(),
+            }
+        } else {
+            Error::Open {
+                what: format!("{place} is not empty: {table} has rows"),
+                detail: "a store is moved into a database that never was served; name another one, it is made where that is \
+                         allowed"
+                    .into(),
+            }
+        })
+    }
+
+    /// A process that has the empty store open would go on as that store.
+    async fn refuse_others(&self) -> Result<()> {
+        let sql = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() \
+                   AND application_name = current_setting('application_name')";
+        for _ in 0..LOOKS {
+            let row = self.client.query_one(sql, &[]).await.store()?;
+            let others: i64 = row.try_get(0).store()?;
+            if others == 0 {
+                return Ok(());
+            }
+            tokio::time::sleep(BETWEEN_LOOKS).await;
+        }
+        Err(Error::Open {
+            what: format!("{} is in use by a process of Waybill", self.place()),
+            detail: "stop it; through a pooler, name the address of the database itself".into(),
+        })
+    }
+
+    /// Writes what comes of a table.
+    pub async fn fill(
+        &self,
+        table: &Table,
+        batches: &mut mpsc::Receiver<Result<Batch>>,
+        told: &mut (dyn FnMut(u64) + Send),
+    ) -> Result<Digest> {
+        let sql = format!(
+            "COPY {} ({}) FROM STDIN (FORMAT binary)",
+            table.name,
+            names(table)
+        );
+        let types: Vec<Type> = table.columns.iter().map(type_of).collect();
+        let sink = self.client.copy_in(&sql).await.store()?;
+        let writer = BinaryCopyInWriter::new(sink, &types);
+        pin_mut!(writer);
+        let mut digest = Digest::default();
+        loop {
+            let batch = batches.recv().await;
+            let batch = batch.ok_or_else(|| Error::Unavailable("the reading ended".into()))??;
+            for row in &batch.rows {
+                digest.add(row);
+                let cells = row.iter().map(as_sql);
+                writer.as_mut().write_raw(cells).await.store()?;
+            }
+            told(digest.rows);
+            if batch.last {
+                break;
+            }
+        }
+        writer.as_mut().finish().await.store()?;
+        Ok(digest)
+    }
+
+    /// Reads a table back.
+    pub async fn digest(&self, table: &Table) -> Result<Digest> {
+        let sql = format!("SELECT {} FROM {}", names(table), table.name);
+        let none: [&(dyn ToSql + Sync); 0] = [];
+        let rows = self.client.query_raw(&sql, none).await.store()?;
+        pin_mut!(rows);
+        let mut digest = Digest::default();
+        while let Some(row) = rows.next().await {
+            let row = row.store()?;
+            let columns = table.columns.iter().enumerate();
+            let cells = columns.map(|(index, column)| read(&row, index, column.kind));
+            digest.add(&cells.collect::<Result<Vec<_>>>()?);
+        }
+        Ok(digest)
+    }
+
+    /// Takes over who the store is and what it has given out. A sequence is not set back when the transaction is; a store
+    /// without rows may begin at any number.
+    pub async fn become_the_store(&self, standing: &Standing) -> Result<()> {
+        for (key, value) in [
+            ("store_id", &standing.store_id),
+            ("generation", &standing.generation),
+        ] {
+            let sql = "UPDATE meta SET value = $2 WHERE key = $1";
+            self.client.execute(sql, &[&key, value]).await.store()?;
+        }
+        let sql = "INSERT INTO order_counts (deltas) VALUES ($1)";
+        let counts = self.client.execute(sql, &[&standing.by_status]).await;
+        counts.store()?;
+        let row = self
+            .client
+            .query_one("SELECT COALESCE(max(n), 0) FROM stock_movements", &[])
+            .await
+            .store()?;
+        let movements: i64 = row.try_get(0).store()?;
+        for (sequence, last) in [
+            ("order_numbers", standing.number),
+            (&log::sequence(0), standing.position),
+            ("stock_movements_n_seq", movements),
+        ] {
+            // Called or not: one that stands at nothing begins at 1.
+            self.client
+                .query_one(
+                    "SELECT setval($1::text::regclass, greatest($2::bigint, 1), $2 > 0)",
+                    &[&sequence, &last],
+                )
+                .await
+                .store()?;
+        }
+        Ok(())
+    }
+
+    /// Recomputes the invariants over what is in the transaction.
+    pub async fn check(&self) -> Result<Report> {
+        verify::check(&self.client).await
+    }
+
+    /// Ends the transaction.
+    ///
+    /// # Errors
+    /// [`Error::OutcomeUnknown`] when the answer is lost; any other means that nothing was committed.
+    pub async fn commit(self) -> Result<()> {
+        let ended = self.client.batch_execute("COMMIT").await;
+        ended.map_err(|error| {
+            if is_of_the_statement(&error) {
+                translate(&error)
+            } else {
+                Error::OutcomeUnknown
+            }
+        })
+    }
+
+    async fn run(&self, sql: &str) -> Result<()> {
+        self.client.batch_execute(sql).await.store()
+    }
+}
+
+fn names(table: &Table) -> String {
+    let names: Vec<&str> = table.columns.iter().map(|c| c.name).collect();
+    names.join(", ")
+}
+
+fn type_of(column: &Column) -> Type {
+    match column.kind {
+        Kind::Small => Type::INT2,
+        Kind::Int => Type::INT4,
+        Kind::Big => Type::INT8,
+        Kind::Bool => Type::BOOL,
+        Kind::Text => Type::TEXT,
+        Kind::Uuid => Type::UUID,
+    }
+}
+
+fn as_sql(value: &Value) -> &(dyn ToSql + Sync) {
+    match value {
+        Value::Small(v) => v,
+        Value::Int(v) => v,
+        Value::Big(v) => v,
+        Value::Bool(v) => v,
+        Value::Text(v) => v,
+        Value::Uuid(v) => v,
+    }
+}
+
+fn read(row: &Row, index: usize, kind: Kind) -> Result<Value> {
+    Ok(match kind {
+        Kind::Small => Value::Small(row.try_get(index).store()?),
+        Kind::Int => Value::Int(row.try_get(index).store()?),
+        Kind::Big => Value::Big(row.try_get(index).store()?),
+        Kind::Bool => Value::Bool(row.try_get(index).store()?),
+        Kind::Text => Value::Text(row.try_get(index).store()?),
+        Kind::Uuid => Value::Uuid(row.try_get(index).store()?),
+    })
+}

@@ -1,0 +1,233 @@
+//! The embedded store as what is moved elsewhere: locked, read table by table, and marked so that it is served no more.
+
+use super::connection;
+use super::errors::{IntoStore, corrupt};
+use super::lock::{self, DirectoryLock};
+use super::verify::{check_all, open_existing};
+use super::{accept, migrate};
+use crate::error::{Error, Result};
+use crate::migrations;
+use crate::moving::{Batch, Kind, Standing, TABLES, Table, Value};
+use crate::verify::Report;
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Row};
+use std::path::{Path, PathBuf};
+use tokio::sync::mpsc;
+use uuid::Uuid;
+use waybill_domain::status::OrderStatus;
+
+/// In `meta` of a store that was moved: where to.
+pub const MOVED_TO: &str = "moved_to";
+
+/// A batch is full with so many rows, or bytes of text.
+const BATCH_ROWS: usize = 1_000;
+const BATCH_BYTES: usize = 1 << 20;
+
+/// A store nobody else may open.
+pub struct Source {
+    directory: PathBuf,
+    _lock: DirectoryLock,
+}
+
+impl Source {
+    /// Takes the lock of a folder that holds a store of the schema this version knows.
+    pub fn open(directory: &Path) -> Result<Self> {
+        // Looked at first: the lock's file is not to be left in a folder that holds no store.
+        let connection = open_existing(directory)?;
+        let source = Self {
+            directory: directory.to_owned(),
+            _lock: lock::take(directory)?,
+        };
+        let (found, known) = (migrate::found(&connection)?, migrations::known());
+        if found == known {
+            return Ok(source);
+        }
+        Err(Error::Open {
+            what: format!("the store to be moved has schema {found}, this version moves {known}"),
+            detail: "bring it up to date with `waybill migrate --data FOLDER` of the version that moves it".into(),
+        })
+    }
+
+    fn reader(&self) -> Result<Connection> {
+        connection::open_reader(&self.directory)
+    }
+
+    /// Who it is and what it has given out.
+    pub fn standing(&self) -> Result<Standing> {
+        let connection = self.reader()?;
+        let named = |key: &str| {
+            let found = meta(&connection, key)?;
+            found.ok_or_else(|| corrupt("meta", format!("{key} is missing")))
+        };
+        let counter = |name: &str| -> Result<i64> {
+            let sql = "SELECT COALESCE((SELECT value FROM counters WHERE name = ?1), 0)";
+            connection.query_row(sql, [name], |row| row.get(0)).store()
+        };
+        let statuses = OrderStatus::ALL.iter();
+        let mut rows = 0;
+        for table in TABLES {
+            let sql = format!("SELECT COUNT(*) FROM {}", table.name);
+            rows += connection
+                .query_row(&sql, [], |row| row.get::<_, u64>(0))
+                .store()?;
+        }
+        Ok(Standing {
+            store_id: named("store_id")?,
+            generation: named("generation")?,
+            number: accept::load_number(&connection)?,
+            position: counter("position")?,
+            by_status: statuses
+                .map(|status| counter(status.as_str()))
+                .collect::<Result<_>>()?,
+            rows,
+        })
+    }
+
+    /// Recomputes the invariants.
+    pub fn check(&self) -> Result<Report> {
+        check_all(&mut self.reader()?)
+    }
+
+    /// Reads every table, one after the other, at one moment. An error is the last that is sent.
+    pub fn read_on_a_thread(&self, batches: mpsc::Sender<Result<Batch>>) -> Result<()> {
+        let connection = self.reader()?;
+        tokio::task::spawn_blocking(move || {
+            if let Err(error) = read_tables(&connection, &batches) {
+                // Nobody may be there to hear it.
+                let _ = batches.blocking_send(Err(error));
+            }
+        });
+        Ok(())
+    }
+
+    /// From now on the store is not opened for serving.
+    pub fn mark_moved(&self, to: &str) -> Result<()> {
+        let writer = self.writer()?;
+        let sql = "INSERT INTO meta (key, value) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = excluded.value";
+        writer.execute(sql, [MOVED_TO, to]).map(|_| ()).store()
+    }
+
+    /// It was not moved after all.
+    pub fn unmark(&self) -> Result<()> {
+        let sql = "DELETE FROM meta WHERE key = ?1";
+        let writer = self.writer()?;
+        writer.execute(sql, [MOVED_TO]).map(|_| ()).store()
+    }
+
+    fn writer(&self) -> Result<Connection> {
+        let file = self.directory.join(connection::FILE);
+        let writer = connection::open_file(&file, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        writer.pragma_update(None, "synchronous", "FULL").store()?;
+        Ok(writer)
+    }
+}
+
+/// Refuses a store that lives elsewhere now.
+///
+/// # Errors
+/// It does.
+pub fn refuse_moved(connection: &Connection) -> Result<()> {
+    match meta(connection, MOVED_TO)? {
+        None => Ok(()),
+        Some(to) => Err(Error::Open {
+            what: format!("the store in this folder was moved to {to}"),
+            detail: "start on that database (DATABASE_URL). If the move was broken off, run it again; to go on from what is \
+                     here instead, make a backup of this folder and restore it"
+                .into(),
+        }),
+    }
+}
+
+fn meta(connection: &Connection, key: &str) -> Result<Option<String>> {
+    let sql = "SELECT value FROM meta WHERE key = ?1";
+    connection
+        .query_row(sql, [key], |row| row.get(0))
+        .optional()
+        .store()
+}
+
+fn read_tables(connection: &Connection, batches: &mpsc::Sender<Result<Batch>>) -> Result<()> {
+    connection.execute_batch("BEGIN DEFERRED").store()?;
+    for table in TABLES {
+        if !read_table(connection, table, batches)? {
+            return Ok(());
+        }
+    }
+    connection.execute_batch("COMMIT").store()
+}
+
+/// `false` when nobody takes the rows any more.
+fn read_table(
+    connection: &Connection,
+    table: &Table,
+    batches: &mpsc::Sender<Result<Batch>>,
+) -> Result<bool> {
+    let columns = table.columns.iter();
+    let columns: Vec<&str> = columns.map(|c| c.instead.unwrap_or(c.name)).collect();
+    let sql = format!("SELECT {} FROM {}", columns.join(", "), table.name);
+    let mut statement = connection.prepare(&sql).store()?;
+    let mut rows = statement.query([]).store()?;
+    let (mut batch, mut bytes) = (Batch::default(), 0);
+    while let Some(row) = rows.next().store()? {
+        let read = read_row(table, row)?;
+        bytes += read.iter().map(weight).sum::<usize>();
+        batch.rows.push(read);
+        if batch.rows.len() == BATCH_ROWS || bytes >= BATCH_BYTES {
+            bytes = 0;
+            if batches
+                .blocking_send(Ok(std::mem::take(&mut batch)))
+                .is_err()
+            {
+                return Ok(false);
+            }
+        }
+    }
+    batch.last = true;
+    Ok(batches.blocking_send(Ok(batch)).is_ok())
+}
+
+/// What a value takes beyond its own size.
+fn weight(value: &Value) -> usize {
+    match value {
+        Value::Text(Some(text)) => text.len(),
+        Value::Text(None)
+        | Value::Small(_)
+        | Value::Int(_)
+        | Value::Big(_)
+        | Value::Bool(_)
+        | Value::Uuid(_) => 0,
+    }
+}
+
+fn read_row(table: &Table, row: &Row<'_>) -> Result<Vec<Value>> {
+    let columns = table.columns.iter().enumerate();
+    let cell = |(index, column): (usize, &crate::moving::Column)| {
+        let cell = row.get_ref(index).store()?;
+        value(column.kind, cell).ok_or_else(|| {
+            let detail = format!("{}.{} is {cell:?}", table.name, column.name);
+            corrupt("a row", detail)
+        })
+    };
+    columns.map(cell).collect()
+}
+
+/// A cell as the other store has it; `None` when it does not fit there.
+fn value(kind: Kind, cell: ValueRef<'_>) -> Option<Value> {
+    Some(match (kind, cell) {
+        (Kind::Small, ValueRef::Null) => Value::Small(None),
+        (Kind::Int, ValueRef::Null) => Value::Int(None),
+        (Kind::Big, ValueRef::Null) => Value::Big(None),
+        (Kind::Bool, ValueRef::Null) => Value::Bool(None),
+        (Kind::Text, ValueRef::Null) => Value::Text(None),
+        (Kind::Uuid, ValueRef::Null) => Value::Uuid(None),
+        (Kind::Small, ValueRef::Integer(n)) => Value::Small(Some(n.try_into().ok()?)),
+        (Kind::Int, ValueRef::Integer(n)) => Value::Int(Some(n.try_into().ok()?)),
+        (Kind::Big, ValueRef::Integer(n)) => Value::Big(Some(n)),
+        (Kind::Bool, ValueRef::Integer(n @ (0 | 1))) => Value::Bool(Some(n == 1)),
+        (Kind::Text, ValueRef::Text(text)) => {
+            Value::Text(Some(std::str::from_utf8(text).ok()?.to_owned()))
+        }
+        (Kind::Uuid, ValueRef::Blob(bytes)) => Value::Uuid(Some(Uuid::from_slice(bytes).ok()?)),
+        _ => return None,
+    })
+}

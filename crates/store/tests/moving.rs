@@ -1,0 +1,339 @@
+//! An embedded store moved into a shared one: the same store, that goes on where it stopped.
+
+#[path = "postgres/driver.rs"]
+mod postgres;
+#[path = "sqlite/driver.rs"]
+mod sqlite;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use tokio::sync::Notify;
+use waybill_domain::ids::{OrderId, ShipmentId};
+use waybill_domain::intake::NewOrder;
+use waybill_domain::text::Tenant;
+use waybill_store::conformance::{Driver, Harness, Story, Tap};
+use waybill_store::moving::{Moved, Stage, TABLES, move_store};
+use waybill_store::{Accepted, Error, OrderFilter, Result, ShipmentFilter};
+
+fn seed() -> u64 {
+    let seed = std::env::var("WAYBILL_TEST_SEED").ok();
+    seed.and_then(|s| s.parse().ok()).unwrap_or(20_260_504)
+}
+
+/// A store with a past, and a database to move it into; `None` where there is no PostgreSQL.
+async fn with_a_past(parts: u16) -> Option<(Arc<sqlite::Embedded>, Story, Arc<postgres::Shared>)> {
+    let target = postgres::Shared::new(postgres::Way::Direct, parts).await?;
+    let source = sqlite::Embedded::new();
+    println!("seed {}", seed());
+    let h = Harness::open(source.clone(), seed()).await;
+    for sku in ["A", "B", "C"] {
+        h.put(sku, 60).await;
+    }
+    let mut story = Story::new(h);
+    story.tell(200).await;
+    Some((source, story, target))
+}
+
+async fn moving(
+    source: &sqlite::Embedded,
+    target: &postgres::Shared,
+    progress: &mut (dyn FnMut(Stage) + Send),
+) -> Result<Moved> {
+    let mut none = || panic!("the database is migrated already");
+    move_store(source.path(), &target.options(), &mut none, progress).await
+}
+
+/// The same story, told on by the store that it was moved into.
+async fn goes_on(mut story: Story, target: &Arc<postgres::Shared>) -> Story {
+    let (clock, tap) = (story.h.clock.clone(), Arc::new(Tap::default()));
+    let mut no_id = || panic!("it has an id");
+    let store = target.open(clock.as_now(), tap.clone(), &mut no_id).await;
+    story.h.store = store.expect("opens");
+    (story.h.tap, story.h.driver) = (tap, target.clone());
+    story
+}
+
+/// Everything that can be read of a store.
+#[derive(Debug, PartialEq)]
+struct Told {
+    identity: (String, String),
+    orders: Vec<String>,
+    log: Vec<String>,
+    shipments: Vec<String>,
+    stock: Vec<String>,
+    parked: Vec<String>,
+    figures: Vec<String>,
+    timers: Vec<String>,
+}
+
+async fn told(h: &Harness) -> Told {
+    let (store, tenant) = (&h.store, Tenant::default());
+    let (mut orders, mut before) = (vec![], None);
+    loop {
+        let filter = OrderFilter {
+            before,
+            limit: 50,
+            ..OrderFilter::default()
+        };
+        let page = store.list_orders(&tenant, filter).await.expect("read");
+        orders.extend(page.items.iter().map(|order| format!("{order:?}")));
+        before = page.next;
+        if before.is_none() {
+            break;
+        }
+    }
+    let (mut shipments, mut last): (_, Option<ShipmentId>) = (vec![], None);
+    loop {
+        let filter = ShipmentFilter {
+            before: last,
+            limit: 50,
+            ..ShipmentFilter::default()
+        };
+        let page = store.list_shipments(&tenant, filter).await.expect("read");
+        shipments.extend(page.items.iter().map(|shipment| format!("{shipment:?}")));
+        last = page.next;
+        if last.is_none() {
+            break;
+        }
+    }
+    let stock = store.stock(&tenant, vec![], None, 50).await.expect("read");
+    let parked = store.list_parked(&tenant, None, 50).await.expect("read");
+    let stats = store.stats().await.expect("read");
+    let timers = store.due_timers(0, h.make.in_ms(1_000_000), 1_000).await;
+    let identity = store.identity();
+    Told {
+        identity: (identity.store_id.clone(), identity.generation.clone()),
+        orders,
+        log: h.log().await.iter().map(|e| format!("{e:?}")).collect(),
+        shipments,
+        stock: stock.items.iter().map(|row| format!("{row:?}")).collect(),
+        parked: parked.items.iter().map(|p| format!("{p:?}")).collect(),
+        figures: vec![
+            format!("{:?}", stats.orders_by_status),
+            format!("{:?}", stats.cursors),
+            format!("{:?}", stats.log_positions.of(0)),
+            format!("{:?}", (stats.parked, stats.dead, stats.timers, stats.work)),
+        ],
+        timers: timers
+            .expect("read")
+            .0
+            .iter()
+            .map(|t| format!("{t:?}"))
+            .collect(),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_moved_store_holds_what_it_held_and_its_story_goes_on() {
+    let Some((source, story, target)) = with_a_past(1).await else {
+        return;
+    };
+    let before = told(&story.h).await;
+    story.h.store.close().await;
+    let moved = moving(&source, &target, &mut |_| {}).await.expect("moves");
+    assert_eq!(moved.report.counts.orders, story.orders.len());
+    let mut story = goes_on(story, &target).await;
+    let after = told(&story.h).await;
+    assert_eq!(after.orders, before.orders);
+    assert_eq!(after.log, before.log);
+    assert_eq!(after, before);
+    assert!(!after.timers.is_empty(), "deliveries were under way");
+    // Orders, commands, the carrier and both consumers, as before.
+    story.tell(200).await;
+    assert_eq!(story.h.findings().await, [""; 0]);
+    assert!(story.h.log().await.len() > before.log.len() + 100);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_old_key_gives_the_old_order_and_new_orders_go_to_all_parts() {
+    let Some((source, story, target)) = with_a_past(4).await else {
+        return;
+    };
+    let h = &story.h;
+    h.put("D", 100).await;
+    let old: NewOrder = h.make.order(&[("D", 2)]);
+    let id = h.created(old.clone()).await;
+    let number = h.record(id).await.number;
+    let last = h.log().await.last().expect("events").position;
+    h.store.close().await;
+    moving(&source, &target, &mut |_| {}).await.expect("moves");
+    let story = goes_on(story, &target).await;
+    let h = &story.h;
+    match h.accept_one(h.make.again(&old)).await {
+        Ok(Accepted::Replayed { order_id }) => assert_eq!(order_id, id),
+        other => panic!("{other:?}"),
+    }
+    let (mut parts, mut numbers) = (BTreeSet::new(), BTreeSet::from([number]));
+    for _ in 0..8 {
+        let id: OrderId = h.created(h.make.order(&[("D", 1)])).await;
+        let record = h.record(id).await;
+        parts.insert(record.order.part);
+        assert!(record.number > number && numbers.insert(record.number));
+    }
+    assert_eq!(parts, BTreeSet::from([0, 1, 2, 3]));
+    // What is old stays in the part it was in, and what happens to it follows what happened.
+    h.shipped_off(id).await;
+    let events = h.events_of(id).await;
+    assert!(events.iter().all(|e| e.part == 0));
+    assert!(events.last().expect("events").position > last);
+    assert_eq!(h.level("D").await.reserved, 10);
+    assert_eq!(h.findings().await, [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_moved_store_is_served_no_more_where_it_was() {
+    let Some((source, story, target)) = with_a_past(4).await else {
+        return;
+    };
+    story.h.store.close().await;
+    let first = moving(&source, &target, &mut |_| {}).await.expect("moves");
+    let opened = source
+        .open(story.h.clock.as_now(), story.h.tap.clone(), &mut || {
+            panic!("it has an id")
+        })
+        .await;
+    let refused = opened.map(|_| ()).expect_err("it lives elsewhere");
+    assert!(refused.to_string().contains("was moved to"), "{refused}");
+    let again = moving(&source, &target, &mut |_| {}).await;
+    let refused = again.expect_err("it is there");
+    assert!(refused.to_string().contains("already"), "{refused}");
+    assert!(
+        first
+            .tables
+            .iter()
+            .any(|t| t.table == "events" && t.rows > 100)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_in_use_is_not_moved_and_none_is_moved_into_another() {
+    let Some((source, story, target)) = with_a_past(1).await else {
+        return;
+    };
+    let refused = moving(&source, &target, &mut |_| {}).await;
+    assert!(matches!(refused, Err(Error::Locked { .. })), "{refused:?}");
+    story.h.store.close().await;
+    let other = Harness::open(target.clone(), 1).await;
+    let refused = moving(&source, &target, &mut |_| {}).await;
+    let refused = refused.expect_err("a process has it open").to_string();
+    assert!(refused.contains("in use"), "{refused}");
+    other.put("A", 1).await;
+    other.store.close().await;
+    drop(other);
+    let refused = moving(&source, &target, &mut |_| {}).await;
+    let refused = refused.expect_err("it holds a store").to_string();
+    assert!(refused.contains("stock has rows"), "{refused}");
+    let nothing = tempfile::tempdir().expect("a folder");
+    let refused = move_store(
+        nothing.path(),
+        &target.options(),
+        &mut || panic!("migrated"),
+        &mut |_| {},
+    )
+    .await;
+    let refused = refused.expect_err("there is no store").to_string();
+    assert!(refused.contains("no store"), "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_move_that_is_broken_off_leaves_both_as_they_were() {
+    let Some((source, story, target)) = with_a_past(4).await else {
+        return;
+    };
+    story.h.store.close().await;
+    for at in ["Copying", "Comparing", "CheckingCopy"] {
+        let reached = Notify::new();
+        let mut progress = |stage: Stage| {
+            if format!("{stage:?}").starts_with(at) {
+                reached.notify_one();
+            }
+        };
+        tokio::select! {
+            biased;
+            () = reached.notified() => {}
+            moved = moving(&source, &target, &mut progress) => panic!("{at}: {moved:?}"),
+        }
+    }
+    // The database refuses at the very end.
+    target.sql(
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'not today'; END $$; \
+         CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON orders DEFERRABLE INITIALLY DEFERRED \
+         FOR EACH ROW EXECUTE FUNCTION refuse()",
+    );
+    let refused = moving(&source, &target, &mut |_| {}).await;
+    let refused = refused.expect_err("refused").to_string();
+    assert!(refused.contains("not today"), "{refused}");
+    target.sql("DROP TRIGGER refuse ON orders");
+    for table in TABLES {
+        let count = target.sql(&format!("SELECT count(*) FROM {}", table.name));
+        assert_eq!(count.trim(), "0", "{}", table.name);
+    }
+    let mut h = story.h;
+    h.reopen().await;
+    assert_eq!(h.findings().await, [""; 0]);
+    h.store.close().await;
+    let moved = moving(&source, &target, &mut |_| {}).await.expect("moves");
+    assert_eq!(moved.report.counts.orders, story.orders.len());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_that_does_not_add_up_is_not_moved() {
+    let Some((source, story, target)) = with_a_past(1).await else {
+        return;
+    };
+    story.h.store.close().await;
+    source
+        .damage("DELETE FROM events WHERE position = (SELECT max(position) FROM events WHERE stream = 'order')")
+        .await;
+    let refused = moving(&source, &target, &mut |_| {}).await;
+    let refused = refused.expect_err("an event is missing").to_string();
+    assert!(refused.contains("does not add up"), "{refused}");
+}
+
+/// Who adds a table or a column must say whether it is moved.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_column_of_both_schemas_is_moved_or_known_not_to_be() {
+    let Some((source, story, target)) = with_a_past(1).await else {
+        return;
+    };
+    story.h.store.close().await;
+    let listed = |rows: &str| -> BTreeMap<String, BTreeSet<String>> {
+        let mut tables: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for row in rows.lines() {
+            let (table, column) = row.split_once('|').expect("two columns");
+            tables
+                .entry(table.into())
+                .or_default()
+                .insert(column.into());
+        }
+        tables
+    };
+    let mut shared = listed(&target.sql(
+        "SELECT table_name || '|' || column_name FROM information_schema.columns WHERE table_schema = 'public' \
+         AND table_name NOT IN ('meta', 'schema_version', 'order_counts', 'members')",
+    ));
+    let rows: Vec<String> = source
+        .connection()
+        .prepare(
+            "SELECT t.name || '|' || c.name FROM sqlite_schema t JOIN pragma_table_info(t.name) c WHERE t.type = 'table' \
+             AND t.name NOT IN ('meta', 'counters', 'members') AND t.name NOT LIKE 'sqlite_%'",
+        )
+        .and_then(|mut sql| sql.query_map([], |row| row.get(0))?.collect())
+        .expect("read");
+    let mut embedded = listed(&rows.join("\n"));
+    for table in TABLES {
+        let mut columns: BTreeSet<String> =
+            table.columns.iter().map(|c| c.name.to_owned()).collect();
+        assert_eq!(
+            shared.remove(table.name),
+            Some(columns.clone()),
+            "{}",
+            table.name
+        );
+        if table.name == "timers" {
+            columns.remove("part");
+        }
+        assert_eq!(embedded.remove(table.name), Some(columns), "{}", table.name);
+    }
+    assert_eq!((shared, embedded), (BTreeMap::new(), BTreeMap::new()));
+}
