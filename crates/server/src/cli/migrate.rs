@@ -7,6 +7,7 @@ use clap::Args;
 use serde_json::json;
 use waybill_store::postgres::Migrated;
 
+use super::accept::{self, AcceptArgs};
 use super::config::SettingsArgs;
 use super::{fail, output};
 use crate::backend;
@@ -18,11 +19,13 @@ use crate::random::Entropy;
 /// Bring the schema of the store up to date; makes the database where that is allowed
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Can be run again, and by many at once: who comes second finds nothing to do. The embedded store is copied first, and must not be in use; a server brings it up to date by itself when it starts.\n\nExamples:\n  DATABASE_URL=postgres://waybill@db/waybill waybill migrate\n  waybill migrate --data /var/lib/waybill"
+    after_help = "Can be run again, and by many at once: who comes second finds nothing to do. The embedded store is copied first, and must not be in use; a server brings it up to date by itself when it starts.\n\nExamples:\n  DATABASE_URL=postgres://waybill@db/waybill waybill migrate\n  waybill migrate --data /var/lib/waybill\n  DATABASE_URL=postgres://waybill@db/waybill waybill migrate --restored"
 )]
 pub struct MigrateArgs {
     #[command(flatten)]
     settings: SettingsArgs,
+    #[command(flatten)]
+    accept: AcceptArgs,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -43,6 +46,9 @@ pub async fn run(args: MigrateArgs) -> ExitCode {
         Err(error) => return fail(&error),
     };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    if let Some(what) = args.accept.what() {
+        return accept::run(what, &settings, clock.as_ref(), &entropy, args.json).await;
+    }
     match backend::migrate(&settings, &clock, &entropy).await {
         Ok(migrated) => {
             tell(&migrated, args.json);
