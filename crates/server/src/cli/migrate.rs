@@ -10,6 +10,7 @@ use clap::Args;
 use serde_json::json;
 use waybill_store::postgres::Migrated;
 
+use super::accept::{self, AcceptArgs};
 use super::config::SettingsArgs;
 use super::{fail, output};
 use crate::backend;
@@ -21,7 +22,7 @@ use crate::random::Entropy;
 /// Bring the schema of the store up to date, or move an embedded store into PostgreSQL
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Can be run again, and by many at once: who comes second finds nothing to do; makes the database where that is allowed. The embedded store is copied first, and must not be in use; a server brings it up to date by itself when it starts.\n\nWith --from, the embedded store in a folder is moved into an empty database, in one transaction: stop its server first. Everything keeps its id, number and place in the log. Afterwards no server starts on the folder any more, which is otherwise left as it was.\n\nExamples:\n  DATABASE_URL=postgres://waybill@db/waybill waybill migrate\n  waybill migrate --data /var/lib/waybill\n  DATABASE_URL=postgres://waybill@db/waybill waybill migrate --from sqlite:/var/lib/waybill"
+    after_help = "Can be run again, and by many at once: who comes second finds nothing to do; makes the database where that is allowed. The embedded store is copied first, and must not be in use; a server brings it up to date by itself when it starts.\n\nWith --from, the embedded store in a folder is moved into an empty database, in one transaction: stop its server first. Everything keeps its id, number and place in the log. Afterwards no server starts on the folder any more, which is otherwise left as it was.\n\nExamples:\n  DATABASE_URL=postgres://waybill@db/waybill waybill migrate\n  waybill migrate --data /var/lib/waybill\n  DATABASE_URL=postgres://waybill@db/waybill waybill migrate --from sqlite:/var/lib/waybill\n  DATABASE_URL=postgres://waybill@db/waybill waybill migrate --restored"
 )]
 pub struct MigrateArgs {
     #[command(flatten)]
@@ -32,6 +33,8 @@ pub struct MigrateArgs {
     /// The database to move it into [default: the one that is configured]
     #[arg(long, value_name = "postgres://…", requires = "from", value_parser = address)]
     to: Option<String>,
+    #[command(flatten)]
+    accept: AcceptArgs,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -63,6 +66,9 @@ pub async fn run(args: MigrateArgs) -> ExitCode {
             );
         };
         return moving::run(from, &to, &clock, &entropy, args.json).await;
+    }
+    if let Some(what) = args.accept.what() {
+        return accept::run(what, &settings, clock.as_ref(), &entropy, args.json).await;
     }
     match backend::migrate(&settings, &clock, &entropy).await {
         Ok(migrated) => {

@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 done, 1 refused or failed, 2 used wrongly.
 
+mod accept;
 pub mod backup;
 pub mod client_args;
 pub mod completions;

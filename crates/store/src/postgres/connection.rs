@@ -1,6 +1,7 @@
 //! Connections: how they are opened, what each session is told, and the pool they come from.
 
 use super::errors::translate;
+use super::generation::Generation;
 use super::tls;
 use crate::error::{Error, Result};
 use deadpool_postgres::{
@@ -128,6 +129,7 @@ pub struct Connections {
     /// How a transaction begins.
     pub begin: String,
     cancelled_waits: Arc<AtomicU64>,
+    generation: Arc<Generation>,
 }
 
 /// A connection of the pool; it goes back when it is dropped.
@@ -135,7 +137,7 @@ pub type Connection = Object;
 
 impl Connections {
     /// A pool; no connection is made yet.
-    pub fn new(options: &Options) -> Result<Self> {
+    pub fn new(options: &Options, generation: Arc<Generation>) -> Result<Self> {
         let (config, tls) = read_url(&options.url, options)?;
         let cancelled_waits = Arc::new(AtomicU64::new(0));
         let connector = Connector {
@@ -169,6 +171,8 @@ impl Connections {
             }));
             "BEGIN".to_owned()
         };
+        // After the settings, so that it is bounded as they say.
+        builder = builder.post_create(same_generation(generation.clone()));
         let pool = builder.build().map_err(|e| Error::Open {
             what: "the pool of database connections".into(),
             detail: e.to_string(),
@@ -178,6 +182,7 @@ impl Connections {
             unnamed: options.unnamed_statements,
             begin,
             cancelled_waits,
+            generation,
         })
     }
 
@@ -192,6 +197,7 @@ impl Connections {
 
     /// A connection.
     pub async fn get(&self) -> Result<Connection> {
+        self.generation.still()?;
         self.pool.get().await.map_err(|error| match error {
             PoolError::Timeout(deadpool_postgres::TimeoutType::Wait) => {
                 Error::Busy("no database connection became free")
@@ -223,6 +229,16 @@ impl Connections {
     pub fn close(&self) {
         self.pool.close();
     }
+}
+
+fn same_generation(generation: Arc<Generation>) -> Hook {
+    Hook::async_fn(move |client, _| {
+        let generation = generation.clone();
+        Box::pin(async move {
+            let checked = generation.check(client).await;
+            checked.map_err(|error| HookError::message(error.to_string()))
+        })
+    })
 }
 
 /// Opens connections and listens to what the database says on them unasked.

@@ -3,6 +3,7 @@
 use super::connection::{Options, read_url};
 use super::errors::IntoStore;
 use super::migrate::{self, unreachable_database};
+use super::{lineage, plain};
 use crate::error::{Error, Result};
 use crate::migrations::{self, Verdict};
 use std::collections::BTreeMap;
@@ -10,11 +11,17 @@ use std::future::poll_fn;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
-use tokio_postgres::{AsyncMessage, Client, SimpleQueryMessage};
+use tokio_postgres::{AsyncMessage, Client};
 use waybill_domain::time::Time;
 
 /// Long enough for any answer but that of a server in trouble.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+const STANDBYS: &str = "SELECT count(*) FROM pg_stat_replication";
+
+/// The last attempt failed.
+const NOT_ARCHIVED: &str = "SELECT last_failed_wal FROM pg_stat_archiver \
+    WHERE last_failed_time > COALESCE(last_archived_time, '-infinity')";
 
 /// What was found.
 #[derive(Clone, Debug)]
@@ -28,6 +35,12 @@ pub struct Inspection {
     settings: BTreeMap<String, String>,
     /// A standby, which takes no writes.
     pub in_recovery: bool,
+    /// Standbys that are connected now.
+    pub standbys: i64,
+    /// The log file that could not be archived, if archiving fails now.
+    pub not_archived: Option<String>,
+    /// How the database's line of history differs from the one that was noted.
+    pub other_lineage: Option<String>,
     /// How far this process's clock is ahead of the database's.
     pub clock_skew_ms: i64,
     pub connections: i64,
@@ -68,8 +81,14 @@ pub async fn inspect(options: &Options, now: &(dyn Fn() -> Time + Sync)) -> Resu
         known: migrations::known(),
         usable,
         in_recovery: text(&client, "SELECT pg_is_in_recovery()").await? == "t",
+        standbys: plain::number(&client, STANDBYS).await?,
+        not_archived: plain::cell(&client, NOT_ARCHIVED).await?,
+        other_lineage: match schema {
+            Some(_) => lineage::look(&client).await?.change(),
+            None => None,
+        },
         clock_skew_ms: skew(&client, now).await?,
-        connections: number(
+        connections: plain::number(
             &client,
             "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'",
         )
@@ -112,19 +131,16 @@ async fn sessions(options: &Options, client: &Client) -> Result<(bool, bool)> {
 
 async fn settings(client: &Client) -> Result<BTreeMap<String, String>> {
     let sql = "SELECT name, setting FROM pg_settings WHERE name IN \
-               ('fsync', 'full_page_writes', 'synchronous_commit', 'synchronous_standby_names', 'max_connections')";
-    let messages = client.simple_query(sql).await.store()?;
-    let rows = messages.iter().filter_map(|message| match message {
-        SimpleQueryMessage::Row(row) => Some((row.get(0)?.to_owned(), row.get(1)?.to_owned())),
-        _ => None,
-    });
-    Ok(rows.collect())
+               ('fsync', 'full_page_writes', 'synchronous_commit', 'synchronous_standby_names', 'archive_mode', 'max_connections')";
+    let rows = plain::rows(client, sql).await?.into_iter();
+    let pairs = rows.filter_map(|row| <[String; 2]>::try_from(row).ok());
+    Ok(pairs.map(|[name, value]| (name, value)).collect())
 }
 
 /// Between the two looks at our clock, the database looked at its own.
 async fn skew(client: &Client, now: &(dyn Fn() -> Time + Sync)) -> Result<i64> {
     let before = now();
-    let there = number(
+    let there = plain::number(
         client,
         "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint",
     )
@@ -156,16 +172,6 @@ async fn hears(options: &Options) -> bool {
     tried.await.unwrap_or(false)
 }
 
-/// The first cell of the first row.
 async fn text(client: &Client, sql: &str) -> Result<String> {
-    let messages = client.simple_query(sql).await.store()?;
-    let first = messages.iter().find_map(|message| match message {
-        SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
-        _ => None,
-    });
-    Ok(first.unwrap_or_default())
-}
-
-async fn number(client: &Client, sql: &str) -> Result<i64> {
-    Ok(text(client, sql).await?.parse().unwrap_or(0))
+    Ok(plain::cell(client, sql).await?.unwrap_or_default())
 }

@@ -2,11 +2,11 @@
 
 use super::connection::{Options, read_url};
 use super::errors::IntoStore;
-use super::log;
+use super::{lineage, log, plain};
 use crate::error::{Error, Result};
 use crate::migrations::{self, MIGRATIONS, MIN_COMPATIBLE, Migration, Verdict};
 use tokio_postgres::error::SqlState;
-use tokio_postgres::{Client, Config, SimpleQueryMessage};
+use tokio_postgres::{Client, Config};
 use tokio_postgres_rustls::MakeRustlsConnect;
 use uuid::Uuid;
 
@@ -66,6 +66,7 @@ pub async fn migrate(
             return Err(Error::NewerSchema { found: from, known });
         }
     }
+    lineage::note(&client, false).await?;
     let to = from.max(migrations::known());
     Ok(Migrated {
         made_database,
@@ -79,7 +80,7 @@ pub async fn decide(client: &Client, found: i64) -> Result<Verdict> {
     let known = migrations::known();
     let note = if found > known {
         let sql = format!("SELECT value FROM meta WHERE key = '{MIN_COMPATIBLE}'");
-        first_cell(&client.simple_query(&sql).await.store()?)
+        plain::cell(client, &sql).await?
     } else {
         None
     };
@@ -136,21 +137,13 @@ pub async fn connect(
 
 /// The schema a database has; `None` when it was never migrated.
 pub async fn found(client: &Client) -> Result<Option<i64>> {
-    let answer = client
-        .simple_query("SELECT max(number) FROM schema_version")
-        .await;
-    let messages = match answer {
-        Err(error) if error.code() == Some(&SqlState::UNDEFINED_TABLE) => return Ok(None),
-        other => other.store()?,
-    };
-    Ok(first_cell(&messages).and_then(|number| number.parse().ok()))
-}
-
-fn first_cell(messages: &[SimpleQueryMessage]) -> Option<String> {
-    messages.iter().find_map(|message| match message {
-        SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
-        _ => None,
-    })
+    // Asked first: a statement that fails would end the transaction it is in.
+    let there = "SELECT to_regclass('schema_version')";
+    if plain::cell(client, there).await?.is_none() {
+        return Ok(None);
+    }
+    let number = plain::cell(client, "SELECT max(number) FROM schema_version").await?;
+    Ok(number.and_then(|number| number.parse().ok()))
 }
 
 /// Makes the database that the address names, from the one that every server has.
@@ -186,6 +179,15 @@ async fn make_database(config: &Config, tls: &MakeRustlsConnect) -> Result<()> {
 
 /// What a person can do about a database that does not answer.
 pub fn unreachable_database(error: &tokio_postgres::Error) -> Error {
+    if error.code() == Some(&SqlState::UNDEFINED_DATABASE) {
+        return Error::Open {
+            what: "the database is not there yet".into(),
+            detail: format!(
+                "{}; `waybill migrate` makes it and its tables",
+                super::errors::translate(error)
+            ),
+        };
+    }
     Error::Open {
         what: "the database cannot be had".into(),
         detail: format!(

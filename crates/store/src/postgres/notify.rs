@@ -5,6 +5,7 @@
 //! Invariant: nothing depends on it; whoever hears nothing polls.
 
 use super::connection::{Options, read_url};
+use super::generation::Generation;
 use crate::error::Result;
 use crate::store::CommitListener;
 use std::future::poll_fn;
@@ -47,6 +48,7 @@ impl Notifier {
         grown: Arc<Grown>,
         listener: Arc<dyn CommitListener>,
         parts: u16,
+        generation: Arc<Generation>,
     ) -> Result<Self> {
         let address = options.listen_url.as_ref().unwrap_or(&options.url);
         // A wrong address is told at the start, not in the background.
@@ -56,7 +58,7 @@ impl Notifier {
             ..options.clone()
         };
         let tell = tokio::spawn(tell(one(options), grown));
-        let hear = tokio::spawn(hear(one(options), listener, parts));
+        let hear = tokio::spawn(hear(one(options), listener, parts, generation));
         Ok(Self {
             tasks: vec![tell, hear],
         })
@@ -102,9 +104,14 @@ async fn tell_until_lost(options: &Options, grown: &Grown) -> std::result::Resul
     }
 }
 
-async fn hear(options: Options, listener: Arc<dyn CommitListener>, parts: u16) {
+async fn hear(
+    options: Options,
+    listener: Arc<dyn CommitListener>,
+    parts: u16,
+    generation: Arc<Generation>,
+) {
     loop {
-        if let Err(error) = hear_until_lost(&options, &*listener, parts).await {
+        if let Err(error) = hear_until_lost(&options, &*listener, parts, &generation).await {
             tracing::warn!(%error, "notifications cannot be heard now; polling");
         }
         tokio::time::sleep(RECONNECT).await;
@@ -115,11 +122,14 @@ async fn hear_until_lost(
     options: &Options,
     listener: &dyn CommitListener,
     parts: u16,
+    generation: &Generation,
 ) -> std::result::Result<(), Lost> {
     let (config, tls) = read_url(&options.url, options)?;
     let (client, mut connection) = config.connect(tls).await?;
     let mut listening = Box::pin(async {
         client.batch_execute(&format!("LISTEN {CHANNEL}")).await?;
+        // A pooler may have kept the connections of the pool while the database behind it was restored.
+        generation.check(&client).await?;
         std::future::pending::<std::result::Result<(), Lost>>().await
     });
     loop {

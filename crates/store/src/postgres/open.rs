@@ -1,10 +1,13 @@
 //! Opening a store: the database, its schema, what it promises, its identity; then the pool and the notifications.
 
 use super::connection::{Connections, Options, read_url};
-use super::errors::{IntoStore, corrupt};
+use super::errors::corrupt;
+use super::generation::Generation;
+use super::lineage;
 use super::migrate::{self, connect, unreachable_database};
 use super::notify::{Grown, Notifier};
 use super::outcome::Commits;
+use super::plain;
 use super::store::{PostgresStore, Shared};
 use crate::error::{Error, Result};
 use crate::migrations::{self, Verdict};
@@ -38,11 +41,26 @@ impl PostgresStore {
         check_promises(&client).await?;
         let identity = identify(&client).await?;
         let sequences = sequences(&client, identity.parts).await?;
-        drop(client);
-        let commits = Commits::new(Connections::new(&options)?);
+        if let Some(change) = lineage::look(&client).await?.change() {
+            tracing::warn!(
+                change,
+                "the database is on another line of history than was noted: {}",
+                lineage::ADVICE
+            );
+        }
+        let generation = Arc::new(Generation::new(&identity.generation));
+        let commits = Commits::new(Connections::new(&options, generation.clone())?);
         commits.connections.warm(options.pool_min).await?;
+        // Not before: who restores the database sees that somebody has it.
+        drop(client);
         let grown = Arc::new(Grown::default());
-        let notifier = Notifier::start(&options, grown.clone(), listener.clone(), identity.parts)?;
+        let notifier = Notifier::start(
+            &options,
+            grown.clone(),
+            listener.clone(),
+            identity.parts,
+            generation,
+        )?;
         let shared = Shared {
             commits,
             now,
@@ -77,31 +95,25 @@ async fn check_schema(client: &Client) -> Result<()> {
 
 /// A database that forgets what it has committed is refused.
 async fn check_promises(client: &Client) -> Result<()> {
-    let row = client
-        .query_one(
-            "SELECT current_setting('server_version_num')::int, current_setting('fsync'), current_setting('full_page_writes'), \
-             current_setting('synchronous_commit')",
-            &[],
-        )
-        .await
-        .store()?;
+    const ASK: &str = "SELECT current_setting('server_version_num'), current_setting('fsync'), \
+        current_setting('full_page_writes'), current_setting('synchronous_commit')";
+    let row = plain::rows(client, ASK).await?.pop().unwrap_or_default();
+    let [version, settings @ ..] = row.as_slice() else {
+        return Err(corrupt("the database's settings", "none were told"));
+    };
     let refuse = |what: String, detail: &str| {
         let detail = detail.into();
         Err(Error::Open { what, detail })
     };
-    let version: i32 = row.try_get(0).store()?;
+    let version: i32 = version.parse().unwrap_or(0);
     if version < OLDEST {
         return refuse(
             format!("the server is PostgreSQL {}", version / 10_000),
             "13 or newer is needed",
         );
     }
-    for (index, name) in [
-        (1, "fsync"),
-        (2, "full_page_writes"),
-        (3, "synchronous_commit"),
-    ] {
-        let value: &str = row.try_get(index).store()?;
+    let names = ["fsync", "full_page_writes", "synchronous_commit"];
+    for (name, value) in names.into_iter().zip(settings) {
         if value == "off" {
             return refuse(
                 format!("the database has {name} = off"),
@@ -113,11 +125,12 @@ async fn check_promises(client: &Client) -> Result<()> {
 }
 
 async fn identify(client: &Client) -> Result<Identity> {
-    let rows = client
-        .query("SELECT key, value FROM meta", &[])
-        .await
-        .store()?;
-    let mut meta: HashMap<String, String> = rows.iter().map(|r| (r.get(0), r.get(1))).collect();
+    let rows = plain::rows(client, "SELECT key, value FROM meta").await?;
+    let mut meta: HashMap<String, String> = rows
+        .into_iter()
+        .filter_map(|row| <[String; 2]>::try_from(row).ok())
+        .map(|[key, value]| (key, value))
+        .collect();
     let mut take = |key: &'static str| {
         let missing = || corrupt("meta", format!("{key} is missing"));
         meta.remove(key).ok_or_else(missing)
@@ -140,22 +153,28 @@ async fn sequences(client: &Client, parts: u16) -> Result<Vec<u32>> {
     let mut sequences = vec![];
     for part in 0..parts {
         let name = super::log::sequence(part);
-        let row = client
-            .query_one(
-                &format!(
-                    "SELECT '{name}'::regclass::oid, (SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM {name}), \
-                     COALESCE((SELECT max(position) FROM events WHERE part = {part}), 0)"
-                ),
-                &[],
-            )
-            .await
-            .store()?;
-        let (at, last): (i64, i64) = (row.try_get(1).store()?, row.try_get(2).store()?);
+        let at = plain::number(client, &stands_at(&name)).await?;
+        let last = plain::number(client, &newest_of(part)).await?;
         if at < last {
-            let detail = format!("part {part}: it says {at}, the log goes to {last}");
+            let detail = format!(
+                "part {part}: it says {at}, the log goes to {last}; after a restore: `waybill migrate --restored`"
+            );
             return Err(corrupt("the log's counter", detail));
         }
-        sequences.push(row.try_get(0).store()?);
+        let named = format!("SELECT '{name}'::regclass::oid");
+        let oid = plain::number(client, &named).await?;
+        // An oid is a number of 32 bits.
+        sequences.push(u32::try_from(oid).unwrap_or_default());
     }
     Ok(sequences)
+}
+
+/// The number that a sequence gave out last, as a question.
+pub fn stands_at(sequence: &str) -> String {
+    format!("SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM {sequence}")
+}
+
+/// The newest position of a part, as a question.
+pub fn newest_of(part: u16) -> String {
+    format!("SELECT COALESCE(max(position), 0) FROM events WHERE part = {part}")
 }

@@ -87,7 +87,8 @@ impl Driver for Shared {
         new_id: &mut (dyn FnMut() -> Uuid + Send),
     ) -> Result<Arc<dyn Store>> {
         // The other driver takes two, for a store that is new; so what both make afterwards has the same ids.
-        (new_id(), new_id());
+        new_id();
+        new_id();
         let opened = PostgresStore::open(self.options(), now, listener, 0).await;
         Ok(Arc::new(opened?))
     }

@@ -7,6 +7,7 @@
 //! own process. A test that stops or breaks its server starts its own.
 
 pub(crate) mod address;
+mod archive;
 mod database;
 mod deadlocks;
 mod killed;
@@ -14,6 +15,7 @@ mod programs;
 mod server;
 mod standby;
 
+pub use archive::Archive;
 pub use database::Database;
 pub use server::{Mode, ServerOptions};
 

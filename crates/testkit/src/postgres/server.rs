@@ -124,7 +124,7 @@ impl Own {
         self.port
     }
 
-    fn data(&self) -> PathBuf {
+    pub fn data(&self) -> PathBuf {
         self.folder.path().join("data")
     }
 
@@ -218,6 +218,11 @@ impl Postgres {
     pub fn pid(&self) -> Result<i32> {
         let process = self.own()?.running.as_ref().context("it does not run")?;
         Ok(process.pid().as_raw_nonzero().get())
+    }
+
+    /// Its folder, which stays until it is dropped.
+    pub fn data(&self) -> Result<PathBuf> {
+        Ok(self.own()?.data())
     }
 
     pub fn port(&self) -> Result<u16> {

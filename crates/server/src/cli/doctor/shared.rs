@@ -1,6 +1,6 @@
 //! The shared store: PostgreSQL, what is in front of it, and whether they keep what was promised.
 
-use waybill_store::postgres::{Inspection, Options, inspect};
+use waybill_store::postgres::{Inspection, LINEAGE_ADVICE, Options, inspect};
 
 use super::check::Check;
 use crate::clock::{Clock, SystemClock};
@@ -24,12 +24,14 @@ pub async fn look(settings: &Settings, options: &Options) -> Vec<Check> {
         schema(&found),
         promises(&found),
         standby(&found),
+        archive(&found),
         clock(&found, settings),
         pooler(&found, options),
         notifications(&found, options),
         room(&found, options),
     ];
     checks.extend(primary(&found));
+    checks.extend(lineage(&found));
     checks
 }
 
@@ -79,7 +81,35 @@ fn standby(found: &Inspection) -> Check {
         let advice = "fine for one server with backups; if it must survive losing a machine, add a synchronous standby";
         return Check::warn(NAME, "none is waited for", advice);
     }
-    Check::ok(NAME, format!("commits wait for {names}"))
+    let said = format!("commits wait for {names}; {} connected", found.standbys);
+    if found.standbys == 0 && !found.in_recovery {
+        let advice = "every order waits: bring a standby back, or stop waiting for one (docs/operations.md, The primary is lost)";
+        return Check::bad(NAME, said, advice);
+    }
+    Check::ok(NAME, said)
+}
+
+/// What can be brought back when the machine is gone, or a mistake was made.
+fn archive(found: &Inspection) -> Check {
+    const NAME: &str = "archive";
+    if let Some(file) = &found.not_archived {
+        let said = format!("{file} cannot be archived; the database's disk fills up until it can");
+        return Check::bad(
+            NAME,
+            said,
+            "the database's log has what archive_command said",
+        );
+    }
+    if found.setting("archive_mode") == "off" {
+        let advice = "fine where backups are made by other means; else docs/operations.md, PostgreSQL: base backup and point in time";
+        return Check::warn(NAME, "off: no point in time to return to", advice);
+    }
+    Check::ok(NAME, "the log is archived")
+}
+
+fn lineage(found: &Inspection) -> Option<Check> {
+    let change = found.other_lineage.as_deref()?;
+    Some(Check::warn("history", change, LINEAGE_ADVICE))
 }
 
 fn primary(found: &Inspection) -> Option<Check> {

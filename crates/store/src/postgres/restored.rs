@@ -1,0 +1,139 @@
+//! The new life of a database that was put back to an earlier time, or lost its newest commits at a failover.
+//!
+//! Owns the new generation, by which cursors of the former life are recognised, and the counters, which must not give
+//! out again what is in the tables. Invariant: nothing is changed while somebody else is connected, for a process that
+//! runs on knows only the former life.
+
+use super::connection::{Options, read_url};
+use super::errors::{IntoStore, corrupt};
+use super::migrate::{Migrated, connect, migrate, unreachable_database};
+use super::open::{newest_of, stands_at};
+use super::{lineage, log, plain};
+use crate::error::{Error, Result};
+use std::time::Duration;
+use tokio_postgres::Client;
+use uuid::Uuid;
+
+/// What was done to a database that was restored.
+#[derive(Clone, Debug)]
+pub struct NewLife {
+    pub migrated: Migrated,
+    pub generation: String,
+    pub former: String,
+    /// Counters that stood before what is in the tables.
+    pub moved: Vec<MovedCounter>,
+}
+
+/// A counter, where it stood and where it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MovedCounter {
+    pub name: String,
+    pub from: i64,
+    pub to: i64,
+}
+
+/// A process that has just ended may leave a connection for a moment.
+const PATIENCE: Duration = Duration::from_secs(5);
+const POLL: Duration = Duration::from_millis(100);
+
+/// As which process of this user, or as Waybill, somebody else is connected.
+const COMPANY: &str = "SELECT COALESCE(NULLIF(application_name, ''), 'somebody') || ' from ' || COALESCE(host(client_addr), 'this machine') \
+    || ' (process ' || pid || ')' FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() \
+    AND backend_type = 'client backend' AND (usename = current_user OR application_name LIKE 'waybill%') ORDER BY pid";
+
+/// Begins it: the schema is brought up to date, the generation is new, the counters stand behind what there is. Every
+/// call begins another life.
+///
+/// # Errors
+/// Somebody else is connected; the database cannot be had, or what [`migrate`] says.
+pub async fn begin_new_life(
+    options: &Options,
+    new_id: &mut (dyn FnMut() -> Uuid + Send),
+) -> Result<NewLife> {
+    let (config, tls) = read_url(&options.url, options)?;
+    let connected = connect(&config, &tls).await;
+    let client = connected.map_err(|e| unreachable_database(&e))?;
+    alone(&client, PATIENCE).await?;
+    let migrated = migrate(options, new_id).await?;
+    // The connection of the migration ends by itself.
+    alone(&client, PATIENCE).await?;
+    let parts = meta(&client, "parts").await?.parse().unwrap_or(0);
+    let mut moved = vec![];
+    for part in 0..parts {
+        moved.extend(move_on(&client, &log::sequence(part), &newest_of(part)).await?);
+    }
+    let newest = "SELECT COALESCE(max(n), 0) FROM orders";
+    moved.extend(move_on(&client, "order_numbers", newest).await?);
+    let former = meta(&client, "generation").await?;
+    let generation = new_id().to_string();
+    let change = format!("UPDATE meta SET value = '{generation}' WHERE key = 'generation'");
+    client.batch_execute(&change).await.store()?;
+    lineage::note(&client, true).await?;
+    // Who came meanwhile may have read the former generation.
+    alone(&client, Duration::ZERO).await?;
+    Ok(NewLife {
+        migrated,
+        generation,
+        former,
+        moved,
+    })
+}
+
+/// Accepts where the database is now, by somebody who knows that nothing was lost; what was different.
+///
+/// # Errors
+/// The database cannot be had, or was not migrated.
+pub async fn accept_lineage(options: &Options) -> Result<Option<String>> {
+    let (config, tls) = read_url(&options.url, options)?;
+    let connected = connect(&config, &tls).await;
+    let client = connected.map_err(|e| unreachable_database(&e))?;
+    Ok(lineage::note(&client, true).await?.change())
+}
+
+/// Nobody else is connected, or nobody any more after so long.
+async fn alone(client: &Client, patience: Duration) -> Result<()> {
+    let waited = async {
+        while !company(client).await?.is_empty() {
+            tokio::time::sleep(POLL).await;
+        }
+        Ok(())
+    };
+    if let Ok(alone) = tokio::time::timeout(patience, waited).await {
+        return alone;
+    }
+    let company = company(client).await?;
+    if company.is_empty() {
+        return Ok(());
+    }
+    Err(Error::Open {
+        what: "a restored database begins its new life alone, and others are connected".into(),
+        detail: format!(
+            "{}; stop every process of Waybill (a pooler keeps its connections longer: RECONNECT, or stop it), then run this again",
+            company.join(", ")
+        ),
+    })
+}
+
+async fn company(client: &Client) -> Result<Vec<String>> {
+    let rows = plain::rows(client, COMPANY).await?;
+    Ok(rows.into_iter().flatten().collect())
+}
+
+async fn meta(client: &Client, key: &str) -> Result<String> {
+    let sql = format!("SELECT value FROM meta WHERE key = '{key}'");
+    let missing = || corrupt("meta", format!("{key} is missing"));
+    plain::cell(client, &sql).await?.ok_or_else(missing)
+}
+
+/// Moves a counter behind what is there; never back.
+async fn move_on(client: &Client, name: &str, newest: &str) -> Result<Option<MovedCounter>> {
+    let from = plain::number(client, &stands_at(name)).await?;
+    let to = plain::number(client, newest).await?;
+    if from >= to {
+        return Ok(None);
+    }
+    let change = format!("SELECT setval('{name}', {to})");
+    client.batch_execute(&change).await.store()?;
+    let name = name.to_owned();
+    Ok(Some(MovedCounter { name, from, to }))
+}
