@@ -13,6 +13,7 @@ use waybill_domain::intake::NewOrder;
 use waybill_domain::text::Tenant;
 use waybill_store::conformance::{Driver, Harness, Story, Tap};
 use waybill_store::moving::{Moved, Stage, TABLES, move_store};
+use waybill_store::sqlite::{Options, create_backup, restore_backup};
 use waybill_store::{Accepted, Error, OrderFilter, Result, ShipmentFilter};
 
 fn seed() -> u64 {
@@ -177,6 +178,10 @@ async fn an_old_key_gives_the_old_order_and_new_orders_go_to_all_parts() {
     assert!(events.iter().all(|e| e.part == 0));
     assert!(events.last().expect("events").position > last);
     assert_eq!(h.level("D").await.reserved, 10);
+    // The events of a stock row may go on in another part than they began in, without a hole.
+    for sku in ["A", "B", "C", "D"] {
+        h.put(sku, 500).await;
+    }
     assert_eq!(h.findings().await, [""; 0]);
 }
 
@@ -197,6 +202,23 @@ async fn a_moved_store_is_served_no_more_where_it_was() {
     let again = moving(&source, &target, &mut |_| {}).await;
     let refused = again.expect_err("it is there");
     assert!(refused.to_string().contains("already"), "{refused}");
+    // The way back: another life of the store.
+    let (file, elsewhere) = (
+        source.path().join("kept.backup"),
+        tempfile::tempdir().expect("a folder"),
+    );
+    create_backup(source.path(), &file, story.h.clock.now(), &mut |_| {}).expect("backed up");
+    let generation = story.h.make.id();
+    restore_backup(&file, elsewhere.path(), generation, false, &mut |_| {}).expect("restored");
+    let opened = sqlite::open(
+        Options::new(elsewhere.path()),
+        story.h.clock.as_now(),
+        story.h.tap.clone(),
+        &mut || panic!("it has an id"),
+    );
+    let restored = opened.expect("it is served again");
+    assert_ne!(restored.identity().generation, first.generation);
+    restored.close().await;
     assert!(
         first
             .tables
@@ -274,6 +296,24 @@ async fn a_move_that_is_broken_off_leaves_both_as_they_were() {
     h.store.close().await;
     let moved = moving(&source, &target, &mut |_| {}).await.expect("moves");
     assert_eq!(moved.report.counts.orders, story.orders.len());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_row_that_arrives_as_another_one_is_found() {
+    let Some((source, story, target)) = with_a_past(1).await else {
+        return;
+    };
+    story.h.store.close().await;
+    target.sql(
+        "CREATE FUNCTION spoil() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.safety = NEW.safety + 1; RETURN NEW; END $$; \
+         CREATE TRIGGER spoil BEFORE INSERT ON stock FOR EACH ROW WHEN (NEW.sku = 'B') EXECUTE FUNCTION spoil()",
+    );
+    let refused = moving(&source, &target, &mut |_| {}).await;
+    let refused = refused.expect_err("it differs").to_string();
+    assert!(
+        refused.contains("the copy") && refused.contains("stock"),
+        "{refused}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
