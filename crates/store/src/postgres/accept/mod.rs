@@ -1,0 +1,212 @@
+//! Accepting a batch: claims, stock, the domain's decision, rows, events. Two round trips, three when a claim is lost.
+
+mod rows;
+mod stock;
+
+use self::stock::{Stock, lock_stock, stock_keys};
+use super::bisect::Bisection;
+use super::claims;
+use super::log;
+use super::outcome::{Commits, Failed, Open};
+use super::pipeline::{Pipeline, Sql, params};
+use super::rows::{Columns, count};
+use super::store::Shared;
+use crate::error::{Error, Result};
+use crate::model::Accepted;
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use tokio_postgres::Row;
+use tokio_postgres::types::Type;
+use waybill_domain::intake::{self, AcceptedOrder, Birth, Decision, NewOrder};
+
+/// Takes a batch of orders; an order at fault fails alone.
+pub async fn accept(shared: &Shared, orders: &[Arc<NewOrder>]) -> Result<Vec<Result<Accepted>>> {
+    let mut results: Vec<Option<Result<Accepted>>> = orders.iter().map(|_| None).collect();
+    let mut waiting: Vec<usize> = (0..orders.len()).collect();
+    while !waiting.is_empty() {
+        let some: Vec<Arc<NewOrder>> = waiting.iter().map(|i| orders[*i].clone()).collect();
+        let (now, later) = claims::split_collisions(&some);
+        let batch: Vec<Arc<NewOrder>> = now.iter().map(|i| some[*i].clone()).collect();
+        let mut bisection = Bisection::of(&batch);
+        while let Some(piece) = bisection.next() {
+            let done = accept_together(shared, piece).await;
+            let done = done.map(|accepted| accepted.into_iter().map(Ok).collect());
+            bisection.tried(piece, done)?;
+        }
+        for (index, result) in now.iter().zip(bisection.results()) {
+            results[waiting[*index]] = Some(result);
+        }
+        waiting = later.iter().map(|i| waiting[*i]).collect();
+    }
+    // Every index was in exactly one round.
+    Ok(results.into_iter().flatten().collect())
+}
+
+static RECOGNISE: Sql = Sql {
+    text: "/* accept::recognise */ SELECT 1 FROM orders WHERE id = $1",
+    types: &[Type::UUID],
+};
+
+async fn accept_together(shared: &Shared, orders: &[Arc<NewOrder>]) -> Result<Vec<Accepted>> {
+    let part = shared.next_part();
+    let mut attempts = shared.commits.attempts();
+    loop {
+        match attempt(shared, orders, part).await {
+            Ok((accepted, has_grown)) => {
+                if has_grown {
+                    shared.grown(part);
+                }
+                return Ok(accepted);
+            }
+            Err(failed) => attempts.again(failed).await?,
+        }
+    }
+}
+
+static NUMBERS: Sql = Sql {
+    text: "/* accept::numbers */ SELECT nextval('order_numbers') FROM generate_series(1, $1)",
+    types: &[Type::INT8],
+};
+
+/// One try: the answers, and whether the log has grown.
+async fn attempt(
+    shared: &Shared,
+    orders: &[Arc<NewOrder>],
+    part: u16,
+) -> std::result::Result<(Vec<Accepted>, bool), Failed> {
+    let commits = &shared.commits;
+    let now = (shared.now)();
+    let keys = stock_keys(orders);
+    let (open, mut rows) = commits
+        .begin(|pipeline| {
+            claims::take(pipeline, orders, now);
+            pipeline.add(&NUMBERS, params![count(orders.len())]);
+            lock_stock(pipeline, &keys);
+        })
+        .await?;
+    let stock_rows = rows.pop().unwrap_or_default();
+    let numbers = rows.pop().unwrap_or_default();
+    let taken = rows.pop().unwrap_or_default();
+    let (open, answered) = answer_lost(commits, open, orders, &taken).await?;
+    let batch = match decide(orders, part, answered, &numbers, &stock_rows) {
+        Ok(batch) => batch,
+        Err(error) => {
+            commits.roll_back(open).await;
+            return Err(Failed::Error(error));
+        }
+    };
+    let Some(first) = batch.written.first() else {
+        // Nothing is written, and claims that were taken are free again.
+        commits.roll_back(open).await;
+        if commits.in_doubt() {
+            // What is replayed may be on this side of the standby only.
+            return Err(Failed::Error(Error::OutcomeUnknown));
+        }
+        return Ok((batch.results, false));
+    };
+    let mut pipeline = Pipeline::new();
+    rows::write(&mut pipeline, &batch);
+    claims::give_back(&mut pipeline, &batch.refused);
+    let events: Vec<_> = batch
+        .written
+        .iter()
+        .flat_map(|w| &w.accepted.events)
+        .collect();
+    log::append(&mut pipeline, part, shared.sequence(part), now, &events);
+    #[cfg(feature = "planted-defects")]
+    super::defects::about_to_commit(&batch.results).await;
+    commits
+        .commit(open, pipeline, Some((&RECOGNISE, &first.new.id.0)))
+        .await?;
+    Ok((batch.results, true))
+}
+
+/// What was decided about a batch.
+struct Batch<'o> {
+    results: Vec<Accepted>,
+    written: Vec<Written<'o>>,
+    refused: Vec<&'o NewOrder>,
+    stock: Stock,
+}
+
+/// An order that is accepted in this batch.
+struct Written<'o> {
+    new: &'o NewOrder,
+    accepted: Box<AcceptedOrder>,
+    birth: Birth,
+}
+
+/// Looks who holds the claims that were not taken.
+async fn answer_lost(
+    commits: &Commits,
+    open: Open,
+    orders: &[Arc<NewOrder>],
+    taken: &[Row],
+) -> std::result::Result<(Open, HashMap<usize, Accepted>), Failed> {
+    let lost = claims::lost(orders, taken)?;
+    if lost.is_empty() {
+        return Ok((open, HashMap::new()));
+    }
+    let mut pipeline = Pipeline::new();
+    claims::ask_holders(&mut pipeline, orders, &lost);
+    let (open, rows) = commits.go_on(open, pipeline).await?;
+    match claims::answers(orders, &lost, &rows[0]) {
+        Ok(answers) => Ok((open, answers)),
+        Err(error) => {
+            commits.roll_back(open).await;
+            Err(Failed::Error(error))
+        }
+    }
+}
+
+/// Decides the whole batch in memory, on rows that are locked.
+fn decide<'o>(
+    orders: &'o [Arc<NewOrder>],
+    part: u16,
+    mut answered: HashMap<usize, Accepted>,
+    numbers: &[Row],
+    stock_rows: &[Row],
+) -> Result<Batch<'o>> {
+    let mut batch = Batch {
+        results: Vec::with_capacity(orders.len()),
+        written: Vec::with_capacity(orders.len()),
+        refused: vec![],
+        stock: Stock::read(stock_rows)?,
+    };
+    let mut numbers = numbers.iter();
+    for (index, new) in orders.iter().enumerate() {
+        if let Some(answer) = answered.remove(&index) {
+            // It may have won other claims before it lost one.
+            batch.refused.push(new);
+            batch.results.push(answer);
+            continue;
+        }
+        let number = numbers.next().map(|row| Columns::of(row).get());
+        let number = number.ok_or_else(|| Error::Unavailable("too few numbers came".into()))??;
+        let view = batch.stock.view(&new.tenant);
+        // A panic is a defect of one order; the others are decided without it.
+        let decided = catch_unwind(AssertUnwindSafe(|| intake::decide(new, number, part, view)));
+        let decided = decided.map_err(|_| Error::Refused("the decision panicked".into()))?;
+        batch.results.push(match decided {
+            Decision::Accept(accepted) => {
+                let birth = Birth::of(&accepted.order);
+                batch.written.push(Written {
+                    new,
+                    accepted,
+                    birth: birth.clone(),
+                });
+                Accepted::Created { number, birth }
+            }
+            Decision::Short(shortages) => {
+                batch.refused.push(new);
+                Accepted::Short(shortages)
+            }
+            Decision::AskInventory(skus) => {
+                batch.refused.push(new);
+                Accepted::AskInventory(skus)
+            }
+        });
+    }
+    Ok(batch)
+}

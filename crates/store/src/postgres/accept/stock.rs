@@ -1,0 +1,114 @@
+//! The stock rows a batch sells from: locked once, changed in memory, written once per row.
+
+use super::super::lock;
+use super::super::pipeline::{Pipeline, Sql, params};
+use super::super::rows::Columns;
+use crate::error::Result;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use tokio_postgres::Row;
+use tokio_postgres::types::Type;
+use waybill_domain::intake::{NewOrder, StockView};
+use waybill_domain::stock::StockLevel;
+use waybill_domain::text::{Sku, Tenant, Vendor};
+
+static STOCK: Sql = Sql {
+    text: "/* accept::stock */ UPDATE stock s SET reserved = s.reserved + t.taken FROM unnest($1, $2, $3) AS t (tenant, sku, taken) \
+           WHERE s.tenant = t.tenant AND s.sku = t.sku AND s.vendor = 'local'",
+    types: &[Type::TEXT_ARRAY, Type::TEXT_ARRAY, Type::INT8_ARRAY],
+};
+
+/// Tenant and sku of every line, each once.
+pub fn stock_keys(orders: &[Arc<NewOrder>]) -> BTreeSet<(&str, &str)> {
+    orders
+        .iter()
+        .flat_map(|new| {
+            let lines = new.lines.iter();
+            lines.map(move |line| (new.tenant.as_str(), line.sku.as_str()))
+        })
+        .collect()
+}
+
+/// Locks those rows.
+pub fn lock_stock<'p>(pipeline: &mut Pipeline<'p>, keys: &BTreeSet<(&'p str, &'p str)>) {
+    pipeline.add(
+        &lock::STOCK,
+        params![
+            keys.iter().map(|(tenant, _)| *tenant).collect::<Vec<_>>(),
+            keys.iter().map(|(_, sku)| *sku).collect::<Vec<_>>(),
+            vec![Vendor::LOCAL; keys.len()],
+        ],
+    );
+}
+
+/// The stock rows a batch looks at: read once, changed in memory, written once per row.
+#[derive(Default)]
+pub struct Stock {
+    by_tenant: HashMap<Tenant, StockView>,
+    /// What was reserved before, by tenant and sku.
+    before: HashMap<(Tenant, Sku), i64>,
+}
+
+impl Stock {
+    /// Reads the locked rows.
+    pub fn read(rows: &[Row]) -> Result<Self> {
+        let mut stock = Self::default();
+        for row in rows {
+            let mut c = Columns::of(row);
+            let tenant = c.text("tenant", |t| Some(Tenant::stored(t)))?;
+            let sku = c.text("sku", |t| Some(Sku::stored(t)))?;
+            let _vendor: &str = c.get()?;
+            let level = StockLevel {
+                on_hand: c.get()?,
+                reserved: c.get()?,
+                safety: c.get()?,
+                version: c.get()?,
+            };
+            stock
+                .before
+                .insert((tenant.clone(), sku.clone()), level.reserved);
+            stock
+                .by_tenant
+                .entry(tenant)
+                .or_default()
+                .insert(sku, level);
+        }
+        Ok(stock)
+    }
+
+    /// A tenant's rows, to decide on.
+    pub fn view(&mut self, tenant: &Tenant) -> &mut StockView {
+        self.by_tenant.entry(tenant.clone()).or_default()
+    }
+
+    /// Units newly reserved, by tenant and sku.
+    fn taken(&self) -> Vec<(&Tenant, &Sku, i64)> {
+        let before = |tenant: &Tenant, sku: &Sku| {
+            let found = self.before.get(&(tenant.clone(), sku.clone()));
+            found.copied().unwrap_or(0)
+        };
+        let rows = self.by_tenant.iter().flat_map(|(tenant, view)| {
+            view.iter()
+                .map(move |(sku, level)| (tenant, sku, level.reserved))
+        });
+        rows.map(|(tenant, sku, after)| (tenant, sku, after - before(tenant, sku)))
+            .filter(|(_, _, taken)| *taken != 0)
+            .collect()
+    }
+
+    /// Adds what was taken to the rows.
+    pub fn write<'p>(&'p self, pipeline: &mut Pipeline<'p>) {
+        let taken = self.taken();
+        let each = taken.iter();
+        if !taken.is_empty() {
+            pipeline.add(
+                &STOCK,
+                params![
+                    each.clone().map(|(t, _, _)| t.as_str()).collect::<Vec<_>>(),
+                    each.clone().map(|(_, s, _)| s.as_str()).collect::<Vec<_>>(),
+                    each.map(|(_, _, taken)| *taken).collect::<Vec<_>>(),
+                ],
+            );
+        }
+    }
+}
