@@ -214,7 +214,7 @@ async fn a_moved_store_is_served_no_more_where_it_was() {
         Options::new(elsewhere.path()),
         story.h.clock.as_now(),
         story.h.tap.clone(),
-        &mut || panic!("it has an id"),
+        &mut || story.h.make.id(),
     );
     let restored = opened.expect("it is served again");
     assert_ne!(restored.identity().generation, first.generation);

@@ -39,9 +39,9 @@ impl Kept {
         for line in lines.as_array().into_iter().flatten() {
             let kept = self.lines.entry(text(&line["id"])).or_default();
             for name in QUANTITIES {
-                if let Some(units) = line[name].as_i64() {
-                    kept.insert(name.to_owned(), units);
-                }
+                // Events leave out what is 0.
+                let units = line[name].as_i64().unwrap_or(0);
+                kept.insert(name.to_owned(), units);
             }
         }
     }

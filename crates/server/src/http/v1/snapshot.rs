@@ -34,8 +34,8 @@ struct SnapshotPage<'a> {
 ///    hold: skip an event of an order (`aggregate.type` is `order`) whose `sequence` is not above the `version` that
 ///    the copy has of that order.
 ///
-/// Such an event says where the order stands (`status`), and, where units moved, the quantities of its lines. Items
-/// show everything but shipments.
+/// Such an event says where the order stands (`status`), and, where units moved, the quantities of its `lines`: one that
+/// is not named is 0. Items show everything but shipments.
 #[utoipa::path(
     get, path = "/v1/orders/snapshot", tag = "orders",
     params(
