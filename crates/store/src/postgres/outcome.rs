@@ -40,17 +40,18 @@ pub struct Open {
 #[derive(Clone, Debug)]
 struct TransactionId {
     xid: String,
-    /// The database's line of history: after a failover the same number may be another transaction.
+    /// The database's line of history and the life of its server: after a failover the same number may be another
+    /// transaction, and after a crash too, if nothing of the first one had reached the disk.
     timeline: String,
 }
 
 static IDENTIFY: Sql = Sql {
-    text: "/* outcome::identify */ SELECT pg_current_xact_id()::text, left(pg_walfile_name(pg_current_wal_lsn()), 8)",
+    text: "/* outcome::identify */ SELECT pg_current_xact_id()::text, left(pg_walfile_name(pg_current_wal_lsn()), 8) || pg_postmaster_start_time()::text",
     types: &[],
 };
 
 static FATE: Sql = Sql {
-    text: "/* outcome::fate */ SELECT pg_xact_status($1::text::xid8), left(pg_walfile_name(pg_current_wal_lsn()), 8)",
+    text: "/* outcome::fate */ SELECT pg_xact_status($1::text::xid8), left(pg_walfile_name(pg_current_wal_lsn()), 8) || pg_postmaster_start_time()::text",
     types: &[Type::TEXT],
 };
 
@@ -223,7 +224,15 @@ impl Commits {
         let mut pause = PAUSE;
         while tokio::time::Instant::now() < until {
             match self.fate(id).await {
-                Ok(Some(Fate::Committed)) => return Some(true),
+                // Its own mark has the last word.
+                Ok(Some(Fate::Committed)) => match recognise {
+                    None => return Some(true),
+                    Some((sql, mark)) => {
+                        if let Ok(found) = self.is_there(sql, mark).await {
+                            return Some(found);
+                        }
+                    }
+                },
                 Ok(Some(Fate::Gone)) => return Some(false),
                 Ok(Some(Fate::OtherTimeline)) => {
                     let (sql, mark) = recognise?;
