@@ -19,11 +19,11 @@ pub struct AcceptArgs {
     /// This database was restored from a backup, or lost its newest orders at a failover: give it a new generation,
     /// so that event cursors given out before are answered 410, and set its counters behind what it holds. Refused
     /// while a process is connected. PostgreSQL only
-    #[arg(long)]
+    #[arg(long, conflicts_with = "from")]
     restored: bool,
     /// This database was moved, or failed over to a standby that commits waited for: nothing is missing, do not warn
     /// about its new line of history any more. PostgreSQL only
-    #[arg(long)]
+    #[arg(long, conflicts_with = "from")]
     nothing_lost: bool,
 }
 

@@ -10,7 +10,7 @@ use waybill_domain::event::{EventKind, LoggedEvent};
 use waybill_domain::ids::OrderId;
 use waybill_domain::text::Tenant;
 use waybill_store::conformance::{Driver, Harness, ManualClock, Tap};
-use waybill_store::postgres::{PostgresStore, migrate};
+use waybill_store::postgres::{PostgresStore, begin_new_life, migrate};
 use waybill_store::{Apply, Error, Lease, Positions, Store};
 
 /// Longer than anything here takes; only a test that hangs meets it.
@@ -360,6 +360,49 @@ async fn a_log_that_is_ahead_of_its_counter_is_refused() {
     let opened = PostgresStore::open(driver.options(), h.clock.as_now(), tap, 0).await;
     let refused = opened.err().expect("refused");
     assert!(matches!(refused, Error::Corrupt { .. }), "{refused}");
+}
+
+#[tokio::test]
+async fn a_database_that_is_not_there_says_what_makes_it() {
+    let Some((driver, h)) = shared(1).await else {
+        return;
+    };
+    let mut options = driver.options();
+    options.url = options.url.replace("/test_", "/missing_");
+    let opened = PostgresStore::open(options, h.clock.as_now(), Arc::new(Tap::default()), 0).await;
+    let refused = opened.err().expect("refused").to_string();
+    assert!(refused.contains("waybill migrate"), "{refused}");
+}
+
+#[tokio::test]
+async fn a_process_that_outlives_a_restore_gets_no_connection_any_more() {
+    let Some((driver, h)) = shared(1).await else {
+        return;
+    };
+    h.sold("A", 5, 1).await;
+    let company = begin_new_life(&driver.options(), &mut || h.make.id()).await;
+    let refused = company.expect_err("the store is open").to_string();
+    assert!(refused.contains("others are connected"), "{refused}");
+    // As a restore would, but for the time it takes.
+    driver.sql(
+        "UPDATE meta SET value = 'another life' WHERE key = 'generation'; \
+         SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()",
+    );
+    let gone = async {
+        // Until the pool has seen that its connections are gone, it may try them.
+        while !told_of_the_restore(h.store.stats().await.err()) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let waited = tokio::time::timeout(HANGS, gone).await;
+    waited.expect("it finds out");
+    let order = h.make.order(&[("A", 1)]);
+    let refused = h.accept(vec![order]).await.remove(0).err();
+    assert!(told_of_the_restore(refused.clone()), "{refused:?}");
+}
+
+fn told_of_the_restore(error: Option<Error>) -> bool {
+    matches!(error, Some(Error::Unavailable(why)) if why.contains("restored under this process"))
 }
 
 #[tokio::test]
