@@ -153,8 +153,9 @@ async fn sequences(client: &Client, parts: u16) -> Result<Vec<u32>> {
     let mut sequences = vec![];
     for part in 0..parts {
         let name = super::log::sequence(part);
-        let at = plain::number(client, &stands_at(&name)).await?;
+        // The log first: others may be writing, and a sequence only rises.
         let last = plain::number(client, &newest_of(part)).await?;
+        let at = plain::number(client, &stands_at(&name)).await?;
         if at < last {
             let detail = format!(
                 "part {part}: it says {at}, the log goes to {last}; after a restore: `waybill migrate --restored`"
