@@ -2,6 +2,7 @@
 
 use super::connection::{Options, read_url};
 use super::errors::IntoStore;
+use super::session::Session;
 use super::{lineage, log, plain};
 use crate::error::{Error, Result};
 use crate::migrations::{self, MIGRATIONS, MIN_COMPATIBLE, Migration, Verdict};
@@ -37,26 +38,42 @@ pub async fn migrate(
     new_id: &mut (dyn FnMut() -> Uuid + Send),
 ) -> Result<Migrated> {
     let (config, tls) = read_url(&options.url, options)?;
-    let (client, made_database) = match connect(&config, &tls).await {
-        Ok(client) => (client, false),
+    let (session, made_database) = match Session::connect(&config, &tls).await {
+        Ok(session) => (session, false),
         Err(error) if error.code() == Some(&SqlState::UNDEFINED_DATABASE) => {
             make_database(&config, &tls).await?;
-            (connect(&config, &tls).await.store()?, true)
+            (Session::connect(&config, &tls).await.store()?, true)
         }
         Err(error) => return Err(unreachable_database(&error)),
     };
+    let migrated = bring_up_to_date(&session, options.parts, new_id).await;
+    session.end().await;
+    let (from, to) = migrated?;
+    Ok(Migrated {
+        made_database,
+        from,
+        to,
+    })
+}
+
+/// From which schema to which.
+async fn bring_up_to_date(
+    client: &Client,
+    parts: u16,
+    new_id: &mut (dyn FnMut() -> Uuid + Send),
+) -> Result<(i64, i64)> {
     client.batch_execute(LOCK).await.store()?;
     client
         .batch_execute("CREATE TABLE IF NOT EXISTS schema_version (number bigint PRIMARY KEY)")
         .await
         .store()?;
-    let from = found(&client).await?.unwrap_or(0);
-    match decide(&client, from).await? {
+    let from = found(client).await?.unwrap_or(0);
+    match decide(client, from).await? {
         Verdict::Run => {}
         Verdict::Apply => {
             for (migration, sql) in MIGRATIONS.iter().zip(SQL) {
                 if migration.number > from {
-                    apply(&client, migration, sql, options.parts, new_id).await?;
+                    apply(client, migration, sql, parts, new_id).await?;
                     tracing::info!(number = migration.number, "schema migrated");
                 }
             }
@@ -66,13 +83,8 @@ pub async fn migrate(
             return Err(Error::NewerSchema { found: from, known });
         }
     }
-    lineage::note(&client, false).await?;
-    let to = from.max(migrations::known());
-    Ok(Migrated {
-        made_database,
-        from,
-        to,
-    })
+    lineage::note(client, false).await?;
+    Ok((from, from.max(migrations::known())))
 }
 
 /// What to do with a database that has a schema.
@@ -123,18 +135,6 @@ fn birth(parts: u16, new_id: &mut (dyn FnMut() -> Uuid + Send)) -> String {
     sql
 }
 
-/// A connection of its own; it ends with the client.
-pub async fn connect(
-    config: &Config,
-    tls: &MakeRustlsConnect,
-) -> std::result::Result<Client, tokio_postgres::Error> {
-    let (client, connection) = config.connect(tls.clone()).await?;
-    tokio::spawn(connection);
-    // Long enough for a schema, never for ever.
-    client.batch_execute("SET lock_timeout = '60s'").await?;
-    Ok(client)
-}
-
 /// The schema a database has; `None` when it was never migrated.
 pub async fn found(client: &Client) -> Result<Option<i64>> {
     // Asked first: a statement that fails would end the transaction it is in.
@@ -151,14 +151,15 @@ async fn make_database(config: &Config, tls: &MakeRustlsConnect) -> Result<()> {
     let name = config.get_dbname().unwrap_or_default().to_owned();
     let mut elsewhere = config.clone();
     elsewhere.dbname("postgres");
-    let client = connect(&elsewhere, tls)
+    let session = Session::connect(&elsewhere, tls)
         .await
         .map_err(|e| unreachable_database(&e))?;
     let quoted = name.replace('"', "\"\"");
-    match client
+    let made = session
         .batch_execute(&format!("CREATE DATABASE \"{quoted}\""))
-        .await
-    {
+        .await;
+    session.end().await;
+    match made {
         // Somebody else was faster.
         Err(error)
             if error.code() == Some(&SqlState::DUPLICATE_DATABASE)

@@ -31,6 +31,7 @@ mod pipeline;
 mod plain;
 mod restored;
 mod rows;
+mod session;
 mod shipments;
 mod stats;
 mod stock;

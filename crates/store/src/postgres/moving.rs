@@ -2,7 +2,8 @@
 
 use super::connection::{Options, read_url};
 use super::errors::{IntoStore, is_of_the_statement, translate};
-use super::migrate::{connect, migrate, unreachable_database};
+use super::migrate::{migrate, unreachable_database};
+use super::session::Session;
 use super::{log, verify};
 use crate::error::{Error, Result};
 use crate::migrations;
@@ -13,7 +14,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio_postgres::binary_copy::BinaryCopyInWriter;
 use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{Client, Config, Row};
+use tokio_postgres::{Config, Row};
 use uuid::Uuid;
 
 /// Tables beside [`TABLES`] in which a store that was ever served has rows.
@@ -25,7 +26,7 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
 
 /// A database that is to become a store.
 pub struct Target {
-    client: Client,
+    client: Session,
     config: Config,
     parts: u16,
 }
@@ -43,7 +44,7 @@ impl Target {
             return Err(Error::NewerSchema { found, known });
         }
         let (config, tls) = read_url(&options.url, options)?;
-        let connected = connect(&config, &tls).await;
+        let connected = Session::connect(&config, &tls).await;
         let client = connected.map_err(|e| unreachable_database(&e))?;
         let row = client
             .query_one("SELECT value::int FROM meta WHERE key = 'parts'", &[])

@@ -4,10 +4,11 @@ use super::connection::{Connections, Options, read_url};
 use super::errors::corrupt;
 use super::generation::Generation;
 use super::lineage;
-use super::migrate::{self, connect, unreachable_database};
+use super::migrate::{self, unreachable_database};
 use super::notify::{Grown, Notifier};
 use super::outcome::Commits;
 use super::plain;
+use super::session::Session;
 use super::store::{PostgresStore, Shared};
 use crate::error::{Error, Result};
 use crate::migrations::{self, Verdict};
@@ -34,7 +35,7 @@ impl PostgresStore {
         first_part: u32,
     ) -> Result<Self> {
         let (config, tls) = read_url(&options.url, &options)?;
-        let client = connect(&config, &tls)
+        let client = Session::connect(&config, &tls)
             .await
             .map_err(|e| unreachable_database(&e))?;
         check_schema(&client).await?;
@@ -52,7 +53,7 @@ impl PostgresStore {
         let commits = Commits::new(Connections::new(&options, generation.clone())?);
         commits.connections.warm(options.pool_min).await?;
         // Not before: who restores the database sees that somebody has it.
-        drop(client);
+        client.end().await;
         let grown = Arc::new(Grown::default());
         let notifier = Notifier::start(
             &options,

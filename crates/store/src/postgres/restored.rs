@@ -6,8 +6,9 @@
 
 use super::connection::{Options, read_url};
 use super::errors::{IntoStore, corrupt};
-use super::migrate::{Migrated, connect, migrate, unreachable_database};
+use super::migrate::{Migrated, migrate, unreachable_database};
 use super::open::{newest_of, stands_at};
+use super::session::Session;
 use super::{lineage, log, plain};
 use crate::error::{Error, Result};
 use std::time::Duration;
@@ -51,7 +52,7 @@ pub async fn begin_new_life(
     new_id: &mut (dyn FnMut() -> Uuid + Send),
 ) -> Result<NewLife> {
     let (config, tls) = read_url(&options.url, options)?;
-    let connected = connect(&config, &tls).await;
+    let connected = Session::connect(&config, &tls).await;
     let client = connected.map_err(|e| unreachable_database(&e))?;
     alone(&client, PATIENCE).await?;
     let migrated = migrate(options, new_id).await?;
@@ -85,7 +86,7 @@ pub async fn begin_new_life(
 /// The database cannot be had, or was not migrated.
 pub async fn accept_lineage(options: &Options) -> Result<Option<String>> {
     let (config, tls) = read_url(&options.url, options)?;
-    let connected = connect(&config, &tls).await;
+    let connected = Session::connect(&config, &tls).await;
     let client = connected.map_err(|e| unreachable_database(&e))?;
     Ok(lineage::note(&client, true).await?.change())
 }

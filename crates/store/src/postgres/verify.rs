@@ -3,8 +3,9 @@
 use super::connection::{Options, read_url};
 use super::errors::IntoStore;
 use super::log;
-use super::migrate::{connect, unreachable_database};
+use super::migrate::unreachable_database;
 use super::rows::Columns;
+use super::session::Session;
 use crate::error::Result;
 use crate::verify::{Report, Tables, VisitEvent, VisitRow};
 use async_trait::async_trait;
@@ -18,7 +19,7 @@ use tokio_postgres::{Client, SimpleQueryMessage};
 /// When it cannot be had or read; what does not add up is in the report.
 pub async fn open_for_verify(options: &Options) -> Result<Report> {
     let (config, tls) = read_url(&options.url, options)?;
-    let client = connect(&config, &tls)
+    let client = Session::connect(&config, &tls)
         .await
         .map_err(|e| unreachable_database(&e))?;
     client

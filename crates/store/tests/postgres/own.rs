@@ -396,8 +396,11 @@ async fn a_process_that_outlives_a_restore_gets_no_connection_any_more() {
     };
     let waited = tokio::time::timeout(HANGS, gone).await;
     waited.expect("it finds out");
-    let order = h.make.order(&[("A", 1)]);
-    let refused = h.accept(vec![order]).await.remove(0).err();
+    let order = Arc::new(h.make.order(&[("A", 1)]));
+    let refused = match h.store.accept(vec![order]).await {
+        Ok(mut outcomes) => outcomes.remove(0).err(),
+        Err(refused) => Some(refused),
+    };
     assert!(told_of_the_restore(refused.clone()), "{refused:?}");
 }
 
