@@ -25,6 +25,10 @@ pub const MIGRATIONS: &[Migration] = &[
         number: 2,
         min_compatible: 1,
     },
+    Migration {
+        number: 3,
+        min_compatible: 2,
+    },
 ];
 
 /// The key in `meta` under which a store keeps what [`Migration::note`] says.

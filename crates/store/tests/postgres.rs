@@ -3,6 +3,7 @@
 mod postgres {
     mod driver;
     mod own;
+    mod snapshots;
 
     use driver::{Shared, Way};
     use waybill_store::conformance::{Harness, cases};

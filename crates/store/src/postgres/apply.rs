@@ -93,19 +93,22 @@ async fn attempt_apply(shared: &Shared, apply: &Apply) -> std::result::Result<()
             });
         }
         let mut locked = Locked::read(&wanted, &mut answers)?;
-        apply
-            .changes
-            .iter()
-            .try_for_each(|change| locked.take(change))
+        for change in &apply.changes {
+            locked.take(change)?;
+        }
+        Ok(locked)
     })();
-    if let Err(error) = checked {
-        commits.roll_back(open).await;
-        return Err(Failed::Error(error));
-    }
+    let locked = match checked {
+        Ok(locked) => locked,
+        Err(error) => {
+            commits.roll_back(open).await;
+            return Err(Failed::Error(error));
+        }
+    };
     let all: Vec<&Change> = apply.changes.iter().collect();
     let mut pipeline = Pipeline::new();
     parked::park(&mut pipeline, &apply.lease, &apply.park, now);
-    changes::write(&mut pipeline, &all);
+    changes::write(&mut pipeline, &all, &locked);
     pipeline.add(
         &MOVE,
         params![
@@ -216,7 +219,7 @@ async fn attempt_advance(
         return Ok(results);
     }
     let mut pipeline = Pipeline::new();
-    changes::write(&mut pipeline, &good);
+    changes::write(&mut pipeline, &good, &locked);
     let events: Vec<&NewEvent> = good.iter().flat_map(|c| &c.events).collect();
     log::append(&mut pipeline, part, shared.sequence(part), now, &events);
     commits.commit(open, pipeline, None).await?;

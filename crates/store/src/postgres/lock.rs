@@ -47,11 +47,13 @@ pub static RESERVATIONS: Sql = Sql {
     types: &[Type::UUID_ARRAY],
 };
 
-/// Stock rows by tenant, sku and vendor. The keys must be distinct.
+/// Stock rows by tenant, sku and vendor. The keys must be distinct, and in order: rows are locked as they come. From
+/// the end of the index, where the newest run of a row is: its older versions, which a held snapshot keeps, are not
+/// gone through. The last column is where the row stands (`ctid`), which is true while it is locked and not written.
 pub static STOCK: Sql = Sql {
-    text: "/* lock::stock */ SELECT s.tenant, s.sku, s.vendor, s.on_hand, s.reserved, s.safety, s.version \
-           FROM unnest($1, $2, $3) AS k (tenant, sku, vendor) JOIN stock s ON s.tenant = k.tenant AND s.sku = k.sku AND s.vendor = k.vendor \
-           ORDER BY s.tenant, s.sku, s.vendor FOR NO KEY UPDATE OF s",
+    text: "/* lock::stock */ SELECT s.tenant, s.sku, s.vendor, s.on_hand, s.reserved, s.safety, s.version, s.place \
+           FROM unnest($1, $2, $3) AS k (tenant, sku, vendor), LATERAL (SELECT *, ctid::text AS place FROM stock WHERE stock.tenant = k.tenant \
+           AND stock.sku = k.sku AND stock.vendor = k.vendor ORDER BY stock.run DESC LIMIT 1 FOR NO KEY UPDATE) AS s",
     types: &[Type::TEXT_ARRAY, Type::TEXT_ARRAY, Type::TEXT_ARRAY],
 };
 

@@ -15,6 +15,7 @@ use uuid::Uuid;
 const SQL: [&str; MIGRATIONS.len()] = [
     include_str!("../../migrations/postgres/0001_initial.sql"),
     include_str!("../../migrations/postgres/0002_many_processes.sql"),
+    include_str!("../../migrations/postgres/0003_short_chains.sql"),
 ];
 
 /// What a migration did.

@@ -256,14 +256,18 @@ async fn attempt_settle(
             });
         }
         let mut locked = Locked::read(&wanted, &mut answers)?;
-        change
-            .into_iter()
-            .try_for_each(|change| locked.take(change))
+        if let Some(change) = change {
+            locked.take(change)?;
+        }
+        Ok(locked)
     })();
-    if let Err(error) = checked {
-        commits.roll_back(open).await;
-        return Err(Failed::Error(error));
-    }
+    let locked = match checked {
+        Ok(locked) => locked,
+        Err(error) => {
+            commits.roll_back(open).await;
+            return Err(Failed::Error(error));
+        }
+    };
     let mut pipeline = Pipeline::new();
     match outcome {
         ParkedOutcome::Applied(_) | ParkedOutcome::Discarded => {
@@ -289,7 +293,7 @@ async fn attempt_settle(
         }
     }
     let changes: Vec<_> = change.into_iter().collect();
-    changes::write(&mut pipeline, &changes);
+    changes::write(&mut pipeline, &changes, &locked);
     let events: Vec<&NewEvent> = changes.iter().flat_map(|c| &c.events).collect();
     let part = changes.first().map_or(lease.part, |c| c.part);
     log::append(&mut pipeline, part, shared.sequence(part), now, &events);

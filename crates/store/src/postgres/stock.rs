@@ -44,12 +44,9 @@ static INSERT: Sql = Sql {
 };
 
 static UPDATE: Sql = Sql {
-    text: "/* stock::update */ UPDATE stock s SET on_hand = c.on_hand, safety = c.safety, version = c.version, synced_at = c.synced_at \
-           FROM unnest($1, $2, $3, $4, $5, $6, $7) AS c (tenant, sku, vendor, on_hand, safety, version, synced_at) \
-           WHERE s.tenant = c.tenant AND s.sku = c.sku AND s.vendor = c.vendor",
+    text: "/* stock::update */ UPDATE stock s SET on_hand = c.on_hand, safety = c.safety, version = c.version, synced_at = c.synced_at, \
+           writes = s.writes + 1 FROM unnest($1::tid[], $2, $3, $4, $5) AS c (place, on_hand, safety, version, synced_at) WHERE s.ctid = c.place",
     types: &[
-        Type::TEXT_ARRAY,
-        Type::TEXT_ARRAY,
         Type::TEXT_ARRAY,
         Type::INT8_ARRAY,
         Type::INT8_ARRAY,
@@ -144,11 +141,13 @@ async fn attempt(
         })
         .await?;
     let mut levels: BTreeMap<Key, StockLevel> = BTreeMap::new();
+    let mut places: BTreeMap<Key, String> = BTreeMap::new();
     for row in &answers[1] {
         let mut c = Columns::of(row);
-        let key = (c.get()?, c.get()?, c.get()?);
+        let key: Key = (c.get()?, c.get()?, c.get()?);
         let level = level(&mut c)?;
-        levels.insert(key, level);
+        levels.insert(key.clone(), level);
+        places.insert(key, c.get()?);
     }
     let mut outcomes = Vec::with_capacity(changes.len());
     let mut done: Vec<(&StockChange, i64, NewEvent)> = vec![];
@@ -165,7 +164,7 @@ async fn attempt(
         return Ok(outcomes);
     }
     let mut pipeline = Pipeline::new();
-    write(&mut pipeline, &levels, &done);
+    write(&mut pipeline, &levels, &places, &done);
     add_keys(&mut pipeline, &FORGET_NEW, &keys);
     let events: Vec<&NewEvent> = done.iter().map(|(_, _, event)| event).collect();
     log::append(&mut pipeline, part, shared.sequence(part), now, &events);
@@ -176,6 +175,7 @@ async fn attempt(
 fn write<'p>(
     pipeline: &mut Pipeline<'p>,
     levels: &'p BTreeMap<Key, StockLevel>,
+    places: &'p BTreeMap<Key, String>,
     done: &'p [(&StockChange, i64, NewEvent)],
 ) {
     let mut last: BTreeMap<Key, &StockChange> = BTreeMap::new();
@@ -190,9 +190,7 @@ fn write<'p>(
     pipeline.add(
         &UPDATE,
         params![
-            r().map(|(k, _, _)| k.0.as_str()).collect::<Vec<_>>(),
-            r().map(|(k, _, _)| k.1.as_str()).collect::<Vec<_>>(),
-            r().map(|(k, _, _)| k.2.as_str()).collect::<Vec<_>>(),
+            r().map(|(k, _, _)| places.get(*k)).collect::<Vec<_>>(),
             r().map(|(_, l, _)| l.on_hand).collect::<Vec<_>>(),
             r().map(|(_, l, _)| l.safety).collect::<Vec<_>>(),
             r().map(|(_, l, _)| l.version).collect::<Vec<_>>(),

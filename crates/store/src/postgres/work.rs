@@ -115,17 +115,21 @@ async fn attempt(
             });
         }
         let mut locked = Locked::read(&wanted, &mut answers)?;
-        change
-            .into_iter()
-            .try_for_each(|change| locked.take(change))
+        if let Some(change) = change {
+            locked.take(change)?;
+        }
+        Ok(locked)
     })();
-    if let Err(error) = checked {
-        commits.roll_back(open).await;
-        return Err(Failed::Error(error));
-    }
+    let locked = match checked {
+        Ok(locked) => locked,
+        Err(error) => {
+            commits.roll_back(open).await;
+            return Err(Failed::Error(error));
+        }
+    };
     let changes: Vec<_> = change.into_iter().collect();
     let mut pipeline = Pipeline::new();
-    changes::write(&mut pipeline, &changes);
+    changes::write(&mut pipeline, &changes, &locked);
     match outcome {
         WorkOutcome::Done(_) => pipeline.add(&DONE, params![piece.id]),
         WorkOutcome::Again { error, due_at } => {

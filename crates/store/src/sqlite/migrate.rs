@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 const SQL: [&str; MIGRATIONS.len()] = [
     include_str!("../../migrations/sqlite/0001_initial.sql"),
     include_str!("../../migrations/sqlite/0002_many_processes.sql"),
+    include_str!("../../migrations/sqlite/0003_short_chains.sql"),
 ];
 
 /// Copies from before migrations that are kept; the oldest go.
@@ -63,7 +64,7 @@ pub fn run(connection: &Connection, directory: &Path) -> Result<()> {
         Verdict::Run | Verdict::Refuse => return Ok(()),
     }
     let found = found(connection)?;
-    if found > 0 {
+    if found > 0 && changes_something(found) {
         let kept = keep_copy(directory, found + 1)?;
         tracing::info!(copy = %kept.display(), "the store was copied before its schema is migrated");
     }
@@ -73,6 +74,13 @@ pub fn run(connection: &Connection, directory: &Path) -> Result<()> {
 /// Applies what is missing to a database that needs no copy.
 pub fn apply(connection: &Connection) -> Result<()> {
     apply_after(connection, found(connection)?)
+}
+
+/// Whether a migration after `found` is more than its number: some are about the other driver alone.
+fn changes_something(found: i64) -> bool {
+    let missing = MIGRATIONS.iter().zip(SQL).filter(|(m, _)| m.number > found);
+    let mut lines = missing.flat_map(|(_, sql)| sql.lines());
+    lines.any(|line| !line.trim().is_empty() && !line.starts_with("--"))
 }
 
 fn apply_after(connection: &Connection, found: i64) -> Result<()> {

@@ -13,9 +13,9 @@ use waybill_domain::stock::StockLevel;
 use waybill_domain::text::{Sku, Tenant, Vendor};
 
 static STOCK: Sql = Sql {
-    text: "/* accept::stock */ UPDATE stock s SET reserved = s.reserved + t.taken FROM unnest($1, $2, $3) AS t (tenant, sku, taken) \
-           WHERE s.tenant = t.tenant AND s.sku = t.sku AND s.vendor = 'local'",
-    types: &[Type::TEXT_ARRAY, Type::TEXT_ARRAY, Type::INT8_ARRAY],
+    text: "/* accept::stock */ UPDATE stock s SET reserved = s.reserved + t.taken, writes = s.writes + 1 \
+           FROM unnest($1::tid[], $2) AS t (place, taken) WHERE s.ctid = t.place",
+    types: &[Type::TEXT_ARRAY, Type::INT8_ARRAY],
 };
 
 /// Tenant and sku of every line, each once.
@@ -45,8 +45,14 @@ pub fn lock_stock<'p>(pipeline: &mut Pipeline<'p>, keys: &BTreeSet<(&'p str, &'p
 #[derive(Default)]
 pub struct Stock {
     by_tenant: HashMap<Tenant, StockView>,
-    /// What was reserved before, by tenant and sku.
-    before: HashMap<(Tenant, Sku), i64>,
+    /// What was reserved before, and where the row stands, by tenant and sku.
+    before: HashMap<(Tenant, Sku), (i64, String)>,
+}
+
+/// What a batch takes from a row.
+struct Taken<'s> {
+    place: &'s str,
+    units: i64,
 }
 
 impl Stock {
@@ -66,7 +72,7 @@ impl Stock {
             };
             stock
                 .before
-                .insert((tenant.clone(), sku.clone()), level.reserved);
+                .insert((tenant.clone(), sku.clone()), (level.reserved, c.get()?));
             stock
                 .by_tenant
                 .entry(tenant)
@@ -81,19 +87,18 @@ impl Stock {
         self.by_tenant.entry(tenant.clone()).or_default()
     }
 
-    /// Units newly reserved, by tenant and sku.
-    fn taken(&self) -> Vec<(&Tenant, &Sku, i64)> {
-        let before = |tenant: &Tenant, sku: &Sku| {
-            let found = self.before.get(&(tenant.clone(), sku.clone()));
-            found.copied().unwrap_or(0)
-        };
+    /// Units newly reserved, by row.
+    fn taken(&self) -> Vec<Taken<'_>> {
         let rows = self.by_tenant.iter().flat_map(|(tenant, view)| {
             view.iter()
                 .map(move |(sku, level)| (tenant, sku, level.reserved))
         });
-        rows.map(|(tenant, sku, after)| (tenant, sku, after - before(tenant, sku)))
-            .filter(|(_, _, taken)| *taken != 0)
-            .collect()
+        rows.filter_map(|(tenant, sku, after)| {
+            let (before, place) = self.before.get(&(tenant.clone(), sku.clone()))?;
+            let units = after - before;
+            (units != 0).then_some(Taken { place, units })
+        })
+        .collect()
     }
 
     /// Adds what was taken to the rows.
@@ -104,9 +109,8 @@ impl Stock {
             pipeline.add(
                 &STOCK,
                 params![
-                    each.clone().map(|(t, _, _)| t.as_str()).collect::<Vec<_>>(),
-                    each.clone().map(|(_, s, _)| s.as_str()).collect::<Vec<_>>(),
-                    each.map(|(_, _, taken)| *taken).collect::<Vec<_>>(),
+                    each.clone().map(|t| t.place).collect::<Vec<_>>(),
+                    each.map(|t| t.units).collect::<Vec<_>>(),
                 ],
             );
         }

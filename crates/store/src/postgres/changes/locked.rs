@@ -87,6 +87,8 @@ pub struct Locked {
     shipments: HashMap<Uuid, i64>,
     open_holds: HashSet<Uuid>,
     open_reservations: HashSet<(Uuid, u16, String)>,
+    /// Where stock rows stand, by tenant, sku and vendor.
+    stock_rows: HashMap<(String, String, String), String>,
 }
 
 impl Locked {
@@ -117,7 +119,20 @@ impl Locked {
                 locked.open_reservations.insert(key);
             }
         }
+        if !wanted.stock.is_empty() {
+            for row in answers.next().unwrap_or_default() {
+                let mut c = Columns::of(&row);
+                let key = (c.get()?, c.get()?, c.get()?);
+                locked.stock_rows.insert(key, Columns::from(&row, 7).get()?);
+            }
+        }
         Ok(locked)
+    }
+
+    /// Where a stock row stands; nowhere if it is not there.
+    pub fn stock_row(&self, (tenant, sku, vendor): &(&str, &str, &str)) -> Option<String> {
+        let key = ((*tenant).into(), (*sku).into(), (*vendor).into());
+        self.stock_rows.get(&key).cloned()
     }
 
     /// Takes a change in, if it was decided on what the rows say now.

@@ -2,6 +2,7 @@
 
 use super::super::pipeline::{Pipeline, Sql, params};
 use super::super::rows::small;
+use super::Locked;
 use std::collections::BTreeMap;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
@@ -23,20 +24,13 @@ static RESERVATIONS: Sql = Sql {
 };
 
 static STOCK: Sql = Sql {
-    text: "/* changes::stock */ UPDATE stock s SET on_hand = s.on_hand - c.consumed, reserved = s.reserved - c.unreserved \
-           FROM unnest($1, $2, $3, $4, $5) AS c (tenant, sku, vendor, consumed, unreserved) \
-           WHERE s.tenant = c.tenant AND s.sku = c.sku AND s.vendor = c.vendor",
-    types: &[
-        Type::TEXT_ARRAY,
-        Type::TEXT_ARRAY,
-        Type::TEXT_ARRAY,
-        Type::INT8_ARRAY,
-        Type::INT8_ARRAY,
-    ],
+    text: "/* changes::stock */ UPDATE stock s SET on_hand = s.on_hand - c.consumed, reserved = s.reserved - c.unreserved, \
+           writes = s.writes + 1 FROM unnest($1::tid[], $2, $3) AS c (place, consumed, unreserved) WHERE s.ctid = c.place",
+    types: &[Type::TEXT_ARRAY, Type::INT8_ARRAY, Type::INT8_ARRAY],
 };
 
 /// Units that leave reservations, and the stock rows behind them, each row once.
-pub fn move_reservations<'p>(pipeline: &mut Pipeline<'p>, changes: &[&'p Change]) {
+pub fn move_reservations<'p>(pipeline: &mut Pipeline<'p>, changes: &[&'p Change], locked: &Locked) {
     let mut rows: BTreeMap<(Uuid, u16, &str), (i64, i64)> = BTreeMap::new();
     let mut stock: BTreeMap<(&str, &str, &str), (i64, i64)> = BTreeMap::new();
     for change in changes {
@@ -68,9 +62,10 @@ pub fn move_reservations<'p>(pipeline: &mut Pipeline<'p>, changes: &[&'p Change]
     pipeline.add(
         &STOCK,
         params![
-            stock.keys().map(|k| k.0).collect::<Vec<_>>(),
-            stock.keys().map(|k| k.1).collect::<Vec<_>>(),
-            stock.keys().map(|k| k.2).collect::<Vec<_>>(),
+            stock
+                .keys()
+                .map(|k| locked.stock_row(k))
+                .collect::<Vec<_>>(),
             stock.values().map(|v| v.0).collect::<Vec<_>>(),
             stock.values().map(|v| v.1).collect::<Vec<_>>(),
         ],

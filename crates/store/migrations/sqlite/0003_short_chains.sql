@@ -1,0 +1,1 @@
+-- Old versions of a row are no concern of this store: only the number is taken, so that it means the same in both.
