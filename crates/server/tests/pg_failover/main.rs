@@ -88,6 +88,9 @@ async fn a_cancelled_wait_for_the_standby_acknowledges_nothing() {
     app.migrate().await.expect("a schema");
     app.start().await.expect("it starts");
     assert_eq!(place(&app, "before").await.status, 201);
+    let named = format!("{}?application_name=other", database.url());
+    let mut other = start(&named, "api").prepared().expect("a folder");
+    other.start().await.expect("it starts");
 
     tokio::task::block_in_place(|| standby.stop(Mode::Immediate).expect("it ran"));
     let cancelled = tokio::task::spawn_blocking(move || {
@@ -113,8 +116,21 @@ async fn a_cancelled_wait_for_the_standby_acknowledges_nothing() {
     // Committed here and nowhere else: a replay would acknowledge it.
     let again = place(&app, "cancelled").await;
     assert_eq!(again.status, 503, "{}", again.text());
+    // A process that knows of no doubt finds the order there, and waits for the standby before it says so.
+    let elsewhere = tokio::spawn(async move { place(&other, "cancelled").await });
+    let waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND application_name = 'other'";
+    let began = Instant::now();
+    while tokio::task::block_in_place(|| primary.sql("postgres", waits).expect("it answers")) == "0"
+    {
+        assert!(
+            !elsewhere.is_finished() && began.elapsed() < WITHIN,
+            "it did not wait for the standby"
+        );
+    }
 
     tokio::task::block_in_place(|| standby.start_again().expect("it follows again"));
+    let elsewhere = elsewhere.await.expect("it does not panic");
+    assert!(elsewhere.status.is_success(), "{}", elsewhere.text());
     app.ready_again(WITHIN)
         .await
         .expect("ready with its standby");

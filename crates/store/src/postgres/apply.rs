@@ -4,6 +4,7 @@ use super::bisect::Bisection;
 use super::changes::{self, Locked, Wanted};
 #[cfg(feature = "planted-defects")]
 use super::defects;
+use super::fate::Mark;
 use super::lock;
 use super::log;
 use super::outcome::Failed;
@@ -120,7 +121,9 @@ async fn attempt_apply(shared: &Shared, apply: &Apply) -> std::result::Result<()
     let events: Vec<&NewEvent> = all.iter().flat_map(|c| &c.events).collect();
     let part = apply.lease.part;
     log::append(&mut pipeline, part, shared.sequence(part), now, &events);
-    commits.commit(open, pipeline, None).await?;
+    commits
+        .commit(open, pipeline, Mark::of(part, &events))
+        .await?;
     Ok(())
 }
 
@@ -222,6 +225,8 @@ async fn attempt_advance(
     changes::write(&mut pipeline, &good, &locked);
     let events: Vec<&NewEvent> = good.iter().flat_map(|c| &c.events).collect();
     log::append(&mut pipeline, part, shared.sequence(part), now, &events);
-    commits.commit(open, pipeline, None).await?;
+    commits
+        .commit(open, pipeline, Mark::of(part, &events))
+        .await?;
     Ok(results)
 }

@@ -14,6 +14,7 @@ mod connection;
 #[cfg(feature = "planted-defects")]
 mod defects;
 mod errors;
+mod fate;
 mod generation;
 mod inspect;
 mod leases;

@@ -6,13 +6,13 @@
 
 use super::connection::{Connection, Connections};
 use super::errors::{IntoStore, is_contention, translate};
-use super::pipeline::{Failure, Pipeline, Sql, params};
+use super::fate::{IDENTIFY, Mark, TransactionId};
+use super::pipeline::{Failure, Pipeline, Sql};
 use crate::error::{Error, Result};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio_postgres::Row;
 use tokio_postgres::error::SqlState;
-use tokio_postgres::types::Type;
 
 /// Everything that writes shares this.
 pub struct Commits {
@@ -23,44 +23,23 @@ pub struct Commits {
     pub deadlocks: AtomicU64,
 }
 
+/// Writes to the database's own log and nothing else, so that COMMIT has something to wait for.
+static MARK_THE_LOG: Sql = Sql {
+    text: "/* outcome::mark_the_log */ SELECT pg_logical_emit_message(true, 'waybill', '')",
+    types: &[],
+};
+
 /// How often a transaction that was in somebody's way is made again.
 const ATTEMPTS: u32 = 6;
 /// The first pause before that; it doubles.
 const PAUSE: Duration = Duration::from_millis(2);
-/// How long the fate of a commit is looked for.
-const SEARCH: Duration = Duration::from_secs(10);
 
 /// A transaction that has begun.
 pub struct Open {
     connection: Connection,
     id: TransactionId,
-}
-
-/// Names a transaction, also to whoever asks later on another connection.
-#[derive(Clone, Debug)]
-struct TransactionId {
-    xid: String,
-    /// The database's line of history and the life of its server: after a failover the same number may be another
-    /// transaction, and after a crash too, if nothing of the first one had reached the disk.
-    timeline: String,
-}
-
-static IDENTIFY: Sql = Sql {
-    text: "/* outcome::identify */ SELECT pg_current_xact_id()::text, left(pg_walfile_name(pg_current_wal_lsn()), 8) || pg_postmaster_start_time()::text",
-    types: &[],
-};
-
-static FATE: Sql = Sql {
-    text: "/* outcome::fate */ SELECT pg_xact_status($1::text::xid8), left(pg_walfile_name(pg_current_wal_lsn()), 8) || pg_postmaster_start_time()::text",
-    types: &[Type::TEXT],
-};
-
-/// What became of a transaction.
-enum Fate {
-    Committed,
-    Gone,
-    /// History went on elsewhere: its number says nothing here.
-    OtherTimeline,
+    /// Whether its COMMIT waits for a standby.
+    waits: bool,
 }
 
 /// How an attempt ended that was not committed.
@@ -105,9 +84,6 @@ impl Attempts<'_> {
         Ok(())
     }
 }
-
-/// How a unit is recognised after history went on elsewhere.
-pub type Recognise<'a> = Option<(&'static Sql, &'a (dyn tokio_postgres::types::ToSql + Sync))>;
 
 impl Commits {
     pub fn new(connections: Connections) -> Self {
@@ -156,11 +132,14 @@ impl Commits {
         let rest = rows.split_off(2);
         let identified = rows.pop().and_then(|mut rows| rows.pop());
         let row = identified.ok_or(Error::Unavailable("the database answered nothing".into()))?;
-        let id = TransactionId {
-            xid: row.try_get(0).store()?,
-            timeline: row.try_get(1).store()?,
+        let id = TransactionId::read(&row)?;
+        let waits = row.try_get(2).store()?;
+        let open = Open {
+            connection,
+            id,
+            waits,
         };
-        Ok((Open { connection, id }, rest))
+        Ok((open, rest))
     }
 
     /// Runs further statements of a transaction.
@@ -180,16 +159,33 @@ impl Commits {
         end(open.connection).await;
     }
 
-    /// The last flush: what it carries and COMMIT go out together. `recognise` finds the unit by its own marks.
+    /// Ends a transaction that wrote nothing, and whose answers tell what it read: others may have committed that
+    /// here while their wait for the standby was cancelled, so it is waited for again.
+    pub async fn commit_what_was_read(&self, open: Open) -> std::result::Result<(), Failed> {
+        if self.in_doubt() {
+            self.roll_back(open).await;
+            return Err(Failed::Error(Error::OutcomeUnknown));
+        }
+        if !open.waits {
+            self.roll_back(open).await;
+            return Ok(());
+        }
+        let mut pipeline = Pipeline::new();
+        pipeline.add(&MARK_THE_LOG, vec![]);
+        self.commit(open, pipeline, None).await?;
+        Ok(())
+    }
+
+    /// The last flush: what it carries and COMMIT go out together. `mark` is looked for when COMMIT is not answered.
     pub async fn commit(
         &self,
         open: Open,
         mut pipeline: Pipeline<'_>,
-        recognise: Recognise<'_>,
+        mark: Option<Mark>,
     ) -> std::result::Result<Vec<Vec<Row>>, Failed> {
         pipeline.commit();
         let waits = self.connections.cancelled_waits();
-        let Open { connection, id } = open;
+        let Open { connection, id, .. } = open;
         match pipeline.run(&self.connections, &connection).await {
             Ok(rows) => {
                 if self.connections.cancelled_waits() == waits {
@@ -207,8 +203,8 @@ impl Commits {
             }) => Err(self.undo(connection, &error).await),
             Err(Failure { error, .. }) => {
                 drop(connection);
-                tracing::warn!(%error, xid = id.xid, "nobody answered a COMMIT; looking for what became of it");
-                match self.search(&id, recognise).await {
+                tracing::warn!(%error, xid = id.xid(), "nobody answered a COMMIT; looking for what became of it");
+                match id.was_committed(self, mark).await {
                     // The rows of its statements are lost with the answer.
                     Some(true) => Ok(vec![]),
                     Some(false) => Err(Failed::Again(translate(&error))),
@@ -216,72 +212,6 @@ impl Commits {
                 }
             }
         }
-    }
-
-    /// Whether a transaction was committed; `None` when that cannot be found out.
-    async fn search(&self, id: &TransactionId, recognise: Recognise<'_>) -> Option<bool> {
-        let until = tokio::time::Instant::now() + SEARCH;
-        let mut pause = PAUSE;
-        while tokio::time::Instant::now() < until {
-            match self.fate(id).await {
-                // Its own mark has the last word.
-                Ok(Some(Fate::Committed)) => match recognise {
-                    None => return Some(true),
-                    Some((sql, mark)) => {
-                        if let Ok(found) = self.is_there(sql, mark).await {
-                            return Some(found);
-                        }
-                    }
-                },
-                Ok(Some(Fate::Gone)) => return Some(false),
-                Ok(Some(Fate::OtherTimeline)) => {
-                    let (sql, mark) = recognise?;
-                    if let Ok(found) = self.is_there(sql, mark).await {
-                        return Some(found);
-                    }
-                }
-                // Still under way, or the database is not to be had.
-                Ok(None) | Err(_) => {}
-            }
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(Duration::from_millis(200));
-        }
-        None
-    }
-
-    async fn fate(&self, id: &TransactionId) -> Result<Option<Fate>> {
-        let row = self.one(&FATE, params![id.xid.as_str()]).await?;
-        let (status, timeline): (Option<&str>, &str) =
-            (row.try_get(0).store()?, row.try_get(1).store()?);
-        if timeline != id.timeline {
-            return Ok(Some(Fate::OtherTimeline));
-        }
-        Ok(match status {
-            Some("committed") => Some(Fate::Committed),
-            Some("aborted") => Some(Fate::Gone),
-            _ => None,
-        })
-    }
-
-    async fn is_there(
-        &self,
-        sql: &'static Sql,
-        mark: &(dyn tokio_postgres::types::ToSql + Sync),
-    ) -> Result<bool> {
-        let connection = self.connections.get().await?;
-        let typed = [(mark, sql.types[0].clone())];
-        let rows = connection.query_typed(sql.text, &typed).await.store()?;
-        Ok(!rows.is_empty())
-    }
-
-    async fn one<'a>(
-        &'a self,
-        sql: &'static Sql,
-        parameters: Vec<Box<dyn tokio_postgres::types::ToSql + Sync + Send + 'a>>,
-    ) -> Result<Row> {
-        let mut rows = self.read(sql, parameters).await?;
-        rows.pop()
-            .ok_or_else(|| Error::Unavailable("the database answered nothing".into()))
     }
 
     /// One statement outside of any transaction of ours.

@@ -2,6 +2,7 @@
 
 use super::apply::{fence, fenced};
 use super::changes::{self, Locked, Wanted};
+use super::fate::Mark;
 use super::log;
 use super::outcome::{Commits, Failed};
 use super::pipeline::{Pipeline, Sql, params};
@@ -297,6 +298,8 @@ async fn attempt_settle(
     let events: Vec<&NewEvent> = changes.iter().flat_map(|c| &c.events).collect();
     let part = changes.first().map_or(lease.part, |c| c.part);
     log::append(&mut pipeline, part, shared.sequence(part), now, &events);
-    commits.commit(open, pipeline, None).await?;
+    commits
+        .commit(open, pipeline, Mark::of(part, &events))
+        .await?;
     Ok(())
 }

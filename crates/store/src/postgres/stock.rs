@@ -1,5 +1,6 @@
 //! Stock rows: reading and counting.
 
+use super::fate::Mark;
 use super::lock;
 use super::log;
 use super::outcome::{Commits, Failed};
@@ -168,7 +169,9 @@ async fn attempt(
     add_keys(&mut pipeline, &FORGET_NEW, &keys);
     let events: Vec<&NewEvent> = done.iter().map(|(_, _, event)| event).collect();
     log::append(&mut pipeline, part, shared.sequence(part), now, &events);
-    commits.commit(open, pipeline, None).await?;
+    commits
+        .commit(open, pipeline, Mark::of(part, &events))
+        .await?;
     Ok(outcomes)
 }
 

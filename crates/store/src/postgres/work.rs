@@ -1,6 +1,7 @@
 //! Work for the world outside: leased, done elsewhere, its result written back under a guard.
 
 use super::changes::{self, Locked, Wanted};
+use super::fate::Mark;
 use super::log;
 use super::outcome::{Commits, Failed};
 use super::pipeline::{Pipeline, Sql, params};
@@ -146,6 +147,8 @@ async fn attempt(
         now,
         &events,
     );
-    commits.commit(open, pipeline, None).await?;
+    commits
+        .commit(open, pipeline, Mark::of(log_part, &events))
+        .await?;
     Ok(part)
 }

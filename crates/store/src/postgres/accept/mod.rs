@@ -6,6 +6,7 @@ mod stock;
 use self::stock::{Stock, lock_stock, stock_keys};
 use super::bisect::Bisection;
 use super::claims;
+use super::fate::Mark;
 use super::log;
 use super::outcome::{Commits, Failed, Open};
 use super::pipeline::{Pipeline, Sql, params};
@@ -42,11 +43,6 @@ pub async fn accept(shared: &Shared, orders: &[Arc<NewOrder>]) -> Result<Vec<Res
     // Every index was in exactly one round.
     Ok(results.into_iter().flatten().collect())
 }
-
-static RECOGNISE: Sql = Sql {
-    text: "/* accept::recognise */ SELECT 1 FROM orders WHERE id = $1",
-    types: &[Type::UUID],
-};
 
 async fn accept_together(shared: &Shared, orders: &[Arc<NewOrder>]) -> Result<Vec<Accepted>> {
     let part = shared.next_part();
@@ -96,15 +92,14 @@ async fn attempt(
             return Err(Failed::Error(error));
         }
     };
-    let Some(first) = batch.written.first() else {
-        // Nothing is written, and claims that were taken are free again.
-        commits.roll_back(open).await;
-        if commits.in_doubt() {
-            // What is replayed may be on this side of the standby only.
-            return Err(Failed::Error(Error::OutcomeUnknown));
+    if batch.written.is_empty() {
+        if batch.replays() {
+            commits.commit_what_was_read(open).await?;
+        } else {
+            commits.roll_back(open).await;
         }
         return Ok((batch.results, false));
-    };
+    }
     let mut pipeline = Pipeline::new();
     rows::write(&mut pipeline, &batch);
     claims::give_back(&mut pipeline, &batch.refused);
@@ -116,9 +111,8 @@ async fn attempt(
     log::append(&mut pipeline, part, shared.sequence(part), now, &events);
     #[cfg(feature = "planted-defects")]
     super::defects::about_to_commit(&batch.results).await;
-    commits
-        .commit(open, pipeline, Some((&RECOGNISE, &first.new.id.0)))
-        .await?;
+    let mark = Mark::of(part, &events);
+    commits.commit(open, pipeline, mark).await?;
     Ok((batch.results, true))
 }
 
@@ -128,6 +122,14 @@ struct Batch<'o> {
     written: Vec<Written<'o>>,
     refused: Vec<&'o NewOrder>,
     stock: Stock,
+}
+
+impl Batch<'_> {
+    /// Whether somebody is told of an order that is there already.
+    fn replays(&self) -> bool {
+        let mut results = self.results.iter();
+        results.any(|r| matches!(r, Accepted::Replayed { .. } | Accepted::Taken { .. }))
+    }
 }
 
 /// An order that is accepted in this batch.

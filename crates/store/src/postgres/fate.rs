@@ -1,0 +1,164 @@
+//! What became of a transaction whose COMMIT nobody answered.
+//!
+//! The database knows by its number whether it is over. Whether it was committed, what it wrote has the last word:
+//! after a crash or a failover the same number may be another transaction.
+
+use super::errors::IntoStore;
+use super::outcome::Commits;
+use super::pipeline::{Sql, params};
+use crate::error::{Error, Result};
+use std::time::Duration;
+use tokio::time::Instant;
+use tokio_postgres::Row;
+use tokio_postgres::types::Type;
+use uuid::Uuid;
+use waybill_domain::event::NewEvent;
+
+/// Names a transaction, also to whoever asks later on another connection.
+#[derive(Clone, Debug)]
+pub struct TransactionId {
+    xid: String,
+    /// The database's line of history and the life of its server. In another one nothing of ours is still under way.
+    life: String,
+}
+
+/// How long the fate of a commit is looked for.
+const SEARCH: Duration = Duration::from_secs(10);
+/// The first pause between two looks, and the longest.
+const PAUSE: Duration = Duration::from_millis(2);
+const LONGEST_PAUSE: Duration = Duration::from_millis(200);
+
+macro_rules! life {
+    () => {
+        "left(pg_walfile_name(pg_current_wal_lsn()), 8) || pg_postmaster_start_time()::text"
+    };
+}
+
+/// The columns of a [`TransactionId`], and whether its COMMIT will wait for a standby.
+pub static IDENTIFY: Sql = Sql {
+    text: concat!(
+        "/* fate::identify */ SELECT pg_current_xact_id()::text, ",
+        life!(),
+        ", current_setting('synchronous_standby_names') <> ''"
+    ),
+    types: &[],
+};
+
+static STATUS: Sql = Sql {
+    text: concat!(
+        "/* fate::status */ SELECT pg_xact_status($1::text::xid8), ",
+        life!()
+    ),
+    types: &[Type::TEXT],
+};
+
+static EVENT_OF_ORDER: Sql = Sql {
+    text: "/* fate::event_of_order */ SELECT 1 FROM events WHERE order_id = $1 AND event_id = $2",
+    types: &[Type::UUID, Type::UUID],
+};
+
+/// An event of no order has no index to be found by; it is among the newest, for it was written moments ago.
+static NEWEST_EVENT: Sql = Sql {
+    text: "/* fate::newest_event */ SELECT 1 FROM (SELECT event_id FROM events WHERE part = $1 ORDER BY position DESC LIMIT 200000) AS newest \
+           WHERE event_id = $2",
+    types: &[Type::INT2, Type::UUID],
+};
+
+/// Something that is there if and only if a transaction was committed: an event, whose id was made before the first
+/// attempt.
+#[derive(Clone, Copy, Debug)]
+pub struct Mark {
+    part: i16,
+    order: Option<Uuid>,
+    event: Uuid,
+}
+
+impl Mark {
+    /// The mark of a transaction that appends these; none if there are none.
+    pub fn of(part: u16, events: &[&NewEvent]) -> Option<Self> {
+        let first = events.first()?;
+        Some(Self {
+            part: super::rows::small(part),
+            order: first.order_id.map(|id| id.0),
+            event: first.id.0,
+        })
+    }
+
+    async fn is_there(&self, commits: &Commits) -> Result<bool> {
+        let rows = match self.order {
+            Some(order) => {
+                let parameters = params![order, self.event];
+                commits.read(&EVENT_OF_ORDER, parameters).await?
+            }
+            None => {
+                let parameters = params![self.part, self.event];
+                commits.read(&NEWEST_EVENT, parameters).await?
+            }
+        };
+        Ok(!rows.is_empty())
+    }
+}
+
+/// What the database says of a number.
+enum Status {
+    UnderWay,
+    Committed,
+    Gone,
+    /// History went on elsewhere: the number says nothing here.
+    OtherLife,
+}
+
+impl TransactionId {
+    /// Reads the answer to [`IDENTIFY`].
+    pub fn read(row: &Row) -> Result<Self> {
+        Ok(Self {
+            xid: row.try_get(0).store()?,
+            life: row.try_get(1).store()?,
+        })
+    }
+
+    pub fn xid(&self) -> &str {
+        &self.xid
+    }
+
+    /// Whether it was committed; `None` when that cannot be found out. Without a mark the number is believed, within
+    /// one life of the server: who wrote no event is fenced by a cursor, a lease or an epoch, and finds out with the
+    /// next transaction.
+    pub async fn was_committed(&self, commits: &Commits, mark: Option<Mark>) -> Option<bool> {
+        let until = Instant::now() + SEARCH;
+        let mut pause = PAUSE;
+        while Instant::now() < until {
+            match (self.status(commits).await, mark) {
+                (Ok(Status::Gone), _) => return Some(false),
+                (Ok(Status::Committed), None) => return Some(true),
+                (Ok(Status::OtherLife), None) => return None,
+                (Ok(Status::Committed | Status::OtherLife), Some(mark)) => {
+                    if let Ok(found) = mark.is_there(commits).await {
+                        return Some(found);
+                    }
+                }
+                // Or the database is not to be had.
+                (Ok(Status::UnderWay) | Err(_), _) => {}
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+        None
+    }
+
+    async fn status(&self, commits: &Commits) -> Result<Status> {
+        let mut rows = commits.read(&STATUS, params![self.xid.as_str()]).await?;
+        let row = rows.pop();
+        let row = row.ok_or_else(|| Error::Unavailable("the database answered nothing".into()))?;
+        let (status, life): (Option<&str>, &str) =
+            (row.try_get(0).store()?, row.try_get(1).store()?);
+        if life != self.life {
+            return Ok(Status::OtherLife);
+        }
+        Ok(match status {
+            Some("committed") => Status::Committed,
+            Some("aborted") => Status::Gone,
+            _ => Status::UnderWay,
+        })
+    }
+}
