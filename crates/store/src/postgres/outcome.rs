@@ -43,23 +43,31 @@ struct TransactionId {
     /// The database's line of history and the life of its server: after a failover the same number may be another
     /// transaction, and after a crash too, if nothing of the first one had reached the disk.
     timeline: String,
+    /// How much of the write-ahead log was on disk when it began.
+    flushed: String,
 }
 
 static IDENTIFY: Sql = Sql {
-    text: "/* outcome::identify */ SELECT pg_current_xact_id()::text, left(pg_walfile_name(pg_current_wal_lsn()), 8) || pg_postmaster_start_time()::text",
+    text: "/* outcome::identify */ SELECT pg_current_xact_id()::text, left(pg_walfile_name(pg_current_wal_lsn()), 8) || pg_postmaster_start_time()::text, pg_current_wal_flush_lsn()::text",
     types: &[],
 };
 
+/// A server whose processes crashed recovers in the same life of its first process, and ends that with a checkpoint,
+/// which stands behind all that was on disk. So a number is only asked for while the last checkpoint is older than its
+/// transaction; nobody has to have crashed for another, but then the answer is merely not known.
 static FATE: Sql = Sql {
-    text: "/* outcome::fate */ SELECT pg_xact_status($1::text::xid8), left(pg_walfile_name(pg_current_wal_lsn()), 8) || pg_postmaster_start_time()::text",
-    types: &[Type::TEXT],
+    text: "/* outcome::fate */ SELECT \
+           CASE WHEN checkpoint_lsn < $2::text::pg_lsn THEN pg_xact_status($1::text::xid8) END, \
+           left(pg_walfile_name(pg_current_wal_lsn()), 8) || pg_postmaster_start_time()::text, \
+           checkpoint_lsn >= $2::text::pg_lsn FROM pg_control_checkpoint()",
+    types: &[Type::TEXT, Type::TEXT],
 };
 
 /// What became of a transaction.
 enum Fate {
     Committed,
     Gone,
-    /// History went on elsewhere: its number says nothing here.
+    /// History went on elsewhere, or may have begun again: its number says nothing here.
     OtherTimeline,
 }
 
@@ -159,6 +167,7 @@ impl Commits {
         let id = TransactionId {
             xid: row.try_get(0).store()?,
             timeline: row.try_get(1).store()?,
+            flushed: row.try_get(2).store()?,
         };
         Ok((Open { connection, id }, rest))
     }
@@ -250,10 +259,12 @@ impl Commits {
     }
 
     async fn fate(&self, id: &TransactionId) -> Result<Option<Fate>> {
-        let row = self.one(&FATE, params![id.xid.as_str()]).await?;
+        let marks = params![id.xid.as_str(), id.flushed.as_str()];
+        let row = self.one(&FATE, marks).await?;
         let (status, timeline): (Option<&str>, &str) =
             (row.try_get(0).store()?, row.try_get(1).store()?);
-        if timeline != id.timeline {
+        let may_have_crashed: bool = row.try_get(2).store()?;
+        if timeline != id.timeline || may_have_crashed {
             return Ok(Some(Fate::OtherTimeline));
         }
         Ok(match status {
