@@ -14,7 +14,7 @@
 /* The same words, in the same order, as src/shim/control.rs. */
 enum {
     C_MAGIC,
-    C_TARGET,          /* which files the faults hit: 0 all, 1 *-wal, 2 neither -wal nor -shm */
+    C_TARGET,          /* which files the faults hit: 0 all, 1 write-ahead logs, 2 neither those nor their index */
     C_SPACE,           /* 0 enough, 1 no growth, 2 growth until C_SPACE_LEFT is used, 3 no write at all */
     C_SPACE_LEFT,      /* bytes */
     C_WRITE_FAILS_AT,  /* n: the n-th write from now fails once with EIO; 0 off */

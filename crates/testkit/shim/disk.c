@@ -57,6 +57,8 @@ static void name_file(struct file *f, const char *path) {
     f->is_wal = ends_with(path, "-wal");
 }
 
+static enum kind kind_of(const struct file *f) { return f->is_wal ? KIND_WAL : f->is_shm ? KIND_INDEX : KIND_MAIN; }
+
 static struct file *find(const char *path) {
     for (int i = 0; i < file_count; i++)
         if (!atomic_load(&files[i].log->unlinked) && strcmp(files[i].log->path, path) == 0) return &files[i];
@@ -146,7 +148,7 @@ static ssize_t tracked_write(struct file *f, int fd, const void *bytes, size_t l
     int positioned = offset >= 0;
     uint64_t at = positioned ? (uint64_t)offset : appends(fd) ? f->size : (uint64_t)syscall(SYS_lseek, fd, 0, SEEK_CUR);
     uint64_t growth = at + length > f->size ? at + length - f->size : 0;
-    int error = write_fault(f, growth);
+    int error = write_fault(kind_of(f), growth);
     ssize_t n = -1;
     if (error == 0) {
         add(C_WRITES, 1);
@@ -175,7 +177,7 @@ static ssize_t tracked_writev(struct file *f, int fd, const struct iovec *parts,
 static int tracked_truncate(struct file *f, int fd, off_t size) {
     pthread_mutex_lock(&f->lock);
     uint64_t to = (uint64_t)size;
-    int error = to > f->size ? write_fault(f, to - f->size) : 0;
+    int error = to > f->size ? write_fault(kind_of(f), to - f->size) : 0;
     int result = -1;
     if (error == 0) {
         if (to < f->size) remember(f, fd, to, f->size - to);
@@ -195,7 +197,7 @@ static int tracked_sync(struct file *f, int fd, long call) {
     pthread_mutex_unlock(&f->lock);
     add(C_SYNCS, 1);
     sync_delay();
-    int error = sync_fault(f);
+    int error = sync_fault(kind_of(f));
     if (error != 0) {
         errno = error;
         return -1;

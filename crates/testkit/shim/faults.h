@@ -6,19 +6,21 @@
 #include <time.h>
 
 #include "control.h"
-#include "undo.h"
 
-static int is_target(const struct file *f) {
+/* What a file is to the program that writes it. */
+enum kind { KIND_MAIN, KIND_WAL, KIND_INDEX };
+
+static int is_target(enum kind kind) {
     switch (get(C_TARGET)) {
-    case 1: return f->is_wal;
-    case 2: return !f->is_wal && !f->is_shm;
+    case 1: return kind == KIND_WAL;
+    case 2: return kind == KIND_MAIN;
     default: return 1;
     }
 }
 
 /* 0, or the errno with which a write that grows the file by `growth` bytes fails. */
-static int write_fault(const struct file *f, uint64_t growth) {
-    if (!is_target(f)) return 0;
+static int write_fault(enum kind kind, uint64_t growth) {
+    if (!is_target(kind)) return 0;
     if (countdown_hits(C_WRITE_FAILS_AT)) {
         add(C_WRITE_FAILURES, 1);
         return EIO;
@@ -46,9 +48,9 @@ static void sync_delay(void) {
     nanosleep(&t, NULL);
 }
 
-/* 0, or the errno with which a sync of this file fails. */
-static int sync_fault(const struct file *f) {
-    if (!is_target(f) || !(get(C_SYNC_FAILS) || countdown_hits(C_SYNC_FAILS_AT))) return 0;
+/* 0, or the errno with which a sync of such a file fails. */
+static int sync_fault(enum kind kind) {
+    if (!is_target(kind) || !(get(C_SYNC_FAILS) || countdown_hits(C_SYNC_FAILS_AT))) return 0;
     add(C_SYNC_FAILURES, 1);
     return EIO;
 }

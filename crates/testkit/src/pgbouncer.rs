@@ -129,6 +129,7 @@ impl PgBouncer {
         let server = Server {
             program: program()?,
             arguments: vec![self.configuration().into()],
+            environment: Vec::new(),
             account: self.account,
             // Its releases do not agree on what QUIT means.
             stop: "TERM",

@@ -20,6 +20,8 @@ pub struct TransactionId {
     xid: String,
     /// The database's line of history and the life of its server. In another one nothing of ours is still under way.
     life: String,
+    /// How much of the write-ahead log was on disk when it began.
+    flushed: String,
 }
 
 /// How long the fate of a commit is looked for.
@@ -39,17 +41,20 @@ pub static IDENTIFY: Sql = Sql {
     text: concat!(
         "/* fate::identify */ SELECT pg_current_xact_id()::text, ",
         life!(),
-        ", current_setting('synchronous_standby_names') <> ''"
+        ", pg_current_wal_flush_lsn()::text, current_setting('synchronous_standby_names') <> ''"
     ),
     types: &[],
 };
 
+/// A server whose processes crashed recovers in the same life of its first process, and ends that with a checkpoint,
+/// which stands behind all that was on disk. So the last column says whether nobody can have crashed meanwhile.
 static STATUS: Sql = Sql {
     text: concat!(
         "/* fate::status */ SELECT pg_xact_status($1::text::xid8), ",
-        life!()
+        life!(),
+        ", (SELECT checkpoint_lsn < $2::text::pg_lsn FROM pg_control_checkpoint())"
     ),
-    types: &[Type::TEXT],
+    types: &[Type::TEXT, Type::TEXT],
 };
 
 static EVENT_OF_ORDER: Sql = Sql {
@@ -104,7 +109,7 @@ enum Status {
     UnderWay,
     Committed,
     Gone,
-    /// History went on elsewhere: the number says nothing here.
+    /// History went on elsewhere, or may have begun again: the number says nothing here.
     OtherLife,
 }
 
@@ -114,6 +119,7 @@ impl TransactionId {
         Ok(Self {
             xid: row.try_get(0).store()?,
             life: row.try_get(1).store()?,
+            flushed: row.try_get(2).store()?,
         })
     }
 
@@ -121,9 +127,8 @@ impl TransactionId {
         &self.xid
     }
 
-    /// Whether it was committed; `None` when that cannot be found out. Without a mark the number is believed, within
-    /// one life of the server: who wrote no event is fenced by a cursor, a lease or an epoch, and finds out with the
-    /// next transaction.
+    /// Whether it was committed; `None` when that cannot be found out. Without a mark the number is believed, as long
+    /// as no crash can have given it to another.
     pub async fn was_committed(&self, commits: &Commits, mark: Option<Mark>) -> Option<bool> {
         let until = Instant::now() + SEARCH;
         let mut pause = PAUSE;
@@ -147,16 +152,17 @@ impl TransactionId {
     }
 
     async fn status(&self, commits: &Commits) -> Result<Status> {
-        let mut rows = commits.read(&STATUS, params![self.xid.as_str()]).await?;
+        let names = params![self.xid.as_str(), self.flushed.as_str()];
+        let mut rows = commits.read(&STATUS, names).await?;
         let row = rows.pop();
         let row = row.ok_or_else(|| Error::Unavailable("the database answered nothing".into()))?;
         let (status, life): (Option<&str>, &str) =
             (row.try_get(0).store()?, row.try_get(1).store()?);
-        if life != self.life {
-            return Ok(Status::OtherLife);
-        }
+        let nobody_crashed: bool = row.try_get(2).store()?;
         Ok(match status {
-            Some("committed") => Status::Committed,
+            _ if life != self.life => Status::OtherLife,
+            Some("committed") if nobody_crashed => Status::Committed,
+            Some("committed") => Status::OtherLife,
             Some("aborted") => Status::Gone,
             _ => Status::UnderWay,
         })

@@ -133,7 +133,7 @@ impl Commits {
         let identified = rows.pop().and_then(|mut rows| rows.pop());
         let row = identified.ok_or(Error::Unavailable("the database answered nothing".into()))?;
         let id = TransactionId::read(&row)?;
-        let waits = row.try_get(2).store()?;
+        let waits = row.try_get(3).store()?;
         let open = Open {
             connection,
             id,

@@ -86,6 +86,8 @@ impl Account {
 pub struct Server {
     pub program: PathBuf,
     pub arguments: Vec<OsString>,
+    /// Of the server alone, not of who guards it.
+    pub environment: Vec<(&'static str, OsString)>,
     pub account: Option<Account>,
     /// Stops it at once, whatever its clients do: `QUIT`, say.
     pub stop: &'static str,
@@ -115,6 +117,13 @@ impl Guarded {
             .arg(&guard)
             .args([&server.folder, &server.log])
             .arg(server.stop)
+            .arg("env")
+            .args(server.environment.iter().map(|(name, value)| {
+                let mut assignment = OsString::from(name);
+                assignment.push("=");
+                assignment.push(value);
+                assignment
+            }))
             .arg(&server.program)
             .args(&server.arguments)
             .current_dir(&server.folder)

@@ -16,18 +16,27 @@ use super::programs::Programs;
 use super::{Postgres, deadlocks, killed};
 use crate::guarded::{Account, Guarded, Server, on_a_free_port};
 use crate::seed;
+use crate::shim::{Control, SharedDisk};
 
 /// What a test wants of its server besides the defaults.
 #[derive(Debug, Clone, Default)]
 pub struct ServerOptions {
     /// Lines of `postgresql.conf`; a later one of the same name wins.
     pub settings: Vec<(String, String)>,
+    /// Its data are on a disk that fills up and fails when it is told to.
+    pub on_test_disk: bool,
 }
 
 impl ServerOptions {
     #[must_use]
     pub fn set(mut self, name: &str, value: &str) -> Self {
         self.settings.push((name.into(), value.into()));
+        self
+    }
+
+    #[must_use]
+    pub fn on_test_disk(mut self) -> Self {
+        self.on_test_disk = true;
         self
     }
 }
@@ -65,6 +74,7 @@ pub(super) struct Own {
     programs: Programs,
     folder: TempDir,
     port: u16,
+    disk: Option<SharedDisk>,
     running: Option<Guarded>,
 }
 
@@ -75,6 +85,7 @@ impl Own {
             folder: Account::folder(programs.account, "waybill-postgres-")?,
             programs,
             port: 0,
+            disk: None,
             running: None,
         })
     }
@@ -91,6 +102,9 @@ impl Own {
             own.configure([setting].into_iter())?;
         }
         own.configure(options.settings.into_iter())?;
+        if options.on_test_disk {
+            own.disk = Some(own.test_disk()?);
+        }
         own.start_on_a_free_port()?;
         let address = Address::local(own.programs.path("psql"), own.port, &password);
         Ok((own, address))
@@ -140,6 +154,17 @@ impl Own {
         Ok(std::fs::write(path, text)?)
     }
 
+    /// A disk for this cluster, which its user may use.
+    fn test_disk(&self) -> Result<SharedDisk> {
+        let disk = SharedDisk::new(&self.data(), self.folder.path())?;
+        if let Some(account) = self.programs.account {
+            for file in disk.files() {
+                account.own(file)?;
+            }
+        }
+        Ok(disk)
+    }
+
     /// Starts the process and waits until it lets clients in.
     fn begin(&mut self) -> Result<()> {
         ensure!(self.running.is_none(), "it already runs");
@@ -154,6 +179,10 @@ impl Own {
         let server = Server {
             program: self.programs.path("postgres"),
             arguments: arguments.into(),
+            environment: self
+                .disk
+                .as_ref()
+                .map_or_else(Vec::new, |disk| disk.environment().into()),
             account: self.programs.account,
             stop: "QUIT",
             folder: self.folder.path().into(),
@@ -232,6 +261,26 @@ impl Postgres {
     /// Stops the server and waits until it is gone; its data stay.
     pub fn stop(&mut self, mode: Mode) -> Result<()> {
         self.own_mut()?.stop(mode)
+    }
+
+    /// The disk it was started on, for its faults.
+    ///
+    /// # Errors
+    /// It was started without [`ServerOptions::on_test_disk`].
+    pub fn disk(&self) -> Result<&Control> {
+        let disk = self.own()?.disk.as_ref().context("it has no test disk")?;
+        Ok(disk.control())
+    }
+
+    /// Whether its first process is there. A server that cannot recover ends by itself.
+    pub fn is_running(&mut self) -> Result<bool> {
+        let own = self.own_mut()?;
+        if let Some(process) = own.running.as_mut()
+            && process.ended()?.is_some()
+        {
+            own.running = None;
+        }
+        Ok(own.running.is_some())
     }
 
     /// Starts it again on the same data and port; the time until it let clients in.

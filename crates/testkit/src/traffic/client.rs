@@ -225,6 +225,11 @@ impl Actor {
                 body: body.clone(),
             })
             .await?;
+        if status != 0 {
+            let statuses = shared.statuses.lock();
+            let mut statuses = statuses.expect("nobody panics while counting");
+            *statuses.entry(status).or_default() += 1;
+        }
         match outcome {
             Outcome::Ok => shared.answered_ok.fetch_add(1, Ordering::SeqCst),
             Outcome::Unknown => shared.unanswered.fetch_add(1, Ordering::SeqCst),

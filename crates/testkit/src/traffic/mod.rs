@@ -10,8 +10,8 @@ mod plan;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use anyhow::{Context, Result};
 use tokio::task::JoinHandle;
@@ -53,6 +53,8 @@ pub(crate) struct Shared {
     in_flight: AtomicU64,
     answered_ok: AtomicU64,
     unanswered: AtomicU64,
+    /// How many answers there were of each status.
+    statuses: Mutex<BTreeMap<u16, u64>>,
 }
 
 impl Traffic {
@@ -88,6 +90,7 @@ impl Traffic {
             in_flight: AtomicU64::new(0),
             answered_ok: AtomicU64::new(0),
             unanswered: AtomicU64::new(0),
+            statuses: Mutex::default(),
         });
         let clients = (0..shared.load.clients)
             .map(|n| tokio::spawn(client::run(shared.clone(), n)))
@@ -112,6 +115,17 @@ impl Traffic {
     /// Requests so far that were sent and never answered.
     pub fn unanswered(&self) -> u64 {
         self.shared.unanswered.load(Ordering::SeqCst)
+    }
+
+    /// How many answers there were of each status so far.
+    pub fn statuses(&self) -> BTreeMap<u16, u64> {
+        let statuses = self.shared.statuses.lock();
+        statuses.expect("nobody panics while counting").clone()
+    }
+
+    /// How many answers of one status there were so far.
+    pub fn answers_with(&self, status: u16) -> u64 {
+        self.statuses().get(&status).copied().unwrap_or_default()
     }
 
     /// Whether all orders of the run were placed.

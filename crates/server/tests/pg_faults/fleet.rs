@@ -1,0 +1,51 @@
+//! Two processes that take orders and two that see them through, on one database.
+
+use std::time::{Duration, Instant};
+
+use waybill_testkit::seed;
+use waybill_testkit::server::{Fleet, Start};
+use waybill_testkit::siege::Siege;
+use waybill_testkit::traffic::Load;
+
+const WAYBILL: &str = env!("CARGO_BIN_EXE_waybill");
+const WITHIN: Duration = Duration::from_secs(30);
+const POLL: Duration = Duration::from_millis(10);
+
+/// How a member is started: leases are short, so that a run sees them run out.
+pub fn start(url: &str, roles: &str) -> Start {
+    Start::serve(WAYBILL, roles)
+        .on(url)
+        .delivering_within_ms("0-300")
+        .env("WAYBILL_CONSUMERS__LEASE_MS", "3s")
+        .env("WAYBILL_STORE__STATEMENT_TIMEOUT_MS", "2s")
+        .env("WAYBILL_STORE__LOCK_TIMEOUT_MS", "1500ms")
+        .env("WAYBILL_STORE__IDLE_IN_TRANSACTION_TIMEOUT_MS", "2s")
+        .env("WAYBILL_STORE__TCP_TIMEOUT_MS", "2s")
+        .env("WAYBILL_STORE__CONNECT_TIMEOUT_MS", "10s")
+        .env("WAYBILL_LOG__LEVEL", "warn")
+}
+
+/// Two and two, with clients at both that order.
+pub async fn siege(url: &str) -> Siege {
+    let fleet = Fleet::ready(2, 2, |_, roles| start(url, roles)).await;
+    let load = Load {
+        clients: 24,
+        pause_ms: 20,
+        // More than are ever placed: what is refused at once while a fault lasts counts as well.
+        orders: 100_000,
+    };
+    let siege = Siege::lay(fleet.expect("it starts"), seed::of_this_run(), load).await;
+    siege.expect("orders come")
+}
+
+/// Waits until something is so, and not for ever.
+pub async fn until(what: &str, mut reached: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !reached() {
+        assert!(
+            began.elapsed() < WITHIN,
+            "{what} did not come within {WITHIN:?}"
+        );
+        tokio::time::sleep(POLL).await;
+    }
+}

@@ -1,0 +1,5 @@
+//! Several processes on one PostgreSQL database while what they stand on misbehaves: its disk fills up and
+//! fails. Nothing acknowledged is lost or doubled, nobody is told of a defect, and orders go on by themselves.
+
+mod disk;
+mod fleet;
