@@ -140,20 +140,10 @@ impl Shop {
     }
 
     /// How often a part of somebody who was not heard of has been taken over by the one that is awake.
-    pub async fn takeovers(&self) -> u64 {
+    pub async fn takeovers(&self) -> i64 {
         let awake = &self.fleet.members[1].app;
-        let text = awake
-            .client()
-            .get("/metrics")
-            .await
-            .expect("metrics")
-            .text();
-        let lines = text
-            .lines()
-            .filter(|l| l.starts_with("waybill_lease_takeovers_total"));
-        lines
-            .filter_map(|l| l.rsplit(' ').next()?.parse::<u64>().ok())
-            .sum()
+        let taken = awake.metric("waybill_lease_takeovers_total").await;
+        taken.expect("metrics")
     }
 
     fn sql(&self, statement: &str) -> String {
