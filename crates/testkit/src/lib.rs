@@ -6,7 +6,8 @@
 //! * [`traffic`] places orders, many at once, and writes every attempt and every answer into a
 //!   [`journal`]; [`checker`] holds that journal against what the system says afterwards.
 //! * [`ordeal`] puts these together: traffic, kills at random moments, a verdict.
-//! * [`siege`] does so for several processes on one database, under faults of any kind.
+//! * [`siege`] does so for several processes on one database, under faults of any kind;
+//!   [`clerks`] book stock meanwhile.
 //! * [`postgres`] is a real server for a run, with a database per test, or for one test to break;
 //!   [`guarded`] sees to it that it ends with the test, [`unavailable`] to it that a missing one is seen.
 //! * [`pgbouncer`] stands in front of it, as it does where connections are pooled.
@@ -16,6 +17,7 @@
 //! Nothing here links the server: the front door is the only way in, as it is for users.
 
 pub mod checker;
+pub mod clerks;
 pub mod guarded;
 pub mod http;
 pub mod journal;

@@ -14,6 +14,7 @@ use rand::rngs::StdRng;
 use tokio::time::{Instant, sleep};
 
 use crate::checker::{Enough, Evidence, Reading, Verdict, check};
+use crate::clerks::Clerks;
 use crate::seed;
 use crate::server::Fleet;
 use crate::traffic::{Load, Traffic};
@@ -31,6 +32,7 @@ pub struct Siege {
     pub rng: StdRng,
     /// How long orders may take to come to rest.
     pub reading: Reading,
+    clerks: Option<Clerks>,
     began: Instant,
     strikes: Vec<Strike>,
     /// What went wrong before the end.
@@ -57,10 +59,16 @@ impl Siege {
             traffic,
             rng: seed::stream(seed, "siege", 0),
             reading: Reading::default(),
+            clerks: None,
             began: Instant::now(),
             strikes: Vec::new(),
             verdict: Verdict::default(),
         })
+    }
+
+    /// Stock is booked as well, by so many clerks.
+    pub fn with_clerks(&mut self, count: u64) {
+        self.clerks = Some(Clerks::at(&self.fleet.doors(), count));
     }
 
     /// Waits until something was acknowledged, and then for a random moment.
@@ -100,8 +108,13 @@ impl Siege {
 
     /// SIGKILL for a member, and waits until it is gone.
     pub async fn kill(&mut self, member: usize) -> Result<()> {
+        self.kill_at(member, "a random moment").await
+    }
+
+    /// The same, saying at which point of its work it is.
+    pub async fn kill_at(&mut self, member: usize, point: &str) -> Result<()> {
         let name = self.fleet.members[member].name.clone();
-        self.strikes(format!("SIGKILL {name}")).await?;
+        self.strikes(format!("SIGKILL {name} at {point}")).await?;
         self.fleet.members[member].app.kill().await
     }
 
@@ -143,6 +156,12 @@ impl Siege {
                 strike.in_flight
             );
         }
+        if let Some(clerks) = self.clerks.take()
+            && let Err(error) = clerks.judged(self.fleet.api(), &mut self.verdict).await
+        {
+            let what = format!("the clerks' books: {error:#}");
+            self.verdict.inconclusive.push(what);
+        }
         let seeded = self.traffic.seeded();
         let evidence = match self.traffic.finish().await {
             Ok(entries) => Evidence::read(self.fleet.api(), entries, seeded, self.reading).await,
@@ -156,6 +175,8 @@ impl Siege {
             },
         };
         verdict.violations.append(&mut self.verdict.violations);
+        verdict.inconclusive.append(&mut self.verdict.inconclusive);
+        verdict.counts.append(&mut self.verdict.counts);
         if let Err(error) = caught_up(&self.fleet).await {
             verdict.add("I12", format!("{error:#}"));
         }

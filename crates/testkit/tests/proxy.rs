@@ -219,3 +219,59 @@ fn a_held_request_waits_with_all_the_wire_and_arrives_when_it_thaws() {
     other.read_exact(&mut answer).unwrap();
     assert_eq!(&answer, b"nor I");
 }
+
+#[tokio::test]
+async fn a_held_answer_was_given_and_is_lost_or_arrives() {
+    let echo = Echo::start();
+    let proxy = Proxy::to(echo.address).unwrap();
+    let cut = Cut::HoldAnswer {
+        said: b"ask".to_vec(),
+        answered: b"now".to_vec(),
+    };
+    let mut stream = connected(&proxy);
+    proxy.arm(cut.clone(), 1).unwrap();
+    stream.write_all(b"ask, now").unwrap();
+    proxy.hit(1).await;
+    assert_eq!(echo.heard(), "ask, now");
+    proxy.thaw();
+    let mut answer = [0; 8];
+    stream.read_exact(&mut answer).unwrap();
+    assert_eq!(&answer, b"ask, now");
+    // The same connection, again.
+    proxy.arm(cut, 1).unwrap();
+    stream.write_all(b"ask, now").unwrap();
+    proxy.hit(2).await;
+    proxy.lose_what_is_held().await;
+    assert_cut(stream.read_exact(&mut answer).map(|()| String::new()));
+    assert_eq!(ask(&mut connected(&proxy), "again").unwrap(), "again");
+}
+
+#[tokio::test]
+async fn what_a_client_said_before_it_died_is_carried_out_though_its_answer_goes_nowhere() {
+    let Some(server) = or_skip(Postgres::shared()) else {
+        return;
+    };
+    let database = server.database(None).unwrap();
+    database.sql("CREATE TABLE t (n int)").unwrap();
+    let proxy = Proxy::to(server.socket().unwrap()).unwrap();
+    let said = b"/* held */".to_vec();
+    for (n, delivered) in [(1, true), (2, false)] {
+        let hits = proxy.hits();
+        proxy.arm(Cut::Hold { said: said.clone() }, 1).unwrap();
+        let url = server.url_via(proxy.address(), database.name()).unwrap();
+        let mut client = std::process::Command::new("psql")
+            .arg(url)
+            .args(["-c", &format!("/* held */ INSERT INTO t VALUES ({n})")])
+            .spawn()
+            .unwrap();
+        proxy.hit(hits + 1).await;
+        client.kill().unwrap();
+        client.wait().unwrap();
+        if delivered {
+            proxy.deliver_what_is_held().await;
+        } else {
+            proxy.lose_what_is_held().await;
+        }
+    }
+    assert_eq!(database.sql("SELECT n FROM t").unwrap(), "1");
+}

@@ -5,7 +5,7 @@ use waybill_testkit::server::{Fleet, Start};
 const WAYBILL: &str = env!("CARGO_BIN_EXE_waybill");
 
 /// How a member is started: what a lease bounds is short, so that a run sees many of them run out.
-fn start(url: &str, roles: &str) -> Start {
+pub fn start(url: &str, roles: &str) -> Start {
     Start::serve(WAYBILL, roles)
         .on(url)
         .delivering_within_ms("0-300")

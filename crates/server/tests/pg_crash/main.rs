@@ -4,3 +4,5 @@
 mod database;
 mod fleet;
 mod killed;
+mod points;
+mod wired;

@@ -17,25 +17,59 @@ async fn sleeps_at(points: &[&str]) {
     for point in points {
         let before = shop.takeovers().await;
         shop.falls_asleep_at(point).await;
-        for _ in 0..MEANWHILE {
-            shop.place().await;
-        }
-        shop.all_is_delivered().await;
-        let state = shop.state();
+        others_go_on(&mut shop).await;
         let taken = shop.takeovers().await - before;
         assert!(taken > 0, "{point}: nobody took its parts over");
-        shop.wakes();
-        shop.both_work().await;
-        let changed = "when it woke it changed something";
-        assert_eq!(state, shop.state(), "asleep at {point}: {changed}");
-        assert_eq!(shop.went_back(), "", "asleep at {point}: {changed}");
+        wakes_and_changes_nothing(&shop, point).await;
         println!("asleep at {point}: {taken} parts taken over, nothing changed when it woke");
     }
-    // It works as before.
+    works_as_before(&mut shop).await;
+}
+
+/// How it comes to take or to hand back leases.
+#[derive(Clone, Copy)]
+enum As {
+    Joining,
+    MakingRoom,
+}
+
+/// The same at points that only who joins, or makes room for another one, comes to.
+async fn sleeps_moving_parts_at(points: &[(&str, As)]) {
+    let Some(server) = or_skip(Postgres::shared()) else {
+        return;
+    };
+    let mut shop = Shop::open(server, "").await;
+    for (point, how) in points {
+        match how {
+            As::Joining => shop.falls_asleep_joining_at(point).await,
+            As::MakingRoom => shop.falls_asleep_making_room_at(point).await,
+        }
+        others_go_on(&mut shop).await;
+        shop.awake_has_all().await;
+        wakes_and_changes_nothing(&shop, point).await;
+        println!("asleep at {point}: the other has every part, nothing changed when it woke");
+    }
+    works_as_before(&mut shop).await;
+}
+
+async fn others_go_on(shop: &mut Shop) {
     for _ in 0..MEANWHILE {
         shop.place().await;
     }
     shop.all_is_delivered().await;
+}
+
+async fn wakes_and_changes_nothing(shop: &Shop, point: &str) {
+    let state = shop.state();
+    shop.wakes();
+    shop.both_work().await;
+    let changed = "when it woke it changed something";
+    assert_eq!(state, shop.state(), "asleep at {point}: {changed}");
+    assert_eq!(shop.went_back(), "", "asleep at {point}: {changed}");
+}
+
+async fn works_as_before(shop: &mut Shop) {
+    others_go_on(shop).await;
     let report = shop.fleet.api().verify().await.expect("verify reads");
     assert!(report.ok, "{:?}", report.findings);
     assert_eq!(shop.database.deadlocks(), Vec::<String>::new());
@@ -68,6 +102,16 @@ async fn asleep_while_it_renews_or_takes_leases_it_changes_nothing_when_it_wakes
         "/* leases::alive */",
         "/* leases::renew */",
         "/* leases::held */",
+    ])
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn asleep_while_it_takes_or_hands_back_parts_it_changes_nothing_when_it_wakes() {
+    sleeps_moving_parts_at(&[
+        ("/* leases::take */", As::Joining),
+        ("/* leases::cursor */", As::Joining),
+        ("/* leases::release */", As::MakingRoom),
     ])
     .await;
 }

@@ -1,18 +1,18 @@
-//! One process that takes orders, one worker that stays awake, and one whose wire and whose process can be frozen.
+//! Processes that stay awake, one that takes orders and one worker, and another of either kind whose wire and whose
+//! process can be frozen.
 
 use std::time::{Duration, Instant};
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
+use waybill_testkit::http::Answer;
 use waybill_testkit::postgres::{Database, Postgres};
 use waybill_testkit::proxy::{Cut, Proxy};
 use waybill_testkit::server::{Fleet, Start, Waybill};
 
 const WAYBILL: &str = env!("CARGO_BIN_EXE_waybill");
-const WITHIN: Duration = Duration::from_secs(40);
-const POLL: Duration = Duration::from_millis(50);
-/// Of the members of a fleet of one and two.
-const SLEEPER: usize = 2;
+pub const WITHIN: Duration = Duration::from_secs(40);
+pub const POLL: Duration = Duration::from_millis(50);
 
 const WATCH_CURSORS: &str = "\
     CREATE TABLE went_back (consumer text, part int, before bigint, after bigint); \
@@ -25,60 +25,158 @@ pub struct Shop {
     pub fleet: Fleet,
     pub database: Database,
     wire: Proxy,
+    /// Its place in the fleet.
+    sleeper: usize,
+    awake: usize,
     placed: usize,
 }
 
 impl Shop {
-    /// `defect` is planted in the one that sleeps.
+    /// The sleeper is a worker, with this defect.
     pub async fn open(server: &Postgres, defect: &str) -> Self {
+        let shop = Self::with(server, (1, 2), "worker-2", defect).await;
+        shop.both_work().await;
+        shop
+    }
+
+    /// The sleeper takes orders.
+    pub async fn with_two_doors(server: &Postgres) -> Self {
+        Self::with(server, (2, 1), "api-2", "").await
+    }
+
+    async fn with(
+        server: &Postgres,
+        (apis, workers): (usize, usize),
+        sleeper: &str,
+        defect: &str,
+    ) -> Self {
         let database = server.database(None).expect("a database");
         let wire = Proxy::to(server.socket().expect("an address")).expect("a proxy");
         let through = server.url_via(wire.address(), database.name());
         let (direct, through) = (database.url(), through.expect("an address"));
-        let fleet = Fleet::ready(1, 2, |name, roles| {
-            if name == "worker-2" {
+        let fleet = Fleet::ready(apis, workers, |name, roles| {
+            if name == sleeper {
                 start(&through, roles).env("WAYBILL_TEST_DEFECT", defect)
             } else {
                 start(&direct, roles)
             }
         });
+        let fleet = fleet.await.expect("every process starts");
+        let place = |name: &str| fleet.members.iter().position(|m| m.name == name);
         let shop = Self {
-            fleet: fleet.await.expect("every process starts"),
+            sleeper: place(sleeper).expect("it is one of them"),
+            awake: place("worker-1").expect("there is one"),
+            fleet,
             database,
             wire,
             placed: 0,
         };
         shop.sql(WATCH_CURSORS);
-        shop.both_work().await;
         shop
     }
 
-    fn sleeper(&self) -> &Waybill {
-        &self.fleet.members[SLEEPER].app
+    pub fn sleeper(&self) -> &Waybill {
+        &self.fleet.members[self.sleeper].app
     }
 
-    /// Places an order that must be taken.
+    /// The worker that does not sleep.
+    pub fn awake(&self) -> &Waybill {
+        &self.fleet.members[self.awake].app
+    }
+
+    /// Places an order, which must be taken, with the one that is awake.
     pub async fn place(&mut self) {
-        self.placed += 1;
-        let order =
-            json!({"currency": "EUR", "lines": [{"sku": "a", "quantity": 1, "unitPrice": "1.00"}]});
-        let key = format!("k{}", self.placed);
-        let answer = self.fleet.api().place(&key, &order).await;
+        self.place_as(&format!("k{}", self.placed)).await;
+    }
+
+    /// The same with this key; the order's id.
+    pub async fn place_as(&mut self, key: &str) -> String {
+        let answer = self.fleet.api().place(key, &order()).await;
         let answer = answer.expect("an answer");
-        assert_eq!(answer.status, 201, "{}", answer.text());
+        assert!(answer.status.is_success(), "{}", answer.text());
+        self.is_placed();
+        id(&answer)
+    }
+
+    /// One more is to be delivered.
+    pub fn is_placed(&mut self) {
+        self.placed += 1;
     }
 
     /// Orders come until the sleeper's wire has these words on it; then both wire and process stand still.
     pub async fn falls_asleep_at(&mut self, said: &str) {
-        let hits = self.wire.hits();
-        let said = said.as_bytes().to_vec();
-        self.wire.arm(Cut::Hold { said }, 1).expect("a pattern");
+        let hits = self.dozes_off_at(said);
         let began = Instant::now();
         while self.wire.hits() == hits {
             assert!(began.elapsed() < WITHIN, "it never came there");
             self.place().await;
         }
         self.sleeper().pause().expect("it runs");
+    }
+
+    /// It leaves, comes back when the other one has everything, and falls asleep with these words on its wire.
+    pub async fn falls_asleep_joining_at(&mut self, said: &str) {
+        let sleeper = self.sleeper;
+        self.leaves_all_to(sleeper, self.awake).await;
+        let hits = self.dozes_off_at(said);
+        let app = &mut self.fleet.members[sleeper].app;
+        app.begin().expect("it starts");
+        self.is_asleep(hits).await;
+    }
+
+    /// The other one leaves and comes back; it falls asleep with these words on its wire as it makes room.
+    pub async fn falls_asleep_making_room_at(&mut self, said: &str) {
+        let awake = self.awake;
+        self.leaves_all_to(awake, self.sleeper).await;
+        let hits = self.dozes_off_at(said);
+        let app = &mut self.fleet.members[awake].app;
+        app.start().await.expect("it starts");
+        self.is_asleep(hits).await;
+    }
+
+    async fn leaves_all_to(&mut self, one: usize, other: usize) {
+        let app = &mut self.fleet.members[one].app;
+        app.stop().await.expect("it ran");
+        self.has_all(other).await;
+    }
+
+    /// The wire will freeze at these words; how often it did before.
+    fn dozes_off_at(&self, said: &str) -> u64 {
+        let said = said.as_bytes().to_vec();
+        self.freezes_at(Cut::Hold { said })
+    }
+
+    /// The wire will freeze at this moment; how often it did before.
+    pub fn freezes_at(&self, moment: Cut) -> u64 {
+        self.wire.arm(moment, 1).expect("a pattern");
+        self.wire.hits()
+    }
+
+    /// Waits until the wire is frozen once more, and freezes the process.
+    pub async fn is_asleep(&self, hits: u64) {
+        let came = timeout(WITHIN, self.wire.hit(hits + 1)).await;
+        came.expect("it never came there");
+        self.sleeper().pause().expect("it runs");
+    }
+
+    /// Waits until the worker that is awake acts on every part there is.
+    pub async fn awake_has_all(&self) {
+        self.has_all(self.awake).await;
+    }
+
+    async fn has_all(&self, worker: usize) {
+        let app = &self.fleet.members[worker].app;
+        let has_all = async {
+            loop {
+                let has = app.metric("waybill_consumer_parts").await.expect("metrics");
+                if self.sql("SELECT count(*) FROM leases") == has.to_string() {
+                    break;
+                }
+                sleep(POLL).await;
+            }
+        };
+        let gone_on = timeout(WITHIN, has_all).await;
+        gone_on.expect("one goes on where the other one slept or left");
     }
 
     /// Waits until every order was delivered.
@@ -140,23 +238,12 @@ impl Shop {
     }
 
     /// How often a part of somebody who was not heard of has been taken over by the one that is awake.
-    pub async fn takeovers(&self) -> u64 {
-        let awake = &self.fleet.members[1].app;
-        let text = awake
-            .client()
-            .get("/metrics")
-            .await
-            .expect("metrics")
-            .text();
-        let lines = text
-            .lines()
-            .filter(|l| l.starts_with("waybill_lease_takeovers_total"));
-        lines
-            .filter_map(|l| l.rsplit(' ').next()?.parse::<u64>().ok())
-            .sum()
+    pub async fn takeovers(&self) -> i64 {
+        let taken = self.awake().metric("waybill_lease_takeovers_total").await;
+        taken.expect("metrics")
     }
 
-    fn sql(&self, statement: &str) -> String {
+    pub fn sql(&self, statement: &str) -> String {
         tokio::task::block_in_place(|| self.database.sql(statement).expect("it answers"))
     }
 
@@ -174,6 +261,16 @@ impl Shop {
             );
         }
     }
+}
+
+pub fn order() -> Value {
+    json!({"currency": "EUR", "lines": [{"sku": "a", "quantity": 1, "unitPrice": "1.00"}]})
+}
+
+/// Of the order in an answer.
+pub fn id(answer: &Answer) -> String {
+    let order: Value = answer.json();
+    order["id"].as_str().expect("an order has an id").into()
 }
 
 fn start(url: &str, roles: &str) -> Start {

@@ -131,7 +131,7 @@ impl Verdict {
         });
     }
 
-    fn count(&mut self, what: &'static str, n: usize) {
+    pub(crate) fn count(&mut self, what: &'static str, n: usize) {
         *self.counts.entry(what).or_default() += n;
     }
 }

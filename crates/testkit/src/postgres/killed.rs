@@ -50,7 +50,8 @@ fn shared_memory(status: &Path) -> Option<String> {
     line.nth(1).map(Into::into)
 }
 
-fn children(parent: Pid) -> Vec<Pid> {
+/// The processes that a process has started.
+pub(super) fn children(parent: Pid) -> Vec<Pid> {
     let output = Command::new("ps")
         .args(["-A", "-o", "pid=", "-o", "ppid="])
         .output();

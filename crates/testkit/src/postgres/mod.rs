@@ -8,6 +8,7 @@
 
 pub(crate) mod address;
 mod archive;
+mod backend;
 mod database;
 mod deadlocks;
 mod killed;
@@ -16,6 +17,7 @@ mod server;
 mod standby;
 
 pub use archive::Archive;
+pub use backend::KilledBackend;
 pub use database::Database;
 pub use server::{Mode, ServerOptions};
 

@@ -19,6 +19,9 @@ pub enum Cut {
     /// Nothing is cut: the whole wire freezes, as by [`super::Proxy::freeze`], with these bytes held back on this side
     /// of the server.
     Hold { said: Vec<u8> },
+    /// The same with the answer: the bytes reach the server, which acts on them and says so, in these words; the whole
+    /// wire freezes with that word held back on this side of the client.
+    HoldAnswer { said: Vec<u8>, answered: Vec<u8> },
     /// The answer is torn: so many more bytes of servers reach clients, on all connections together.
     Torn { bytes: u64 },
 }
@@ -52,6 +55,7 @@ impl Cut {
             Self::Request { said }
             | Self::Between { said }
             | Self::Hold { said }
+            | Self::HoldAnswer { said, .. }
             | Self::Answer { said, .. } => Some(said),
             Self::Torn { .. } => None,
         }
@@ -59,7 +63,9 @@ impl Cut {
 
     pub(super) fn patterns(&self) -> impl Iterator<Item = &[u8]> {
         let answered = match self {
-            Self::Answer { answered, .. } => Some(answered.as_slice()),
+            Self::Answer { answered, .. } | Self::HoldAnswer { answered, .. } => {
+                Some(answered.as_slice())
+            }
             Self::Request { .. } | Self::Between { .. } | Self::Hold { .. } | Self::Torn { .. } => {
                 None
             }

@@ -10,8 +10,9 @@ mod pump;
 pub use cut::Cut;
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use tokio::net::TcpListener;
@@ -19,6 +20,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::server::free_address;
 use cut::LONGEST_PATTERN;
+
+const POLL: Duration = Duration::from_millis(1);
 
 /// One proxy, in front of one server; it ends when it is dropped.
 #[derive(Debug)]
@@ -38,6 +41,8 @@ struct State {
     armed: Mutex<Option<Armed>>,
     hits: watch::Sender<u64>,
     connections: AtomicUsize,
+    /// Its clients have died, and their servers need not know yet.
+    orphaned: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -64,6 +69,7 @@ impl Proxy {
             armed: Mutex::new(None),
             hits: watch::Sender::new(0),
             connections: AtomicUsize::new(0),
+            orphaned: AtomicBool::new(false),
         });
         let (doors, orders) = mpsc::unbounded_channel();
         let proxy = Self {
@@ -105,6 +111,27 @@ impl Proxy {
     /// What was held back passes, and all that follows.
     pub fn thaw(&self) {
         self.state.frozen.send_replace(false);
+    }
+
+    /// Thaws a wire whose clients have died: what was held back reaches the server, which is told only then that they
+    /// are gone, and its answers go nowhere. Every connection has ended when it returns.
+    pub async fn deliver_what_is_held(&self) {
+        self.state.orphaned.store(true, Ordering::SeqCst);
+        self.thaw();
+        while self.connections() > 0 {
+            tokio::time::sleep(POLL).await;
+        }
+        self.state.orphaned.store(false, Ordering::SeqCst);
+    }
+
+    /// Resets every connection there is on a frozen wire, and thaws it: what was held back is lost.
+    pub async fn lose_what_is_held(&self) {
+        self.cut();
+        // Before that, the thaw might be seen before the cut.
+        while self.connections() > 0 {
+            tokio::time::sleep(POLL).await;
+        }
+        self.thaw();
     }
 
     /// New connections are refused, as by a machine where nobody listens. Those there are stay.
@@ -168,6 +195,17 @@ impl State {
     fn armed(&self) -> std::sync::MutexGuard<'_, Option<Armed>> {
         // Whoever panicked with it left it whole: it is replaced or counted down.
         self.armed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The end of a client that is known to have died is like any other end.
+    fn unless_orphaned<T: Default>(&self, result: std::io::Result<T>) -> std::io::Result<T> {
+        result.or_else(|error| {
+            if self.orphaned.load(Ordering::SeqCst) {
+                Ok(T::default())
+            } else {
+                Err(error)
+            }
+        })
     }
 
     fn hit(&self) {

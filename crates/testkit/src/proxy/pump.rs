@@ -2,7 +2,7 @@
 
 use std::io;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -22,8 +22,16 @@ enum End {
     Cut,
 }
 
-/// What one direction tells the other: the answer whose arrival is the end, and until then no byte passes.
-type Awaited = OnceLock<Vec<u8>>;
+/// What one direction tells the other: an answer to look out for.
+type Awaited = Mutex<Option<Awaiting>>;
+
+#[derive(Clone)]
+enum Awaiting {
+    /// Its arrival is the end, and until then no byte passes.
+    End(Vec<u8>),
+    /// Its arrival freezes the wire, once.
+    Hold(Vec<u8>),
+}
 
 pub(super) async fn carry(mut client: TcpStream, state: Arc<State>) {
     let Ok(mut server) = TcpStream::connect(state.target).await else {
@@ -83,7 +91,7 @@ async fn carry_requests(
     let mut passed = Passed::default();
     let mut buffer = vec![0; BUFFER_BYTES];
     loop {
-        let count = client.read(&mut buffer).await?;
+        let count = state.unless_orphaned(client.read(&mut buffer).await)?;
         thawed(&mut frozen).await;
         if count == 0 {
             server.shutdown().await?;
@@ -109,8 +117,11 @@ async fn carry_requests(
             }
             Some(Cut::Answer { answered, .. }) => {
                 // Before the server can answer.
-                // A second request on the same connection waits for the same end.
-                let _ = awaited.set(answered);
+                await_answer(awaited, Some(Awaiting::End(answered)));
+                server.write_all(fresh).await?;
+            }
+            Some(Cut::HoldAnswer { answered, .. }) => {
+                await_answer(awaited, Some(Awaiting::Hold(answered)));
                 server.write_all(fresh).await?;
             }
         }
@@ -125,31 +136,54 @@ async fn carry_answers(
     awaited: &Awaited,
 ) -> io::Result<End> {
     let mut frozen = state.frozen.subscribe();
-    let mut held = Passed::default();
+    let mut heard = Passed::default();
     let mut buffer = vec![0; BUFFER_BYTES];
     loop {
         let count = server.read(&mut buffer).await?;
         thawed(&mut frozen).await;
         if count == 0 {
-            client.shutdown().await?;
+            state.unless_orphaned(client.shutdown().await)?;
             return Ok(End::Closed);
         }
         let fresh = &buffer[..count];
-        if let Some(answer) = awaited.get() {
-            if held.completes(fresh, answer) {
-                state.hit();
-                return Ok(End::Cut);
+        match answer_awaited(awaited) {
+            None => {}
+            Some(Awaiting::End(answer)) => {
+                if heard.completes(fresh, &answer) {
+                    state.hit();
+                    return Ok(End::Cut);
+                }
+                heard.push(fresh);
+                continue;
             }
-            held.push(fresh);
-            continue;
+            Some(Awaiting::Hold(answer)) if heard.completes(fresh, &answer) => {
+                await_answer(awaited, None);
+                heard = Passed::default();
+                state.frozen.send_replace(true);
+                state.hit();
+                thawed(&mut frozen).await;
+            }
+            Some(Awaiting::Hold(_)) => heard.push(fresh),
         }
         let whole = state.passes_of_answer(count);
-        client.write_all(&fresh[..whole]).await?;
+        state.unless_orphaned(client.write_all(&fresh[..whole]).await)?;
         if whole < count {
             state.hit();
             return Ok(End::Cut);
         }
     }
+}
+
+fn await_answer(awaited: &Awaited, answer: Option<Awaiting>) {
+    // Replaced as a whole: whoever panicked with it left it whole.
+    *awaited.lock().unwrap_or_else(PoisonError::into_inner) = answer;
+}
+
+fn answer_awaited(awaited: &Awaited) -> Option<Awaiting> {
+    awaited
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .clone()
 }
 
 async fn thawed(frozen: &mut watch::Receiver<bool>) {

@@ -89,15 +89,7 @@ impl Fleet {
     pub async fn lag(&self) -> Result<i64> {
         let mut lag = 0;
         for member in &self.members[self.apis..] {
-            let answer = member.app.client().get("/metrics").await?;
-            let text = answer.text();
-            let lines = text
-                .lines()
-                .filter(|line| line.starts_with("waybill_consumer_lag_events{"));
-            for line in lines {
-                let value = line.rsplit(' ').next().context("a metric has a value")?;
-                lag += value.parse::<i64>().context("lag is a whole number")?;
-            }
+            lag += member.app.metric("waybill_consumer_lag_events").await?;
         }
         Ok(lag)
     }

@@ -319,9 +319,14 @@ impl Waybill {
         Ok(child.kill().await?)
     }
 
+    /// SIGTERM; it goes on until it has ended by itself.
+    pub fn ask_to_stop(&self) -> Result<()> {
+        self.signal(Signal::TERM)
+    }
+
     /// SIGTERM, and waits until it has ended by itself.
     pub async fn stop(&mut self) -> Result<ExitStatus> {
-        self.signal(Signal::TERM)?;
+        self.ask_to_stop()?;
         self.ended().await
     }
 

@@ -47,6 +47,22 @@ impl Waybill {
         Ok(answer.json())
     }
 
+    /// One of its metrics, a whole number, added up over its labels; 0 when there is none.
+    pub async fn metric(&self, name: &str) -> Result<i64> {
+        let answer = self.client().get("/metrics").await?;
+        let mut sum = 0;
+        for line in answer.text().lines() {
+            let rest = line.strip_prefix(name);
+            if !rest.is_some_and(|rest| rest.starts_with(['{', ' '])) {
+                continue;
+            }
+            let value = line.rsplit(' ').next().context("a metric has a value")?;
+            let value = value.parse::<i64>();
+            sum += value.with_context(|| format!("not a whole number: {line}"))?;
+        }
+        Ok(sum)
+    }
+
     /// Sets what is on hand of a sku.
     pub async fn seed(&self, sku: &str, on_hand: u64) -> Result<()> {
         let body = Bytes::from(json!({"onHand": on_hand, "reason": "seed"}).to_string());

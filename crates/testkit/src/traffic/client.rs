@@ -95,7 +95,7 @@ impl Actor {
                 None => self.place_new(false).await,
             },
             Wish::Cancel => match self
-                .pick(Outcome::Ok)
+                .pick_to_cancel()
                 .and_then(|at| self.placed[at].order.clone())
             {
                 Some(order) => self.cancel(order).await,
@@ -111,6 +111,14 @@ impl Actor {
             .enumerate()
             .filter(|(_, p)| p.outcome == outcome);
         fitting.map(|(at, _)| at).choose(&mut self.rng)
+    }
+
+    /// Any, or the newest, which has not left the house yet.
+    fn pick_to_cancel(&mut self) -> Option<usize> {
+        if self.rng.random_bool(0.5) {
+            return self.pick(Outcome::Ok);
+        }
+        self.placed.iter().rposition(|p| p.outcome == Outcome::Ok)
     }
 
     async fn place_new(&mut self, short: bool) -> Result<Outcome> {
@@ -254,7 +262,7 @@ impl Actor {
 }
 
 /// Only a 2xx is ok, and only an answer that says that nothing was done is refused.
-fn outcome_of(answer: &Result<Answer, Failure>) -> Outcome {
+pub(crate) fn outcome_of(answer: &Result<Answer, Failure>) -> Outcome {
     match answer {
         Err(Failure::Unsent(_)) => Outcome::Unsent,
         Ok(a) if a.status.is_success() => Outcome::Ok,

@@ -19,6 +19,7 @@ use tokio::task::JoinHandle;
 use crate::journal::{Entry, Journal, JournalFile};
 use crate::server::Waybill;
 
+pub(crate) use client::outcome_of;
 pub use plan::Shelf;
 
 /// How much is ordered by how many.
