@@ -100,7 +100,8 @@ fn place_hold(
         Pending | Backordered | Confirmed | Processing | PartiallyShipped => {}
         // There is nothing left that a gate could keep back.
         Shipped | Delivered | Cancelling | Cancelled | Failed => {
-            return Err(refuse(order, order.status));
+            let status = order.status;
+            return Err(Refusal::HoldTooLate { status });
         }
     }
     if order.holds.len() >= MAX_HOLDS {

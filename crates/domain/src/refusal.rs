@@ -98,6 +98,9 @@ pub enum Refusal {
         to: crate::shipment::ShipmentStatus,
         allowed: Vec<crate::shipment::ShipmentStatus>,
     },
+    /// There is nothing left that a hold could keep back.
+    #[error("an order that is {status} cannot be held: nothing is left to keep back")]
+    HoldTooLate { status: OrderStatus },
     /// A hold that is not there, or was released before.
     #[error("this order has no open hold of that id")]
     NoSuchHold,

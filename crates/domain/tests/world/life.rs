@@ -82,6 +82,10 @@ impl Life {
                 if let Refusal::InvalidTransition { from, allowed, .. } = &refusal {
                     assert_eq!(*from, self.order.status);
                     assert_eq!(*allowed, transitions::allowed(*from));
+                } else if let Refusal::HoldTooLate { status } = &refusal {
+                    assert_eq!(*status, self.order.status);
+                    let shipping = transitions::allowed(*status).contains(&OrderStatus::Shipped);
+                    assert!(!shipping || *status == OrderStatus::Cancelling, "{refusal}");
                 } else {
                     assert!(allowed, "{refusal} says nothing about what is allowed");
                 }

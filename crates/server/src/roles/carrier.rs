@@ -22,6 +22,9 @@ use crate::app::App;
 /// The lease under which timers are fired.
 pub const CONSUMER: &str = "delivery-timers";
 
+/// After an error, until the next try.
+const PAUSE: Duration = Duration::from_millis(200);
+
 /// Draws how long the simulated carrier takes.
 pub struct SimulatedCarrier<'a> {
     pub app: &'a App,
@@ -79,7 +82,7 @@ impl Duty for Firing {
                 }
                 Err(error) => {
                     tracing::warn!(part = lease.part, %error, "timers cannot be fired now; trying again");
-                    Duration::from_millis(200)
+                    PAUSE
                 }
             };
             if wait.is_zero() {
@@ -111,14 +114,19 @@ async fn fire(app: &App, lease: &Lease, limit: usize) -> Result<Duration, StoreE
         .into_iter()
         .map(|(timer, shipment)| step(app, timer, shipment))
         .collect();
+    let mut wait = Duration::ZERO;
     for result in app.store.advance(changes, Some(lease.clone())).await? {
         match result {
             // Somebody moved the shipment by hand meanwhile; its timer went with that.
             Ok(()) | Err(StoreError::Conflict { .. }) => {}
-            Err(error) => tracing::error!(%error, "a timer could not be fired"),
+            // It stays due, and would be tried again at once for ever.
+            Err(error) => {
+                tracing::error!(part = lease.part, %error, "a timer could not be fired; trying again");
+                wait = PAUSE;
+            }
         }
     }
-    Ok(Duration::ZERO)
+    Ok(wait)
 }
 
 /// Timers that are due at about the same time are fired together where a transaction costs more than a moment.

@@ -2,7 +2,8 @@
 //!
 //! Invariant: the events of an order are applied in the order of the log, each once. An error that is *ours now*
 //! (the store is away) stops the consumer and costs no attempts; one that is *this event's* parks its order, so
-//! that others flow on.
+//! that others flow on. Where the store refuses a whole batch and blames what is in it, the batch is read again event by
+//! event, until the one at fault stands alone.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -15,10 +16,11 @@ use waybill_domain::change::Change;
 use waybill_domain::event::{EventKind, LoggedEvent};
 use waybill_domain::ids::OrderId;
 use waybill_domain::retry::RetrySchedule;
+use waybill_domain::time::Time;
 use waybill_store::{Apply, Error as StoreError, Lease, NewParked};
 
 use super::keeper::Duty;
-use super::parking;
+use super::parking::{self, Watch};
 use crate::app::App;
 
 /// What an event comes to.
@@ -46,11 +48,8 @@ pub trait Handler: Send + Sync + 'static {
     fn applied(&self, _app: &App, _part: u16) {}
 }
 
-/// The shortest wait for news of a shared log, and for a parked event to be due.
+/// The shortest wait for news of a shared log.
 const SHORTEST_WAIT: Duration = Duration::from_millis(10);
-const SHORTEST_LOOK: Duration = Duration::from_millis(50);
-/// How often it is asked whether anything is parked at all.
-const COUNT_EVERY: Duration = Duration::from_secs(10);
 
 pub(super) struct Consumer<H> {
     pub app: Arc<App>,
@@ -61,49 +60,12 @@ pub(super) struct Consumer<H> {
     /// Where the durable cursor stands; skipped events move it lazily.
     durable: i64,
     /// What may be parked of this part.
-    pub parked: Parked,
+    pub parked: Watch,
     batch_limit: usize,
+    /// Events still to be taken one by one, because the batch they came in was refused.
+    singly: usize,
     /// Whether others write this log too.
     shared: bool,
-}
-
-/// Whether anything may be parked, and when to look; while nothing is, nobody need look.
-pub(super) struct Parked {
-    pub any: bool,
-    look_at: Instant,
-    wait: Duration,
-    pub count_at: Instant,
-}
-
-impl Parked {
-    fn unknown() -> Self {
-        let now = Instant::now();
-        Self {
-            any: true,
-            look_at: now,
-            wait: SHORTEST_LOOK,
-            count_at: now,
-        }
-    }
-
-    /// Something may have been parked just now.
-    pub fn expect(&mut self) {
-        self.any = true;
-        self.wait = SHORTEST_LOOK;
-        self.look_at = Instant::now() + self.wait;
-    }
-
-    /// Nothing was due; the next look is later.
-    pub fn nothing_due(&mut self, longest: Duration) {
-        self.look_at = Instant::now() + self.wait;
-        self.wait = (self.wait * 2).min(longest.max(SHORTEST_LOOK));
-    }
-
-    /// Asked whether anything is left.
-    pub fn counted(&mut self, any: bool) {
-        self.any = any;
-        self.count_at = Instant::now() + COUNT_EVERY;
-    }
 }
 
 /// Acts as a consumer on whatever parts its keeper gives it.
@@ -139,8 +101,9 @@ impl<H: Handler> Duty for Consuming<H> {
             schedule: self.app.retry_schedule(),
             cursor,
             durable: cursor,
-            parked: Parked::unknown(),
+            parked: Watch::unknown(),
             batch_limit: self.batch_limit,
+            singly: 0,
             shared: !self.app.store.identity().one_writer,
         };
         consumer.run(&stop).await
@@ -281,28 +244,71 @@ impl<H: Handler> Consumer<H> {
             self.app.metrics.passed(consumer, part, reached);
             return Ok(Turn::More);
         }
-        let few = events.len() < self.batch_limit / 4;
-        self.apply(events, reached).await?;
+        let few = self.singly == 0 && events.len() < self.batch_limit / 4;
+        self.apply_or_park(events, reached).await?;
         Ok(if few { Turn::Few } else { Turn::More })
     }
 
     async fn read(&self) -> Result<(Vec<LoggedEvent>, i64), StoreError> {
-        if let Some(read) = self
-            .app
-            .tail
-            .read(self.cursor, self.batch_limit, self.handler.kinds())
-        {
+        let limit = if self.singly > 0 { 1 } else { self.batch_limit };
+        let (after, kinds) = (self.cursor, self.handler.kinds());
+        if let Some(read) = self.app.tail.read(after, limit, kinds) {
             return Ok(read);
         }
-        self.app
-            .store
-            .read_log(
-                self.lease.part,
-                self.cursor,
-                self.batch_limit,
-                self.handler.kinds(),
-            )
-            .await
+        let store = &self.app.store;
+        store.read_log(self.lease.part, after, limit, kinds).await
+    }
+
+    /// Applies a batch. When its fault lies in it, it is taken again event by event; an event at fault alone is parked.
+    async fn apply_or_park(
+        &mut self,
+        events: Vec<LoggedEvent>,
+        reached: i64,
+    ) -> Result<(), StoreError> {
+        let count = events.len();
+        let alone = match &*events {
+            [event] => Some(event.clone()),
+            _ => None,
+        };
+        match (self.apply(events, reached).await, alone) {
+            (Err(error), None) if parking::blames_an_event(&error) => {
+                self.singly = count;
+                Ok(())
+            }
+            (Err(error), Some(event)) if parking::blames_an_event(&error) => {
+                self.singly = self.singly.saturating_sub(1);
+                self.park(event, reached, error.to_string()).await
+            }
+            (applied, _) => {
+                applied?;
+                self.singly = self.singly.saturating_sub(count);
+                Ok(())
+            }
+        }
+    }
+
+    /// Parks an event that the store refused, and goes on behind it.
+    async fn park(
+        &mut self,
+        event: LoggedEvent,
+        reached: i64,
+        error: String,
+    ) -> Result<(), StoreError> {
+        let now = self.app.now();
+        let consumer = self.handler.consumer();
+        let recorded = [event.recorded_at];
+        let parked = parking::first_failure(event, error, consumer, &self.schedule, now);
+        let apply = Apply {
+            lease: self.lease.clone(),
+            from: self.durable,
+            to: reached,
+            changes: vec![],
+            park: vec![parked],
+        };
+        self.app.store.apply(apply).await?;
+        self.parked.expect();
+        self.passed(0, reached, &recorded);
+        Ok(())
     }
 
     async fn apply(&mut self, events: Vec<LoggedEvent>, reached: i64) -> Result<(), StoreError> {
@@ -358,17 +364,20 @@ impl<H: Handler> Consumer<H> {
         if parked > 0 {
             self.parked.expect();
         }
-        self.cursor = reached;
-        self.durable = reached;
-        self.app.metrics.consumed(
-            (self.handler.consumer(), self.lease.part),
-            applied as u64,
-            reached,
-            &recorded,
-            self.app.now(),
-        );
+        self.passed(applied as u64, reached, &recorded);
         self.handler.applied(&self.app, self.lease.part);
         Ok(())
+    }
+
+    /// The store has the cursor there now, and so many changes were made on the way.
+    fn passed(&mut self, changes: u64, reached: i64, recorded: &[Time]) {
+        self.cursor = reached;
+        self.durable = reached;
+        let of = (self.handler.consumer(), self.lease.part);
+        let now = self.app.now();
+        self.app
+            .metrics
+            .consumed(of, changes, reached, recorded, now);
     }
 
     async fn orders_already_parked(

@@ -13,6 +13,54 @@ use super::consumer::{Consumer, Handler, Outcome};
 
 /// Parked orders looked at in one turn.
 const LOOK: usize = 64;
+/// The shortest wait for a parked event to be due.
+const SHORTEST_LOOK: Duration = Duration::from_millis(50);
+/// How often it is asked whether anything is parked at all.
+const COUNT_EVERY: Duration = Duration::from_secs(10);
+
+/// Whether anything may be parked, and when to look; while nothing is, nobody need look.
+pub(super) struct Watch {
+    pub any: bool,
+    pub look_at: Instant,
+    wait: Duration,
+    pub count_at: Instant,
+}
+
+impl Watch {
+    pub fn unknown() -> Self {
+        let now = Instant::now();
+        Self {
+            any: true,
+            look_at: now,
+            wait: SHORTEST_LOOK,
+            count_at: now,
+        }
+    }
+
+    /// Something may have been parked just now.
+    pub fn expect(&mut self) {
+        self.any = true;
+        self.wait = SHORTEST_LOOK;
+        self.look_at = Instant::now() + self.wait;
+    }
+
+    /// Nothing was due; the next look is later.
+    pub fn nothing_due(&mut self, longest: Duration) {
+        self.look_at = Instant::now() + self.wait;
+        self.wait = (self.wait * 2).min(longest.max(SHORTEST_LOOK));
+    }
+
+    /// Asked whether anything is left.
+    pub fn counted(&mut self, any: bool) {
+        self.any = any;
+        self.count_at = Instant::now() + COUNT_EVERY;
+    }
+}
+
+/// Whether the store is well and refuses what an event would have it write, or cannot read what it is about.
+pub fn blames_an_event(error: &StoreError) -> bool {
+    matches!(error, StoreError::Refused(_) | StoreError::Corrupt { .. })
+}
 
 /// Parks an event that failed for the first time.
 pub fn first_failure(
@@ -61,15 +109,22 @@ pub async fn retry<H: Handler>(
         let Some(order) = parked.event.event.order_id else {
             continue;
         };
-        let outcome = outcome(consumer, &parked).await?;
-        store
-            .settle_parked(
-                consumer.lease.clone(),
-                order,
-                parked.event.position,
-                outcome,
-            )
-            .await?;
+        let settle = async |outcome| {
+            let lease = consumer.lease.clone();
+            store
+                .settle_parked(lease, order, parked.event.position, outcome)
+                .await
+        };
+        let settled = match outcome(consumer, &parked).await {
+            Ok(outcome) => settle(outcome).await,
+            Err(error) => Err(error),
+        };
+        match settled {
+            Err(error) if blames_an_event(&error) => {
+                settle(failed_again(consumer, &parked, error.to_string())).await?;
+            }
+            settled => settled?,
+        }
     }
     consumer.parked.expect();
     consumer.handler.applied(&consumer.app, consumer.lease.part);

@@ -6,6 +6,8 @@ mod changes;
 mod dead_letters;
 #[path = "../v1/front.rs"]
 mod front;
+#[path = "../v1/poisoned.rs"]
+mod poisoned;
 #[path = "../v1/reading.rs"]
 mod reading;
 #[path = "../v1/refusals.rs"]

@@ -80,3 +80,61 @@ async fn when_the_queue_is_full_orders_are_refused_at_once_and_none_is_left_behi
     assert!(report.ok, "{:?}", report.findings);
     assert_eq!(report.counts["orders"], taken, "{refused} were refused");
 }
+
+/// On a disk whose syncs take 50 ms, hardly anybody who comes while a batch is written is taken within a millisecond.
+#[tokio::test]
+async fn who_is_told_that_an_order_waited_too_long_has_no_order_and_whoever_was_taken_has_one() {
+    let app = demo()
+        .on_test_disk()
+        .env("WAYBILL_INTAKE__WAIT_MS", "1")
+        .ready()
+        .await
+        .expect("ready");
+    app.disk().control().delay_syncs_us(50_000);
+    let begun = Instant::now();
+    let (mut taken, mut late): (Vec<String>, Vec<String>) = (vec![], vec![]);
+    while taken.is_empty() || late.is_empty() {
+        assert!(begun.elapsed() < PATIENCE, "{taken:?} taken, {late:?} late");
+        let first = taken.len() + late.len();
+        let attempts = (first..first + 32).map(|n| {
+            let (mut client, key) = (app.client(), format!("key-{n}"));
+            async move {
+                let headers = [("idempotency-key", key.as_str())];
+                let answer = post(&mut client, ORDERS, &headers, &example()).await;
+                (key, answer)
+            }
+        });
+        for (key, answer) in join_all(attempts).await {
+            if answer.status == 201 {
+                taken.push(key);
+            } else {
+                assert_eq!(answer.status, 408, "{}", answer.text());
+                assert_come_back(&answer, "Request Timeout");
+                late.push(key);
+            }
+        }
+    }
+    app.disk().control().delay_syncs_us(0);
+    let report = app.verify().await.expect("verified");
+    assert!(report.ok, "{:?}", report.findings);
+    assert_eq!(report.counts["orders"], taken.len(), "{late:?} were late");
+
+    // The same keys again: who was taken gets that order, who was not gets one now.
+    let mut client = app.client();
+    for (keys, replayed) in [(&taken, Some("true")), (&late, None)] {
+        for key in keys {
+            let answer = loop {
+                let headers = [("idempotency-key", key.as_str())];
+                let answer = post(&mut client, ORDERS, &headers, &example()).await;
+                if answer.status != 408 {
+                    break answer;
+                }
+                assert!(begun.elapsed() < PATIENCE, "{key} is always late");
+            };
+            assert_eq!(answer.status, 201, "{}", answer.text());
+            assert_eq!(answer.header("idempotent-replayed"), replayed, "{key}");
+        }
+    }
+    let report = app.verify().await.expect("verified");
+    assert_eq!(report.counts["orders"], taken.len() + late.len());
+}

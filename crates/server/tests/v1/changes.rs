@@ -87,8 +87,8 @@ async fn a_hold_keeps_delivery_from_starting_until_it_is_released() {
         .await;
     let problem: Value = answer.json();
     assert_eq!(
-        (answer.status.as_u16(), &problem["code"]),
-        (409, &json!("invalid_transition"))
+        (answer.status.as_u16(), &problem["code"], &problem["status"]),
+        (409, &json!("hold_too_late"), &json!("delivered"))
     );
 }
 

@@ -4,6 +4,7 @@ mod changes;
 mod dead_letters;
 mod front;
 mod moved;
+mod poisoned;
 mod reading;
 mod refusals;
 mod restore;

@@ -17,6 +17,27 @@ async fn ids(shop: &Shop, query: &str) -> Vec<String> {
 }
 
 #[tokio::test]
+async fn a_list_shows_each_order_as_it_is_shown_alone_with_its_shipments() {
+    let shop = Shop::open(NEVER).await;
+    let shipping = id(&shop.placed("shipping", &small("a", 1)).await);
+    let mut held = small("a", 1);
+    held["holds"] = json!(["manual"]);
+    let held = id(&shop.placed("held", &held).await);
+    let mut follow = shop.follow(&shipping, None).await;
+    follow.until("order.processing").await;
+    let page: Value = shop.get("/v1/orders").await.json();
+    for (listed, (order, shipments)) in [(&held, 0), (&shipping, 1)].iter().enumerate() {
+        let listed = &page["items"][listed];
+        let alone: Value = shop.get(&format!("/v1/orders/{order}")).await.json();
+        assert_eq!(*listed, alone);
+        assert_eq!(
+            listed["shipments"].as_array().map(Vec::len),
+            Some(*shipments)
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_list_shows_what_its_filters_say_newest_first() {
     let shop = Shop::open(NEVER).await;
     let mut made = vec![];

@@ -38,6 +38,7 @@ pub const SHIPMENT_NOT_FOUND: &str = "shipment_not_found";
 pub const DEAD_LETTER_NOT_FOUND: &str = "dead_letter_not_found";
 pub const METHOD_NOT_ALLOWED: &str = "method_not_allowed";
 pub const INVALID_TRANSITION: &str = "invalid_transition";
+pub const HOLD_TOO_LATE: &str = "hold_too_late";
 pub const TOO_MANY_HOLDS: &str = "too_many_holds";
 pub const REFERENCE_TAKEN: &str = "reference_taken";
 pub const NUMBER_TAKEN: &str = "number_taken";
@@ -139,6 +140,7 @@ pub const KINDS: &[Kind] = &[
     ),
     kind_of(REQUEST_TIMEOUT, 408, "It took too long"),
     kind_of(INVALID_TRANSITION, 409, "This step is not possible now"),
+    kind_of(HOLD_TOO_LATE, 409, "The order cannot be held any more"),
     kind_of(TOO_MANY_HOLDS, 409, "The order has too many holds"),
     kind_of(
         REFERENCE_TAKEN,

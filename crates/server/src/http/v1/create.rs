@@ -89,7 +89,7 @@ fn created(receipt: &Receipt) -> Response {
         version: birth.version,
         lines: lines.map(|(vendor, q)| (vendor.as_ref(), *q)).collect(),
         holds: &receipt.holds,
-        shipments: &[],
+        shipments: Some(&[]),
         created_at: receipt.created_at,
         updated_at: receipt.created_at,
         completed_at: None,

@@ -50,9 +50,9 @@ pub struct DeadLetterView<'a> {
 }
 
 impl<'a> DeadLetterView<'a> {
-    fn new(store: &Identity, parked: &'a Parked) -> Result<Self, Problem> {
+    fn new(store: &Identity, parked: &'a Parked) -> Self {
         let waits = parked.state == ParkedState::Waiting;
-        Ok(Self {
+        Self {
             id: Name::of(parked).write(),
             consumer: &parked.consumer,
             order_id: parked.event.event.order_id,
@@ -63,8 +63,8 @@ impl<'a> DeadLetterView<'a> {
             first_at: parked.first_at,
             last_at: parked.last_at,
             next_attempt_at: waits.then_some(parked.next_attempt_at),
-            event: EventView::of_order(store, &parked.event)?,
-        })
+            event: EventView::of_order(store, &parked.event),
+        }
     }
 }
 
@@ -121,7 +121,7 @@ pub async fn list(State(app): State<Arc<App>>, request: Request) -> Answer {
         .items
         .iter()
         .map(|parked| DeadLetterView::new(store, parked));
-    let items = items.collect::<Result<Vec<_>, _>>()?;
+    let items = items.collect();
     let next = page.next.as_deref().map(Cursor::of_dead_letter);
     Ok(json::of(&Page { items, next }).into_response())
 }
@@ -159,7 +159,7 @@ pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>, request: R
     let call = Call::open(&app, request.into_parts().0, Scope::DeadLetterRead)?;
     call.params(&[])?;
     let (_, parked) = find(&app, &call, &id).await?;
-    Ok(json::of(&DeadLetterView::new(app.store.identity(), &parked)?).into_response())
+    Ok(json::of(&DeadLetterView::new(app.store.identity(), &parked)).into_response())
 }
 
 /// Asks for a dead letter to be tried again.
@@ -214,6 +214,6 @@ async fn flag(app: &App, id: &str, request: Request, state: ParkedState) -> Answ
         return Err(Problem::new(codes::DEAD_LETTER_NOT_FOUND, detail));
     }
     parked.state = state;
-    let view = DeadLetterView::new(app.store.identity(), &parked)?;
+    let view = DeadLetterView::new(app.store.identity(), &parked);
     Ok((StatusCode::ACCEPTED, json::of(&view)).into_response())
 }

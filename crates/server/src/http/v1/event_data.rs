@@ -13,7 +13,7 @@ type Members = BTreeMap<String, Box<RawValue>>;
 /// The body of an event.
 ///
 /// # Errors
-/// It is no JSON, which cannot be.
+/// It is not the JSON that was written: the row was damaged.
 pub fn of(event: &NewEvent) -> serde_json::Result<Cow<'_, RawValue>> {
     if event.kind != EventKind::OrderCreated {
         return serde_json::from_str(&event.body).map(Cow::Borrowed);

@@ -8,11 +8,10 @@ use utoipa::ToSchema;
 use waybill_domain::event::{LoggedEvent, SCHEMA_VERSION};
 use waybill_domain::ids::{EventId, OrderId};
 use waybill_domain::time::Time;
-use waybill_store::{Error as StoreError, Identity, Positions};
+use waybill_store::{Identity, Positions};
 
 use super::cursor::Cursor;
 use super::event_data;
-use super::problem::Problem;
 
 /// A fact. Those of one aggregate carry the sequence 1, 2, 3, … without a gap.
 #[derive(Serialize, ToSchema)]
@@ -41,9 +40,12 @@ pub struct EventView<'a> {
     correlation_id: Option<&'a str>,
     #[schema(value_type = Option<super::schemas::Id>)]
     causation_id: Option<EventId>,
-    /// The fact itself; its members depend on the type.
-    #[schema(value_type = Object)]
+    /// The fact itself; its members depend on the type. `null` in an event whose body was damaged.
+    #[schema(value_type = Option<Object>)]
     data: Cow<'a, RawValue>,
+    /// There alone where the body was damaged: what is left of it, as text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unreadable: Option<&'a str>,
 }
 
 /// What an event belongs to.
@@ -63,18 +65,17 @@ struct Reason {
 }
 
 impl<'a> EventView<'a> {
-    /// Shows an event.
-    ///
-    /// # Errors
-    /// Its body is no JSON, which cannot be.
-    fn new(logged: &'a LoggedEvent, cursor: String) -> Result<Self, Problem> {
+    /// Shows an event. One whose body cannot be read is shown too, with what is left of it: it must not hide those
+    /// around it, and whoever mends it has to see it.
+    fn new(logged: &'a LoggedEvent, cursor: String) -> Self {
         let event = &logged.event;
-        let corrupt = |error: serde_json::Error| StoreError::Corrupt {
-            what: "an event's body",
-            detail: error.to_string(),
+        let read = serde_json::from_str(&event.body)
+            .and_then(|Reason { reason }| Ok((reason, event_data::of(event)?)));
+        let (reason, data, unreadable) = match read {
+            Ok((reason, data)) => (reason, data, None),
+            Err(_) => (None, Cow::Borrowed(RawValue::NULL), Some(&*event.body)),
         };
-        let Reason { reason } = serde_json::from_str(&event.body).map_err(corrupt)?;
-        Ok(Self {
+        Self {
             id: event.id,
             kind: event.kind.as_str(),
             aggregate: AggregateView {
@@ -91,27 +92,18 @@ impl<'a> EventView<'a> {
             schema_version: SCHEMA_VERSION,
             correlation_id: event.meta.correlation_id.as_deref(),
             causation_id: event.meta.causation_id,
-            data: event_data::of(event).map_err(corrupt)?,
-        })
+            data,
+            unreadable,
+        }
     }
 
     /// Shows an event of an order.
-    ///
-    /// # Errors
-    /// As [`EventView::new`].
-    pub fn of_order(store: &Identity, logged: &'a LoggedEvent) -> Result<Self, Problem> {
+    pub fn of_order(store: &Identity, logged: &'a LoggedEvent) -> Self {
         Self::new(logged, Cursor::of_position(store, logged.position))
     }
 
     /// Shows events of the feed that come after a place in the log.
-    ///
-    /// # Errors
-    /// As [`EventView::new`].
-    pub fn of_feed(
-        store: &Identity,
-        mut after: Positions,
-        events: &'a [LoggedEvent],
-    ) -> Result<Vec<Self>, Problem> {
+    pub fn of_feed(store: &Identity, mut after: Positions, events: &'a [LoggedEvent]) -> Vec<Self> {
         let view = |logged: &'a LoggedEvent| {
             after.move_to(logged.part, logged.position);
             Self::new(logged, Cursor::of_positions(store, &after))

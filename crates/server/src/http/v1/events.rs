@@ -47,6 +47,6 @@ pub async fn events(
     let last = found.last().filter(|_| found.len() == limit);
     let next = last.map(|event| Cursor::of_position(store, event.position));
     let view = |event| EventView::of_order(store, event);
-    let items = found.iter().map(view).collect::<Result<Vec<_>, _>>()?;
+    let items = found.iter().map(view).collect();
     Ok(json::of(&Page { items, next }).into_response())
 }

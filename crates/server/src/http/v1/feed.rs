@@ -51,7 +51,7 @@ pub async fn feed(State(app): State<Arc<App>>, request: Request) -> Answer {
     let until = Instant::now() + Duration::from_millis(wait.unwrap_or(0).min(most));
     let after = after.unwrap_or_else(|| Positions::beginning(store.parts));
     let (found, reached) = wait_for(&app, &call, after.clone(), limit, until).await?;
-    let items = EventView::of_feed(store, after, &found)?;
+    let items = EventView::of_feed(store, after, &found);
     let next = Some(Cursor::of_positions(store, &reached));
     Ok(json::of(&Page { items, next }).into_response())
 }

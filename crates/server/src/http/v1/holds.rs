@@ -8,15 +8,15 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use waybill_domain::command::Command;
 use waybill_domain::ids::HoldId;
-use waybill_domain::refusal::{Refusal, code};
+use waybill_domain::refusal::code;
 
 use super::call::{Answer, Call};
 use super::order_view::OrderView;
 use super::problem::Problem;
-use super::{codes, order_request, orders, strict};
+use super::{order_request, orders, strict};
 use crate::app::App;
 use crate::auth::Scope;
-use crate::commands::{self, CommandError};
+use crate::commands;
 
 /// Why the order is held.
 #[derive(Deserialize, ToSchema)]
@@ -54,22 +54,8 @@ pub async fn place(
     let by = orders::named(&id)?;
     let commanded =
         commands::command_order(&app, &call.tenant, by, if_match, &command, &call.meta()).await;
-    let record = commanded.map_err(refused)?;
+    let record = commanded.map_err(orders::refused)?;
     orders::answer(&app, StatusCode::CREATED, record).await
-}
-
-/// A hold is no status, so its refusal is told in its own words.
-fn refused(error: CommandError) -> Problem {
-    match error {
-        CommandError::Refused(Refusal::InvalidTransition { from, allowed, .. }) => {
-            let detail =
-                format!("an order that is {from} cannot be held: nothing is left to keep back");
-            Problem::new(codes::INVALID_TRANSITION, detail)
-                .with("from", &from)
-                .with("allowed", &allowed)
-        }
-        other => orders::refused(other),
-    }
 }
 
 /// Releases a hold.

@@ -30,7 +30,7 @@ const PARAMETERS: &[&str] = &[
     "limit",
 ];
 
-/// Lists orders. The items show everything but shipments, which each order has at its own path.
+/// Lists orders, each with its shipments.
 #[utoipa::path(
     get, path = "/v1/orders", tag = "orders",
     params(
@@ -60,10 +60,14 @@ pub async fn list(State(app): State<Arc<App>>, request: Request) -> Answer {
         limit: params.limit(&app.settings.limits)?,
     };
     let page = app.store.list_orders(&call.tenant, filter).await?;
+    // A page is bounded, and so is what an order has of them: one look for all.
+    let ids = page.items.iter().map(|record| record.order.id).collect();
+    let deliveries = app.store.deliveries(ids).await?;
     let shown = page
         .items
         .into_iter()
-        .map(|record| Shown::new(record, vec![]))
+        .zip(deliveries)
+        .map(|(record, (_, _, shipments))| Shown::new(record, Some(shipments)))
         .collect::<Result<Vec<_>, _>>()?;
     let items = shown.iter().map(Shown::view).collect();
     let next = page.next.map(Cursor::of_order);

@@ -27,7 +27,8 @@ pub struct Standing<'a> {
     /// Per line, in the order of the content's lines.
     pub lines: Vec<(Option<&'a Vendor>, Quantities)>,
     pub holds: &'a [Hold],
-    pub shipments: &'a [Shipment],
+    /// Not known where many orders are shown at one moment.
+    pub shipments: Option<&'a [Shipment]>,
     pub created_at: Time,
     pub updated_at: Time,
     pub completed_at: Option<Time>,
@@ -69,7 +70,9 @@ pub struct OrderView<'a> {
     payment_reference: Option<&'a str>,
     allocation_policy: &'static str,
     holds: Vec<HoldView<'a>>,
-    shipments: Vec<ShipmentView<'a>>,
+    /// First one first. Items of a snapshot are without it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shipments: Option<Vec<ShipmentView<'a>>>,
     #[schema(value_type = Object)]
     metadata: Option<&'a RawValue>,
     notes: Option<&'a str>,
@@ -221,7 +224,9 @@ impl<'a> OrderView<'a> {
             payment_reference: content.payment_reference.as_deref(),
             allocation_policy: content.allocation_policy.as_str(),
             holds: standing.holds.iter().map(HoldView::new).collect(),
-            shipments: standing.shipments.iter().map(ShipmentView::new).collect(),
+            shipments: standing
+                .shipments
+                .map(|shipments| shipments.iter().map(ShipmentView::new).collect()),
             metadata: content.metadata.as_deref(),
             notes: personal.notes.as_deref(),
             cancel_reason: standing.cancel_reason,

@@ -96,15 +96,15 @@ pub struct Shown {
     number: String,
     content: Content,
     personal: Personal,
-    shipments: Vec<Shipment>,
+    shipments: Option<Vec<Shipment>>,
 }
 
 impl Shown {
-    /// Reads the texts of a record.
+    /// Reads the texts of a record; without shipments, none are told of.
     ///
     /// # Errors
     /// They do not hold what was written.
-    pub fn new(record: OrderRecord, shipments: Vec<Shipment>) -> Result<Self, Problem> {
+    pub fn new(record: OrderRecord, shipments: Option<Vec<Shipment>>) -> Result<Self, Problem> {
         let number = record.caller_number.clone();
         Ok(Self {
             number: number.unwrap_or_else(|| readable_number(record.number)),
@@ -130,7 +130,7 @@ impl Shown {
             version: order.version,
             lines: lines.map(|l| (l.vendor.as_ref(), l.quantities)).collect(),
             holds: &order.holds,
-            shipments: &self.shipments,
+            shipments: self.shipments.as_deref(),
             created_at: order.created_at,
             updated_at: order.updated_at,
             completed_at: order.completed_at,
@@ -160,5 +160,5 @@ fn read<T: DeserializeOwned>(what: &'static str, text: &str) -> Result<T, Proble
 /// The store's.
 pub async fn answer(app: &App, status: StatusCode, record: OrderRecord) -> Answer {
     let shipments = shipments(app, record.order.id).await?;
-    Ok(Shown::new(record, shipments)?.answer(status))
+    Ok(Shown::new(record, Some(shipments))?.answer(status))
 }

@@ -245,6 +245,9 @@ impl From<Refusal> for Problem {
                     .with("allowed", &allowed)
             }
             Refusal::VersionMismatch { found, .. } => version_mismatch(found, detail),
+            Refusal::HoldTooLate { status } => {
+                Self::new(codes::HOLD_TOO_LATE, detail).with("status", &status)
+            }
             Refusal::NoSuchHold => Self::new(codes::HOLD_NOT_FOUND, detail),
             Refusal::TooManyHolds { limit } => {
                 Self::new(codes::TOO_MANY_HOLDS, detail).with("limit", &limit)

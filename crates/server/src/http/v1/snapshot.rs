@@ -35,7 +35,8 @@ struct SnapshotPage<'a> {
 ///    the copy has of that order.
 ///
 /// Such an event says where the order stands (`status`), and, where units moved, the quantities of its `lines`: one that
-/// is not named is 0. Items show everything but shipments.
+/// is not named is 0. Items show everything but `shipments`, which
+/// go on by themselves: an order has them at its own path, and `shipment.*` events name theirs.
 #[utoipa::path(
     get, path = "/v1/orders/snapshot", tag = "orders",
     params(
@@ -53,7 +54,7 @@ pub async fn snapshot(State(app): State<Arc<App>>, request: Request) -> Answer {
     let snapshot = app.store.snapshot(&call.tenant, before, limit).await?;
     let records = snapshot.page.items.into_iter();
     let shown = records
-        .map(|record| Shown::new(record, vec![]))
+        .map(|record| Shown::new(record, None))
         .collect::<Result<Vec<_>, _>>()?;
     let page = SnapshotPage {
         items: shown.iter().map(Shown::view).collect(),
