@@ -6,9 +6,9 @@ use super::pipeline::{Pipeline, Sql, params};
 use super::rows::{Columns, count};
 use crate::error::Result;
 use crate::model::Accepted;
-use parking_lot::Mutex;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
@@ -241,19 +241,20 @@ pub async fn holder(
         .transpose()
 }
 
-/// Where [`forget`] goes on: the last key it looked at.
-#[derive(Clone, Debug, Default)]
-pub struct Walk {
-    hash: Uuid,
-    kind: String,
-    tenant: String,
-}
-
+/// Claims in the pages from one up to another, in the order in which they lie there: they are in the order of no key
+/// that says when they expire, and an index for that would be paid for with every order.
 static LOOK: Sql = Sql {
-    text: "/* claims::look */ SELECT hash, kind, tenant, COALESCE(expires_at <= $4, FALSE) FROM claims WHERE (hash, kind, tenant) > ($1, $2, $3) \
-           ORDER BY hash, kind, tenant LIMIT $5",
-    types: &[Type::UUID, Type::TEXT, Type::TEXT, Type::INT8, Type::INT8],
+    text: "/* claims::look */ SELECT hash, kind, tenant FROM claims WHERE ctid >= $1::text::tid AND ctid < $2::text::tid AND expires_at <= $3 LIMIT $4",
+    types: &[Type::TEXT, Type::TEXT, Type::INT8, Type::INT8],
 };
+
+static PAGES: Sql = Sql {
+    text: "/* claims::pages */ SELECT pg_relation_size('claims') / current_setting('block_size')::bigint",
+    types: &[],
+};
+
+/// About as many fit on a page, at least.
+const CLAIMS_ON_A_PAGE: usize = 64;
 
 static FORGET: Sql = Sql {
     text: "/* claims::forget */ WITH locked AS MATERIALIZED (SELECT c.hash, c.kind, c.tenant FROM unnest($1, $2, $3) AS k (hash, kind, tenant) \
@@ -267,47 +268,40 @@ static FORGET: Sql = Sql {
     ],
 };
 
-/// Deletes up to `limit` expired claims among the next `scan` ones, in the order of their keys, round and round.
+/// Deletes up to `limit` expired claims on the next pages, which hold about `scan` claims, round and round. `walk` is
+/// the page to go on with.
 pub async fn forget(
     commits: &Commits,
-    walk: &Mutex<Walk>,
+    walk: &AtomicI64,
     now: Time,
     limit: usize,
     scan: usize,
 ) -> Result<usize> {
-    let from = walk.lock().clone();
-    let parameters = params![from.hash, from.kind, from.tenant, now.0, count(scan)];
-    let rows = commits.read(&LOOK, parameters).await?;
-    let mut expired: Vec<Walk> = vec![];
-    let mut last = None;
-    let mut looked_at = 0;
-    for row in &rows {
-        if expired.len() == limit {
-            break;
-        }
-        looked_at += 1;
-        let mut c = Columns::of(row);
-        let key = Walk {
-            hash: c.get()?,
-            kind: c.get()?,
-            tenant: c.get()?,
-        };
-        if c.get()? {
-            expired.push(key.clone());
-        }
-        last = Some(key);
+    let from = walk.load(Ordering::Relaxed);
+    let to = from + count(scan.div_ceil(CLAIMS_ON_A_PAGE));
+    let place = |page: i64| format!("({page},0)");
+    let mut pipeline = Pipeline::new();
+    let parameters = params![place(from), place(to), now.0, count(limit)];
+    let found = pipeline.add(&LOOK, parameters);
+    let pages = pipeline.add(&PAGES, vec![]);
+    let answers = commits.read_all(pipeline).await?;
+    let expired = &answers[found];
+    if expired.len() < limit {
+        let size = answers[pages].first().map(|row| Columns::of(row).get());
+        let around = to >= size.transpose()?.unwrap_or(0);
+        walk.store(if around { 0 } else { to }, Ordering::Relaxed);
     }
-    let around = looked_at < scan && expired.len() < limit;
-    *walk.lock() = last.filter(|_| !around).unwrap_or_default();
     if expired.is_empty() {
         return Ok(0);
     }
-    let each = expired.iter();
-    let parameters = params![
-        each.clone().map(|k| k.hash).collect::<Vec<_>>(),
-        each.clone().map(|k| k.kind.as_str()).collect::<Vec<_>>(),
-        each.map(|k| k.tenant.as_str()).collect::<Vec<_>>(),
-        now.0,
-    ];
+    let mut hashes: Vec<Uuid> = vec![];
+    let (mut kinds, mut tenants): (Vec<&str>, Vec<&str>) = (vec![], vec![]);
+    for row in expired {
+        let mut c = Columns::of(row);
+        hashes.push(c.get()?);
+        kinds.push(c.get()?);
+        tenants.push(c.get()?);
+    }
+    let parameters = params![hashes, kinds, tenants, now.0];
     Ok(commits.read(&FORGET, parameters).await?.len())
 }

@@ -1,4 +1,4 @@
-//! The shared store: PostgreSQL 13 or newer, any number of processes, each with a pool of connections.
+//! The shared store: PostgreSQL 14 or newer, any number of processes, each with a pool of connections.
 //!
 //! Invariant: an answer leaves only after COMMIT has been answered without a warning that it did not wait for its
 //! standby. Rows are locked in one order everywhere, each class by one ordered SELECT before it is written; what the
@@ -13,6 +13,7 @@ mod claims;
 mod connection;
 #[cfg(feature = "planted-defects")]
 mod defects;
+mod due;
 mod errors;
 mod fate;
 mod generation;

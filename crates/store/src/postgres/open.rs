@@ -20,7 +20,7 @@ use std::sync::atomic::AtomicU32;
 use tokio_postgres::Client;
 
 /// The oldest server whose functions are used here.
-const OLDEST: i32 = 130_000;
+const OLDEST: i32 = 140_000;
 
 impl PostgresStore {
     /// Opens a store that was migrated. `first_part` is where the turn of parts begins, so that processes that start
@@ -110,7 +110,7 @@ async fn check_promises(client: &Client) -> Result<()> {
     if version < OLDEST {
         return refuse(
             format!("the server is PostgreSQL {}", version / 10_000),
-            "13 or newer is needed",
+            "14 or newer is needed",
         );
     }
     let names = ["fsync", "full_page_writes", "synchronous_commit"];

@@ -384,10 +384,14 @@ pub async fn positions(commits: &Commits, parts: u16) -> Result<Positions> {
     Ok(Positions(positions.collect::<Result<_>>()?))
 }
 
+/// The last column but one is the last order looked at, the last one how many were: in every row, and in a row alone
+/// when none is stuck.
 static STUCK: Sql = Sql {
-    text: "/* orders::stuck */ SELECT id, updated_at, n, status NOT IN ('delivered', 'cancelled', 'failed') AND updated_at < $1 \
-           FROM orders WHERE n > $2 ORDER BY n LIMIT $3",
-    types: &[Type::INT8, Type::INT8, Type::INT8],
+    text: "/* orders::stuck */ WITH seen AS MATERIALIZED (SELECT id, updated_at, n, status FROM orders WHERE n > $2 ORDER BY n LIMIT $3) \
+           SELECT s.id, s.updated_at, s.n, a.last, a.looked_at FROM (SELECT COALESCE(max(n), 0) AS last, count(*) AS looked_at FROM seen) AS a \
+           LEFT JOIN LATERAL (SELECT id, updated_at, n FROM seen WHERE status NOT IN ('delivered', 'cancelled', 'failed') \
+           AND updated_at < $1 ORDER BY n LIMIT $4) AS s ON TRUE",
+    types: &[Type::INT8, Type::INT8, Type::INT8, Type::INT8],
 };
 
 /// Orders that are not done and were not touched since `before`, among the next `scan` ones after `walk`, which is
@@ -399,24 +403,24 @@ pub async fn stuck(
     limit: usize,
     scan: usize,
 ) -> Result<Vec<(OrderId, Time)>> {
-    let parameters = params![before.0, walk.load(Ordering::Relaxed), count(scan)];
+    let from = walk.load(Ordering::Relaxed);
+    let parameters = params![before.0, from, count(scan), count(limit)];
     let rows = commits.read(&STUCK, parameters).await?;
     let mut found = vec![];
-    let mut looked_at = 0;
+    let mut go_on_at = 0;
     for row in &rows {
-        if found.len() == limit {
-            break;
-        }
-        looked_at += 1;
         let mut c = Columns::of(row);
-        let order = (c.order_id()?, c.time()?);
-        walk.store(c.get()?, Ordering::Relaxed);
-        if c.get()? {
-            found.push(order);
+        let (order, touched, n): (Option<Uuid>, Option<i64>, Option<i64>) =
+            (c.get()?, c.get()?, c.get()?);
+        let (last, looked_at): (i64, i64) = (c.get()?, c.get()?);
+        if let (Some(order), Some(touched), Some(n)) = (order, touched, n) {
+            found.push((OrderId(order), Time(touched)));
+            go_on_at = n;
+        }
+        if found.len() < limit {
+            go_on_at = if looked_at < count(scan) { 0 } else { last };
         }
     }
-    if looked_at < scan && found.len() < limit {
-        walk.store(0, Ordering::Relaxed);
-    }
+    walk.store(go_on_at, Ordering::Relaxed);
     Ok(found)
 }

@@ -1,11 +1,13 @@
 //! Reading shipments, deliveries and timers.
 
+use super::due::Looks;
 use super::outcome::Commits;
 use super::pipeline::{Pipeline, Sql, params};
 use super::rows::{Columns, count, small};
 use crate::error::Result;
 use crate::model::{DeliveryOf, DueTimers, Page, ShipmentFilter};
 use std::collections::HashMap;
+use tokio::time::Instant;
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
@@ -188,8 +190,9 @@ pub async fn deliveries(commits: &Commits, orders: &[OrderId]) -> Result<Vec<Del
 }
 
 static TIMERS: Sql = Sql {
-    text: "/* shipments::timers */ SELECT due_at, shipment_id, order_id FROM timers WHERE part = $1 ORDER BY due_at, shipment_id LIMIT $2",
-    types: &[Type::INT2, Type::INT8],
+    text: "/* shipments::timers */ SELECT due_at, shipment_id, order_id FROM timers WHERE part = $1 AND due_at >= $2 \
+           ORDER BY due_at, shipment_id LIMIT $3",
+    types: &[Type::INT2, Type::INT8, Type::INT8],
 };
 
 static BY_IDS: Sql = Sql {
@@ -204,13 +207,16 @@ static BY_IDS: Sql = Sql {
 /// Due timers of a part with their shipments, oldest first, and the time of the next one after them.
 pub async fn due_timers(
     commits: &Commits,
+    looks: &Looks,
     part: u16,
     now: Time,
     limit: usize,
 ) -> Result<DueTimers> {
-    let rows = commits
-        .read(&TIMERS, params![small(part), count(limit) + 1])
-        .await?;
+    let look = looks.begin(part, Instant::now());
+    let parameters = params![small(part), look.from, count(limit) + 1];
+    let rows = commits.read(&TIMERS, parameters).await?;
+    let first = rows.first().map(|row| Columns::of(row).time());
+    looks.end(part, &look, Instant::now(), first.transpose()?, now);
     let mut due: Vec<Timer> = vec![];
     let mut next = None;
     for row in &rows {

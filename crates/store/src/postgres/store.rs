@@ -2,6 +2,7 @@
 //! a transaction half sent.
 
 use super::connection::Options;
+use super::due::Looks;
 use super::notify::{Grown, Notifier};
 use super::outcome::Commits;
 use super::pipeline::{Sql, params};
@@ -65,9 +66,11 @@ impl Shared {
 /// The shared store.
 pub struct PostgresStore {
     shared: Arc<Shared>,
-    claims_walk: Arc<Mutex<claims::Walk>>,
+    /// The page of claims that is looked at next for expired ones.
+    claims_walk: Arc<AtomicI64>,
     /// Where the search for stuck orders goes on.
     stuck_walk: Arc<AtomicI64>,
+    due_looks: Looks,
     notifier: Mutex<Option<Notifier>>,
     writes: TaskTracker,
     closed: AtomicBool,
@@ -76,6 +79,7 @@ pub struct PostgresStore {
 impl PostgresStore {
     pub(super) fn new(shared: Shared, notifier: Notifier) -> Self {
         Self {
+            due_looks: Looks::new(shared.identity.parts),
             shared: Arc::new(shared),
             claims_walk: Arc::default(),
             stuck_walk: Arc::default(),
@@ -181,7 +185,7 @@ impl Store for PostgresStore {
     }
 
     async fn due_timers(&self, part: u16, now: Time, limit: usize) -> Result<DueTimers> {
-        shipments::due_timers(self.read()?, part, now, limit).await
+        shipments::due_timers(self.read()?, &self.due_looks, part, now, limit).await
     }
 
     async fn adjust_stock(&self, changes: Vec<StockChange>) -> Result<Vec<StockOutcome>> {
