@@ -2,6 +2,7 @@
 //! for a fault that moves its metric past its threshold.
 
 mod alerts;
+mod doctor;
 mod files;
 mod rules;
 mod scrape;

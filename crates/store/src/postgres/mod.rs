@@ -38,6 +38,7 @@ mod stats;
 mod stock;
 mod store;
 mod tls;
+mod unreachable;
 mod verify;
 mod work;
 

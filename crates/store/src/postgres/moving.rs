@@ -2,8 +2,9 @@
 
 use super::connection::{Options, read_url};
 use super::errors::{IntoStore, is_of_the_statement, translate};
-use super::migrate::{migrate, unreachable_database};
+use super::migrate::migrate;
 use super::session::Session;
+use super::unreachable::unreachable;
 use super::{log, verify};
 use crate::error::{Error, Result};
 use crate::migrations;
@@ -45,7 +46,7 @@ impl Target {
         }
         let (config, tls) = read_url(&options.url, options)?;
         let connected = Session::connect(&config, &tls).await;
-        let client = connected.map_err(|e| unreachable_database(&e))?;
+        let client = connected.map_err(|e| unreachable(&config, &e))?;
         let row = client
             .query_one("SELECT value::int FROM meta WHERE key = 'parts'", &[])
             .await
