@@ -240,6 +240,17 @@ impl Target {
     }
 }
 
+/// Whether the database holds this store: asked when the answer to COMMIT was lost. The transaction has `meta` locked
+/// until it has ended one way or the other, so that this waits for it, if need be until the statement's time is up.
+pub async fn holds(options: &Options, store_id: &str) -> Result<bool> {
+    let (config, tls) = read_url(&options.url, options)?;
+    let connected = Session::connect(&config, &tls).await;
+    let client = connected.map_err(|e| unreachable(&config, &e))?;
+    let sql = "SELECT EXISTS (SELECT 1 FROM meta WHERE key = 'store_id' AND value = $1)";
+    let row = client.query_one(sql, &[&store_id]).await.store()?;
+    row.try_get(0).store()
+}
+
 fn names(table: &Table) -> String {
     let names: Vec<&str> = table.columns.iter().map(|c| c.name).collect();
     names.join(", ")
