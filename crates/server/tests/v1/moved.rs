@@ -125,7 +125,7 @@ impl Moving {
     }
 
     /// The folder is served no more, the database is, and the order goes on there.
-    async fn is_done(mut self) {
+    async fn ends_moved(mut self) {
         let refused = self.shop.0.start().await.expect_err("it lives elsewhere");
         assert!(
             format!("{refused:#}").contains("was moved to"),
@@ -168,7 +168,7 @@ async fn a_move_killed_between_its_mark_and_its_commit_leaves_neither_served_and
     let output = output.expect("it runs");
     let told = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{told}");
-    moving.is_done().await;
+    moving.ends_moved().await;
 }
 
 #[tokio::test]
@@ -197,7 +197,7 @@ async fn a_move_that_hears_nothing_of_its_commit_asks_and_says_what_became_of_it
     let told = String::from_utf8_lossy(&output.stderr);
     assert!(!output.status.success(), "{told}");
     assert!(told.contains("holds this store already"), "{told}");
-    moving.is_done().await;
+    moving.ends_moved().await;
 }
 
 #[tokio::test]
