@@ -5,6 +5,9 @@ use std::path::PathBuf;
 /// The result of every store call.
 pub type Result<T> = std::result::Result<T, Error>;
 
+/// What [`Error::Corrupt`] names when it is the database itself that is damaged, and not a row in it.
+pub const DATABASE: &str = "the database";
+
 /// Why a call was not done. Only [`Error::OutcomeUnknown`] may have left something behind.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
@@ -56,6 +59,25 @@ impl Error {
             | Self::OutcomeUnknown
             | Self::Corrupt { .. }
             | Self::Refused(_)
+            | Self::Locked { .. }
+            | Self::NewerSchema { .. }
+            | Self::Open { .. } => false,
+        }
+    }
+
+    /// Whether the fault lies in what was to be written or in the rows it is about, while the store itself is well: a
+    /// consumer that met it at one event need not stop for those of other orders.
+    #[must_use]
+    pub fn is_of_one_event(&self) -> bool {
+        match self {
+            Self::Refused(_) => true,
+            Self::Corrupt { what, .. } => *what != DATABASE,
+            Self::Conflict { .. }
+            | Self::Fenced { .. }
+            | Self::DiskFull
+            | Self::Busy(_)
+            | Self::Unavailable(_)
+            | Self::OutcomeUnknown
             | Self::Locked { .. }
             | Self::NewerSchema { .. }
             | Self::Open { .. } => false,

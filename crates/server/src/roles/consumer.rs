@@ -271,11 +271,11 @@ impl<H: Handler> Consumer<H> {
             _ => None,
         };
         match (self.apply(events, reached).await, alone) {
-            (Err(error), None) if parking::blames_an_event(&error) => {
+            (Err(error), None) if error.is_of_one_event() => {
                 self.singly = count;
                 Ok(())
             }
-            (Err(error), Some(event)) if parking::blames_an_event(&error) => {
+            (Err(error), Some(event)) if error.is_of_one_event() => {
                 self.singly = self.singly.saturating_sub(1);
                 self.park(event, reached, error.to_string()).await
             }

@@ -57,11 +57,6 @@ impl Watch {
     }
 }
 
-/// Whether the store is well and refuses what an event would have it write, or cannot read what it is about.
-pub fn blames_an_event(error: &StoreError) -> bool {
-    matches!(error, StoreError::Refused(_) | StoreError::Corrupt { .. })
-}
-
 /// Parks an event that failed for the first time.
 pub fn first_failure(
     event: LoggedEvent,
@@ -120,7 +115,7 @@ pub async fn retry<H: Handler>(
             Err(error) => Err(error),
         };
         match settled {
-            Err(error) if blames_an_event(&error) => {
+            Err(error) if error.is_of_one_event() => {
                 settle(failed_again(consumer, &parked, error.to_string())).await?;
             }
             settled => settled?,

@@ -111,6 +111,16 @@ impl Shop {
         .await;
     }
 
+    /// Waits until a worker has taken over so many leases of a consumer since it started.
+    pub async fn took_over(&self, worker: usize, consumer: &str, leases: f64) {
+        let what = format!("worker {worker} to have taken over {leases} leases of {consumer}");
+        until(&what, async || {
+            let name = "waybill_lease_takeovers_total";
+            self.figure(worker, name, consumer).await >= leases
+        })
+        .await;
+    }
+
     /// Waits until both workers have half of everything.
     pub async fn shared_out_evenly(&self) {
         for consumer in EVERY_CONSUMER {

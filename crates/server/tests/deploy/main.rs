@@ -2,9 +2,14 @@
 //! for a fault that moves its metric past its threshold.
 
 mod alerts;
+mod churn;
+mod doctor;
 mod files;
 mod rules;
 mod scrape;
+#[path = "../apart/shop.rs"]
+#[allow(dead_code, reason = "the crate `apart` uses all of it")]
+mod shop;
 
 use std::path::PathBuf;
 

@@ -1,7 +1,13 @@
 //! An embedded store moved into PostgreSQL: for its clients it is the same store.
 
+use std::process::Stdio;
+use std::time::Duration;
+
 use serde_json::Value;
-use waybill_testkit::postgres::Postgres;
+use tokio::process::Command;
+use tokio::time::timeout;
+use waybill_testkit::postgres::{Database, Postgres};
+use waybill_testkit::proxy::{Cut, Proxy};
 use waybill_testkit::server::Start;
 use waybill_testkit::unavailable::or_skip;
 
@@ -76,6 +82,122 @@ async fn clients_go_on_with_their_orders_keys_and_cursors_after_a_move() {
     );
     let report = shop.0.verify().await.expect("verify runs");
     assert!(report.ok, "{:?}", report.findings);
+}
+
+/// A stopped shop with an order under way, a migrated database for it, and a wire between them that can be cut.
+struct Moving {
+    shop: Shop,
+    order: String,
+    database: Database,
+    proxy: Proxy,
+    through_proxy: String,
+}
+
+impl Moving {
+    async fn prepared() -> Option<Self> {
+        let server = or_skip(Postgres::shared())?;
+        let database = server.database(None).expect("a database");
+        let mut shop = Shop::open(NEVER).await;
+        let order = id(&shop.placed("k", &small("a", 1)).await);
+        let mut follow = shop.follow(&order, None).await;
+        follow.until("order.processing").await;
+        shop.0.stop().await.expect("stops");
+        // Migrated already, so that the first COMMIT on the wire is the one that moves the store.
+        let mut migrate = shop.0.command("migrate");
+        let migrated = migrate.env("DATABASE_URL", database.url()).output().await;
+        assert!(migrated.expect("it runs").status.success());
+        let proxy = Proxy::to(server.socket().expect("an address")).expect("a proxy");
+        let through_proxy = server.url_via(proxy.address(), database.name());
+        Some(Self {
+            shop,
+            order,
+            database,
+            proxy,
+            through_proxy: through_proxy.expect("an address"),
+        })
+    }
+
+    fn to(&self, url: &str) -> Command {
+        let from = format!("sqlite:{}", self.shop.0.data().display());
+        let mut command = self.shop.0.command("migrate");
+        command.args(["--from", &from, "--to", url, "--json"]);
+        command
+    }
+
+    /// The folder is served no more, the database is, and the order goes on there.
+    async fn ends_moved(mut self) {
+        let refused = self.shop.0.start().await.expect_err("it lives elsewhere");
+        assert!(
+            format!("{refused:#}").contains("was moved to"),
+            "{refused:#}"
+        );
+        let start = Start::demo(env!("CARGO_BIN_EXE_waybill"));
+        let start = start.env("DATABASE_URL", self.database.url());
+        let shop = Shop::start(start.delivering_within_ms(NEVER)).await;
+        let again = shop.place("k", &small("a", 1)).await;
+        assert_eq!(again.header("idempotent-replayed"), Some("true"));
+        assert_eq!(id(&again.json()), self.order);
+        let report = shop.0.verify().await.expect("verify runs");
+        assert!(report.ok, "{:?}", report.findings);
+    }
+}
+
+#[tokio::test]
+async fn a_move_killed_between_its_mark_and_its_commit_leaves_neither_served_and_is_run_again() {
+    let Some(mut moving) = Moving::prepared().await else {
+        return;
+    };
+    let said = b"COMMIT".to_vec();
+    moving.proxy.arm(Cut::Hold { said }, 1).expect("armed");
+    let mut killed = moving.to(&moving.through_proxy);
+    killed.stdout(Stdio::null()).stderr(Stdio::null());
+    let mut killed = killed.spawn().expect("it runs");
+    let held = timeout(Duration::from_secs(60), moving.proxy.hit(1)).await;
+    held.expect("it comes to its COMMIT");
+    killed.kill().await.expect("it ran");
+    moving.proxy.cut();
+    let refused = moving.shop.0.start().await.expect_err("it is marked");
+    let refused = format!("{refused:#}");
+    for told in ["was moved to", "If the move was broken off, run it again"] {
+        assert!(refused.contains(told), "{told}: {refused}");
+    }
+    // Waits for the killed one's locks, and with them for its end.
+    let orders = moving.database.sql("SELECT count(*) FROM orders");
+    assert_eq!(orders.expect("read").trim(), "0");
+    let output = moving.to(&moving.database.url()).output().await;
+    let output = output.expect("it runs");
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{told}");
+    moving.ends_moved().await;
+}
+
+#[tokio::test]
+async fn a_move_that_hears_nothing_of_its_commit_asks_and_says_what_became_of_it() {
+    let Some(moving) = Moving::prepared().await else {
+        return;
+    };
+    // Never carried out: the store is in neither place until the command is run again.
+    let armed = moving.proxy.arm(Cut::lost_commit(), 1);
+    armed.expect("armed");
+    let output = moving.to(&moving.through_proxy).output().await;
+    let output = output.expect("it runs");
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success(), "{told}");
+    assert!(told.contains("run the same command again"), "{told}");
+    // Carried out, and the answer lost.
+    let armed = moving.proxy.arm(Cut::lost_commit_answer(), 1);
+    armed.expect("armed");
+    let output = moving.to(&moving.through_proxy).output().await;
+    let output = output.expect("it runs");
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{told}");
+    assert_eq!(moving.proxy.hits(), 2);
+    let output = moving.to(&moving.through_proxy).output().await;
+    let output = output.expect("it runs");
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success(), "{told}");
+    assert!(told.contains("holds this store already"), "{told}");
+    moving.ends_moved().await;
 }
 
 #[tokio::test]

@@ -121,7 +121,11 @@ pub async fn move_store(
     match target.commit().await {
         Ok(()) => Ok(moved),
         Err(error @ Error::OutcomeUnknown) => {
-            tracing::error!(%error, "the last answer of the database was lost");
+            tracing::warn!(%error, "the last answer of the database was lost; asking again");
+            if let Ok(true) = postgres::holds(to, &moved.store_id).await {
+                return Ok(moved);
+            }
+            // Not there, or not to be asked: the mark stays, since that is the mistake that loses nothing.
             Err(Error::Open {
                 what: "whether the store has moved could not be found out".into(),
                 detail: "run the same command again: it moves the store, or says that the database holds it already"

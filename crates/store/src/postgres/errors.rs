@@ -1,6 +1,6 @@
 //! From PostgreSQL's SQLSTATEs to what the caller should do.
 
-use crate::error::Error;
+use crate::error::{DATABASE, Error};
 use tokio_postgres::error::{DbError, Severity, SqlState};
 
 /// Translates an error of a statement.
@@ -28,7 +28,7 @@ pub fn translate(error: &tokio_postgres::Error) -> Error {
         "22" | "23" => Error::Refused(db.message().to_owned()),
         "53" => Error::Busy("the database has no room for more"),
         "XX" => Error::Corrupt {
-            what: "the database",
+            what: DATABASE,
             detail: db.message().to_owned(),
         },
         _ if *code == SqlState::UNDEFINED_TABLE => Error::Unavailable(format!(

@@ -2,7 +2,8 @@
 
 use super::connection::{Options, read_url};
 use super::errors::IntoStore;
-use super::migrate::{self, unreachable_database};
+use super::migrate;
+use super::unreachable::unreachable;
 use super::{lineage, plain};
 use crate::error::{Error, Result};
 use crate::migrations::{self, Verdict};
@@ -17,7 +18,10 @@ use waybill_domain::time::Time;
 /// Long enough for any answer but that of a server in trouble.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-const STANDBYS: &str = "SELECT count(*) FROM pg_stat_replication";
+/// Those that commits wait for; a base backup and an asynchronous standby are listed too. Who may not see the state of
+/// others sees none, and counts all.
+const STANDBYS: &str = "SELECT count(*) FROM pg_stat_replication \
+    WHERE sync_state IS NULL OR sync_state IN ('sync', 'quorum')";
 
 /// The last attempt failed.
 const NOT_ARCHIVED: &str = "SELECT last_failed_wal FROM pg_stat_archiver \
@@ -35,7 +39,7 @@ pub struct Inspection {
     settings: BTreeMap<String, String>,
     /// A standby, which takes no writes.
     pub in_recovery: bool,
-    /// Standbys that are connected now.
+    /// Standbys that are connected now and that a commit may wait for.
     pub standbys: i64,
     /// The log file that could not be archived, if archiving fails now.
     pub not_archived: Option<String>,
@@ -105,7 +109,7 @@ pub async fn inspect(options: &Options, now: &(dyn Fn() -> Time + Sync)) -> Resu
 async fn connect(options: &Options, url: &str, heard: Option<mpsc::Sender<()>>) -> Result<Client> {
     let (config, tls) = read_url(url, options)?;
     let connected = config.connect(tls).await;
-    let (client, mut connection) = connected.map_err(|e| unreachable_database(&e))?;
+    let (client, mut connection) = connected.map_err(|e| unreachable(&config, &e))?;
     tokio::spawn(async move {
         while let Some(Ok(message)) = poll_fn(|cx| connection.poll_message(cx)).await {
             if let (AsyncMessage::Notification(_), Some(heard)) = (message, &heard) {
@@ -160,8 +164,9 @@ async fn hears(options: &Options) -> bool {
             .await
             .store()?;
         let telling = connect(options, address, None).await?;
+        // A commit that waits for a standby that is gone would not end.
         telling
-            .batch_execute("NOTIFY waybill_doctor")
+            .batch_execute("SET synchronous_commit = off; NOTIFY waybill_doctor")
             .await
             .store()?;
         // Kept until then: the connection ends with its client.
@@ -169,7 +174,8 @@ async fn hears(options: &Options) -> bool {
         drop(listening);
         Ok::<bool, Error>(matches!(came, Ok(Some(()))))
     };
-    tried.await.unwrap_or(false)
+    let tried = timeout(PATIENCE * 2, tried).await;
+    matches!(tried, Ok(Ok(true)))
 }
 
 async fn text(client: &Client, sql: &str) -> Result<String> {

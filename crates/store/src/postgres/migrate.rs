@@ -3,6 +3,7 @@
 use super::connection::{Options, read_url};
 use super::errors::IntoStore;
 use super::session::Session;
+use super::unreachable::unreachable;
 use super::{lineage, log, plain};
 use crate::error::{Error, Result};
 use crate::migrations::{self, MIGRATIONS, MIN_COMPATIBLE, Migration, Verdict};
@@ -45,7 +46,7 @@ pub async fn migrate(
             make_database(&config, &tls).await?;
             (Session::connect(&config, &tls).await.store()?, true)
         }
-        Err(error) => return Err(unreachable_database(&error)),
+        Err(error) => return Err(unreachable(&config, &error)),
     };
     let migrated = bring_up_to_date(&session, options.parts, new_id).await;
     session.end().await;
@@ -154,7 +155,7 @@ async fn make_database(config: &Config, tls: &MakeRustlsConnect) -> Result<()> {
     elsewhere.dbname("postgres");
     let session = Session::connect(&elsewhere, tls)
         .await
-        .map_err(|e| unreachable_database(&e))?;
+        .map_err(|e| unreachable(&elsewhere, &e))?;
     let quoted = name.replace('"', "\"\"");
     let made = session
         .batch_execute(&format!("CREATE DATABASE \"{quoted}\""))
@@ -176,25 +177,5 @@ async fn make_database(config: &Config, tls: &MakeRustlsConnect) -> Result<()> {
             ),
         }),
         Ok(()) => Ok(()),
-    }
-}
-
-/// What a person can do about a database that does not answer.
-pub fn unreachable_database(error: &tokio_postgres::Error) -> Error {
-    if error.code() == Some(&SqlState::UNDEFINED_DATABASE) {
-        return Error::Open {
-            what: "the database is not there yet".into(),
-            detail: format!(
-                "{}; `waybill migrate` makes it and its tables",
-                super::errors::translate(error)
-            ),
-        };
-    }
-    Error::Open {
-        what: "the database cannot be had".into(),
-        detail: format!(
-            "{}; check the address (DATABASE_URL or store.url) and that the server runs",
-            super::errors::translate(error)
-        ),
     }
 }

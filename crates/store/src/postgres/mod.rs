@@ -39,6 +39,7 @@ mod stats;
 mod stock;
 mod store;
 mod tls;
+mod unreachable;
 mod verify;
 mod work;
 
@@ -46,7 +47,7 @@ pub use connection::Options;
 pub use inspect::{Inspection, inspect};
 pub use lineage::ADVICE as LINEAGE_ADVICE;
 pub use migrate::{Migrated, migrate};
-pub(crate) use moving::Target;
+pub(crate) use moving::{Target, holds};
 pub use restored::{MovedCounter, NewLife, accept_lineage, begin_new_life};
 pub use store::PostgresStore;
 pub use verify::open_for_verify;

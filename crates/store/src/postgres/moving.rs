@@ -2,8 +2,9 @@
 
 use super::connection::{Options, read_url};
 use super::errors::{IntoStore, is_of_the_statement, translate};
-use super::migrate::{migrate, unreachable_database};
+use super::migrate::migrate;
 use super::session::Session;
+use super::unreachable::unreachable;
 use super::{log, verify};
 use crate::error::{Error, Result};
 use crate::migrations;
@@ -45,7 +46,7 @@ impl Target {
         }
         let (config, tls) = read_url(&options.url, options)?;
         let connected = Session::connect(&config, &tls).await;
-        let client = connected.map_err(|e| unreachable_database(&e))?;
+        let client = connected.map_err(|e| unreachable(&config, &e))?;
         let row = client
             .query_one("SELECT value::int FROM meta WHERE key = 'parts'", &[])
             .await
@@ -237,6 +238,17 @@ impl Target {
     async fn run(&self, sql: &str) -> Result<()> {
         self.client.batch_execute(sql).await.store()
     }
+}
+
+/// Whether the database holds this store: asked when the answer to COMMIT was lost. The transaction has `meta` locked
+/// until it has ended one way or the other, so that this waits for it, if need be until the statement's time is up.
+pub async fn holds(options: &Options, store_id: &str) -> Result<bool> {
+    let (config, tls) = read_url(&options.url, options)?;
+    let connected = Session::connect(&config, &tls).await;
+    let client = connected.map_err(|e| unreachable(&config, &e))?;
+    let sql = "SELECT EXISTS (SELECT 1 FROM meta WHERE key = 'store_id' AND value = $1)";
+    let row = client.query_one(sql, &[&store_id]).await.store()?;
+    row.try_get(0).store()
 }
 
 fn names(table: &Table) -> String {

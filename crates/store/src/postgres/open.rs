@@ -4,12 +4,13 @@ use super::connection::{Connections, Options, read_url};
 use super::errors::corrupt;
 use super::generation::Generation;
 use super::lineage;
-use super::migrate::{self, unreachable_database};
+use super::migrate;
 use super::notify::{Grown, Notifier};
 use super::outcome::Commits;
 use super::plain;
 use super::session::Session;
 use super::store::{PostgresStore, Shared};
+use super::unreachable::unreachable;
 use crate::error::{Error, Result};
 use crate::migrations::{self, Verdict};
 use crate::model::Identity;
@@ -37,7 +38,7 @@ impl PostgresStore {
         let (config, tls) = read_url(&options.url, &options)?;
         let client = Session::connect(&config, &tls)
             .await
-            .map_err(|e| unreachable_database(&e))?;
+            .map_err(|e| unreachable(&config, &e))?;
         check_schema(&client).await?;
         check_promises(&client).await?;
         let identity = identify(&client).await?;

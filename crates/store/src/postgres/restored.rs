@@ -6,9 +6,10 @@
 
 use super::connection::{Options, read_url};
 use super::errors::{IntoStore, corrupt};
-use super::migrate::{Migrated, migrate, unreachable_database};
+use super::migrate::{Migrated, migrate};
 use super::open::{newest_of, stands_at};
 use super::session::Session;
+use super::unreachable::unreachable;
 use super::{lineage, log, plain};
 use crate::error::{Error, Result};
 use std::time::Duration;
@@ -53,7 +54,7 @@ pub async fn begin_new_life(
 ) -> Result<NewLife> {
     let (config, tls) = read_url(&options.url, options)?;
     let connected = Session::connect(&config, &tls).await;
-    let client = connected.map_err(|e| unreachable_database(&e))?;
+    let client = connected.map_err(|e| unreachable(&config, &e))?;
     alone(&client, PATIENCE).await?;
     let migrated = migrate(options, new_id).await?;
     // The connection of the migration ends by itself.
@@ -87,7 +88,7 @@ pub async fn begin_new_life(
 pub async fn accept_lineage(options: &Options) -> Result<Option<String>> {
     let (config, tls) = read_url(&options.url, options)?;
     let connected = Session::connect(&config, &tls).await;
-    let client = connected.map_err(|e| unreachable_database(&e))?;
+    let client = connected.map_err(|e| unreachable(&config, &e))?;
     Ok(lineage::note(&client, true).await?.change())
 }
 

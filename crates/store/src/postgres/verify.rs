@@ -3,9 +3,9 @@
 use super::connection::{Options, read_url};
 use super::errors::IntoStore;
 use super::log;
-use super::migrate::unreachable_database;
 use super::rows::Columns;
 use super::session::Session;
+use super::unreachable::unreachable;
 use crate::error::Result;
 use crate::verify::{Report, Tables, VisitEvent, VisitRow};
 use async_trait::async_trait;
@@ -21,7 +21,7 @@ pub async fn open_for_verify(options: &Options) -> Result<Report> {
     let (config, tls) = read_url(&options.url, options)?;
     let client = Session::connect(&config, &tls)
         .await
-        .map_err(|e| unreachable_database(&e))?;
+        .map_err(|e| unreachable(&config, &e))?;
     client
         .batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         .await

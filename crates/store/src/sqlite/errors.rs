@@ -1,6 +1,6 @@
 //! From SQLite's codes to what the caller should do.
 
-use crate::error::Error;
+use crate::error::{DATABASE, Error};
 use rusqlite::ErrorCode;
 
 /// Translates an error of a statement. Whether the transaction still stands is asked elsewhere.
@@ -12,7 +12,7 @@ pub fn translate(error: &rusqlite::Error) -> Error {
                 Error::Refused(message.clone().unwrap_or_else(|| error.to_string()))
             }
             ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => Error::Corrupt {
-                what: "the database file",
+                what: DATABASE,
                 detail: error.to_string(),
             },
             _ => Error::Unavailable(error.to_string()),

@@ -4,7 +4,7 @@
 use super::connection;
 use super::copy::{Copied, Partial, remove_if_there, remove_left};
 use super::errors::{IntoStore, corrupt};
-use crate::error::{Error, Result};
+use crate::error::{DATABASE, Error, Result};
 use crate::migrations::{self, MIGRATIONS, MIN_COMPATIBLE, Migration, Verdict};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 use std::path::{Path, PathBuf};
@@ -139,7 +139,7 @@ pub fn check(connection: &Connection) -> Result<()> {
     if found == "ok" {
         return Ok(());
     }
-    Err(corrupt("the database file", found))
+    Err(corrupt(DATABASE, found))
 }
 
 /// The copies from before migrations in `directory`, oldest first.

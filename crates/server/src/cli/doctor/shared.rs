@@ -15,7 +15,7 @@ pub async fn look(settings: &Settings, options: &Options) -> Vec<Check> {
     let found = match inspect(options, &now).await {
         Ok(found) => found,
         Err(error) => {
-            let advice = "is the server there, is the address right, may this user log in? psql with the same address tells more";
+            let advice = "nothing else of it can be looked at until then; psql with the same address tells more";
             return vec![Check::bad("store", error.to_string(), advice)];
         }
     };
@@ -97,7 +97,7 @@ fn archive(found: &Inspection) -> Check {
         return Check::bad(
             NAME,
             said,
-            "the database's log has what archive_command said",
+            "the database's log has what archive_command said: mend that; no restart is needed, what waits is archived then",
         );
     }
     if found.setting("archive_mode") == "off" {
@@ -189,6 +189,13 @@ fn room(found: &Inspection, options: &Options) -> Check {
         "{} of {} connections in use; a process takes up to {wanted}",
         found.connections, found.max_connections
     );
+    if !found.shares_sessions && wanted > found.max_connections {
+        let advice = format!(
+            "set store.pool_size below {}, shared by all processes; or raise max_connections, or put PgBouncer in front",
+            found.max_connections
+        );
+        return Check::bad(NAME, said, advice);
+    }
     if found.shares_sessions || free >= wanted {
         return Check::ok(NAME, said);
     }
