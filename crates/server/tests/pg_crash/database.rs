@@ -15,14 +15,14 @@ use waybill_testkit::unavailable::or_skip;
 
 use crate::fleet::fleet;
 
-const READY_WITHIN: Duration = Duration::from_secs(30);
+pub const READY_WITHIN: Duration = Duration::from_secs(30);
 const HIT_WITHIN: Duration = Duration::from_secs(20);
 
-fn strikes(short: usize) -> usize {
+pub fn strikes(short: usize) -> usize {
     if seed::long_form() { short * 10 } else { short }
 }
 
-async fn siege(url: &str) -> Siege {
+pub async fn siege(url: &str) -> Siege {
     let load = Load {
         clients: 24,
         pause_ms: 20,
@@ -32,7 +32,7 @@ async fn siege(url: &str) -> Siege {
     siege.expect("orders come")
 }
 
-async fn is_green(siege: Siege, enough: Enough) {
+pub async fn is_green(siege: Siege, enough: Enough) {
     let verdict = siege.judged(enough).await;
     assert!(verdict.is_green(), "{verdict}");
 }

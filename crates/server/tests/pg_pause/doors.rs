@@ -10,7 +10,7 @@ use waybill_testkit::postgres::Postgres;
 use waybill_testkit::proxy::Cut;
 use waybill_testkit::unavailable::or_skip;
 
-use crate::shop::{POLL, Shop, WITHIN, id, order};
+use crate::shop::{POLL, Shop, WITHIN, id, order, repeated};
 
 /// The database ends a session that is idle within a transaction after a second; a few attempts of others fall into it.
 const LOCKED_AT_MOST: Duration = Duration::from_secs(5);
@@ -46,10 +46,10 @@ async fn asleep_while_it_accepts_it_keeps_nobody_out_for_long_and_tells_the_trut
     let mut shop = Shop::with_two_doors(server).await;
     let stocked = shop.fleet.api().seed("a", ON_HAND).await;
     stocked.expect("it takes stock");
-    for (number, point) in POINTS.into_iter().enumerate() {
+    for (number, point) in repeated(&POINTS).enumerate() {
         for asked_elsewhere in [false, true] {
             let key = format!("held-{number}-{asked_elsewhere}");
-            sleeps_over(&mut shop, point, &key, asked_elsewhere).await;
+            sleeps_over(&mut shop, *point, &key, asked_elsewhere).await;
         }
     }
     let report = shop.fleet.api().verify().await.expect("verify reads");

@@ -3,7 +3,7 @@
 use waybill_testkit::postgres::Postgres;
 use waybill_testkit::unavailable::or_skip;
 
-use crate::shop::Shop;
+use crate::shop::{self, Shop};
 
 /// Orders that come while it sleeps.
 const MEANWHILE: usize = 10;
@@ -14,7 +14,7 @@ async fn sleeps_at(points: &[&str]) {
         return;
     };
     let mut shop = Shop::open(server, "").await;
-    for point in points {
+    for point in shop::repeated(points) {
         let before = shop.takeovers().await;
         shop.falls_asleep_at(point).await;
         others_go_on(&mut shop).await;
@@ -39,7 +39,7 @@ async fn sleeps_moving_parts_at(points: &[(&str, As)]) {
         return;
     };
     let mut shop = Shop::open(server, "").await;
-    for (point, how) in points {
+    for (point, how) in shop::repeated(points) {
         match how {
             As::Joining => shop.falls_asleep_joining_at(point).await,
             As::MakingRoom => shop.falls_asleep_making_room_at(point).await,

@@ -8,6 +8,7 @@ use tokio::time::{sleep, timeout};
 use waybill_testkit::http::Answer;
 use waybill_testkit::postgres::{Database, Postgres};
 use waybill_testkit::proxy::{Cut, Proxy};
+use waybill_testkit::seed;
 use waybill_testkit::server::{Fleet, Start, Waybill};
 
 const WAYBILL: &str = env!("CARGO_BIN_EXE_waybill");
@@ -261,6 +262,12 @@ impl Shop {
             );
         }
     }
+}
+
+/// All of them once, or oftener in the long form.
+pub fn repeated<T>(points: &[T]) -> impl Iterator<Item = &T> {
+    let times = if seed::long_form() { 8 } else { 1 };
+    points.iter().cycle().take(points.len() * times)
 }
 
 pub fn order() -> Value {

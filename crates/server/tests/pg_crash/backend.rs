@@ -1,0 +1,54 @@
+//! One backend of the database server killed under load: its first process throws away every session and recovers, so
+//! the numbers of transactions that had not reached the disk are given again, in what looks like the same life of the
+//! server.
+
+use waybill_testkit::checker::Enough;
+use waybill_testkit::postgres::{Postgres, ServerOptions};
+use waybill_testkit::unavailable::or_skip;
+
+use crate::database::{READY_WITHIN, is_green, siege, strikes};
+
+/// Each books a unit at a time: a unit that was answered for and is not there tells of a commit that was not one.
+const CLERKS: u64 = 8;
+const OF_WAYBILL: &str = "application_name = 'waybill'";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_killed_backend_loses_nothing_that_was_answered_for() {
+    // A COMMIT that lasts is one that can be met.
+    let options = ServerOptions::default()
+        .set("commit_delay", "10000")
+        .set("commit_siblings", "0");
+    let Some(server) = or_skip(Postgres::start(options)) else {
+        return;
+    };
+    let database = server.database(None).expect("a database");
+    let mut siege = siege(&database.url()).await;
+    siege.with_clerks(CLERKS);
+    let first_process = server.pid().expect("it runs");
+    let rounds = strikes(8);
+    let mut met = 0;
+    for _ in 0..rounds {
+        siege.progress(50).await.expect("orders go on");
+        siege.let_it_work(0..300).await.expect("orders go on");
+        siege
+            .strikes("SIGKILL of a backend")
+            .await
+            .expect("journal");
+        let killed = tokio::task::block_in_place(|| server.kill_backend(OF_WAYBILL));
+        let killed = killed.expect("it recovers").expect("somebody is connected");
+        println!("{killed:?}");
+        met += usize::from(killed.committing > 0);
+        siege.recovers(READY_WITHIN).await;
+    }
+    assert_eq!(server.pid().expect("it runs"), first_process);
+    assert!(
+        met * 2 >= rounds,
+        "inconclusive: COMMITs under way at {met} of {rounds}"
+    );
+    let enough = Enough {
+        orders: 150,
+        faults: rounds / 2,
+    };
+    is_green(siege, enough).await;
+    assert_eq!(server.deadlocks(), Vec::<String>::new());
+}
