@@ -48,9 +48,10 @@ pub static IDENTIFY: Sql = Sql {
 
 /// A server whose processes crashed recovers in the same life of its first process, and ends that with a checkpoint,
 /// which stands behind all that was on disk. So the last column says whether nobody can have crashed meanwhile.
+/// After a crash a number may not have been given yet; nothing that had it is there.
 static STATUS: Sql = Sql {
     text: concat!(
-        "/* fate::status */ SELECT pg_xact_status($1::text::xid8), ",
+        "/* fate::status */ SELECT CASE WHEN $1::text::xid8 < pg_current_xact_id() THEN pg_xact_status($1::text::xid8) ELSE 'aborted' END, ",
         life!(),
         ", (SELECT checkpoint_lsn < $2::text::pg_lsn FROM pg_control_checkpoint())"
     ),

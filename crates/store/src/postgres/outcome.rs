@@ -102,7 +102,7 @@ impl Commits {
     }
 
     /// A commit has reached the standby, and with it all whose wait was cancelled before it was sent.
-    pub fn prove(&self, cancelled_waits: u64) {
+    fn prove(&self, cancelled_waits: u64) {
         self.proven.fetch_max(cancelled_waits, Ordering::SeqCst);
     }
 
@@ -159,20 +159,35 @@ impl Commits {
         end(open.connection).await;
     }
 
-    /// Ends a transaction that wrote nothing, and whose answers tell what it read: others may have committed that
-    /// here while their wait for the standby was cancelled, so it is waited for again.
-    pub async fn commit_what_was_read(&self, open: Open) -> std::result::Result<(), Failed> {
+    /// Ends a transaction of which nothing is kept, and whose answers tell what it read: others may have committed
+    /// that here while their wait for the standby was cancelled, so the standby is waited for again.
+    pub async fn tell_what_was_read(&self, open: Open) -> Result<()> {
+        let waits = open.waits;
+        self.roll_back(open).await;
         if self.in_doubt() {
-            self.roll_back(open).await;
-            return Err(Failed::Error(Error::OutcomeUnknown));
+            return Err(Error::OutcomeUnknown);
         }
-        if !open.waits {
-            self.roll_back(open).await;
-            return Ok(());
+        if waits {
+            self.write_through(&MARK_THE_LOG, vec![]).await?;
         }
-        let mut pipeline = Pipeline::new();
-        pipeline.add(&MARK_THE_LOG, vec![]);
-        self.commit(open, pipeline, None).await?;
+        Ok(())
+    }
+
+    /// One statement that writes, in a transaction of its own, and all committed before it, at the standby too.
+    ///
+    /// # Errors
+    /// [`Error::OutcomeUnknown`] when the wait for the standby was cancelled.
+    pub async fn write_through<'a>(
+        &'a self,
+        sql: &'static Sql,
+        parameters: Vec<Box<dyn tokio_postgres::types::ToSql + Sync + Send + 'a>>,
+    ) -> Result<()> {
+        let waits = self.connections.cancelled_waits();
+        self.read(sql, parameters).await?;
+        if self.connections.cancelled_waits() != waits {
+            return Err(Error::OutcomeUnknown);
+        }
+        self.prove(waits);
         Ok(())
     }
 

@@ -361,16 +361,14 @@ impl Store for PostgresStore {
 
     async fn check_writable(&self) -> Result<()> {
         let commits = self.read()?;
-        let waits = commits.connections.cancelled_waits();
         let at = (self.shared.now)().0.to_string();
-        commits.read(&CHECK, params![at]).await?;
-        if commits.connections.cancelled_waits() != waits {
-            return Err(Error::Unavailable(
+        let written = commits.write_through(&CHECK, params![at]).await;
+        written.map_err(|error| match error {
+            Error::OutcomeUnknown => Error::Unavailable(
                 "a commit did not reach its standby; ready again when one does".into(),
-            ));
-        }
-        commits.prove(waits);
-        Ok(())
+            ),
+            other => other,
+        })
     }
 
     async fn close(&self) {

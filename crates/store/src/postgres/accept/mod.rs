@@ -93,8 +93,9 @@ async fn attempt(
         }
     };
     if batch.written.is_empty() {
+        // Claims that were taken are free again.
         if batch.replays() {
-            commits.commit_what_was_read(open).await?;
+            commits.tell_what_was_read(open).await?;
         } else {
             commits.roll_back(open).await;
         }
