@@ -11,7 +11,7 @@ use waybill_store::Store;
 
 use crate::auth::Verifier;
 use crate::backend;
-use crate::clock::Clock;
+use crate::clock::{Clock, FollowedClock};
 use crate::config::Settings;
 use crate::http::serve::Connections;
 use crate::intake::Intake;
@@ -61,7 +61,13 @@ impl App {
         entropy: Arc<Entropy>,
     ) -> Result<Arc<Self>, waybill_store::Error> {
         let tail = Arc::new(LogTail::new(TAIL_EVENTS));
+        let followed = Arc::new(FollowedClock::beside(clock));
+        let clock: Arc<dyn Clock> = followed.clone();
         let store = backend::open(&settings, &clock, &entropy, tail.clone()).await?;
+        let stopping = CancellationToken::new();
+        if followed.look(store.as_ref()).await? {
+            tokio::spawn(followed.follow(Arc::downgrade(&store), stopping.clone()));
+        }
         let identity = store.identity();
         if identity.one_writer {
             tail.start_at(store.stats().await?.log_positions.of(0));
@@ -80,7 +86,7 @@ impl App {
             connections: Arc::default(),
             background: background(&settings, &store, flood),
             timers_changed: (0..store.identity().parts).map(|_| Notify::new()).collect(),
-            stopping: CancellationToken::new(),
+            stopping,
             started_at: now,
             settings,
             store,

@@ -2,8 +2,13 @@
 //!
 //! Owns the one place where the wall clock is read. Invariant: everything else is handed a [`Clock`],
 //! so that a test owns time and a replayed decision sees the time it was made at. Times are `i64`
-//! microseconds since 1970-01-01T00:00:00Z. Durations of waiting (timeouts, ticks) belong to tokio's
+//! microseconds since 1970-01-01T00:00:00Z. Where several processes share a store, its clock is followed
+//! ([`FollowedClock`]). Durations of waiting (timeouts, ticks) belong to tokio's
 //! timer, which a test pauses on its own.
+
+mod followed;
+
+pub use followed::FollowedClock;
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::SystemTime;

@@ -38,6 +38,10 @@ pub trait Store: Send + Sync + 'static {
     /// Who this store is.
     fn identity(&self) -> &Identity;
 
+    /// What time it is by the store's own clock, which all processes that share it can see; `None` where one process
+    /// has the store and its clock is as good as any.
+    async fn time(&self) -> Result<Option<Time>>;
+
     /// How many [`Store::accept`] calls are worth having under way at once.
     fn accept_concurrency(&self) -> usize;
 

@@ -6,6 +6,7 @@ use super::due::Looks;
 use super::notify::{Grown, Notifier};
 use super::outcome::Commits;
 use super::pipeline::{Sql, params};
+use super::rows::Columns;
 use super::{accept, apply, claims, leases, log, orders, parked, shipments, stats, stock, work};
 use crate::error::{Error, Result};
 use crate::model::{
@@ -121,10 +122,22 @@ static CHECK: Sql = Sql {
     types: &[Type::TEXT],
 };
 
+/// Not of the transaction's beginning.
+static TIME: Sql = Sql {
+    text: "/* store::time */ SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint",
+    types: &[],
+};
+
 #[async_trait]
 impl Store for PostgresStore {
     fn identity(&self) -> &Identity {
         &self.shared.identity
+    }
+
+    async fn time(&self) -> Result<Option<Time>> {
+        let rows = self.read()?.read(&TIME, vec![]).await?;
+        let now = rows.first().map(|row| Columns::of(row).time());
+        now.transpose()
     }
 
     fn accept_concurrency(&self) -> usize {

@@ -50,6 +50,10 @@ impl Store for SqliteStore {
     }
 
     /// One is written while the next one gathers.
+    async fn time(&self) -> Result<Option<Time>> {
+        Ok(None)
+    }
+
     fn accept_concurrency(&self) -> usize {
         2
     }

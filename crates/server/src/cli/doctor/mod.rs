@@ -60,7 +60,7 @@ async fn look(settings: &Settings) -> Vec<Check> {
         Err(errors) => checks.extend(wrong(&errors)),
     }
     match backend::shared(settings) {
-        Some(options) => checks.extend(shared::look(settings, &options).await),
+        Some(options) => checks.extend(shared::look(&options).await),
         None => checks.extend(embedded::look(settings)),
     }
     checks.extend(machine::look(settings).await);

@@ -1,0 +1,149 @@
+//! The time of the store that several processes share, as each of them reads it.
+//!
+//! Owns the last look at that clock and the monotonic time since. Invariant: once it was looked at, this process's
+//! own wall clock has no say: whoever sets it moves no lease, no timer and no expiry. Between two looks, and while the
+//! store is away, time goes on by the monotonic clock. A store of one process has no clock, and then the process's
+//! own is what there is.
+
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+
+use parking_lot::RwLock;
+use tokio_util::sync::CancellationToken;
+use waybill_store::{Result, Store};
+
+use super::{Clock, MICROS_PER_SECOND};
+
+/// What two monotonic clocks come apart by in that time is nothing to a lease.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// An answer that took longer says too little about when it was given.
+const LONGEST_LOOK: Duration = Duration::from_millis(500);
+/// From here on, a difference is told.
+const TOLD_MICROS: i64 = MICROS_PER_SECOND;
+
+/// Goes by the store's clock when it has one.
+pub struct FollowedClock {
+    own: Arc<dyn Clock>,
+    seen: RwLock<Option<Seen>>,
+}
+
+#[derive(Clone, Copy)]
+struct Seen {
+    at: Instant,
+    micros: i64,
+}
+
+impl Seen {
+    fn at(self, now: Instant) -> i64 {
+        let since = now.saturating_duration_since(self.at).as_micros();
+        self.micros
+            .saturating_add(i64::try_from(since).unwrap_or(i64::MAX))
+    }
+}
+
+impl FollowedClock {
+    /// One that has seen no other yet.
+    #[must_use]
+    pub fn beside(own: Arc<dyn Clock>) -> Self {
+        Self {
+            own,
+            seen: RwLock::new(None),
+        }
+    }
+
+    /// Looks at the store's clock; whether it has one.
+    ///
+    /// # Errors
+    /// The store cannot be had; time goes on as before.
+    pub async fn look(&self, store: &dyn Store) -> Result<bool> {
+        let asked = Instant::now();
+        let Some(time) = store.time().await? else {
+            return Ok(false);
+        };
+        let took = asked.elapsed();
+        if took <= LONGEST_LOOK || self.seen.read().is_none() {
+            self.saw(asked + took / 2, time.0);
+        }
+        Ok(true)
+    }
+
+    fn saw(&self, at: Instant, micros: i64) {
+        let before = self.seen.write().replace(Seen { at, micros });
+        // The first time, what may be wrong is this machine's clock; later, it is the database's that was set.
+        let expected = before.map_or_else(|| self.own.now_micros(), |seen| seen.at(at));
+        let off = micros.saturating_sub(expected);
+        if off.saturating_abs() >= TOLD_MICROS {
+            tracing::warn!(
+                off_ms = off / 1_000,
+                "the database's clock is not where it was expected; its time is taken"
+            );
+        }
+    }
+
+    /// Looks again and again, until stopped or until the store is gone.
+    pub async fn follow(self: Arc<Self>, store: Weak<dyn Store>, stop: CancellationToken) {
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep(LOOK_EVERY) => {}
+                () = stop.cancelled() => return,
+            }
+            let Some(store) = store.upgrade() else {
+                return;
+            };
+            if let Err(error) = self.look(store.as_ref()).await {
+                tracing::debug!(%error, "the database's clock cannot be seen now");
+            }
+        }
+    }
+}
+
+impl Clock for FollowedClock {
+    fn now_micros(&self) -> i64 {
+        let seen = *self.seen.read();
+        seen.map_or_else(|| self.own.now_micros(), |seen| seen.at(Instant::now()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::ManualClock;
+    use super::*;
+
+    fn beside_the_year_1970() -> (Arc<ManualClock>, FollowedClock) {
+        let own = Arc::new(ManualClock::at(5));
+        (own.clone(), FollowedClock::beside(own))
+    }
+
+    #[test]
+    fn before_another_was_seen_the_own_clock_counts() {
+        let (own, clock) = beside_the_year_1970();
+        assert_eq!(clock.now_micros(), 5);
+        own.set(7);
+        assert_eq!(clock.now_micros(), 7);
+    }
+
+    #[test]
+    fn once_another_was_seen_the_own_clock_may_jump() {
+        let (own, clock) = beside_the_year_1970();
+        clock.saw(Instant::now(), 1_000_000_000);
+        own.set(-3_600 * MICROS_PER_SECOND);
+        let first = clock.now_micros();
+        own.set(i64::MAX);
+        let second = clock.now_micros();
+        assert!(first >= 1_000_000_000, "{first}");
+        assert!(second >= first, "{first} then {second}");
+        assert!(second < first + 60 * MICROS_PER_SECOND, "{second}");
+    }
+
+    #[test]
+    fn time_goes_on_since_the_last_look() {
+        let (_, clock) = beside_the_year_1970();
+        let hour = Duration::from_secs(3_600);
+        let Some(then) = Instant::now().checked_sub(hour) else {
+            // A machine that has just started knows no such moment.
+            return;
+        };
+        clock.saw(then, 0);
+        assert!(clock.now_micros() >= 3_600 * MICROS_PER_SECOND);
+    }
+}
