@@ -1,8 +1,9 @@
 //! A disk that is full or fails, a folder that is taken or too new, an orderly stop, clients that
-//! dawdle: what is answered, and that nothing acknowledged is lost by it.
+//! dawdle, a clock that jumps: what is answered, and that nothing acknowledged is lost by it.
 
 use std::time::{Duration, Instant};
 
+use http::Method;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -307,6 +308,62 @@ async fn a_stop_under_load_answers_every_request_it_accepted() {
     .await;
     assert!(verdict.is_green(), "{verdict}");
     assert_eq!(stored_without_an_answer(&entries), Vec::<String>::new());
+}
+
+/// What is due waits as long as a clock was set back; nothing else does, and nothing is lost or done twice.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_clock_that_jumps_loses_no_order_and_keeps_no_later_one_waiting() {
+    const HOUR: i64 = 3_600;
+    let start = Start::demo(WAYBILL)
+        .by_test_clock()
+        .delivering_within_ms("0-100");
+    let app = start.ready().await.expect("it starts");
+    let traffic = traffic(&app, seed::of_this_run()).await;
+    // The last one has everything due that was put off by the others.
+    for ahead_s in [HOUR, -HOUR, 0, 5, -5, -HOUR, HOUR] {
+        let noted = format!("{ahead_s} s ahead");
+        let noted = traffic.fault(&noted, traffic.in_flight()).await;
+        noted.expect("journal");
+        app.clock().set_ahead_s(ahead_s);
+        let before = traffic.answered_ok();
+        until("orders after the jump", || {
+            traffic.answered_ok() > before + 20
+        })
+        .await;
+        is_delivered(&app, &format!("after-{ahead_s}")).await;
+    }
+    assert!(!app.output().contains("panicked"), "{}", app.output());
+    let (verdict, entries) = finish(&app, traffic, ENOUGH).await;
+    assert!(verdict.is_green(), "{verdict}");
+    assert_eq!(answers_with(&entries, 500), 0);
+}
+
+/// An order that is placed now gets to its customer, in a tenant that the judge does not look at.
+async fn is_delivered(app: &Waybill, key: &str) {
+    let token = waybill_testkit::token::demo_for("bystander", "looker");
+    let mut client = app.client().with_token(&token);
+    let stock = json!({"onHand": 100, "reason": "seed"}).to_string();
+    let stock = client.send(Method::PUT, "/v1/stock/SHELF", &[], stock.into());
+    assert!(stock.await.expect("it answers").status.is_success());
+    let order =
+        json!({"currency": "EUR", "lines": [{"sku": "SHELF", "quantity": 1, "unitPrice": "1.00"}]});
+    let headers = [("idempotency-key", key)];
+    let order = order.to_string().into();
+    let answer = client.send(Method::POST, "/v1/orders", &headers, order);
+    let answer = answer.await.expect("it answers");
+    assert_eq!(answer.status, 201, "{}", answer.text());
+    let placed: serde_json::Value = answer.json();
+    let path = format!("/v1/orders/{}", placed["id"].as_str().expect("an id"));
+    let began = Instant::now();
+    loop {
+        let order = client.get(&path).await.expect("it answers");
+        let order: serde_json::Value = order.json();
+        if order["status"] == "delivered" {
+            return;
+        }
+        assert!(began.elapsed() < WITHIN, "{key}: {order}");
+        sleep(POLL).await;
+    }
 }
 
 /// Orders that were stored by a request that got no answer: the client learned of them from a replay.

@@ -2,17 +2,14 @@
 
 use std::time::Duration;
 
-use http::Method;
 use rand::RngExt;
-use serde_json::json;
 use waybill_testkit::checker::Enough;
-use waybill_testkit::http::Client;
 use waybill_testkit::postgres::{Postgres, ServerOptions};
 use waybill_testkit::shim::{Space, Target};
 use waybill_testkit::siege::Siege;
-use waybill_testkit::token;
 use waybill_testkit::unavailable::or_skip;
 
+use crate::bystander::Bystander;
 use crate::fleet::{siege, until};
 
 const READY_WITHIN: Duration = Duration::from_secs(30);
@@ -27,33 +24,11 @@ async fn is_green(siege: Siege, server: &Postgres, enough: Enough) {
     assert_eq!(server.deadlocks(), Vec::<String>::new());
 }
 
-/// Somebody whom the judge of the run does not look at.
-fn bystander(siege: &Siege) -> Client {
-    Client::new(siege.fleet.doors()[0]).with_token(&token::demo_for("bystander", "looker"))
-}
-
-async fn fill_the_bystanders_shelf(siege: &Siege) {
-    let body = json!({"onHand": 100_000, "reason": "seed"}).to_string();
-    let put = (Method::PUT, "/v1/stock/SHELF");
-    let answer = bystander(siege).send(put.0, put.1, &[], body.into()).await;
-    let answer = answer.expect("it answers");
-    assert!(answer.status.is_success(), "{}", answer.text());
-}
-
 /// An order is refused and says why, as soon as it finds no room in a page that is there; what is stored can be read.
-async fn refuses_and_reads(siege: &Siege, round: u32) {
-    let mut client = bystander(siege);
-    let order = json!({"currency": "EUR", "metadata": {"text": "t".repeat(1_000)},
-                       "lines": [{"sku": "SHELF", "quantity": 1, "unitPrice": "1.00"}]});
+async fn refuses_and_reads(bystander: &mut Bystander, round: u32) {
     let mut told = None;
     for number in 0..500 {
-        let key = format!("round-{round}-{number}");
-        let headers = [("idempotency-key", key.as_str())];
-        let body = order.to_string().into();
-        let answer = client
-            .send(Method::POST, "/v1/orders", &headers, body)
-            .await;
-        let answer = answer.expect("it answers");
+        let answer = bystander.orders(&format!("round-{round}-{number}")).await;
         if answer.status == 507 {
             told = Some(answer.json::<serde_json::Value>());
             break;
@@ -63,7 +38,7 @@ async fn refuses_and_reads(siege: &Siege, round: u32) {
     let told = told.expect("there is room for 500 orders on a full disk");
     assert_eq!(told["code"], "insufficient_storage", "{told}");
     for path in ["/v1/orders?limit=1", "/v1/stock?sku=SHELF"] {
-        let read = client.get(path).await.expect("reads go on");
+        let read = bystander.gets(path).await;
         assert_eq!(read.status, 200, "{path}: {}", read.text());
     }
 }
@@ -76,7 +51,7 @@ async fn tables_that_cannot_grow_are_answered_with_507_and_orders_go_on_when_the
     };
     let database = server.database(None).expect("a database");
     let mut siege = siege(&database.url()).await;
-    fill_the_bystanders_shelf(&siege).await;
+    let mut bystander = Bystander::at(siege.fleet.doors()[0]).await;
     let disk = server.disk().expect("it is on one");
     disk.target(Target::Main);
     for round in 0..6 {
@@ -96,7 +71,7 @@ async fn tables_that_cannot_grow_are_answered_with_507_and_orders_go_on_when_the
             siege.traffic.answers_with(507) > told + 5
         })
         .await;
-        refuses_and_reads(&siege, round).await;
+        refuses_and_reads(&mut bystander, round).await;
         disk.space(Space::Enough);
         siege.recovers(READY_WITHIN).await;
     }

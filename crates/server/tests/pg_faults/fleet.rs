@@ -25,16 +25,19 @@ pub fn start(url: &str, roles: &str) -> Start {
         .env("WAYBILL_LOG__LEVEL", "warn")
 }
 
+/// More orders than are ever placed: what is refused at once while a fault lasts counts as well.
+pub fn load() -> Load {
+    Load {
+        clients: 24,
+        pause_ms: 20,
+        orders: 100_000,
+    }
+}
+
 /// Two and two, with clients at both that order.
 pub async fn siege(url: &str) -> Siege {
     let fleet = Fleet::ready(2, 2, |_, roles| start(url, roles)).await;
-    let load = Load {
-        clients: 24,
-        pause_ms: 20,
-        // More than are ever placed: what is refused at once while a fault lasts counts as well.
-        orders: 100_000,
-    };
-    let siege = Siege::lay(fleet.expect("it starts"), seed::of_this_run(), load).await;
+    let siege = Siege::lay(fleet.expect("it starts"), seed::of_this_run(), load()).await;
     siege.expect("orders come")
 }
 

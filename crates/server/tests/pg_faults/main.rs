@@ -1,5 +1,8 @@
 //! Several processes on one PostgreSQL database while what they stand on misbehaves: its disk fills up and
-//! fails. Nothing acknowledged is lost or doubled, nobody is told of a defect, and orders go on by themselves.
+//! fails, a machine's clock jumps. Nothing acknowledged is lost or doubled, nobody is told of a defect, and orders
+//! go on by themselves.
 
+mod bystander;
+mod clocks;
 mod disk;
 mod fleet;

@@ -26,7 +26,7 @@ use tokio::time::{sleep, timeout};
 use crate::http::Client;
 use crate::postgres::{Database, Postgres};
 use crate::seed;
-use crate::shim::Disk;
+use crate::shim::{Disk, TestClock};
 use crate::token;
 use crate::unavailable::or_skip_all;
 
@@ -44,6 +44,7 @@ pub struct Start {
     environment: Vec<(OsString, OsString)>,
     arguments: Vec<OsString>,
     on_test_disk: bool,
+    by_test_clock: bool,
     /// Its store is a database that others share, not its data folder.
     shared: bool,
     /// Its store is a database made for it.
@@ -63,6 +64,7 @@ impl Start {
             environment: Vec::new(),
             arguments: Vec::new(),
             on_test_disk: false,
+            by_test_clock: false,
             shared: false,
             own_database: false,
         }
@@ -120,6 +122,13 @@ impl Start {
         self
     }
 
+    /// Gives it a [`TestClock`]; not together with a disk.
+    #[must_use]
+    pub fn by_test_clock(mut self) -> Self {
+        self.by_test_clock = true;
+        self
+    }
+
     /// Starts it in a fresh folder and waits until it is ready.
     pub async fn ready(self) -> Result<Waybill> {
         let mut app = self.prepared()?;
@@ -145,11 +154,21 @@ impl Start {
         } else {
             None
         };
+        ensure!(
+            !(self.on_test_disk && self.by_test_clock),
+            "one library is preloaded, a disk or a clock"
+        );
+        let clock = if self.by_test_clock {
+            Some(TestClock::new(home.path())?)
+        } else {
+            None
+        };
         Ok(Waybill {
             start: self,
             home,
             data,
             disk,
+            clock,
             address: free_address()?,
             child: None,
             starts: 0,
@@ -164,6 +183,7 @@ pub struct Waybill {
     home: TempDir,
     data: PathBuf,
     disk: Option<Disk>,
+    clock: Option<TestClock>,
     address: SocketAddr,
     child: Option<Child>,
     starts: usize,
@@ -190,6 +210,13 @@ impl Waybill {
         self.disk
             .as_ref()
             .expect("this actor was started with on_test_disk()")
+    }
+
+    /// The clock it goes by, if it was started with one.
+    pub fn clock(&self) -> &TestClock {
+        self.clock
+            .as_ref()
+            .expect("this actor was started with by_test_clock()")
     }
 
     /// A new connection with a token for everything in the default tenant.
@@ -255,6 +282,9 @@ impl Waybill {
         command.args(&self.start.arguments);
         if let Some(disk) = &self.disk {
             command.envs(disk.environment());
+        }
+        if let Some(clock) = &self.clock {
+            command.envs(clock.environment());
         }
         for (name, stream) in [("out", false), ("err", true)] {
             let file =

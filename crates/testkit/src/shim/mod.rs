@@ -2,14 +2,17 @@
 //!
 //! Owns the preload library `shim/disk.c`, the folder of its undo logs, and its control file. A process
 //! started with [`Disk::environment`] has its data folder on that disk. `power` is what happens when the
-//! power goes; `control` the faults; `shared` a disk under many processes; `compile` makes the libraries.
+//! power goes; `control` the faults; `shared` a disk under many processes; `clock` is no disk but
+//! a wall clock that jumps, made in the same way; `compile` makes the libraries.
 //! Linux only, since it is built on `LD_PRELOAD`.
 
+mod clock;
 mod compile;
 mod control;
 mod power;
 mod shared;
 
+pub use clock::TestClock;
 pub use control::{Control, Space, Target};
 pub use power::{FileLoss, Kept, Outage, lose_power};
 pub use shared::SharedDisk;
