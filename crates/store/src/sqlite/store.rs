@@ -49,11 +49,11 @@ impl Store for SqliteStore {
         &self.identity
     }
 
-    /// One is written while the next one gathers.
     async fn time(&self) -> Result<Option<Time>> {
         Ok(None)
     }
 
+    /// One is written while the next one gathers.
     fn accept_concurrency(&self) -> usize {
         2
     }
