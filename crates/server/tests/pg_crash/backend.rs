@@ -3,10 +3,10 @@
 //! server.
 
 use waybill_testkit::checker::Enough;
-use waybill_testkit::postgres::{Postgres, ServerOptions};
+use waybill_testkit::postgres::Postgres;
 use waybill_testkit::unavailable::or_skip;
 
-use crate::database::{READY_WITHIN, is_green, siege, strikes};
+use crate::database::{READY_WITHIN, is_green, lasting_commits, siege, strikes};
 
 /// Each books a unit at a time: a unit that was answered for and is not there tells of a commit that was not one.
 const CLERKS: u64 = 8;
@@ -14,11 +14,7 @@ const OF_WAYBILL: &str = "application_name = 'waybill'";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_killed_backend_loses_nothing_that_was_answered_for() {
-    // A COMMIT that lasts is one that can be met.
-    let options = ServerOptions::default()
-        .set("commit_delay", "10000")
-        .set("commit_siblings", "0");
-    let Some(server) = or_skip(Postgres::start(options)) else {
+    let Some(server) = or_skip(Postgres::start(lasting_commits())) else {
         return;
     };
     let database = server.database(None).expect("a database");

@@ -100,6 +100,13 @@ async fn a_database_that_answers_before_it_syncs_is_found_out() {
     assert!(verdict.violates("I1"), "{verdict}");
 }
 
+/// A COMMIT that lasts is one that can be met.
+pub fn lasting_commits() -> ServerOptions {
+    ServerOptions::default()
+        .set("commit_delay", "10000")
+        .set("commit_siblings", "0")
+}
+
 /// Whose connection is ended: one that commits, one between two flushes, one that waits for a row, all.
 const VICTIMS: [&str; 4] = [
     "state = 'active' AND query LIKE 'COMMIT%'",
@@ -110,11 +117,7 @@ const VICTIMS: [&str; 4] = [
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn terminated_backends_lose_no_acknowledged_order() {
-    // A COMMIT that lasts is one that can be met.
-    let options = ServerOptions::default()
-        .set("commit_delay", "10000")
-        .set("commit_siblings", "0");
-    let Some(server) = or_skip(Postgres::start(options)) else {
+    let Some(server) = or_skip(Postgres::start(lasting_commits())) else {
         return;
     };
     let database = server.database(None).expect("a database");

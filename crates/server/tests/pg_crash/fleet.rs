@@ -4,17 +4,12 @@ use waybill_testkit::server::{Fleet, Start};
 
 const WAYBILL: &str = env!("CARGO_BIN_EXE_waybill");
 
-/// How a member is started: what a lease bounds is short, so that a run sees many of them run out.
+/// How a member is started.
 pub fn start(url: &str, roles: &str) -> Start {
     Start::serve(WAYBILL, roles)
         .on(url)
         .delivering_within_ms("0-300")
-        .env("WAYBILL_CONSUMERS__LEASE_MS", "3s")
-        .env("WAYBILL_STORE__STATEMENT_TIMEOUT_MS", "2s")
-        .env("WAYBILL_STORE__LOCK_TIMEOUT_MS", "1500ms")
-        .env("WAYBILL_STORE__IDLE_IN_TRANSACTION_TIMEOUT_MS", "2s")
-        .env("WAYBILL_STORE__TCP_TIMEOUT_MS", "2s")
-        .env("WAYBILL_STORE__CONNECT_TIMEOUT_MS", "10s")
+        .with_short_leases()
         .env("WAYBILL_LOG__LEVEL", "warn")
 }
 

@@ -11,17 +11,12 @@ const WAYBILL: &str = env!("CARGO_BIN_EXE_waybill");
 const WITHIN: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(10);
 
-/// How a member is started: leases are short, so that a run sees them run out.
+/// How a member is started.
 pub fn start(url: &str, roles: &str) -> Start {
     Start::serve(WAYBILL, roles)
         .on(url)
         .delivering_within_ms("0-300")
-        .env("WAYBILL_CONSUMERS__LEASE_MS", "3s")
-        .env("WAYBILL_STORE__STATEMENT_TIMEOUT_MS", "2s")
-        .env("WAYBILL_STORE__LOCK_TIMEOUT_MS", "1500ms")
-        .env("WAYBILL_STORE__IDLE_IN_TRANSACTION_TIMEOUT_MS", "2s")
-        .env("WAYBILL_STORE__TCP_TIMEOUT_MS", "2s")
-        .env("WAYBILL_STORE__CONNECT_TIMEOUT_MS", "10s")
+        .with_short_leases()
         .env("WAYBILL_LOG__LEVEL", "warn")
 }
 

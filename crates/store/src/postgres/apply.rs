@@ -93,19 +93,9 @@ async fn attempt_apply(shared: &Shared, apply: &Apply) -> std::result::Result<()
                 what: "a parked order",
             });
         }
-        let mut locked = Locked::read(&wanted, &mut answers)?;
-        for change in &apply.changes {
-            locked.take(change)?;
-        }
-        Ok(locked)
+        Locked::read(&wanted, &mut answers)?.with(&apply.changes)
     })();
-    let locked = match checked {
-        Ok(locked) => locked,
-        Err(error) => {
-            commits.roll_back(open).await;
-            return Err(Failed::Error(error));
-        }
-    };
+    let (open, locked) = commits.unless_refused(open, checked).await?;
     let all: Vec<&Change> = apply.changes.iter().collect();
     let mut pipeline = Pipeline::new();
     parked::park(&mut pipeline, &apply.lease, &apply.park, now);
@@ -207,13 +197,8 @@ async fn attempt_advance(
         commits.roll_back(open).await;
         return Err(Failed::Error(fenced(lease)));
     }
-    let mut locked = match Locked::read(&wanted, &mut answers) {
-        Ok(locked) => locked,
-        Err(error) => {
-            commits.roll_back(open).await;
-            return Err(Failed::Error(error));
-        }
-    };
+    let read = Locked::read(&wanted, &mut answers);
+    let (open, mut locked) = commits.unless_refused(open, read).await?;
     let results: Vec<Result<()>> = changes.iter().map(|change| locked.take(change)).collect();
     let good = changes.iter().zip(&results).filter(|(_, r)| r.is_ok());
     let good: Vec<&Change> = good.map(|(change, _)| *change).collect();

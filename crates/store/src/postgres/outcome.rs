@@ -159,6 +159,21 @@ impl Commits {
         end(open.connection).await;
     }
 
+    /// Goes on with what was made of a transaction's answers, or gives it up because of them.
+    pub async fn unless_refused<T>(
+        &self,
+        open: Open,
+        read: Result<T>,
+    ) -> std::result::Result<(Open, T), Failed> {
+        match read {
+            Ok(read) => Ok((open, read)),
+            Err(error) => {
+                self.roll_back(open).await;
+                Err(Failed::Error(error))
+            }
+        }
+    }
+
     /// Ends a transaction of which nothing is kept, and whose answers tell what it read: others may have committed
     /// that here while their wait for the standby was cancelled, so the standby is waited for again.
     pub async fn tell_what_was_read(&self, open: Open) -> Result<()> {

@@ -256,19 +256,9 @@ async fn attempt_settle(
                 what: "a parked event",
             });
         }
-        let mut locked = Locked::read(&wanted, &mut answers)?;
-        if let Some(change) = change {
-            locked.take(change)?;
-        }
-        Ok(locked)
+        Locked::read(&wanted, &mut answers)?.with(change)
     })();
-    let locked = match checked {
-        Ok(locked) => locked,
-        Err(error) => {
-            commits.roll_back(open).await;
-            return Err(Failed::Error(error));
-        }
-    };
+    let (open, locked) = commits.unless_refused(open, checked).await?;
     let mut pipeline = Pipeline::new();
     match outcome {
         ParkedOutcome::Applied(_) | ParkedOutcome::Discarded => {

@@ -115,19 +115,9 @@ async fn attempt(
                 consumer: piece.target.clone(),
             });
         }
-        let mut locked = Locked::read(&wanted, &mut answers)?;
-        if let Some(change) = change {
-            locked.take(change)?;
-        }
-        Ok(locked)
+        Locked::read(&wanted, &mut answers)?.with(change)
     })();
-    let locked = match checked {
-        Ok(locked) => locked,
-        Err(error) => {
-            commits.roll_back(open).await;
-            return Err(Failed::Error(error));
-        }
-    };
+    let (open, locked) = commits.unless_refused(open, checked).await?;
     let changes: Vec<_> = change.into_iter().collect();
     let mut pipeline = Pipeline::new();
     changes::write(&mut pipeline, &changes, &locked);

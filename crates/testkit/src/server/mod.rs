@@ -115,6 +115,17 @@ impl Start {
             .env("WAYBILL_DELIVERY__DELIVER_DELAY_MS", range)
     }
 
+    /// What a lease bounds is short, so that a run sees many of them run out.
+    #[must_use]
+    pub fn with_short_leases(self) -> Self {
+        self.env("WAYBILL_CONSUMERS__LEASE_MS", "3s")
+            .env("WAYBILL_STORE__STATEMENT_TIMEOUT_MS", "2s")
+            .env("WAYBILL_STORE__LOCK_TIMEOUT_MS", "1500ms")
+            .env("WAYBILL_STORE__IDLE_IN_TRANSACTION_TIMEOUT_MS", "2s")
+            .env("WAYBILL_STORE__TCP_TIMEOUT_MS", "2s")
+            .env("WAYBILL_STORE__CONNECT_TIMEOUT_MS", "10s")
+    }
+
     /// Puts the data folder on a [`Disk`].
     #[must_use]
     pub fn on_test_disk(mut self) -> Self {

@@ -85,13 +85,8 @@ async fn attempt(
     let numbers = rows.pop().unwrap_or_default();
     let taken = rows.pop().unwrap_or_default();
     let (open, answered) = answer_lost(commits, open, orders, &taken).await?;
-    let batch = match decide(orders, part, answered, &numbers, &stock_rows) {
-        Ok(batch) => batch,
-        Err(error) => {
-            commits.roll_back(open).await;
-            return Err(Failed::Error(error));
-        }
-    };
+    let decided = decide(orders, part, answered, &numbers, &stock_rows);
+    let (open, batch) = commits.unless_refused(open, decided).await?;
     if batch.written.is_empty() {
         // Claims that were taken are free again.
         if batch.replays() {
@@ -154,13 +149,8 @@ async fn answer_lost(
     let mut pipeline = Pipeline::new();
     claims::ask_holders(&mut pipeline, orders, &lost);
     let (open, rows) = commits.go_on(open, pipeline).await?;
-    match claims::answers(orders, &lost, &rows[0]) {
-        Ok(answers) => Ok((open, answers)),
-        Err(error) => {
-            commits.roll_back(open).await;
-            Err(Failed::Error(error))
-        }
-    }
+    let answers = claims::answers(orders, &lost, &rows[0]);
+    commits.unless_refused(open, answers).await
 }
 
 /// Decides the whole batch in memory, on rows that are locked.

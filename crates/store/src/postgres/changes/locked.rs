@@ -135,6 +135,14 @@ impl Locked {
         self.stock_rows.get(&key).cloned()
     }
 
+    /// Takes changes in, all or none.
+    pub fn with<'c>(mut self, changes: impl IntoIterator<Item = &'c Change>) -> Result<Self> {
+        for change in changes {
+            self.take(change)?;
+        }
+        Ok(self)
+    }
+
     /// Takes a change in, if it was decided on what the rows say now.
     pub fn take(&mut self, change: &Change) -> Result<()> {
         self.check(change)?;
