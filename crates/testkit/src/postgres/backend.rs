@@ -1,4 +1,5 @@
-//! One backend of a server killed: the server's first process lives on, throws every session away and recovers.
+//! One process of a server killed or frozen. When a backend is killed, the server's first process lives on, throws
+//! every session away and recovers.
 //!
 //! Owns the choice of the victim and the wait for the recovery. Invariant: only a child of a server that we started is
 //! killed; and what counts as recovered is what the server says in its log after the kill, not before it.
@@ -62,6 +63,21 @@ impl Postgres {
             committing: committing.parse()?,
             back_after: began.elapsed(),
         }))
+    }
+}
+
+impl Postgres {
+    /// SIGSTOP for the process that writes the log in the background: what was committed without waiting is then
+    /// nowhere but in memory. Such a server is stopped with [`super::Mode::Killed`].
+    pub fn freeze_wal_writer(&self) -> Result<()> {
+        let parent = Pid::from_raw(self.pid()?).context("a process id is not zero")?;
+        let found = self.address().sql(
+            None,
+            "SELECT pid FROM pg_stat_activity WHERE backend_type = 'walwriter'",
+        )?;
+        let pid = Pid::from_raw(found.parse()?).context("a process id is not zero")?;
+        ensure!(children(parent).contains(&pid), "it is not ours");
+        Ok(kill_process(pid, Signal::STOP)?)
     }
 }
 
