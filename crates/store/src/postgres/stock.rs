@@ -1,5 +1,6 @@
 //! Stock rows: reading and counting.
 
+use super::errors::corrupt;
 use super::fate::Mark;
 use super::lock;
 use super::log;
@@ -141,21 +142,17 @@ async fn attempt(
             add_keys(pipeline, &lock::STOCK, &keys);
         })
         .await?;
-    let mut levels: BTreeMap<Key, StockLevel> = BTreeMap::new();
-    let mut places: BTreeMap<Key, String> = BTreeMap::new();
-    for row in &answers[1] {
-        let mut c = Columns::of(row);
-        let key: Key = (c.get()?, c.get()?, c.get()?);
-        let level = level(&mut c)?;
-        levels.insert(key.clone(), level);
-        places.insert(key, c.get()?);
-    }
+    let locked = locked(&answers[1], &keys);
+    let (open, mut locked) = commits.unless_refused(open, locked).await?;
     let mut outcomes = Vec::with_capacity(changes.len());
     let mut done: Vec<(&StockChange, i64, NewEvent)> = vec![];
     for (change, key) in changes.iter().zip(&owned) {
-        let level = levels.entry(key.clone()).or_default();
-        outcomes.push(change.decide(*level).map(|(after, delta, event)| {
-            *level = after;
+        // Every key was looked for.
+        let Some(row) = locked.get_mut(key) else {
+            continue;
+        };
+        outcomes.push(change.decide(row.level).map(|(after, delta, event)| {
+            row.level = after;
             done.push((change, delta, event));
             change.row(after)
         }));
@@ -165,7 +162,7 @@ async fn attempt(
         return Ok(outcomes);
     }
     let mut pipeline = Pipeline::new();
-    write(&mut pipeline, &levels, &places, &done);
+    write(&mut pipeline, &locked, &done);
     add_keys(&mut pipeline, &FORGET_NEW, &keys);
     let events: Vec<&NewEvent> = done.iter().map(|(_, _, event)| event).collect();
     log::append(&mut pipeline, part, shared.sequence(part), now, &events);
@@ -175,29 +172,56 @@ async fn attempt(
     Ok(outcomes)
 }
 
+/// A row that is locked.
+struct LockedRow {
+    level: StockLevel,
+    /// Where it stands.
+    place: String,
+}
+
+/// Reads the locked rows; each key has one.
+fn locked(rows: &[Row], keys: &BTreeSet<&Key>) -> Result<BTreeMap<Key, LockedRow>> {
+    let mut locked = BTreeMap::new();
+    for row in rows {
+        let mut c = Columns::of(row);
+        let key: Key = (c.get()?, c.get()?, c.get()?);
+        let level = level(&mut c)?;
+        let place = c.get()?;
+        locked.insert(key, LockedRow { level, place });
+    }
+    match keys.iter().find(|key| !locked.contains_key(**key)) {
+        None => Ok(locked),
+        Some((tenant, sku, vendor)) => Err(corrupt(
+            "a stock row",
+            format!(
+                "{sku} at {vendor} of {tenant} has a row in stock_keys and none in stock, so none can be made: delete that one"
+            ),
+        )),
+    }
+}
+
 fn write<'p>(
     pipeline: &mut Pipeline<'p>,
-    levels: &'p BTreeMap<Key, StockLevel>,
-    places: &'p BTreeMap<Key, String>,
+    locked: &'p BTreeMap<Key, LockedRow>,
     done: &'p [(&StockChange, i64, NewEvent)],
 ) {
     let mut last: BTreeMap<Key, &StockChange> = BTreeMap::new();
     for (change, _, _) in done {
         last.insert(key(change), change);
     }
-    let rows: Vec<(&Key, &StockLevel, i64)> = levels
+    let rows: Vec<(&LockedRow, i64)> = locked
         .iter()
-        .filter_map(|(key, level)| Some((key, level, last.get(key)?.at.0)))
+        .filter_map(|(key, row)| Some((row, last.get(key)?.at.0)))
         .collect();
     let r = || rows.iter();
     pipeline.add(
         &UPDATE,
         params![
-            r().map(|(k, _, _)| places.get(*k)).collect::<Vec<_>>(),
-            r().map(|(_, l, _)| l.on_hand).collect::<Vec<_>>(),
-            r().map(|(_, l, _)| l.safety).collect::<Vec<_>>(),
-            r().map(|(_, l, _)| l.version).collect::<Vec<_>>(),
-            r().map(|(_, _, at)| *at).collect::<Vec<_>>(),
+            r().map(|(row, _)| row.place.as_str()).collect::<Vec<_>>(),
+            r().map(|(row, _)| row.level.on_hand).collect::<Vec<_>>(),
+            r().map(|(row, _)| row.level.safety).collect::<Vec<_>>(),
+            r().map(|(row, _)| row.level.version).collect::<Vec<_>>(),
+            r().map(|(_, at)| *at).collect::<Vec<_>>(),
         ],
     );
     let d = || done.iter();

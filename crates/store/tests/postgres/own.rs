@@ -8,6 +8,7 @@ use tokio::task::JoinSet;
 use waybill_domain::command::Command;
 use waybill_domain::event::{EventKind, LoggedEvent};
 use waybill_domain::ids::OrderId;
+use waybill_domain::stock::Adjustment;
 use waybill_domain::text::Tenant;
 use waybill_store::conformance::{Driver, Harness, ManualClock, Tap};
 use waybill_store::postgres::{PostgresStore, begin_new_life, migrate};
@@ -346,6 +347,20 @@ async fn a_database_that_was_not_migrated_says_what_to_do_and_many_may_migrate_a
     }
     assert_eq!(made, 1, "one made the tables, the others found them");
     open().await.expect("opens now").close().await;
+}
+
+#[tokio::test]
+async fn a_stock_row_whose_key_alone_is_there_is_not_written_into_nothing() {
+    let Some((driver, h)) = shared(1).await else {
+        return;
+    };
+    h.put("A", 5).await;
+    driver.sql("INSERT INTO stock_keys SELECT tenant, 'B', vendor FROM stock_keys");
+    let count = h.make.stock("B", Adjustment::Count(3));
+    let refused = h.store.adjust_stock(vec![count]).await;
+    let refused = refused.expect_err("there is no row").to_string();
+    assert!(refused.contains("stock_keys"), "{refused}");
+    assert_eq!(h.log().await.len(), 1, "the count of A");
 }
 
 #[tokio::test]
