@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use indicatif::{ProgressBar, ProgressStyle};
 use waybill_domain::time::Time;
 use waybill_store::sqlite::{Backup, Stage, create_backup, restore_backup, verify_backup};
 
+use super::stages::Stages;
 use super::verify::{print as print_report, print_json};
 use super::{fail, output};
 use crate::clock::Clock;
@@ -98,23 +98,21 @@ fn create(args: &CreateArgs, now: Time) -> ExitCode {
     } else {
         args.to.clone()
     };
-    let mut progress = Progress::new();
-    match create_backup(&args.data, &to, now, &mut |stage| progress.show(stage)) {
-        Ok(backup) => {
-            progress.end();
-            tell(&backup, "backed up into", args.json)
-        }
+    let mut stages = stages();
+    let made = create_backup(&args.data, &to, now, &mut |stage| show(&mut stages, stage));
+    stages.end();
+    match made {
+        Ok(backup) => tell(&backup, "backed up into", args.json),
         Err(error) => fail(&error),
     }
 }
 
 fn verify(args: &VerifyArgs) -> ExitCode {
-    let mut progress = Progress::new();
-    match verify_backup(&args.file, &mut |stage| progress.show(stage)) {
-        Ok(backup) => {
-            progress.end();
-            tell(&backup, "backup", args.json)
-        }
+    let mut stages = stages();
+    let found = verify_backup(&args.file, &mut |stage| show(&mut stages, stage));
+    stages.end();
+    match found {
+        Ok(backup) => tell(&backup, "backup", args.json),
         Err(error) => fail(&error),
     }
 }
@@ -124,19 +122,19 @@ fn restore(args: &RestoreArgs, now: Time) -> ExitCode {
         Ok(entropy) => entropy.uuid_v7(now.0),
         Err(error) => return fail(&error),
     };
-    let mut progress = Progress::new();
+    let mut stages = stages();
     let restored = restore_backup(
         &args.file,
         &args.data,
         generation,
         args.with_findings,
-        &mut |stage| progress.show(stage),
+        &mut |stage| show(&mut stages, stage),
     );
+    stages.end();
     let restored = match restored {
         Ok(restored) => restored,
         Err(error) => return fail(&error),
     };
-    progress.end();
     let kept = restored.report.findings.is_empty() || args.with_findings;
     let what = if kept {
         "restored into"
@@ -185,43 +183,17 @@ fn tell(backup: &Backup, what: &str, json: bool) -> ExitCode {
     print_report(&backup.report)
 }
 
-/// How far it is, on standard error: a bar on a terminal, elsewhere a line a stage.
-struct Progress {
-    bar: ProgressBar,
-    told: Option<&'static str>,
+fn stages() -> Stages {
+    Stages::new("{msg} {bar:40} {bytes}/{total_bytes}, {eta} left")
 }
 
-impl Progress {
-    fn new() -> Self {
-        let style =
-            ProgressStyle::with_template("{msg} {bar:40} {bytes}/{total_bytes}, {eta} left")
-                .unwrap_or_else(|_| ProgressStyle::default_bar());
-        Self {
-            bar: ProgressBar::new(0).with_style(style),
-            told: None,
+fn show(stages: &mut Stages, stage: Stage) {
+    match stage {
+        Stage::Copying(copied) => {
+            stages.reached(copied.done, copied.total);
+            stages.at("copying");
         }
-    }
-
-    fn show(&mut self, stage: Stage) {
-        let what = match stage {
-            Stage::Copying(copied) => {
-                self.bar.set_length(copied.total);
-                self.bar.set_position(copied.done);
-                "copying"
-            }
-            Stage::Checking => "checking the copy",
-        };
-        if self.told != Some(what) {
-            self.told = Some(what);
-            self.bar.set_message(what);
-            if self.bar.is_hidden() {
-                output::remark(what);
-            }
-        }
-    }
-
-    fn end(&self) {
-        self.bar.finish_and_clear();
+        Stage::Checking => stages.at("checking the copy"),
     }
 }
 

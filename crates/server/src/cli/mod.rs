@@ -18,6 +18,7 @@ pub mod order;
 pub mod output;
 pub mod seed;
 pub mod serve;
+pub mod stages;
 pub mod stock;
 pub mod token;
 pub mod verify;

@@ -4,10 +4,10 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use indicatif::{ProgressBar, ProgressStyle};
 use waybill_store::moving::{Moved, Stage};
 use waybill_store::postgres::Options;
 
+use super::super::stages::Stages;
 use super::super::verify::{print, print_json};
 use super::super::{fail, output};
 use crate::backend;
@@ -22,9 +22,10 @@ pub async fn run(
     entropy: &Arc<Entropy>,
     json: bool,
 ) -> ExitCode {
-    let mut progress = Progress::new();
-    let moved = backend::move_into(from, to, clock, entropy, &mut |s| progress.show(s)).await;
-    progress.end();
+    let mut stages = Stages::new("{msg} {bar:40} {human_pos}/{human_len} rows, {eta} left");
+    let mut told = |stage| show(&mut stages, stage);
+    let moved = backend::move_into(from, to, clock, entropy, &mut told).await;
+    stages.end();
     match moved {
         Ok(moved) if json => print_json(&moved, &moved.report),
         Ok(moved) => tell(&moved, from),
@@ -49,44 +50,14 @@ fn tell(moved: &Moved, from: &Path) -> ExitCode {
     code
 }
 
-struct Progress {
-    bar: ProgressBar,
-    told: Option<String>,
-}
-
-impl Progress {
-    fn new() -> Self {
-        let style =
-            ProgressStyle::with_template("{msg} {bar:40} {human_pos}/{human_len} rows, {eta} left")
-                .unwrap_or_else(|_| ProgressStyle::default_bar());
-        Self {
-            bar: ProgressBar::new(0).with_style(style),
-            told: None,
+fn show(stages: &mut Stages, stage: Stage) {
+    match stage {
+        Stage::CheckingSource => stages.at("checking the store to be moved"),
+        Stage::Copying { done, total } => {
+            stages.reached(done, total);
+            stages.at("copying");
         }
-    }
-
-    /// A bar for who looks on; a line per stage where nobody does.
-    fn show(&mut self, stage: Stage) {
-        let what = match stage {
-            Stage::CheckingSource => "checking the store to be moved".to_owned(),
-            Stage::Copying { done, total } => {
-                self.bar.set_length(total);
-                self.bar.set_position(done);
-                "copying".to_owned()
-            }
-            Stage::Comparing(table) => format!("comparing {table}"),
-            Stage::CheckingCopy => "checking the copy".to_owned(),
-        };
-        if self.told.as_ref() != Some(&what) {
-            self.bar.set_message(what.clone());
-            if self.bar.is_hidden() {
-                output::remark(&what);
-            }
-            self.told = Some(what);
-        }
-    }
-
-    fn end(&self) {
-        self.bar.finish_and_clear();
+        Stage::Comparing(table) => stages.at(&format!("comparing {table}")),
+        Stage::CheckingCopy => stages.at("checking the copy"),
     }
 }
