@@ -10,8 +10,9 @@ use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 use waybill_testkit::checker::{Enough, Evidence, Reading, Verdict, check};
 use waybill_testkit::journal::{Entry, Outcome};
+use waybill_testkit::ports::free_address;
 use waybill_testkit::seed;
-use waybill_testkit::server::{Start, Waybill, free_address};
+use waybill_testkit::server::{Start, Waybill};
 use waybill_testkit::shim::{Space, Target};
 use waybill_testkit::traffic::{Load, Traffic};
 

@@ -12,6 +12,7 @@
 //!   [`guarded`] sees to it that it ends with the test, [`unavailable`] to it that a missing one is seen.
 //! * [`pgbouncer`] stands in front of it, as it does where connections are pooled.
 //! * [`proxy`] is a wire that can be cut, at a named moment of the conversation.
+//! * [`ports`] finds a free port for each of them.
 //! * [`seed`] is where a run's randomness comes from, so that a failing run can be run again.
 //!
 //! Nothing here links the server: the front door is the only way in, as it is for users.
@@ -23,6 +24,7 @@ pub mod http;
 pub mod journal;
 pub mod ordeal;
 pub mod pgbouncer;
+pub mod ports;
 pub mod postgres;
 pub mod proxy;
 pub mod seed;

@@ -4,8 +4,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tokio::time::timeout;
+use waybill_testkit::ports::free_address;
 use waybill_testkit::postgres::{Postgres, ServerOptions};
-use waybill_testkit::server::{Start, Waybill, free_address};
+use waybill_testkit::server::{Start, Waybill};
 use waybill_testkit::unavailable::or_skip;
 
 use super::WAYBILL;

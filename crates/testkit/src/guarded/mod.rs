@@ -15,7 +15,7 @@ use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-use crate::server::free_address;
+use crate::ports::free_address;
 
 /// Each server's folder gets a copy, so that nothing need be installed.
 const GUARD: &str = include_str!("guard.sh");

@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use tempfile::TempDir;
 
+use super::instance::{Postgres, unavailable};
 use super::programs::Programs;
-use super::server::Own;
-use super::{Postgres, ServerOptions, unavailable};
+use super::server::{Own, ServerOptions};
 use crate::guarded::Account;
 use crate::unavailable::Unavailable;
 

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::Postgres;
+use super::instance::Postgres;
 use super::killed::children;
 
 const BACK_WITHIN: Duration = Duration::from_secs(60);

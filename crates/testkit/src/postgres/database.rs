@@ -12,8 +12,8 @@ use std::path::PathBuf;
 use anyhow::{Result, ensure};
 
 use super::address::Address;
-use super::server::told;
-use super::{Postgres, deadlocks};
+use super::deadlocks;
+use super::instance::Postgres;
 use crate::seed;
 
 /// One test's database; nothing is connected to it any more once this is dropped.
@@ -120,8 +120,12 @@ impl Drop for Database {
         if deadlocks.is_empty() {
             return;
         }
-        assert!(std::thread::panicking(), "{}", told(&deadlocks));
-        eprintln!("{}", told(&deadlocks));
+        assert!(
+            std::thread::panicking(),
+            "{}",
+            deadlocks::complaint(&deadlocks)
+        );
+        eprintln!("{}", deadlocks::complaint(&deadlocks));
     }
 }
 

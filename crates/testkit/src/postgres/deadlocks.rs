@@ -41,6 +41,15 @@ fn find(text: &str, database: Option<&str>) -> Vec<String> {
     found
 }
 
+/// What a test that ends with deadlocks in the log says.
+pub fn complaint(deadlocks: &[String]) -> String {
+    format!(
+        "there is one lock order, and it was left {} times:\n{}",
+        deadlocks.len(),
+        deadlocks.join("\n")
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::find;

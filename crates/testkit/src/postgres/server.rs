@@ -5,18 +5,17 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use rustix::process::Signal;
 use tempfile::TempDir;
 
 use super::address::Address;
+use super::killed;
 use super::programs::Programs;
-use super::{Postgres, deadlocks, killed};
 use crate::guarded::{Account, Guarded, Server, on_a_free_port};
 use crate::seed;
-use crate::shim::{Control, SharedDisk};
+use crate::shim::SharedDisk;
 
 /// What a test wants of its server besides the defaults.
 #[derive(Debug, Clone, Default)]
@@ -73,9 +72,9 @@ const DEFAULTS: [(&str, &str); 8] = [
 pub(super) struct Own {
     programs: Programs,
     folder: TempDir,
-    port: u16,
-    disk: Option<SharedDisk>,
-    running: Option<Guarded>,
+    pub(super) port: u16,
+    pub(super) disk: Option<SharedDisk>,
+    pub(super) running: Option<Guarded>,
 }
 
 impl Own {
@@ -166,7 +165,7 @@ impl Own {
     }
 
     /// Starts the process and waits until it lets clients in.
-    fn begin(&mut self) -> Result<()> {
+    pub(super) fn begin(&mut self) -> Result<()> {
         ensure!(self.running.is_none(), "it already runs");
         // What an earlier process left there would be taken for this one's word.
         let _ = std::fs::remove_file(self.status_file());
@@ -204,7 +203,7 @@ impl Own {
             .is_some_and(|state| state.trim() == "ready")
     }
 
-    fn stop(&mut self, mode: Mode) -> Result<()> {
+    pub(super) fn stop(&mut self, mode: Mode) -> Result<()> {
         let mut process = self.running.take().context("it does not run")?;
         match mode {
             Mode::Fast => process.signal(Signal::INT)?,
@@ -230,105 +229,4 @@ pub(super) fn log_of_throwaway(address: &Address) -> Result<Option<PathBuf>> {
 /// Inside the single quotes of `postgresql.conf`.
 fn quoted(value: &str) -> String {
     value.replace('\\', "\\\\").replace('\'', "''")
-}
-
-impl Postgres {
-    fn own(&self) -> Result<&Own> {
-        self.own.as_ref().context("this server was given to us")
-    }
-
-    fn own_mut(&mut self) -> Result<&mut Own> {
-        self.own
-            .as_mut()
-            .context("this server was given to us: it is not ours to stop")
-    }
-
-    /// Of the running server's first process.
-    pub fn pid(&self) -> Result<i32> {
-        let process = self.own()?.running.as_ref().context("it does not run")?;
-        Ok(process.pid().as_raw_nonzero().get())
-    }
-
-    /// Its folder, which stays until it is dropped.
-    pub fn data(&self) -> Result<PathBuf> {
-        Ok(self.own()?.data())
-    }
-
-    pub fn port(&self) -> Result<u16> {
-        Ok(self.own()?.port)
-    }
-
-    /// Stops the server and waits until it is gone; its data stay.
-    pub fn stop(&mut self, mode: Mode) -> Result<()> {
-        self.own_mut()?.stop(mode)
-    }
-
-    /// The disk it was started on, for its faults.
-    ///
-    /// # Errors
-    /// It was started without [`ServerOptions::on_test_disk`].
-    pub fn disk(&self) -> Result<&Control> {
-        let disk = self.own()?.disk.as_ref().context("it has no test disk")?;
-        Ok(disk.control())
-    }
-
-    /// Whether its first process is there. A server that cannot recover ends by itself.
-    pub fn is_running(&mut self) -> Result<bool> {
-        let own = self.own_mut()?;
-        if let Some(process) = own.running.as_mut()
-            && process.ended()?.is_some()
-        {
-            own.running = None;
-        }
-        Ok(own.running.is_some())
-    }
-
-    /// Starts it again on the same data and port; the time until it let clients in.
-    pub fn start_again(&mut self) -> Result<Duration> {
-        let began = Instant::now();
-        self.own_mut()?.begin()?;
-        Ok(began.elapsed())
-    }
-
-    /// Stops it for good.
-    ///
-    /// # Errors
-    /// There was a deadlock; the message is the log's.
-    pub fn finish(mut self) -> Result<()> {
-        let deadlocks = self.ended_with();
-        ensure!(deadlocks.is_empty(), "{}", told(&deadlocks));
-        Ok(())
-    }
-
-    /// Stops the process, if there is one, and tells what the log says; afterwards there is no log.
-    fn ended_with(&mut self) -> Vec<String> {
-        let Some(mut own) = self.own.take() else {
-            return Vec::new();
-        };
-        if own.running.is_some()
-            && let Err(error) = own.stop(Mode::Immediate)
-        {
-            eprintln!("PostgreSQL: {error:#}");
-        }
-        deadlocks::told(&own.log(), 0, None)
-    }
-}
-
-pub(super) fn told(deadlocks: &[String]) -> String {
-    format!(
-        "there is one lock order, and it was left {} times:\n{}",
-        deadlocks.len(),
-        deadlocks.join("\n")
-    )
-}
-
-impl Drop for Postgres {
-    fn drop(&mut self) {
-        let deadlocks = self.ended_with();
-        if deadlocks.is_empty() {
-            return;
-        }
-        assert!(std::thread::panicking(), "{}", told(&deadlocks));
-        eprintln!("{}", told(&deadlocks));
-    }
 }

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
+use super::instance::{Postgres, unavailable};
 use super::programs::Programs;
 use super::server::Own;
-use super::{Postgres, unavailable};
 use crate::unavailable::Unavailable;
 
 const SYNCHRONOUS_WITHIN: Duration = Duration::from_secs(60);

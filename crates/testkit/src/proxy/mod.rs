@@ -18,7 +18,7 @@ use anyhow::{Context, Result, ensure};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::server::free_address;
+use crate::ports::free_address;
 use cut::LONGEST_PATTERN;
 
 const POLL: Duration = Duration::from_millis(1);

@@ -12,7 +12,6 @@ pub use user::Report;
 
 use std::ffi::{OsStr, OsString};
 use std::net::SocketAddr;
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -24,8 +23,8 @@ use tokio::process::{Child, Command};
 use tokio::time::{sleep, timeout};
 
 use crate::http::Client;
+use crate::ports::free_address;
 use crate::postgres::{Database, Postgres};
-use crate::seed;
 use crate::shim::{Disk, TestClock};
 use crate::token;
 use crate::unavailable::or_skip_all;
@@ -422,20 +421,6 @@ impl Drop for Waybill {
             eprintln!("{}", self.output());
         }
     }
-}
-
-/// Below the ports that systems give to outgoing connections: a port that is asked for in vain while its
-/// process is being restarted was taken by a client of another test.
-const PORTS: Range<u16> = 12_000..28_000;
-
-/// A loopback address that nobody listens on now.
-pub fn free_address() -> Result<SocketAddr> {
-    let span = u64::from(PORTS.end - PORTS.start);
-    let first = seed::fresh() % span;
-    let ports = (0..span).map(|n| PORTS.start + ((first + n) % span) as u16);
-    let mut addresses = ports.map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
-    let free = addresses.find(|address| std::net::TcpListener::bind(address).is_ok());
-    free.with_context(|| format!("no free port within {PORTS:?}"))
 }
 
 /// Raises this process's limit of open files, which the processes it starts inherit; what it is now.
