@@ -6,9 +6,11 @@
 //! and from then on refuses to be served. How rows are read and written is the drivers'.
 
 mod rows;
+mod state;
 mod tables;
 
 pub use rows::{Batch, Column, Digest, Kind, Value};
+pub use state::StoreState;
 pub use tables::{TABLES, Table};
 
 use crate::error::{Error, Result};
@@ -19,21 +21,6 @@ use serde::Serialize;
 use std::path::Path;
 use tokio::sync::mpsc;
 use uuid::Uuid;
-
-/// What a store is beyond its rows: who it is, and what it has given out and never gives again.
-#[derive(Clone, Debug)]
-pub struct Standing {
-    pub store_id: String,
-    pub generation: String,
-    /// The highest number an order may have been given.
-    pub number: i64,
-    /// The highest position of the log.
-    pub position: i64,
-    /// Orders by status, in the order of `OrderStatus::ALL`.
-    pub by_status: Vec<i64>,
-    /// Rows in all tables that are moved.
-    pub rows: u64,
-}
 
 /// What is being done, for whoever waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,13 +75,13 @@ pub async fn move_store(
     progress: &mut (dyn FnMut(Stage) + Send),
 ) -> Result<Moved> {
     let source = Source::open(from)?;
-    let standing = source.standing()?;
+    let state = source.state()?;
     let mut target = Target::open(to, new_id).await?;
-    target.begin(&standing).await?;
+    target.begin(&state).await?;
     progress(Stage::CheckingSource);
     refuse_findings(&source.check()?, "the store to be moved")?;
-    let copied = copy(&source, &mut target, &standing, progress).await?;
-    target.become_the_store(&standing).await?;
+    let copied = copy(&source, &mut target, &state, progress).await?;
+    target.become_the_store(&state).await?;
     for (table, digest) in TABLES.iter().zip(&copied) {
         progress(Stage::Comparing(table.name));
         compare(table, *digest, target.digest(table).await?)?;
@@ -111,8 +98,8 @@ pub async fn move_store(
             digest: digest.to_string(),
         });
     let moved = Moved {
-        store_id: standing.store_id,
-        generation: standing.generation,
+        store_id: state.store_id,
+        generation: state.generation,
         parts: target.parts(),
         tables: tables.collect(),
         report,
@@ -143,7 +130,7 @@ pub async fn move_store(
 async fn copy(
     source: &Source,
     target: &mut Target,
-    standing: &Standing,
+    state: &StoreState,
     progress: &mut (dyn FnMut(Stage) + Send),
 ) -> Result<Vec<Digest>> {
     let (sender, mut batches) = mpsc::channel(READ_AHEAD);
@@ -154,7 +141,7 @@ async fn copy(
         let before = done;
         let mut told = |rows: u64| {
             done = before + rows;
-            let total = standing.rows;
+            let total = state.rows;
             progress(Stage::Copying { done, total });
         };
         digests.push(target.fill(table, &mut batches, &mut told).await?);

@@ -8,7 +8,7 @@ use super::unreachable::unreachable;
 use super::{log, verify};
 use crate::error::{Error, Result};
 use crate::migrations;
-use crate::moving::{Batch, Column, Digest, Kind, Standing, TABLES, Table, Value};
+use crate::moving::{Batch, Column, Digest, Kind, StoreState, TABLES, Table, Value};
 use crate::verify::Report;
 use futures::{StreamExt, pin_mut};
 use std::time::Duration;
@@ -71,7 +71,7 @@ impl Target {
     }
 
     /// Begins the one transaction, in which nobody else comes near the tables, and makes sure that they are empty.
-    pub async fn begin(&mut self, standing: &Standing) -> Result<()> {
+    pub async fn begin(&mut self, state: &StoreState) -> Result<()> {
         self.refuse_others().await?;
         let all = TABLES.iter().map(|t| t.name).chain(TRACES);
         let all: Vec<&str> = all.collect();
@@ -85,18 +85,18 @@ impl Target {
             let sql = format!("SELECT EXISTS (SELECT 1 FROM {table})");
             let row = self.client.query_one(&sql, &[]).await.store()?;
             if row.try_get(0).store()? {
-                return Err(self.not_empty(table, standing).await?);
+                return Err(self.not_empty(table, state).await?);
             }
         }
         Ok(())
     }
 
-    async fn not_empty(&self, table: &str, standing: &Standing) -> Result<Error> {
+    async fn not_empty(&self, table: &str, state: &StoreState) -> Result<Error> {
         let sql = "SELECT value FROM meta WHERE key = 'store_id'";
         let row = self.client.query_one(sql, &[]).await.store()?;
         let there: &str = row.try_get(0).store()?;
         let place = self.place();
-        Ok(if there == standing.store_id {
+        Ok(if there == state.store_id {
             Error::Open {
                 what: format!("{place} holds this store already"),
                 detail: "it was moved before; start the servers on that database".into(),
@@ -181,16 +181,16 @@ impl Target {
 
     /// Takes over who the store is and what it has given out. A sequence is not set back when the transaction is; a store
     /// without rows may begin at any number.
-    pub async fn become_the_store(&self, standing: &Standing) -> Result<()> {
+    pub async fn become_the_store(&self, state: &StoreState) -> Result<()> {
         for (key, value) in [
-            ("store_id", &standing.store_id),
-            ("generation", &standing.generation),
+            ("store_id", &state.store_id),
+            ("generation", &state.generation),
         ] {
             let sql = "UPDATE meta SET value = $2 WHERE key = $1";
             self.client.execute(sql, &[&key, value]).await.store()?;
         }
         let sql = "INSERT INTO order_counts (deltas) VALUES ($1)";
-        let counts = self.client.execute(sql, &[&standing.by_status]).await;
+        let counts = self.client.execute(sql, &[&state.by_status]).await;
         counts.store()?;
         let row = self
             .client
@@ -199,8 +199,8 @@ impl Target {
             .store()?;
         let movements: i64 = row.try_get(0).store()?;
         for (sequence, last) in [
-            ("order_numbers", standing.number),
-            (&log::sequence(0), standing.position),
+            ("order_numbers", state.number),
+            (&log::sequence(0), state.position),
             ("stock_movements_n_seq", movements),
         ] {
             // Called or not: one that stands at nothing begins at 1.

@@ -7,7 +7,7 @@ use super::verify::{check_all, open_existing};
 use super::{accept, migrate};
 use crate::error::{Error, Result};
 use crate::migrations;
-use crate::moving::{Batch, Kind, Standing, TABLES, Table, Value};
+use crate::moving::{Batch, Kind, StoreState, TABLES, Table, Value};
 use crate::verify::Report;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row};
@@ -53,7 +53,7 @@ impl Source {
     }
 
     /// Who it is and what it has given out.
-    pub fn standing(&self) -> Result<Standing> {
+    pub fn state(&self) -> Result<StoreState> {
         let connection = self.reader()?;
         let named = |key: &str| {
             let found = meta(&connection, key)?;
@@ -71,7 +71,7 @@ impl Source {
                 .query_row(&sql, [], |row| row.get::<_, u64>(0))
                 .store()?;
         }
-        Ok(Standing {
+        Ok(StoreState {
             store_id: named("store_id")?,
             generation: named("generation")?,
             number: accept::load_number(&connection)?,
