@@ -17,6 +17,7 @@ use super::kinds::{Key, signing_secret};
 use super::safety::WELL_KNOWN_SECRETS;
 use super::settings::{Settings, keys};
 use super::sources::Sources;
+use super::values::Profile;
 
 /// Every key, its default and its meaning.
 pub const DEFAULTS: &str = include_str!("../../../../waybill.default.toml");
@@ -42,6 +43,27 @@ impl fmt::Display for Origin {
             Self::Environment(name) => write!(f, "environment {name}"),
             Self::Flag(name) => f.write_str(name),
         }
+    }
+}
+
+impl Settings {
+    /// Reads every source, the later ones over the earlier.
+    ///
+    /// # Errors
+    /// Everything that is wrong, in all sources, at once.
+    pub fn load(sources: &Sources) -> Result<Self, ConfigErrors> {
+        load(sources).map(|loaded| loaded.settings)
+    }
+
+    /// The settings of a profile with nothing else given; no file and no environment is read.
+    #[must_use]
+    pub fn of_profile(profile: Profile) -> Self {
+        let name = match profile {
+            Profile::Standard => "standard",
+            Profile::Demo => "demo",
+        };
+        Self::load(&Sources::default().flag("--profile", "profile", name))
+            .expect("the compiled-in defaults are valid, and a test loads both profiles")
     }
 }
 

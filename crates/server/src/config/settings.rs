@@ -8,10 +8,8 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::errors::ConfigErrors;
 use super::kinds::{Key, Kind};
 use super::role::Role;
-use super::sources::Sources;
 use super::values::{
     BrokerKind, InventoryMode, Listen, LogFormat, Millis, MillisRange, Profile, Secret,
     SigningSecret,
@@ -232,25 +230,6 @@ pub(super) fn keys() -> impl Iterator<Item = &'static Key> {
 }
 
 impl Settings {
-    /// Reads every source, the later ones over the earlier.
-    ///
-    /// # Errors
-    /// Everything that is wrong, in all sources, at once.
-    pub fn load(sources: &Sources) -> Result<Self, ConfigErrors> {
-        super::load::load(sources).map(|loaded| loaded.settings)
-    }
-
-    /// The settings of a profile with nothing else given; no file and no environment is read.
-    #[must_use]
-    pub fn of_profile(profile: Profile) -> Self {
-        let name = match profile {
-            Profile::Standard => "standard",
-            Profile::Demo => "demo",
-        };
-        Self::load(&Sources::default().flag("--profile", "profile", name))
-            .expect("the compiled-in defaults are valid, and a test loads both profiles")
-    }
-
     /// The addresses to bind.
     #[must_use]
     pub fn listen_addresses(&self) -> Vec<SocketAddr> {
