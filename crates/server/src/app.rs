@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
-use waybill_broker::embedded::LogTail;
+use waybill_broker::embedded::CommitFanOut;
+use waybill_broker::log_cache::LogCache;
+use waybill_broker::log_growth::LogGrowth;
 use waybill_domain::retry::RetrySchedule;
 use waybill_domain::time::Time;
 use waybill_store::Store;
@@ -23,13 +25,16 @@ use crate::roles::background::{Background, Flood};
 use crate::roles::carrier::SimulatedCarrier;
 
 /// Events kept in memory for consumers and streams.
-const TAIL_EVENTS: usize = 8_192;
+const CACHED_EVENTS: usize = 8_192;
 
 /// The running system, as everyone sees it.
 pub struct App {
     pub settings: Settings,
     pub store: Arc<dyn Store>,
-    pub tail: Arc<LogTail>,
+    /// The newest events of a log that this process alone writes.
+    pub log_cache: Arc<LogCache>,
+    /// Wakes readers of the log.
+    pub log_growth: Arc<LogGrowth>,
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<Entropy>,
     pub verifier: Verifier,
@@ -60,20 +65,24 @@ impl App {
         clock: Arc<dyn Clock>,
         entropy: Arc<Entropy>,
     ) -> Result<Arc<Self>, waybill_store::Error> {
-        let tail = Arc::new(LogTail::new(TAIL_EVENTS));
+        let log_cache = Arc::new(LogCache::new(CACHED_EVENTS));
+        let log_growth: Arc<LogGrowth> = Arc::default();
+        let listener = Arc::new(CommitFanOut {
+            cache: log_cache.clone(),
+            growth: log_growth.clone(),
+        });
         let followed = Arc::new(FollowedClock::beside(clock));
         let clock: Arc<dyn Clock> = followed.clone();
-        let store = backend::open(&settings, &clock, &entropy, tail.clone()).await?;
+        let store = backend::open(&settings, &clock, &entropy, listener).await?;
         let stopping = CancellationToken::new();
         if followed.look(store.as_ref()).await? {
             tokio::spawn(followed.follow(Arc::downgrade(&store), stopping.clone()));
         }
         let identity = store.identity();
         if identity.one_writer {
-            tail.start_at(store.stats().await?.log_positions.of(0));
-        } else {
-            tail.start_shared(identity.parts);
+            log_cache.start_at(store.stats().await?.log_positions.of(0));
         }
+        log_growth.start(identity.parts);
         let metrics = Arc::new(Metrics::new());
         let flood = Arc::new(Flood::default());
         let intake = Intake::start(&store, &settings.intake, &metrics, &flood);
@@ -90,7 +99,8 @@ impl App {
             started_at: now,
             settings,
             store,
-            tail,
+            log_cache,
+            log_growth,
             clock,
             entropy,
             intake,

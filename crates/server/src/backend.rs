@@ -7,12 +7,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use uuid::Uuid;
-use waybill_broker::embedded::LogTail;
+use waybill_domain::event::LoggedEvent;
 use waybill_domain::time::Time;
 use waybill_store::moving::{Moved, Stage, move_store};
 use waybill_store::postgres::{self, Migrated, PostgresStore};
 use waybill_store::sqlite::{self, SqliteStore};
-use waybill_store::{Error, Now, Store};
+use waybill_store::{CommitListener, Error, Now, Store};
 
 use crate::clock::Clock;
 use crate::config::Settings;
@@ -72,19 +72,19 @@ pub async fn open(
     settings: &Settings,
     clock: &Arc<dyn Clock>,
     entropy: &Arc<Entropy>,
-    tail: Arc<LogTail>,
+    listener: Arc<dyn CommitListener>,
 ) -> Result<Arc<dyn Store>, Error> {
     let time = clock.clone();
     let now: Now = Arc::new(move || Time(time.now_micros()));
     if let Some(options) = shared(settings) {
         // Below 2^32, so that nothing is cut off.
         let first_part = u32::try_from(entropy.range(0..u64::from(u16::MAX))).unwrap_or(0);
-        let store = PostgresStore::open(options, now, tail, first_part).await?;
+        let store = PostgresStore::open(options, now, listener, first_part).await?;
         return Ok(Arc::new(store));
     }
     let mut new_id = ids(clock.as_ref(), entropy);
     let options = embedded(settings);
-    let store = SqliteStore::open(options, now, &mut new_id, tail, Arc::new(stop_at_once))?;
+    let store = SqliteStore::open(options, now, &mut new_id, listener, Arc::new(stop_at_once))?;
     Ok(Arc::new(store))
 }
 
@@ -102,8 +102,7 @@ pub async fn migrate(
         return postgres::migrate(&options, &mut new_id).await;
     }
     let before = sqlite::inspect(settings.store.data.as_ref())?;
-    let tail = Arc::new(LogTail::new(0));
-    let store = open(settings, clock, entropy, tail).await?;
+    let store = open(settings, clock, entropy, Arc::new(NoReaders)).await?;
     store.close().await;
     let after = sqlite::inspect(settings.store.data.as_ref())?;
     let schema = |found: &Option<sqlite::Inspection>| found.as_ref().map_or(0, |f| f.schema);
@@ -127,6 +126,15 @@ pub async fn move_into(
 ) -> Result<Moved, Error> {
     let mut new_id = ids(clock.as_ref(), entropy);
     move_store(from, to, &mut new_id, progress).await
+}
+
+/// For a store that is opened without anyone reading its log.
+struct NoReaders;
+
+impl CommitListener for NoReaders {
+    fn committed(&self, _events: &Arc<[LoggedEvent]>) {}
+
+    fn grown(&self, _part: u16) {}
 }
 
 fn ids(clock: &dyn Clock, entropy: &Entropy) -> impl FnMut() -> Uuid + Send {

@@ -8,14 +8,14 @@ use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
 use utoipa_axum::routes;
 
 use super::dialects::sales;
-use super::v1::hub::Hub;
+use super::v1::follower;
 use super::{docs, edge, health, metrics, openapi, v1};
 use crate::app::App;
 use crate::config::Role;
 
 /// All routes of this process. Each is mounted with its description, so that the specification cannot differ.
 pub fn router(app: &Arc<App>) -> Router {
-    let hub = Hub::start(app);
+    let hub = follower::start(app);
     let mut routes = OpenApiRouter::with_openapi(openapi::base()).merge(v1::everywhere());
     if app.settings.runs(Role::Api) {
         routes = routes.merge(v1::api(hub.clone())).merge(sales::routes());

@@ -123,7 +123,7 @@ enum Turn {
 impl<H: Handler> Consumer<H> {
     async fn run(&mut self, stop: &CancellationToken) -> Result<(), StoreError> {
         let app = self.app.clone();
-        let mut grown = app.tail.watch(self.lease.part);
+        let mut grown = app.log_growth.watch(self.lease.part);
         let mut wait = self.shortest_wait();
         let mut failures = 0;
         while !stop.is_cancelled() {
@@ -252,7 +252,7 @@ impl<H: Handler> Consumer<H> {
     async fn read(&self) -> Result<(Vec<LoggedEvent>, i64), StoreError> {
         let limit = if self.singly > 0 { 1 } else { self.batch_limit };
         let (after, kinds) = (self.cursor, self.handler.kinds());
-        if let Some(read) = self.app.tail.read(after, limit, kinds) {
+        if let Some(read) = self.app.log_cache.read(after, limit, kinds) {
             return Ok(read);
         }
         let store = &self.app.store;

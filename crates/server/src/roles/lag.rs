@@ -46,7 +46,7 @@ pub async fn lags(app: &App, log: &Positions) -> BTreeMap<&'static str, Lag> {
 /// When the first event after a consumer's place was recorded.
 async fn oldest(app: &App, part: u16, progress: Progress) -> Time {
     let after = progress.position;
-    let read = match app.tail.read(after, 1, EventKind::ALL) {
+    let read = match app.log_cache.read(after, 1, EventKind::ALL) {
         Some(read) => Ok(read),
         None => app.store.read_log(part, after, 1, EventKind::ALL).await,
     };

@@ -170,7 +170,7 @@ async fn banner(app: &App, addresses: &[std::net::SocketAddr], begun: Instant) -
 /// Keeps the counts up to date from the moment it is asked to stop until the store closes.
 async fn count_at_the_end(app: Arc<App>, last: &Mutex<Option<Counts>>) {
     app.stopping.cancelled().await;
-    let mut grown = app.tail.watch_all();
+    let mut grown = app.log_growth.watch_all();
     while let Some(counts) = Counts::of(&app).await {
         *last.lock() = Some(counts);
         if grown.changed().await.is_err() {

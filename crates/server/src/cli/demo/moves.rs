@@ -39,14 +39,14 @@ const STEPS: &[EventKind] = &[
 
 /// Prints until the process stops.
 pub async fn show(app: Arc<App>) {
-    let mut grown = app.tail.watch_all();
-    let mut after = app.tail.last();
+    let mut grown = app.log_growth.watch_all();
+    let mut after = app.log_cache.last();
     let mut before = Counts::of(&app).await;
     while grown.changed().await.is_ok() {
         let second = Instant::now();
         let mut room = LINES;
         while second.elapsed() < SECOND && room > 0 {
-            match app.tail.read(after, room, STEPS) {
+            match app.log_cache.read(after, room, STEPS) {
                 Some((events, reached)) => {
                     events.iter().for_each(|event| output::line(line(event)));
                     room -= events.len();
@@ -63,7 +63,7 @@ pub async fn show(app: Arc<App>) {
         let now = Counts::of(&app).await;
         if !quiet {
             grown.mark_unchanged();
-            after = app.tail.last();
+            after = app.log_cache.last();
             if let (Some(now), Some(before)) = (&now, &before) {
                 output::line(now.since(before));
             }

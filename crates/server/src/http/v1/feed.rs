@@ -65,7 +65,7 @@ async fn wait_for(
     until: Instant,
 ) -> Result<(Vec<LoggedEvent>, Positions), waybill_store::Error> {
     let longest = app.settings.consumers.poll_interval_ms.duration();
-    let mut grown = app.tail.watch_all();
+    let mut grown = app.log_growth.watch_all();
     loop {
         grown.borrow_and_update();
         let feed = app.store.feed(&call.tenant, after.clone(), limit).await;

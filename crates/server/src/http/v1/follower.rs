@@ -1,14 +1,16 @@
-//! Wakes the streams of this process when others write the log too: reads what is new in every part while somebody
-//! watches, and nothing while nobody does.
+//! Reads the end of the log and wakes the streams of the orders that something happened to: from memory where this
+//! process alone writes the log, else from the table, but only while a stream waits.
 //!
-//! Invariant: whoever begins to watch is woken at least once after the place from which events are read was found, so
-//! that nothing falls between its own first look and that place.
+//! Invariant: a stream that begins to wait is woken at least once after the position from which events are read was
+//! found, so that no event falls between the stream's own first read and that position.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use waybill_broker::embedded::LogTail;
+use tokio_util::sync::CancellationToken;
+use waybill_broker::log_cache::LogCache;
+use waybill_broker::log_growth::LogGrowth;
 use waybill_domain::event::EventKind;
 use waybill_store::{Positions, Result, Store};
 
@@ -24,11 +26,66 @@ const PAUSE: Duration = Duration::from_millis(10);
 /// Before another try when the store is not to be had.
 const BACK_OFF: Duration = Duration::from_millis(500);
 
+/// A hub, and the task that feeds it until the process stops: from memory where this process alone writes the
+/// log, else from the table, but only while somebody watches.
+#[must_use]
+pub fn start(app: &Arc<App>) -> Arc<Hub> {
+    let hub = Arc::new(Hub::new(app.settings.server.max_streams as usize));
+    let stop = app.stopping.clone();
+    if app.store.identity().one_writer {
+        let grown = app.log_growth.watch_all();
+        tokio::spawn(follow_cache(
+            hub.clone(),
+            app.log_cache.clone(),
+            grown,
+            stop,
+        ));
+    } else {
+        let follower = Follower::new(app, hub.clone());
+        tokio::spawn(stop.run_until_cancelled_owned(follower.run()));
+    }
+    hub
+}
+
+async fn follow_cache(
+    hub: Arc<Hub>,
+    log: Arc<LogCache>,
+    mut grown: watch::Receiver<()>,
+    stop: CancellationToken,
+) {
+    let mut position = log.last();
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            changed = grown.changed() => if changed.is_err() { return },
+        }
+        grown.borrow_and_update();
+        let last = log.last();
+        if hub.count() == 0 {
+            // Who begins to watch after this reads the store first.
+            position = last;
+            continue;
+        }
+        while position < last {
+            let Some((events, reached)) = log.read(position, PIECE, EventKind::ALL) else {
+                hub.wake_all();
+                position = last;
+                break;
+            };
+            hub.wake(events.iter().filter_map(|event| event.event.order_id));
+            if reached == position {
+                break;
+            }
+            position = reached;
+        }
+    }
+}
+
 /// Follows the log for a hub.
 pub struct Follower {
     hub: Arc<Hub>,
     store: Arc<dyn Store>,
-    tail: Arc<LogTail>,
+    growth: Arc<LogGrowth>,
     /// By part: has it grown.
     grown: Vec<watch::Receiver<()>>,
     longest_wait: Duration,
@@ -42,8 +99,8 @@ impl Follower {
         Self {
             hub,
             store: app.store.clone(),
-            tail: app.tail.clone(),
-            grown: parts.map(|part| app.tail.watch(part)).collect(),
+            growth: app.log_growth.clone(),
+            grown: parts.map(|part| app.log_growth.watch(part)).collect(),
             longest_wait: app.settings.consumers.poll_interval_ms.duration(),
         }
     }
@@ -64,7 +121,7 @@ impl Follower {
         let mut positions = self.store.stats().await?.log_positions;
         self.hub.wake_all();
         let mut wait = PAUSE;
-        let mut any = self.tail.watch_all();
+        let mut any = self.growth.watch_all();
         while self.hub.count() > 0 {
             any.borrow_and_update();
             // Now and then every part is looked at: a wake-up may have been lost.

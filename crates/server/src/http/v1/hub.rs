@@ -1,24 +1,14 @@
-//! Who watches which order: wakes the streams of an order when something about it is committed.
+//! The streams that wait, by order, so that an event wakes only the streams of its order.
 //!
-//! One task reads the end of the log ([`Hub::start`] says which); a stream that waits costs nothing while other orders
-//! move. Waking is a hint: what a stream tells always comes from the store. Invariant: at most `limit` watchers at a
-//! time.
+//! [`super::follower`] reads the log and wakes. A wake-up is a hint: what a stream sends is always read from the store.
+//! Invariant: at most `limit` streams wait at a time.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
-use tokio_util::sync::CancellationToken;
-use waybill_broker::embedded::LogTail;
-use waybill_domain::event::EventKind;
 use waybill_domain::ids::OrderId;
-
-use super::follower::Follower;
-use crate::app::App;
-
-/// Events looked at in one reading of the tail.
-const PIECE: usize = 1_024;
 
 /// Watchers by order.
 pub struct Hub {
@@ -36,22 +26,8 @@ struct Watchers {
 }
 
 impl Hub {
-    /// A hub, and the task that feeds it until the process stops: from memory where this process alone writes the
-    /// log, else from the table, but only while somebody watches.
-    #[must_use]
-    pub fn start(app: &Arc<App>) -> Arc<Self> {
-        let hub = Arc::new(Self::new(app.settings.server.max_streams as usize));
-        let stop = app.stopping.clone();
-        if app.store.identity().one_writer {
-            tokio::spawn(feed(hub.clone(), app.tail.clone(), stop));
-        } else {
-            let follower = Follower::new(app, hub.clone());
-            tokio::spawn(stop.run_until_cancelled_owned(follower.run()));
-        }
-        hub
-    }
-
-    fn new(limit: usize) -> Self {
+    /// A hub for at most `limit` watchers.
+    pub fn new(limit: usize) -> Self {
         Self {
             watchers: Mutex::default(),
             begun: Notify::new(),
@@ -108,36 +84,6 @@ impl Hub {
         let watchers = self.watchers.lock();
         let all = watchers.by_order.values().flatten();
         all.for_each(|(_, wake)| wake.notify_one());
-    }
-}
-
-async fn feed(hub: Arc<Hub>, tail: Arc<LogTail>, stop: CancellationToken) {
-    let mut grown = tail.watch_all();
-    let mut position = tail.last();
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            changed = grown.changed() => if changed.is_err() { return },
-        }
-        grown.borrow_and_update();
-        let last = tail.last();
-        if hub.count() == 0 {
-            // Who begins to watch after this reads the store first.
-            position = last;
-            continue;
-        }
-        while position < last {
-            let Some((events, reached)) = tail.read(position, PIECE, EventKind::ALL) else {
-                hub.wake_all();
-                position = last;
-                break;
-            };
-            hub.wake(events.iter().filter_map(|event| event.event.order_id));
-            if reached == position {
-                break;
-            }
-            position = reached;
-        }
     }
 }
 

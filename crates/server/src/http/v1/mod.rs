@@ -15,7 +15,7 @@ mod event_view;
 mod events;
 mod examples;
 mod feed;
-mod follower;
+pub mod follower;
 mod get;
 mod holds;
 pub mod hub;
