@@ -3,7 +3,7 @@
 use super::bisect::bisect;
 use super::claims;
 use super::errors::IntoStore;
-use super::log;
+use super::log::{self, PART};
 use super::tx::Tx;
 use crate::encoding::write_birth;
 use crate::error::{Error, Result};
@@ -17,9 +17,6 @@ use waybill_domain::text::{Sku, Tenant, Vendor};
 
 /// Numbers reserved on disk at a time; what is left of a block when the process ends is a gap.
 const NUMBER_BLOCK: i64 = 1_000;
-
-/// There is one part in the embedded store.
-pub const PART: u16 = 0;
 
 /// Takes a batch of orders; an order at fault fails alone.
 pub fn accept(tx: &mut Tx<'_>, orders: &[Arc<NewOrder>]) -> Result<Vec<Result<Accepted>>> {

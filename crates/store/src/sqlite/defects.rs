@@ -1,7 +1,7 @@
 //! Defects planted by tests, to show that the checkers catch them. Not in any build but those with the feature
 //! `planted-defects`.
 
-use super::writer::Ran;
+use super::jobs::Ran;
 use std::time::Duration;
 
 /// Whether a test planted the defect of this name (test-only builds).

@@ -12,6 +12,9 @@ use waybill_domain::event::{
 use waybill_domain::ids::{EventId, OrderId};
 use waybill_domain::text::Tenant;
 
+/// The log of the embedded store has one partition.
+pub const PART: u16 = 0;
+
 /// Appends events: each takes the next position. There is one writer, so positions rise in commit order.
 pub fn append<'e>(
     tx: &mut Tx<'_>,

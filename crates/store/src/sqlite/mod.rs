@@ -16,6 +16,7 @@ mod copy;
 mod defects;
 mod errors;
 mod inspect;
+mod jobs;
 mod leases;
 mod lock;
 mod log;

@@ -1,13 +1,13 @@
 //! The writer's thread: owns the only writing connection and commits waiting jobs together.
 //!
-//! Invariant: a job is answered after the COMMIT of its round has returned, or not at all. One that fails takes
-//! nobody along; an error that ends the transaction fails the round.
+//! Invariant: a job is answered after the COMMIT of its round has returned, or not at all. One that fails does
+//! not make others fail; an error that ends the transaction fails the round.
 
 use super::checkpoint::Checkpoints;
 use super::errors::translate;
+use super::jobs::{Job, JobQueue, Ran};
 use super::schedule::{Class, Schedule};
 use super::tx::{Counters, Tx, write_counters};
-use super::writer::{Job, Ran, Shared};
 use crate::error::{Error, Result};
 use crate::store::{CommitListener, Now};
 use rusqlite::{Connection, ErrorCode};
@@ -34,16 +34,16 @@ pub struct Setup {
 
 /// The thread that owns the writing connection.
 pub struct Thread {
-    shared: Arc<Shared>,
+    jobs: Arc<JobQueue>,
     setup: Setup,
     events: Vec<LoggedEvent>,
 }
 
 impl Thread {
     /// A thread that is not yet running.
-    pub fn new(shared: Arc<Shared>, setup: Setup) -> Self {
+    pub fn new(jobs: Arc<JobQueue>, setup: Setup) -> Self {
         Self {
-            shared,
+            jobs,
             setup,
             events: vec![],
         }
@@ -51,7 +51,7 @@ impl Thread {
 
     /// Runs until the handle is closed and nothing waits.
     pub fn run(&mut self) {
-        while let Some((class, first)) = self.shared.wait(&mut self.setup.schedule) {
+        while let Some((class, first)) = self.jobs.wait(&mut self.setup.schedule) {
             self.round(class, first);
             if let Err(error) = self.setup.checkpoints.after_commit(&self.setup.connection) {
                 self.fatal(&format!("a checkpoint could not be synced: {error}"));
@@ -74,7 +74,7 @@ impl Thread {
             return self.commit(ran, before);
         }
         if let Err(error) = self.start_over(before) {
-            return self.everybody_fails(ran, &error);
+            return self.all_fail(ran, &error);
         }
         let ran = self.run_again(ran);
         if self.setup.connection.is_autocommit() {
@@ -113,7 +113,7 @@ impl Thread {
             if failed || started.elapsed() >= ROUND {
                 return ran;
             }
-            match self.shared.next(&self.setup.schedule, foreground_ran) {
+            match self.jobs.next(&self.setup.schedule, foreground_ran) {
                 Some(next) => (class, job) = next,
                 None => return ran,
             }
@@ -146,7 +146,7 @@ impl Thread {
         tx.savepoint(|tx| job.run(tx))
     }
 
-    /// Disk full and I/O errors roll everything back, savepoints too: nobody of this round was done.
+    /// A full disk and I/O errors roll everything back, savepoints too: no job of this round was committed.
     fn transaction_is_gone(&mut self, ran: Vec<Ran>, before: Counters) {
         self.setup.counters = before;
         let cause = ran
@@ -154,10 +154,10 @@ impl Thread {
             .rev()
             .find_map(|(_, outcome)| outcome.as_ref().err().cloned());
         let cause = cause.unwrap_or(Error::Unavailable("the transaction was rolled back".into()));
-        self.everybody_fails(ran, &cause);
+        self.all_fail(ran, &cause);
     }
 
-    fn everybody_fails(&mut self, ran: Vec<Ran>, cause: &Error) {
+    fn all_fail(&mut self, ran: Vec<Ran>, cause: &Error) {
         self.events.clear();
         tracing::warn!(error = %cause, jobs = ran.len(), "a round was rolled back");
         for (job, _) in ran {
@@ -184,7 +184,7 @@ impl Thread {
 
     fn commit_failed(&mut self, error: &rusqlite::Error, ran: Vec<Ran>, before: Counters) {
         // Not enough room is found out before the commit frame is written. After any other failure of the
-        // disk nobody can say what is on it.
+        // disk it is unknown what is on it.
         let full = error.sqlite_error_code() == Some(ErrorCode::DiskFull);
         if !full && error.sqlite_error_code() == Some(ErrorCode::SystemIoFailure) {
             std::mem::forget(ran);

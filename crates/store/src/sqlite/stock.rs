@@ -1,8 +1,7 @@
 //! Stock rows: reading and counting.
 
-use super::accept::PART;
 use super::errors::IntoStore;
-use super::log;
+use super::log::{self, PART};
 use super::rows::Columns;
 use super::tx::Tx;
 use crate::error::Result;

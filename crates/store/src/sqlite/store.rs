@@ -187,7 +187,7 @@ impl Store for SqliteStore {
         after: Positions,
         limit: usize,
     ) -> Result<(Vec<LoggedEvent>, Positions)> {
-        let (tenant, scan, after) = (tenant.clone(), self.scan_limit, after.of(accept::PART));
+        let (tenant, scan, after) = (tenant.clone(), self.scan_limit, after.of(log::PART));
         let read = self
             .readers
             .read(move |c| log::read_feed(c, &tenant, after, limit, scan));
