@@ -26,6 +26,36 @@ pub fn demo_for(tenant: &str, client: &str) -> String {
     )
 }
 
+/// A secret of a server that is not `demo`.
+pub const OWN_SECRET: &str = "9f2c51c0a5f8a6b1d5f8e1b5a9e04c77d1f7c0a39a5be4c21f04e6f9b7a8d310";
+
+/// A token with all claims, signed with [`OWN_SECRET`]; it ends at `exp`, in seconds since 1970.
+pub fn complete(tenant: &str, scope: &str, exp: u64) -> String {
+    let claims = json!({
+        "iss": "order-processing-system", "aud": "order-api", "exp": exp,
+        "sub": "testkit", "tenant": tenant, "scope": scope,
+    });
+    sign(
+        &json!({"alg": "HS256", "typ": "JWT"}),
+        &claims,
+        OWN_SECRET.as_bytes(),
+    )
+}
+
+/// The end of a token that outlives every test: the year 2100.
+pub const FAR_AWAY: u64 = 4_102_444_800;
+
+/// The time so many seconds from now, for the end of a token, in seconds since 1970.
+pub fn in_seconds(seconds: u64) -> u64 {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the end of a token is held against the clock of a real server"
+    )]
+    let now = std::time::SystemTime::now();
+    let since = now.duration_since(std::time::SystemTime::UNIX_EPOCH);
+    since.map_or(0, |since| since.as_secs()) + seconds
+}
+
 /// Any header and any claims, with an HS256 signature whatever the header says.
 pub fn sign(header: &Value, claims: &Value, secret: &[u8]) -> String {
     sign_text(&header.to_string(), &claims.to_string(), secret)

@@ -14,7 +14,7 @@ use super::dotenv;
 use super::environment::{LEGACY, Ours, ours, variable};
 use super::errors::ConfigErrors;
 use super::kinds::{Key, signing_secret};
-use super::safety::WELL_KNOWN_SECRETS;
+use super::secret;
 use super::settings::{Settings, keys};
 use super::sources::Sources;
 use super::values::Profile;
@@ -230,7 +230,7 @@ impl Layers {
 
     /// What `demo` sets, where nothing but a default stands.
     fn demo(&mut self) {
-        let secrets = WELL_KNOWN_SECRETS
+        let secrets = secret::WELL_KNOWN
             .iter()
             .enumerate()
             .map(|(number, secret)| signing_secret(&format!("demo-{}", number + 1), secret));

@@ -16,6 +16,7 @@ mod kinds;
 mod load;
 mod role;
 mod safety;
+mod secret;
 mod settings;
 mod sources;
 mod values;
@@ -23,7 +24,7 @@ mod values;
 pub use errors::{ConfigError, ConfigErrors};
 pub use load::{Loaded, Origin};
 pub use role::Role;
-pub use safety::{WELL_KNOWN_SECRETS, check_safety};
+pub use safety::check_safety;
 pub use settings::{
     Auth, Breaker, Broker, Consumers, Delivery, Duplicates, Housekeeping, Idempotency, Intake,
     Inventory, Limits, Log, Retry, Server, Settings, Status, Store,

@@ -4,18 +4,12 @@
 //! because it only listens on loopback; nothing else may.
 
 use super::errors::ConfigErrors;
+use super::secret;
 use super::settings::Settings;
 use super::values::Profile;
 
-/// Secrets that stand in public example files; whoever knows them can sign any token.
-pub const WELL_KNOWN_SECRETS: [&str; 3] = [
-    "your-secret-key-here-change-in-production",
-    "your-secret-key",
-    "dev-secret-key-change-in-production",
-];
-
-/// Shortest secret, the length of an HMAC-SHA-256 key.
-const MIN_SECRET_BYTES: usize = 32;
+/// What to do about a secret that is missing or weak.
+const MAKE_ONE: &str = "make one with: openssl rand -hex 32";
 
 /// # Errors
 /// Everything that is unsafe, at once.
@@ -75,21 +69,20 @@ fn check_timeouts(settings: &Settings, errors: &mut ConfigErrors) {
 
 fn check_secrets(settings: &Settings, errors: &mut ConfigErrors) {
     if settings.auth.secrets.is_empty() {
-        let advice = "none is set, so no token could be checked; set JWT_SECRET or auth.secrets to at least 32 random bytes (openssl rand -base64 48)";
+        let advice = format!(
+            "none is set, so no token could be checked; set JWT_SECRET or auth.secrets, {MAKE_ONE}"
+        );
         errors.push("safety", "auth.secrets", None, advice);
     }
     for signing in &settings.auth.secrets {
-        let secret = signing.secret.expose();
-        let about = Some(format!("[redacted] (kid {})", signing.kid));
-        if WELL_KNOWN_SECRETS.contains(&secret) {
-            let advice = "everyone knows this secret from example files; make one of your own (openssl rand -base64 48)";
-            errors.push("safety", "auth.secrets", about, advice);
-        } else if secret.len() < MIN_SECRET_BYTES {
-            let advice = format!(
-                "{} bytes are too few to be safe; at least {MIN_SECRET_BYTES} are needed (openssl rand -base64 48)",
-                secret.len()
+        if let Some(weakness) = secret::weakness(signing.secret.expose()) {
+            let about = Some(format!("[redacted] (kid {})", signing.kid));
+            errors.push(
+                "safety",
+                "auth.secrets",
+                about,
+                format!("{weakness}; {MAKE_ONE}"),
             );
-            errors.push("safety", "auth.secrets", about, advice);
         }
     }
 }
@@ -125,7 +118,7 @@ mod tests {
             complaints(&[("auth.secrets", "a=short,b=0123456789abcdef0123456789abcde")]).len(),
             2
         );
-        for secret in WELL_KNOWN_SECRETS {
+        for secret in secret::WELL_KNOWN {
             assert_eq!(
                 complaints(&[("auth.secrets", &format!("a={secret}"))]),
                 ["auth.secrets"]

@@ -2,6 +2,7 @@
 //! nothing panics, and the orders of others in the same batches are unharmed.
 
 mod bodies;
+mod secrets;
 mod tokens;
 
 use std::sync::Arc;

@@ -87,6 +87,19 @@ impl Start {
         start.arg("--profile").arg("demo").arg("--roles").arg(roles)
     }
 
+    /// `waybill serve` with these roles as it runs in earnest: a secret of its own, complete tokens only
+    /// ([`token::complete`]), nothing open. It changes no schema: see [`Waybill::migrate`].
+    pub fn standard(binary: impl Into<PathBuf>, roles: &str) -> Self {
+        let start = Self {
+            subcommand: "serve",
+            ..Self::demo(binary)
+        };
+        start
+            .arg("--roles")
+            .arg(roles)
+            .env("JWT_SECRET", token::OWN_SECRET)
+    }
+
     /// Its store is this PostgreSQL database.
     #[must_use]
     pub fn on(mut self, url: &str) -> Self {
