@@ -26,14 +26,8 @@ pub struct Cache {
 
 #[derive(Default)]
 struct Shard {
-    young: HashMap<Box<str>, Entry>,
-    old: HashMap<Box<str>, Entry>,
-}
-
-#[derive(Clone)]
-struct Entry {
-    identity: Arc<Identity>,
-    until_micros: i64,
+    young: HashMap<Box<str>, Arc<Identity>>,
+    old: HashMap<Box<str>, Arc<Identity>>,
 }
 
 impl Cache {
@@ -56,24 +50,19 @@ impl Cache {
         let aged = {
             let shard = shard.read();
             match shard.young.get(token) {
-                Some(entry) => return entry.alive(now_micros),
+                Some(identity) => return alive(identity, now_micros),
                 None => shard.old.get(token).cloned()?,
             }
         };
-        let identity = aged.alive(now_micros)?;
+        let identity = alive(&aged, now_micros)?;
         shard.write().remember(token, aged, self.generation);
         Some(identity)
     }
 
-    pub fn put(&self, token: &str, identity: &Arc<Identity>, until_micros: i64) {
+    pub fn put(&self, token: &str, identity: &Arc<Identity>) {
         if self.generation > 0 && token.len() <= MAX_KEY_BYTES {
-            let entry = Entry {
-                identity: Arc::clone(identity),
-                until_micros,
-            };
-            self.shard(token)
-                .write()
-                .remember(token, entry, self.generation);
+            let mut shard = self.shard(token).write();
+            shard.remember(token, Arc::clone(identity), self.generation);
         }
     }
 
@@ -93,18 +82,16 @@ impl Cache {
 }
 
 impl Shard {
-    fn remember(&mut self, token: &str, entry: Entry, generation: usize) {
+    fn remember(&mut self, token: &str, identity: Arc<Identity>, generation: usize) {
         if self.young.len() >= generation && !self.young.contains_key(token) {
             self.old = std::mem::take(&mut self.young);
         }
-        self.young.insert(token.into(), entry);
+        self.young.insert(token.into(), identity);
     }
 }
 
-impl Entry {
-    fn alive(&self, now_micros: i64) -> Option<Arc<Identity>> {
-        (now_micros < self.until_micros).then(|| Arc::clone(&self.identity))
-    }
+fn alive(identity: &Arc<Identity>, now_micros: i64) -> Option<Arc<Identity>> {
+    (now_micros < identity.until_micros).then(|| Arc::clone(identity))
 }
 
 #[cfg(test)]
@@ -112,18 +99,19 @@ mod tests {
     use super::*;
     use crate::auth::Scopes;
 
-    fn identity() -> Arc<Identity> {
+    fn until(until_micros: i64) -> Arc<Identity> {
         Arc::new(Identity {
             subject: "s".into(),
             tenant: "t".into(),
             scopes: Scopes::default(),
+            until_micros,
         })
     }
 
     #[test]
     fn an_entry_is_gone_at_its_end() {
         let cache = Cache::new(100);
-        cache.put("token", &identity(), 10);
+        cache.put("token", &until(10));
         assert!(cache.get("token", 9).is_some());
         assert!(cache.get("token", 10).is_none());
     }
@@ -131,9 +119,9 @@ mod tests {
     #[test]
     fn it_stays_within_its_bound_and_keeps_what_is_in_use() {
         let cache = Cache::new(320);
-        cache.put("busy", &identity(), i64::MAX);
+        cache.put("busy", &until(i64::MAX));
         for number in 0..5_000 {
-            cache.put(&format!("token-{number}"), &identity(), i64::MAX);
+            cache.put(&format!("token-{number}"), &until(i64::MAX));
             assert!(cache.get("busy", 0).is_some(), "forgotten after {number}");
         }
         assert!(cache.len() <= 320, "{} entries", cache.len());
@@ -142,11 +130,11 @@ mod tests {
     #[test]
     fn a_cache_of_none_and_a_token_too_long_remember_nothing() {
         let none = Cache::new(0);
-        none.put("token", &identity(), i64::MAX);
+        none.put("token", &until(i64::MAX));
         assert!(none.get("token", 0).is_none());
         let cache = Cache::new(10);
         let long = "x".repeat(MAX_KEY_BYTES + 1);
-        cache.put(&long, &identity(), i64::MAX);
+        cache.put(&long, &until(i64::MAX));
         assert!(cache.get(&long, 0).is_none());
     }
 }

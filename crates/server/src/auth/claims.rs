@@ -111,12 +111,8 @@ pub struct Expected {
 }
 
 impl Claims {
-    /// The identity, and the time in microseconds from which it is worth nothing.
-    pub fn check(
-        self,
-        expected: &Expected,
-        now_micros: i64,
-    ) -> Result<(Identity, i64), TokenError> {
+    /// The identity that the claims stand for.
+    pub fn check(self, expected: &Expected, now_micros: i64) -> Result<Identity, TokenError> {
         let latest = now_micros.saturating_add(expected.skew_micros);
         let until = match self.exp {
             Some(exp) => micros(exp).saturating_add(expected.skew_micros),
@@ -153,14 +149,12 @@ impl Claims {
         let tenant = self
             .tenant
             .map_or_else(|| "default".to_owned(), |Name(tenant)| tenant);
-        Ok((
-            Identity {
-                subject,
-                tenant,
-                scopes,
-            },
-            until,
-        ))
+        Ok(Identity {
+            subject,
+            tenant,
+            scopes,
+            until_micros: until,
+        })
     }
 }
 

@@ -10,6 +10,8 @@ pub struct Identity {
     /// Part of every query; nobody sees another tenant's rows.
     pub tenant: String,
     pub scopes: Scopes,
+    /// From this time on, in microseconds since 1970, the token is worth nothing; `i64::MAX` for a token without end.
+    pub until_micros: i64,
 }
 
 impl Identity {

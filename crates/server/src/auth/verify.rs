@@ -118,11 +118,9 @@ impl Verifier {
         if let Some(identity) = self.cache.get(token, now_micros) {
             return Ok(identity);
         }
-        let (identity, until_micros) = self
-            .signed_claims(token)?
-            .check(&self.expected, now_micros)?;
-        let identity = Arc::new(identity);
-        self.cache.put(token, &identity, until_micros);
+        let claims = self.signed_claims(token)?;
+        let identity = Arc::new(claims.check(&self.expected, now_micros)?);
+        self.cache.put(token, &identity);
         Ok(identity)
     }
 

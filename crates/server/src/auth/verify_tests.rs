@@ -128,9 +128,11 @@ fn the_subject_is_the_first_of_client_id_sub_user_id_and_id() {
 }
 
 #[test]
-fn a_bare_token_of_an_old_script_has_all_order_scopes_where_that_is_allowed() {
+fn a_bare_token_of_an_old_script_may_do_what_old_scripts_do_where_that_is_allowed() {
     let bare = token(&json!({ "sub": "user-123", "iat": 1_763_247_479 }));
-    assert_eq!(lax(&bare).expect("accepted").scopes, Scopes::ALL_ORDER);
+    let identity = lax(&bare).expect("accepted");
+    assert_eq!(identity.scopes, Scopes::ALL_ORDER);
+    assert_eq!(identity.until_micros, i64::MAX, "it has no end");
     assert_eq!(strict(&bare), Err(TokenError::MissingClaim("exp")));
 }
 
@@ -417,7 +419,8 @@ fn a_minted_token_is_accepted_until_it_ends() {
         Identity {
             subject: "ops".into(),
             tenant: "acme".into(),
-            scopes
+            scopes,
+            until_micros: NOW + 3_630 * MICROS_PER_SECOND,
         }
     );
     assert_eq!(

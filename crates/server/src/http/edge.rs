@@ -14,9 +14,9 @@ use waybill_domain::context::EventMeta;
 
 use crate::app::App;
 use crate::auth::Identity;
-use crate::http::cors;
 use crate::http::v1::codes;
 use crate::http::v1::problem::{self, Problem};
+use crate::http::{cors, token_end};
 
 /// What a request is known by; in the request's extensions.
 #[derive(Clone, Debug)]
@@ -86,10 +86,12 @@ pub async fn edge(State(app): State<Arc<App>>, mut request: Request, next: Next)
 /// Bounds how long a handler may take. One that changes something bounds its own waiting (for the body, in the intake's
 /// queue), so it is given that time on top; if it is late even so, what it did is not known. Long answers begin in
 /// time and then take as long as they take.
-async fn in_time(app: &App, request: Request, next: Next) -> Response {
+async fn in_time(app: &Arc<App>, request: Request, next: Next) -> Response {
     let limit = app.settings.server.request_timeout_ms.duration();
     if request.method().is_safe() {
-        return tokio::time::timeout(limit, next.run(request))
+        let token_end = token_end::of(app, request.headers(), request.uri());
+        let answer = token_end::within(app, token_end, next.run(request));
+        return tokio::time::timeout(limit, answer)
             .await
             .unwrap_or_else(|_| {
                 let detail = format!("no answer within {} ms", limit.as_millis());

@@ -17,4 +17,5 @@ pub mod openapi;
 pub mod router;
 pub mod serve;
 mod socket;
+mod token_end;
 pub mod v1;

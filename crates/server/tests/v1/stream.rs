@@ -1,6 +1,8 @@
 //! The stream of an order: each step when it happens, resumable, ending with the order.
 
 use serde_json::{Value, json};
+use waybill_testkit::http::Client;
+use waybill_testkit::token;
 
 use crate::shop::{AT_ONCE, Follow, NEVER, Shop, id, small, token_of};
 
@@ -100,5 +102,56 @@ async fn streams_are_bounded_and_end_when_the_server_stops() {
     assert!(
         follow.next().await.is_none(),
         "the stream was ended, not cut"
+    );
+}
+
+/// A server that grants no token a second more than its claim says.
+async fn exact_about_time() -> Shop {
+    let start = waybill_testkit::server::Start::demo(env!("CARGO_BIN_EXE_waybill"))
+        .as_in(env!("CARGO_CRATE_NAME"));
+    let start = start
+        .delivering_within_ms(NEVER)
+        .env("WAYBILL_AUTH__CLOCK_SKEW_MS", "0");
+    Shop::start(start).await
+}
+
+/// A token of demo that ends within seconds.
+fn short_lived(scope: &str) -> String {
+    let claims = json!({"sub": "guest", "scope": scope, "exp": token::in_seconds(3)});
+    let header = json!({"alg": "HS256", "typ": "JWT"});
+    token::sign(&header, &claims, token::DEMO_SECRET.as_bytes())
+}
+
+#[tokio::test]
+async fn a_stream_ends_with_its_token_wherever_that_was_sent() {
+    let shop = exact_about_time().await;
+    let order = id(&shop.placed("k", &small("a", 1)).await);
+    let path = format!("/v1/orders/{order}/stream");
+    let token = short_lived("order:stream");
+    let in_address = format!("{path}?access_token={token}");
+    let mut by_header = Follow::open(&shop, &path, None, Some(&token)).await;
+    let mut by_address = Follow::open(&shop, &in_address, None, None).await;
+    assert_eq!((by_header.status, by_address.status), (200, 200));
+    for follow in [&mut by_header, &mut by_address] {
+        follow.until("order.processing").await;
+        assert!(follow.next().await.is_none(), "nothing moves any more");
+    }
+    let again = Follow::open(&shop, &path, None, Some(&token)).await;
+    assert_eq!(again.status, 401, "it ended because the token did");
+}
+
+#[tokio::test]
+async fn a_long_poll_ends_with_its_token() {
+    let shop = exact_about_time().await;
+    let token = short_lived("order:read");
+    let mut guest = Client::new(shop.0.address()).with_token(&token);
+    let answer = guest.get("/v1/events?wait_ms=30000").await;
+    let answer = answer.expect("an answer");
+    assert_eq!(
+        (
+            answer.status.as_u16(),
+            answer.json::<Value>()["code"].as_str()
+        ),
+        (401, Some("token_expired"))
     );
 }

@@ -1,7 +1,7 @@
 //! `GET /v1/orders/{id}/stream`: each step of an order as a server-sent event, as it happens.
 //!
-//! Begins after `Last-Event-ID`, else with everything so far, and ends after the order's last step, or when the
-//! process stops; a client then resumes elsewhere. What is told comes from the store; the hub only says when to look.
+//! Begins after `Last-Event-ID`, else with everything so far, and ends after the order's last step, when the process
+//! stops (a client then resumes elsewhere) and, as every answer, when its token ends. What is told comes from the store; the hub only says when to look.
 
 use std::fmt::Write;
 use std::sync::Arc;
@@ -38,14 +38,14 @@ static LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 /// Streams an order's steps.
 #[utoipa::path(
-    get, path = "/v1/orders/{id}/stream", tag = "orders",
+    get, path = "/v1/orders/{id}/stream", operation_id = "streamOrder", tag = "orders",
     params(
         ("id" = String, Path, description = "The order's id, `number:WB-000123`, or `ref:` and the caller's own reference", example = "number:WB-000123"),
         ("Last-Event-ID" = Option<String>, Header, description = "Goes on after this event"),
         ("access_token" = Option<String>, Query, description = "For browsers that cannot set headers: a token with the one scope order:stream"),
     ),
     responses((status = 200, description = "Server-sent events, one a step; ends after the last one", content_type = "text/event-stream", body = String), (status = 204, description = "Nothing more will come")),
-    security(("token" = ["order:stream"])),
+    security(("token" = ["order:read"]), ("token" = ["order:stream"])),
 )]
 pub async fn stream(
     State(app): State<Arc<App>>,
@@ -131,6 +131,7 @@ fn nobody() -> crate::auth::Identity {
         subject: String::new(),
         tenant: String::new(),
         scopes: crate::auth::Scopes::default(),
+        until_micros: 0,
     }
 }
 

@@ -1,0 +1,83 @@
+//! No answer outlives the token that it was asked with: a stream ends and a long poll is refused when the token ends.
+//!
+//! The edge applies this to every safe request, so a route with a long answer need not know of it. Commands are left
+//! alone: they have their own deadline, and one that is dropped half-way would leave its outcome unknown.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::{Body, HttpBody};
+use axum::extract::Query;
+use axum::response::{IntoResponse, Response};
+use futures::StreamExt;
+use http::{HeaderMap, Uri, header};
+
+use super::access::Denied;
+use super::v1::problem::Problem;
+use crate::app::App;
+use crate::auth::{TokenError, bearer};
+
+/// The wall clock may be set while an answer waits, so it is looked at again at least this often.
+const LONGEST_SLEEP: Duration = Duration::from_secs(30);
+
+/// When the token of a request ends, in microseconds since 1970. `None` for a request without a good token, and for a
+/// token without end.
+#[must_use]
+pub fn of(app: &App, headers: &HeaderMap, uri: &Uri) -> Option<i64> {
+    let until = |token: &str| {
+        let identity = app.verifier.verify(token, app.clock.now_micros()).ok()?;
+        Some(identity.until_micros).filter(|until| *until < i64::MAX)
+    };
+    match headers.get(header::AUTHORIZATION) {
+        Some(value) => until(value.to_str().ok().and_then(bearer)?),
+        None => until(&in_address(uri)?),
+    }
+}
+
+/// The token of a browser that cannot set headers.
+fn in_address(uri: &Uri) -> Option<String> {
+    uri.query().filter(|query| query.contains("access_token"))?;
+    let Query(pairs) = Query::<Vec<(String, String)>>::try_from_uri(uri).ok()?;
+    let token = pairs.into_iter().find(|(name, _)| name == "access_token");
+    token.map(|(_, token)| token)
+}
+
+/// The answer, which ends when the token ends: one that has not begun by then is 401.
+pub async fn within(
+    app: &Arc<App>,
+    until_micros: Option<i64>,
+    answer: impl Future<Output = Response>,
+) -> Response {
+    let Some(until_micros) = until_micros else {
+        return answer.await;
+    };
+    tokio::select! {
+        biased;
+        response = answer => ending(app, until_micros, response),
+        () = passed(app.clone(), until_micros) => {
+            Problem::from(Denied::Token(TokenError::Expired)).into_response()
+        }
+    }
+}
+
+/// A body whose length is known is on its way already; any other one is a stream.
+fn ending(app: &Arc<App>, until_micros: i64, response: Response) -> Response {
+    if response.body().size_hint().exact().is_some() {
+        return response;
+    }
+    let end = Box::pin(passed(app.clone(), until_micros));
+    response.map(|body| Body::from_stream(body.into_data_stream().take_until(end)))
+}
+
+async fn passed(app: Arc<App>, until_micros: i64) {
+    loop {
+        let left = until_micros.saturating_sub(app.clock.now_micros());
+        match u64::try_from(left) {
+            Ok(left) if left > 0 => {
+                tokio::time::sleep(Duration::from_micros(left).min(LONGEST_SLEEP)).await;
+            }
+            _ => return,
+        }
+    }
+}
