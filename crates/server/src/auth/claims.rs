@@ -142,7 +142,7 @@ impl Claims {
         let scopes = match self.scope {
             Some(scope) => Scopes::of_claim(&scope),
             None if expected.strict => return Err(TokenError::MissingClaim("scope")),
-            None => Scopes::ALL_ORDER,
+            None => Scopes::WITHOUT_CLAIM,
         };
         let subject = self.client_id.or(self.sub).or(self.user_id).or(self.id);
         let Name(subject) = subject.ok_or(TokenError::MissingClaim("sub"))?;

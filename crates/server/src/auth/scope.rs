@@ -79,13 +79,15 @@ pub struct UnknownScope(pub String);
 pub struct Scopes(u16);
 
 impl Scopes {
-    /// What a token without `scope` may do where such tokens are taken: everything about orders.
-    pub const ALL_ORDER: Self = Self(
+    /// What a token without `scope` may do where such tokens are taken: everything about orders, and moving their
+    /// shipments by hand, as clients of the sales dialect do.
+    pub const WITHOUT_CLAIM: Self = Self(
         Scope::OrderCreate.bit()
             | Scope::OrderRead.bit()
             | Scope::OrderCancel.bit()
             | Scope::OrderWrite.bit()
-            | Scope::OrderStream.bit(),
+            | Scope::OrderStream.bit()
+            | Scope::ShipmentWrite.bit(),
     );
 
     /// The scopes of a `scope` claim, by spaces. Names of other systems are ignored: they give nothing.
@@ -161,7 +163,8 @@ mod tests {
         let admin = Scopes::of_claim("admin");
         assert!(Scope::ALL.into_iter().all(|scope| admin.allow(scope)));
         assert!(
-            !Scopes::ALL_ORDER.allow(Scope::Admin) && !Scopes::ALL_ORDER.allow(Scope::StockRead)
+            !Scopes::WITHOUT_CLAIM.allow(Scope::Admin)
+                && !Scopes::WITHOUT_CLAIM.allow(Scope::StockRead)
         );
     }
 
@@ -172,6 +175,6 @@ mod tests {
             Err(UnknownScope("oder:write".into()))
         );
         assert!(Scopes::parse("order:stream").is_ok_and(|s| s.are_only(Scope::OrderStream)));
-        assert!(!Scopes::ALL_ORDER.are_only(Scope::OrderStream));
+        assert!(!Scopes::WITHOUT_CLAIM.are_only(Scope::OrderStream));
     }
 }

@@ -131,7 +131,7 @@ fn the_subject_is_the_first_of_client_id_sub_user_id_and_id() {
 fn a_bare_token_of_an_old_script_may_do_what_old_scripts_do_where_that_is_allowed() {
     let bare = token(&json!({ "sub": "user-123", "iat": 1_763_247_479 }));
     let identity = lax(&bare).expect("accepted");
-    assert_eq!(identity.scopes, Scopes::ALL_ORDER);
+    assert_eq!(identity.scopes, Scopes::WITHOUT_CLAIM);
     assert_eq!(identity.until_micros, i64::MAX, "it has no end");
     assert_eq!(strict(&bare), Err(TokenError::MissingClaim("exp")));
 }

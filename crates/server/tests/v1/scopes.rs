@@ -1,9 +1,10 @@
-//! Which scope opens which route: the table, and that nothing else opens it.
+//! Which scope opens which route: as the specification declares it, and that nothing else opens it.
 
 use bytes::Bytes;
 use http::Method;
 use serde_json::Value;
 use waybill_testkit::http::Client;
+use waybill_testkit::server::{Start, Waybill};
 use waybill_testkit::token;
 
 use crate::shop::{NEVER, Shop, id, small};
@@ -23,94 +24,112 @@ const ALL: &[&str] = &[
     "metrics:read",
 ];
 
-/// Each route with the scopes that open it.
-const TABLE: &[(&str, &str, &[&str])] = &[
-    ("POST", "/v1/orders", &["order:create"]),
-    ("GET", "/v1/orders", &["order:read"]),
-    ("GET", "/v1/orders/snapshot", &["order:read"]),
-    ("GET", "/v1/orders/{id}", &["order:read"]),
-    ("GET", "/v1/orders/{id}/events", &["order:read"]),
-    ("GET", "/v1/orders/{id}/transitions", &["order:read"]),
-    (
-        "GET",
-        "/v1/orders/{id}/stream",
-        &["order:read", "order:stream"],
-    ),
-    ("POST", "/v1/orders/{id}/cancel", &["order:cancel"]),
-    ("POST", "/v1/orders/{id}/holds", &["order:write"]),
-    (
-        "POST",
-        "/v1/orders/{id}/holds/{hold}/release",
-        &["order:write"],
-    ),
-    ("GET", "/v1/events", &["order:read"]),
-    ("GET", "/v1/stock", &["stock:read"]),
-    ("PUT", "/v1/stock/{sku}", &["stock:write"]),
-    ("GET", "/v1/shipments", &["shipment:read"]),
-    ("GET", "/v1/shipments/{id}", &["shipment:read"]),
-    ("POST", "/v1/shipments/{id}/status", &["shipment:write"]),
-    ("GET", "/v1/dead-letters", &["deadletter:read"]),
-    ("GET", "/v1/dead-letters/{id}", &["deadletter:read"]),
-    (
-        "POST",
-        "/v1/dead-letters/{id}/redrive",
-        &["deadletter:write"],
-    ),
-    (
-        "POST",
-        "/v1/dead-letters/{id}/discard",
-        &["deadletter:write"],
-    ),
-];
+/// The routes that need no token.
+const OPEN: &[&str] = &["/health", "/health/live", "/health/ready"];
 
-/// A route of nothing that exists, so that whoever gets in finds nothing.
-fn path(route: &str) -> String {
-    let nobody = "0198c0de-0000-7000-8000-000000000001";
-    route
-        .replace("{id}", nobody)
-        .replace("{hold}", nobody)
-        .replace("{sku}", "x")
+/// What the specification says of one route.
+struct Operation {
+    method: Method,
+    route: String,
+    /// The scopes that open it, each by itself.
+    opens: Vec<String>,
 }
 
-#[tokio::test]
-async fn every_route_of_the_specification_stands_in_the_table() {
-    let shop = Shop::open(NEVER).await;
-    let specification: Value = shop.get("/openapi.json").await.json();
-    let paths = specification["paths"].as_object().expect("paths");
-    let mut described = vec![];
-    for (path, item) in paths.iter().filter(|(path, _)| path.starts_with("/v1/")) {
-        for method in item.as_object().expect("an item").keys() {
-            described.push((method.to_uppercase(), path.clone()));
+impl Operation {
+    /// A path of nothing that exists, so that a caller who gets in changes nothing.
+    fn path(&self) -> String {
+        let nothing = "0198c0de-0000-7000-8000-000000000001";
+        let names = self.route.split('/').map(|part| match part {
+            "{sku}" => "x",
+            _ if part.starts_with('{') => nothing,
+            _ => part,
+        });
+        names.collect::<Vec<_>>().join("/")
+    }
+}
+
+/// Every route of a specification that asks for a token.
+fn guarded(specification: &Value) -> Vec<Operation> {
+    let mut found = vec![];
+    for (route, item) in specification["paths"].as_object().expect("paths") {
+        for (method, operation) in item.as_object().expect("an item") {
+            let opens = declared(&operation["security"]);
+            assert_eq!(
+                opens.is_empty(),
+                OPEN.contains(&route.as_str()),
+                "{method} {route} declares no scope, and is not one of those open to all"
+            );
+            for scope in &opens {
+                assert!(ALL.contains(&scope.as_str()), "{route} asks for {scope}");
+            }
+            if !opens.is_empty() {
+                found.push(Operation {
+                    method: method.to_uppercase().parse().expect("a method"),
+                    route: route.clone(),
+                    opens,
+                });
+            }
         }
     }
-    described.sort();
-    let mut known: Vec<_> = TABLE
-        .iter()
-        .map(|(m, p, _)| ((*m).to_owned(), (*p).to_owned()))
-        .collect();
-    known.sort();
-    assert_eq!(described, known);
+    found
+}
+
+/// The alternatives of `security`: each must be one scope.
+fn declared(security: &Value) -> Vec<String> {
+    let alternatives = security.as_array().map(Vec::as_slice).unwrap_or_default();
+    let scope = |alternative: &Value| {
+        let scopes = alternative["token"].as_array().expect("scopes");
+        assert_eq!(scopes.len(), 1, "all of them would be needed: {security}");
+        scopes[0].as_str().expect("a scope").to_owned()
+    };
+    alternatives.iter().map(scope).collect()
+}
+
+/// A server as it runs in earnest, and what it says of its routes.
+async fn in_earnest() -> (Waybill, Vec<Operation>) {
+    let binary = env!("CARGO_BIN_EXE_waybill");
+    let start = Start::standard(binary, "api,delivery,status,housekeeping");
+    let mut app = start
+        .as_in(env!("CARGO_CRATE_NAME"))
+        .prepared()
+        .expect("a folder");
+    app.migrate().await.expect("a schema");
+    app.start().await.expect("it starts");
+    let mut anyone = Client::new(app.address());
+    let specification = anyone.get("/openapi.json").await.expect("an answer");
+    let guarded = guarded(&specification.json());
+    (app, guarded)
 }
 
 #[tokio::test]
-async fn a_route_opens_to_its_scope_and_to_no_other() {
-    let shop = Shop::open(NEVER).await;
+async fn every_scope_opens_the_routes_that_declare_it_and_no_other() {
+    let (app, guarded) = in_earnest().await;
+    assert!(guarded.len() > 20, "{} routes", guarded.len());
     for scope in ALL {
-        let mut client = shop.client("default", scope);
-        for (method, route, opens) in TABLE {
-            let method: Method = method.parse().expect("a method");
+        let opened = guarded
+            .iter()
+            .filter(|o| o.opens.iter().any(|s| s == scope));
+        assert!(opened.count() > 0, "{scope} opens nothing");
+        let token = token::complete("default", scope, token::FAR_AWAY);
+        let mut client = Client::new(app.address()).with_token(&token);
+        for operation in &guarded {
+            let asked = format!("{scope}: {} {}", operation.method, operation.route);
             let answer = client
-                .send(method.clone(), &path(route), &[], Bytes::new())
+                .send(
+                    operation.method.clone(),
+                    &operation.path(),
+                    &[],
+                    Bytes::new(),
+                )
                 .await;
-            let answer = answer.expect("an answer");
-            let may = opens.contains(scope);
-            assert_eq!(
-                answer.status != 403,
-                may,
-                "{scope}: {method} {route} answered {}",
-                answer.status
-            );
-            if !may {
+            let answer = answer.unwrap_or_else(|why| panic!("{asked}: {why}"));
+            if operation.opens.iter().any(|opens| opens == scope) {
+                let status = answer.status.as_u16();
+                assert!(![401, 403].contains(&status), "{asked} answered {status}");
+                continue;
+            }
+            assert_eq!(answer.status, 403, "{asked}");
+            if operation.route.starts_with("/v1/") {
                 assert_eq!(answer.json::<Value>()["code"], "insufficient_scope");
                 let challenge = answer.header("www-authenticate").expect("a challenge");
                 assert!(challenge.contains("insufficient_scope"), "{challenge}");
@@ -120,8 +139,30 @@ async fn a_route_opens_to_its_scope_and_to_no_other() {
 }
 
 #[tokio::test]
+async fn an_administrator_gets_in_everywhere() {
+    let (app, guarded) = in_earnest().await;
+    let token = token::complete("default", "admin", token::FAR_AWAY);
+    let mut client = Client::new(app.address()).with_token(&token);
+    for operation in &guarded {
+        let method = operation.method.clone();
+        let answer = client
+            .send(method, &operation.path(), &[], Bytes::new())
+            .await;
+        let status = answer.expect("an answer").status.as_u16();
+        assert!(
+            ![401, 403].contains(&status),
+            "{}: {status}",
+            operation.route
+        );
+    }
+}
+
+#[tokio::test]
 async fn no_token_and_bad_tokens_are_401_with_a_challenge_on_every_route() {
     let shop = Shop::open(NEVER).await;
+    let specification: Value = shop.get("/openapi.json").await.json();
+    let mut guarded = guarded(&specification);
+    guarded.retain(|operation| operation.route.starts_with("/v1/"));
     let claims = serde_json::json!({"clientId": "x", "scope": "admin"});
     let expired = serde_json::json!({"clientId": "x", "scope": "admin", "exp": 1});
     let hs256 = serde_json::json!({"alg": "HS256", "typ": "JWT"});
@@ -147,10 +188,11 @@ async fn no_token_and_bad_tokens_are_401_with_a_challenge_on_every_route() {
         if let Some(bad) = &bad {
             client = client.with_token(bad);
         }
-        for (method, route, _) in TABLE {
-            let method: Method = method.parse().expect("a method");
+        for operation in &guarded {
+            let route = &operation.route;
+            let method = operation.method.clone();
             let answer = client
-                .send(method, &path(route), &[], Bytes::new())
+                .send(method, &operation.path(), &[], Bytes::new())
                 .await
                 .expect("an answer");
             assert_eq!(

@@ -28,11 +28,11 @@ struct Body {
 
 /// Moves the shipments of an order by hand.
 #[utoipa::path(
-    post, path = "/api/orders/{order_id}/simulate-delivery", tag = "sales dialect",
+    post, path = "/api/orders/{order_id}/simulate-delivery", operation_id = "simulateSalesDelivery", tag = "sales dialect",
     params(("order_id" = String, Path, description = "The order's id")),
     request_body(content = serde_json::Value, example = json!({"status": "shipped"})),
     responses((status = 200, description = "The step was taken", body = serde_json::Value, example = json!({"success": true, "message": "Simulated shipped event for order 0198c0de"})), (status = 422, description = "INVALID_STATUS_TRANSITION", body = serde_json::Value)),
-    security(("token" = ["order:create"])),
+    security(("token" = ["shipment:write"])),
 )]
 pub async fn simulate(
     State(app): State<Arc<App>>,
@@ -41,7 +41,7 @@ pub async fn simulate(
     request: Request,
 ) -> Response {
     let (head, body) = request.into_parts();
-    let identity = match access::caller(&app, &head.headers, Scope::OrderCreate) {
+    let identity = match access::caller(&app, &head.headers, Scope::ShipmentWrite) {
         Ok(identity) => identity,
         Err(denied) => return answer::denied(&denied),
     };
