@@ -137,3 +137,29 @@ async fn keys_references_numbers_and_skus_of_two_tenants_do_not_meet() {
     assert_ne!(id(&second), first);
     assert_eq!(second["lines"][0]["vendor"], "inventory");
 }
+
+#[tokio::test]
+async fn what_is_counted_over_all_tenants_is_shown_with_metrics_read_alone() {
+    let shop = Shop::open(AT_ONCE).await;
+    shop.placed("k", &small("a", 1)).await;
+    let of_all = ["orders", "outbox", "requests"];
+    let mut other = shop.client("other", "order:read");
+    let figures: Value = other.get("/api/metrics").await.expect("an answer").json();
+    for sums in of_all {
+        assert!(figures[sums].is_null(), "{sums}: {figures}");
+    }
+    // What the clients of this route look for is of the process, and there.
+    for own in ["timestamp", "database", "memory", "uptime", "process"] {
+        assert!(!figures[own].is_null(), "{own}: {figures}");
+    }
+    let mut operator = shop.client("other", "metrics:read");
+    let figures: Value = operator
+        .get("/api/metrics")
+        .await
+        .expect("an answer")
+        .json();
+    for sums in of_all {
+        assert!(figures[sums].is_object(), "{sums}: {figures}");
+    }
+    assert_eq!(figures["orders"]["total"], 1);
+}
