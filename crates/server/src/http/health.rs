@@ -24,7 +24,7 @@ async fn can_commit(app: &App) -> bool {
 
 /// `GET /health`: one superset for all dialects. 503 only when this process cannot commit.
 #[utoipa::path(
-    get, path = "/health", tag = "health",
+    get, path = "/health", operation_id = "getHealth", tag = "health",
     responses((status = 200, description = "Healthy or degraded", body = serde_json::Value, example = json!({"status": "healthy", "services": {"database": "up", "api": "up"}, "dependencies": {"database": true}})), (status = 503, description = "This process cannot commit")),
 )]
 pub async fn details(State(app): State<Arc<App>>) -> Response {
@@ -60,7 +60,7 @@ pub async fn details(State(app): State<Arc<App>>) -> Response {
 
 /// `GET /health/live`: looks at the process only.
 #[utoipa::path(
-    get, path = "/health/live", tag = "health",
+    get, path = "/health/live", operation_id = "getLiveness", tag = "health",
     responses((status = 200, description = "The process is there", body = serde_json::Value, example = json!({"status": "alive"}))),
 )]
 pub async fn live() -> json::Raw {
@@ -69,7 +69,7 @@ pub async fn live() -> json::Raw {
 
 /// `GET /health/ready`: 503 while stopping or when nothing can be committed.
 #[utoipa::path(
-    get, path = "/health/ready", tag = "health",
+    get, path = "/health/ready", operation_id = "getReadiness", tag = "health",
     responses((status = 200, description = "Orders can be taken", body = serde_json::Value, example = json!({"status": "ready"})), (status = 503, description = "Stopping, or nothing can be committed")),
 )]
 pub async fn ready(State(app): State<Arc<App>>) -> Response {

@@ -38,7 +38,7 @@ type Seconds = Gauge<f64, std::sync::atomic::AtomicU64>;
 
 /// Tells all figures.
 #[utoipa::path(
-    get, path = "/metrics", tag = "health",
+    get, path = "/metrics", operation_id = "getMetrics", tag = "health",
     responses((status = 200, description = "OpenMetrics text", content_type = "application/openmetrics-text", body = String)),
     security(("token" = ["metrics:read"])),
 )]

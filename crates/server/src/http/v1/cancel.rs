@@ -26,7 +26,7 @@ pub struct CancelBody {
 
 /// Asks for an order to be cancelled: 200 when it is, 202 while delivery is asked.
 #[utoipa::path(
-    post, path = "/v1/orders/{id}/cancel", tag = "orders",
+    post, path = "/v1/orders/{id}/cancel", operation_id = "cancelOrder", tag = "orders",
     params(
         ("id" = String, Path, description = "The order's id, `number:WB-000123`, or `ref:` and the caller's own reference", example = "number:WB-000123"),
         ("If-Match" = Option<String>, Header, description = "Only if its version is still this one", example = "\"3\""),

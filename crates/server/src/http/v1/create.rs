@@ -25,7 +25,7 @@ static REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
 /// Takes an order. The same key and body again give the first answer again.
 #[utoipa::path(
-    post, path = "/v1/orders", tag = "orders",
+    post, path = "/v1/orders", operation_id = "placeOrder", tag = "orders",
     params(("Idempotency-Key" = Option<String>, Header, description = "Up to 255 characters; required unless the order has an orderNumber or clientReference", example = "web-8812")),
     request_body(content = OrderBody<'static>, examples(
         ("small" = (summary = "Only what is required", value = json!({"currency": "EUR", "lines": [{"sku": "MUG-1", "quantity": 2, "unitPrice": "12.90"}]}))),

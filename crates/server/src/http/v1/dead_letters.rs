@@ -102,7 +102,7 @@ impl Name {
 
 /// Dead letters, by consumer and order.
 #[utoipa::path(
-    get, path = "/v1/dead-letters", tag = "dead letters",
+    get, path = "/v1/dead-letters", operation_id = "listDeadLetters", tag = "dead letters",
     params(
         ("after" = Option<String>, Query, description = "Goes on after this cursor"),
         ("limit" = Option<u32>, Query, description = "Items at most: 20 by default, 100 at most"),
@@ -148,7 +148,7 @@ async fn find(app: &App, call: &Call, id: &str) -> Result<(Name, Parked), Proble
 
 /// One dead letter, the whole event included.
 #[utoipa::path(
-    get, path = "/v1/dead-letters/{id}", tag = "dead letters",
+    get, path = "/v1/dead-letters/{id}", operation_id = "getDeadLetter", tag = "dead letters",
     params(
         ("id" = String, Path, description = "The dead letter's id"),
     ),
@@ -164,7 +164,7 @@ pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>, request: R
 
 /// Asks for a dead letter to be tried again.
 #[utoipa::path(
-    post, path = "/v1/dead-letters/{id}/redrive", tag = "dead letters",
+    post, path = "/v1/dead-letters/{id}/redrive", operation_id = "redriveDeadLetter", tag = "dead letters",
     params(
         ("id" = String, Path, description = "The dead letter's id"),
     ),
@@ -181,7 +181,7 @@ pub async fn redrive(
 
 /// Asks for a dead letter to be given up; later events of its order go on.
 #[utoipa::path(
-    post, path = "/v1/dead-letters/{id}/discard", tag = "dead letters",
+    post, path = "/v1/dead-letters/{id}/discard", operation_id = "discardDeadLetter", tag = "dead letters",
     params(
         ("id" = String, Path, description = "The dead letter's id"),
     ),

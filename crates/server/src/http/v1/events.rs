@@ -16,7 +16,7 @@ use crate::http::json;
 
 /// The events of an order, oldest first.
 #[utoipa::path(
-    get, path = "/v1/orders/{id}/events", tag = "orders",
+    get, path = "/v1/orders/{id}/events", operation_id = "listOrderEvents", tag = "orders",
     params(
         ("id" = String, Path, description = "The order's id, `number:WB-000123`, or `ref:` and the caller's own reference", example = "number:WB-000123"),
         ("after" = Option<String>, Query, description = "Goes on after this cursor"),

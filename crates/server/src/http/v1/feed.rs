@@ -25,7 +25,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// Events after a cursor, oldest first. With `wait_ms`, an answer without events comes only after that time. Events
 /// of stock are shown to those who may read stock.
 #[utoipa::path(
-    get, path = "/v1/events", tag = "events",
+    get, path = "/v1/events", operation_id = "listEvents", tag = "events",
     params(
         ("after" = Option<String>, Query, description = "Goes on after this cursor"),
         ("limit" = Option<u32>, Query, description = "Items at most: 20 by default, 100 at most"),

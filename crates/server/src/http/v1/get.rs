@@ -13,7 +13,7 @@ use crate::auth::Scope;
 
 /// One order, by id, `number:` or `ref:`.
 #[utoipa::path(
-    get, path = "/v1/orders/{id}", tag = "orders",
+    get, path = "/v1/orders/{id}", operation_id = "getOrder", tag = "orders",
     params(
         ("id" = String, Path, description = "The order's id, `number:WB-000123`, or `ref:` and the caller's own reference", example = "number:WB-000123"),
     ),

@@ -29,7 +29,7 @@ pub struct HoldBody {
 
 /// Places a hold.
 #[utoipa::path(
-    post, path = "/v1/orders/{id}/holds", tag = "orders",
+    post, path = "/v1/orders/{id}/holds", operation_id = "placeHold", tag = "orders",
     params(
         ("id" = String, Path, description = "The order's id, `number:WB-000123`, or `ref:` and the caller's own reference", example = "number:WB-000123"),
         ("If-Match" = Option<String>, Header, description = "Only if its version is still this one", example = "\"3\""),
@@ -60,7 +60,7 @@ pub async fn place(
 
 /// Releases a hold.
 #[utoipa::path(
-    post, path = "/v1/orders/{id}/holds/{hold}/release", tag = "orders",
+    post, path = "/v1/orders/{id}/holds/{hold}/release", operation_id = "releaseHold", tag = "orders",
     params(
         ("id" = String, Path, description = "The order's id, `number:WB-000123`, or `ref:` and the caller's own reference", example = "number:WB-000123"),
         ("hold" = String, Path, description = "The hold's id"),

@@ -32,7 +32,7 @@ const PARAMETERS: &[&str] = &[
 
 /// Lists orders, each with its shipments.
 #[utoipa::path(
-    get, path = "/v1/orders", tag = "orders",
+    get, path = "/v1/orders", operation_id = "listOrders", tag = "orders",
     params(
         ("status" = Option<String>, Query, description = "One, or several by commas", example = "confirmed,shipped"),
         ("customerId" = Option<String>, Query),

@@ -25,7 +25,7 @@ use crate::http::json;
 
 /// Shipments, newest first.
 #[utoipa::path(
-    get, path = "/v1/shipments", tag = "shipments",
+    get, path = "/v1/shipments", operation_id = "listShipments", tag = "shipments",
     params(
         ("orderId" = Option<String>, Query),
         ("status" = Option<String>, Query),
@@ -69,7 +69,7 @@ fn not_found() -> Problem {
 
 /// One shipment.
 #[utoipa::path(
-    get, path = "/v1/shipments/{id}", tag = "shipments",
+    get, path = "/v1/shipments/{id}", operation_id = "getShipment", tag = "shipments",
     params(
         ("id" = String, Path, description = "The shipment's id"),
     ),
@@ -100,7 +100,7 @@ pub struct StepBody {
 
 /// Takes a step of a shipment; the simulated carrier leaves it alone from then on.
 #[utoipa::path(
-    post, path = "/v1/shipments/{id}/status", tag = "shipments",
+    post, path = "/v1/shipments/{id}/status", operation_id = "moveShipment", tag = "shipments",
     params(
         ("id" = String, Path, description = "The shipment's id"),
         ("If-Match" = Option<String>, Header, description = "Only if its version is still this one", example = "\"3\""),

@@ -38,7 +38,7 @@ struct SnapshotPage<'a> {
 /// is not named is 0. Items show everything but `shipments`, which
 /// go on by themselves: an order has them at its own path, and `shipment.*` events name theirs.
 #[utoipa::path(
-    get, path = "/v1/orders/snapshot", tag = "orders",
+    get, path = "/v1/orders/snapshot", operation_id = "snapshotOrders", tag = "orders",
     params(
         ("after" = Option<String>, Query, description = "Goes on after this cursor: the next of the page before"),
         ("limit" = Option<u32>, Query, description = "Items at most: 20 by default, 100 at most"),

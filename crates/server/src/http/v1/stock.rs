@@ -61,7 +61,7 @@ const SKUS: usize = 100;
 
 /// Stock rows by sku.
 #[utoipa::path(
-    get, path = "/v1/stock", tag = "stock",
+    get, path = "/v1/stock", operation_id = "listStock", tag = "stock",
     params(
         ("sku" = Option<Vec<String>>, Query, description = "May be repeated"),
         ("after" = Option<String>, Query, description = "Goes on after this cursor"),
@@ -103,7 +103,7 @@ pub struct StockBody {
 
 /// Counts a sku of our own warehouse, or books what came or went.
 #[utoipa::path(
-    put, path = "/v1/stock/{sku}", tag = "stock",
+    put, path = "/v1/stock/{sku}", operation_id = "setStock", tag = "stock",
     params(
         ("sku" = String, Path),
         ("If-Match" = Option<String>, Header, description = "Only if its version is still this one", example = "\"3\""),

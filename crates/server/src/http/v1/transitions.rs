@@ -67,7 +67,7 @@ struct Told {
 
 /// Where an order may go, and its history.
 #[utoipa::path(
-    get, path = "/v1/orders/{id}/transitions", tag = "orders",
+    get, path = "/v1/orders/{id}/transitions", operation_id = "getOrderTransitions", tag = "orders",
     params(
         ("id" = String, Path, description = "The order's id, `number:WB-000123`, or `ref:` and the caller's own reference", example = "number:WB-000123"),
     ),

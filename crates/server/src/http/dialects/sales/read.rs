@@ -20,7 +20,7 @@ use crate::http::{access, json};
 
 /// Answers an order.
 #[utoipa::path(
-    get, path = "/api/orders/{order_id}", tag = "sales dialect",
+    get, path = "/api/orders/{order_id}", operation_id = "getSalesOrder", tag = "sales dialect",
     params(
         ("order_id" = String, Path, description = "The order's id"),
     ),
