@@ -39,6 +39,7 @@ pub fn router(app: &Arc<App>) -> Router {
             get(move || std::future::ready(openapi::answer(&specification))),
         )
         .merge(docs::routes())
+        .merge(v1::problem_pages::routes())
         .fallback(nowhere)
         .layer(axum::middleware::from_fn_with_state(
             app.clone(),

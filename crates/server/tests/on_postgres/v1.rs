@@ -8,6 +8,8 @@ mod dead_letters;
 mod front;
 #[path = "../v1/poisoned.rs"]
 mod poisoned;
+#[path = "../v1/problems.rs"]
+mod problems;
 #[path = "../v1/reading.rs"]
 mod reading;
 #[path = "../v1/refusals.rs"]

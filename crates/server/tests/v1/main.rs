@@ -5,6 +5,7 @@ mod dead_letters;
 mod front;
 mod moved;
 mod poisoned;
+mod problems;
 mod reading;
 mod refusals;
 mod restore;

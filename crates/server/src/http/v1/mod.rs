@@ -30,6 +30,7 @@ mod page;
 mod params;
 pub mod problem;
 pub mod problem_body;
+pub mod problem_pages;
 mod schemas;
 mod shipment_view;
 mod shipments;

@@ -97,10 +97,11 @@ impl Problem {
             code,
             status,
             title,
+            ..
         } = self.0.kind;
         let mut body = format!(
-            "{{\"type\":\"/problems/{}\",\"title\":{},\"status\":{status},\"code\":\"{code}\",\"detail\":{}",
-            code.replace('_', "-"),
+            "{{\"type\":\"{}\",\"title\":{},\"status\":{status},\"code\":\"{code}\",\"detail\":{}",
+            self.0.kind.page(),
             json::text(title),
             json::text(&self.0.detail),
         );
