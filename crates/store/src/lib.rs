@@ -11,6 +11,7 @@ mod error;
 pub mod migrations;
 mod model;
 pub mod moving;
+pub mod outage;
 pub mod postgres;
 pub mod sqlite;
 mod store;

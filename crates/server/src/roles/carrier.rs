@@ -14,6 +14,7 @@ use waybill_domain::context::{Context, EventMeta};
 use waybill_domain::shipment::{self, Shipment, ShipmentStatus, Update};
 use waybill_domain::text::Tenant;
 use waybill_domain::time::Time;
+use waybill_store::outage::Outage;
 use waybill_store::{Error as StoreError, Lease};
 
 use super::keeper::Duty;
@@ -48,7 +49,17 @@ impl SimulatedCarrier<'_> {
 
 /// Fires the timers of whatever parts its keeper gives it.
 pub struct Firing {
-    pub app: Arc<App>,
+    app: Arc<App>,
+    outage: Outage,
+}
+
+impl Firing {
+    pub fn new(app: &Arc<App>) -> Self {
+        Self {
+            app: app.clone(),
+            outage: Outage::new(CONSUMER, "timers cannot be fired"),
+        }
+    }
 }
 
 #[async_trait]
@@ -73,15 +84,18 @@ impl Duty for Firing {
         while !stop.is_cancelled() {
             let fired = {
                 let _turn = app.background.turn().await;
-                fire(app, &lease, limit).await
+                fire(app, &lease, limit, &self.outage).await
             };
             let wait = match fired {
-                Ok(wait) => wait,
+                Ok(wait) => {
+                    self.outage.worked();
+                    wait
+                }
                 Err(StoreError::Fenced { consumer }) => {
                     return Err(StoreError::Fenced { consumer });
                 }
                 Err(error) => {
-                    tracing::warn!(part = lease.part, %error, "timers cannot be fired now; trying again");
+                    self.outage.failed(&error);
                     PAUSE
                 }
             };
@@ -99,7 +113,12 @@ impl Duty for Firing {
 }
 
 /// Fires what is due; says how long nothing else will be.
-async fn fire(app: &App, lease: &Lease, limit: usize) -> Result<Duration, StoreError> {
+async fn fire(
+    app: &App,
+    lease: &Lease,
+    limit: usize,
+    outage: &Outage,
+) -> Result<Duration, StoreError> {
     let now = app.now();
     let (due, next) = app.store.due_timers(lease.part, now, limit).await?;
     if due.is_empty() {
@@ -121,7 +140,7 @@ async fn fire(app: &App, lease: &Lease, limit: usize) -> Result<Duration, StoreE
             Ok(()) | Err(StoreError::Conflict { .. }) => {}
             // It stays due, and would be tried again at once for ever.
             Err(error) => {
-                tracing::error!(part = lease.part, %error, "a timer could not be fired; trying again");
+                outage.failed(&error);
                 wait = PAUSE;
             }
         }

@@ -17,6 +17,7 @@ use waybill_domain::event::{EventKind, LoggedEvent};
 use waybill_domain::ids::OrderId;
 use waybill_domain::retry::RetrySchedule;
 use waybill_domain::time::Time;
+use waybill_store::outage::Outage;
 use waybill_store::{Apply, Error as StoreError, Lease, NewParked};
 
 use super::keeper::Duty;
@@ -62,6 +63,7 @@ pub(super) struct Consumer<H> {
     /// What may be parked of this part.
     pub parked: Watch,
     batch_limit: usize,
+    outage: Arc<Outage>,
     /// Events still to be taken one by one, because the batch they came in was refused.
     singly: usize,
     /// Whether others write this log too.
@@ -73,6 +75,21 @@ pub struct Consuming<H> {
     pub app: Arc<App>,
     pub handler: Arc<H>,
     pub batch_limit: usize,
+    /// Shared by all parts, so that a store that is away is logged once and not for each part.
+    outage: Arc<Outage>,
+}
+
+impl<H: Handler> Consuming<H> {
+    /// A consumer that takes at most so many events in one transaction.
+    pub fn new(app: &Arc<App>, handler: H, batch_limit: u32) -> Self {
+        let outage = Outage::new(handler.consumer(), "events cannot be read or applied");
+        Self {
+            app: app.clone(),
+            handler: Arc::new(handler),
+            batch_limit: batch_limit as usize,
+            outage: Arc::new(outage),
+        }
+    }
 }
 
 #[async_trait]
@@ -103,6 +120,7 @@ impl<H: Handler> Duty for Consuming<H> {
             durable: cursor,
             parked: Watch::unknown(),
             batch_limit: self.batch_limit,
+            outage: self.outage.clone(),
             singly: 0,
             shared: !self.app.store.identity().one_writer,
         };
@@ -132,6 +150,9 @@ impl<H: Handler> Consumer<H> {
                 let _turn = app.background.turn().await;
                 self.turn().await
             };
+            if turn.is_ok() {
+                self.outage.worked();
+            }
             match turn {
                 Ok(Turn::More) => (failures, wait) = (0, self.shortest_wait()),
                 Ok(Turn::Few) => {
@@ -164,7 +185,7 @@ impl<H: Handler> Consumer<H> {
                 }
                 Err(error) => {
                     failures += 1;
-                    tracing::warn!(consumer = self.handler.consumer(), part = self.lease.part, %error, failures, "the store is not to be had; trying again");
+                    self.outage.failed(&error);
                     self.back_off(failures, stop).await;
                 }
             }

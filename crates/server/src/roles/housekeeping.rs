@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
+use waybill_store::outage::Outage;
 use waybill_store::{Error as StoreError, Lease};
 
 use super::keeper::Duty;
@@ -17,7 +18,20 @@ pub const CONSUMER: &str = "housekeeping";
 
 /// Keeps house while this process has the lease.
 pub struct Keeping {
-    pub app: Arc<App>,
+    app: Arc<App>,
+    outage: Outage,
+}
+
+impl Keeping {
+    pub fn new(app: &Arc<App>) -> Self {
+        Self {
+            app: app.clone(),
+            outage: Outage::new(
+                CONSUMER,
+                "expired claims and stuck orders cannot be looked for",
+            ),
+        }
+    }
 }
 
 #[async_trait]
@@ -48,8 +62,9 @@ impl Duty for Keeping {
                     return Ok(());
                 }
             }
-            if let Err(error) = round(&self.app, &mut watchdog, &stop).await {
-                tracing::warn!(%error, "housekeeping is put off to the next round");
+            match round(&self.app, &mut watchdog, &stop).await {
+                Ok(()) => self.outage.worked(),
+                Err(error) => self.outage.failed(&error),
             }
         }
     }

@@ -16,6 +16,7 @@ use tokio::task::{Id, JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use waybill_domain::time::Time;
+use waybill_store::outage::Outage;
 use waybill_store::{Error as StoreError, Identity, Lease, Standing, Store};
 
 use super::share;
@@ -111,7 +112,7 @@ pub struct Terms {
 impl Terms {
     /// Of a store that only this process can open, nobody takes anything over: its leases are taken once.
     #[must_use]
-    pub fn of(settings: &config::Consumers, store: &Identity) -> Self {
+    pub fn of(consumers: &config::Consumers, store: &Identity) -> Self {
         const YEAR: Duration = Duration::from_secs(365 * 24 * 3_600);
         if store.one_writer {
             return Self {
@@ -119,7 +120,7 @@ impl Terms {
                 look_every: YEAR / 12,
             };
         }
-        Self::lasting(settings.lease_ms.duration())
+        Self::lasting(consumers.lease_ms.duration())
     }
 
     /// Of leases that are renewed three times before they run out, and at least once a second.
@@ -178,6 +179,8 @@ struct Hands {
     ended: BTreeMap<u16, Instant>,
     look: Option<Look>,
     next_look: Instant,
+    renewing: Outage,
+    acting: Outage,
 }
 
 impl<D: Duty> Keeper<D> {
@@ -194,6 +197,11 @@ impl<D: Duty> Keeper<D> {
             ended: BTreeMap::new(),
             look: None,
             next_look: now,
+            renewing: Outage::new(keeper.who.consumer, "leases cannot be renewed"),
+            acting: Outage::new(
+                keeper.who.consumer,
+                "parts of the log cannot be taken or worked on",
+            ),
         };
         loop {
             let holds = hands.held.values().any(|held| !held.lost);
@@ -231,12 +239,14 @@ impl<D: Duty> Keeper<D> {
         let (began, standing) = looked;
         match standing {
             Ok(standing) => {
+                hands.renewing.worked();
+                hands.acting.worked();
                 hands.valid_until = began + self.terms.lease;
                 hands.next_look = began + self.terms.look_every;
                 self.settle(hands, began, &standing);
             }
             Err(error) => {
-                tracing::warn!(consumer = self.who.consumer, %error, "leases cannot be renewed now; trying again");
+                hands.renewing.failed(&error);
                 hands.next_look = Instant::now() + PAUSE.min(self.terms.look_every);
             }
         }
@@ -357,7 +367,7 @@ impl<D: Duty> Keeper<D> {
                 }
             }
             Ok((_, Ended::Failed(error))) => {
-                tracing::warn!(consumer, part, %error, "a consumer stopped; it is started again");
+                hands.acting.failed(&error);
             }
             Err(error) => {
                 tracing::error!(consumer, part, %error, "a consumer ended badly; it is started again");
@@ -372,14 +382,18 @@ impl<D: Duty> Keeper<D> {
         if held.lost {
             return;
         }
-        held.lost = true;
-        held.stop.cancel();
-        self.metrics.lost(self.who.consumer);
+        self.let_go(held);
         tracing::info!(
             consumer = self.who.consumer,
             part,
             "the lease is lost; somebody else may go on in its place"
         );
+    }
+
+    fn let_go(&self, held: &mut Held) {
+        held.lost = true;
+        held.stop.cancel();
+        self.metrics.lost(self.who.consumer);
     }
 
     /// Nobody has heard of this process for as long as its leases last.
@@ -390,8 +404,8 @@ impl<D: Duty> Keeper<D> {
             parts,
             "leases could not be renewed until they ran out; letting go of every part"
         );
-        for (part, held) in &mut hands.held {
-            self.lose(*part, held);
+        for held in hands.held.values_mut().filter(|held| !held.lost) {
+            self.let_go(held);
         }
     }
 

@@ -32,26 +32,18 @@ impl Roles {
         if app.settings.runs(Role::Delivery) {
             roles.keep(
                 app,
-                Consuming {
-                    app: app.clone(),
-                    handler: Arc::new(DeliveryHandler),
-                    batch_limit: app.settings.delivery.batch_limit as usize,
-                },
+                Consuming::new(app, DeliveryHandler, app.settings.delivery.batch_limit),
             );
-            roles.keep(app, Firing { app: app.clone() });
+            roles.keep(app, Firing::new(app));
         }
         if app.settings.runs(Role::Status) {
             roles.keep(
                 app,
-                Consuming {
-                    app: app.clone(),
-                    handler: Arc::new(StatusHandler),
-                    batch_limit: app.settings.status.batch_limit as usize,
-                },
+                Consuming::new(app, StatusHandler, app.settings.status.batch_limit),
             );
         }
         if app.settings.runs(Role::Housekeeping) {
-            roles.keep(app, Keeping { app: app.clone() });
+            roles.keep(app, Keeping::new(app));
         }
         roles
     }

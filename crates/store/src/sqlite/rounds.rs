@@ -9,6 +9,7 @@ use super::jobs::{Job, JobQueue, Ran};
 use super::schedule::{Class, Schedule};
 use super::tx::{Counters, Tx, write_counters};
 use crate::error::{Error, Result};
+use crate::outage::Outage;
 use crate::store::{CommitListener, Now};
 use rusqlite::{Connection, ErrorCode};
 use std::sync::Arc;
@@ -37,6 +38,7 @@ pub struct Thread {
     jobs: Arc<JobQueue>,
     setup: Setup,
     events: Vec<LoggedEvent>,
+    outage: Outage,
 }
 
 impl Thread {
@@ -46,6 +48,7 @@ impl Thread {
             jobs,
             setup,
             events: vec![],
+            outage: Outage::new("the writer", "a transaction was rolled back"),
         }
     }
 
@@ -159,7 +162,7 @@ impl Thread {
 
     fn all_fail(&mut self, ran: Vec<Ran>, cause: &Error) {
         self.events.clear();
-        tracing::warn!(error = %cause, jobs = ran.len(), "a round was rolled back");
+        self.outage.failed(cause);
         for (job, _) in ran {
             job.answer(Err(cause.clone()));
         }
@@ -173,6 +176,7 @@ impl Thread {
         if let Err(error) = committed {
             return self.commit_failed(&error, ran, before);
         }
+        self.outage.worked();
         for (job, outcome) in ran {
             job.answer(outcome);
         }

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use waybill_broker::log_cache::LogCache;
 use waybill_broker::log_growth::LogGrowth;
 use waybill_domain::event::EventKind;
+use waybill_store::outage::Outage;
 use waybill_store::{Positions, Result, Store};
 
 use super::hub::Hub;
@@ -89,6 +90,7 @@ pub struct Follower {
     /// By part: has it grown.
     grown: Vec<watch::Receiver<()>>,
     longest_wait: Duration,
+    outage: Outage,
 }
 
 impl Follower {
@@ -102,6 +104,7 @@ impl Follower {
             growth: app.log_growth.clone(),
             grown: parts.map(|part| app.log_growth.watch(part)).collect(),
             longest_wait: app.settings.consumers.poll_interval_ms.duration(),
+            outage: Outage::new("streams", "the log cannot be followed"),
         }
     }
 
@@ -110,7 +113,7 @@ impl Follower {
         loop {
             self.hub.watched().await;
             if let Err(error) = self.follow().await {
-                tracing::warn!(%error, "streams are not told of anything now; trying again");
+                self.outage.failed(&error);
                 tokio::time::sleep(BACK_OFF).await;
             }
         }
@@ -124,6 +127,7 @@ impl Follower {
         let mut any = self.growth.watch_all();
         while self.hub.count() > 0 {
             any.borrow_and_update();
+            self.outage.worked();
             // Now and then every part is looked at: a wake-up may have been lost.
             let overdue = wait >= self.longest_wait;
             let mut found = false;

@@ -193,7 +193,7 @@ impl Steps {
                 Ok(piece) if piece.is_empty() => {}
                 Ok(piece) => return Some((Ok(piece), self)),
                 Err(problem) => {
-                    tracing::warn!(code = problem.code(), order_id = %self.order, "a stream ends early; its client resumes");
+                    tracing::debug!(code = problem.code(), order_id = %self.order, "a stream ends early; its client resumes");
                     return None;
                 }
             }
