@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use crate::app::App;
 use crate::backend;
 use crate::clock::{Clock, SystemClock};
-use crate::config::{ConfigErrors, Role, Settings, check_safety};
+use crate::config::{ConfigErrors, Settings, check_safety};
 use crate::http::listen::{self, BindError};
 use crate::http::{router, serve};
 use crate::random::Entropy;
@@ -113,18 +113,4 @@ fn hear_signals(stop: CancellationToken) -> Result<tokio::task::JoinHandle<()>, 
         tracing::info!("stopping: answering what was accepted");
         stop.cancel();
     }))
-}
-
-/// Roles of this version that the settings name but that have nothing to do yet.
-#[must_use]
-pub fn idle_roles(settings: &Settings) -> Vec<Role> {
-    let idle = [
-        Role::Allocation,
-        Role::Relay,
-        Role::Webhooks,
-        Role::StockSync,
-    ];
-    idle.into_iter()
-        .filter(|role| settings.runs(*role))
-        .collect()
 }

@@ -39,10 +39,6 @@ async fn run_with(settings: Settings, migrate: bool) -> ExitCode {
     if let Err(error) = logs::install(&settings.log) {
         return fail(&error);
     }
-    let idle = process::idle_roles(&settings);
-    if !idle.is_empty() {
-        tracing::debug!(?idle, "these roles have nothing to do in this version");
-    }
     let migrate = if migrate {
         Migrate::First
     } else {

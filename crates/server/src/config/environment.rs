@@ -6,7 +6,7 @@
 
 /// Older names that mean one key as it stands. `DATABASE_URL`, `DB_*`, `JWT_SECRET` and the ports need
 /// more than a name and are read in `load`.
-pub const LEGACY: [(&str, &str); 15] = [
+pub const LEGACY: [(&str, &str); 14] = [
     ("LOG_LEVEL", "log.level"),
     ("JWT_EXPIRES_IN", "auth.token_lifetime_ms"),
     ("INVENTORY_FAILURE_RATE", "inventory.failure_rate"),
@@ -24,7 +24,6 @@ pub const LEGACY: [(&str, &str); 15] = [
     ("OUTBOX_POLL_INTERVAL", "consumers.poll_interval_ms"),
     ("DB_POOL_SIZE", "store.pool_size"),
     ("DB_POOL_MIN_SIZE", "store.pool_min_size"),
-    ("WAYBILL_BROKER", "broker.kind"),
 ];
 
 /// `WAYBILL_*` that are read elsewhere: by commands that call a server, and by the test suite.

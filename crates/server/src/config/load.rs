@@ -238,7 +238,6 @@ impl Layers {
             ("auth.secrets", Value::Array(secrets.collect())),
             ("auth.strict_claims", Value::Boolean(false)),
             ("inventory.mode", Value::String("simulated".into())),
-            ("duplicates.window_ms", Value::Integer(10_000)),
         ];
         for (path, value) in overlay {
             if self

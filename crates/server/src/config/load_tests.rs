@@ -127,7 +127,6 @@ fn the_older_names_are_understood() {
         ("DB_POOL_SIZE", "50"),
         ("DB_HOST", "db"),
         ("DB_NAME", "orders"),
-        ("WAYBILL_BROKER", "embedded"),
         ("SOMEONE_ELSES", "business"),
         ("WAYBILL_TOKEN", "not a setting"),
         ("PORT", ""),
@@ -163,15 +162,15 @@ fn the_port_of_the_role_wins_over_port_and_listen_over_both() {
     };
     assert_eq!(listen(&[], None), [Listen::Port(2)]);
     assert_eq!(
-        listen(&[("WAYBILL_ROLES", "delivery,relay")], None),
+        listen(&[("WAYBILL_ROLES", "delivery,status")], None),
         [Listen::Port(3)]
     );
     assert_eq!(
-        listen(&[("WAYBILL_ROLES", "relay")], None),
+        listen(&[("WAYBILL_ROLES", "status")], None),
         [Listen::Port(1)]
     );
     assert_eq!(
-        listen(&[("WAYBILL_ROLES", "allocation")], None),
+        listen(&[("WAYBILL_ROLES", "housekeeping")], None),
         [Listen::Port(1)]
     );
     assert_eq!(
@@ -250,4 +249,29 @@ fn the_example_of_dotenv_is_valid_and_changes_no_default() {
         ..Sources::default()
     };
     assert_eq!(settings(&sources), Settings::of_profile(Profile::Standard));
+}
+
+#[test]
+fn a_role_without_work_is_refused_with_the_roles_that_have_some() {
+    for role in ["allocation", "relay", "webhooks", "stock-sync"] {
+        let said = complaints(&environment(&[("WAYBILL_ROLES", role)]));
+        assert_eq!(said.len(), 1, "{said:?}");
+        let names = "some of api, delivery, status, housekeeping";
+        assert!(
+            said[0].contains(role) && said[0].contains(names),
+            "{said:?}"
+        );
+    }
+}
+
+#[test]
+fn a_setting_that_stood_for_nothing_is_refused() {
+    for name in [
+        "WAYBILL_BROKER",
+        "WAYBILL_DUPLICATES__WINDOW_MS",
+        "WAYBILL_CONSUMERS__BATCH_LIMIT",
+    ] {
+        let said = complaints(&environment(&[(name, "1")]));
+        assert!(said[0].contains("no such setting"), "{said:?}");
+    }
 }

@@ -26,11 +26,10 @@ pub use load::{Loaded, Origin};
 pub use role::Role;
 pub use safety::check_safety;
 pub use settings::{
-    Auth, Breaker, Broker, Consumers, Delivery, Duplicates, Housekeeping, Idempotency, Intake,
-    Inventory, Limits, Log, Retry, Server, Settings, Status, Store,
+    Auth, Breaker, Consumers, Delivery, Housekeeping, Idempotency, Intake, Inventory, Limits, Log,
+    Retry, Server, Settings, Status, Store,
 };
 pub use sources::{Flag, Sources};
 pub use values::{
-    BrokerKind, InventoryMode, Listen, LogFormat, Millis, MillisRange, Profile, Secret,
-    SigningSecret,
+    InventoryMode, Listen, LogFormat, Millis, MillisRange, Profile, Secret, SigningSecret,
 };

@@ -1,4 +1,6 @@
-//! The roles a process may play, by their one name (subcommand, span, metric prefix, section).
+//! The roles that this build can run, by their one name (flag, log field, section of the settings).
+//!
+//! Invariant: every role here has work. A role that is planned but not built is not accepted.
 
 use std::fmt;
 
@@ -9,37 +11,20 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "kebab-case")]
 pub enum Role {
     Api,
-    Allocation,
     Delivery,
     Status,
-    Relay,
-    Webhooks,
-    StockSync,
     Housekeeping,
 }
 
 impl Role {
-    pub const ALL: [Self; 8] = [
-        Self::Api,
-        Self::Allocation,
-        Self::Delivery,
-        Self::Status,
-        Self::Relay,
-        Self::Webhooks,
-        Self::StockSync,
-        Self::Housekeeping,
-    ];
+    pub const ALL: [Self; 4] = [Self::Api, Self::Delivery, Self::Status, Self::Housekeeping];
 
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Api => "api",
-            Self::Allocation => "allocation",
             Self::Delivery => "delivery",
             Self::Status => "status",
-            Self::Relay => "relay",
-            Self::Webhooks => "webhooks",
-            Self::StockSync => "stock-sync",
             Self::Housekeeping => "housekeeping",
         }
     }

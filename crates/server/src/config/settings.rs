@@ -11,8 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::kinds::{Key, Kind};
 use super::role::Role;
 use super::values::{
-    BrokerKind, InventoryMode, Listen, LogFormat, Millis, MillisRange, Profile, Secret,
-    SigningSecret,
+    InventoryMode, Listen, LogFormat, Millis, MillisRange, Profile, Secret, SigningSecret,
 };
 
 /// Declares a section: a struct, and the list of its keys with what each may hold.
@@ -127,7 +126,6 @@ section!(Retry, "retry", {
 
 section!(Consumers, "consumers", {
     poll_interval_ms: Millis => time(1, HOUR_MS),
-    batch_limit: u32 => count(1, 10_000),
     lease_ms: Millis => time(300, HOUR_MS),
     concurrency: u32 => count(1, 1_000),
     gather_ms: Millis => time(0, 60_000),
@@ -151,14 +149,6 @@ section!(Housekeeping, "housekeeping", {
 
 section!(Idempotency, "idempotency", {
     window_ms: Millis => time(1_000, YEAR_MS),
-});
-
-section!(Duplicates, "duplicates", {
-    window_ms: Millis => time(0, YEAR_MS),
-});
-
-section!(Broker, "broker", {
-    kind: BrokerKind => Kind::OneOf(&["embedded"]),
 });
 
 section!(Log, "log", {
@@ -186,8 +176,6 @@ pub struct Settings {
     pub status: Status,
     pub housekeeping: Housekeeping,
     pub idempotency: Idempotency,
-    pub duplicates: Duplicates,
-    pub broker: Broker,
     pub log: Log,
 }
 
@@ -221,8 +209,6 @@ pub(super) fn keys() -> impl Iterator<Item = &'static Key> {
         Status::KEYS,
         Housekeeping::KEYS,
         Idempotency::KEYS,
-        Duplicates::KEYS,
-        Broker::KEYS,
         Log::KEYS,
     ]
     .into_iter()

@@ -50,16 +50,16 @@ impl Intake {
     #[must_use]
     pub fn start(
         store: &Arc<dyn Store>,
-        settings: &config::Intake,
+        intake: &config::Intake,
         metrics: &Arc<Metrics>,
         flood: &Arc<Flood>,
     ) -> Self {
-        let limit = settings.queue_limit as usize;
+        let limit = intake.queue_limit as usize;
         let (queue, waiting) = mpsc::channel(limit);
         let waiting = Arc::new(Mutex::new(waiting));
         let under_way = Arc::new(AtomicUsize::new(0));
         for _ in 0..store.accept_concurrency() {
-            let batch_limit = settings.batch_limit as usize;
+            let batch_limit = intake.batch_limit as usize;
             tokio::spawn(drain(
                 store.clone(),
                 waiting.clone(),
@@ -72,7 +72,7 @@ impl Intake {
         Self {
             queue,
             limit,
-            wait: settings.wait_ms.duration(),
+            wait: intake.wait_ms.duration(),
         }
     }
 

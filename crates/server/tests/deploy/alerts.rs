@@ -135,7 +135,7 @@ async fn a_backlog_is_lag_in_seconds_until_it_is_worked_off() {
     let sql = format!("UPDATE events SET recorded_at = recorded_at - {LONG_AGO_S}000000");
     tamper(&app, &sql);
     // One event a transaction, so that the backlog lasts for some looks.
-    let one_by_one = "roles = [\"api\", \"delivery\", \"status\"]\n[consumers]\nbatch_limit = 1\n[delivery]\nbatch_limit = 1\n";
+    let one_by_one = "roles = [\"api\", \"delivery\", \"status\"]\n[delivery]\nbatch_limit = 1\n";
     start(&mut app, one_by_one).await;
     let behind = until("the lag", &app, |scrape| rule.is_crossed_by(lag(scrape))).await;
     let seconds = lag(&behind);

@@ -7,6 +7,7 @@ mod doctor;
 mod files;
 mod rules;
 mod scrape;
+mod settings;
 #[path = "../apart/shop.rs"]
 #[allow(dead_code, reason = "the crate `apart` uses all of it")]
 mod shop;
