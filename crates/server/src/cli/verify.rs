@@ -1,10 +1,11 @@
 //! `waybill verify`: recomputes every invariant from the tables, also beside a running server.
 
+use std::collections::BTreeSet;
 use std::process::ExitCode;
 
 use clap::Args;
 use serde::Serialize;
-use waybill_store::verify::Report;
+use waybill_store::verify::{Finding, Report};
 use waybill_store::{postgres, sqlite};
 
 use super::config::SettingsArgs;
@@ -98,11 +99,17 @@ pub(super) fn print(report: &Report) -> ExitCode {
             finding.invariant, finding.subject, finding.detail
         ));
     }
-    match report.findings.len() {
+    let findings = report.findings.iter();
+    match findings.len() {
         0 => output::line("everything adds up"),
-        n => output::line(format!(
-            "{n} things do not add up; keep the data folder as it is and see docs/guarantees.md for what each invariant means"
-        )),
+        n => {
+            let references: BTreeSet<String> = findings.filter_map(Finding::reference).collect();
+            let references: Vec<String> = references.into_iter().collect();
+            output::line(format!(
+                "{n} things do not add up; keep the data as they are, and see what to do: {}",
+                references.join(", ")
+            ));
+        }
     }
     exit_code(report)
 }

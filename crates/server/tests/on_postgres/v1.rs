@@ -22,3 +22,5 @@ mod scopes;
 mod stream;
 #[path = "../v1/tenants.rs"]
 mod tenants;
+#[path = "../v1/verify.rs"]
+mod verify;

@@ -15,3 +15,4 @@ mod shop;
 mod snapshot;
 mod stream;
 mod tenants;
+mod verify;

@@ -39,7 +39,8 @@ async fn reopen_with_all_roles(shop: &mut Shop, statements: &[String]) {
     shop.0.start().await.expect("it starts");
 }
 
-async fn tamper_while_closed(app: &mut Waybill, statements: &[String]) {
+/// Stops the server and runs the statements on its tables.
+pub(crate) async fn tamper_while_closed(app: &mut Waybill, statements: &[String]) {
     assert!(app.stop().await.expect("it stops").success());
     for statement in statements {
         if let Some(database) = app.database() {

@@ -5,6 +5,8 @@ use crate::verify::Finding;
 use waybill_domain::command::Command;
 use waybill_domain::shipment::ShipmentStatus;
 
+const INVARIANTS: &str = include_str!("../../../../docs/invariants.md");
+
 /// A store in which everything adds up: an order with a shipment under way, one that has shipped in part.
 async fn sound(h: &Harness) {
     h.put("A", 50).await;
@@ -43,6 +45,10 @@ async fn found(h: Harness, sql: &str, invariant: &str, says: &str) {
         findings.iter().any(hit),
         "{sql}: no {invariant} {says:?} in {findings:#?}"
     );
+    for finding in findings.iter().filter(|f| f.reference().is_some()) {
+        let row = format!("<a id=\"{}\">", finding.invariant.to_lowercase());
+        assert!(INVARIANTS.contains(&row), "docs/invariants.md has no {row}");
+    }
 }
 
 const LAST: &str = "(SELECT MAX(position) FROM events)";

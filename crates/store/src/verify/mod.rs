@@ -1,6 +1,7 @@
-//! Recomputing what must hold (INVARIANTS I4-I7, I9, I13) from the tables and the log, and saying what does not add up.
+//! The checks of `waybill verify`: invariants recomputed from the tables and the log.
 //!
-//! Shares no code with the writes it checks. A driver hands in its tables; the checks are the same for all.
+//! They share no code with the writes they check. A driver hands in its tables; the checks are the same for every
+//! driver. docs/invariants.md says what each number means and what to do about a finding.
 
 mod log;
 mod orders;
@@ -21,6 +22,15 @@ pub struct Finding {
     /// The order, shipment, stock row or table.
     pub subject: String,
     pub detail: String,
+}
+
+impl Finding {
+    /// Where operators read what the invariant says and what to do. None for a line that only counts findings.
+    #[must_use]
+    pub fn reference(&self) -> Option<String> {
+        let number = self.invariant.strip_prefix('I')?;
+        Some(format!("docs/invariants.md#i{number}"))
+    }
 }
 
 /// The outcome of a verification.

@@ -3,7 +3,7 @@
 //! Owns the verdict. One file per group of invariants, each a pure function of [`Evidence`], so that
 //! each can be shown to fail on evidence with a planted flaw. Invariant: a run that could not be read
 //! to the end, or in which too little happened, is *inconclusive*, never green. The numbers (I1, I2, …)
-//! are those of docs/guarantees.md.
+//! are those of docs/invariants.md.
 
 mod evidence;
 mod history;
