@@ -1,7 +1,7 @@
 //! `waybill verify` as an operator reads it.
 
 use super::poisoned::tamper_while_closed;
-use super::shop::{NEVER, Shop, small};
+use crate::shop::{NEVER, Shop, small};
 use std::collections::BTreeSet;
 
 const INVARIANTS: &str = include_str!("../../../../docs/invariants.md");
