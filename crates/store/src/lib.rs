@@ -6,6 +6,7 @@
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
+mod consume;
 mod encoding;
 mod error;
 pub mod migrations;
@@ -17,6 +18,7 @@ pub mod sqlite;
 mod store;
 pub mod verify;
 
+pub use consume::{BatchDecision, Consumed, Known, Needs};
 pub use error::{Error, Result};
 pub use model::*;
 pub use store::{CommitListener, Now, Store};

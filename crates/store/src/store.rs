@@ -1,5 +1,6 @@
 //! The seam: what the rest of Waybill asks of a store. Batch-shaped; every driver passes `conformance`.
 
+use crate::consume::{self, BatchDecision, Consumed};
 use crate::error::Result;
 use crate::model::{
     Accepted, Apply, DeliveryOf, DueTimers, Identity, Lease, LeasedWork, OrderFilter, OrderRecord,
@@ -171,6 +172,15 @@ pub trait Store: Send + Sync + 'static {
 
     /// Says that a process is no longer a consumer; its leases are free.
     async fn leave(&self, consumer: &str, owner: &str) -> Result<()>;
+
+    /// Loads what a batch has to know, decides it, and writes its effects and the cursor in one transaction. Returns
+    /// what was written.
+    ///
+    /// Fails with [`crate::Error::Conflict`] where another process changed or parked an order meanwhile; nothing is
+    /// written, and the caller decides again.
+    async fn consume(&self, batch: Arc<dyn BatchDecision>) -> Result<Consumed> {
+        consume::in_three_steps(self, &*batch).await
+    }
 
     /// Writes a batch's effects and the cursor in one transaction.
     ///

@@ -10,6 +10,7 @@ mod advance;
 mod apply;
 mod bisection;
 mod claims;
+mod consume;
 mod damage;
 mod driver;
 mod factory;
@@ -112,6 +113,12 @@ macro_rules! store_conformance_cases {
                 one_consumers_lease_does_not_fence_another
                 a_change_of_a_parked_order_is_a_conflict_and_of_another_one_is_not
                 an_event_is_parked_in_the_batch_that_changes_its_order_before_it
+            }
+            consume {
+                a_batch_is_decided_on_the_rows_it_asks_for_and_written_with_the_cursor
+                a_batch_that_was_decided_on_an_older_version_changes_nothing
+                a_decision_learns_which_of_its_orders_are_parked
+                a_batch_under_a_lease_that_was_lost_changes_nothing
             }
             leases {
                 a_lease_is_one_owners_until_it_runs_out

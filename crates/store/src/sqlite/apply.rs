@@ -3,12 +3,29 @@
 use super::bisect::bisect;
 use super::changes;
 use super::leases::{fence, fenced};
-use super::parked;
 use super::tx::Tx;
+use super::{orders, parked, shipments};
+use crate::consume::{BatchDecision, Consumed, Known};
 use crate::error::{Error, Result};
 use crate::model::{Apply, Lease};
 use rusqlite::params;
 use waybill_domain::change::Change;
+
+/// Loads what the batch has to know, decides it, and writes what it wants.
+pub fn consume(tx: &mut Tx<'_>, batch: &dyn BatchDecision) -> Result<Consumed> {
+    let needs = batch.needs();
+    let mut known = Known {
+        orders: orders::states(tx.connection, &needs.orders)?,
+        deliveries: shipments::deliveries(tx.connection, &needs.deliveries)?,
+        parked: vec![],
+    };
+    if tx.counters.parked > 0 {
+        known.parked = parked::among(tx.connection, batch.consumer(), batch.order_ids())?;
+    }
+    let decided = batch.decide(&known);
+    apply(tx, &decided)?;
+    Ok(Consumed::of(&decided))
+}
 
 /// Writes a batch's effects and moves the cursor, all or nothing.
 pub fn apply(tx: &mut Tx<'_>, apply: &Apply) -> Result<()> {

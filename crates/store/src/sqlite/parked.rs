@@ -23,6 +23,21 @@ pub fn is_parked(connection: &Connection, consumer: &str, order: OrderId) -> Res
         .store()
 }
 
+/// Those of `orders` that are parked for a consumer.
+pub fn among(
+    connection: &Connection,
+    consumer: &str,
+    orders: Vec<OrderId>,
+) -> Result<Vec<OrderId>> {
+    let mut found = vec![];
+    for order in orders {
+        if is_parked(connection, consumer, order)? {
+            found.push(order);
+        }
+    }
+    Ok(found)
+}
+
 /// Parks an event; one parked already stays as it is.
 pub fn park(tx: &mut Tx<'_>, lease: &Lease, new: &NewParked) -> Result<()> {
     let order = queue(&new.event.event);

@@ -7,6 +7,7 @@ use super::writer::Writer;
 use super::{
     accept, apply, changes, claims, leases, log, orders, parked, shipments, stats, stock, work,
 };
+use crate::consume::{BatchDecision, Consumed};
 use crate::error::Result;
 use crate::model::{
     Accepted, Apply, DeliveryOf, DueTimers, Identity, Lease, LeasedWork, OrderFilter, OrderRecord,
@@ -256,6 +257,13 @@ impl Store for SqliteStore {
             .await
     }
 
+    /// One job of the writer: nothing can change between what is read and what is written, so there are no conflicts.
+    async fn consume(&self, batch: Arc<dyn BatchDecision>) -> Result<Consumed> {
+        self.writer
+            .submit(Class::Background, move |tx| apply::consume(tx, &*batch))
+            .await
+    }
+
     async fn apply(&self, batch: Apply) -> Result<()> {
         self.writer
             .submit(Class::Background, move |tx| apply::apply(tx, &batch))
@@ -265,15 +273,7 @@ impl Store for SqliteStore {
     async fn parked_orders(&self, consumer: &str, orders: Vec<OrderId>) -> Result<Vec<OrderId>> {
         let consumer = consumer.to_owned();
         self.readers
-            .read(move |c| {
-                let mut parked = vec![];
-                for order in orders {
-                    if parked::is_parked(c, &consumer, order)? {
-                        parked.push(order);
-                    }
-                }
-                Ok(parked)
-            })
+            .read(move |c| parked::among(c, &consumer, orders))
             .await
     }
 

@@ -1,0 +1,139 @@
+//! A batch that the store loads, has decided and writes: on the rows that are there, with the cursor, or not at all.
+
+use super::Harness;
+use crate::consume::{BatchDecision, Known, Needs};
+use crate::error::Error;
+use crate::model::{Apply, Lease};
+use parking_lot::Mutex;
+use std::sync::Arc;
+use waybill_domain::command::Command;
+use waybill_domain::ids::OrderId;
+
+/// A decision that notes what it was given and wants what it was made with.
+struct Prepared {
+    needs: Needs,
+    orders: Vec<OrderId>,
+    wants: Apply,
+    given: Mutex<Vec<Known>>,
+}
+
+impl Prepared {
+    fn new(needs: Needs, wants: Apply) -> Arc<Self> {
+        let orders = needs.orders.clone();
+        Arc::new(Self {
+            needs,
+            orders,
+            wants,
+            given: Mutex::default(),
+        })
+    }
+
+    fn last_given(&self) -> Known {
+        self.given.lock().last().cloned().expect("it was asked")
+    }
+}
+
+impl BatchDecision for Prepared {
+    fn consumer(&self) -> &str {
+        &self.wants.lease.consumer
+    }
+
+    fn needs(&self) -> Needs {
+        self.needs.clone()
+    }
+
+    fn order_ids(&self) -> Vec<OrderId> {
+        self.orders.clone()
+    }
+
+    fn may_be_parked(&self) -> bool {
+        true
+    }
+
+    fn decide(&self, known: &Known) -> Apply {
+        self.given.lock().push(known.clone());
+        self.wants.clone()
+    }
+}
+
+fn orders(ids: &[OrderId]) -> Needs {
+    Needs {
+        orders: ids.to_vec(),
+        deliveries: ids.to_vec(),
+    }
+}
+
+async fn noting(h: &Harness, lease: &Lease, from: i64, id: OrderId) -> Apply {
+    let mut wants = Harness::batch(lease, from, from + 2);
+    wants.changes = vec![h.command(&h.order(id).await, &Command::AddNote)];
+    wants
+}
+
+async fn cursor(h: &Harness, consumer: &str) -> i64 {
+    h.lease(consumer).await.1
+}
+
+pub(super) async fn a_batch_is_decided_on_the_rows_it_asks_for_and_written_with_the_cursor(
+    h: Harness,
+) {
+    let id = h.sold("A", 5, 1).await;
+    h.shipped_off(id).await;
+    let stranger = OrderId(h.make.id());
+    let (lease, from) = h.lease("status").await;
+    let decision = Prepared::new(orders(&[id, stranger]), noting(&h, &lease, from, id).await);
+    let before = h.order(id).await;
+    let consumed = h.store.consume(decision.clone()).await.expect("consumed");
+    assert_eq!((consumed.changes, consumed.parked.len()), (1, 0));
+    let known = decision.last_given();
+    assert_eq!(known.orders, [before.clone()]);
+    let found = known.deliveries.iter().find(|(of, _, _)| *of == id);
+    let (_, delivery, shipments) = found.expect("its delivery is known");
+    assert!(delivery.is_some() && shipments.len() == 1, "{shipments:?}");
+    assert!(known.parked.is_empty());
+    assert_eq!(h.order(id).await.version, before.version + 1);
+    assert_eq!(cursor(&h, "status").await, from + 2);
+    h.assert_all_heard().await;
+}
+
+pub(super) async fn a_batch_that_was_decided_on_an_older_version_changes_nothing(h: Harness) {
+    let id = h.sold("A", 5, 1).await;
+    let (lease, from) = h.lease("status").await;
+    let stale = noting(&h, &lease, from, id).await;
+    h.done(id, &Command::AddNote).await;
+    let version = h.order(id).await.version;
+    let refused = h.store.consume(Prepared::new(orders(&[id]), stale)).await;
+    assert!(
+        matches!(refused, Err(Error::Conflict { .. })),
+        "{refused:?}"
+    );
+    assert_eq!(h.order(id).await.version, version);
+    assert_eq!(cursor(&h, "status").await, from);
+}
+
+pub(super) async fn a_decision_learns_which_of_its_orders_are_parked(h: Harness) {
+    let (one, two) = (h.sold("A", 5, 1).await, h.sold("B", 5, 1).await);
+    let (lease, from) = h.lease("status").await;
+    let events = h.events_of(one).await;
+    let mut parking = Harness::batch(&lease, from, from + 1);
+    parking.park = vec![h.parking(&events[0], Some("it cannot be read"), 100)];
+    h.store.apply(parking).await.expect("parked");
+    let mut wants = noting(&h, &lease, from + 1, two).await;
+    wants.park = vec![h.parking(&events[1], None, 100)];
+    let decision = Prepared::new(orders(&[one, two]), wants);
+    let consumed = h.store.consume(decision.clone()).await.expect("consumed");
+    assert_eq!((consumed.changes, consumed.parked.len()), (1, 1));
+    assert_eq!(decision.last_given().parked, [one]);
+    let (_, other) = h.lease("other").await;
+    assert_eq!(other, 0, "another consumer has parked nothing");
+}
+
+pub(super) async fn a_batch_under_a_lease_that_was_lost_changes_nothing(h: Harness) {
+    let id = h.sold("A", 5, 1).await;
+    let (lost, from) = h.lease("status").await;
+    let version = h.order(id).await.version;
+    let late = Prepared::new(orders(&[id]), noting(&h, &lost, from, id).await);
+    h.lease("status").await;
+    let refused = h.store.consume(late).await;
+    assert!(matches!(refused, Err(Error::Fenced { .. })), "{refused:?}");
+    assert_eq!(h.order(id).await.version, version);
+}
