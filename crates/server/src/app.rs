@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use waybill_broker::embedded::CommitFanOut;
 use waybill_broker::log_cache::LogCache;
@@ -13,8 +12,10 @@ use waybill_store::Store;
 
 use crate::auth::Verifier;
 use crate::backend;
+use crate::carrier::SimulatedCarrier;
 use crate::clock::{Clock, FollowedClock};
-use crate::config::Settings;
+use crate::config::{Millis, Settings};
+use crate::context::ContextSource;
 use crate::http::serve::Connections;
 use crate::intake::Intake;
 use crate::inventory::{self, Guarded};
@@ -22,7 +23,8 @@ use crate::observe::metrics::Metrics;
 use crate::random::Entropy;
 use crate::resilience::rate_limit::RateLimiter;
 use crate::roles::background::{Background, Flood};
-use crate::roles::carrier::SimulatedCarrier;
+use crate::roles::consumer::ConsumerResources;
+use crate::roles::timer_signals::TimerSignals;
 
 /// Events kept in memory for consumers and streams.
 const CACHED_EVENTS: usize = 8_192;
@@ -45,9 +47,9 @@ pub struct App {
     /// Of the listeners, for metrics.
     pub connections: Arc<Connections>,
     /// Bounds what roles do at once.
-    pub background: Background,
-    /// By part: rings when timers were set, so that the carrier looks again.
-    timers_changed: Vec<Notify>,
+    pub background: Arc<Background>,
+    /// Wakes the carrier when timers were set.
+    pub timers: Arc<TimerSignals>,
     /// Cancelled when the process is asked to stop; long answers end by it.
     pub stopping: CancellationToken,
     /// Who this process is, on leases.
@@ -93,8 +95,8 @@ impl App {
             inventory: inventory::of_settings(&settings, clock.clone(), entropy.clone()),
             owner: format!("{}-{}", std::process::id(), entropy.uuid_v7(now.0)),
             connections: Arc::default(),
-            background: background(&settings, &store, flood),
-            timers_changed: (0..store.identity().parts).map(|_| Notify::new()).collect(),
+            background: Arc::new(background(&settings, &store, flood)),
+            timers: Arc::new(TimerSignals::new(store.identity().parts)),
             stopping,
             started_at: now,
             settings,
@@ -108,35 +110,52 @@ impl App {
         }))
     }
 
-    /// Rings when timers of a part were set by this process.
-    #[must_use]
-    pub fn timers_changed(&self, part: u16) -> &Notify {
-        // Parts are the store's own; one that is not there is a defect, and ringing for another does no harm.
-        &self.timers_changed[usize::from(part) % self.timers_changed.len()]
-    }
-
     /// What time it is.
     #[must_use]
     pub fn now(&self) -> Time {
         Time(self.clock.now_micros())
     }
 
-    /// How often and how soon a consumer tries an event again.
+    /// Time and ids for decisions.
     #[must_use]
-    pub fn retry_schedule(&self) -> RetrySchedule {
-        let retry = &self.settings.retry;
-        let ms = |millis: crate::config::Millis| i64::try_from(millis.0).unwrap_or(i64::MAX);
-        RetrySchedule {
-            retries: retry.max_attempts,
-            base_ms: ms(retry.base_delay_ms),
-            max_ms: ms(retry.max_delay_ms),
+    pub fn contexts(&self) -> ContextSource {
+        ContextSource {
+            clock: self.clock.clone(),
+            entropy: self.entropy.clone(),
         }
     }
 
     /// The carrier that shipments are given to.
     #[must_use]
-    pub fn carrier(&self) -> SimulatedCarrier<'_> {
-        SimulatedCarrier { app: self }
+    pub fn carrier(&self) -> SimulatedCarrier {
+        let delivery = &self.settings.delivery;
+        SimulatedCarrier {
+            ship_delay: delivery.ship_delay_ms,
+            deliver_delay: delivery.deliver_delay_ms,
+            entropy: self.entropy.clone(),
+        }
+    }
+
+    /// What the consumers of this process use.
+    #[must_use]
+    pub fn consumer_resources(&self) -> ConsumerResources {
+        let (consumers, retry) = (&self.settings.consumers, &self.settings.retry);
+        let ms = |millis: Millis| i64::try_from(millis.0).unwrap_or(i64::MAX);
+        ConsumerResources {
+            store: self.store.clone(),
+            log_cache: self.log_cache.clone(),
+            log_growth: self.log_growth.clone(),
+            background: self.background.clone(),
+            metrics: self.metrics.clone(),
+            contexts: self.contexts(),
+            schedule: RetrySchedule {
+                retries: retry.max_attempts,
+                base_ms: ms(retry.base_delay_ms),
+                max_ms: ms(retry.max_delay_ms),
+            },
+            poll_interval: consumers.poll_interval_ms.duration(),
+            gather: consumers.gather_ms.duration(),
+        }
     }
 }
 

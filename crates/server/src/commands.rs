@@ -2,7 +2,7 @@
 //! deciding again.
 
 use waybill_domain::command::{self, Command};
-use waybill_domain::context::{Context, EventMeta};
+use waybill_domain::context::EventMeta;
 use waybill_domain::delivery::{self, Subject};
 use waybill_domain::ids::{OrderId, ShipmentId};
 use waybill_domain::refusal::Refusal;
@@ -43,7 +43,7 @@ pub async fn command_order(
             return Err(CommandError::NotFound);
         };
         check_version(if_match, record.order.version)?;
-        let change = in_context(app, meta, |context| {
+        let change = app.contexts().decide(meta, |context| {
             command::decide(&record.order, command, context)
         })?;
         if let Some(order) = &change.order {
@@ -63,16 +63,6 @@ fn check_version(if_match: Option<i64>, found: i64) -> Result<(), Refusal> {
         Some(expected) if expected != found => Err(Refusal::VersionMismatch { expected, found }),
         _ => Ok(()),
     }
-}
-
-/// Decides at the present time, with fresh ids.
-fn in_context<T>(app: &App, meta: &EventMeta, decide: impl FnOnce(&mut Context<'_>) -> T) -> T {
-    let mut ids = || app.entropy.uuid_v7(app.now().0);
-    decide(&mut Context {
-        now: app.now(),
-        meta,
-        ids: &mut ids,
-    })
 }
 
 async fn advance_one(app: &App, change: waybill_domain::change::Change) -> Result<(), StoreError> {
@@ -103,9 +93,9 @@ pub async fn update_shipment(
             return Err(CommandError::NotFound);
         };
         check_version(if_match, found.version)?;
-        let Some(change) = in_context(app, meta, |context| {
-            shipment::update(&found, update, context)
-        })?
+        let Some(change) = app
+            .contexts()
+            .decide(meta, |context| shipment::update(&found, update, context))?
         else {
             return Ok((found, false));
         };
@@ -165,7 +155,7 @@ pub async fn shipments_of(
             part: order.part,
             seq: order.version,
         };
-        let change = in_context(app, meta, |context| {
+        let change = app.contexts().decide(meta, |context| {
             delivery::hear(subject, None, &[], heard, &mut app.carrier(), context)
         });
         let Some(change) = change else {

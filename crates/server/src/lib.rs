@@ -4,11 +4,13 @@
 pub mod app;
 pub mod auth;
 pub mod backend;
+pub mod carrier;
 pub mod cli;
 pub mod client;
 pub mod clock;
 pub mod commands;
 pub mod config;
+pub mod context;
 pub mod http;
 pub mod intake;
 pub mod inventory;

@@ -239,7 +239,12 @@ fn labelled(registry: &mut Registry, app: &App, stats: &Stats) {
 async fn consumers(registry: &mut Registry, app: &App, stats: &Stats) {
     let events = Family::<Named, Gauge>::default();
     let seconds = Family::<Named, Seconds>::default();
-    for (consumer, lag) in lag::lags(app, &stats.log_positions).await {
+    let log = lag::Log {
+        cache: &app.log_cache,
+        store: &*app.store,
+    };
+    let lags = lag::lags(&app.metrics, log, &stats.log_positions, app.now()).await;
+    for (consumer, lag) in lags {
         let name = Named {
             name: consumer.to_owned(),
         };

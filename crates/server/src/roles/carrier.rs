@@ -1,8 +1,8 @@
 //! The simulated carrier: takes each shipment's next step when its timer is due. Timers are durable: a restart
 //! neither forgets nor repeats a step.
 //!
-//! Timers of a part are set by whoever has the part for `delivery`, in this process or another: the first rings, the
-//! others are found by looking now and then.
+//! The consumer `delivery` sets the timers of a partition, in this process or another: in this one it signals, those
+//! of another are found by looking now and then.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,15 +10,16 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 use waybill_domain::change::{Change, Timer, TimerChange};
-use waybill_domain::context::{Context, EventMeta};
+use waybill_domain::context::EventMeta;
 use waybill_domain::shipment::{self, Shipment, ShipmentStatus, Update};
 use waybill_domain::text::Tenant;
-use waybill_domain::time::Time;
 use waybill_store::outage::Outage;
 use waybill_store::{Error as StoreError, Lease};
 
+use super::consumer::ConsumerResources;
 use super::keeper::Duty;
-use crate::app::App;
+use super::timer_signals::TimerSignals;
+use crate::carrier::SimulatedCarrier;
 
 /// The lease under which timers are fired.
 pub const CONSUMER: &str = "delivery-timers";
@@ -26,37 +27,28 @@ pub const CONSUMER: &str = "delivery-timers";
 /// After an error, until the next try.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// Draws how long the simulated carrier takes.
-pub struct SimulatedCarrier<'a> {
-    pub app: &'a App,
-}
-
-impl waybill_domain::delivery::Carrier for SimulatedCarrier<'_> {
-    fn ships_at(&mut self, now: Time) -> Time {
-        now.plus_ms(self.draw(self.app.settings.delivery.ship_delay_ms))
-    }
-}
-
-impl SimulatedCarrier<'_> {
-    fn delivers_at(&self, now: Time) -> Time {
-        now.plus_ms(self.draw(self.app.settings.delivery.deliver_delay_ms))
-    }
-
-    fn draw(&self, range: crate::config::MillisRange) -> i64 {
-        i64::try_from(range.pick(&self.app.entropy).0).unwrap_or(i64::MAX)
-    }
-}
-
-/// Fires the timers of whatever parts its keeper gives it.
+/// Fires the timers of the partitions that its lease manager gives it.
 pub struct Firing {
-    app: Arc<App>,
-    outage: Outage,
+    pub resources: ConsumerResources,
+    pub carrier: SimulatedCarrier,
+    pub signals: Arc<TimerSignals>,
+    pub batch_limit: usize,
+    pub outage: Outage,
 }
 
 impl Firing {
-    pub fn new(app: &Arc<App>) -> Self {
+    /// Fires at most so many timers in one transaction.
+    pub fn new(
+        resources: &ConsumerResources,
+        carrier: SimulatedCarrier,
+        signals: Arc<TimerSignals>,
+        batch_limit: u32,
+    ) -> Self {
         Self {
-            app: app.clone(),
+            resources: resources.clone(),
+            carrier,
+            signals,
+            batch_limit: batch_limit as usize,
             outage: Outage::new(CONSUMER, "timers cannot be fired"),
         }
     }
@@ -69,7 +61,7 @@ impl Duty for Firing {
     }
 
     fn parts(&self) -> u16 {
-        self.app.store.identity().parts
+        self.resources.store.identity().parts
     }
 
     async fn act(
@@ -78,13 +70,11 @@ impl Duty for Firing {
         _cursor: i64,
         stop: CancellationToken,
     ) -> Result<(), StoreError> {
-        let app = &self.app;
-        let limit = app.settings.delivery.batch_limit as usize;
-        let changed = app.timers_changed(lease.part);
+        let changed = self.signals.changed(lease.part);
         while !stop.is_cancelled() {
             let fired = {
-                let _turn = app.background.turn().await;
-                fire(app, &lease, limit, &self.outage).await
+                let _turn = self.resources.background.turn().await;
+                self.fire(&lease).await
             };
             let wait = match fired {
                 Ok(wait) => {
@@ -112,87 +102,79 @@ impl Duty for Firing {
     }
 }
 
-/// Fires what is due; says how long nothing else will be.
-async fn fire(
-    app: &App,
-    lease: &Lease,
-    limit: usize,
-    outage: &Outage,
-) -> Result<Duration, StoreError> {
-    let now = app.now();
-    let (due, next) = app.store.due_timers(lease.part, now, limit).await?;
-    if due.is_empty() {
-        let longest = app.settings.consumers.poll_interval_ms.duration();
-        let wait = next.map_or(longest, |at| {
-            Duration::from_micros((at.0 - now.0).max(0).unsigned_abs())
-        });
-        let shortest = shortest_wait(app).min(longest);
-        return Ok(wait.clamp(shortest, longest));
-    }
-    let changes = due
-        .into_iter()
-        .map(|(timer, shipment)| step(app, timer, shipment))
-        .collect();
-    let mut wait = Duration::ZERO;
-    for result in app.store.advance(changes, Some(lease.clone())).await? {
-        match result {
-            // Somebody moved the shipment by hand meanwhile; its timer went with that.
-            Ok(()) | Err(StoreError::Conflict { .. }) => {}
-            // It stays due, and would be tried again at once for ever.
-            Err(error) => {
-                outage.failed(&error);
-                wait = PAUSE;
+impl Firing {
+    /// Fires what is due; returns how long nothing else will be.
+    async fn fire(&self, lease: &Lease) -> Result<Duration, StoreError> {
+        let store = &self.resources.store;
+        let now = self.resources.contexts.now();
+        let (due, next) = store.due_timers(lease.part, now, self.batch_limit).await?;
+        if due.is_empty() {
+            let longest = self.resources.poll_interval;
+            let wait = next.map_or(longest, |at| {
+                Duration::from_micros((at.0 - now.0).max(0).unsigned_abs())
+            });
+            let shortest = self.shortest_wait().min(longest);
+            return Ok(wait.clamp(shortest, longest));
+        }
+        let changes = due
+            .into_iter()
+            .map(|(timer, shipment)| self.step(timer, shipment))
+            .collect();
+        let mut wait = Duration::ZERO;
+        for result in store.advance(changes, Some(lease.clone())).await? {
+            match result {
+                // The shipment was moved by hand meanwhile, which also cleared its timer.
+                Ok(()) | Err(StoreError::Conflict { .. }) => {}
+                // It stays due, and without a pause would be tried again at once, for ever.
+                Err(error) => {
+                    self.outage.failed(&error);
+                    wait = PAUSE;
+                }
             }
         }
+        Ok(wait)
     }
-    Ok(wait)
-}
 
-/// Timers that are due at about the same time are fired together where a transaction costs more than a moment.
-fn shortest_wait(app: &App) -> Duration {
-    if app.store.identity().one_writer {
-        Duration::from_millis(1)
-    } else {
-        app.settings
-            .consumers
-            .gather_ms
-            .duration()
-            .max(Duration::from_millis(1))
-    }
-}
-
-/// What a due timer does: the shipment's next step, or nothing but going away when it is out of date.
-fn step(app: &App, timer: Timer, shipment: Option<Shipment>) -> Change {
-    let current = shipment.filter(|s| s.due_at == Some(timer.due_at));
-    let next = current.as_ref().and_then(|s| next_status(s.status));
-    if let (Some(shipment), Some(status)) = (&current, next) {
-        let now = app.now();
-        let carrier = SimulatedCarrier { app };
-        let due_at = next_status(status).map(|_| carrier.delivers_at(now));
-        let update = Update {
-            status: Some(status),
-            tracking_number: (status == ShipmentStatus::Shipped).then(|| tracking_number(shipment)),
-            carrier: (status == ShipmentStatus::Shipped).then(|| "SimulatedCarrier".to_owned()),
-            due_at,
-        };
-        let meta = EventMeta {
-            actor: "system:carrier".into(),
-            ..EventMeta::default()
-        };
-        let mut ids = || app.entropy.uuid_v7(now.0);
-        let mut context = Context {
-            now,
-            meta: &meta,
-            ids: &mut ids,
-        };
-        if let Ok(Some(change)) = shipment::update(shipment, &update, &mut context) {
-            return change;
+    /// Timers that are due at about the same time are fired together where a transaction costs more than a moment.
+    fn shortest_wait(&self) -> Duration {
+        let millisecond = Duration::from_millis(1);
+        if self.resources.store.identity().one_writer {
+            millisecond
+        } else {
+            self.resources.gather.max(millisecond)
         }
     }
-    let tenant = current.map_or_else(Tenant::default, |s| s.tenant);
-    let mut change = Change::new(tenant, timer.order_id, 0);
-    change.timers.push(TimerChange::Clear(timer));
-    change
+
+    /// What a due timer does: the shipment's next step, or nothing but going away when it is out of date.
+    fn step(&self, timer: Timer, shipment: Option<Shipment>) -> Change {
+        let current = shipment.filter(|s| s.due_at == Some(timer.due_at));
+        let next = current.as_ref().and_then(|s| next_status(s.status));
+        if let (Some(shipment), Some(status)) = (&current, next) {
+            let now = self.resources.contexts.now();
+            let due_at = next_status(status).map(|_| self.carrier.delivers_at(now));
+            let update = Update {
+                status: Some(status),
+                tracking_number: (status == ShipmentStatus::Shipped)
+                    .then(|| tracking_number(shipment)),
+                carrier: (status == ShipmentStatus::Shipped).then(|| "SimulatedCarrier".to_owned()),
+                due_at,
+            };
+            let meta = EventMeta {
+                actor: "system:carrier".into(),
+                ..EventMeta::default()
+            };
+            let updated = self.resources.contexts.decide(&meta, |context| {
+                shipment::update(shipment, &update, context)
+            });
+            if let Ok(Some(change)) = updated {
+                return change;
+            }
+        }
+        let tenant = current.map_or_else(Tenant::default, |s| s.tenant);
+        let mut change = Change::new(tenant, timer.order_id, 0);
+        change.timers.push(TimerChange::Clear(timer));
+        change
+    }
 }
 
 fn next_status(status: ShipmentStatus) -> Option<ShipmentStatus> {

@@ -1,90 +1,69 @@
-//! The consumer loop: read the log past the cursor, decide in memory, write effects and cursor in one transaction.
+//! The consumer loop: read the log past the cursor, have the batch decided and written with the cursor in one
+//! transaction.
 //!
 //! Invariant: the events of an order are applied in the order of the log, each once. An error that is *ours now*
 //! (the store is away) stops the consumer and costs no attempts; one that is *this event's* parks its order, so
-//! that others flow on. Where the store refuses a whole batch and blames what is in it, the batch is read again event by
-//! event, until the one at fault stands alone.
+//! that other orders go on. When the store refuses a whole batch because of what is in it, the batch is read again
+//! event by event, until the one at fault stands alone.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use waybill_domain::change::Change;
-use waybill_domain::event::{EventKind, LoggedEvent};
-use waybill_domain::ids::OrderId;
+use waybill_broker::log_cache::LogCache;
+use waybill_broker::log_growth::LogGrowth;
+use waybill_domain::event::LoggedEvent;
 use waybill_domain::retry::RetrySchedule;
 use waybill_domain::time::Time;
 use waybill_store::outage::Outage;
-use waybill_store::{Apply, Error as StoreError, Lease, NewParked};
+use waybill_store::{Apply, Error as StoreError, Lease, Store};
 
+use super::background::Background;
+use super::batch::{EventBatch, first_failure, log_parked};
+use super::handler::Handler;
 use super::keeper::Duty;
-use super::parking::{self, Watch};
-use crate::app::App;
-
-/// What an event comes to.
-pub enum Outcome {
-    Change(Box<Change>),
-    /// It came late, or says nothing to this consumer.
-    Nothing,
-    /// It cannot be applied; its order is parked.
-    Failed(String),
-}
-
-/// What a consumer does with events. Decisions are the domain's; a handler loads and translates.
-#[async_trait]
-pub trait Handler: Send + Sync + 'static {
-    /// The consumer's name: cursor, lease, metrics.
-    fn consumer(&self) -> &'static str;
-
-    /// The kinds it wants; others only move the cursor.
-    fn kinds(&self) -> &'static [EventKind];
-
-    /// One outcome per event, in order. Events of the same order build on each other.
-    async fn decide(&self, app: &App, events: &[LoggedEvent]) -> Result<Vec<Outcome>, StoreError>;
-
-    /// Called after effects became durable.
-    fn applied(&self, _app: &App, _part: u16) {}
-}
+use super::parked_watch::ParkedWatch;
+use super::parking::Retries;
+use crate::context::ContextSource;
+use crate::observe::metrics::Metrics;
 
 /// The shortest wait for news of a shared log.
 const SHORTEST_WAIT: Duration = Duration::from_millis(10);
 
-pub(super) struct Consumer<H> {
-    pub app: Arc<App>,
-    pub handler: Arc<H>,
-    pub lease: Lease,
+/// What every consumer of a process uses.
+#[derive(Clone)]
+pub struct ConsumerResources {
+    pub store: Arc<dyn Store>,
+    pub log_cache: Arc<LogCache>,
+    pub log_growth: Arc<LogGrowth>,
+    pub background: Arc<Background>,
+    pub metrics: Arc<Metrics>,
+    pub contexts: ContextSource,
+    /// How often and how soon a parked event is tried again.
     pub schedule: RetrySchedule,
-    cursor: i64,
-    /// Where the durable cursor stands; skipped events move it lazily.
-    durable: i64,
-    /// What may be parked of this part.
-    pub parked: Watch,
-    batch_limit: usize,
-    outage: Arc<Outage>,
-    /// Events still to be taken one by one, because the batch they came in was refused.
-    singly: usize,
-    /// Whether others write this log too.
-    shared: bool,
+    /// The longest wait without a wake-up.
+    pub poll_interval: Duration,
+    /// How long a small batch of a shared log waits for more.
+    pub gather: Duration,
 }
 
-/// Acts as a consumer on whatever parts its keeper gives it.
+/// Acts as a consumer on the partitions that its lease manager gives it.
 pub struct Consuming<H> {
-    pub app: Arc<App>,
-    pub handler: Arc<H>,
-    pub batch_limit: usize,
+    resources: ConsumerResources,
+    handler: Arc<H>,
+    batch_limit: usize,
     /// Shared by all parts, so that a store that is away is logged once and not for each part.
     outage: Arc<Outage>,
 }
 
 impl<H: Handler> Consuming<H> {
     /// A consumer that takes at most so many events in one transaction.
-    pub fn new(app: &Arc<App>, handler: H, batch_limit: u32) -> Self {
+    pub fn new(resources: &ConsumerResources, handler: H, batch_limit: u32) -> Self {
         let outage = Outage::new(handler.consumer(), "events cannot be read or applied");
         Self {
-            app: app.clone(),
+            resources: resources.clone(),
             handler: Arc::new(handler),
             batch_limit: batch_limit as usize,
             outage: Arc::new(outage),
@@ -99,7 +78,7 @@ impl<H: Handler> Duty for Consuming<H> {
     }
 
     fn parts(&self) -> u16 {
-        self.app.store.identity().parts
+        self.resources.store.identity().parts
     }
 
     async fn act(
@@ -108,24 +87,38 @@ impl<H: Handler> Duty for Consuming<H> {
         cursor: i64,
         stop: CancellationToken,
     ) -> Result<(), StoreError> {
-        self.app
-            .metrics
-            .passed(self.handler.consumer(), lease.part, cursor);
+        let name = self.handler.consumer();
+        self.resources.metrics.passed(name, lease.part, cursor);
         let mut consumer = Consumer {
-            app: self.app.clone(),
+            shared: !self.resources.store.identity().one_writer,
+            resources: self.resources.clone(),
             handler: self.handler.clone(),
             lease,
-            schedule: self.app.retry_schedule(),
             cursor,
             durable: cursor,
-            parked: Watch::unknown(),
+            parked: ParkedWatch::unknown(),
             batch_limit: self.batch_limit,
             outage: self.outage.clone(),
             singly: 0,
-            shared: !self.app.store.identity().one_writer,
         };
         consumer.run(&stop).await
     }
+}
+
+struct Consumer<H> {
+    resources: ConsumerResources,
+    handler: Arc<H>,
+    lease: Lease,
+    cursor: i64,
+    /// Where the durable cursor stands; skipped events move it lazily.
+    durable: i64,
+    parked: ParkedWatch,
+    batch_limit: usize,
+    outage: Arc<Outage>,
+    /// Events still to be taken one by one, because the batch they came in was refused.
+    singly: usize,
+    /// Whether other processes write this log too.
+    shared: bool,
 }
 
 /// What a turn came to.
@@ -134,20 +127,20 @@ enum Turn {
     Idle,
     /// Something was there, and there may be more.
     More,
-    /// A part of a batch: whoever waits a little gets more at once.
+    /// Less than a batch: waiting a little makes the next one larger.
     Few,
 }
 
 impl<H: Handler> Consumer<H> {
     async fn run(&mut self, stop: &CancellationToken) -> Result<(), StoreError> {
-        let app = self.app.clone();
-        let mut grown = app.log_growth.watch(self.lease.part);
+        let background = self.resources.background.clone();
+        let mut grown = self.resources.log_growth.watch(self.lease.part);
         let mut wait = self.shortest_wait();
         let mut failures = 0;
         while !stop.is_cancelled() {
             grown.borrow_and_update();
             let turn = {
-                let _turn = app.background.turn().await;
+                let _turn = background.turn().await;
                 self.turn().await
             };
             if turn.is_ok() {
@@ -194,10 +187,11 @@ impl<H: Handler> Consumer<H> {
     }
 
     fn longest_wait(&self) -> Duration {
-        self.app.settings.consumers.poll_interval_ms.duration()
+        self.resources.poll_interval
     }
 
-    /// Nobody but this process can make this log grow unheard; of a shared one, the first looks follow closely.
+    /// Of a log that this process alone writes, every growth is signalled; a shared one is polled closely at first,
+    /// because a signal may be lost.
     fn shortest_wait(&self) -> Duration {
         let longest = self.longest_wait();
         if self.shared {
@@ -217,10 +211,10 @@ impl<H: Handler> Consumer<H> {
         }
     }
 
-    /// A shared log tells of its growth every few milliseconds, and a transaction for each would cost more than what is
-    /// in it.
+    /// A shared log signals its growth every few milliseconds; a transaction for each signal would cost more than the
+    /// events in it.
     async fn gather(&self, stop: &CancellationToken) {
-        let gather = self.app.settings.consumers.gather_ms.duration();
+        let gather = self.resources.gather;
         if self.shared && !gather.is_zero() {
             tokio::select! {
                 () = tokio::time::sleep(gather) => {}
@@ -230,15 +224,15 @@ impl<H: Handler> Consumer<H> {
     }
 
     async fn back_off(&self, failures: u32, stop: &CancellationToken) {
-        let longest = self.schedule.max_ms;
-        let delay = self
-            .schedule
+        let schedule = &self.resources.schedule;
+        let longest = schedule.max_ms;
+        let delay = schedule
             .delay_ms(failures)
             .unwrap_or(longest)
             .max(1)
             .unsigned_abs();
         // Full jitter, so that consumers do not come back together.
-        let jittered = self.app.entropy.range(0..delay + 1);
+        let jittered = self.resources.contexts.entropy.range(0..delay + 1);
         tokio::select! {
             () = tokio::time::sleep(Duration::from_millis(jittered)) => {}
             () = stop.cancelled() => {}
@@ -249,10 +243,7 @@ impl<H: Handler> Consumer<H> {
     async fn turn(&mut self) -> Result<Turn, StoreError> {
         let mut turn = Turn::Idle;
         if self.parked.any && self.parked.look_at <= Instant::now() {
-            let longest = self.longest_wait();
-            if parking::retry(self, longest).await? {
-                turn = Turn::More;
-            }
+            turn = self.retry_parked().await?;
         }
         let (events, reached) = self.read().await?;
         if reached == self.cursor {
@@ -261,8 +252,7 @@ impl<H: Handler> Consumer<H> {
         }
         if events.is_empty() {
             self.cursor = reached;
-            let (consumer, part) = (self.handler.consumer(), self.lease.part);
-            self.app.metrics.passed(consumer, part, reached);
+            self.note_passed();
             return Ok(Turn::More);
         }
         let few = self.singly == 0 && events.len() < self.batch_limit / 4;
@@ -270,13 +260,37 @@ impl<H: Handler> Consumer<H> {
         Ok(if few { Turn::Few } else { Turn::More })
     }
 
+    /// Tries parked events that are due.
+    async fn retry_parked(&mut self) -> Result<Turn, StoreError> {
+        let retries = Retries {
+            store: &self.resources.store,
+            handler: &*self.handler,
+            contexts: &self.resources.contexts,
+            schedule: &self.resources.schedule,
+            lease: &self.lease,
+        };
+        if retries.run().await? {
+            self.parked.expect();
+            self.handler.applied(self.lease.part);
+            return Ok(Turn::More);
+        }
+        // Stop looking while nothing at all is parked; only parked events can be flagged.
+        if self.parked.count_at <= Instant::now() {
+            let stats = self.resources.store.stats().await?;
+            self.parked.counted(stats.parked > 0);
+        }
+        let longest = self.longest_wait();
+        self.parked.nothing_due(longest);
+        Ok(Turn::Idle)
+    }
+
     async fn read(&self) -> Result<(Vec<LoggedEvent>, i64), StoreError> {
         let limit = if self.singly > 0 { 1 } else { self.batch_limit };
         let (after, kinds) = (self.cursor, self.handler.kinds());
-        if let Some(read) = self.app.log_cache.read(after, limit, kinds) {
+        if let Some(read) = self.resources.log_cache.read(after, limit, kinds) {
             return Ok(read);
         }
-        let store = &self.app.store;
+        let store = &self.resources.store;
         store.read_log(self.lease.part, after, limit, kinds).await
     }
 
@@ -286,23 +300,19 @@ impl<H: Handler> Consumer<H> {
         events: Vec<LoggedEvent>,
         reached: i64,
     ) -> Result<(), StoreError> {
-        let count = events.len();
-        let alone = match &*events {
-            [event] => Some(event.clone()),
-            _ => None,
-        };
-        match (self.apply(events, reached).await, alone) {
-            (Err(error), None) if error.is_of_one_event() => {
-                self.singly = count;
+        let events: Arc<[LoggedEvent]> = events.into();
+        match self.apply(events.clone(), reached).await {
+            Err(error) if error.is_of_one_event() => {
+                if let [event] = &*events {
+                    self.singly = self.singly.saturating_sub(1);
+                    return self.park(event, reached, error.to_string()).await;
+                }
+                self.singly = events.len();
                 Ok(())
             }
-            (Err(error), Some(event)) if error.is_of_one_event() => {
-                self.singly = self.singly.saturating_sub(1);
-                self.park(event, reached, error.to_string()).await
-            }
-            (applied, _) => {
+            applied => {
                 applied?;
-                self.singly = self.singly.saturating_sub(count);
+                self.singly = self.singly.saturating_sub(events.len());
                 Ok(())
             }
         }
@@ -311,82 +321,45 @@ impl<H: Handler> Consumer<H> {
     /// Parks an event that the store refused, and goes on behind it.
     async fn park(
         &mut self,
-        event: LoggedEvent,
+        event: &LoggedEvent,
         reached: i64,
         error: String,
     ) -> Result<(), StoreError> {
-        let now = self.app.now();
-        let consumer = self.handler.consumer();
-        let recorded = [event.recorded_at];
-        let parked = parking::first_failure(event, error, consumer, &self.schedule, now);
+        let (schedule, now) = (&self.resources.schedule, self.resources.contexts.now());
+        let parked = [first_failure(event, error, schedule, now)];
         let apply = Apply {
             lease: self.lease.clone(),
             from: self.durable,
             to: reached,
             changes: vec![],
-            park: vec![parked],
+            park: parked.to_vec(),
         };
-        self.app.store.apply(apply).await?;
+        self.resources.store.apply(apply).await?;
+        log_parked(&self.lease.consumer, &parked);
         self.parked.expect();
-        self.passed(0, reached, &recorded);
+        self.passed(0, reached, &[event.recorded_at]);
         Ok(())
     }
 
-    async fn apply(&mut self, events: Vec<LoggedEvent>, reached: i64) -> Result<(), StoreError> {
+    async fn apply(&mut self, events: Arc<[LoggedEvent]>, reached: i64) -> Result<(), StoreError> {
         let recorded: Vec<_> = events.iter().map(|e| e.recorded_at).collect();
-        let waiting = self.orders_already_parked(&events).await?;
-        let is_waiting = |e: &LoggedEvent| e.event.order_id.is_some_and(|id| waiting.contains(&id));
-        let (behind, free): (Vec<_>, Vec<_>) = events.into_iter().partition(is_waiting);
-        let now = self.app.now();
-        let mut park: Vec<NewParked> = behind
-            .into_iter()
-            .map(|event| NewParked {
-                event,
-                error: None,
-                next_attempt_at: now,
-            })
-            .collect();
-        let outcomes = self.handler.decide(&self.app, &free).await?;
-        let mut changes = vec![];
-        let mut failed: HashSet<OrderId> = HashSet::new();
-        for (event, outcome) in free.into_iter().zip(outcomes) {
-            let after_failure = event.event.order_id.is_some_and(|id| failed.contains(&id));
-            match outcome {
-                _ if after_failure => park.push(NewParked {
-                    event,
-                    error: None,
-                    next_attempt_at: now,
-                }),
-                Outcome::Change(change) => changes.push(*change),
-                Outcome::Nothing => {}
-                Outcome::Failed(error) => {
-                    failed.extend(event.event.order_id);
-                    park.push(parking::first_failure(
-                        event,
-                        error,
-                        self.handler.consumer(),
-                        &self.schedule,
-                        now,
-                    ));
-                }
-            }
-        }
-        let (applied, parked) = (changes.len(), park.len());
-        self.app
-            .store
-            .apply(Apply {
-                lease: self.lease.clone(),
-                from: self.durable,
-                to: reached,
-                changes,
-                park,
-            })
-            .await?;
-        if parked > 0 {
+        let batch = EventBatch {
+            handler: self.handler.clone(),
+            contexts: self.resources.contexts.clone(),
+            schedule: self.resources.schedule,
+            lease: self.lease.clone(),
+            from: self.durable,
+            to: reached,
+            events,
+            may_be_parked: self.parked.any,
+        };
+        let consumed = self.resources.store.consume(Arc::new(batch)).await?;
+        if !consumed.parked.is_empty() {
+            log_parked(&self.lease.consumer, &consumed.parked);
             self.parked.expect();
         }
-        self.passed(applied as u64, reached, &recorded);
-        self.handler.applied(&self.app, self.lease.part);
+        self.passed(consumed.changes as u64, reached, &recorded);
+        self.handler.applied(self.lease.part);
         Ok(())
     }
 
@@ -395,29 +368,13 @@ impl<H: Handler> Consumer<H> {
         self.cursor = reached;
         self.durable = reached;
         let of = (self.handler.consumer(), self.lease.part);
-        let now = self.app.now();
-        self.app
+        let now = self.resources.contexts.now();
+        self.resources
             .metrics
             .consumed(of, changes, reached, recorded, now);
     }
 
-    async fn orders_already_parked(
-        &self,
-        events: &[LoggedEvent],
-    ) -> Result<HashSet<OrderId>, StoreError> {
-        if !self.parked.any {
-            return Ok(HashSet::new());
-        }
-        let orders: HashSet<OrderId> = events.iter().filter_map(|e| e.event.order_id).collect();
-        let parked = self
-            .app
-            .store
-            .parked_orders(self.handler.consumer(), orders.into_iter().collect())
-            .await?;
-        Ok(parked.into_iter().collect())
-    }
-
-    /// Events that nobody wanted have moved the cursor only in memory; they are cheap to skip again.
+    /// Events of other kinds have moved the cursor only in memory; they are cheap to skip again.
     async fn keep_cursor_now_and_then(&mut self) -> Result<(), StoreError> {
         const SKIPPED: i64 = 1_000;
         if self.cursor - self.durable >= SKIPPED {
@@ -438,10 +395,14 @@ impl<H: Handler> Consumer<H> {
             changes: vec![],
             park: vec![],
         };
-        self.app.store.apply(apply).await?;
+        self.resources.store.apply(apply).await?;
         self.durable = self.cursor;
-        let (consumer, part) = (self.handler.consumer(), self.lease.part);
-        self.app.metrics.passed(consumer, part, self.cursor);
+        self.note_passed();
         Ok(())
+    }
+
+    fn note_passed(&self) {
+        let (consumer, part) = (self.handler.consumer(), self.lease.part);
+        self.resources.metrics.passed(consumer, part, self.cursor);
     }
 }

@@ -1,31 +1,50 @@
-//! The role `housekeeping`: forgets what has expired, in small batches, and finds orders that are stuck.
+//! The role `housekeeping`: deletes what has expired, in small batches, and finds orders that are stuck.
 //!
-//! Of several processes one does it. Two that overlap for a moment do no harm: what they forget has expired.
+//! Of several processes one does it. Two that overlap for a moment do no harm: what they delete has expired.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
+use waybill_domain::time::Time;
 use waybill_store::outage::Outage;
-use waybill_store::{Error as StoreError, Lease};
+use waybill_store::{Error as StoreError, Lease, Store};
 
 use super::keeper::Duty;
 use super::watchdog::Watchdog;
-use crate::app::App;
+use crate::config;
+use crate::context::ContextSource;
+use crate::observe::metrics::Metrics;
 
 /// The lease that lets one process of all do it.
 pub const CONSUMER: &str = "housekeeping";
 
-/// Keeps house while this process has the lease.
+/// Deletes and looks while this process has the lease.
 pub struct Keeping {
-    app: Arc<App>,
+    store: Arc<dyn Store>,
+    contexts: ContextSource,
+    metrics: Arc<Metrics>,
+    interval: Duration,
+    batch_limit: usize,
+    stuck_after_micros: i64,
     outage: Outage,
 }
 
 impl Keeping {
-    pub fn new(app: &Arc<App>) -> Self {
+    pub fn new(
+        store: Arc<dyn Store>,
+        contexts: ContextSource,
+        metrics: Arc<Metrics>,
+        settings: &config::Housekeeping,
+    ) -> Self {
         Self {
-            app: app.clone(),
+            store,
+            contexts,
+            metrics,
+            interval: settings.interval_ms.duration(),
+            batch_limit: settings.batch_limit as usize,
+            stuck_after_micros: settings.stuck_after_ms.micros(),
             outage: Outage::new(
                 CONSUMER,
                 "expired claims and stuck orders cannot be looked for",
@@ -40,7 +59,7 @@ impl Duty for Keeping {
         CONSUMER
     }
 
-    /// Not a part of the log: one job for all of it.
+    /// One task for the whole log.
     fn parts(&self) -> u16 {
         1
     }
@@ -51,18 +70,17 @@ impl Duty for Keeping {
         _cursor: i64,
         stop: CancellationToken,
     ) -> Result<(), StoreError> {
-        let interval = self.app.settings.housekeeping.interval_ms.duration();
         let mut watchdog = Watchdog::default();
         loop {
             tokio::select! {
-                () = tokio::time::sleep(interval) => {}
+                () = tokio::time::sleep(self.interval) => {}
                 () = stop.cancelled() => {
-                    // Whoever goes on tells from now on.
-                    watchdog.end(&self.app);
+                    // The process that has the lease next shows the figures from now on.
+                    watchdog.end(&self.metrics);
                     return Ok(());
                 }
             }
-            match round(&self.app, &mut watchdog, &stop).await {
+            match self.round(&mut watchdog, &stop).await {
                 Ok(()) => self.outage.worked(),
                 Err(error) => self.outage.failed(&error),
             }
@@ -70,18 +88,26 @@ impl Duty for Keeping {
     }
 }
 
-async fn round(
-    app: &App,
-    watchdog: &mut Watchdog,
-    stop: &CancellationToken,
-) -> Result<(), StoreError> {
-    let limit = app.settings.housekeeping.batch_limit as usize;
-    while !stop.is_cancelled() {
-        let forgotten = app.store.forget_claims(app.now(), limit).await?;
-        app.metrics.claims_forgotten.inc_by(forgotten as u64);
-        if forgotten < limit {
-            break;
+impl Keeping {
+    async fn round(
+        &self,
+        watchdog: &mut Watchdog,
+        stop: &CancellationToken,
+    ) -> Result<(), StoreError> {
+        while !stop.is_cancelled() {
+            let now = self.contexts.now();
+            let forgotten = self.store.forget_claims(now, self.batch_limit).await?;
+            self.metrics.claims_forgotten.inc_by(forgotten as u64);
+            if forgotten < self.batch_limit {
+                break;
+            }
         }
+        let now = self.contexts.now();
+        let before = Time(now.0 - self.stuck_after_micros);
+        watchdog
+            .look(&*self.store, before, self.batch_limit)
+            .await?;
+        watchdog.show(&self.metrics, now);
+        Ok(())
     }
-    watchdog.round(app).await
 }

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use waybill_broker::log_cache::LogCache;
 use waybill_domain::event::EventKind;
 use waybill_domain::time::Time;
-use waybill_store::Positions;
+use waybill_store::{Positions, Store};
 
-use crate::app::App;
-use crate::observe::metrics::Progress;
+use crate::observe::metrics::{Metrics, Progress};
 
 /// How far one consumer is behind.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -20,39 +20,53 @@ pub struct Lag {
 
 /// By consumer: how many places of the log it has not passed.
 #[must_use]
-pub fn events(app: &App, log: &Positions) -> BTreeMap<&'static str, i64> {
+pub fn events(metrics: &Metrics, log: &Positions) -> BTreeMap<&'static str, i64> {
     let mut lags = BTreeMap::new();
-    for ((consumer, part), progress) in app.metrics.progress() {
+    for ((consumer, part), progress) in metrics.progress() {
         *lags.entry(consumer).or_default() += (log.of(part) - progress.position).max(0);
     }
     lags
 }
 
 /// By consumer: how far it is behind. Reads the oldest event of each part that is not at its end.
-pub async fn lags(app: &App, log: &Positions) -> BTreeMap<&'static str, Lag> {
+pub async fn lags(
+    metrics: &Metrics,
+    log: Log<'_>,
+    ends: &Positions,
+    now: Time,
+) -> BTreeMap<&'static str, Lag> {
     let mut lags: BTreeMap<&'static str, Lag> = BTreeMap::new();
-    for ((consumer, part), progress) in app.metrics.progress() {
+    for ((consumer, part), progress) in metrics.progress() {
         let lag = lags.entry(consumer).or_default();
-        let behind = (log.of(part) - progress.position).max(0);
+        let behind = (ends.of(part) - progress.position).max(0);
         lag.events += behind;
         if behind > 0 {
-            let since = oldest(app, part, progress).await;
-            lag.ms = lag.ms.max(app.now().ms_since(since));
+            let since = log.oldest(part, progress, now).await;
+            lag.ms = lag.ms.max(now.ms_since(since));
         }
     }
     lags
 }
 
-/// When the first event after a consumer's place was recorded.
-async fn oldest(app: &App, part: u16, progress: Progress) -> Time {
-    let after = progress.position;
-    let read = match app.log_cache.read(after, 1, EventKind::ALL) {
-        Some(read) => Ok(read),
-        None => app.store.read_log(part, after, 1, EventKind::ALL).await,
-    };
-    // The log may have an end further on without an event that is still there.
-    match read {
-        Ok((events, _)) => events.first().map_or_else(|| app.now(), |e| e.recorded_at),
-        Err(_) => progress.recorded_at,
+/// Where events are read: from memory as far as it reaches, else from the table.
+#[derive(Clone, Copy)]
+pub struct Log<'a> {
+    pub cache: &'a LogCache,
+    pub store: &'a dyn Store,
+}
+
+impl Log<'_> {
+    /// When the first event after a consumer's position was recorded.
+    async fn oldest(self, part: u16, progress: Progress, now: Time) -> Time {
+        let after = progress.position;
+        let read = match self.cache.read(after, 1, EventKind::ALL) {
+            Some(read) => Ok(read),
+            None => self.store.read_log(part, after, 1, EventKind::ALL).await,
+        };
+        // The log may have an end further on without an event that is still there.
+        match read {
+            Ok((events, _)) => events.first().map_or(now, |e| e.recorded_at),
+            Err(_) => progress.recorded_at,
+        }
     }
 }

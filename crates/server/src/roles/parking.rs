@@ -1,183 +1,108 @@
-//! Parked events: trying again, giving up, and letting an order go on.
+//! Parked events that are due or flagged: tried again, given up, or discarded, so that their orders go on.
 
-use std::time::Duration;
+use std::sync::Arc;
 
-use tokio::time::Instant;
-use waybill_domain::event::LoggedEvent;
-use waybill_domain::ids::OrderId;
 use waybill_domain::retry::RetrySchedule;
-use waybill_domain::time::Time;
-use waybill_store::{Error as StoreError, NewParked, Parked, ParkedOutcome, ParkedState};
+use waybill_store::{Error as StoreError, Known, Lease, Parked, ParkedOutcome, ParkedState, Store};
 
-use super::consumer::{Consumer, Handler, Outcome};
+use super::handler::{EventOutcome, Handler};
+use crate::context::ContextSource;
 
 /// Parked orders looked at in one turn.
 const LOOK: usize = 64;
-/// The shortest wait for a parked event to be due.
-const SHORTEST_LOOK: Duration = Duration::from_millis(50);
-/// How often it is asked whether anything is parked at all.
-const COUNT_EVERY: Duration = Duration::from_secs(10);
 
-/// Whether anything may be parked, and when to look; while nothing is, nobody need look.
-pub(super) struct Watch {
-    pub any: bool,
-    pub look_at: Instant,
-    wait: Duration,
-    pub count_at: Instant,
+/// What it takes to try parked events of one partition again.
+pub struct Retries<'a, H> {
+    pub store: &'a Arc<dyn Store>,
+    pub handler: &'a H,
+    pub contexts: &'a ContextSource,
+    pub schedule: &'a RetrySchedule,
+    pub lease: &'a Lease,
 }
 
-impl Watch {
-    pub fn unknown() -> Self {
-        let now = Instant::now();
-        Self {
-            any: true,
-            look_at: now,
-            wait: SHORTEST_LOOK,
-            count_at: now,
+impl<H: Handler> Retries<'_, H> {
+    /// Settles the parked events that are due or flagged; whether there were any.
+    pub async fn run(&self) -> Result<bool, StoreError> {
+        let (consumer, part) = (self.handler.consumer(), self.lease.part);
+        let now = self.contexts.now();
+        let due = self.store.due_parked(consumer, part, now, LOOK).await?;
+        let any = !due.is_empty();
+        for parked in due {
+            self.retry(&parked).await?;
         }
+        Ok(any)
     }
 
-    /// Something may have been parked just now.
-    pub fn expect(&mut self) {
-        self.any = true;
-        self.wait = SHORTEST_LOOK;
-        self.look_at = Instant::now() + self.wait;
-    }
-
-    /// Nothing was due; the next look is later.
-    pub fn nothing_due(&mut self, longest: Duration) {
-        self.look_at = Instant::now() + self.wait;
-        self.wait = (self.wait * 2).min(longest.max(SHORTEST_LOOK));
-    }
-
-    /// Asked whether anything is left.
-    pub fn counted(&mut self, any: bool) {
-        self.any = any;
-        self.count_at = Instant::now() + COUNT_EVERY;
-    }
-}
-
-/// Parks an event that failed for the first time.
-pub fn first_failure(
-    event: LoggedEvent,
-    error: String,
-    consumer: &str,
-    schedule: &RetrySchedule,
-    now: Time,
-) -> NewParked {
-    tracing::warn!(
-        consumer,
-        event_id = %event.event.id,
-        order_id = ?event.event.order_id,
-        kind = %event.event.kind,
-        error,
-        "an event cannot be applied; its order is parked"
-    );
-    let wait = schedule.delay_ms(1).unwrap_or(schedule.max_ms);
-    NewParked {
-        event,
-        error: Some(error),
-        next_attempt_at: now.plus_ms(wait),
-    }
-}
-
-/// Tries parked events that are due or flagged; says whether there were any. While none are due, looks are up to
-/// `longest` apart.
-pub async fn retry<H: Handler>(
-    consumer: &mut Consumer<H>,
-    longest: Duration,
-) -> Result<bool, StoreError> {
-    let store = consumer.app.store.clone();
-    let name = consumer.handler.consumer();
-    let due = store
-        .due_parked(name, consumer.lease.part, consumer.app.now(), LOOK)
-        .await?;
-    if due.is_empty() {
-        // Nothing parked at all: stop looking until the next failure. Only what is parked can be flagged.
-        if consumer.parked.count_at <= Instant::now() {
-            consumer.parked.counted(store.stats().await?.parked > 0);
-        }
-        consumer.parked.nothing_due(longest);
-        return Ok(false);
-    }
-    for parked in due {
-        let Some(order) = parked.event.event.order_id else {
-            continue;
-        };
-        let settle = async |outcome| {
-            let lease = consumer.lease.clone();
-            store
-                .settle_parked(lease, order, parked.event.position, outcome)
-                .await
-        };
-        let settled = match outcome(consumer, &parked).await {
-            Ok(outcome) => settle(outcome).await,
+    async fn retry(&self, parked: &Parked) -> Result<(), StoreError> {
+        let settled = match self.outcome(parked).await {
+            Ok(outcome) => self.settle(parked, outcome).await,
             Err(error) => Err(error),
         };
         match settled {
             Err(error) if error.is_of_one_event() => {
-                settle(failed_again(consumer, &parked, error.to_string())).await?;
+                let failed = self.failed_again(parked, error.to_string());
+                self.settle(parked, failed).await
             }
-            settled => settled?,
+            settled => settled,
         }
     }
-    consumer.parked.expect();
-    consumer.handler.applied(&consumer.app, consumer.lease.part);
-    Ok(true)
-}
 
-async fn outcome<H: Handler>(
-    consumer: &Consumer<H>,
-    parked: &Parked,
-) -> Result<ParkedOutcome, StoreError> {
-    if parked.state == ParkedState::Discard {
-        log(parked, "a parked event was discarded");
-        return Ok(ParkedOutcome::Discarded);
+    async fn settle(&self, parked: &Parked, outcome: ParkedOutcome) -> Result<(), StoreError> {
+        let Some(order) = parked.event.event.order_id else {
+            return Ok(());
+        };
+        let (lease, position) = (self.lease.clone(), parked.event.position);
+        self.store
+            .settle_parked(lease, order, position, outcome)
+            .await
     }
-    let mut outcomes = consumer
-        .handler
-        .decide(&consumer.app, std::slice::from_ref(&parked.event))
-        .await?;
-    Ok(match outcomes.pop() {
-        Some(Outcome::Change(change)) => ParkedOutcome::Applied(Some(*change)),
-        Some(Outcome::Nothing) | None => ParkedOutcome::Applied(None),
-        Some(Outcome::Failed(error)) => failed_again(consumer, parked, error),
-    })
-}
 
-fn failed_again<H: Handler>(
-    consumer: &Consumer<H>,
-    parked: &Parked,
-    error: String,
-) -> ParkedOutcome {
-    let now = consumer.app.now();
-    // A redrive starts over; the first failure has used one attempt.
-    let attempts = if parked.state == ParkedState::Redrive {
-        1
-    } else {
-        parked.attempts + 1
-    };
-    match consumer.schedule.delay_ms(attempts) {
-        Some(wait) => ParkedOutcome::Failed {
-            error,
-            state: ParkedState::Waiting,
-            next_attempt_at: now.plus_ms(wait),
-        },
-        None => {
-            log(
-                parked,
-                "no try is left; the event is a dead letter until somebody redrives or discards it",
-            );
-            ParkedOutcome::Failed {
+    async fn outcome(&self, parked: &Parked) -> Result<ParkedOutcome, StoreError> {
+        if parked.state == ParkedState::Discard {
+            log(parked, "a parked event was discarded");
+            return Ok(ParkedOutcome::Discarded);
+        }
+        let event = &parked.event;
+        let needs = self.handler.needs(std::slice::from_ref(event));
+        let known = Known::load(&**self.store, needs).await?;
+        let mut outcomes = self.handler.decide(&[event], &known);
+        Ok(match outcomes.pop() {
+            Some(EventOutcome::Change(change)) => ParkedOutcome::Applied(Some(*change)),
+            Some(EventOutcome::Nothing) | None => ParkedOutcome::Applied(None),
+            Some(EventOutcome::Failed(error)) => self.failed_again(parked, error),
+        })
+    }
+
+    fn failed_again(&self, parked: &Parked, error: String) -> ParkedOutcome {
+        let now = self.contexts.now();
+        // A redrive starts over; the first failure has used one attempt.
+        let attempts = if parked.state == ParkedState::Redrive {
+            1
+        } else {
+            parked.attempts + 1
+        };
+        match self.schedule.delay_ms(attempts) {
+            Some(wait) => ParkedOutcome::Failed {
                 error,
-                state: ParkedState::Dead,
-                next_attempt_at: now,
+                state: ParkedState::Waiting,
+                next_attempt_at: now.plus_ms(wait),
+            },
+            None => {
+                log(
+                    parked,
+                    "no try is left; the event is a dead letter until it is redriven or discarded",
+                );
+                ParkedOutcome::Failed {
+                    error,
+                    state: ParkedState::Dead,
+                    next_attempt_at: now,
+                }
             }
         }
     }
 }
 
 fn log(parked: &Parked, message: &str) {
-    let order: Option<OrderId> = parked.event.event.order_id;
-    tracing::warn!(consumer = parked.consumer, event_id = %parked.event.event.id, order_id = ?order, attempts = parked.attempts, "{message}");
+    let order_id = parked.event.event.order_id.map(tracing::field::display);
+    tracing::warn!(consumer = parked.consumer, event_id = %parked.event.event.id, order_id, attempts = parked.attempts, "{message}");
 }

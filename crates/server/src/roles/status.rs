@@ -2,21 +2,21 @@
 
 use std::collections::HashMap;
 
-use async_trait::async_trait;
-use waybill_domain::context::{Context, EventMeta};
+use waybill_domain::context::EventMeta;
 use waybill_domain::event::{EventKind, LoggedEvent};
 use waybill_domain::fact;
 use waybill_domain::ids::OrderId;
 use waybill_domain::order::Order;
-use waybill_store::Error as StoreError;
+use waybill_store::{Known, Needs};
 
-use super::consumer::{Handler, Outcome};
-use crate::app::App;
+use super::handler::{EventOutcome, Handler};
+use crate::context::ContextSource;
 
 /// The consumer behind the role.
-pub struct StatusHandler;
+pub struct StatusHandler {
+    pub contexts: ContextSource,
+}
 
-#[async_trait]
 impl Handler for StatusHandler {
     fn consumer(&self) -> &'static str {
         "status"
@@ -36,52 +36,56 @@ impl Handler for StatusHandler {
         ]
     }
 
-    async fn decide(&self, app: &App, events: &[LoggedEvent]) -> Result<Vec<Outcome>, StoreError> {
-        let mut ids: Vec<OrderId> = events.iter().filter_map(|e| e.event.order_id).collect();
-        ids.sort_unstable();
-        ids.dedup();
-        let mut orders: HashMap<OrderId, Order> = app
-            .store
-            .orders(ids)
-            .await?
-            .into_iter()
-            .map(|o| (o.id, o))
-            .collect();
-        Ok(events
-            .iter()
-            .map(|event| decide_one(app, event, &mut orders))
-            .collect())
+    fn needs(&self, events: &[LoggedEvent]) -> Needs {
+        let mut orders: Vec<OrderId> = events.iter().filter_map(|e| e.event.order_id).collect();
+        orders.sort_unstable();
+        orders.dedup();
+        Needs {
+            orders,
+            ..Needs::default()
+        }
+    }
+
+    fn decide(&self, events: &[&LoggedEvent], known: &Known) -> Vec<EventOutcome> {
+        let orders = known.orders.iter().map(|order| (order.id, order.clone()));
+        let mut orders: HashMap<OrderId, Order> = orders.collect();
+        let decide = |event: &&LoggedEvent| self.decide_one(event, &mut orders);
+        events.iter().map(decide).collect()
     }
 }
 
-fn decide_one(app: &App, logged: &LoggedEvent, orders: &mut HashMap<OrderId, Order>) -> Outcome {
-    let event = &logged.event;
-    let fact = match fact::heard(event.kind, &event.body) {
-        Ok(Some(fact)) => fact,
-        Ok(None) => return Outcome::Nothing,
-        Err(error) => return Outcome::Failed(format!("cannot be read: {error}")),
-    };
-    let Some(order) = event.order_id.and_then(|id| orders.get_mut(&id)) else {
-        return Outcome::Failed(format!("the order {:?} is unknown", event.order_id));
-    };
-    let meta = EventMeta {
-        actor: "system:status".into(),
-        causation_id: Some(event.id),
-        ..event.meta.clone()
-    };
-    let mut ids = || app.entropy.uuid_v7(app.now().0);
-    let mut context = Context {
-        now: app.now(),
-        meta: &meta,
-        ids: &mut ids,
-    };
-    match fact::apply(order, &fact, &mut context) {
-        Some(change) => {
-            if let Some(after) = &change.order {
-                *order = after.after.clone();
-            }
-            Outcome::Change(Box::new(change))
+impl StatusHandler {
+    fn decide_one(
+        &self,
+        logged: &LoggedEvent,
+        orders: &mut HashMap<OrderId, Order>,
+    ) -> EventOutcome {
+        let event = &logged.event;
+        let fact = match fact::heard(event.kind, &event.body) {
+            Ok(Some(fact)) => fact,
+            Ok(None) => return EventOutcome::Nothing,
+            Err(error) => return EventOutcome::Failed(format!("cannot be read: {error}")),
+        };
+        let Some(order_id) = event.order_id else {
+            return EventOutcome::Failed("an event of a shipment without an order".into());
+        };
+        let Some(order) = orders.get_mut(&order_id) else {
+            return EventOutcome::Failed(format!("the order {order_id} is unknown"));
+        };
+        let meta = EventMeta {
+            actor: "system:status".into(),
+            causation_id: Some(event.id),
+            ..event.meta.clone()
+        };
+        let applied = self
+            .contexts
+            .decide(&meta, |context| fact::apply(order, &fact, context));
+        let Some(change) = applied else {
+            return EventOutcome::Nothing;
+        };
+        if let Some(after) = &change.order {
+            *order = after.after.clone();
         }
-        None => Outcome::Nothing,
+        EventOutcome::Change(Box::new(change))
     }
 }

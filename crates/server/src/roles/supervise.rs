@@ -29,21 +29,30 @@ impl Roles {
             keepers: JoinSet::new(),
             stop: CancellationToken::new(),
         };
-        if app.settings.runs(Role::Delivery) {
-            roles.keep(
-                app,
-                Consuming::new(app, DeliveryHandler, app.settings.delivery.batch_limit),
-            );
-            roles.keep(app, Firing::new(app));
+        let settings = &app.settings;
+        let resources = app.consumer_resources();
+        if settings.runs(Role::Delivery) {
+            let batch_limit = settings.delivery.batch_limit;
+            let handler = DeliveryHandler {
+                contexts: app.contexts(),
+                carrier: app.carrier(),
+                timers: app.timers.clone(),
+            };
+            roles.keep(app, Consuming::new(&resources, handler, batch_limit));
+            let (carrier, signals) = (app.carrier(), app.timers.clone());
+            roles.keep(app, Firing::new(&resources, carrier, signals, batch_limit));
         }
-        if app.settings.runs(Role::Status) {
-            roles.keep(
-                app,
-                Consuming::new(app, StatusHandler, app.settings.status.batch_limit),
-            );
+        if settings.runs(Role::Status) {
+            let handler = StatusHandler {
+                contexts: app.contexts(),
+            };
+            let batch_limit = settings.status.batch_limit;
+            roles.keep(app, Consuming::new(&resources, handler, batch_limit));
         }
-        if app.settings.runs(Role::Housekeeping) {
-            roles.keep(app, Keeping::new(app));
+        if settings.runs(Role::Housekeeping) {
+            let (store, metrics) = (app.store.clone(), app.metrics.clone());
+            let keeping = Keeping::new(store, app.contexts(), metrics, &settings.housekeeping);
+            roles.keep(app, keeping);
         }
         roles
     }

@@ -10,9 +10,9 @@ use waybill_domain::ids::OrderId;
 use waybill_domain::order::Order;
 use waybill_domain::status::OrderStatus;
 use waybill_domain::time::Time;
-use waybill_store::Error as StoreError;
+use waybill_store::{Error as StoreError, Store};
 
-use crate::app::App;
+use crate::observe::metrics::Metrics;
 
 /// Orders remembered at most; the figure of stuck orders that reaches it means "at least".
 const REMEMBERED: usize = 100;
@@ -24,40 +24,42 @@ pub struct Watchdog {
 }
 
 impl Watchdog {
-    /// Looks further, and again at what is known; tells the figures and names what is new in the log.
+    /// Looks further, and again at what is known; logs the orders that it finds for the first time.
     ///
     /// # Errors
     /// The store cannot be read now.
-    pub async fn round(&mut self, app: &App) -> Result<(), StoreError> {
-        let now = app.now();
-        let patience = app.settings.housekeeping.stuck_after_ms;
-        let before = Time(now.0 - patience.micros());
-        let limit = app.settings.housekeeping.batch_limit as usize;
-        let found = app.store.stuck_orders(before, limit).await?;
+    pub async fn look(
+        &mut self,
+        store: &dyn Store,
+        before: Time,
+        limit: usize,
+    ) -> Result<(), StoreError> {
+        let found = store.stuck_orders(before, limit).await?;
         let known: BTreeSet<OrderId> = self.standing.iter().map(|(_, id)| *id).collect();
         let mut ids = known.clone();
         ids.extend(found.into_iter().map(|(id, _)| id));
-        let orders = app.store.orders(ids.into_iter().collect()).await?;
+        let orders = store.orders(ids.into_iter().collect()).await?;
         self.remember(&orders, before);
         for (since, order_id) in &self.standing {
             if !known.contains(order_id) {
                 tracing::warn!(%order_id, %since, "nothing has happened to this order for long; see its events");
             }
         }
-        let oldest_ms = self
-            .standing
-            .first()
-            .map_or(0, |(since, _)| now.ms_since(*since));
-        let count = i64::try_from(self.standing.len()).unwrap_or(i64::MAX);
-        app.metrics.stuck_orders.set(count);
-        app.metrics.oldest_unfinished.set(oldest_ms as f64 / 1e3);
         Ok(())
     }
 
-    /// Tells nothing any more.
-    pub fn end(self, app: &App) {
-        app.metrics.stuck_orders.set(0);
-        app.metrics.oldest_unfinished.set(0.0);
+    /// Sets the figures.
+    pub fn show(&self, metrics: &Metrics, now: Time) {
+        let oldest = self.standing.first();
+        let oldest_ms = oldest.map_or(0, |(since, _)| now.ms_since(*since));
+        let count = i64::try_from(self.standing.len()).unwrap_or(i64::MAX);
+        metrics.stuck_orders.set(count);
+        metrics.oldest_unfinished.set(oldest_ms as f64 / 1e3);
+    }
+
+    /// Sets the figures of a process that looks no more.
+    pub fn end(self, metrics: &Metrics) {
+        Self::default().show(metrics, Time(0));
     }
 
     fn remember(&mut self, orders: &[Order], before: Time) {

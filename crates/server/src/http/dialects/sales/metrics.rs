@@ -103,7 +103,7 @@ fn object(value: Value) -> Map<String, Value> {
 
 /// How far each reader of the log is behind.
 fn outbox(app: &App, stats: &Stats) -> Value {
-    let lag = lag::events(app, &stats.log_positions).into_iter();
+    let lag = lag::events(&app.metrics, &stats.log_positions).into_iter();
     let lag: Map<String, Value> = lag
         .map(|(consumer, behind)| (consumer.to_owned(), behind.into()))
         .collect();

@@ -1,0 +1,32 @@
+//! What a consumer does with an event: the rows it has to know, and a pure decision.
+
+use waybill_domain::change::Change;
+use waybill_domain::event::{EventKind, LoggedEvent};
+use waybill_store::{Known, Needs};
+
+/// What an event comes to.
+pub enum EventOutcome {
+    Change(Box<Change>),
+    /// It came late, or says nothing to this consumer.
+    Nothing,
+    /// It cannot be applied; its order is parked.
+    Failed(String),
+}
+
+/// The consumer's part of a role. It does no I/O: the store loads what it needs and writes what it decides.
+pub trait Handler: Send + Sync + 'static {
+    /// The consumer's name: cursor, lease, metrics.
+    fn consumer(&self) -> &'static str;
+
+    /// The kinds it wants; others only move the cursor.
+    fn kinds(&self) -> &'static [EventKind];
+
+    /// The rows that these events are decided on.
+    fn needs(&self, events: &[LoggedEvent]) -> Needs;
+
+    /// One outcome per event, in order. Events of the same order build on each other.
+    fn decide(&self, events: &[&LoggedEvent], known: &Known) -> Vec<EventOutcome>;
+
+    /// Called after effects in a partition became durable.
+    fn applied(&self, _part: u16) {}
+}

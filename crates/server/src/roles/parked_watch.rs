@@ -1,0 +1,50 @@
+//! When to look at parked events: often after one was parked, seldom otherwise, never while none is.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// The shortest wait for a parked event to be due.
+const SHORTEST_LOOK: Duration = Duration::from_millis(50);
+/// How often the number of parked events is asked for.
+const COUNT_EVERY: Duration = Duration::from_secs(10);
+
+/// Whether anything may be parked in a partition, and when to look.
+pub struct ParkedWatch {
+    pub any: bool,
+    pub look_at: Instant,
+    wait: Duration,
+    pub count_at: Instant,
+}
+
+impl ParkedWatch {
+    /// Nothing is known yet: look at once.
+    pub fn unknown() -> Self {
+        let now = Instant::now();
+        Self {
+            any: true,
+            look_at: now,
+            wait: SHORTEST_LOOK,
+            count_at: now,
+        }
+    }
+
+    /// Something may have been parked just now.
+    pub fn expect(&mut self) {
+        self.any = true;
+        self.wait = SHORTEST_LOOK;
+        self.look_at = Instant::now() + self.wait;
+    }
+
+    /// Nothing was due; the next look is later.
+    pub fn nothing_due(&mut self, longest: Duration) {
+        self.look_at = Instant::now() + self.wait;
+        self.wait = (self.wait * 2).min(longest.max(SHORTEST_LOOK));
+    }
+
+    /// Notes whether anything is left.
+    pub fn counted(&mut self, any: bool) {
+        self.any = any;
+        self.count_at = Instant::now() + COUNT_EVERY;
+    }
+}
