@@ -9,6 +9,8 @@ use super::errors::ConfigErrors;
 
 pub fn parse(text: &str, errors: &mut ConfigErrors) -> BTreeMap<String, String> {
     let mut values = BTreeMap::new();
+    // Editors of some systems begin a UTF-8 file with this mark.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     for (number, line) in text.lines().enumerate() {
         let line = line.trim();
         if line.is_empty() || line.starts_with('#') {
@@ -17,10 +19,15 @@ pub fn parse(text: &str, errors: &mut ConfigErrors) -> BTreeMap<String, String> 
         let line = line.strip_prefix("export ").unwrap_or(line);
         let parsed = line.split_once('=').and_then(|(name, rest)| {
             let name = name.trim();
-            let named = !name.is_empty() && !name.contains(char::is_whitespace);
-            Some((name, value(rest.trim())?)).filter(|_| named)
+            Some((name, value(rest.trim())?))
         });
         match parsed {
+            Some((name, _)) if !is_name(name) => errors.push(
+                format!(".env line {}", number + 1),
+                "",
+                None,
+                "the name before = may hold letters, digits, _, . and - only, and begins with a letter or _",
+            ),
             Some((name, value)) => {
                 values.insert(name.to_owned(), value);
             }
@@ -34,6 +41,15 @@ pub fn parse(text: &str, errors: &mut ConfigErrors) -> BTreeMap<String, String> 
         }
     }
     values
+}
+
+/// Anything else is a mistake, often an invisible one, and the variable would be ignored without a word.
+fn is_name(name: &str) -> bool {
+    let begins = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    begins
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b))
 }
 
 /// `None` when a quote is not closed, or something other than a comment follows it.
@@ -86,6 +102,28 @@ mod tests {
             assert_eq!(values.get(name).map(String::as_str), Some(value), "{name}");
         }
         assert_eq!(errors.0, []);
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_passed_over_once_and_an_odd_name_is_refused() {
+        let mut errors = ConfigErrors::default();
+        let values = parse("\u{feff}DATABASE_URL=x\n", &mut errors);
+        assert_eq!(values.get("DATABASE_URL").map(String::as_str), Some("x"));
+        assert_eq!(errors.0, []);
+        for name in [
+            "\u{feff}\u{feff}A",
+            "A\u{a0}B",
+            "A\u{200b}B",
+            "1A",
+            "",
+            "A B",
+            "ä",
+        ] {
+            let mut errors = ConfigErrors::default();
+            let values = parse(&format!("{name}=hush"), &mut errors);
+            assert_eq!((values.len(), errors.0.len()), (0, 1), "{name}");
+            assert!(!errors.to_string().contains("hush"));
+        }
     }
 
     #[test]
