@@ -143,6 +143,10 @@ fn ids(clock: &dyn Clock, entropy: &Entropy) -> impl FnMut() -> Uuid + Send {
 
 /// Durability is in doubt: nobody may be answered any more, so nothing is drained or flushed. The next start
 /// finds out what was stored.
+#[expect(
+    clippy::print_stderr,
+    reason = "the process ends here; its log may be what failed"
+)]
 fn stop_at_once(why: &str) {
     eprintln!("waybill: {why}; stopping without another answer. Check the disk, then start again.");
     std::process::exit(EXIT_STORE_IN_DOUBT);

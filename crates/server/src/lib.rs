@@ -1,6 +1,8 @@
 //! The `waybill` binary's rooms: `cli` and `http` take requests in, `intake` and `roles` decide with
 //! `waybill-domain`, and `waybill-store` keeps what they decided.
 
+#![cfg_attr(not(test), deny(clippy::print_stdout, clippy::print_stderr))]
+
 pub mod app;
 pub mod auth;
 pub mod backend;

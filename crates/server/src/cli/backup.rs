@@ -9,14 +9,14 @@ use waybill_store::sqlite::{Backup, Stage, create_backup, restore_backup, verify
 
 use super::stages::Stages;
 use super::verify::{print as print_report, print_json};
-use super::{fail, output};
+use super::{fail, fail_store, output};
 use crate::clock::Clock;
 use crate::random::Entropy;
 
 /// Back up the embedded store, check a backup, restore one
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Exit code 0: done, and everything adds up; 1: refused, failed, or something does not add up.\n\nExamples:\n  waybill backup create --to /backups\n  waybill backup verify /backups/waybill-20260504T100000Z.backup\n  waybill backup restore /backups/waybill-20260504T100000Z.backup --data ./restored\n\nA store in PostgreSQL is backed up with PostgreSQL's own tools."
+    after_help = "Exit code 0: done, and everything adds up; 6: something does not add up; 1: it could not be done.\n\nExamples:\n  waybill backup create --to /backups\n  waybill backup verify /backups/waybill-20260504T100000Z.backup\n  waybill backup restore /backups/waybill-20260504T100000Z.backup --data ./restored\n\nA store in PostgreSQL is backed up with PostgreSQL's own tools."
 )]
 pub struct BackupArgs {
     #[command(subcommand)]
@@ -103,7 +103,7 @@ fn create(args: &CreateArgs, now: Time) -> ExitCode {
     stages.end();
     match made {
         Ok(backup) => tell(&backup, "backed up into", args.json),
-        Err(error) => fail(&error),
+        Err(error) => fail_store(&error),
     }
 }
 
@@ -113,7 +113,7 @@ fn verify(args: &VerifyArgs) -> ExitCode {
     stages.end();
     match found {
         Ok(backup) => tell(&backup, "backup", args.json),
-        Err(error) => fail(&error),
+        Err(error) => fail_store(&error),
     }
 }
 
@@ -133,7 +133,7 @@ fn restore(args: &RestoreArgs, now: Time) -> ExitCode {
     stages.end();
     let restored = match restored {
         Ok(restored) => restored,
-        Err(error) => return fail(&error),
+        Err(error) => return fail_store(&error),
     };
     let kept = restored.report.findings.is_empty() || args.with_findings;
     let what = if kept {

@@ -2,13 +2,11 @@
 
 use std::io::ErrorKind;
 use std::path::PathBuf;
-use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
 
 use super::duration::parse_duration;
-use super::output;
 use crate::client::{Client, ClientError, Target};
 
 /// The file that `waybill demo` leaves in its data folder.
@@ -57,21 +55,6 @@ impl ClientArgs {
                 _ => format!("cannot be read: {error}"),
             },
         })
-    }
-
-    /// With `--json` a failure is a document too, on standard output, so that a script reads one
-    /// stream; without, it is the caller's to print.
-    ///
-    /// # Errors
-    /// The failure itself, where it has not been printed.
-    pub fn settle(&self, outcome: Result<ExitCode, ClientError>) -> Result<ExitCode, ClientError> {
-        match outcome {
-            Err(error) if self.json => {
-                output::json(&error.to_json());
-                Ok(error.exit_code())
-            }
-            outcome => outcome,
-        }
     }
 }
 

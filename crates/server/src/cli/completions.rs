@@ -2,13 +2,13 @@
 //!
 //! Generated from the same definitions that parse the command line, so it cannot know another set of flags.
 
-use std::io::Write as _;
 use std::process::ExitCode;
 
-use clap::{Args, CommandFactory};
+use clap::Args;
 use clap_complete::{Shell, generate};
 
-use super::{Cli, fail};
+use super::exit::Exit;
+use super::{definition, output};
 
 /// Print the script that makes a shell complete commands and flags
 #[derive(Debug, Args)]
@@ -24,20 +24,19 @@ pub struct CompletionsArgs {
 /// Runs the command.
 #[must_use]
 pub fn run(args: &CompletionsArgs) -> ExitCode {
-    match std::io::stdout().lock().write_all(&script(args.shell)) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => fail(&error),
-    }
+    output::raw(&script(args.shell));
+    Exit::Done.into()
 }
 
 fn script(shell: Shell) -> Vec<u8> {
     let mut text = Vec::new();
-    generate(shell, &mut Cli::command(), "waybill", &mut text);
+    generate(shell, &mut definition(), "waybill", &mut text);
     text
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write as _;
     use std::process::{Command, Stdio};
 
     use clap::ValueEnum as _;
@@ -46,7 +45,7 @@ mod tests {
 
     #[test]
     fn every_shell_gets_a_script_that_knows_every_command() {
-        let commands = Cli::command();
+        let commands = definition();
         for shell in Shell::value_variants() {
             let text = String::from_utf8(script(*shell)).expect("scripts are text");
             for command in commands.get_subcommands() {

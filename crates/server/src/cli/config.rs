@@ -1,13 +1,15 @@
 //! `waybill config check` and `waybill config dump`: what the settings are, where each came from, and
 //! whether a server would start with them. Secrets are never printed.
 
-use std::io::Write;
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use serde_json::json;
 use toml::{Table, Value};
 
+use super::exit::Exit;
+use super::{fail_config, output};
 use crate::config::{ConfigErrors, Flag, Loaded, Sources, check_safety};
 
 /// The flags that set keys, for every command that starts from settings.
@@ -70,7 +72,7 @@ pub struct ConfigArgs {
 
 #[derive(Debug, Subcommand)]
 enum ConfigCommand {
-    /// Report everything that is wrong or unsafe; exit code 1 if anything is
+    /// Report everything that is wrong or unsafe; exit code 6 if anything is
     #[command(after_help = "Example:\n  waybill config check --config waybill.toml")]
     Check(#[command(flatten)] ReportArgs),
     /// Print every setting with where it came from; secrets are redacted
@@ -87,67 +89,79 @@ struct ReportArgs {
     json: bool,
 }
 
-/// Runs the command; `Ok(true)` means exit code 0.
-///
-/// # Errors
-/// The output cannot be written.
-pub fn run(args: &ConfigArgs, out: &mut impl Write) -> std::io::Result<bool> {
+/// Runs the command.
+#[must_use]
+pub fn run(args: &ConfigArgs) -> ExitCode {
     let (ConfigCommand::Check(report) | ConfigCommand::Dump(report)) = &args.command;
     let loaded = report
         .settings
         .sources()
         .and_then(|sources| Loaded::from_sources(&sources));
-    match &args.command {
-        ConfigCommand::Check(_) => check(loaded.as_ref(), report.json, out),
-        ConfigCommand::Dump(_) => match loaded {
-            Ok(loaded) if report.json => writeln!(out, "{:#}", as_json(&loaded)).map(|()| true),
-            Ok(loaded) => out.write_all(as_toml(&loaded).as_bytes()).map(|()| true),
-            Err(errors) => complain(&errors, report.json, out),
-        },
-    }
-}
-
-fn check(
-    loaded: Result<&Loaded, &ConfigErrors>,
-    json: bool,
-    out: &mut impl Write,
-) -> std::io::Result<bool> {
-    let checked = loaded.map_err(Clone::clone).and_then(|loaded| {
-        check_safety(&loaded.settings)?;
-        Ok(loaded)
-    });
-    match checked {
-        Ok(_) if json => writeln!(out, "{}", json!({ "ok": true, "errors": [] }))?,
-        Ok(loaded) => {
-            let addresses: Vec<String> = loaded
-                .settings
-                .listen_addresses()
-                .iter()
-                .map(ToString::to_string)
-                .collect();
-            writeln!(
-                out,
-                "The configuration is fine. A server would listen on {}.",
-                addresses.join(", ")
-            )?;
+    match (&args.command, loaded) {
+        (ConfigCommand::Check(_), loaded) => {
+            let checked = Checked::of(loaded);
+            if report.json {
+                output::json(&checked.as_json());
+            } else {
+                output::line(checked.text());
+            }
+            Exit::from(checked.errors.is_none()).into()
         }
-        Err(errors) => return complain(&errors, json, out),
+        (ConfigCommand::Dump(_), Ok(loaded)) => {
+            if report.json {
+                output::json(&as_json(&loaded));
+            } else {
+                output::line(as_toml(&loaded).trim_end());
+            }
+            Exit::Done.into()
+        }
+        (ConfigCommand::Dump(_), Err(errors)) => fail_config(&errors),
     }
-    Ok(true)
 }
 
-fn complain(errors: &ConfigErrors, json: bool, out: &mut impl Write) -> std::io::Result<bool> {
-    if json {
+/// Whether a server would start with the settings, and where it would listen.
+struct Checked {
+    addresses: Vec<String>,
+    errors: Option<ConfigErrors>,
+}
+
+impl Checked {
+    fn of(loaded: Result<Loaded, ConfigErrors>) -> Self {
+        let checked = loaded.and_then(|loaded| {
+            check_safety(&loaded.settings)?;
+            Ok(loaded.settings.listen_addresses())
+        });
+        match checked {
+            Ok(addresses) => Self {
+                addresses: addresses.iter().map(ToString::to_string).collect(),
+                errors: None,
+            },
+            Err(errors) => Self {
+                addresses: Vec::new(),
+                errors: Some(errors),
+            },
+        }
+    }
+
+    fn text(&self) -> String {
+        self.errors.as_ref().map_or_else(
+            || {
+                format!(
+                    "The configuration is fine. A server would listen on {}.",
+                    self.addresses.join(", ")
+                )
+            },
+            ToString::to_string,
+        )
+    }
+
+    fn as_json(&self) -> serde_json::Value {
+        let errors = self.errors.iter().flat_map(|errors| &errors.0);
         let list: Vec<_> = errors
-            .0
-            .iter()
             .map(|e| json!({ "source": e.source, "key": e.key, "value": e.value, "message": e.advice }))
             .collect();
-        writeln!(out, "{:#}", json!({ "ok": false, "errors": list }))?;
-    } else {
-        writeln!(out, "{errors}")?;
+        json!({ "ok": self.errors.is_none(), "errors": list, "listen": self.addresses })
     }
-    Ok(false)
 }
 
 /// The settings as a file that could be used again, but for the secrets.
@@ -272,14 +286,13 @@ mod tests {
 
     #[test]
     fn a_check_says_yes_only_to_settings_a_server_would_start_with() {
-        let ask = |loaded: &Loaded| {
-            let mut out = Vec::new();
-            let fine = check(Ok(loaded), false, &mut out).expect("written");
-            (fine, String::from_utf8(out).expect("text"))
+        let ask = |loaded: Loaded| {
+            let checked = Checked::of(Ok(loaded));
+            (checked.errors.is_none(), checked.text())
         };
-        let (fine, said) = ask(&loaded(&SECRETS));
+        let (fine, said) = ask(loaded(&SECRETS));
         assert!(fine && said.contains("0.0.0.0:3000"), "{said}");
-        let (fine, said) = ask(&loaded(&[]));
+        let (fine, said) = ask(loaded(&[]));
         assert!(!fine && said.contains("JWT_SECRET"), "{said}");
     }
 }

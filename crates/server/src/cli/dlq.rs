@@ -8,8 +8,10 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
+use super::cell::Cell;
 use super::client_args::ClientArgs;
-use super::output::{self, plain, table};
+use super::exit::Exit;
+use super::output::{self, more, plain, table};
 use crate::client::{Client, ClientError, Query, path_segment};
 
 /// Rows asked for at once where all are wanted.
@@ -40,9 +42,13 @@ pub enum DlqCommand {
         limit: Option<u64>,
     },
     /// One dead letter in full
-    Show { id: String },
+    Show {
+        /// The dead letter's id, as `list` shows it
+        id: String,
+    },
     /// Try again
     Redrive {
+        /// The dead letters' ids, as `list` shows them
         #[arg(required_unless_present = "all", conflicts_with = "all")]
         ids: Vec<String>,
         /// Everything that is parked
@@ -51,6 +57,7 @@ pub enum DlqCommand {
     },
     /// Give up; later events of the same order go on
     Discard {
+        /// The dead letters' ids, as `list` shows them
         #[arg(required = true)]
         ids: Vec<String>,
         /// Yes, these events will not be applied by that consumer
@@ -62,8 +69,7 @@ pub enum DlqCommand {
 /// # Errors
 /// What kept the command from being done.
 pub async fn run(args: DlqArgs) -> Result<ExitCode, ClientError> {
-    let outcome = dlq(&args).await;
-    args.client.settle(outcome)
+    dlq(&args).await
 }
 
 async fn dlq(args: &DlqArgs) -> Result<ExitCode, ClientError> {
@@ -157,11 +163,12 @@ async fn each(
             refused.len()
         ));
     }
-    Ok(if refused.is_empty() {
-        ExitCode::SUCCESS
+    let ended = if refused.is_empty() {
+        Exit::Done
     } else {
-        ExitCode::FAILURE
-    })
+        Exit::Refused
+    };
+    Ok(ended.into())
 }
 
 async fn all_ids(client: &mut Client) -> Result<Vec<String>, ClientError> {
@@ -207,7 +214,7 @@ fn listed(page: &Value) -> String {
         .map(|letter| {
             columns
                 .iter()
-                .map(|name| one_line(&plain(&letter[*name])))
+                .map(|name| shortened(&plain(&letter[*name])))
                 .collect()
         })
         .collect();
@@ -220,20 +227,14 @@ fn listed(page: &Value) -> String {
         ],
         &rows,
     );
-    if let Some(next) = page["next"].as_str() {
-        text.push_str(&format!("\nmore: waybill dlq list --after {next}"));
-    }
+    text.push_str(&more(page, "waybill dlq list"));
     text.push_str("\nnext: waybill dlq show ID");
     text
 }
 
-/// Errors may hold line ends; a row of a table may not.
-fn one_line(text: &str) -> String {
-    let mut shown: String = text
-        .replace(['\n', '\r', '\t'], " ")
-        .chars()
-        .take(80)
-        .collect();
+/// Errors may be long; a row of a table may not.
+fn shortened(text: &str) -> String {
+    let mut shown: String = text.chars().take(80).collect();
     if shown.len() < text.len() {
         shown.push('…');
     }
@@ -242,18 +243,18 @@ fn one_line(text: &str) -> String {
 
 fn shown(letter: &Value) -> String {
     let Value::Object(fields) = letter else {
-        return letter.to_string();
+        return plain(letter);
     };
     let width = fields
         .keys()
-        .map(|name| name.chars().count())
+        .map(|name| Cell::new(name).width())
         .max()
         .unwrap_or(0);
     let lines: Vec<String> = fields
         .iter()
         .map(|(name, value)| match value {
-            Value::Object(_) | Value::Array(_) => format!("{name}:\n{value:#}"),
-            _ => format!("{name:width$}  {}", plain(value)),
+            Value::Object(_) | Value::Array(_) => format!("{}:\n{value:#}", Cell::new(name)),
+            _ => format!("{:width$}  {}", Cell::new(name), plain(value)),
         })
         .collect();
     lines.join("\n")
@@ -308,7 +309,7 @@ mod tests {
     #[tokio::test]
     async fn redriving_all_goes_through_every_page_and_one_refusal_stops_no_other() {
         let (outcome, asked) = typed(&["redrive", "--all"]).await;
-        assert_eq!(outcome.unwrap(), ExitCode::FAILURE);
+        assert_eq!(outcome.unwrap(), ExitCode::from(Exit::Refused));
         assert_eq!(
             asked[2..],
             [
@@ -321,7 +322,7 @@ mod tests {
     #[tokio::test]
     async fn a_discard_without_yes_asks_nobody() {
         let (outcome, asked) = typed(&["discard", "b"]).await;
-        assert_eq!(outcome.unwrap_err().exit_code(), ExitCode::from(2));
+        assert_eq!(outcome.unwrap_err().exit(), Exit::Usage);
         assert!(asked.is_empty());
         let (outcome, asked) = typed(&["discard", "b", "--yes"]).await;
         assert_eq!((outcome.unwrap(), asked.len()), (ExitCode::SUCCESS, 1));
@@ -333,7 +334,7 @@ mod tests {
         let page = json!({"items": [{"id": "a", "consumer": "status", "error": "first\nsecond"}], "next": "c"});
         let text = listed(&page);
         assert!(
-            text.contains("first second") && text.contains("--after c"),
+            text.contains("first\\nsecond") && text.contains("--after c"),
             "{text}"
         );
     }

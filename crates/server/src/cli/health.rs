@@ -13,7 +13,7 @@ use http_body_util::Full;
 use serde_json::Value;
 
 use super::duration::parse_duration;
-use super::{fail, output};
+use super::{fail, failed, output};
 use crate::client::{ClientError, Connection, Target};
 
 /// Ask a running server whether it can take orders; exit code 0 if so, 1 if not
@@ -45,10 +45,7 @@ pub async fn run(args: HealthArgs) -> ExitCode {
             args.url,
             status.as_u16()
         )),
-        Err(error @ ClientError::BadUrl { .. }) => {
-            let _ = fail(&error);
-            error.exit_code()
-        }
+        Err(error @ ClientError::BadUrl { .. }) => failed(&error),
         Err(error) => fail(&error),
     }
 }

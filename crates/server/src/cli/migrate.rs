@@ -12,7 +12,7 @@ use waybill_store::postgres::Migrated;
 
 use super::accept::{self, AcceptArgs};
 use super::config::SettingsArgs;
-use super::{fail, output};
+use super::{fail, fail_config, fail_store, output};
 use crate::backend;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Settings;
@@ -45,7 +45,7 @@ pub async fn run(args: MigrateArgs) -> ExitCode {
     let sources = args.settings.sources();
     let settings = match sources.and_then(|sources| Settings::load(&sources)) {
         Ok(settings) => settings,
-        Err(errors) => return fail(&errors),
+        Err(errors) => return fail_config(&errors),
     };
     if let Err(error) = logs::install(&settings.log) {
         return fail(&error);
@@ -75,7 +75,7 @@ pub async fn run(args: MigrateArgs) -> ExitCode {
             tell(&migrated, args.json);
             ExitCode::SUCCESS
         }
-        Err(error) => fail(&error),
+        Err(error) => fail_store(&error),
     }
 }
 

@@ -1,9 +1,11 @@
 //! What can be typed after `waybill`: one file a command, with its arguments, its help and what it prints.
 //!
-//! Exit codes: 0 done, 1 refused or failed, 2 used wrongly.
+//! Exit codes stand in `exit`, everything that is printed goes through `output`.
+#![cfg_attr(not(test), deny(clippy::use_debug))]
 
 mod accept;
 pub mod backup;
+pub mod cell;
 pub mod client_args;
 pub mod completions;
 pub mod config;
@@ -11,6 +13,7 @@ pub mod demo;
 pub mod dlq;
 pub mod doctor;
 pub mod duration;
+pub mod exit;
 pub mod health;
 pub mod load;
 pub mod migrate;
@@ -23,48 +26,75 @@ pub mod stock;
 pub mod token;
 pub mod verify;
 
+use std::ffi::OsString;
 use std::future::Future;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
+use self::exit::Exit;
 use crate::client::ClientError;
 
 /// Waybill takes orders, holds stock, publishes events, ships, and tells the customer
 #[derive(Debug, Parser)]
-#[command(
-    name = "waybill",
-    version,
-    after_help = "First steps:\n  waybill demo                 everything on this machine, nothing else needed\n  waybill order create --help  place an order from another terminal\n  waybill config dump          every setting and where it comes from"
-)]
+#[command(name = "waybill", version)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
 }
 
+const FIRST_STEPS: &str = "First steps:
+  waybill demo                 everything on this machine, nothing else needed
+  waybill order create --help  place an order from another terminal
+  waybill config dump          every setting and where it comes from";
+
 #[derive(Debug, Subcommand)]
 enum Command {
     Demo(demo::DemoArgs),
     Serve(serve::ServeArgs),
+    /// Place, read, list, watch, hold and cancel orders
     Order(order::OrderArgs),
+    /// Show what is on hand, and set it
     Stock(stock::StockArgs),
+    /// Track a number of skus with the same count each, so that there is something to sell
     Seed(seed::SeedArgs),
+    /// Send orders, measure how they are taken, and say whether all went well
     Load(Box<load::LoadArgs>),
+    /// List the events that a consumer could not apply, try them again or give them up
     Dlq(dlq::DlqArgs),
     Token(token::TokenArgs),
     Verify(verify::VerifyArgs),
     Backup(backup::BackupArgs),
     Migrate(migrate::MigrateArgs),
     Doctor(doctor::DoctorArgs),
+    /// Check the settings, or print every one and where it comes from
     Config(config::ConfigArgs),
     Health(health::HealthArgs),
     Completions(completions::CompletionsArgs),
 }
 
+/// The whole command line, as it is parsed, documented and completed.
+fn definition() -> clap::Command {
+    Cli::command().after_help(format!("{FIRST_STEPS}\n\n{}", Exit::help()))
+}
+
 /// Runs what was typed.
 #[must_use]
 pub fn run() -> ExitCode {
-    match Cli::parse().command {
+    let typed: Vec<OsString> = std::env::args_os().collect();
+    output::errors_as_json(typed.iter().skip(1).any(|word| word == "--json"));
+    let parsed = definition()
+        .try_get_matches_from(typed)
+        .and_then(|matches| Cli::from_arg_matches(&matches));
+    let code = match parsed {
+        Ok(cli) => dispatch(cli.command),
+        Err(error) => unparsed(&error),
+    };
+    output::finish(code)
+}
+
+fn dispatch(command: Command) -> ExitCode {
+    match command {
         Command::Demo(args) => block_on(demo::run(args)),
         Command::Serve(args) => block_on(serve::run(args)),
         Command::Order(args) => block_on(client(order::run(args))),
@@ -72,19 +102,39 @@ pub fn run() -> ExitCode {
         Command::Seed(args) => block_on(client(seed::run(args))),
         Command::Load(args) => block_on(client(load::run(*args))),
         Command::Dlq(args) => block_on(client(dlq::run(args))),
-        Command::Token(args) => token(&args),
+        Command::Token(args) => token::run(&args, &crate::clock::SystemClock),
         Command::Backup(args) => backup::run(&args, &crate::clock::SystemClock),
         Command::Verify(args) => block_on(verify::run(args)),
         Command::Doctor(args) => block_on(doctor::run(args)),
         Command::Migrate(args) => block_on(migrate::run(args)),
-        Command::Config(args) => match config::run(&args, &mut std::io::stdout().lock()) {
-            Ok(true) => ExitCode::SUCCESS,
-            Ok(false) => ExitCode::FAILURE,
-            Err(error) => fail(&error),
-        },
+        Command::Config(args) => config::run(&args),
         Command::Health(args) => block_on(health::run(args)),
         Command::Completions(args) => completions::run(&args),
     }
+}
+
+/// Help and the version are results; anything else is a wrong command line.
+fn unparsed(error: &clap::Error) -> ExitCode {
+    use std::io::IsTerminal as _;
+
+    let text = error.render();
+    if !error.use_stderr() {
+        // clap colours what it prints itself; here as there only a terminal gets colours.
+        let text = if output::is_terminal() {
+            text.ansi().to_string()
+        } else {
+            text.to_string()
+        };
+        output::raw(text.as_bytes());
+        return Exit::Done.into();
+    }
+    let message = text.to_string();
+    output::usage_error(
+        message.trim_end(),
+        std::io::stderr()
+            .is_terminal()
+            .then(|| text.ansi().to_string()),
+    )
 }
 
 fn block_on(work: impl Future<Output = ExitCode>) -> ExitCode {
@@ -100,26 +150,65 @@ fn block_on(work: impl Future<Output = ExitCode>) -> ExitCode {
 async fn client(work: impl Future<Output = Result<ExitCode, ClientError>>) -> ExitCode {
     match work.await {
         Ok(code) => code,
-        Err(error) => {
-            eprintln!("waybill: {error}");
-            error.exit_code()
+        Err(error) => failed(&error),
+    }
+}
+
+/// Says why what was asked of a server was not done.
+fn failed(error: &ClientError) -> ExitCode {
+    output::error(&error.to_string(), &error.to_json(), error.exit())
+}
+
+/// Says why a command failed whose failure has no exit code of its own.
+fn fail(error: &dyn std::fmt::Display) -> ExitCode {
+    output::error_line("failed", Exit::Failed, error)
+}
+
+/// Says why a store that the command opened itself could not be used.
+fn fail_store(error: &waybill_store::Error) -> ExitCode {
+    output::error_line("store", Exit::of_store(error), error)
+}
+
+/// Says what is wrong with the settings.
+fn fail_config(errors: &crate::config::ConfigErrors) -> ExitCode {
+    output::error_line("invalid_configuration", Exit::Failed, errors)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What has no help text, of a command and everything below it.
+    fn without_help(command: &clap::Command, path: &str) -> Vec<String> {
+        let mut found = Vec::new();
+        if command.get_about().is_none() {
+            found.push(path.to_owned());
+        }
+        for argument in command.get_arguments().filter(|a| a.get_help().is_none()) {
+            found.push(format!("{path} [{}]", argument.get_id()));
+        }
+        for inner in command.get_subcommands() {
+            found.extend(without_help(inner, &format!("{path} {}", inner.get_name())));
+        }
+        found
+    }
+
+    #[test]
+    fn no_command_and_no_argument_lacks_a_help_text() {
+        let mut command = definition();
+        command.build();
+        assert_eq!(without_help(&command, "waybill"), [""; 0]);
+    }
+
+    #[test]
+    fn every_exit_code_is_in_the_help_and_in_the_documentation() {
+        let help = definition().render_long_help().to_string();
+        let documentation = include_str!("../../../../docs/cli.md");
+        for exit in Exit::ALL {
+            let line = format!("{}  {}", exit.code(), exit.meaning());
+            assert!(help.contains(&line), "{line} is not in\n{help}");
+            let row = format!("| {} | {} |", exit.code(), exit.meaning());
+            assert!(documentation.contains(&row), "{row} is not in docs/cli.md");
         }
     }
-}
-
-fn token(args: &token::TokenArgs) -> ExitCode {
-    match token::run(
-        args,
-        &crate::clock::SystemClock,
-        &mut std::io::stdout().lock(),
-    ) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => fail(&error),
-    }
-}
-
-/// Tells why, on standard error.
-fn fail(error: &dyn std::fmt::Display) -> ExitCode {
-    eprintln!("waybill: {error}");
-    ExitCode::FAILURE
 }

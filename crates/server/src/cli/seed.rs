@@ -44,8 +44,7 @@ pub struct SeedArgs {
 /// # Errors
 /// The first sku that could not be set, with the server's reason.
 pub async fn run(args: SeedArgs) -> Result<ExitCode, ClientError> {
-    let outcome = seed(&args).await;
-    args.client.settle(outcome)
+    seed(&args).await
 }
 
 async fn seed(args: &SeedArgs) -> Result<ExitCode, ClientError> {
@@ -153,6 +152,7 @@ mod tests {
     use std::sync::Mutex;
 
     use super::*;
+    use crate::cli::exit::Exit;
     use crate::client::fake_server::{FakeAnswer, FakeServer};
 
     fn args(url: &str, skus: u64) -> SeedArgs {
@@ -196,7 +196,7 @@ mod tests {
         .await;
         let error = run(args(&server.url, 20)).await.unwrap_err();
         assert!(error.to_string().contains("409 below_reserved"), "{error}");
-        assert_eq!(error.exit_code(), ExitCode::FAILURE);
+        assert_eq!(error.exit(), Exit::Refused);
     }
 
     #[tokio::test]

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::config::SettingsArgs;
-use super::fail;
+use super::{fail, fail_config};
 use crate::config::{ConfigErrors, Settings};
 use crate::observe::logs;
 use crate::process::{self, Migrate};
@@ -27,7 +27,7 @@ pub struct ServeArgs {
 pub async fn run(args: ServeArgs) -> ExitCode {
     match load(&args.settings) {
         Ok(settings) => run_with(settings, args.migrate).await,
-        Err(errors) => fail(&errors),
+        Err(errors) => fail_config(&errors),
     }
 }
 

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::client_args::ClientArgs;
-use super::output::{self, plain, table};
+use super::output::{self, more, plain, table};
 use crate::client::{Client, ClientError, Query, path_segment};
 
 #[derive(Args, Debug)]
@@ -44,6 +44,7 @@ pub struct ListArgs {
 
 #[derive(Args, Debug)]
 pub struct SetArgs {
+    /// The sku to set
     pub sku: String,
     /// The count: so many are there
     #[arg(required_unless_present = "delta", conflicts_with = "delta")]
@@ -59,8 +60,7 @@ pub struct SetArgs {
 /// # Errors
 /// What kept the command from being done.
 pub async fn run(args: StockArgs) -> Result<ExitCode, ClientError> {
-    let outcome = stock(&args).await;
-    args.client.settle(outcome)
+    stock(&args).await
 }
 
 async fn stock(args: &StockArgs) -> Result<ExitCode, ClientError> {
@@ -93,7 +93,7 @@ async fn show(client: &mut Client, args: &ListArgs, json: bool) -> Result<ExitCo
         output::line("nothing is tracked here\nnext: waybill stock set SKU COUNT, or waybill seed");
         return Ok(ExitCode::SUCCESS);
     }
-    output::line(table(
+    let table = table(
         &[
             "sku",
             "vendor",
@@ -103,10 +103,8 @@ async fn show(client: &mut Client, args: &ListArgs, json: bool) -> Result<ExitCo
             "available",
         ],
         &rows,
-    ));
-    if let Some(next) = page["next"].as_str() {
-        output::line(format!("more: waybill stock list --after {next}"));
-    }
+    );
+    output::line(table + &more(&page, "waybill stock list"));
     Ok(ExitCode::SUCCESS)
 }
 

@@ -1,11 +1,13 @@
 //! `waybill token`: makes a token with the configured secret.
 
-use std::io::Write;
+use std::process::ExitCode;
 
 use clap::Args;
 use serde_json::json;
 
 use super::config::SettingsArgs;
+use super::exit::Exit;
+use super::output;
 use crate::auth::{NewToken, Scopes, UnknownScope, mint};
 use crate::clock::Clock;
 use crate::config::{Auth, ConfigErrors, Millis, Settings};
@@ -48,30 +50,35 @@ pub enum TokenCommandError {
         "there is no secret to sign with; set JWT_SECRET or auth.secrets, or use --profile demo"
     )]
     NoSecret,
-    #[error("the token cannot be printed")]
-    Output(#[from] std::io::Error),
+}
+
+impl TokenCommandError {
+    fn tell(&self) -> ExitCode {
+        match self {
+            Self::Config(errors) => super::fail_config(errors),
+            Self::NoSecret => output::error_line("no_secret", Exit::Failed, self),
+            Self::Scope(_) | Self::Expires(_) => output::error_line("usage", Exit::Usage, self),
+        }
+    }
 }
 
 /// Runs the command.
-///
-/// # Errors
-/// The settings or the arguments are wrong, or there is no secret.
-pub fn run(
-    args: &TokenArgs,
-    clock: &impl Clock,
-    out: &mut impl Write,
-) -> Result<(), TokenCommandError> {
+#[must_use]
+pub fn run(args: &TokenArgs, clock: &impl Clock) -> ExitCode {
+    match print(args, clock) {
+        Ok(()) => Exit::Done.into(),
+        Err(error) => error.tell(),
+    }
+}
+
+fn print(args: &TokenArgs, clock: &impl Clock) -> Result<(), TokenCommandError> {
     let settings = Settings::load(&args.settings.sources()?)?;
     let (token, lifetime) = make(args, &settings.auth, clock.now_micros())?;
     if args.json {
         let seconds = lifetime.0 / 1_000;
-        writeln!(
-            out,
-            "{}",
-            json!({ "token": token, "token_type": "Bearer", "expires_in": seconds })
-        )?;
+        output::json(&json!({ "token": token, "token_type": "Bearer", "expires_in": seconds }));
     } else {
-        writeln!(out, "{token}")?;
+        output::line(token);
     }
     Ok(())
 }

@@ -9,14 +9,15 @@ use waybill_store::verify::{Finding, Report};
 use waybill_store::{postgres, sqlite};
 
 use super::config::SettingsArgs;
-use super::{fail, output};
+use super::exit::Exit;
+use super::{fail, fail_config, fail_store, output};
 use crate::backend;
 use crate::config::Settings;
 
 /// Recompute what must hold from the tables and the log, and print what does not add up
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Reads one snapshot, also beside a running server. Exit code 0: everything adds up; 1: something does not.\n\nExamples:\n  waybill verify\n  waybill verify --data /var/lib/waybill --json\n  DATABASE_URL=postgres://waybill@db/waybill waybill verify"
+    after_help = "Reads one snapshot, also beside a running server. Exit code 0: everything adds up; 6: something does not; 5: the database does not answer; 1: another failure.\n\nExamples:\n  waybill verify\n  waybill verify --data /var/lib/waybill --json\n  DATABASE_URL=postgres://waybill@db/waybill waybill verify"
 )]
 pub struct VerifyArgs {
     #[command(flatten)]
@@ -31,7 +32,7 @@ pub async fn run(args: VerifyArgs) -> ExitCode {
     let sources = args.settings.sources();
     let settings = match sources.and_then(|sources| Settings::load(&sources)) {
         Ok(settings) => settings,
-        Err(errors) => return fail(&errors),
+        Err(errors) => return fail_config(&errors),
     };
     // The same store as a server with these settings would open.
     let shared = backend::shared(&settings);
@@ -45,7 +46,7 @@ pub async fn run(args: VerifyArgs) -> ExitCode {
     };
     let report = match report {
         Ok(report) => report,
-        Err(error) => return fail(&error),
+        Err(error) => return fail_store(&error),
     };
     if args.json {
         print_json(&report, &report)
@@ -68,11 +69,7 @@ pub(super) fn print_json(shown: &impl Serialize, report: &Report) -> ExitCode {
 }
 
 fn exit_code(report: &Report) -> ExitCode {
-    if report.findings.is_empty() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    }
+    Exit::from(report.findings.is_empty()).into()
 }
 
 /// Prints what was looked at and what does not add up.

@@ -1,11 +1,12 @@
 //! The one error of everything that speaks to a server, in words that say what to do next.
 
-use std::process::ExitCode;
 use std::time::Duration;
 
+use http::StatusCode;
 use serde_json::{Value, json};
 
 use super::{Refusal, Target};
+use crate::cli::exit::Exit;
 
 /// Why a command that spoke to a server did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +37,12 @@ pub enum ClientError {
         target: Target,
         source: hyper::Error,
     },
+    /// The outcome of an order is not known; its key finds it out.
+    #[error("{source}\n  the key was {key}: repeat the command with --key {key}")]
+    KeyUnknown {
+        key: String,
+        source: Box<ClientError>,
+    },
     #[error("the answer of {target} is longer than {limit} bytes")]
     TooLong { target: Target, limit: usize },
     #[error(
@@ -52,12 +59,26 @@ pub enum ClientError {
 }
 
 impl ClientError {
-    /// 2 where the command line was wrong, 1 where the operation failed.
+    /// How a command ends that ends with this.
     #[must_use]
-    pub fn exit_code(&self) -> ExitCode {
+    pub fn exit(&self) -> Exit {
         match self {
-            Self::BadUrl { .. } | Self::Usage { .. } => ExitCode::from(2),
-            _ => ExitCode::FAILURE,
+            Self::BadUrl { .. } | Self::Usage { .. } => Exit::Usage,
+            Self::Unreachable { .. } | Self::Timeout { .. } | Self::Broken { .. } => {
+                Exit::Unreachable
+            }
+            Self::KeyUnknown { source, .. } => source.exit(),
+            Self::NoToken { .. }
+            | Self::TooManyFiles { .. }
+            | Self::TooLong { .. }
+            | Self::Unexpected { .. }
+            | Self::File { .. } => Exit::Failed,
+            Self::Refused(refusal) => match refusal.status {
+                StatusCode::NOT_FOUND => Exit::NotFound,
+                StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT => Exit::Unreachable,
+                status if status.is_server_error() => Exit::Unreachable,
+                _ => Exit::Refused,
+            },
         }
     }
 
@@ -75,6 +96,12 @@ impl ClientError {
             Self::TooLong { .. } => "answer_too_long",
             Self::Unexpected { .. } => "unexpected_answer",
             Self::File { .. } => "file",
+            Self::KeyUnknown { key, source } => {
+                let mut body = source.to_json();
+                body["error"]["message"] = self.to_string().into();
+                body["error"]["key"] = key.as_str().into();
+                return body;
+            }
             Self::Refused(refusal) => {
                 let code = refusal.code.as_deref().unwrap_or("refused");
                 return json!({"error": {"code": code, "message": refusal.message, "status": refusal.status.as_u16(),

@@ -7,6 +7,8 @@
 //! user with the server's own code and words.
 //! Left to others: what a command means (`cli`), and TLS (put a proxy in front, or use a tunnel).
 
+#![cfg_attr(not(test), deny(clippy::use_debug))]
+
 mod api;
 mod connection;
 mod error;

@@ -9,6 +9,8 @@ use std::time::Duration;
 use http::StatusCode;
 use serde_json::Value;
 
+use crate::cli::cell::Cell;
+
 /// How much of an unreadable body is shown.
 const SHOWN_BODY_CHARS: usize = 300;
 
@@ -140,19 +142,21 @@ fn reason(status: StatusCode) -> String {
 
 impl fmt::Display for Refusal {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{}", self.message)?;
+        // The server's words are text from elsewhere: each stays on its line.
+        write!(out, "{}", Cell::new(&self.message))?;
         if let Some(field) = &self.field {
-            write!(out, " [{field}]")?;
+            write!(out, " [{}]", Cell::new(field))?;
         }
         write!(out, "\n  answered {}", self.status.as_u16())?;
         if let Some(code) = &self.code {
-            write!(out, " {code}")?;
+            write!(out, " {}", Cell::new(code))?;
         }
         if let Some(id) = &self.correlation_id {
-            write!(out, ", correlation id {id}")?;
+            write!(out, ", correlation id {}", Cell::new(id))?;
         }
         if !self.allowed.is_empty() {
-            write!(out, "\n  allowed now: {}", self.allowed.join(", "))?;
+            let allowed = self.allowed.join(", ");
+            write!(out, "\n  allowed now: {}", Cell::new(&allowed))?;
         }
         if let Some(wait) = self.retry_after {
             write!(out, "\n  try again in {} s", wait.as_secs())?;

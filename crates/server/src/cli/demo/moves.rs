@@ -13,6 +13,7 @@ use waybill_domain::event::{EventKind, LoggedEvent};
 use waybill_domain::status::OrderStatus;
 
 use crate::app::App;
+use crate::cli::cell::Cell;
 use crate::cli::output;
 
 /// Lines in a second.
@@ -95,7 +96,7 @@ fn line(event: &LoggedEvent) -> String {
         .and_then(|body: Body| body.number);
     if let Some(number) = number {
         // Writing to a String cannot fail.
-        let _ = write!(text, "  {number}");
+        let _ = write!(text, "  {}", Cell::new(&number));
     }
     text
 }

@@ -9,8 +9,9 @@ use serde_json::{Value, json};
 use tokio::signal::unix::{SignalKind, signal};
 use waybill_store::verify::Report as Findings;
 
+use crate::cli::exit::Exit;
+use crate::cli::output;
 use crate::cli::seed::set_count;
-use crate::cli::{fail, output};
 use crate::client::{Client, ClientError};
 
 /// Why a trial did not come to a result.
@@ -79,13 +80,7 @@ pub fn settle(ended: Result<Outcome, TrialError>, json: bool) -> ExitCode {
                 ExitCode::FAILURE
             }
         }
-        Err(error) if json => {
-            output::json(
-                &json!({"ok": false, "error": {"code": "trial_failed", "message": error.to_string()}}),
-            );
-            ExitCode::FAILURE
-        }
-        Err(error) => fail(&error),
+        Err(error) => output::error_line("trial_failed", Exit::Failed, &error),
     }
 }
 

@@ -13,6 +13,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::config::SettingsArgs;
+use super::exit::Exit;
 use super::output;
 use crate::backend;
 use crate::config::{ConfigErrors, Profile, Settings, check_safety};
@@ -21,7 +22,7 @@ use check::{Check, Verdict};
 /// Say what is wrong with this installation and what to do about it
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Looks at the settings, the store, the machine; changes nothing; may be run beside a server. Give it the settings the server has. Exit code 0: nothing is bad; 1: something is.\n\nExamples:\n  waybill doctor\n  waybill doctor --config /etc/waybill.toml --json\n  DATABASE_URL=postgres://waybill@db/waybill waybill doctor"
+    after_help = "Looks at the settings, the store, the machine; changes nothing; may be run beside a server. Give it the settings the server has. Exit code 0: nothing is bad; 6: something is.\n\nExamples:\n  waybill doctor\n  waybill doctor --config /etc/waybill.toml --json\n  DATABASE_URL=postgres://waybill@db/waybill waybill doctor"
 )]
 pub struct DoctorArgs {
     #[command(flatten)]
@@ -46,11 +47,7 @@ pub async fn run(args: DoctorArgs) -> ExitCode {
         checks.iter().for_each(|check| output::line(check.line()));
         output::line(summary(&checks));
     }
-    if fine {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    }
+    Exit::from(fine).into()
 }
 
 async fn look(settings: &Settings) -> Vec<Check> {

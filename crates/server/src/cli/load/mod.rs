@@ -60,8 +60,7 @@ const OTHER_FILES: u64 = 32;
 /// # Errors
 /// What kept the run from starting; a run that started ends with its exit code.
 pub async fn run(args: LoadArgs) -> Result<ExitCode, ClientError> {
-    let outcome = load(&args).await;
-    args.client.settle(outcome)
+    load(&args).await
 }
 
 async fn load(args: &LoadArgs) -> Result<ExitCode, ClientError> {

@@ -315,7 +315,7 @@ fn a_full_sales_order_and_a_share_beyond_one_are_usage_errors() {
             .load
             .plan()
             .unwrap_err();
-        assert_eq!(error.exit_code(), ExitCode::from(2), "{error}");
+        assert_eq!(error.exit(), crate::cli::exit::Exit::Usage, "{error}");
     }
 }
 

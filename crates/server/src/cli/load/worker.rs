@@ -16,6 +16,7 @@ use super::factory::{DraftOrder, OrderFactory};
 use super::journal::Journal;
 use super::pacing::{Schedule, Ticket};
 use super::recorder::{Recorder, Timing};
+use crate::cli::cell::Cell;
 use crate::client::{ClientError, Connection, Exchange, Target};
 
 /// How many earlier orders a connection remembers for `--replay-fraction`.
@@ -129,10 +130,9 @@ impl Worker {
         }
         let Some(id) = order_id(exchange) else {
             self.fail("no order id in the answer", || {
-                String::from_utf8_lossy(&exchange.body)
-                    .chars()
-                    .take(300)
-                    .collect()
+                let body = String::from_utf8_lossy(&exchange.body);
+                let shown: String = body.chars().take(300).collect();
+                Cell::new(&shown).into_string()
             });
             return;
         };

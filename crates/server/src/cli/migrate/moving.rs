@@ -9,7 +9,7 @@ use waybill_store::postgres::Options;
 
 use super::super::stages::Stages;
 use super::super::verify::{print, print_json};
-use super::super::{fail, output};
+use super::super::{fail_store, output};
 use crate::backend;
 use crate::clock::Clock;
 use crate::random::Entropy;
@@ -29,7 +29,7 @@ pub async fn run(
     match moved {
         Ok(moved) if json => print_json(&moved, &moved.report),
         Ok(moved) => tell(&moved, from),
-        Err(error) => fail(&error),
+        Err(error) => fail_store(&error),
     }
 }
 

@@ -13,6 +13,7 @@ use http::{HeaderName, HeaderValue, Method};
 use serde_json::{Value, json};
 
 use super::show;
+use crate::cli::cell::Cell;
 use crate::cli::load::random_key;
 use crate::cli::output;
 use crate::client::{Client, ClientError};
@@ -62,7 +63,10 @@ pub async fn run(
     let key = args.key.clone().unwrap_or_else(new_key);
     let value = HeaderValue::from_str(&key).map_err(|_| {
         ClientError::usage(
-            format!("--key {key:?} holds characters that no header may hold"),
+            format!(
+                "--key {} holds characters that no header may hold",
+                Cell::new(&key)
+            ),
             "use letters, digits and -",
         )
     })?;
@@ -72,25 +76,21 @@ pub async fn run(
         .await
     {
         Ok(answer) => answer,
-        Err(error) => {
-            if matches!(
-                error,
-                ClientError::Timeout { .. } | ClientError::Broken { .. }
-            ) && !json
-            {
-                output::remark(format!(
-                    "the key was {key}; repeat the command with --key {key}"
-                ));
-            }
-            return Err(error);
+        Err(error @ (ClientError::Timeout { .. } | ClientError::Broken { .. })) => {
+            return Err(ClientError::KeyUnknown {
+                key,
+                source: Box::new(error),
+            });
         }
+        Err(error) => return Err(error),
     };
     let replayed = answer
         .headers
         .get("idempotent-replayed")
         .is_some_and(|value| value == "true");
     if json {
-        output::json(&json!({"key": key, "replayed": replayed, "order": answer.body}));
+        // One shape: the order as `order get` prints it.
+        output::json(&answer.body);
         return Ok(ExitCode::SUCCESS);
     }
     let id = answer.body["id"].as_str().unwrap_or("ID");
@@ -100,8 +100,10 @@ pub async fn run(
         ""
     };
     output::line(format!(
-        "{}\nkey         {key}{again}\nnext: waybill order watch {id}",
-        show::order(&answer.body)
+        "{}\nkey         {}{again}\nnext: waybill order watch {}",
+        show::order(&answer.body),
+        Cell::new(&key),
+        Cell::new(id)
     ));
     Ok(ExitCode::SUCCESS)
 }
@@ -174,6 +176,7 @@ fn new_key() -> String {
 mod tests {
     use super::super::tests::typed;
     use super::*;
+    use crate::cli::exit::Exit;
     use crate::client::fake_server::FakeAnswer;
 
     const CREATED: &str = r#"{"id":"018f","orderNumber":"WB-000001","status":"confirmed","currency":"EUR","total":"25.80",
@@ -243,7 +246,7 @@ mod tests {
             ],
         ] {
             let (outcome, asked) = typed(words, |_| FakeAnswer::json(500, "")).await;
-            assert_eq!(outcome.unwrap_err().exit_code(), ExitCode::from(2));
+            assert_eq!(outcome.unwrap_err().exit(), Exit::Usage);
             assert!(asked.is_empty());
         }
     }

@@ -39,14 +39,22 @@ pub enum OrderCommand {
     /// Place an order
     Create(CreateArgs),
     /// Show one order
-    Get { order: String },
+    Get {
+        /// Its id, its number (WB-…) or ref: and your own reference
+        order: String,
+    },
     /// List orders, newest first
     List(ListArgs),
-    /// Show each step of an order as it happens, until it ends; exits 1 if it ends undelivered
-    Watch { order: String },
+    /// Show each step of an order as it happens, until it ends; exit code 6 if it ends undelivered
+    Watch {
+        /// Its id, its number (WB-…) or ref: and your own reference
+        order: String,
+    },
     /// Ask for an order to be cancelled
     Cancel {
+        /// Its id, its number (WB-…) or ref: and your own reference
         order: String,
+        /// Why; it stands with the order
         #[arg(long, default_value = "cancelled by hand")]
         reason: String,
     },
@@ -66,8 +74,10 @@ pub struct ListArgs {
     /// Changed since, for example 2026-05-04T10:00:00Z
     #[arg(long, value_name = "TIME")]
     pub updated_since: Option<String>,
+    /// Placed at this time or later
     #[arg(long, value_name = "TIME")]
     pub placed_from: Option<String>,
+    /// Placed before this time
     #[arg(long, value_name = "TIME")]
     pub placed_to: Option<String>,
     /// Go on after this cursor
@@ -81,8 +91,7 @@ pub struct ListArgs {
 /// # Errors
 /// What kept the command from being done.
 pub async fn run(args: OrderArgs) -> Result<ExitCode, ClientError> {
-    let outcome = order(&args).await;
-    args.client.settle(outcome)
+    order(&args).await
 }
 
 async fn order(args: &OrderArgs) -> Result<ExitCode, ClientError> {
@@ -241,7 +250,7 @@ mod tests {
         })
         .await;
         let error = outcome.unwrap_err();
-        assert_eq!(error.exit_code(), ExitCode::FAILURE);
+        assert_eq!(error.exit(), crate::cli::exit::Exit::Refused);
         assert!(
             error.to_string().contains("allowed now: delivered"),
             "{error}"

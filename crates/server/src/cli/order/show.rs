@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::cli::output::{plain, table};
+use crate::cli::output::{more, plain, table};
 
 /// One order: what it is, where it stands, its lines.
 pub fn order(order: &Value) -> String {
@@ -97,11 +97,7 @@ pub fn list(page: &Value) -> String {
         &["number", "id", "status", "total", "customer", "created"],
         &rows,
     );
-    if let Some(next) = page["next"].as_str() {
-        text.push_str(&format!(
-            "\nmore: waybill order list --after {next} (with the same filters)"
-        ));
-    }
+    text.push_str(&more(page, "waybill order list"));
     text
 }
 
@@ -114,7 +110,7 @@ pub fn cancelled(order: &Value) -> String {
                 "{id} is cancelling: delivery is being asked whether anything has left\nnext: waybill order watch {id}"
             )
         }
-        status => format!("{id} is {}", status.unwrap_or("cancelled")),
+        _ => format!("{id} is {}", plain(&order["status"])),
     }
 }
 

@@ -7,6 +7,8 @@ use std::process::ExitCode;
 
 use serde_json::Value;
 
+use crate::cli::cell::Cell;
+use crate::cli::exit::Exit;
 use crate::cli::output::{self, plain};
 use crate::client::{Client, ClientError, EventStream, ServerEvent};
 
@@ -40,6 +42,9 @@ pub async fn run(client: &mut Client, path: &str, json: bool) -> Result<ExitCode
         } else {
             output::line(step.line());
         }
+        if output::is_closed() {
+            return Ok(Exit::Done.into());
+        }
         if let Some(end) = step.end() {
             return Ok(end.exit_code());
         }
@@ -64,8 +69,8 @@ impl End {
 
     fn exit_code(self) -> ExitCode {
         match self {
-            Self::Delivered => ExitCode::SUCCESS,
-            Self::Undelivered => ExitCode::FAILURE,
+            Self::Delivered => Exit::Done.into(),
+            Self::Undelivered => Exit::Findings.into(),
         }
     }
 }
@@ -109,14 +114,15 @@ impl Step {
         let when = [&self.data["occurredAt"], &self.data["recordedAt"]]
             .into_iter()
             .find(|when| when.is_string());
-        let reason = self.data["reason"]
-            .as_str()
-            .map_or_else(String::new, |reason| format!("  ({reason})"));
+        let reason = match &self.data["reason"] {
+            Value::Null => String::new(),
+            reason => format!("  ({})", plain(reason)),
+        };
         format!(
             "{}  {:18}  {}{reason}",
             when.map(plain).unwrap_or_default(),
-            self.status.as_deref().unwrap_or(""),
-            self.name
+            Cell::new(self.status.as_deref().unwrap_or("")),
+            Cell::new(&self.name)
         )
     }
 }
@@ -157,7 +163,7 @@ mod tests {
             server("", r#"{"status":"cancelled","version":2}"#),
         )
         .await;
-        assert_eq!(outcome.unwrap(), ExitCode::FAILURE);
+        assert_eq!(outcome.unwrap(), ExitCode::from(Exit::Findings));
     }
 
     #[test]

@@ -1,0 +1,7 @@
+//! The command line through the front door: the real binary, run as a person or a script runs it.
+
+mod canned;
+mod exits;
+mod output;
+mod settings;
+mod typed;

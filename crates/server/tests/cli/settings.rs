@@ -1,0 +1,33 @@
+//! The file `.env` in the folder in which a command is typed.
+
+use super::typed::Person;
+
+#[tokio::test]
+async fn an_env_file_with_a_byte_order_mark_counts_from_its_first_line() {
+    let person = Person::new();
+    let file = person.home().join(".env");
+    std::fs::write(&file, "\u{feff}LOG_LEVEL=error\nPORT=4711\n").expect("written");
+    let settings = person.types(&["config", "dump", "--json"]).await.json();
+    assert_eq!(settings["log.level"]["value"], "error");
+    assert!(
+        settings["server.listen"].to_string().contains("4711"),
+        "{settings}"
+    );
+}
+
+#[tokio::test]
+async fn an_odd_name_in_an_env_file_is_an_error_that_names_its_line() {
+    let person = Person::new();
+    let file = person.home().join(".env");
+    std::fs::write(
+        &file,
+        "PORT=4711\nDATABASE\u{200b}_URL=postgres://hush@h/x\n",
+    )
+    .expect("written");
+    let told = person.types(&["config", "dump"]).await;
+    assert_eq!(told.code, 1, "{told:?}");
+    assert!(
+        told.err.contains(".env line 2") && !told.err.contains("hush"),
+        "{told:?}"
+    );
+}
