@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The old load with curl: 5000 orders, 500 at a time, each with its own key; all must be answered 2xx.
+# 5000 orders with curl, 500 at a time, each with its own key; all must be answered 2xx.
 # (`waybill load --orders 5000 --connections 500 --wait-delivered` does the same, faster, and measures.)
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/settings.sh"

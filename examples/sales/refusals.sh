@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What a wrong, a short and a repeated order are told.
+# The answers to an invalid order, one without stock, and one with a used key.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/settings.sh"
 

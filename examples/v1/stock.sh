@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Counting stock, selling the last unit, and being told that there is no more.
+# Counting stock, selling the last unit, and the refusal of the next order.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/../sales/settings.sh"
 

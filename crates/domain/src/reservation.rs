@@ -29,18 +29,18 @@ pub const STEPS: &[(ReservationState, ReservationState, &str)] = &[
     (
         Held,
         Expired,
-        "its time has passed, and no call to the vendor is under way",
+        "it expired, and no call to the vendor is under way",
     ),
     (
         Held,
         Released,
-        "the order was given up, or another vendor gives the units",
+        "the order was cancelled or failed, or another vendor provides the units",
     ),
-    (Committed, Consumed, "its units have left the house"),
+    (Committed, Consumed, "its units have left the warehouse"),
     (
         Committed,
         Released,
-        "its units were given up before they left",
+        "its units were cancelled before they left",
     ),
 ];
 

@@ -42,10 +42,9 @@ const fn row(
     }
 }
 
-const REFUSED: &str =
-    "delivery refuses: something has left; the rest is given up in the same transaction";
-const ASKED_EARLY: &str = "asked; reservations are given back in the same transaction";
-const ASKED_LATE: &str = "asked; only delivery knows what has left the house";
+const REFUSED: &str = "delivery refuses: something has left the warehouse; the rest is cancelled in the same transaction";
+const ASKED_EARLY: &str = "requested; reservations are released in the same transaction";
+const ASKED_LATE: &str = "requested; only delivery knows what has left the warehouse";
 
 /// All allowed steps. One step, one event.
 pub const TABLE: &[Transition] = &[
@@ -61,21 +60,21 @@ pub const TABLE: &[Transition] = &[
         Confirmed,
         EventKind::OrderConfirmed,
         Cause::Fact,
-        "every line reserved and agreed by its vendor",
+        "every line is reserved, and its vendor agreed",
     ),
     row(
         Pending,
         Backordered,
         EventKind::OrderBackordered,
         Cause::Fact,
-        "short, and the policy allows waiting",
+        "stock is short, and the policy allows waiting",
     ),
     row(
         Pending,
         Failed,
         EventKind::OrderFailed,
         Cause::Fact,
-        "short, refused by the vendor, no source left, or deadline passed; reservations given back",
+        "stock is short, the vendor refused, no source is left, or the deadline passed; reservations are released",
     ),
     row(
         Pending,
@@ -89,21 +88,21 @@ pub const TABLE: &[Transition] = &[
         Confirmed,
         EventKind::OrderConfirmed,
         Cause::Fact,
-        "everything filled, in arrival order",
+        "every line is filled; waiting orders are filled in arrival order",
     ),
     row(
         Backordered,
         Processing,
         EventKind::OrderProcessing,
         Cause::Fact,
-        "policy ship_partial: what is there ships",
+        "policy ship_partial: the reserved units ship",
     ),
     row(
         Backordered,
         Failed,
         EventKind::OrderFailed,
         Cause::Fact,
-        "promise date passed",
+        "the promise date passed",
     ),
     row(
         Backordered,
@@ -117,7 +116,7 @@ pub const TABLE: &[Transition] = &[
         Processing,
         EventKind::OrderProcessing,
         Cause::Fact,
-        "first shipment created",
+        "the first shipment was created",
     ),
     row(
         Confirmed,
@@ -145,7 +144,7 @@ pub const TABLE: &[Transition] = &[
         Failed,
         EventKind::OrderFailed,
         Cause::Fact,
-        "nothing shipped and no source left",
+        "nothing has shipped and no source is left",
     ),
     row(
         Processing,
@@ -187,7 +186,7 @@ pub const TABLE: &[Transition] = &[
         Cancelled,
         EventKind::OrderCancelled,
         Cause::Fact,
-        "delivery agrees: nothing has left, and nothing will",
+        "delivery agrees: nothing has left the warehouse, and nothing will",
     ),
     row(
         Cancelling,
@@ -215,7 +214,7 @@ pub const TABLE: &[Transition] = &[
         Pending,
         EventKind::OrderRetried,
         Cause::Command,
-        "an operator retries, only if nothing shipped: stock is reserved anew",
+        "an operator retries, only if nothing has shipped; stock is reserved again",
     ),
 ];
 

@@ -13,67 +13,68 @@ use waybill_domain::transitions::{Cause, TABLE};
 const HEAD: &str = "\
 # State machines
 
-Made from the tables in `crates/domain`; a test fails when this page is stale. Do not edit it: change
+Generated from the tables in `crates/domain`; a test fails when this page is stale. Do not edit it: change
 `transitions.rs`, `shipment.rs` or `reservation.rs`, then run
 `WAYBILL_UPDATE_DOCS=1 cargo test -p waybill-domain --test state_machine_doc`.
 
 ## Orders
 
-A status follows from the quantities of the lines and four flags; it is never set by hand. One step, one event.
-A **command** that has no row here is refused with the list of what is allowed (`409 invalid_transition`). A
-**fact** that arrives late changes nothing; one that overtakes others passes every step between.
+A status follows from the quantities of the lines and four flags; it is never set directly. Each step writes one event.
+A **command** that has no row here is refused with the list of allowed ones (`409 invalid_transition`). A **fact** is
+what a consumer read in an event: one that arrives late changes nothing; one that arrives before earlier ones takes
+every step between.
 
 ";
 
 const WITHIN: &str = "
 ### Within a status
 
-These events leave the status as it is.
+These events do not change the status.
 
-| event | what it says |
+| event | meaning |
 |---|---|
 ";
 
 const SHIPMENTS: &str = "
 ## Shipments
 
-There may be several per order; each is known by its order, vendor and attempt. `shipment.updated` records
-tracking, carrier, and reports that came too late to be a step. A report that overtakes others passes their
-steps; somebody who asks may only overtake with `delivered`.
+An order may have several; each is identified by order, vendor and attempt. `shipment.updated` records tracking number,
+carrier, and reports that came too late to be a step. A carrier's report may skip steps, which are then taken at once;
+a person may skip only to `delivered`.
 
 ";
 
 const RESERVATIONS: &str = "
 ## Reservations
 
-Units of the `inventory` service have no reservation here: it agreed to them, and keeps them itself.
+Units of the `inventory` service have no reservation here: the service promised them and keeps its own record.
 
 ";
 
-/// What the events say that change no status. A kind without words here fails the test.
+/// The meaning of events that change no status. A kind without one fails the test.
 fn within(kind: EventKind) -> Option<&'static str> {
     match kind {
         EventKind::OrderLineCancelled => Some(
-            "units were given up: by delivery's refusal to cancel the rest, by a failed shipment, or for want of a source",
+            "units were cancelled: because delivery refused to cancel the whole order, a shipment failed, or no source was left",
         ),
-        EventKind::OrderLinesChanged => Some("quantities moved, the status did not"),
+        EventKind::OrderLinesChanged => Some("quantities changed, the status did not"),
         EventKind::OrderLinesReleased => {
-            Some("`released` units of these lines may ship from now on, beyond those named before")
+            Some("`released` units of these lines may ship, in addition to those released before")
         }
         EventKind::OrderHoldPlaced => {
-            Some("a hold keeps delivery from starting; shipments that exist go on")
+            Some("a hold keeps delivery from starting; existing shipments continue")
         }
         EventKind::OrderHoldReleased => {
-            Some("this hold is open; delivery starts when no other is closed")
+            Some("this hold was released; delivery starts when no other hold is left")
         }
         EventKind::OrderNoteAdded => {
-            Some("a note was added; its text is personal data and stands elsewhere")
+            Some("a note was added; its text is personal data and is stored elsewhere")
         }
         _ => None,
     }
 }
 
-/// A mermaid diagram; ends lead to the final state.
+/// A mermaid diagram; statuses without a next step lead to the final state.
 fn diagram(steps: &[(Option<&str>, &str, &str)]) -> String {
     let mut text = String::from("```mermaid\nstateDiagram-v2\n");
     for (from, to, label) in steps {
@@ -131,7 +132,7 @@ fn orders() -> String {
         .collect();
     writeln!(
         text,
-        "\nNothing happens by itself any more once an order is {}.",
+        "\nFinal statuses, in which nothing happens by itself: {}.",
         ends.join(", ")
     )
     .expect("text grows");
