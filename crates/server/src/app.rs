@@ -15,16 +15,16 @@ use crate::backend;
 use crate::carrier::SimulatedCarrier;
 use crate::clock::{Clock, FollowedClock};
 use crate::config::{Millis, Settings};
+use crate::consumers::background::Background;
+use crate::consumers::consumer::ConsumerResources;
 use crate::context::ContextSource;
 use crate::http::serve::Connections;
 use crate::intake::Intake;
 use crate::inventory::{self, Guarded};
 use crate::observe::metrics::Metrics;
 use crate::random::Entropy;
+use crate::resilience::flood::Flood;
 use crate::resilience::rate_limit::RateLimiter;
-use crate::roles::background::{Background, Flood};
-use crate::roles::consumer::ConsumerResources;
-use crate::roles::timer_signals::TimerSignals;
 
 /// Events kept in memory for consumers and streams.
 const CACHED_EVENTS: usize = 8_192;
@@ -48,8 +48,6 @@ pub struct App {
     pub connections: Arc<Connections>,
     /// Bounds what roles do at once.
     pub background: Arc<Background>,
-    /// Wakes the carrier when timers were set.
-    pub timers: Arc<TimerSignals>,
     /// Cancelled when the process is asked to stop; long answers end by it.
     pub stopping: CancellationToken,
     /// Who this process is, on leases.
@@ -96,7 +94,6 @@ impl App {
             owner: format!("{}-{}", std::process::id(), entropy.uuid_v7(now.0)),
             connections: Arc::default(),
             background: Arc::new(background(&settings, &store, flood)),
-            timers: Arc::new(TimerSignals::new(store.identity().parts)),
             stopping,
             started_at: now,
             settings,

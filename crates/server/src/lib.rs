@@ -12,6 +12,7 @@ pub mod client;
 pub mod clock;
 pub mod commands;
 pub mod config;
+pub mod consumers;
 pub mod context;
 pub mod http;
 pub mod intake;

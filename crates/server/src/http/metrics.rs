@@ -24,9 +24,9 @@ use super::v1::problem::Problem;
 use crate::app::App;
 use crate::auth::Scope;
 use crate::config::Profile;
+use crate::consumers::lag;
 use crate::observe::process;
 use crate::resilience::breaker;
-use crate::roles::lag;
 
 /// One label; its values are bounded by what there is to label.
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]

@@ -10,7 +10,7 @@ use waybill_store::{Accepted, Error as StoreError, Store};
 
 use crate::config;
 use crate::observe::metrics::Metrics;
-use crate::roles::background::Flood;
+use crate::resilience::flood::Flood;
 
 /// Why an order was not taken to a decision.
 #[derive(Clone, Debug, thiserror::Error)]

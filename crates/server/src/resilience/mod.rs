@@ -4,4 +4,5 @@
 //! It leaves retries of events to the consumers, which keep them durably.
 
 pub mod breaker;
+pub mod flood;
 pub mod rate_limit;

@@ -9,7 +9,7 @@ use waybill_domain::ids::OrderId;
 use waybill_domain::order::Order;
 use waybill_store::{Known, Needs};
 
-use super::handler::{EventOutcome, Handler};
+use crate::consumers::handler::{EventOutcome, Handler};
 use crate::context::ContextSource;
 
 /// The consumer behind the role.

@@ -15,10 +15,10 @@ use waybill_store::Stats;
 use super::answer;
 use crate::app::App;
 use crate::auth::Scope;
+use crate::consumers::lag;
 use crate::http::edge::Correlation;
 use crate::http::{access, json as body};
 use crate::observe::process;
-use crate::roles::lag;
 
 const MIB: u64 = 1 << 20;
 

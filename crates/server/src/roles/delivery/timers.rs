@@ -16,10 +16,10 @@ use waybill_domain::text::Tenant;
 use waybill_store::outage::Outage;
 use waybill_store::{Error as StoreError, Lease};
 
-use super::consumer::ConsumerResources;
-use super::keeper::Duty;
 use super::timer_signals::TimerSignals;
 use crate::carrier::SimulatedCarrier;
+use crate::consumers::consumer::ConsumerResources;
+use crate::consumers::lease_manager::Duty;
 
 /// The lease under which timers are fired.
 pub const CONSUMER: &str = "delivery-timers";

@@ -473,5 +473,5 @@ impl Drop for Holding<'_> {
 }
 
 #[cfg(test)]
-#[path = "keeper_tests.rs"]
+#[path = "lease_manager_tests.rs"]
 mod tests;

@@ -1,19 +1,20 @@
-//! Starting and stopping roles: a keeper for each consumer of each role that the settings name. Stopping waits for
-//! each to come to rest and to hand over what it had.
+//! Starting and stopping roles: a lease manager for each consumer of each role that the settings name. Stopping waits
+//! until each has come to rest and handed back its leases.
 
 use std::sync::Arc;
 
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::carrier::Firing;
-use super::consumer::Consuming;
-use super::delivery::DeliveryHandler;
-use super::housekeeping::Keeping;
-use super::keeper::{Duty, Keeper, Terms, Who};
+use super::delivery::handler::DeliveryHandler;
+use super::delivery::timer_signals::TimerSignals;
+use super::delivery::timers::Firing;
+use super::housekeeping::task::Keeping;
 use super::status::StatusHandler;
 use crate::app::App;
 use crate::config::Role;
+use crate::consumers::consumer::Consuming;
+use crate::consumers::lease_manager::{Duty, Keeper, Terms, Who};
 
 /// The roles of this process, running.
 pub struct Roles {
@@ -33,14 +34,15 @@ impl Roles {
         let resources = app.consumer_resources();
         if settings.runs(Role::Delivery) {
             let batch_limit = settings.delivery.batch_limit;
+            let signals = Arc::new(TimerSignals::new(app.store.identity().parts));
             let handler = DeliveryHandler {
                 contexts: app.contexts(),
                 carrier: app.carrier(),
-                timers: app.timers.clone(),
+                timers: signals.clone(),
             };
             roles.keep(app, Consuming::new(&resources, handler, batch_limit));
-            let (carrier, signals) = (app.carrier(), app.timers.clone());
-            roles.keep(app, Firing::new(&resources, carrier, signals, batch_limit));
+            let timers = Firing::new(&resources, app.carrier(), signals, batch_limit);
+            roles.keep(app, timers);
         }
         if settings.runs(Role::Status) {
             let handler = StatusHandler {

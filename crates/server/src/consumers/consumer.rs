@@ -23,7 +23,7 @@ use waybill_store::{Apply, Error as StoreError, Lease, Store};
 use super::background::Background;
 use super::batch::{EventBatch, first_failure, log_parked};
 use super::handler::Handler;
-use super::keeper::Duty;
+use super::lease_manager::Duty;
 use super::parked_watch::ParkedWatch;
 use super::parking::Retries;
 use crate::context::ContextSource;

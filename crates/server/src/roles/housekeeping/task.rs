@@ -11,9 +11,9 @@ use waybill_domain::time::Time;
 use waybill_store::outage::Outage;
 use waybill_store::{Error as StoreError, Lease, Store};
 
-use super::keeper::Duty;
 use super::watchdog::Watchdog;
 use crate::config;
+use crate::consumers::lease_manager::Duty;
 use crate::context::ContextSource;
 use crate::observe::metrics::Metrics;
 

@@ -6,49 +6,11 @@
 //! the time and no more, and never nothing. The embedded store shares out its one writer itself.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use tokio::sync::{Mutex, MutexGuard, Semaphore, SemaphorePermit};
 use tokio::time::{Instant, sleep_until};
 
-/// A batch of so many orders gathered because they came faster than they could be taken.
-const FLOOD_ORDERS: usize = 24;
-/// A flood is over when there was no such batch for this long.
-const FLOOD_LASTS: Duration = Duration::from_millis(60);
-
-/// Whether orders come faster than they are taken; intake tells, background work asks.
-pub struct Flood {
-    began: Instant,
-    /// The last large batch, in microseconds since `began`; 0 when there was none.
-    last_us: AtomicU64,
-}
-
-impl Default for Flood {
-    fn default() -> Self {
-        Self {
-            began: Instant::now(),
-            last_us: AtomicU64::new(0),
-        }
-    }
-}
-
-impl Flood {
-    /// Notes a batch that intake has gathered.
-    pub fn gathered(&self, orders: usize) {
-        if orders >= FLOOD_ORDERS {
-            let us = u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX);
-            self.last_us.store(us.max(1), Ordering::Relaxed);
-        }
-    }
-
-    /// Until when the flood lasts, as far as it is known; `None` when there is none.
-    fn until(&self) -> Option<Instant> {
-        let last_us = self.last_us.load(Ordering::Relaxed);
-        let until = self.began + Duration::from_micros(last_us) + FLOOD_LASTS;
-        (last_us > 0 && until > Instant::now()).then_some(until)
-    }
-}
+use crate::resilience::flood::Flood;
 
 /// Hands out turns, first come, first served.
 pub struct Background {
@@ -129,6 +91,8 @@ impl Rationed<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     /// Turns of 10 ms by so many tasks for a second; how many there were.
@@ -169,16 +133,5 @@ mod tests {
         let background = Arc::new(Background::new(4, 0.2, Some(flood.clone())));
         let turns = turns_in_a_second(background, Some(flood)).await;
         assert!((17..=22).contains(&turns), "{turns}");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn small_batches_are_no_flood_and_a_flood_ends() {
-        let flood = Arc::new(Flood::default());
-        flood.gathered(FLOOD_ORDERS - 1);
-        assert!(flood.until().is_none());
-        flood.gathered(FLOOD_ORDERS);
-        assert!(flood.until().is_some());
-        tokio::time::advance(FLOOD_LASTS + Duration::from_millis(1)).await;
-        assert!(flood.until().is_none());
     }
 }

@@ -13,9 +13,9 @@ use waybill_domain::ids::OrderId;
 use waybill_domain::shipment::Shipment;
 use waybill_store::{Known, Needs};
 
-use super::handler::{EventOutcome, Handler};
 use super::timer_signals::TimerSignals;
 use crate::carrier::SimulatedCarrier;
+use crate::consumers::handler::{EventOutcome, Handler};
 use crate::context::ContextSource;
 
 /// The consumer behind the role.

@@ -1,0 +1,60 @@
+//! Whether orders flood in: they come faster than they are taken, so that batches grow.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// A batch of so many orders gathered because they came faster than they could be taken.
+const FLOOD_ORDERS: usize = 24;
+/// A flood is over when there was no such batch for this long.
+const FLOOD_LASTS: Duration = Duration::from_millis(60);
+
+/// Whether orders come faster than they are taken: intake notes its batches, background work asks.
+pub struct Flood {
+    began: Instant,
+    /// The last large batch, in microseconds since `began`; 0 when there was none.
+    last_us: AtomicU64,
+}
+
+impl Default for Flood {
+    fn default() -> Self {
+        Self {
+            began: Instant::now(),
+            last_us: AtomicU64::new(0),
+        }
+    }
+}
+
+impl Flood {
+    /// Notes a batch that intake has gathered.
+    pub fn gathered(&self, orders: usize) {
+        if orders >= FLOOD_ORDERS {
+            let us = u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX);
+            self.last_us.store(us.max(1), Ordering::Relaxed);
+        }
+    }
+
+    /// Until when the flood lasts, as far as it is known; `None` when there is none.
+    pub fn until(&self) -> Option<Instant> {
+        let last_us = self.last_us.load(Ordering::Relaxed);
+        let until = self.began + Duration::from_micros(last_us) + FLOOD_LASTS;
+        (last_us > 0 && until > Instant::now()).then_some(until)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn small_batches_are_no_flood_and_a_flood_ends() {
+        let flood = Flood::default();
+        flood.gathered(FLOOD_ORDERS - 1);
+        assert!(flood.until().is_none());
+        flood.gathered(FLOOD_ORDERS);
+        assert!(flood.until().is_some());
+        tokio::time::advance(FLOOD_LASTS + Duration::from_millis(1)).await;
+        assert!(flood.until().is_none());
+    }
+}
