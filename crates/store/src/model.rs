@@ -76,7 +76,7 @@ pub struct Lease {
 
 /// Who acts as a consumer, and who holds which part.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Standing {
+pub struct LeaseView {
     /// Owners that said they are alive, in order of their names; whoever asks is among them.
     pub members: Vec<String>,
     /// Leases that have not run out, by part.

@@ -3,9 +3,9 @@
 use crate::consume::{self, BatchDecision, Consumed};
 use crate::error::Result;
 use crate::model::{
-    Accepted, Apply, DeliveryOf, DueTimers, Identity, Lease, LeasedWork, OrderFilter, OrderRecord,
-    OrderRef, Page, Parked, ParkedOutcome, ParkedState, Positions, ShipmentFilter, Snapshot,
-    Standing, Stats, StockChange, StockOutcome, WorkOutcome,
+    Accepted, Apply, DeliveryOf, DueTimers, Identity, Lease, LeaseView, LeasedWork, OrderFilter,
+    OrderRecord, OrderRef, Page, Parked, ParkedOutcome, ParkedState, Positions, ShipmentFilter,
+    Snapshot, Stats, StockChange, StockOutcome, WorkOutcome,
 };
 use async_trait::async_trait;
 use std::sync::Arc;
@@ -154,7 +154,7 @@ pub trait Store: Send + Sync + 'static {
         owner: &str,
         now: Time,
         until: Time,
-    ) -> Result<Standing>;
+    ) -> Result<LeaseView>;
 
     /// Takes the lease of a consumer on a part, with a new epoch, and says where its cursor stands; `None` while
     /// somebody else holds it at `now`. One's own lease is taken anew.

@@ -23,7 +23,7 @@ use waybill_store::{Apply, Error as StoreError, Lease, Store};
 use super::background::Background;
 use super::batch::{EventBatch, first_failure, log_parked};
 use super::handler::Handler;
-use super::lease_manager::Duty;
+use super::lease_manager::PartitionTask;
 use super::parked_watch::ParkedWatch;
 use super::parking::Retries;
 use crate::context::ContextSource;
@@ -72,7 +72,7 @@ impl<H: Handler> Consuming<H> {
 }
 
 #[async_trait]
-impl<H: Handler> Duty for Consuming<H> {
+impl<H: Handler> PartitionTask for Consuming<H> {
     fn consumer(&self) -> &'static str {
         self.handler.consumer()
     }

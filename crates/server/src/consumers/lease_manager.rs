@@ -1,10 +1,10 @@
-//! Keeps a consumer's parts: says that this process is alive, takes its share of the parts, hands back what is too
-//! much, lets go of what was lost.
+//! Holds a consumer's partitions: renews this process's leases, takes its share of the partitions, hands back those
+//! beyond its share, and lets go of those it has lost.
 //!
-//! Invariants: a part is acted on under a lease that was taken for it, and by one task of this process; a process
-//! that could not renew its leases stops acting before anybody else may begin (by a clock that does not jump), and
-//! where it is too slow for that, the store refuses what it writes. Who should have how many is [`share`]'s to say,
-//! what is done with a part the [`Duty`]'s.
+//! Invariants: a partition is worked on under a lease that was taken for it, by one task of this process. A process
+//! that could not renew its leases stops before another may begin (by a clock that does not jump); where it is too slow
+//! for that, the store refuses what it writes. [`share`] decides how many partitions a process should have, the
+//! [`PartitionTask`] what is done with one.
 
 use std::collections::BTreeMap;
 use std::collections::HashMap;
@@ -17,28 +17,29 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use waybill_domain::time::Time;
 use waybill_store::outage::Outage;
-use waybill_store::{Error as StoreError, Identity, Lease, Standing, Store};
+use waybill_store::{Error as StoreError, Identity, Lease, LeaseView, Store};
 
 use super::share;
 use crate::clock::Clock;
 use crate::config;
 use crate::observe::metrics::Metrics;
 
-/// Before a part whose task has failed, or whose keeper could not reach the store, is tried again.
+/// How long a partition rests after its task has failed, or after the store could not be reached.
 const PAUSE: Duration = Duration::from_millis(500);
-/// Looks are at most this far apart, so that who joins or leaves is noticed within seconds however long leases are.
-const LONGEST_BETWEEN_LOOKS: Duration = Duration::from_secs(1);
+/// Renewals are at most this far apart, so that a process that joins or leaves is noticed within seconds however long
+/// leases are.
+const LONGEST_BETWEEN_RENEWALS: Duration = Duration::from_secs(1);
 
-/// What is done with a part.
+/// What is done with a partition.
 #[async_trait]
-pub trait Duty: Send + Sync + 'static {
+pub trait PartitionTask: Send + Sync + 'static {
     /// The consumer's name: lease, cursor, metrics.
     fn consumer(&self) -> &'static str;
 
-    /// How many parts there are to share.
+    /// The number of partitions to share.
     fn parts(&self) -> u16;
 
-    /// Acts on a part until it is stopped. `Ok` means stopped.
+    /// Works on a partition until it is stopped. `Ok` means stopped.
     async fn act(
         &self,
         lease: Lease,
@@ -47,44 +48,50 @@ pub trait Duty: Send + Sync + 'static {
     ) -> Result<(), StoreError>;
 }
 
-/// What a keeper asks of a store.
+/// What a lease manager asks of a store.
 #[async_trait]
 pub trait Leases: Send + Sync + 'static {
     /// As [`Store::keep_alive`].
-    async fn renew(&self, of: &Who, now: Time, until: Time) -> Result<Standing, StoreError>;
+    async fn renew(&self, of: &ConsumerId, now: Time, until: Time)
+    -> Result<LeaseView, StoreError>;
 
     /// As [`Store::take_lease`].
     async fn take(
         &self,
-        of: &Who,
+        of: &ConsumerId,
         part: u16,
         now: Time,
         until: Time,
     ) -> Result<Option<(Lease, i64)>, StoreError>;
 
     /// As [`Store::release_lease`].
-    async fn release(&self, of: &Who, lease: &Lease) -> Result<(), StoreError>;
+    async fn release(&self, of: &ConsumerId, lease: &Lease) -> Result<(), StoreError>;
 
     /// As [`Store::leave`].
-    async fn leave(&self, of: &Who) -> Result<(), StoreError>;
+    async fn leave(&self, of: &ConsumerId) -> Result<(), StoreError>;
 }
 
 /// Which process acts as which consumer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Who {
+pub struct ConsumerId {
     pub consumer: &'static str,
     pub owner: String,
 }
 
 #[async_trait]
 impl Leases for Arc<dyn Store> {
-    async fn renew(&self, of: &Who, now: Time, until: Time) -> Result<Standing, StoreError> {
+    async fn renew(
+        &self,
+        of: &ConsumerId,
+        now: Time,
+        until: Time,
+    ) -> Result<LeaseView, StoreError> {
         self.keep_alive(of.consumer, &of.owner, now, until).await
     }
 
     async fn take(
         &self,
-        of: &Who,
+        of: &ConsumerId,
         part: u16,
         now: Time,
         until: Time,
@@ -93,140 +100,139 @@ impl Leases for Arc<dyn Store> {
             .await
     }
 
-    async fn release(&self, of: &Who, lease: &Lease) -> Result<(), StoreError> {
+    async fn release(&self, of: &ConsumerId, lease: &Lease) -> Result<(), StoreError> {
         self.release_lease(lease, &of.owner).await
     }
 
-    async fn leave(&self, of: &Who) -> Result<(), StoreError> {
+    async fn leave(&self, of: &ConsumerId) -> Result<(), StoreError> {
         Store::leave(&**self, of.consumer, &of.owner).await
     }
 }
 
 /// For how long leases are taken, and how often they are renewed.
 #[derive(Clone, Copy, Debug)]
-pub struct Terms {
+pub struct LeaseTerms {
     pub lease: Duration,
-    pub look_every: Duration,
+    pub renew_every: Duration,
 }
 
-impl Terms {
-    /// Of a store that only this process can open, nobody takes anything over: its leases are taken once.
+impl LeaseTerms {
+    /// In a store that only this process can open no lease is ever taken over, so leases are taken once and for long.
     #[must_use]
     pub fn of(consumers: &config::Consumers, store: &Identity) -> Self {
         const YEAR: Duration = Duration::from_secs(365 * 24 * 3_600);
         if store.one_writer {
             return Self {
                 lease: YEAR,
-                look_every: YEAR / 12,
+                renew_every: YEAR / 12,
             };
         }
         Self::lasting(consumers.lease_ms.duration())
     }
 
-    /// Of leases that are renewed three times before they run out, and at least once a second.
+    /// For leases that are renewed three times before they run out, and at least once a second.
     #[must_use]
     pub fn lasting(lease: Duration) -> Self {
         Self {
             lease,
-            look_every: (lease / 3).min(LONGEST_BETWEEN_LOOKS),
+            renew_every: (lease / 3).min(LONGEST_BETWEEN_RENEWALS),
         }
     }
 }
 
-/// Keeps the parts of one consumer.
-pub struct Keeper<D> {
+/// Holds the partitions of one consumer for this process.
+pub struct LeaseManager<D> {
     pub leases: Arc<dyn Leases>,
     pub clock: Arc<dyn Clock>,
     pub metrics: Arc<Metrics>,
-    pub who: Who,
-    pub terms: Terms,
-    pub duty: D,
+    pub id: ConsumerId,
+    pub terms: LeaseTerms,
+    pub task: D,
 }
 
-/// A look at who is alive and who holds what, under way.
-struct Look {
+/// A renewal under way; it answers with the processes that are alive and the leases they hold.
+struct Renewal {
     began: Instant,
-    standing: JoinHandle<Result<Standing, StoreError>>,
+    view: JoinHandle<Result<LeaseView, StoreError>>,
 }
 
-/// A part that a task of this process takes, acts on, or is about to let go.
+/// A partition that a task of this process takes, works on, or is about to let go.
 struct Held {
     stop: CancellationToken,
-    /// Set once the lease is taken: its epoch, and when that was.
+    /// Set once the lease is taken: its epoch, and when it was taken.
     taken: Arc<OnceLock<(i64, Instant)>>,
-    /// Somebody else may have it by now.
+    /// Another process may have it by now.
     lost: bool,
 }
 
-/// How a part's task ended.
+/// How the task of a partition ended.
 enum Ended {
     Stopped,
-    /// Somebody else was quicker.
+    /// Another process took it first.
     NotFree,
     Fenced,
     Failed(StoreError),
 }
 
-struct Hands {
+struct HeldPartitions {
     held: BTreeMap<u16, Held>,
     tasks: JoinSet<Ended>,
     part_of: HashMap<Id, u16>,
-    /// Until when others will not touch what is held.
+    /// Until when no other process takes what this one holds.
     valid_until: Instant,
-    /// Until when the leases of others ran when they were last seen.
+    /// When the leases of other processes run out, as they were last seen.
     others: BTreeMap<u16, Time>,
-    /// When the last task of a part ended.
+    /// When the last task of a partition ended.
     ended: BTreeMap<u16, Instant>,
-    look: Option<Look>,
-    next_look: Instant,
+    renewal: Option<Renewal>,
+    next_renewal: Instant,
     renewing: Outage,
     acting: Outage,
 }
 
-impl<D: Duty> Keeper<D> {
-    /// Runs until it is stopped; then everything it had is free for others.
+impl<D: PartitionTask> LeaseManager<D> {
+    /// Runs until it is stopped; then all its leases are free.
     pub async fn run(self, stop: CancellationToken) {
-        let keeper = Arc::new(self);
+        let manager = Arc::new(self);
         let now = Instant::now();
-        let mut hands = Hands {
+        let mut partitions = HeldPartitions {
             held: BTreeMap::new(),
             tasks: JoinSet::new(),
             part_of: HashMap::new(),
             valid_until: now,
             others: BTreeMap::new(),
             ended: BTreeMap::new(),
-            look: None,
-            next_look: now,
-            renewing: Outage::new(keeper.who.consumer, "leases cannot be renewed"),
+            renewal: None,
+            next_renewal: now,
+            renewing: Outage::new(manager.id.consumer, "leases cannot be renewed"),
             acting: Outage::new(
-                keeper.who.consumer,
+                manager.id.consumer,
                 "parts of the log cannot be taken or worked on",
             ),
         };
         loop {
-            let holds = hands.held.values().any(|held| !held.lost);
+            let holds = partitions.held.values().any(|held| !held.lost);
             tokio::select! {
                 () = stop.cancelled() => break,
-                () = sleep_until(hands.next_look), if hands.look.is_none() => {
-                    hands.look = Some(keeper.clone().look());
+                () = sleep_until(partitions.next_renewal), if partitions.renewal.is_none() => {
+                    partitions.renewal = Some(manager.clone().begin_renewal());
                 }
-                standing = seen(&mut hands.look) => keeper.looked(&mut hands, standing),
-                () = sleep_until(hands.valid_until), if holds => keeper.ran_out(&mut hands),
-                Some(ended) = hands.tasks.join_next_with_id() => keeper.ended(&mut hands, ended),
+                view = renewed(&mut partitions.renewal) => manager.on_renewed(&mut partitions, view),
+                () = sleep_until(partitions.valid_until), if holds => manager.on_expired(&mut partitions),
+                Some(ended) = partitions.tasks.join_next_with_id() => manager.ended(&mut partitions, ended),
             }
         }
-        keeper.close(hands).await;
+        manager.close(partitions).await;
     }
 
-    /// In a task of its own: nothing that is slow here keeps leases from being renewed, and a renewal that is under
-    /// way is not cut off.
-    fn look(self: Arc<Self>) -> Look {
+    /// Renews in a task of its own: slow work here does not delay it, and a renewal under way is not cut off.
+    fn begin_renewal(self: Arc<Self>) -> Renewal {
         let began = Instant::now();
-        let standing = tokio::spawn(async move {
+        let view = tokio::spawn(async move {
             let (now, until) = self.times();
-            self.leases.renew(&self.who, now, until).await
+            self.leases.renew(&self.id, now, until).await
         });
-        Look { began, standing }
+        Renewal { began, view }
     }
 
     fn times(&self) -> (Time, Time) {
@@ -235,78 +241,78 @@ impl<D: Duty> Keeper<D> {
         (now, now.plus_ms(lease_ms))
     }
 
-    fn looked(self: &Arc<Self>, hands: &mut Hands, looked: Looked) {
-        let (began, standing) = looked;
-        match standing {
-            Ok(standing) => {
-                hands.renewing.worked();
-                hands.acting.worked();
-                hands.valid_until = began + self.terms.lease;
-                hands.next_look = began + self.terms.look_every;
-                self.settle(hands, began, &standing);
+    fn on_renewed(self: &Arc<Self>, partitions: &mut HeldPartitions, on_renewed: Renewed) {
+        let (began, view) = on_renewed;
+        match view {
+            Ok(view) => {
+                partitions.renewing.worked();
+                partitions.acting.worked();
+                partitions.valid_until = began + self.terms.lease;
+                partitions.next_renewal = began + self.terms.renew_every;
+                self.settle(partitions, began, &view);
             }
             Err(error) => {
-                hands.renewing.failed(&error);
-                hands.next_look = Instant::now() + PAUSE.min(self.terms.look_every);
+                partitions.renewing.failed(&error);
+                partitions.next_renewal = Instant::now() + PAUSE.min(self.terms.renew_every);
             }
         }
     }
 
-    /// Lets go of what was lost or is too much, and takes what is due.
-    fn settle(self: &Arc<Self>, hands: &mut Hands, began: Instant, standing: &Standing) {
-        let me = self.who.owner.as_str();
-        for (part, held) in &mut hands.held {
+    /// Lets go of partitions that were lost or are beyond the share, and takes those that are due.
+    fn settle(self: &Arc<Self>, partitions: &mut HeldPartitions, began: Instant, view: &LeaseView) {
+        let me = self.id.owner.as_str();
+        for (part, held) in &mut partitions.held {
             let Some((epoch, at)) = held.taken.get() else {
                 continue;
             };
             let is_mine = |l: &waybill_store::HeldLease| {
                 l.part == *part && l.owner == me && l.epoch == *epoch
             };
-            // What was taken since the look began is not in it.
-            if *at < began && !standing.held.iter().any(is_mine) {
+            // A lease taken after the renewal began is not in its answer.
+            if *at < began && !view.held.iter().any(is_mine) {
                 self.lose(*part, held);
             }
         }
-        let moves = share::moves(self.duty.parts(), me, standing);
+        let moves = share::moves(self.task.parts(), me, view);
         for part in &moves.hand_back {
-            if let Some(held) = hands.held.get(part) {
+            if let Some(held) = partitions.held.get(part) {
                 held.stop.cancel();
             }
         }
-        // Mine, and yet nobody here acts on it: its task has died, or could not hand it back.
-        let mine = standing.held.iter().filter(|lease| lease.owner == me);
-        let ended = &hands.ended;
+        // Leases of this process without a task: the task has died, or could not hand its lease back.
+        let mine = view.held.iter().filter(|lease| lease.owner == me);
+        let ended = &partitions.ended;
         let left_over: Vec<u16> = mine
             .map(|lease| lease.part)
             .filter(|part| ended.get(part).is_none_or(|at| *at < began))
             .collect();
         for part in moves.take.into_iter().chain(left_over) {
-            if !hands.held.contains_key(&part) {
-                self.clone().hold(hands, part);
+            if !partitions.held.contains_key(&part) {
+                self.clone().hold(partitions, part);
             }
         }
-        let others = standing.held.iter().filter(|lease| lease.owner != me);
+        let others = view.held.iter().filter(|lease| lease.owner != me);
         for lease in others {
-            hands.others.insert(lease.part, lease.until);
+            partitions.others.insert(lease.part, lease.until);
         }
     }
 
-    /// Begins to act on a part, if its lease can be had.
-    fn hold(self: Arc<Self>, hands: &mut Hands, part: u16) {
+    /// Starts a task that takes the partition's lease, if it is free, and works on it.
+    fn hold(self: Arc<Self>, partitions: &mut HeldPartitions, part: u16) {
         let held = Held {
             stop: CancellationToken::new(),
             taken: Arc::default(),
             lost: false,
         };
         let (stop, taken) = (held.stop.clone(), held.taken.clone());
-        let until_of_other = hands.others.remove(&part);
-        hands.held.insert(part, held);
-        let task = hands.tasks.spawn(async move {
+        let until_of_other = partitions.others.remove(&part);
+        partitions.held.insert(part, held);
+        let task = partitions.tasks.spawn(async move {
             self.act(part, stop, &taken, until_of_other)
                 .await
                 .unwrap_or_else(Ended::Failed)
         });
-        hands.part_of.insert(task.id(), part);
+        partitions.part_of.insert(task.id(), part);
     }
 
     async fn act(
@@ -317,15 +323,15 @@ impl<D: Duty> Keeper<D> {
         until_of_other: Option<Time>,
     ) -> Result<Ended, StoreError> {
         let (now, until) = self.times();
-        let Some((lease, cursor)) = self.leases.take(&self.who, part, now, until).await? else {
+        let Some((lease, cursor)) = self.leases.take(&self.id, part, now, until).await? else {
             return Ok(Ended::NotFree);
         };
-        let consumer = self.who.consumer;
+        let consumer = self.id.consumer;
         if until_of_other.is_some_and(|until| until <= now) {
             tracing::info!(
                 consumer,
                 part,
-                "the lease of another process had run out; this one goes on in its place"
+                "took over a lease of another process that had run out"
             );
             self.metrics.took_over(consumer);
         }
@@ -334,48 +340,54 @@ impl<D: Duty> Keeper<D> {
         tracing::debug!(consumer, part, epoch = lease.epoch, cursor, "taken");
         let acted = {
             let _holding = Holding::new(&self.metrics, consumer, part);
-            self.duty.act(lease.clone(), cursor, stop).await
+            self.task.act(lease.clone(), cursor, stop).await
         };
         if let Err(StoreError::Fenced { .. }) = acted {
             return Ok(Ended::Fenced);
         }
-        // One that was taken over is not given away by this.
-        self.leases.release(&self.who, &lease).await?;
+        // A lease that another process has taken over is not released by this.
+        self.leases.release(&self.id, &lease).await?;
         acted.map(|()| Ended::Stopped)
     }
 
-    fn ended(&self, hands: &mut Hands, ended: Result<(Id, Ended), tokio::task::JoinError>) {
+    fn ended(
+        &self,
+        partitions: &mut HeldPartitions,
+        ended: Result<(Id, Ended), tokio::task::JoinError>,
+    ) {
         let id = ended
             .as_ref()
             .map_or_else(tokio::task::JoinError::id, |(id, _)| *id);
-        // Every task is entered when it is spawned.
-        let Some(part) = hands.part_of.remove(&id) else {
+        // Every task was entered when it was spawned.
+        let Some(part) = partitions.part_of.remove(&id) else {
             return;
         };
-        let mut held = hands.held.remove(&part);
-        let consumer = self.who.consumer;
-        hands.ended.insert(part, Instant::now());
+        let mut held = partitions.held.remove(&part);
+        let consumer = self.id.consumer;
+        partitions.ended.insert(part, Instant::now());
         match ended {
             Ok((_, Ended::Stopped)) => {
                 tracing::debug!(consumer, part, "handed back");
                 return;
             }
-            Ok((_, Ended::NotFree)) => tracing::debug!(consumer, part, "somebody else was quicker"),
+            Ok((_, Ended::NotFree)) => {
+                tracing::debug!(consumer, part, "another process took it first")
+            }
             Ok((_, Ended::Fenced)) => {
                 if let Some(held) = &mut held {
                     self.lose(part, held);
                 }
             }
             Ok((_, Ended::Failed(error))) => {
-                hands.acting.failed(&error);
+                partitions.acting.failed(&error);
             }
             Err(error) => {
-                tracing::error!(consumer, part, %error, "a consumer ended badly; it is started again");
+                tracing::error!(consumer, part, %error, "a consumer panicked; it is started again");
             }
         }
-        hands.next_look = hands
-            .next_look
-            .min(Instant::now() + PAUSE.min(self.terms.look_every));
+        partitions.next_renewal = partitions
+            .next_renewal
+            .min(Instant::now() + PAUSE.min(self.terms.renew_every));
     }
 
     fn lose(&self, part: u16, held: &mut Held) {
@@ -384,71 +396,71 @@ impl<D: Duty> Keeper<D> {
         }
         self.let_go(held);
         tracing::info!(
-            consumer = self.who.consumer,
+            consumer = self.id.consumer,
             part,
-            "the lease is lost; somebody else may go on in its place"
+            "the lease is lost; another process may take it"
         );
     }
 
     fn let_go(&self, held: &mut Held) {
         held.lost = true;
         held.stop.cancel();
-        self.metrics.lost(self.who.consumer);
+        self.metrics.lost(self.id.consumer);
     }
 
-    /// Nobody has heard of this process for as long as its leases last.
-    fn ran_out(&self, hands: &mut Hands) {
-        let (consumer, parts) = (self.who.consumer, hands.held.len());
+    /// The leases of this process have run out, because it could not renew them.
+    fn on_expired(&self, partitions: &mut HeldPartitions) {
+        let (consumer, parts) = (self.id.consumer, partitions.held.len());
         tracing::warn!(
             consumer,
             parts,
-            "leases could not be renewed until they ran out; letting go of every part"
+            "leases could not be renewed before they ran out; stopping work on every partition"
         );
-        for held in hands.held.values_mut().filter(|held| !held.lost) {
+        for held in partitions.held.values_mut().filter(|held| !held.lost) {
             self.let_go(held);
         }
     }
 
-    /// Brings everything to rest and tells the others.
-    async fn close(&self, mut hands: Hands) {
-        for held in hands.held.values() {
+    /// Stops every task and leaves the consumer, so that other processes take its partitions at once.
+    async fn close(&self, mut partitions: HeldPartitions) {
+        for held in partitions.held.values() {
             held.stop.cancel();
         }
-        while let Some(ended) = hands.tasks.join_next().await {
+        while let Some(ended) = partitions.tasks.join_next().await {
             if let Err(error) = ended {
-                tracing::error!(consumer = self.who.consumer, %error, "a consumer ended badly");
+                tracing::error!(consumer = self.id.consumer, %error, "a consumer panicked");
             }
         }
-        // One that came after leaving would say again that this process is there.
-        if let Some(look) = hands.look.take() {
-            let _ = timeout(self.terms.lease, look.standing).await;
+        // A renewal that arrived after leaving would announce this process again.
+        if let Some(renewal) = partitions.renewal.take() {
+            let _ = timeout(self.terms.lease, renewal.view).await;
         }
-        if let Err(error) = self.leases.leave(&self.who).await {
-            tracing::warn!(consumer = self.who.consumer, %error, "the others could not be told; they go on when the leases have run out");
+        if let Err(error) = self.leases.leave(&self.id).await {
+            tracing::warn!(consumer = self.id.consumer, %error, "the consumer could not be left; other processes take its partitions when the leases have run out");
         }
     }
 }
 
-/// When a look began and what it saw.
-type Looked = (Instant, Result<Standing, StoreError>);
+/// When a renewal began and what it answered.
+type Renewed = (Instant, Result<LeaseView, StoreError>);
 
-/// Waits for the look that is under way, if one is.
-async fn seen(look: &mut Option<Look>) -> Looked {
-    let Some(under_way) = look else {
+/// Waits for the renewal that is under way, if there is one.
+async fn renewed(renewal: &mut Option<Renewal>) -> Renewed {
+    let Some(under_way) = renewal else {
         return std::future::pending().await;
     };
-    let standing = (&mut under_way.standing).await;
+    let view = (&mut under_way.view).await;
     let began = under_way.began;
-    *look = None;
-    let standing = standing.unwrap_or_else(|error| {
+    *renewal = None;
+    let view = view.unwrap_or_else(|error| {
         Err(StoreError::Unavailable(format!(
-            "a renewal ended badly: {error}"
+            "a renewal panicked: {error}"
         )))
     });
-    (began, standing)
+    (began, view)
 }
 
-/// Tells metrics for as long as a part is held, however that ends.
+/// Counts a partition as held for as long as this lives.
 struct Holding<'a> {
     metrics: &'a Metrics,
     consumer: &'static str,

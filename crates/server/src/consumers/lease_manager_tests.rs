@@ -1,4 +1,4 @@
-//! Several keepers on one book of leases, in virtual time.
+//! Several lease managers on one book of leases, in virtual time.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -47,7 +47,12 @@ impl Reached {
 
 #[async_trait]
 impl Leases for Reached {
-    async fn renew(&self, of: &Who, now: Time, until: Time) -> Result<Standing, StoreError> {
+    async fn renew(
+        &self,
+        of: &ConsumerId,
+        now: Time,
+        until: Time,
+    ) -> Result<LeaseView, StoreError> {
         let mut book = self.book()?;
         book.members.insert(of.owner.clone(), until);
         book.members.retain(|_, until| *until > now);
@@ -57,7 +62,7 @@ impl Leases for Reached {
             }
         }
         let held = book.leases.values().filter(|lease| lease.until > now);
-        Ok(Standing {
+        Ok(LeaseView {
             held: held.cloned().collect(),
             members: book.members.keys().cloned().collect(),
         })
@@ -65,7 +70,7 @@ impl Leases for Reached {
 
     async fn take(
         &self,
-        of: &Who,
+        of: &ConsumerId,
         part: u16,
         now: Time,
         until: Time,
@@ -92,7 +97,7 @@ impl Leases for Reached {
         Ok(Some((lease, 0)))
     }
 
-    async fn release(&self, of: &Who, lease: &Lease) -> Result<(), StoreError> {
+    async fn release(&self, of: &ConsumerId, lease: &Lease) -> Result<(), StoreError> {
         let mut book = self.book()?;
         if let Some(held) = book.leases.get_mut(&lease.part)
             && (&held.owner, held.epoch) == (&of.owner, lease.epoch)
@@ -102,7 +107,7 @@ impl Leases for Reached {
         Ok(())
     }
 
-    async fn leave(&self, of: &Who) -> Result<(), StoreError> {
+    async fn leave(&self, of: &ConsumerId) -> Result<(), StoreError> {
         let mut book = self.book()?;
         book.members.remove(&of.owner);
         let mine = book.leases.values_mut().filter(|l| l.owner == of.owner);
@@ -130,7 +135,7 @@ impl Drop for Acts<'_> {
 }
 
 #[async_trait]
-impl Duty for Acting {
+impl PartitionTask for Acting {
     fn consumer(&self) -> &'static str {
         "test"
     }
@@ -196,25 +201,25 @@ impl Machine {
         let (stop, metrics) = (CancellationToken::new(), Arc::new(Metrics::new()));
         let cut_off = Arc::new(AtomicBool::new(false));
         let fault = Arc::new(Mutex::new(None));
-        let keeper = Keeper {
+        let manager = LeaseManager {
             leases: Arc::new(Reached {
                 book: self.book.clone(),
                 cut_off: cut_off.clone(),
             }),
             clock: Arc::new(Ticking(self.began)),
             metrics: metrics.clone(),
-            who: Who {
+            id: ConsumerId {
                 consumer: "test",
                 owner: name.to_owned(),
             },
-            terms: Terms::lasting(LEASE),
-            duty: Acting {
+            terms: LeaseTerms::lasting(LEASE),
+            task: Acting {
                 parts: self.parts,
                 now: Arc::new(now),
                 fault: fault.clone(),
             },
         };
-        let task = tokio::spawn(keeper.run(stop.clone()));
+        let task = tokio::spawn(manager.run(stop.clone()));
         Process {
             acting,
             cut_off,

@@ -1,35 +1,36 @@
-//! Who reads which part: each process decides for itself, from what all of them see, what to take and what to hand
-//! back.
+//! Which process reads which partition. Each process decides for itself, from the leases that all of them see, which
+//! partitions to take and which to hand back.
 //!
-//! Invariants: nobody takes a part that somebody holds; the shares add up to the number of parts and differ by one at
-//! most; when everybody has its share, nobody moves. Whether a lease still stands is the store's to say.
+//! Invariants: no process takes a partition that another one holds; the shares add up to the number of partitions and
+//! differ by at most one; when every process has its share, no lease moves. The store decides whether a lease still
+//! holds.
 
-use waybill_store::Standing;
+use waybill_store::LeaseView;
 
-/// What one owner should do now.
+/// What one process should do now.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Moves {
-    /// Free parts that are its due.
+    /// Free partitions that belong to its share.
     pub take: Vec<u16>,
-    /// Parts beyond its share.
+    /// Partitions beyond its share.
     pub hand_back: Vec<u16>,
 }
 
-/// What `me` should do about `parts` parts.
+/// What the process `me` should do about a log of so many partitions.
 #[must_use]
-pub fn moves(parts: u16, me: &str, standing: &Standing) -> Moves {
-    let holds = |owner: &str| standing.held.iter().filter(|l| l.owner == owner).count();
-    let (share, place) = share(parts, me, standing, holds);
+pub fn moves(parts: u16, me: &str, view: &LeaseView) -> Moves {
+    let holds = |owner: &str| view.held.iter().filter(|l| l.owner == owner).count();
+    let (share, place) = share(parts, me, view, holds);
     let mine: Vec<u16> = (0..parts)
-        .filter(|part| owner(standing, *part) == Some(me))
+        .filter(|part| owner(view, *part) == Some(me))
         .collect();
     let hand_back = mine.get(share..).unwrap_or_default().to_vec();
     let mut free: Vec<u16> = (0..parts)
-        .filter(|part| owner(standing, *part).is_none())
+        .filter(|part| owner(view, *part).is_none())
         .collect();
-    // Each begins elsewhere, so that those who look at once seldom want the same.
+    // Each process begins elsewhere, so that two that look at once seldom want the same partition.
     let count = free.len().max(1);
-    free.rotate_left(place * count / standing.members.len().max(1) % count);
+    free.rotate_left(place * count / view.members.len().max(1) % count);
     free.truncate(share.saturating_sub(mine.len()));
     Moves {
         take: free,
@@ -37,20 +38,15 @@ pub fn moves(parts: u16, me: &str, standing: &Standing) -> Moves {
     }
 }
 
-fn owner(standing: &Standing, part: u16) -> Option<&str> {
-    let lease = standing.held.iter().find(|lease| lease.part == part);
+fn owner(view: &LeaseView, part: u16) -> Option<&str> {
+    let lease = view.held.iter().find(|lease| lease.part == part);
     lease.map(|lease| lease.owner.as_str())
 }
 
-/// How many parts `me` should have, and its place among the members. What cannot be divided goes to those who have
-/// more already (up to one more than the others), so that it stays where it is.
-fn share(
-    parts: u16,
-    me: &str,
-    standing: &Standing,
-    holds: impl Fn(&str) -> usize,
-) -> (usize, usize) {
-    let members = &standing.members;
+/// The number of partitions that `me` should have, and its place among the members. The remainder of the division goes
+/// to those that have more already (up to one more than the others), so that partitions stay where they are.
+fn share(parts: u16, me: &str, view: &LeaseView, holds: impl Fn(&str) -> usize) -> (usize, usize) {
+    let members = &view.members;
     let Some(place) = members.iter().position(|member| member == me) else {
         return (0, 0);
     };
@@ -58,7 +54,7 @@ fn share(
     let rest = usize::from(parts) % members.len();
     let rank = |member: &String| std::cmp::Reverse(holds(member).min(each + 1));
     let mut ranked: Vec<&String> = members.iter().collect();
-    // Stable: those who have the same are in order of their names.
+    // A stable sort: members with the same number stay in the order of their names.
     ranked.sort_by_key(|member| rank(member));
     let gets_one_more = ranked.iter().take(rest).any(|member| *member == me);
     (each + usize::from(gets_one_more), place)
@@ -72,26 +68,25 @@ mod tests {
 
     use super::*;
 
-    fn standing(members: &[&str], held: &[(u16, &str)]) -> Standing {
+    fn view(members: &[&str], held: &[(u16, &str)]) -> LeaseView {
         let lease = |(part, owner): &(u16, &str)| HeldLease {
             part: *part,
             owner: (*owner).to_owned(),
             epoch: 1,
             until: Time(0),
         };
-        Standing {
+        LeaseView {
             members: members.iter().map(|m| (*m).to_owned()).collect(),
             held: held.iter().map(lease).collect(),
         }
     }
 
-    fn carry_out(standing: &mut Standing, me: &str, moves: &Moves) {
-        standing
-            .held
+    fn carry_out(view: &mut LeaseView, me: &str, moves: &Moves) {
+        view.held
             .retain(|lease| !(lease.owner == me && moves.hand_back.contains(&lease.part)));
         for part in &moves.take {
-            if owner(standing, *part).is_none() {
-                standing.held.push(HeldLease {
+            if owner(view, *part).is_none() {
+                view.held.push(HeldLease {
                     part: *part,
                     owner: me.to_owned(),
                     epoch: 1,
@@ -103,42 +98,42 @@ mod tests {
 
     #[test]
     fn who_is_alone_takes_all() {
-        let all = moves(4, "a", &standing(&["a"], &[]));
+        let all = moves(4, "a", &view(&["a"], &[]));
         assert_eq!((all.take.len(), all.hand_back.len()), (4, 0));
     }
 
     #[test]
     fn a_part_that_somebody_holds_is_not_taken() {
-        let moves = moves(2, "b", &standing(&["a", "b"], &[(0, "a"), (1, "a")]));
+        let moves = moves(2, "b", &view(&["a", "b"], &[(0, "a"), (1, "a")]));
         assert_eq!(moves, Moves::default());
     }
 
     #[test]
     fn who_has_too_many_hands_back_the_surplus_alone() {
         let held: Vec<(u16, &str)> = (0..5).map(|part| (part, "a")).collect();
-        let moves = moves(5, "a", &standing(&["a", "b"], &held));
+        let moves = moves(5, "a", &view(&["a", "b"], &held));
         assert_eq!((moves.hand_back, moves.take), (vec![3, 4], vec![]));
     }
 
     #[test]
     fn what_cannot_be_divided_stays_where_it_is() {
         let held = [(0, "a"), (1, "b"), (2, "b")];
-        let standing = standing(&["a", "b"], &held);
-        assert_eq!(moves(3, "a", &standing), Moves::default());
-        assert_eq!(moves(3, "b", &standing), Moves::default());
+        let view = view(&["a", "b"], &held);
+        assert_eq!(moves(3, "a", &view), Moves::default());
+        assert_eq!(moves(3, "b", &view), Moves::default());
     }
 
     #[test]
     fn one_job_has_one_owner() {
-        let standing = standing(&["a", "b", "c"], &[(0, "c")]);
+        let view = view(&["a", "b", "c"], &[(0, "c")]);
         for member in ["a", "b", "c"] {
-            assert_eq!(moves(1, member, &standing), Moves::default());
+            assert_eq!(moves(1, member, &view), Moves::default());
         }
     }
 
     #[test]
     fn who_is_no_member_takes_nothing_and_hands_back_all() {
-        let moves = moves(2, "x", &standing(&["a"], &[(0, "x")]));
+        let moves = moves(2, "x", &view(&["a"], &[(0, "x")]));
         assert_eq!((moves.take, moves.hand_back), (vec![], vec![0]));
     }
 
@@ -152,13 +147,13 @@ mod tests {
         })
     }
 
-    fn of(names: &[String], held: &[Option<u8>]) -> Standing {
+    fn of(names: &[String], held: &[Option<u8>]) -> LeaseView {
         let members: Vec<&str> = names.iter().map(String::as_str).collect();
         let held = held.iter().zip(0u16..);
         let held: Vec<(u16, &str)> = held
             .filter_map(|(owner, part)| owner.map(|o| (part, members[usize::from(o)])))
             .collect();
-        standing(&members, &held)
+        view(&members, &held)
     }
 
     proptest! {

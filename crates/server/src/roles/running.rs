@@ -8,17 +8,17 @@ use tokio_util::sync::CancellationToken;
 
 use super::delivery::handler::DeliveryHandler;
 use super::delivery::timer_signals::TimerSignals;
-use super::delivery::timers::Firing;
-use super::housekeeping::task::Keeping;
+use super::delivery::timers::TimerTask;
+use super::housekeeping::task::Housekeeping;
 use super::status::StatusHandler;
 use crate::app::App;
 use crate::config::Role;
 use crate::consumers::consumer::Consuming;
-use crate::consumers::lease_manager::{Duty, Keeper, Terms, Who};
+use crate::consumers::lease_manager::{ConsumerId, LeaseManager, LeaseTerms, PartitionTask};
 
 /// The roles of this process, running.
 pub struct Roles {
-    keepers: JoinSet<()>,
+    managers: JoinSet<()>,
     stop: CancellationToken,
 }
 
@@ -27,7 +27,7 @@ impl Roles {
     #[must_use]
     pub fn start(app: &Arc<App>) -> Self {
         let mut roles = Self {
-            keepers: JoinSet::new(),
+            managers: JoinSet::new(),
             stop: CancellationToken::new(),
         };
         let settings = &app.settings;
@@ -41,7 +41,7 @@ impl Roles {
                 timers: signals.clone(),
             };
             roles.keep(app, Consuming::new(&resources, handler, batch_limit));
-            let timers = Firing::new(&resources, app.carrier(), signals, batch_limit);
+            let timers = TimerTask::new(&resources, app.carrier(), signals, batch_limit);
             roles.keep(app, timers);
         }
         if settings.runs(Role::Status) {
@@ -53,31 +53,31 @@ impl Roles {
         }
         if settings.runs(Role::Housekeeping) {
             let (store, metrics) = (app.store.clone(), app.metrics.clone());
-            let keeping = Keeping::new(store, app.contexts(), metrics, &settings.housekeeping);
+            let keeping = Housekeeping::new(store, app.contexts(), metrics, &settings.housekeeping);
             roles.keep(app, keeping);
         }
         roles
     }
 
-    fn keep(&mut self, app: &Arc<App>, duty: impl Duty) {
-        let keeper = Keeper {
+    fn keep(&mut self, app: &Arc<App>, task: impl PartitionTask) {
+        let manager = LeaseManager {
             leases: Arc::new(app.store.clone()),
             clock: app.clock.clone(),
             metrics: app.metrics.clone(),
-            who: Who {
-                consumer: duty.consumer(),
+            id: ConsumerId {
+                consumer: task.consumer(),
                 owner: app.owner.clone(),
             },
-            terms: Terms::of(&app.settings.consumers, app.store.identity()),
-            duty,
+            terms: LeaseTerms::of(&app.settings.consumers, app.store.identity()),
+            task,
         };
-        self.keepers.spawn(keeper.run(self.stop.clone()));
+        self.managers.spawn(manager.run(self.stop.clone()));
     }
 
     /// Asks all to stop and waits until they have.
     pub async fn stop(mut self) {
         self.stop.cancel();
-        while let Some(ended) = self.keepers.join_next().await {
+        while let Some(ended) = self.managers.join_next().await {
             if let Err(error) = ended {
                 tracing::error!(%error, "a role ended badly");
             }

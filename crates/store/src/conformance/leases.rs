@@ -2,7 +2,7 @@
 
 use super::Harness;
 use crate::error::Error;
-use crate::model::{Lease, Standing};
+use crate::model::{Lease, LeaseView};
 
 /// Takes a lease for a second.
 async fn take(h: &Harness, part: u16, owner: &str) -> Option<Lease> {
@@ -12,13 +12,13 @@ async fn take(h: &Harness, part: u16, owner: &str) -> Option<Lease> {
 }
 
 /// Says for a second that an owner is there.
-async fn alive(h: &Harness, owner: &str) -> Standing {
+async fn alive(h: &Harness, owner: &str) -> LeaseView {
     let (now, until) = (h.clock.now(), h.make.in_ms(1_000));
     let standing = h.store.keep_alive("status", owner, now, until).await;
     standing.expect("members are written")
 }
 
-fn owners(standing: &Standing) -> Vec<(u16, &str)> {
+fn owners(standing: &LeaseView) -> Vec<(u16, &str)> {
     let held = standing.held.iter();
     held.map(|l| (l.part, l.owner.as_str())).collect()
 }

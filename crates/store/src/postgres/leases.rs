@@ -4,7 +4,7 @@ use super::outcome::{Commits, Failed};
 use super::pipeline::{Pipeline, Sql, params};
 use super::rows::{Columns, small};
 use crate::error::Result;
-use crate::model::{HeldLease, Lease, Standing};
+use crate::model::{HeldLease, Lease, LeaseView};
 use tokio_postgres::types::Type;
 use waybill_domain::time::Time;
 
@@ -42,7 +42,7 @@ pub async fn keep_alive(
     owner: &str,
     now: Time,
     until: Time,
-) -> Result<Standing> {
+) -> Result<LeaseView> {
     let mut pipeline = Pipeline::new();
     pipeline.add(&ALIVE, params![consumer, owner, until.0]);
     pipeline.add(&FORGET, params![consumer, now.0, owner]);
@@ -50,7 +50,7 @@ pub async fn keep_alive(
     let members = pipeline.add(&MEMBERS, params![consumer, now.0]);
     let held = pipeline.add(&HELD, params![consumer, now.0]);
     let answers = commits.read_all(pipeline).await?;
-    let mut standing = Standing::default();
+    let mut standing = LeaseView::default();
     for row in &answers[members] {
         standing.members.push(Columns::of(row).get()?);
     }

@@ -10,9 +10,9 @@ use super::rows::Columns;
 use super::{accept, apply, claims, leases, log, orders, parked, shipments, stats, stock, work};
 use crate::error::{Error, Result};
 use crate::model::{
-    Accepted, Apply, DeliveryOf, DueTimers, Identity, Lease, LeasedWork, OrderFilter, OrderRecord,
-    OrderRef, Page, Parked, ParkedOutcome, ParkedState, Positions, ShipmentFilter, Snapshot,
-    Standing, Stats, StockChange, StockOutcome, WorkOutcome,
+    Accepted, Apply, DeliveryOf, DueTimers, Identity, Lease, LeaseView, LeasedWork, OrderFilter,
+    OrderRecord, OrderRef, Page, Parked, ParkedOutcome, ParkedState, Positions, ShipmentFilter,
+    Snapshot, Stats, StockChange, StockOutcome, WorkOutcome,
 };
 use crate::store::{CommitListener, Now, Store};
 use async_trait::async_trait;
@@ -263,7 +263,7 @@ impl Store for PostgresStore {
         owner: &str,
         now: Time,
         until: Time,
-    ) -> Result<Standing> {
+    ) -> Result<LeaseView> {
         leases::keep_alive(self.read()?, consumer, owner, now, until).await
     }
 

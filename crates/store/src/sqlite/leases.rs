@@ -7,7 +7,7 @@ use super::errors::IntoStore;
 use super::rows::Columns;
 use super::tx::Tx;
 use crate::error::{Error, Result};
-use crate::model::{HeldLease, Lease, Standing};
+use crate::model::{HeldLease, Lease, LeaseView};
 use rusqlite::{Connection, OptionalExtension, params};
 use waybill_domain::time::Time;
 
@@ -25,7 +25,7 @@ pub fn keep_alive(
     owner: &str,
     now: Time,
     until: Time,
-) -> Result<Standing> {
+) -> Result<LeaseView> {
     tx.execute(
         "INSERT INTO members (consumer, owner, until) VALUES (?1, ?2, ?3) ON CONFLICT (consumer, owner) DO UPDATE SET until = excluded.until",
         params![consumer, owner, until.0],
@@ -41,8 +41,8 @@ pub fn keep_alive(
     standing(tx.connection, consumer, now)
 }
 
-fn standing(connection: &Connection, consumer: &str, now: Time) -> Result<Standing> {
-    let mut standing = Standing::default();
+fn standing(connection: &Connection, consumer: &str, now: Time) -> Result<LeaseView> {
+    let mut standing = LeaseView::default();
     let mut members = connection
         .prepare_cached("SELECT owner FROM members WHERE consumer = ?1 ORDER BY owner")
         .store()?;

@@ -10,9 +10,9 @@ use super::{
 use crate::consume::{BatchDecision, Consumed};
 use crate::error::Result;
 use crate::model::{
-    Accepted, Apply, DeliveryOf, DueTimers, Identity, Lease, LeasedWork, OrderFilter, OrderRecord,
-    OrderRef, Page, Parked, ParkedOutcome, ParkedState, Positions, ShipmentFilter, Snapshot,
-    Standing, Stats, StockChange, StockOutcome, WorkOutcome,
+    Accepted, Apply, DeliveryOf, DueTimers, Identity, Lease, LeaseView, LeasedWork, OrderFilter,
+    OrderRecord, OrderRef, Page, Parked, ParkedOutcome, ParkedState, Positions, ShipmentFilter,
+    Snapshot, Stats, StockChange, StockOutcome, WorkOutcome,
 };
 use crate::store::{Now, Store};
 use async_trait::async_trait;
@@ -214,7 +214,7 @@ impl Store for SqliteStore {
         owner: &str,
         now: Time,
         until: Time,
-    ) -> Result<Standing> {
+    ) -> Result<LeaseView> {
         let (consumer, owner) = (consumer.to_owned(), owner.to_owned());
         self.writer
             .submit(Class::Background, move |tx| {

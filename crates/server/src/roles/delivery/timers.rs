@@ -19,7 +19,7 @@ use waybill_store::{Error as StoreError, Lease};
 use super::timer_signals::TimerSignals;
 use crate::carrier::SimulatedCarrier;
 use crate::consumers::consumer::ConsumerResources;
-use crate::consumers::lease_manager::Duty;
+use crate::consumers::lease_manager::PartitionTask;
 
 /// The lease under which timers are fired.
 pub const CONSUMER: &str = "delivery-timers";
@@ -28,7 +28,7 @@ pub const CONSUMER: &str = "delivery-timers";
 const PAUSE: Duration = Duration::from_millis(200);
 
 /// Fires the timers of the partitions that its lease manager gives it.
-pub struct Firing {
+pub struct TimerTask {
     pub resources: ConsumerResources,
     pub carrier: SimulatedCarrier,
     pub signals: Arc<TimerSignals>,
@@ -36,7 +36,7 @@ pub struct Firing {
     pub outage: Outage,
 }
 
-impl Firing {
+impl TimerTask {
     /// Fires at most so many timers in one transaction.
     pub fn new(
         resources: &ConsumerResources,
@@ -55,7 +55,7 @@ impl Firing {
 }
 
 #[async_trait]
-impl Duty for Firing {
+impl PartitionTask for TimerTask {
     fn consumer(&self) -> &'static str {
         CONSUMER
     }
@@ -102,7 +102,7 @@ impl Duty for Firing {
     }
 }
 
-impl Firing {
+impl TimerTask {
     /// Fires what is due; returns how long nothing else will be.
     async fn fire(&self, lease: &Lease) -> Result<Duration, StoreError> {
         let store = &self.resources.store;

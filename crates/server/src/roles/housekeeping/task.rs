@@ -13,7 +13,7 @@ use waybill_store::{Error as StoreError, Lease, Store};
 
 use super::watchdog::Watchdog;
 use crate::config;
-use crate::consumers::lease_manager::Duty;
+use crate::consumers::lease_manager::PartitionTask;
 use crate::context::ContextSource;
 use crate::observe::metrics::Metrics;
 
@@ -21,7 +21,7 @@ use crate::observe::metrics::Metrics;
 pub const CONSUMER: &str = "housekeeping";
 
 /// Deletes and looks while this process has the lease.
-pub struct Keeping {
+pub struct Housekeeping {
     store: Arc<dyn Store>,
     contexts: ContextSource,
     metrics: Arc<Metrics>,
@@ -31,7 +31,7 @@ pub struct Keeping {
     outage: Outage,
 }
 
-impl Keeping {
+impl Housekeeping {
     pub fn new(
         store: Arc<dyn Store>,
         contexts: ContextSource,
@@ -54,7 +54,7 @@ impl Keeping {
 }
 
 #[async_trait]
-impl Duty for Keeping {
+impl PartitionTask for Housekeeping {
     fn consumer(&self) -> &'static str {
         CONSUMER
     }
@@ -88,7 +88,7 @@ impl Duty for Keeping {
     }
 }
 
-impl Keeping {
+impl Housekeeping {
     async fn round(
         &self,
         watchdog: &mut Watchdog,
