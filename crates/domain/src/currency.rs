@@ -1,7 +1,7 @@
 //! Currencies: the active ISO 4217 codes and how many minor digits each has.
 
 use crate::refusal::{Problem, code};
-use crate::text::clip;
+use crate::text::quoted;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -53,7 +53,7 @@ impl Currency {
             Problem::new(
                 code::UNKNOWN_CURRENCY,
                 "currency",
-                format!("expected an ISO 4217 code as EUR; found {:?}", clip(text)),
+                format!("expected an ISO 4217 code as EUR; found {}", quoted(text)),
             )
         };
         let code: [u8; 3] = text.as_bytes().try_into().map_err(|_| unknown())?;

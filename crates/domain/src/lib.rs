@@ -5,10 +5,12 @@
 //! who calls; what a decision needs is handed in, what it wants done is handed back as data
 //! ([`change::Change`]). Storing, sending and rendering are left to others.
 
+pub mod canonical;
 pub mod change;
 pub mod command;
 pub mod content;
 pub mod context;
+pub mod country;
 pub mod currency;
 pub mod delivery;
 pub mod event;
@@ -17,6 +19,7 @@ pub mod history;
 pub mod ids;
 pub mod intake;
 pub mod money;
+pub mod once;
 pub mod order;
 pub mod progress;
 pub mod quantities;

@@ -1,10 +1,12 @@
 //! Amounts, read exactly from decimal text and never through a float.
 //!
 //! Totals are whole minor units of an ISO 4217 currency; a unit price may have up to
-//! [`PRICE_DIGITS`] digits more. Rounding happens once per line, half to even (IEEE 754 roundTiesToEven).
+//! [`PRICE_DIGITS`] digits more. Rounding happens once per line, by default half to even
+//! (IEEE 754 roundTiesToEven).
 
 use crate::refusal::{Problem, code};
-use crate::text::clip;
+use crate::status::named_enum;
+use crate::text::{clip, quoted};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -28,6 +30,27 @@ pub struct Minor(pub i64);
 #[serde(transparent)]
 pub struct UnitPrice(i64);
 
+named_enum!(
+    /// What becomes of exactly half a minor unit when the price of a line is rounded.
+    Rounding {
+        /// To the even neighbour: 3.345 becomes 3.34, 3.355 becomes 3.36.
+        HalfEven = "half_even",
+        /// Away from zero, as most shops do: 3.345 becomes 3.35. Prices are never negative.
+        HalfUp = "half_up",
+    }
+);
+
+impl Rounding {
+    /// The rule in words.
+    #[must_use]
+    pub fn in_words(self) -> &'static str {
+        match self {
+            Self::HalfEven => "half to even",
+            Self::HalfUp => "half up",
+        }
+    }
+}
+
 /// The decimal number in `text` times 10^`scale`, exactly. JSON's exponent form is understood.
 ///
 /// # Errors
@@ -37,7 +60,7 @@ fn scaled(text: &str, scale: u32) -> Result<i64, Problem> {
         Problem::new(
             code::INVALID_AMOUNT,
             "",
-            format!("expected a decimal number as 12.90; found {:?}", clip(text)),
+            format!("expected a decimal number as 12.90; found {}", quoted(text)),
         )
     };
     let too_big = || {
@@ -207,14 +230,24 @@ impl UnitPrice {
         self.0 == 0
     }
 
-    /// The price of `quantity` units, rounded half to even to a minor unit; `None` when it does not fit.
+    /// The price of `quantity` units, rounded to a minor unit; `None` when it does not fit.
     #[must_use]
-    pub fn times(self, quantity: i64) -> Option<Minor> {
+    pub fn times(self, quantity: i64, rounding: Rounding) -> Option<Minor> {
         let exact = i128::from(self.0) * i128::from(quantity);
         let scale = i128::from(PRICE_SCALE);
         let (quotient, rest) = (exact.div_euclid(scale), exact.rem_euclid(scale));
-        let up = rest * 2 > scale || (rest * 2 == scale && quotient % 2 != 0);
+        let half_is_up = match rounding {
+            Rounding::HalfEven => quotient % 2 != 0,
+            Rounding::HalfUp => true,
+        };
+        let up = rest * 2 > scale || (rest * 2 == scale && half_is_up);
         i64::try_from(quotient + i128::from(up)).ok().map(Minor)
+    }
+
+    /// Whether the price of `quantity` units has digits beyond a minor unit.
+    #[must_use]
+    pub fn is_rounded(self, quantity: i64) -> bool {
+        i128::from(self.0) * i128::from(quantity) % i128::from(PRICE_SCALE) != 0
     }
 
     /// At least the currency's digits, more only where they are needed: `12.90`, `0.125`.
@@ -322,12 +355,28 @@ mod tests {
             ("12.90", 2, 2_580),
         ] {
             assert_eq!(
-                UnitPrice::parse(price, eur()).unwrap().times(quantity),
+                UnitPrice::parse(price, eur())
+                    .unwrap()
+                    .times(quantity, Rounding::HalfEven),
                 Some(Minor(total)),
                 "{price} x {quantity}"
             );
         }
-        assert_eq!(UnitPrice(i64::MAX).times(i64::MAX), None);
+        assert_eq!(UnitPrice(i64::MAX).times(i64::MAX, Rounding::HalfUp), None);
+    }
+
+    #[test]
+    fn half_up_rounds_every_half_away_from_zero() {
+        for (price, quantity, total) in [
+            ("1.115", 3, 335),
+            ("0.125", 1, 13),
+            ("0.135", 1, 14),
+            ("0.1249", 1, 12),
+            ("12.90", 2, 2_580),
+        ] {
+            let price = UnitPrice::parse(price, eur()).unwrap();
+            assert_eq!(price.times(quantity, Rounding::HalfUp), Some(Minor(total)));
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Text that came from outside: bounded, without NUL, never half-valid.
+//! Text that came from outside: bounded, without control characters, never half-valid.
 
 use crate::refusal::{Problem, code};
 use serde::{Deserialize, Serialize};
@@ -10,21 +10,32 @@ pub const TEXT_CHARS: usize = 500;
 
 /// The beginning of a wrong value, enough to find it by in an answer.
 pub(crate) fn clip(text: &str) -> String {
-    text.chars().take(40).collect()
+    text.chars().take(SHOWN_CHARS).collect()
 }
 
-/// Checks a text from outside: at most `max` characters and no NUL (one such value would fail a batch).
-///
-/// # Errors
-/// `text_too_long` or `invalid_text`, naming `field`.
-pub fn check(field: &str, text: &str, max: usize) -> Result<(), Problem> {
-    if text.contains('\0') {
-        return Err(Problem::new(
-            code::INVALID_TEXT,
-            field,
-            "a text must not contain the character NUL",
-        ));
-    }
+/// How much of a wrong value an answer repeats, in characters.
+const SHOWN_CHARS: usize = 40;
+
+/// A wrong value as a message shows it: cut if it is long, in quotes, with control characters escaped as in JSON.
+#[must_use]
+pub fn quoted(text: &str) -> String {
+    let cut = text.chars().nth(SHOWN_CHARS).is_some();
+    let shown = serde_json::to_string(&clip(text)).unwrap_or_default();
+    if cut { format!("{shown}…") } else { shown }
+}
+
+/// Characters that move a terminal's cursor, end a line or reverse the direction of what follows (Unicode's control
+/// characters, line and paragraph separators, and bidirectional controls).
+fn is_control(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+fn invalid(field: &str, detail: String) -> Problem {
+    Problem::new(code::INVALID_TEXT, field, detail)
+}
+
+fn check_length(field: &str, text: &str, max: usize) -> Result<(), Problem> {
     // Bytes bound characters from above, so the common case needs no count.
     if text.len() > max && text.chars().count() > max {
         let found = text.chars().count();
@@ -37,15 +48,72 @@ pub fn check(field: &str, text: &str, max: usize) -> Result<(), Problem> {
     Ok(())
 }
 
+/// Checks free text that a person wrote (names, addresses, notes): at most `max` characters; tabs and line breaks are
+/// fine, other control characters are not.
+///
+/// # Errors
+/// `text_too_long` or `invalid_text`, naming `field`.
+pub fn check(field: &str, text: &str, max: usize) -> Result<(), Problem> {
+    let is_wrong = |c: &char| c.is_control() && !matches!(c, '\t' | '\n' | '\r');
+    if let Some(wrong) = text.chars().find(is_wrong) {
+        let detail = format!(
+            "a text must not contain control characters other than tabs and line breaks; found {}",
+            named(wrong)
+        );
+        return Err(invalid(field, detail));
+    }
+    check_length(field, text, max)
+}
+
+/// Checks a name that something is found by again (an id, a number, a reference, a code): at most `max` characters,
+/// none of them a control character, and no blank at either end. It may be empty.
+///
+/// # Errors
+/// `text_too_long` or `invalid_text`, naming `field`.
+pub fn check_code(field: &str, text: &str, max: usize) -> Result<(), Problem> {
+    if let Some(wrong) = text.chars().find(|c| is_control(*c)) {
+        let detail = format!(
+            "must not contain control characters; found {}",
+            named(wrong)
+        );
+        return Err(invalid(field, detail));
+    }
+    check_length(field, text, max)?;
+    if text.trim().len() != text.len() {
+        let detail = format!("must not begin or end with a blank; found {}", quoted(text));
+        return Err(invalid(field, detail));
+    }
+    Ok(())
+}
+
+/// As [`check_code`], and not empty or blank.
+///
+/// # Errors
+/// Those of [`check_code`], and `required`.
+pub fn check_name(field: &str, text: &str, max: usize) -> Result<(), Problem> {
+    check_not_blank(field, text)?;
+    check_code(field, text, max)
+}
+
 /// As [`check`], and not empty or blank.
 ///
 /// # Errors
 /// Those of [`check`], and `required`.
 pub fn check_filled(field: &str, text: &str, max: usize) -> Result<(), Problem> {
+    check_not_blank(field, text)?;
+    check(field, text, max)
+}
+
+fn check_not_blank(field: &str, text: &str) -> Result<(), Problem> {
     if text.trim().is_empty() {
         return Err(Problem::new(code::REQUIRED, field, "must not be empty"));
     }
-    check(field, text, max)
+    Ok(())
+}
+
+/// A character by its number, as `U+001B`.
+fn named(c: char) -> String {
+    format!("U+{:04X}", u32::from(c))
 }
 
 macro_rules! name_type {
@@ -64,7 +132,7 @@ macro_rules! name_type {
             /// # Errors
             /// `required`, `text_too_long` or `invalid_text`.
             pub fn parse(text: &str) -> Result<Self, Problem> {
-                check_filled($field, text, Self::MAX_CHARS)?;
+                check_name($field, text, Self::MAX_CHARS)?;
                 Ok(Self(Arc::from(text)))
             }
 
@@ -146,5 +214,42 @@ mod tests {
         );
         assert_eq!(Sku::parse("a\0b").unwrap_err().code, code::INVALID_TEXT);
         assert_eq!(Sku::parse("  ").unwrap_err().code, code::REQUIRED);
+    }
+
+    #[test]
+    fn a_name_has_no_control_characters_and_no_blank_at_its_ends() {
+        for bad in [
+            " K-1",
+            "K-1 ",
+            "K\u{a0}1\u{a0}",
+            "K\n1",
+            "\tK-1",
+            "K\u{1b}[2J",
+            "K\u{7}",
+            "K\u{7f}",
+            "K\u{85}1",
+            "K\u{2028}1",
+            "K\u{202e}1",
+        ] {
+            assert_eq!(Sku::parse(bad).unwrap_err().code, code::INVALID_TEXT);
+        }
+        assert!(Sku::parse("K 1-ü/№").is_ok());
+    }
+
+    #[test]
+    fn free_text_has_tabs_and_line_breaks_and_no_other_control_characters() {
+        assert_eq!(check("notes", " one\ttwo\r\nthree ", 100), Ok(()));
+        for bad in ["a\0b", "a\u{1b}b", "a\u{9b}b"] {
+            assert_eq!(
+                check("notes", bad, 100).unwrap_err().code,
+                code::INVALID_TEXT
+            );
+        }
+    }
+
+    #[test]
+    fn a_wrong_value_is_shown_cut_and_escaped() {
+        assert_eq!(quoted("a\u{1b}\"b"), r#""a\u001b\"b""#);
+        assert_eq!(quoted(&"ü".repeat(41)), format!("\"{}\"…", "ü".repeat(40)));
     }
 }

@@ -10,6 +10,7 @@ use waybill_domain::event::body::StockChange;
 use waybill_domain::event::{EventKind, NewEvent, encode};
 use waybill_domain::fact::Fact;
 use waybill_domain::intake::{self, Decision};
+use waybill_domain::money::Rounding;
 use waybill_domain::order::Order;
 use waybill_domain::shipment::{self, Shipment, ShipmentStatus, Update};
 use waybill_domain::status::AllocationPolicy;
@@ -42,7 +43,7 @@ impl Carrier for Truck {
 
 fn content() -> String {
     let content: Content = serde_json::from_str(CONTENT).expect("it is valid");
-    let sum = content.sums().expect("it adds up").total;
+    let sum = content.sums(Rounding::HalfEven).expect("it adds up").total;
     assert_eq!(content.total, sum, "the example adds up");
     encode(&content).to_string()
 }

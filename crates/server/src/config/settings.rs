@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
+use waybill_domain::money::Rounding;
 
 use super::kinds::{Key, Kind};
 use super::role::Role;
@@ -95,6 +96,10 @@ section!(Limits, "limits", {
     key_chars: u32 => count(16, 255),
 });
 
+section!(Orders, "orders", {
+    rounding: Rounding => Kind::OneOf(&["half_even", "half_up"]),
+});
+
 section!(Auth, "auth", {
     secrets: Vec<SigningSecret> => Kind::Secrets,
     strict_claims: bool => Kind::Switch,
@@ -167,6 +172,7 @@ pub struct Settings {
     pub store: Store,
     pub intake: Intake,
     pub limits: Limits,
+    pub orders: Orders,
     pub auth: Auth,
     pub inventory: Inventory,
     pub breaker: Breaker,
@@ -200,6 +206,7 @@ pub(super) fn keys() -> impl Iterator<Item = &'static Key> {
         Store::KEYS,
         Intake::KEYS,
         Limits::KEYS,
+        Orders::KEYS,
         Auth::KEYS,
         Inventory::KEYS,
         Breaker::KEYS,

@@ -4,6 +4,8 @@
 mod changes;
 #[path = "../v1/dead_letters.rs"]
 mod dead_letters;
+#[path = "../v1/free_json.rs"]
+mod free_json;
 #[path = "../v1/front.rs"]
 mod front;
 #[path = "../v1/poisoned.rs"]
@@ -22,5 +24,7 @@ mod scopes;
 mod stream;
 #[path = "../v1/tenants.rs"]
 mod tenants;
+#[path = "../v1/values.rs"]
+mod values;
 #[path = "../v1/verify.rs"]
 mod verify;

@@ -2,6 +2,7 @@
 
 mod changes;
 mod dead_letters;
+mod free_json;
 mod front;
 mod moved;
 mod poisoned;
@@ -15,4 +16,5 @@ mod shop;
 mod snapshot;
 mod stream;
 mod tenants;
+mod values;
 mod verify;

@@ -104,7 +104,7 @@ fn cases() -> Vec<(String, u16, &'static str, &'static str)> {
             line("discount", json!("100")),
             400,
             "invalid_amount",
-            "total",
+            "lines[0].discount",
         ),
         (
             with(|o| {

@@ -19,10 +19,13 @@ fn decimal<'a>(field: &str, raw: &'a RawValue) -> Result<Cow<'a, str>, Problem> 
         };
         return Ok(read);
     }
-    if text.starts_with(|c: char| c == '-' || c.is_ascii_digit()) {
+    if is_number(text) {
         return Ok(text.into());
     }
-    let detail = "expected an amount as \"12.90\" or 12.90";
+    let detail = format!(
+        "expected an amount as \"12.90\" or 12.90; found {}",
+        shown(text)
+    );
     Err(Problem::new(code::WRONG_TYPE, field, detail))
 }
 
@@ -64,24 +67,54 @@ pub fn unit_price(field: &str, raw: &RawValue, currency: Currency) -> Result<Uni
     Ok(price)
 }
 
+/// A whole number, however it is written: 2, 2.0 and 2e0 are the same one (as in JSON Schema).
+///
+/// # Errors
+/// `wrong_type`, naming `field`.
+pub fn whole(field: &str, raw: &RawValue) -> Result<i64, Problem> {
+    let text = raw.get();
+    // Read as decimal text, so that 2.0 is whole and 1.5 is not.
+    let read = is_number(text).then(|| Minor::parse(text, Currency::WHOLE));
+    match read {
+        Some(Ok(Minor(number))) => Ok(number),
+        Some(Err(_)) | None => {
+            let shown = shown(text);
+            let detail = format!("expected a whole number; found {shown}");
+            Err(Problem::new(code::WRONG_TYPE, field, detail))
+        }
+    }
+}
+
 /// A whole number of units from 1 to `most`.
 ///
 /// # Errors
 /// `wrong_type` or `invalid_quantity`, naming `field`.
 pub fn quantity(field: &str, raw: &RawValue, most: u32) -> Result<i64, Problem> {
     let text = raw.get();
-    if !text.starts_with(|c: char| c == '-' || c.is_ascii_digit()) {
-        let detail = "expected a whole number";
-        return Err(Problem::new(code::WRONG_TYPE, field, detail));
+    if !is_number(text) {
+        return whole(field, raw);
     }
-    // Read as decimal text, so that 2.0 is whole and 1.5 is not.
-    let read = Minor::parse(text, Currency::WHOLE).ok().map(|n| n.0);
+    let read = whole(field, raw).ok();
     read.filter(|n| (1..=i64::from(most)).contains(n))
         .ok_or_else(|| {
-            let shown: String = text.chars().take(40).collect();
+            let shown = shown(text);
             let detail = format!("a whole number from 1 to {most}; found {shown}");
             Problem::new(code::INVALID_QUANTITY, field, detail)
         })
+}
+
+fn is_number(text: &str) -> bool {
+    text.starts_with(|c: char| c == '-' || c.is_ascii_digit())
+}
+
+/// A wrong value: a number as it was written, or what kind of value it is.
+fn shown(text: &str) -> String {
+    match text.bytes().next() {
+        Some(b'"') => "a text".into(),
+        Some(b'{') => "an object".into(),
+        Some(b'[') => "an array".into(),
+        _ => text.chars().take(40).collect(),
+    }
 }
 
 #[cfg(test)]
@@ -142,5 +175,16 @@ mod tests {
             quantity("q", &raw("\"2\""), 10).unwrap_err().code,
             code::WRONG_TYPE
         );
+    }
+
+    #[test]
+    fn a_whole_number_is_the_same_in_every_spelling() {
+        for text in ["5", "5.0", "5e0", "50e-1", "0.5e1"] {
+            assert_eq!(whole("onHand", &raw(text)), Ok(5), "{text}");
+        }
+        for text in ["5.5", "1e30", "\"5\"", "null", "true", "[5]"] {
+            let problem = whole("onHand", &raw(text)).unwrap_err();
+            assert_eq!(problem.code, code::WRONG_TYPE, "{text}");
+        }
     }
 }

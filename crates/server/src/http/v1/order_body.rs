@@ -53,6 +53,7 @@ pub struct OrderBody<'a> {
     pub holds: Option<Vec<&'a RawValue>>,
     pub allocation_policy: Option<String>,
     #[serde(borrow)]
+    /// The caller's own data, kept as it was sent: I-JSON (RFC 7493). It must not hold personal data.
     #[schema(value_type = Option<serde_json::Value>)]
     pub metadata: Text<'a>,
     pub notes: Option<String>,
@@ -81,6 +82,8 @@ pub struct AddressBody {
     pub city: Option<String>,
     pub region: Option<String>,
     pub postal_code: Option<String>,
+    /// ISO 3166-1 alpha-2, in capital letters.
+    #[schema(example = "DE")]
     pub country_code: Option<String>,
 }
 
@@ -101,6 +104,7 @@ pub struct DeliveryMethodBody {
 pub struct LineBody<'a> {
     pub sku: String,
     pub name: Option<String>,
+    /// A whole number; 2 and 2.0 are the same one.
     #[serde(borrow)]
     #[schema(value_type = i64)]
     pub quantity: Text<'a>,

@@ -2,13 +2,14 @@
 
 use serde_json::value::RawValue;
 use waybill_domain::content::{Address, Charge, Content, DeliveryMethod, LineContent, Personal};
+use waybill_domain::country;
 use waybill_domain::ids::{NUMBER_PREFIX, OrderId};
-use waybill_domain::money::{Currency, Minor};
+use waybill_domain::money::{Currency, Minor, Rounding};
 use waybill_domain::order::{HoldReason, MAX_HOLDS};
 use waybill_domain::refusal::{Problem, code};
 use waybill_domain::status::AllocationPolicy;
 use waybill_domain::text::{self, Sku, TEXT_CHARS};
-use waybill_domain::time::Time;
+use waybill_domain::time::{Time, TimeFault};
 
 use super::order_body::{
     AddressBody, ChargeBody, CustomerBody, DeliveryMethodBody, HoldBody, LineBody, OrderBody, Text,
@@ -22,11 +23,17 @@ const NAME_CHARS: usize = 200;
 /// Shipping lines and fees, each.
 const CHARGES: usize = 50;
 
+/// Bodies that state no total are compared by the one that this rounding makes, whatever the setting: an order is the
+/// same after the setting was changed.
+pub const COMPARED_ROUNDING: Rounding = Rounding::HalfEven;
+
 /// A checked order.
 pub struct Checked {
     pub content: Content,
     pub personal: Personal,
     pub holds: Vec<HoldReason>,
+    /// The total by which the body is compared with another one.
+    pub compared_total: Minor,
 }
 
 type Checking<T> = Result<T, Problem>;
@@ -35,7 +42,7 @@ type Checking<T> = Result<T, Problem>;
 ///
 /// # Errors
 /// The first fault, with its field.
-pub fn check(body: OrderBody<'_>, limits: &Limits) -> Checking<Checked> {
+pub fn check(body: OrderBody<'_>, limits: &Limits, rounding: Rounding) -> Checking<Checked> {
     let currency = Currency::parse(&body.currency)?;
     let (customer_id, mut personal) = customer(body.customer)?;
     personal.shipping_address = address("shippingAddress", body.shipping_address)?;
@@ -62,28 +69,27 @@ pub fn check(body: OrderBody<'_>, limits: &Limits) -> Checking<Checked> {
         fees: charges("fees", body.fees, currency)?,
     };
     let holds = holds(&body.holds.unwrap_or_default())?;
-    let content = with_total(content, body.total)?;
+    content.check_discounts(rounding)?;
+    let (total, compared_total) = total(&content, body.total, rounding)?;
     Ok(Checked {
-        content,
+        content: Content { total, ..content },
         personal,
         holds,
+        compared_total,
     })
 }
 
-fn with_total(mut content: Content, stated: Text<'_>) -> Checking<Content> {
+/// The order's total, and the one by which the body is compared.
+fn total(content: &Content, stated: Text<'_>, rounding: Rounding) -> Checking<(Minor, Minor)> {
     if let Some(raw) = stated {
         let stated = amount::minor("total", raw, content.currency)?;
-        content.check_total(stated)?;
-        content.total = stated;
-        return Ok(content);
+        content.check_total(stated, rounding)?;
+        return Ok((stated, stated));
     }
-    content.total = content.sums()?.total;
-    if content.total.0 < 0 {
-        let shown = content.total.show(content.currency);
-        let detail = format!("the amounts add up to less than nothing: {shown}");
-        return Err(Problem::new(code::INVALID_AMOUNT, "total", detail));
-    }
-    Ok(content)
+    Ok((
+        content.sums(rounding)?.total,
+        content.sums(COMPARED_ROUNDING)?.total,
+    ))
 }
 
 fn lines(
@@ -152,7 +158,7 @@ fn charges(
 }
 
 fn charge(body: ChargeBody<'_>, currency: Currency) -> Checking<Charge> {
-    text::check_filled("code", &body.code, NAME_CHARS)?;
+    text::check_name("code", &body.code, NAME_CHARS)?;
     let price = amount::minor("price", required("price", body.price)?, currency)?;
     let tax = body.tax.map(|raw| amount::minor("tax", raw, currency));
     Ok(Charge {
@@ -194,11 +200,14 @@ fn address(field: &str, body: Option<Object<AddressBody>>) -> Checking<Option<Ad
             text::check(part, value, TEXT_CHARS).map_err(|p| p.below(field))?;
         }
     }
+    if let Some(code) = &address.country_code {
+        country::check("countryCode", code).map_err(|p| p.below(field))?;
+    }
     Ok(Some(address))
 }
 
 fn delivery_method(Object(body): Object<DeliveryMethodBody>) -> Checking<DeliveryMethod> {
-    text::check_filled("deliveryMethod.code", &body.code, NAME_CHARS)?;
+    text::check_name("deliveryMethod.code", &body.code, NAME_CHARS)?;
     Ok(DeliveryMethod {
         code: body.code,
         name: free("deliveryMethod.name", body.name)?,
@@ -282,10 +291,8 @@ pub fn hold_reason(field: &str, named: &str) -> Checking<HoldReason> {
 
 fn time(field: &str, value: Option<&str>) -> Checking<Option<Time>> {
     let read = |value| {
-        Time::parse(value).ok_or_else(|| {
-            let detail = "expected an RFC 3339 time with an offset and at most six digits of a second, as 2026-05-04T10:00:00Z";
-            Problem::new(code::INVALID_TIME, field, detail)
-        })
+        let told = |fault: TimeFault| Problem::new(code::INVALID_TIME, field, fault.to_string());
+        Time::read(value).map_err(told)
     };
     value.map(read).transpose()
 }
@@ -296,10 +303,21 @@ fn own_data(field: &str, raw: Text<'_>, limits: &Limits) -> Checking<Option<Box<
     Ok(Some(raw.to_owned()))
 }
 
-/// A name or code: not empty where it is given.
+/// A name or code that something is found by again: not empty where it is given.
 fn name(field: &str, value: Option<String>) -> Checking<Option<String>> {
     if let Some(value) = &value {
-        text::check_filled(field, value, NAME_CHARS)?;
+        text::check_name(field, value, NAME_CHARS)?;
+    }
+    Ok(value)
+}
+
+/// A number or reference of the caller's other systems; it may be empty.
+///
+/// # Errors
+/// `text_too_long` or `invalid_text`, naming `field`.
+pub fn reference(field: &str, value: Option<String>) -> Checking<Option<String>> {
+    if let Some(value) = &value {
+        text::check_code(field, value, TEXT_CHARS)?;
     }
     Ok(value)
 }

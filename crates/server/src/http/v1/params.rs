@@ -1,5 +1,6 @@
 //! The query of a request, read strictly: a parameter that nobody reads is an error, not a wish that vanishes.
 
+use waybill_domain::text::quoted;
 use waybill_domain::time::Time;
 
 use super::codes;
@@ -66,10 +67,10 @@ impl Params {
         let Some(text) = self.one(name)? else {
             return Ok(None);
         };
-        let found: String = text.chars().take(60).collect();
-        read(text)
-            .map(Some)
-            .ok_or_else(|| invalid(name, &format!("expected {expected}; found {found:?}")))
+        read(text).map(Some).ok_or_else(|| {
+            let detail = format!("expected {expected}; found {}", quoted(text));
+            invalid(name, &detail)
+        })
     }
 
     /// A point in time.
@@ -77,8 +78,8 @@ impl Params {
     /// # Errors
     /// `invalid_parameter`.
     pub fn time(&self, name: &str) -> Result<Option<Time>, Problem> {
-        let expected = "an RFC 3339 time with an offset, as 2026-05-04T10:00:00Z";
-        self.read(name, expected, Time::parse)
+        let read = |text| Time::read(text).map_err(|fault| invalid(name, &fault.to_string()));
+        self.one(name)?.map(read).transpose()
     }
 
     /// How many items the caller wants on a page.

@@ -120,7 +120,7 @@ pub async fn step(State(app): State<Arc<App>>, Path(id): Path<String>, request: 
     })?;
     let update = Update {
         status: Some(status),
-        tracking_number: order_request::free("trackingNumber", body.tracking_number)?,
+        tracking_number: order_request::reference("trackingNumber", body.tracking_number)?,
         carrier: order_request::free("carrier", body.carrier)?,
         due_at: None,
     };

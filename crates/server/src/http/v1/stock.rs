@@ -15,9 +15,10 @@ use waybill_store::{Error as StoreError, StockChange};
 use super::call::{Answer, Call, versioned};
 use super::codes;
 use super::cursor::Cursor;
+use super::order_body::Text;
 use super::page::Page;
 use super::problem::Problem;
-use super::{order_request, strict};
+use super::{amount, order_request, strict};
 use crate::app::App;
 use crate::auth::Scope;
 use crate::http::json;
@@ -89,13 +90,19 @@ pub async fn list(State(app): State<Arc<App>>, request: Request) -> Answer {
 /// A count, or what came or went.
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct StockBody {
-    /// What was counted.
-    on_hand: Option<i64>,
+pub struct StockBody<'a> {
+    /// What was counted: a whole number; 5 and 5.0 are the same one.
+    #[serde(borrow)]
+    #[schema(value_type = Option<i64>)]
+    on_hand: Text<'a>,
     /// What came or, below zero, went.
-    delta: Option<i64>,
+    #[serde(borrow)]
+    #[schema(value_type = Option<i64>)]
+    delta: Text<'a>,
     /// What is kept back from sale from now on.
-    safety: Option<i64>,
+    #[serde(borrow)]
+    #[schema(value_type = Option<i64>)]
+    safety: Text<'a>,
     reason: Option<String>,
     /// The caller's own name for this change, kept with the movement.
     reference: Option<String>,
@@ -108,24 +115,30 @@ pub struct StockBody {
         ("sku" = String, Path),
         ("If-Match" = Option<String>, Header, description = "Only if its version is still this one", example = "\"3\""),
     ),
-    request_body(content = StockBody),
+    request_body(content = StockBody<'static>),
     responses((status = 200, description = "The row after it", body = StockView<'static>, headers(("ETag" = String, description = "Its version, in quotes")))),
     security(("token" = ["stock:write"])),
 )]
 pub async fn put(State(app): State<Arc<App>>, Path(sku): Path<String>, request: Request) -> Answer {
     let (call, body) = Call::with_body(&app, request, Scope::StockWrite).await?;
     let expected_version = call.if_match()?;
-    let body: StockBody = strict::read(&body)?;
+    let body: StockBody<'_> = strict::read(&body)?;
+    let number = |field: &str, raw: Text<'_>| raw.map(|raw| amount::whole(field, raw)).transpose();
+    let (on_hand, delta) = (
+        number("onHand", body.on_hand)?,
+        number("delta", body.delta)?,
+    );
+    let safety = number("safety", body.safety)?;
     let now = app.now();
     let change = StockChange {
         tenant: call.tenant.clone(),
         sku: Sku::parse(&sku)?,
         vendor: Vendor::local(),
-        adjustment: adjustment(&body)?,
-        safety: body.safety,
+        adjustment: adjustment(on_hand, delta, safety)?,
+        safety,
         expected_version,
         reason: order_request::free("reason", body.reason)?,
-        reference: order_request::free("reference", body.reference)?,
+        reference: order_request::reference("reference", body.reference)?,
         event_id: app.entropy.uuid_v7(now.0),
         meta: call.meta(),
         at: now,
@@ -139,11 +152,15 @@ pub async fn put(State(app): State<Arc<App>>, Path(sku): Path<String>, request: 
     ))
 }
 
-fn adjustment(body: &StockBody) -> Result<Adjustment, Problem> {
-    match (body.on_hand, body.delta) {
+fn adjustment(
+    on_hand: Option<i64>,
+    delta: Option<i64>,
+    safety: Option<i64>,
+) -> Result<Adjustment, Problem> {
+    match (on_hand, delta) {
         (Some(count), None) => Ok(Adjustment::Count(count)),
         (None, Some(delta)) => Ok(Adjustment::Delta(delta)),
-        (None, None) if body.safety.is_some() => Ok(Adjustment::Delta(0)),
+        (None, None) if safety.is_some() => Ok(Adjustment::Delta(0)),
         (None, None) => {
             let detail = "say onHand (what was counted) or delta (what came or went)";
             Err(Problem::new(code::REQUIRED, detail).of("onHand"))
