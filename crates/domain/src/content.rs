@@ -3,8 +3,9 @@
 //! [`Content`] holds no personal data beyond the customer's id; that stands in [`Personal`], which is stored
 //! apart and can be erased.
 
+use crate::canonical::canonical;
 use crate::ids::OrderId;
-use crate::money::{Currency, Minor, UnitPrice};
+use crate::money::{Currency, Minor, Rounding, UnitPrice};
 use crate::refusal::{Problem, code};
 use crate::status::AllocationPolicy;
 use crate::text::Sku;
@@ -173,18 +174,12 @@ pub struct Sums {
 }
 
 impl Content {
-    /// Adds up all amounts: lines − discounts + shipping + fees, + taxes unless they are included.
+    /// Adds up all amounts: lines − discounts + shipping + fees, + taxes unless they are included. Each line is rounded
+    /// once.
     ///
     /// # Errors
     /// `amount_out_of_range` when a sum does not fit.
-    pub fn sums(&self) -> Result<Sums, Problem> {
-        let too_big = || {
-            Problem::new(
-                code::AMOUNT_OUT_OF_RANGE,
-                "total",
-                "the amounts add up to more than can be kept",
-            )
-        };
+    pub fn sums(&self, rounding: Rounding) -> Result<Sums, Problem> {
         let sum = |mut amounts: &mut dyn Iterator<Item = Minor>| {
             Iterator::try_fold(&mut amounts, Minor(0), Minor::plus).ok_or_else(too_big)
         };
@@ -192,7 +187,7 @@ impl Content {
         for line in &self.lines {
             lines = line
                 .unit_price
-                .times(line.quantity)
+                .times(line.quantity, rounding)
                 .and_then(|amount| lines.plus(amount))
                 .ok_or_else(too_big)?;
         }
@@ -221,12 +216,57 @@ impl Content {
         })
     }
 
+    /// Checks that no line's discount is more than the line.
+    ///
+    /// # Errors
+    /// `invalid_amount`, naming the line's discount.
+    pub fn check_discounts(&self, rounding: Rounding) -> Result<(), Problem> {
+        for (index, line) in self.lines.iter().enumerate() {
+            let Some(discount) = line.discount else {
+                continue;
+            };
+            let amount = line.unit_price.times(line.quantity, rounding);
+            let amount = amount.ok_or_else(too_big)?;
+            if discount > amount {
+                let show = |amount: Minor| amount.show(self.currency);
+                let detail = format!(
+                    "at most the line, {}; found {}",
+                    show(amount),
+                    show(discount)
+                );
+                let field = format!("lines[{index}].discount");
+                return Err(Problem::new(code::INVALID_AMOUNT, field, detail));
+            }
+        }
+        Ok(())
+    }
+
+    /// The content by which two bodies are compared, where that is not the content itself: metadata in its canonical
+    /// form, whatever its spelling. `None` when there is no metadata.
+    #[must_use]
+    pub fn canonical_metadata(&self) -> Option<Self> {
+        let lines = self.lines.iter().map(|line| &line.metadata);
+        if lines.chain([&self.metadata]).all(Option::is_none) {
+            return None;
+        }
+        let mut compared = self.clone();
+        let lines = compared.lines.iter_mut().map(|line| &mut line.metadata);
+        for metadata in lines.chain([&mut compared.metadata]).flatten() {
+            // What has no such form was taken by an earlier version, and is compared as it was sent.
+            let form = canonical(metadata.get()).ok();
+            if let Some(Ok(form)) = form.map(RawValue::from_string) {
+                *metadata = form;
+            }
+        }
+        Some(compared)
+    }
+
     /// Checks the caller's total against the sum, and says how it was made up when they differ.
     ///
     /// # Errors
     /// `total_mismatch`, or those of [`Content::sums`].
-    pub fn check_total(&self, stated: Minor) -> Result<(), Problem> {
-        let sums = self.sums()?;
+    pub fn check_total(&self, stated: Minor, rounding: Rounding) -> Result<(), Problem> {
+        let sums = self.sums(rounding)?;
         if sums.total == stated {
             return Ok(());
         }
@@ -236,8 +276,14 @@ impl Content {
         } else {
             format!(" + taxes {}", show(sums.taxes))
         };
+        let mut lines = self.lines.iter();
+        let rounded = if lines.any(|line| line.unit_price.is_rounded(line.quantity)) {
+            format!(" (each rounded {})", rounding.in_words())
+        } else {
+            String::new()
+        };
         let detail = format!(
-            "lines {} − discounts {} + shipping {} + fees {}{taxes} = {}; the request says {}",
+            "lines {}{rounded} − discounts {} + shipping {} + fees {}{taxes} = {}; the request says {}",
             show(sums.lines),
             show(sums.discounts),
             show(sums.shipping),
@@ -247,6 +293,11 @@ impl Content {
         );
         Err(Problem::new(code::TOTAL_MISMATCH, "total", detail))
     }
+}
+
+fn too_big() -> Problem {
+    let detail = "the amounts add up to more than can be kept";
+    Problem::new(code::AMOUNT_OUT_OF_RANGE, "total", detail)
 }
 
 #[cfg(test)]
@@ -264,12 +315,69 @@ mod tests {
 
     #[test]
     fn the_sum_is_told_when_the_total_differs() {
-        let problem = content("12.90", 2).check_total(Minor(3_070)).unwrap_err();
+        let problem = content("12.90", 2)
+            .check_total(Minor(3_070), Rounding::HalfEven)
+            .unwrap_err();
         assert_eq!(
             problem.detail,
             "lines 25.80 − discounts 1.00 + shipping 4.90 + fees 0.00 = 29.70; the request says 30.70"
         );
-        assert_eq!(content("12.90", 2).check_total(Minor(2_970)), Ok(()));
+        assert_eq!(
+            content("12.90", 2).check_total(Minor(2_970), Rounding::HalfUp),
+            Ok(())
+        );
+    }
+
+    #[test]
+    fn a_total_that_was_rounded_otherwise_is_told_how_it_was_rounded() {
+        let content = Content {
+            shipping_lines: vec![],
+            lines: vec![LineContent {
+                discount: None,
+                ..content("1.115", 3).lines.remove(0)
+            }],
+            ..content("1.115", 3)
+        };
+        let told = |stated, rounding| {
+            content
+                .check_total(Minor(stated), rounding)
+                .map_err(|p| p.detail)
+        };
+        assert_eq!(told(334, Rounding::HalfEven), Ok(()));
+        assert_eq!(told(335, Rounding::HalfUp), Ok(()));
+        assert_eq!(
+            told(335, Rounding::HalfEven).unwrap_err(),
+            "lines 3.34 (each rounded half to even) − discounts 0.00 + shipping 0.00 + fees 0.00 = 3.34; the request says 3.35"
+        );
+    }
+
+    #[test]
+    fn a_discount_is_at_most_its_line() {
+        let with = |discount| {
+            let mut content = content("5.00", 2);
+            content.lines[0].discount = Some(Minor(discount));
+            content.check_discounts(Rounding::HalfEven)
+        };
+        assert_eq!(with(1_000), Ok(()));
+        let problem = with(1_001).unwrap_err();
+        assert_eq!(problem.field, "lines[0].discount");
+        assert_eq!(problem.detail, "at most the line, 10.00; found 10.01");
+    }
+
+    #[test]
+    fn metadata_is_compared_in_its_canonical_form() {
+        let with = |metadata: &str| {
+            let mut content = content("5.00", 2);
+            content.lines[0].metadata = RawValue::from_string(metadata.to_owned()).ok();
+            let compared = content.canonical_metadata().expect("it has metadata");
+            serde_json::to_string(&compared).unwrap()
+        };
+        assert_eq!(
+            with(r#"{"a":10.0,"b":"\u00fc"}"#),
+            with(r#"{ "b":"ü", "a":10 }"#)
+        );
+        assert_ne!(with(r#"{"a":1}"#), with(r#"{"a":2}"#));
+        assert!(content("5.00", 2).canonical_metadata().is_none());
     }
 
     #[test]
@@ -278,13 +386,19 @@ mod tests {
             tax_included: false,
             ..content("12.90", 2)
         };
-        assert_eq!(excluded.sums().unwrap().total, Minor(2_970 + 396 + 78));
+        assert_eq!(
+            excluded.sums(Rounding::HalfEven).unwrap().total,
+            Minor(2_970 + 396 + 78)
+        );
     }
 
     #[test]
     fn a_sum_that_does_not_fit_is_refused() {
         assert_eq!(
-            content("922337203685", 1_000_000).sums().unwrap_err().code,
+            content("922337203685", 1_000_000)
+                .sums(Rounding::HalfEven)
+                .unwrap_err()
+                .code,
             code::AMOUNT_OUT_OF_RANGE
         );
     }

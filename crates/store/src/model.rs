@@ -59,7 +59,12 @@ pub enum Accepted {
     /// Its claim was used before with the same body: the order that has it.
     Replayed { order_id: OrderId },
     /// Its claim was used before for something else.
-    Taken { kind: ClaimKind, order_id: OrderId },
+    Taken {
+        kind: ClaimKind,
+        order_id: OrderId,
+        /// The hash of the body that it was used with.
+        body_hash: [u8; 16],
+    },
     /// Short of stock; nothing is held, its claims are free again.
     Short(Vec<Shortage>),
     /// The inventory service has to be asked about these first; nothing is held.

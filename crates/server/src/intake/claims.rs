@@ -2,6 +2,7 @@
 
 use sha2::{Digest, Sha256};
 use waybill_domain::intake::ClaimKind;
+use waybill_domain::order::HoldReason;
 
 /// The first 16 bytes of the SHA-256 over `parts`, each ended by a NUL (which no part contains).
 #[must_use]
@@ -15,6 +16,23 @@ pub fn hash(parts: &[&[u8]]) -> [u8; 16] {
     let mut short = [0; 16];
     short.copy_from_slice(&digest[..16]);
     short
+}
+
+/// The body of an order. Its parts are read into exact types first and metadata is in its canonical form (RFC 8785), so
+/// that spelling and the order of members make no difference. The dialect stands for its route: each has one by which
+/// orders are placed.
+///
+/// Hashes of orders without metadata are those that earlier versions made.
+#[must_use]
+pub fn order_body(
+    dialect: &str,
+    content: &str,
+    personal: Option<&str>,
+    holds: &[HoldReason],
+) -> [u8; 16] {
+    let holds: Vec<&str> = holds.iter().map(|hold| hold.as_str()).collect();
+    let parts = [dialect, content, personal.unwrap_or(""), &holds.join(",")];
+    hash(&parts.map(str::as_bytes))
 }
 
 /// An idempotency key, scoped by the client that sent it.

@@ -6,6 +6,7 @@ use waybill_domain::content::{Content, Personal};
 use waybill_domain::context::EventMeta;
 use waybill_domain::ids::{EventId, HoldId, OrderId};
 use waybill_domain::intake::{Claim, ClaimKind, NewLine, NewOrder};
+use waybill_domain::money::Minor;
 use waybill_domain::order::{Hold, HoldReason};
 use waybill_domain::text::Tenant;
 use waybill_domain::time::Time;
@@ -21,13 +22,16 @@ pub struct Draft {
     pub content: Content,
     pub personal: Personal,
     pub holds: Vec<HoldReason>,
+    /// The total by which the body is compared with another one: the one that was stated, else what half-even rounding
+    /// makes, whatever the setting.
+    pub compared_total: Minor,
     pub key: Option<String>,
     /// How long the key is remembered.
     pub key_window_ms: i64,
     pub meta: EventMeta,
 }
 
-fn json<T: serde::Serialize>(value: &T) -> Arc<str> {
+pub(super) fn json<T: serde::Serialize>(value: &T) -> Arc<str> {
     serde_json::to_string(value)
         .expect("checked content has only string keys and finite numbers")
         .into()
@@ -44,14 +48,18 @@ impl Draft {
     ) -> (NewOrder, Content, Personal) {
         let content = json(&self.content);
         let personal = (!self.personal.is_empty()).then(|| json(&self.personal));
-        let holds: Vec<&str> = self.holds.iter().map(|h| h.as_str()).collect();
-        let body = [
+        let mut compared = self.content.canonical_metadata();
+        if self.compared_total != self.content.total {
+            let compared = compared.get_or_insert_with(|| self.content.clone());
+            compared.total = self.compared_total;
+        }
+        let compared = compared.map(|content| json(&content));
+        let body_hash = claims::order_body(
             self.dialect,
-            &content,
-            personal.as_deref().unwrap_or(""),
-            &holds.join(","),
-        ];
-        let body_hash = claims::hash(&body.map(str::as_bytes));
+            compared.as_deref().unwrap_or(&content),
+            personal.as_deref(),
+            &self.holds,
+        );
         let claims = self.claims(identity, now);
         let new = NewOrder {
             id: OrderId(entropy.uuid_v7(now.0)),

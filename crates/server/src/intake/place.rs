@@ -5,14 +5,15 @@ use std::sync::Arc;
 use waybill_domain::content::{Content, Personal};
 use waybill_domain::ids::{OrderId, readable_number};
 use waybill_domain::intake::{Birth, ClaimKind, InventoryAnswer, NewOrder};
-use waybill_domain::order::Hold;
+use waybill_domain::money::Minor;
+use waybill_domain::order::{Hold, HoldReason};
 use waybill_domain::refusal::Shortage;
 use waybill_domain::text::Sku;
 use waybill_domain::time::Time;
 use waybill_store::{Accepted, Error as StoreError, OrderRecord, OrderRef};
 
-use super::IntakeError;
-use super::draft::Draft;
+use super::draft::{self, Draft};
+use super::{IntakeError, claims};
 use crate::app::App;
 use crate::auth::Identity;
 use crate::inventory::{Demand, Inventory, InventoryError};
@@ -60,6 +61,8 @@ const ROUNDS: usize = 3;
 /// [`PlaceError`]; nothing was stored unless the store says that it does not know.
 pub async fn place(app: &App, identity: &Identity, draft: Draft) -> Result<Receipt, PlaceError> {
     let now = app.now();
+    let dialect = draft.dialect;
+    let compared_total = draft.compared_total;
     let (new, content, personal) = draft.into_new_order(identity, &app.entropy, now);
     let mut new = Arc::new(new);
     for _ in 0..ROUNDS {
@@ -81,7 +84,16 @@ pub async fn place(app: &App, identity: &Identity, draft: Draft) -> Result<Recei
                 });
             }
             Accepted::Replayed { order_id } => return replay(app, &new, order_id).await,
-            Accepted::Taken { kind, order_id } => return Err(PlaceError::Taken { kind, order_id }),
+            Accepted::Taken {
+                kind,
+                order_id,
+                body_hash,
+            } => {
+                if body_hash == earlier_body_hash(dialect, &content, compared_total, &new) {
+                    return replay(app, &new, order_id).await;
+                }
+                return Err(PlaceError::Taken { kind, order_id });
+            }
             Accepted::Short(shortages) => return Err(PlaceError::Short(shortages)),
             Accepted::AskInventory(skus) => new = Arc::new(ask(app, &new, skus).await?),
         }
@@ -118,6 +130,22 @@ async fn ask(app: &App, new: &NewOrder, skus: Vec<Sku>) -> Result<NewOrder, Plac
         inventory: Some(known),
         ..new.clone()
     })
+}
+
+/// The hash of the body as earlier versions made it, which took metadata as it was sent. Claims that they left hold it:
+/// those of keys for a day, those of references and numbers for good.
+fn earlier_body_hash(
+    dialect: &str,
+    content: &Content,
+    compared_total: Minor,
+    new: &NewOrder,
+) -> [u8; 16] {
+    let content = draft::json(&Content {
+        total: compared_total,
+        ..content.clone()
+    });
+    let holds: Vec<HoldReason> = new.holds.iter().map(|hold| hold.reason).collect();
+    claims::order_body(dialect, &content, new.personal.as_deref(), &holds)
 }
 
 async fn replay(app: &App, new: &NewOrder, id: OrderId) -> Result<Receipt, PlaceError> {

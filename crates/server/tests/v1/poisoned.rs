@@ -55,7 +55,7 @@ pub(crate) async fn tamper_while_closed(app: &mut Waybill, statements: &[String]
 }
 
 /// An id as a statement names it.
-fn literal(shop: &Shop, order: &str) -> String {
+pub(crate) fn literal(shop: &Shop, order: &str) -> String {
     match shop.0.database() {
         Some(_) => format!("'{order}'"),
         None => format!("x'{}'", order.replace('-', "")),

@@ -26,7 +26,7 @@ fn assert_replayed(answer: &crate::error::Result<Accepted>, first: OrderId) {
 #[track_caller]
 fn assert_taken(answer: &crate::error::Result<Accepted>, by: OrderId, what: ClaimKind) {
     assert!(
-        matches!(answer, Ok(Accepted::Taken { kind, order_id }) if *order_id == by && *kind == what),
+        matches!(answer, Ok(Accepted::Taken { kind, order_id, .. }) if *order_id == by && *kind == what),
         "{answer:?}"
     );
 }

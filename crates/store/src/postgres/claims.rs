@@ -187,6 +187,7 @@ pub fn answers(
             Accepted::Taken {
                 kind: claim.kind,
                 order_id,
+                body_hash: body_hash.into_bytes(),
             }
         };
         answers.insert(*index, answer);

@@ -74,7 +74,7 @@ pub fn give_back(tx: &Tx<'_>, new: &NewOrder, count: usize) -> Result<()> {
 /// What stands behind a claim.
 pub struct Holder {
     pub order_id: OrderId,
-    body_hash: Vec<u8>,
+    body_hash: [u8; 16],
 }
 
 /// Who holds a claim now.
@@ -120,6 +120,7 @@ fn answer(connection: &Connection, new: &NewOrder, claim: &Claim) -> Result<Acce
         Accepted::Taken {
             kind: claim.kind,
             order_id: holder.order_id,
+            body_hash: holder.body_hash,
         }
     })
 }

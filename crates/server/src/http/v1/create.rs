@@ -48,7 +48,12 @@ pub async fn create(State(app): State<Arc<App>>, request: Request) -> Answer {
         content,
         personal,
         holds,
-    } = order_request::check(strict::read(&body)?, &app.settings.limits)?;
+        compared_total,
+    } = order_request::check(
+        strict::read(&body)?,
+        &app.settings.limits,
+        app.settings.orders.rounding,
+    )?;
     if key.is_none() && content.order_number.is_none() && content.client_reference.is_none() {
         let detail = "send the header Idempotency-Key, or give the order an orderNumber or clientReference, so that a repeated request makes no second order";
         return Err(Problem::new(code::KEY_REQUIRED, detail).of("Idempotency-Key"));
@@ -58,6 +63,7 @@ pub async fn create(State(app): State<Arc<App>>, request: Request) -> Answer {
         content,
         personal,
         holds,
+        compared_total,
         key,
         key_window_ms: i64::try_from(app.settings.idempotency.window_ms.0).unwrap_or(i64::MAX),
         meta: call.meta(),
@@ -95,6 +101,7 @@ fn created(receipt: &Receipt) -> Response {
         completed_at: None,
         cancelled_at: None,
         cancel_reason: None,
+        is_stored: receipt.replayed,
     };
     let view = OrderView::new(&standing, &receipt.content, &receipt.personal);
     let mut response = versioned(StatusCode::CREATED, birth.version, &view);

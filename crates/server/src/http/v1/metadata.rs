@@ -1,6 +1,8 @@
-//! `metadata`: the caller's own JSON object, kept exactly as it was sent, so it is bounded instead of understood.
+//! `metadata`: the caller's own JSON object. It is kept as it was sent, so it must be bounded, and JSON that every reader
+//! takes the same way (I-JSON, RFC 7493): a list or the feed that shows it must be readable for all its clients.
 
 use serde_json::value::RawValue;
+use waybill_domain::canonical::canonical;
 use waybill_domain::refusal::{Problem, code};
 
 use crate::config::Limits;
@@ -42,6 +44,7 @@ pub fn check(field: &str, raw: &RawValue, limits: &Limits) -> Result<(), Problem
     if shape.has_nul {
         return Err(invalid("a text must not contain the character NUL".into()));
     }
+    canonical(text).map_err(|fault| invalid(fault.to_string()))?;
     Ok(())
 }
 
@@ -114,5 +117,19 @@ mod tests {
             assert_eq!(code_of(&text), Some(code::INVALID_METADATA), "{text}");
         }
         assert_eq!(code_of("[]"), Some(code::WRONG_TYPE));
+    }
+
+    #[test]
+    fn what_not_every_reader_takes_is_refused() {
+        for text in [
+            r#"{"n":1e400}"#,
+            r#"{"a":"x\ud83d"}"#,
+            r#"{"\ud83d":1}"#,
+            r#"{"a":1,"a":2}"#,
+            r#"{"a":{"b":1,"\u0062":2}}"#,
+            r#"{"a":["\uffff"]}"#,
+        ] {
+            assert_eq!(code_of(text), Some(code::INVALID_METADATA), "{text}");
+        }
     }
 }
