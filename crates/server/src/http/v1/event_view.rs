@@ -43,7 +43,8 @@ pub struct EventView<'a> {
     /// The fact itself; its members depend on the type. `null` in an event whose body was damaged.
     #[schema(value_type = Option<Object>)]
     data: Cow<'a, RawValue>,
-    /// There alone where the body was damaged: what is left of it, as text.
+    /// There alone where the body was damaged, or holds metadata that not every client can read (it is null in `data`):
+    /// the body as it is stored, as text.
     #[serde(skip_serializing_if = "Option::is_none")]
     unreadable: Option<&'a str>,
 }
@@ -72,7 +73,8 @@ impl<'a> EventView<'a> {
         let read = serde_json::from_str(&event.body)
             .and_then(|Reason { reason }| Ok((reason, event_data::of(event)?)));
         let (reason, data, unreadable) = match read {
-            Ok((reason, data)) => (reason, data, None),
+            Ok((reason, (data, true))) => (reason, data, None),
+            Ok((reason, (data, false))) => (reason, data, Some(&*event.body)),
             Err(_) => (None, Cow::Borrowed(RawValue::NULL), Some(&*event.body)),
         };
         Self {

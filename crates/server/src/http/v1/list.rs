@@ -5,14 +5,14 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::response::IntoResponse;
 use waybill_domain::status::OrderStatus;
+use waybill_domain::text::quoted;
 use waybill_store::OrderFilter;
 
 use super::call::{Answer, Call};
 use super::codes;
 use super::cursor::Cursor;
-use super::order_view::OrderView;
 use super::orders::Shown;
-use super::page::Page;
+use super::page::OrderPage;
 use super::params::Params;
 use super::problem::Problem;
 use crate::app::App;
@@ -43,7 +43,7 @@ const PARAMETERS: &[&str] = &[
         ("after" = Option<String>, Query, description = "Goes on after this cursor"),
         ("limit" = Option<u32>, Query, description = "Items at most: 20 by default, 100 at most"),
     ),
-    responses((status = 200, description = "Newest first", body = Page<OrderView<'static>>)),
+    responses((status = 200, description = "Newest first", body = OrderPage<'static>)),
     security(("token" = ["order:read"])),
 )]
 pub async fn list(State(app): State<Arc<App>>, request: Request) -> Answer {
@@ -63,15 +63,15 @@ pub async fn list(State(app): State<Arc<App>>, request: Request) -> Answer {
     // A page is bounded, and so is what an order has of them: one look for all.
     let ids = page.items.iter().map(|record| record.order.id).collect();
     let deliveries = app.store.deliveries(ids).await?;
-    let shown = page
-        .items
-        .into_iter()
-        .zip(deliveries)
-        .map(|(record, (_, _, shipments))| Shown::new(record, Some(shipments)))
-        .collect::<Result<Vec<_>, _>>()?;
-    let items = shown.iter().map(Shown::view).collect();
-    let next = page.next.map(Cursor::of_order);
-    Ok(json::of(&Page { items, next }).into_response())
+    let records = page.items.into_iter().zip(deliveries);
+    let (shown, unreadable) =
+        Shown::all(records.map(|(record, (_, _, shipments))| (record, Some(shipments))));
+    let page = OrderPage {
+        items: shown.iter().map(Shown::view).collect(),
+        next: page.next.map(Cursor::of_order),
+        unreadable,
+    };
+    Ok(json::of(&page).into_response())
 }
 
 /// Repeated, or several by commas.
@@ -80,8 +80,11 @@ fn statuses(params: &Params) -> Result<Vec<OrderStatus>, Problem> {
     let read = |name: &str| {
         OrderStatus::parse(name).ok_or_else(|| {
             let all: Vec<&str> = OrderStatus::ALL.iter().map(|s| s.as_str()).collect();
-            let shown: String = name.chars().take(60).collect();
-            let detail = format!("expected some of {}; found {shown:?}", all.join(", "));
+            let detail = format!(
+                "expected some of {}; found {}",
+                all.join(", "),
+                quoted(name)
+            );
             Problem::new(codes::INVALID_PARAMETER, detail).of("status")
         })
     };

@@ -39,6 +39,7 @@ mod stock;
 mod stream;
 mod strict;
 mod transitions;
+mod unreadable;
 
 use std::sync::Arc;
 

@@ -1,6 +1,7 @@
 //! An order as `/v1` shows it: what was sent, exactly, and where it stands. Nothing is left out; what is not there is
 //! null.
 
+use std::collections::BTreeMap;
 use std::fmt::Display;
 
 use serde::{Serialize, Serializer};
@@ -17,6 +18,7 @@ use waybill_domain::text::Vendor;
 use waybill_domain::time::Time;
 
 use super::shipment_view::ShipmentView;
+use super::unreadable::Unreadable;
 
 /// An order's present state, whether it was just made, replayed or read.
 pub struct Standing<'a> {
@@ -34,6 +36,9 @@ pub struct Standing<'a> {
     pub completed_at: Option<Time>,
     pub cancelled_at: Option<Time>,
     pub cancel_reason: Option<&'a str>,
+    /// Whether its texts come from the store, where an earlier version may have left metadata that not every client
+    /// can read.
+    pub is_stored: bool,
 }
 
 /// An order.
@@ -89,6 +94,10 @@ pub struct OrderView<'a> {
     completed_at: Option<Time>,
     #[schema(value_type = Option<super::schemas::Timestamp>)]
     cancelled_at: Option<Time>,
+    /// There alone where a value, taken by an earlier version, is no JSON that every client can read: its text, by its
+    /// path. The value itself is null.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unreadable: Option<BTreeMap<String, &'a str>>,
 }
 
 /// A decimal string.
@@ -190,6 +199,14 @@ impl<'a> OrderView<'a> {
     #[must_use]
     pub fn new(standing: &Standing<'a>, content: &'a Content, personal: &'a Personal) -> Self {
         let currency = content.currency;
+        let mut unreadable = Unreadable::default();
+        let mut metadata = |path: &dyn Fn() -> String, raw: Option<&'a RawValue>| {
+            if standing.is_stored {
+                unreadable.unless_readable(path, raw)
+            } else {
+                raw
+            }
+        };
         let lines = (1..).zip(&content.lines).zip(&standing.lines);
         let charges = |charges: &'a [Charge]| {
             let view = |charge| ChargeView::new(charge, currency);
@@ -208,7 +225,12 @@ impl<'a> OrderView<'a> {
             tax_included: content.tax_included,
             lines: lines
                 .map(|((id, line), (vendor, quantities))| {
-                    LineView::new(id, line, *vendor, quantities, currency)
+                    let path = || format!("lines[{}].metadata", id - 1);
+                    let metadata = metadata(&path, line.metadata.as_deref());
+                    LineView {
+                        metadata,
+                        ..LineView::new(id, line, *vendor, quantities, currency)
+                    }
                 })
                 .collect(),
             shipping_lines: charges(&content.shipping_lines),
@@ -227,7 +249,7 @@ impl<'a> OrderView<'a> {
             shipments: standing
                 .shipments
                 .map(|shipments| shipments.iter().map(ShipmentView::new).collect()),
-            metadata: content.metadata.as_deref(),
+            metadata: metadata(&|| "metadata".into(), content.metadata.as_deref()),
             notes: personal.notes.as_deref(),
             cancel_reason: standing.cancel_reason,
             placed_at: content.placed_at,
@@ -236,6 +258,7 @@ impl<'a> OrderView<'a> {
             updated_at: standing.updated_at,
             completed_at: standing.completed_at,
             cancelled_at: standing.cancelled_at,
+            unreadable: unreadable.texts(),
         }
     }
 }

@@ -8,12 +8,14 @@ use waybill_domain::ids::{OrderId, parse_readable_number, readable_number};
 use waybill_domain::intake::ClaimKind;
 use waybill_domain::refusal::code;
 use waybill_domain::shipment::Shipment;
+use waybill_domain::text::quoted;
 use waybill_store::{Error as StoreError, OrderRecord, OrderRef};
 
 use super::call::{Answer, Call, versioned};
 use super::codes;
 use super::order_view::{OrderView, Standing};
 use super::problem::Problem;
+use super::unreadable::UnreadableOrder;
 use crate::app::App;
 use crate::commands::CommandError;
 use crate::intake::claims;
@@ -48,9 +50,10 @@ fn claimed(kind: ClaimKind, value: &str) -> OrderRef {
 }
 
 fn no_name(text: &str) -> Problem {
-    let shown: String = text.chars().take(60).collect();
-    let detail =
-        format!("expected a UUID, number:WB-000123 or ref:your-reference; found {shown:?}");
+    let detail = format!(
+        "expected a UUID, number:WB-000123 or ref:your-reference; found {}",
+        quoted(text)
+    );
     Problem::new(code::INVALID_ID, detail).of("id")
 }
 
@@ -105,6 +108,10 @@ impl Shown {
     /// # Errors
     /// They do not hold what was written.
     pub fn new(record: OrderRecord, shipments: Option<Vec<Shipment>>) -> Result<Self, Problem> {
+        Self::read(record, shipments).map_err(Problem::from)
+    }
+
+    fn read(record: OrderRecord, shipments: Option<Vec<Shipment>>) -> Result<Self, StoreError> {
         let number = record.caller_number.clone();
         Ok(Self {
             number: number.unwrap_or_else(|| readable_number(record.number)),
@@ -116,6 +123,26 @@ impl Shown {
             record,
             shipments,
         })
+    }
+
+    /// Orders of a page as far as they can be read, and those that cannot. Each of those is logged.
+    #[must_use]
+    pub fn all(
+        records: impl Iterator<Item = (OrderRecord, Option<Vec<Shipment>>)>,
+    ) -> (Vec<Self>, Vec<UnreadableOrder>) {
+        let mut shown = vec![];
+        let mut unreadable = vec![];
+        for (record, shipments) in records {
+            let named = UnreadableOrder::of(&record);
+            match Self::read(record, shipments) {
+                Ok(order) => shown.push(order),
+                Err(error) => {
+                    tracing::error!(order_id = %named.id(), %error, "an order cannot be shown");
+                    unreadable.push(named);
+                }
+            }
+        }
+        (shown, unreadable)
     }
 
     /// The order's view.
@@ -136,6 +163,7 @@ impl Shown {
             completed_at: order.completed_at,
             cancelled_at: order.cancelled_at,
             cancel_reason: order.cancel_reason.as_deref(),
+            is_stored: true,
         };
         OrderView::new(&standing, &self.content, &self.personal)
     }
@@ -147,10 +175,10 @@ impl Shown {
     }
 }
 
-fn read<T: DeserializeOwned>(what: &'static str, text: &str) -> Result<T, Problem> {
+fn read<T: DeserializeOwned>(what: &'static str, text: &str) -> Result<T, StoreError> {
     serde_json::from_str(text).map_err(|e| {
         let detail = e.to_string();
-        StoreError::Corrupt { what, detail }.into()
+        StoreError::Corrupt { what, detail }
     })
 }
 

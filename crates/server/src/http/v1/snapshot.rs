@@ -11,6 +11,7 @@ use super::call::{Answer, Call};
 use super::cursor::Cursor;
 use super::order_view::OrderView;
 use super::orders::Shown;
+use super::unreadable::UnreadableOrder;
 use crate::app::App;
 use crate::auth::Scope;
 use crate::http::json;
@@ -24,6 +25,9 @@ struct SnapshotPage<'a> {
     cursor: String,
     /// Goes on after these items; null when there is nothing more. A page may be shorter than asked and still go on.
     next: Option<String>,
+    /// There alone where orders of this page cannot be shown.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unreadable: Vec<UnreadableOrder>,
 }
 
 /// Begins a copy of the orders that is then kept up to date from the feed.
@@ -53,13 +57,12 @@ pub async fn snapshot(State(app): State<Arc<App>>, request: Request) -> Answer {
     let limit = params.limit(&app.settings.limits)?;
     let snapshot = app.store.snapshot(&call.tenant, before, limit).await?;
     let records = snapshot.page.items.into_iter();
-    let shown = records
-        .map(|record| Shown::new(record, None))
-        .collect::<Result<Vec<_>, _>>()?;
+    let (shown, unreadable) = Shown::all(records.map(|record| (record, None)));
     let page = SnapshotPage {
         items: shown.iter().map(Shown::view).collect(),
         cursor: Cursor::of_positions(app.store.identity(), &snapshot.positions),
         next: snapshot.page.next.map(Cursor::of_order),
+        unreadable,
     };
     Ok(json::of(&page).into_response())
 }
