@@ -4,6 +4,7 @@
 mod bodies;
 mod secrets;
 mod tokens;
+mod words;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -100,8 +101,11 @@ impl Bad {
         };
         let as_expected = answer.status.as_u16() == self.status && code(&answer) == self.code;
         let short = answer.body.len() < LONGEST_ANSWER_BYTES;
+        let text: String = answer.text().chars().take(400).collect();
+        if let Some(word) = words::of_rust(&answer.text()) {
+            return Some(format!("{about}: says {word:?}: {text}"));
+        }
         (!as_expected || !short).then(|| {
-            let text: String = answer.text().chars().take(400).collect();
             format!(
                 "{about}: wanted {} {}, got {}: {text}",
                 self.status, self.code, answer.status

@@ -96,6 +96,59 @@ async fn every_fault_is_told_with_its_path() {
 }
 
 #[tokio::test]
+async fn an_array_is_no_order_and_a_member_stands_once() {
+    let app = demo().ready().await.expect("ready");
+    let mut client = app.client();
+    for (body, path, message) in [
+        (
+            r#"["cust",[["p-1",2,1.5]]]"#,
+            json!([]),
+            "Expected an object",
+        ),
+        (
+            r#"{"customerId":"c","items":[["p-1",2,1.5]]}"#,
+            json!(["items", 0]),
+            "Expected an object",
+        ),
+        (
+            r#"{"customerId":"a","customerId":"b","items":[{"productId":"p","quantity":1,"price":1}]}"#,
+            json!(["customerId"]),
+            "Stands twice",
+        ),
+        (
+            r#"{"customerId":"a","items":[{"productId":"p","quantity":1,"quantity":2,"price":1}]}"#,
+            json!(["items", 0, "quantity"]),
+            "Stands twice",
+        ),
+        (
+            r#"{"customerId":" a","items":[{"productId":"p","quantity":1,"price":1}]}"#,
+            json!(["customerId"]),
+            "Customer ID must not begin or end with a blank; found \" a\"",
+        ),
+        (
+            r#"{"customerId":"a","items":[{"productId":"p\u001b[2J","quantity":1,"price":1}]}"#,
+            json!(["items", 0, "productId"]),
+            "Product ID must not contain control characters; found U+001B",
+        ),
+    ] {
+        let answer = client
+            .send(Method::POST, ORDERS, &[], body.into())
+            .await
+            .expect("an answer");
+        assert_eq!(answer.status, 400, "{body}: {}", answer.text());
+        let error = answer.json::<Value>()["error"].clone();
+        assert_eq!(
+            (
+                &error["details"][0]["path"],
+                &error["details"][0]["message"]
+            ),
+            (&path, &json!(message)),
+            "{body}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn all_faults_are_told_at_once() {
     let app = demo().ready().await.expect("ready");
     let body = json!({"customerId":"","items":[{"productId":"p","quantity":0,"price":-1}]});

@@ -3,18 +3,16 @@
 //! A good body is read once, at full speed. Only one that fails is read again with its path tracked, and serde's
 //! words are turned into our codes.
 
-use std::fmt;
-use std::marker::PhantomData;
-
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{DeserializeOwned, MapAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 use waybill_domain::refusal::code;
 
 use super::codes;
 use super::nearest::nearest;
 use super::problem::Problem;
+use crate::http::json_words;
+pub use crate::http::object::Object;
 
 /// Reads a body.
 ///
@@ -35,29 +33,6 @@ pub fn read_or_empty<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     read(if body.is_empty() { b"{}" } else { body })
 }
 
-/// A `T` that is written as an object; serde would also read an array of its values.
-pub struct Object<T>(pub T);
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct OfMap<T>(PhantomData<T>);
-
-        impl<'de, T: Deserialize<'de>> Visitor<'de> for OfMap<T> {
-            type Value = Object<T>;
-
-            fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-                out.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Object<T>, A::Error> {
-                T::deserialize(MapAccessDeserializer::new(map)).map(Object)
-            }
-        }
-
-        deserializer.deserialize_map(OfMap(PhantomData))
-    }
-}
-
 fn explain<'a, T: Deserialize<'a>>(body: &'a [u8], error: &serde_json::Error) -> Problem {
     if body.is_empty() {
         return Problem::new(
@@ -66,7 +41,7 @@ fn explain<'a, T: Deserialize<'a>>(body: &'a [u8], error: &serde_json::Error) ->
         );
     }
     if error.classify() != Category::Data {
-        return Problem::new(code::MALFORMED_JSON, error.to_string());
+        return Problem::new(code::MALFORMED_JSON, json_words::syntax(error));
     }
     let mut deserializer = serde_json::Deserializer::from_slice(body);
     match serde_path_to_error::deserialize::<_, T>(&mut deserializer) {
@@ -105,14 +80,7 @@ fn translate(path: &str, message: &str) -> Problem {
         let detail = format!("{name} stands twice");
         return Problem::new(codes::DUPLICATE_FIELD, detail).of(child(path, name));
     }
-    let detail = match message.strip_prefix("invalid type: ") {
-        Some(rest) => match rest.split_once(", expected ") {
-            Some((found, expected)) => format!("expected {expected}; found {found}"),
-            None => rest.to_owned(),
-        },
-        None => message.to_owned(),
-    };
-    Problem::new(code::WRONG_TYPE, detail).of(path)
+    Problem::new(code::WRONG_TYPE, json_words::wrong_type(message)).of(path)
 }
 
 fn quoted<'a>(message: &'a str, before: &str) -> Option<&'a str> {

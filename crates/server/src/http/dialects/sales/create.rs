@@ -54,15 +54,17 @@ pub async fn create(
         Ok(key) => key,
         Err(fault) => return answer::invalid(&[fault], &correlation.id),
     };
-    let content = match request::parse(&body, &app.settings.limits) {
-        Ok(content) => content,
+    let rounding = app.settings.orders.rounding;
+    let checked = match request::parse(&body, &app.settings.limits, rounding) {
+        Ok(checked) => checked,
         Err(faults) => return answer::invalid(&faults, &correlation.id),
     };
     let draft = Draft {
         dialect: "sales",
-        content,
+        content: checked.content,
         personal: Personal::default(),
         holds: vec![],
+        compared_total: checked.compared_total,
         key,
         key_window_ms: i64::try_from(app.settings.idempotency.window_ms.0).unwrap_or(i64::MAX),
         meta: correlation.meta(&identity),

@@ -4,11 +4,13 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use waybill_domain::content::{Content, LineContent};
-use waybill_domain::money::{Currency, Minor, UnitPrice};
+use waybill_domain::money::{Currency, Minor, Rounding, UnitPrice};
 use waybill_domain::status::AllocationPolicy;
 use waybill_domain::text::{self, Sku};
 
 use crate::config::Limits;
+use crate::http::json;
+use crate::http::object::Object;
 
 /// One fault, and where it is.
 #[derive(Debug, PartialEq, Eq)]
@@ -42,6 +44,13 @@ struct Item<'a> {
     price: Option<&'a RawValue>,
 }
 
+/// A checked order.
+pub struct Checked {
+    pub content: Content,
+    /// The total by which the body is compared with another one.
+    pub compared_total: Minor,
+}
+
 struct Faults(Vec<Fault>);
 
 impl Faults {
@@ -59,14 +68,10 @@ impl Faults {
 ///
 /// # Errors
 /// All faults that were found.
-pub fn parse(body: &[u8], limits: &Limits) -> Result<Content, Vec<Fault>> {
+pub fn parse(body: &[u8], limits: &Limits, rounding: Rounding) -> Result<Checked, Vec<Fault>> {
     let mut faults = Faults(vec![]);
-    let body: Body<'_> = serde_json::from_slice(body).map_err(|e| {
-        vec![Fault {
-            path: "[]".into(),
-            message: malformed(&e),
-        }]
-    })?;
+    let Object(body): Object<Body<'_>> =
+        serde_json::from_slice(body).map_err(|error| vec![malformed(&error)])?;
     let customer_id = customer(body.customer_id, &mut faults);
     let lines = items(body.items, limits, &mut faults);
     let mut content = Content {
@@ -89,27 +94,51 @@ pub fn parse(body: &[u8], limits: &Limits) -> Result<Content, Vec<Fault>> {
         shipping_lines: vec![],
         fees: vec![],
     };
+    let mut compared_total = Minor(0);
     if faults.0.is_empty() {
-        match content.sums() {
-            Ok(sums) => content.total = sums.total,
+        let sums = content.sums(rounding).map(|sums| sums.total);
+        match sums.and_then(|total| Ok((total, content.sums(Rounding::HalfEven)?.total))) {
+            Ok((total, compared)) => (content.total, compared_total) = (total, compared),
             Err(problem) => faults.add("[\"items\"]".into(), problem.detail),
         }
     }
     if faults.0.is_empty() {
-        Ok(content)
+        Ok(Checked {
+            content,
+            compared_total,
+        })
     } else {
         Err(faults.0)
     }
 }
 
-fn malformed(error: &serde_json::Error) -> String {
-    match error.classify() {
-        serde_json::error::Category::Data => "Expected an object".into(),
-        _ => format!(
+fn malformed(error: &serde_json::Error) -> Fault {
+    if error.classify() == serde_json::error::Category::Data {
+        return no_object(error, "");
+    }
+    Fault {
+        path: "[]".into(),
+        message: format!(
             "Malformed JSON at line {} column {}",
             error.line(),
             error.column()
         ),
+    }
+}
+
+/// Why a value is not the object that was expected; `parent` is its path, each part followed by a comma.
+fn no_object(error: &serde_json::Error, parent: &str) -> Fault {
+    let message = error.to_string();
+    let twice = message.strip_prefix("duplicate field `");
+    match twice.and_then(|rest| rest.split('`').next()) {
+        Some(name) => Fault {
+            path: format!("[{parent}{}]", json::text(name)),
+            message: "Stands twice".into(),
+        },
+        None => Fault {
+            path: format!("[{}]", parent.trim_end_matches(',')),
+            message: "Expected an object".into(),
+        },
     }
 }
 
@@ -119,15 +148,29 @@ fn customer(raw: Option<&RawValue>, faults: &mut Faults) -> Option<String> {
         faults.add(path(), "Required");
         return None;
     };
-    let Ok(id) = serde_json::from_str::<String>(raw.get()) else {
-        faults.add(path(), "Expected a string");
-        return None;
+    let id = match string(raw) {
+        Ok(id) => id,
+        Err(message) => {
+            faults.add(path(), message);
+            return None;
+        }
     };
-    if let Err(problem) = text::check_filled("customerId", &id, CUSTOMER_CHARS) {
+    if let Err(problem) = text::check_name("customerId", &id, CUSTOMER_CHARS) {
         faults.add(path(), format!("Customer ID {}", problem.detail));
         return None;
     }
     Some(id)
+}
+
+fn string(raw: &RawValue) -> Result<String, &'static str> {
+    let read = serde_json::from_str(raw.get());
+    read.map_err(|_| {
+        if raw.get().starts_with('"') {
+            "Half of a surrogate pair is no character"
+        } else {
+            "Expected a string"
+        }
+    })
 }
 
 fn items(raw: Option<&RawValue>, limits: &Limits, faults: &mut Faults) -> Vec<LineContent> {
@@ -161,9 +204,14 @@ fn items(raw: Option<&RawValue>, limits: &Limits, faults: &mut Faults) -> Vec<Li
 }
 
 fn item(index: usize, raw: &RawValue, limits: &Limits, faults: &mut Faults) -> Option<LineContent> {
-    let Ok(item) = serde_json::from_str::<Item<'_>>(raw.get()) else {
-        faults.add(format!("[\"items\",{index}]"), "Expected an object");
-        return None;
+    let read = serde_json::from_str::<Object<Item<'_>>>(raw.get());
+    let item = match read {
+        Ok(Object(item)) => item,
+        Err(error) => {
+            let fault = no_object(&error, &format!("\"items\",{index},"));
+            faults.add(fault.path, fault.message);
+            return None;
+        }
     };
     let path = |field: &str| format!("[\"items\",{index},\"{field}\"]");
     let sku = product(item.product_id).map_err(|message| faults.add(path("productId"), message));
@@ -186,8 +234,7 @@ fn item(index: usize, raw: &RawValue, limits: &Limits, faults: &mut Faults) -> O
 }
 
 fn product(raw: Option<&RawValue>) -> Result<Sku, String> {
-    let text = serde_json::from_str::<String>(raw.ok_or("Required")?.get())
-        .map_err(|_| "Expected a string")?;
+    let text = string(raw.ok_or("Required")?)?;
     Sku::parse(&text).map_err(|problem| format!("Product ID {}", problem.detail))
 }
 

@@ -19,6 +19,7 @@ use crate::auth::{Identity, Scope};
 use crate::commands::{self, CommandError};
 use crate::http::body::read_body;
 use crate::http::edge::Correlation;
+use crate::http::object::Object;
 use crate::http::{access, json};
 
 #[derive(Deserialize)]
@@ -80,7 +81,7 @@ pub async fn simulate(
 }
 
 fn wanted(body: &[u8]) -> Option<ShipmentStatus> {
-    let body: Body = serde_json::from_slice(body).ok()?;
+    let Object(body): Object<Body> = serde_json::from_slice(body).ok()?;
     match body.status.as_str() {
         "shipped" => Some(ShipmentStatus::Shipped),
         "delivered" => Some(ShipmentStatus::Delivered),
