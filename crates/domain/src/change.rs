@@ -3,6 +3,7 @@
 use crate::delivery::Delivery;
 use crate::event::NewEvent;
 use crate::ids::{HoldId, OrderId, ShipmentId};
+use crate::once::CommandClaim;
 use crate::order::{Hold, Order};
 use crate::shipment::Shipment;
 use crate::status::OrderStatus;
@@ -87,7 +88,11 @@ pub struct Change {
     pub tenant: Tenant,
     pub order_id: OrderId,
     pub part: u16,
+    /// The key of the command that wants it, if that has one: a change whose key was used is not written.
+    pub claim: Option<CommandClaim>,
     pub order: Option<OrderChange>,
+    /// What the caller wrote about a cancellation; personal data, kept apart.
+    pub cancel_reason: Option<String>,
     pub holds: Vec<HoldChange>,
     pub shipments: Vec<ShipmentChange>,
     pub delivery: Option<DeliveryChange>,
@@ -105,7 +110,9 @@ impl Change {
             tenant,
             order_id,
             part,
+            claim: None,
             order: None,
+            cancel_reason: None,
             holds: vec![],
             shipments: vec![],
             delivery: None,

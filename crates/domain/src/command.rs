@@ -2,7 +2,7 @@
 
 use crate::change::{Change, HoldChange};
 use crate::context::Context;
-use crate::event::EventKind;
+use crate::event::{EventKind, body};
 use crate::ids::HoldId;
 use crate::order::{Hold, HoldReason, MAX_HOLDS, Order};
 use crate::progress::Progress;
@@ -40,7 +40,7 @@ fn refuse(order: &Order, to: OrderStatus) -> Refusal {
     }
 }
 
-/// Decides a command.
+/// Decides a command; `Ok(None)` when what it asks for is so already.
 ///
 /// # Errors
 /// [`Refusal`]; nothing is changed then.
@@ -48,10 +48,13 @@ pub fn decide(
     order: &Order,
     command: &Command,
     context: &mut Context<'_>,
-) -> Result<Change, Refusal> {
+) -> Result<Option<Change>, Refusal> {
+    if is_so_already(order, command) {
+        return Ok(None);
+    }
     let mut progress = Progress::new(order, context);
     match command {
-        Command::Cancel { reason } => cancel(order, &mut progress, reason.as_deref())?,
+        Command::Cancel { reason } => cancel(order, &mut progress, reason.clone())?,
         Command::PlaceHold {
             reason,
             placed_by,
@@ -61,27 +64,37 @@ pub fn decide(
         Command::AddNote => progress.note(EventKind::OrderNoteAdded, None, None),
         Command::Retry => retry(order, &mut progress)?,
     }
-    Ok(progress
-        .finish()
-        .expect("every command that is not refused records a step"))
+    Ok(progress.finish())
+}
+
+/// Whether the order is where the command wants it: a cancellation asked again, a hold released again.
+fn is_so_already(order: &Order, command: &Command) -> bool {
+    match command {
+        Command::Cancel { .. } => matches!(order.status, Cancelling | Cancelled),
+        Command::ReleaseHold { hold } => {
+            let mut holds = order.holds.iter();
+            holds.any(|h| h.id == *hold && h.released_at.is_some())
+        }
+        Command::PlaceHold { .. } | Command::AddNote | Command::Retry => false,
+    }
 }
 
 fn cancel(
     order: &Order,
     progress: &mut Progress<'_, '_>,
-    reason: Option<&str>,
+    reason: Option<String>,
 ) -> Result<(), Refusal> {
     match order.status {
         Pending | Backordered => {
             progress.order.flags.sourcing = false;
             progress.give_up_waiting();
-            progress.order.cancel_reason = reason.map(str::to_owned);
-            progress.step(Cancelled, reason);
+            progress.cancel_reason(reason);
+            progress.step(Cancelled, Some(body::CANCEL_REQUESTED));
         }
         Confirmed | Processing | PartiallyShipped => {
             progress.order.flags.cancelling_from = Some(order.status);
-            progress.order.cancel_reason = reason.map(str::to_owned);
-            progress.step(Cancelling, reason);
+            progress.cancel_reason(reason);
+            progress.step(Cancelling, Some(body::CANCEL_REQUESTED));
         }
         Shipped | Delivered | Cancelling => return Err(refuse(order, Cancelling)),
         Cancelled | Failed => return Err(refuse(order, Cancelled)),

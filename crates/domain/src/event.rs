@@ -175,6 +175,10 @@ pub mod body {
         *units == 0
     }
 
+    /// The `reason` of an event that a cancellation led to. What the caller wrote is personal data and stands with the
+    /// order; events of earlier versions carry it here.
+    pub const CANCEL_REQUESTED: &str = "requested";
+
     /// Every order event after `order.created`.
     #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
     #[serde(rename_all = "camelCase")]

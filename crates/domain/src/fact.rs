@@ -262,8 +262,7 @@ fn cancel_agreed(mut progress: Progress<'_, '_>) -> Option<Change> {
         .filter(|_| nothing_shipped)?;
     progress.order.flags.cancelling_from = None;
     progress.give_up_waiting();
-    let reason = progress.order.cancel_reason.clone();
-    progress.step(OrderStatus::Cancelled, reason.as_deref());
+    progress.step(OrderStatus::Cancelled, Some(body::CANCEL_REQUESTED));
     progress.finish()
 }
 
@@ -278,8 +277,8 @@ fn cancel_refused(mut progress: Progress<'_, '_>) -> Option<Change> {
         // that are on their way; the order may be asked to cancel again once the news is here.
         progress.order.flags.failed = totals.ordered == totals.cancelled;
     } else if progress.give_up_unpacked() {
-        let reason = progress.order.cancel_reason.clone();
-        progress.note(EventKind::OrderLineCancelled, reason, None);
+        let reason = body::CANCEL_REQUESTED.to_owned();
+        progress.note(EventKind::OrderLineCancelled, Some(reason), None);
     }
     progress.settle(None);
     progress.finish()

@@ -62,6 +62,8 @@ pub struct Order {
     pub updated_at: Time,
     pub completed_at: Option<Time>,
     pub cancelled_at: Option<Time>,
+    /// What the caller wrote about the cancellation. Personal data, kept apart (see `order_personal`); absent where it
+    /// was not asked for.
     pub cancel_reason: Option<String>,
     pub promised_by: Option<Time>,
 }

@@ -18,6 +18,7 @@ pub struct Progress<'a, 'c> {
     before: &'a Order,
     reservations: Vec<ReservationMove>,
     holds: Vec<HoldChange>,
+    cancel_reason: Option<String>,
     steps: Vec<Step>,
     /// Units that delivery may ship from now on, named by `order.lines_released`.
     released: Vec<body::ShipmentLine>,
@@ -40,6 +41,7 @@ impl<'a, 'c> Progress<'a, 'c> {
             before: order,
             reservations: vec![],
             holds: vec![],
+            cancel_reason: None,
             steps: vec![],
             released: vec![],
             context,
@@ -131,6 +133,12 @@ impl<'a, 'c> Progress<'a, 'c> {
     /// Records a hold placed or released.
     pub fn hold(&mut self, change: HoldChange) {
         self.holds.push(change);
+    }
+
+    /// Records that somebody asked for a cancellation, and what they wrote about it.
+    pub fn cancel_reason(&mut self, reason: Option<String>) {
+        self.order.cancel_reason.clone_from(&reason);
+        self.cancel_reason = reason;
     }
 
     /// Takes the one step from the order's status to `to`.
@@ -256,6 +264,7 @@ impl<'a, 'c> Progress<'a, 'c> {
         change.events = events;
         change.reservations = self.reservations;
         change.holds = self.holds;
+        change.cancel_reason = self.cancel_reason;
         change.order = Some(OrderChange {
             expected_version: self.before.version,
             status_before: self.before.status,

@@ -26,7 +26,7 @@ pub enum CommandError {
 /// Tries while others keep writing the same thing.
 const TRIES: usize = 8;
 
-/// Commands an order. Answers the order after it.
+/// Commands an order. Answers the order after it, which is the order as it was when that is so already.
 ///
 /// # Errors
 /// [`CommandError`]; nothing was changed then.
@@ -46,6 +46,9 @@ pub async fn command_order(
         let change = app.contexts().decide(meta, |context| {
             command::decide(&record.order, command, context)
         })?;
+        let Some(change) = change else {
+            return Ok(record);
+        };
         if let Some(order) = &change.order {
             record.order = order.after.clone();
         }

@@ -70,7 +70,14 @@ impl Life {
         };
         let decided = command::decide(&self.order, command, &mut world.context());
         match decided {
-            Ok(change) => {
+            Ok(None) => {
+                let cancelled = matches!(from, OrderStatus::Cancelling | OrderStatus::Cancelled);
+                let again = matches!(command, Command::ReleaseHold { .. })
+                    || matches!(command, Command::Cancel { .. }) && cancelled;
+                assert!(again, "{command:?} of an order that is {from} did nothing");
+                Ok(())
+            }
+            Ok(Some(change)) => {
                 assert!(
                     allowed,
                     "{command:?} of an order that is {from} is not in the table"

@@ -74,8 +74,8 @@ async fn a_hold_keeps_delivery_from_starting_until_it_is_released() {
         assert_eq!(shop.post(&path, &Value::Null).await.status, 200);
         assert_eq!(
             shop.post(&path, &Value::Null).await.status,
-            404,
-            "released once"
+            200,
+            "it is released already"
         );
     }
     follow.until("order.delivered").await;
@@ -128,10 +128,10 @@ async fn a_cancelled_order_gives_its_stock_back_once_delivery_agrees() {
     let again = shop
         .post(&format!("/v1/orders/{order}/cancel"), &Value::Null)
         .await;
-    let problem: Value = again.json();
     assert_eq!(
-        (again.status.as_u16(), &problem["code"], &problem["allowed"]),
-        (409, &json!("invalid_transition"), &json!([]))
+        (again.status.as_u16(), &again.json::<Value>()["status"]),
+        (200, &json!("cancelled")),
+        "it is cancelled already"
     );
 }
 

@@ -191,11 +191,12 @@ impl Harness {
     pub fn command(&self, order: &Order, command: &Command) -> Change {
         self.context(|c| command::decide(order, command, c))
             .expect("the command is allowed")
+            .expect("it changes something")
     }
 
     /// Decides a command that may be refused.
     pub fn try_command(&self, order: &Order, command: &Command) -> Option<Change> {
-        self.context(|c| command::decide(order, command, c)).ok()
+        self.context(|c| command::decide(order, command, c)).ok()?
     }
 
     /// Decides a fact.
