@@ -1,4 +1,5 @@
-//! What a decision wants written: guarded by the versions it was made on, all of it or nothing.
+//! What a decision wants written: rows guarded by the versions it was made on, and events. It is written as a whole or
+//! not at all.
 
 use crate::delivery::Delivery;
 use crate::event::NewEvent;
@@ -45,11 +46,11 @@ pub enum TimerChange {
     Clear(Timer),
 }
 
-/// A call to the world outside that a worker will make, leased and at least once.
+/// A call to an external service that a worker will make: under a lease, at least once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewWork {
     pub id: Uuid,
-    /// Whose worker does it.
+    /// The role whose worker does it.
     pub target: String,
     pub order_id: Option<OrderId>,
     pub due_at: Time,
@@ -61,7 +62,7 @@ pub struct NewWork {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OrderChange {
     pub expected_version: i64,
-    /// The status at that version, for whoever counts orders by status.
+    /// The status at that version, for the counts of orders by status.
     pub status_before: OrderStatus,
     pub after: Order,
     /// Indexes of the lines to write.

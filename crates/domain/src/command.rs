@@ -1,4 +1,5 @@
-//! What somebody asks of an order. A command the table does not allow is refused with what is allowed.
+//! What a caller asks of an order. A command that the transition table does not allow is refused with the list of
+//! allowed ones.
 
 use crate::change::{Change, HoldChange};
 use crate::context::Context;
@@ -24,11 +25,11 @@ pub enum Command {
         placed_by: String,
         note: Option<String>,
     },
-    /// Open a gate.
+    /// Release a hold.
     ReleaseHold { hold: HoldId },
-    /// Record that a note was added; its text is personal data and stands elsewhere.
+    /// Record that a note was added; its text is personal data and is stored elsewhere.
     AddNote,
-    /// Source a failed order anew, if nothing has left.
+    /// Source a failed order again, if nothing has left the warehouse.
     Retry,
 }
 

@@ -1,7 +1,7 @@
-//! The part of an order that never changes after it was accepted: what was sent, read into exact types.
+//! The part of an order that never changes after it was accepted: the request, parsed into exact types.
 //!
-//! [`Content`] holds no personal data beyond the customer's id; that stands in [`Personal`], which is stored
-//! apart and can be erased.
+//! [`Content`] has no personal data except the customer's id. All other personal data is in [`Personal`], which is
+//! stored separately and can be erased.
 
 use crate::canonical::canonical;
 use crate::ids::OrderId;
@@ -43,7 +43,7 @@ pub struct Charge {
     pub tax: Option<Minor>,
 }
 
-/// How it is to be delivered.
+/// The delivery method the caller asks for.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DeliveryMethod {

@@ -1,11 +1,11 @@
-//! What every decision is given: when, by whom, and where ids come from.
+//! What the caller passes to every decision: the time, the actor, and a source of ids.
 
 use crate::ids::{EventId, Ids};
 use crate::time::Time;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-/// Who did it and as part of what; stands on every event it causes.
+/// The actor and the cause of a decision; every event of the decision carries it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct EventMeta {

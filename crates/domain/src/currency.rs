@@ -38,7 +38,7 @@ impl Currency {
         digits: 2,
     };
 
-    /// No currency at all: whole numbers, read with the same care (ISO 4217's XXX).
+    /// No currency (ISO 4217's XXX): whole numbers, read by the same strict rules.
     pub const WHOLE: Self = Self {
         code: *b"XXX",
         digits: 0,

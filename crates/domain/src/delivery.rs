@@ -1,5 +1,5 @@
-//! An order's delivery, as the role `delivery` knows it: what may ship, what has shipped, and the answer to a
-//! cancellation. It never looks at the order's own rows, so that it can live in a database of its own.
+//! The delivery side of an order, for the role `delivery`: which units may ship, which have shipped, and the answer to
+//! a cancellation. It uses no row of the order itself, so that delivery can have a database of its own.
 
 use crate::change::{Change, DeliveryChange, TimerChange};
 use crate::context::Context;
@@ -13,9 +13,9 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 named_enum!(
-    /// Where the delivery of an order stands.
+    /// The state of an order's delivery.
     DeliveryState {
-        /// Known, but a hold keeps it from starting.
+        /// The units are known, but a hold keeps delivery from starting.
         Waiting = "waiting",
         /// Shipments were made.
         Started = "started",
@@ -45,16 +45,16 @@ pub struct Delivery {
     pub revision: i64,
     /// Counts its events.
     pub version: i64,
-    /// The order's version up to which delivery has heard; what is not newer says nothing new.
+    /// The order's version up to which delivery has acted on its events; an event that is not newer changes nothing.
     pub heard: i64,
-    /// Open holds, as far as delivery has heard.
+    /// Open holds, as of that version.
     pub open_holds: Vec<HoldId>,
-    /// Units that may ship once nothing holds them.
+    /// Units that may ship once no hold is open.
     pub released: Vec<Released>,
     pub updated_at: Time,
 }
 
-/// What delivery hears of an order.
+/// What an order's event means for its delivery.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Heard {
     /// `order.confirmed` or `order.lines_released`: these units may ship.
@@ -99,18 +99,18 @@ impl Delivery {
     }
 }
 
-/// Which order a delivery is of.
+/// The order of a delivery.
 pub struct Subject {
     pub order_id: OrderId,
     pub tenant: Tenant,
     pub part: u16,
-    /// The `seq` of the order's event that is heard; of who looks at the order itself, the version it has.
+    /// The `seq` of the order's event; for a caller that reads the order itself, the order's version.
     pub seq: i64,
 }
 
-/// Decides what delivery does about what it heard; `None` when that is nothing.
+/// Decides what an event of the order changes in its delivery; `None` when nothing.
 ///
-/// `delivery` and `shipments` are what its store holds of the order.
+/// `delivery` and `shipments` are the stored delivery and shipments of the order.
 pub fn hear(
     subject: Subject,
     delivery: Option<&Delivery>,
@@ -148,7 +148,7 @@ pub fn hear(
         }
         Heard::HoldReleased(hold) => after.open_holds.retain(|h| *h != hold),
         Heard::CancelRequested => {
-            // Agreed before: the answer stands in the log, and an order that was cancelled asks no more.
+            // Agreed before: the answer is in the log, and a cancelled order does not ask again.
             if after.state == DeliveryState::Cancelled {
                 return None;
             }
@@ -235,7 +235,7 @@ fn start_if_free(
     let mut by_vendor: BTreeMap<Vendor, Vec<Released>> = BTreeMap::new();
     for unit in std::mem::take(&mut delivery.released) {
         let units = by_vendor.entry(unit.vendor.clone()).or_default();
-        // A line released in several goes stands in the shipment once.
+        // A line that was released in several steps appears in the shipment once.
         match units.iter_mut().find(|u| u.line == unit.line) {
             Some(packed) => packed.quantity += unit.quantity,
             None => units.push(unit),
@@ -300,7 +300,7 @@ fn new_shipment(
     }
 }
 
-/// Reads what delivery hears from an order's event; `Ok(None)` for events that do not concern it.
+/// Parses an order's event; `Ok(None)` for events that do not concern delivery.
 ///
 /// # Errors
 /// When the body cannot be read; the event is then parked.

@@ -1,4 +1,4 @@
-//! Facts of the log: their names, their shape, their place in an aggregate's sequence.
+//! The events of the log: their types, their shape, and their sequence number within an aggregate.
 
 use crate::context::EventMeta;
 use crate::ids::{EventId, OrderId};
@@ -215,10 +215,11 @@ pub mod body {
         pub vendor: Vendor,
         pub attempt: u16,
         pub status: ShipmentStatus,
-        /// Where it came from, on steps. A parcel that sets out again after a failed delivery has left before.
+        /// The status before, on steps. A parcel that is sent out again after a failed delivery was counted as shipped
+        /// before.
         #[serde(skip_serializing_if = "Option::is_none")]
         pub previous_status: Option<ShipmentStatus>,
-        /// What was reported too late to be a step, on `shipment.updated`.
+        /// On `shipment.updated`: the status that was reported too late to be a step.
         #[serde(skip_serializing_if = "Option::is_none")]
         pub reported: Option<ShipmentStatus>,
         #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,5 +1,5 @@
-//! What has happened to an order. A fact that arrives late changes nothing; one that overtakes takes every
-//! step it implies.
+//! Applies to an order what has happened to its shipments and stock. A fact that arrives late changes nothing; one that
+//! arrives before earlier ones takes every step between.
 
 use crate::change::Change;
 use crate::context::Context;
@@ -10,33 +10,33 @@ use crate::progress::Progress;
 use crate::shipment::ShipmentStatus;
 use crate::status::{AllocationPolicy, OrderStatus};
 
-/// Something that happened, past tense. Units are per line of the order.
+/// Something that has happened, in the past tense. Units are per line of the order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fact {
-    /// Units that waited are held now, or agreed to by their vendor. Whoever found them writes the reservation,
-    /// in the same transaction.
+    /// Waiting units are reserved now, or their vendor agreed. The caller writes the reservation in the same
+    /// transaction.
     UnitsReserved(Vec<ShipmentLine>),
-    /// Every source was asked; what is not reserved has to wait.
+    /// Every source was asked; units that are not reserved have to wait.
     Backordered,
-    /// Nobody can give what is missing.
+    /// No source has the missing units.
     SourcesExhausted,
     /// The deadline or the promised date has passed.
     DeadlinePassed,
     /// Units were put into a shipment.
     ShipmentCreated(Vec<ShipmentLine>),
-    /// They left the house.
+    /// They left the warehouse.
     ShipmentShipped(Vec<ShipmentLine>),
     /// They arrived.
     ShipmentDelivered(Vec<ShipmentLine>),
     /// They came back.
     ShipmentReturned(Vec<ShipmentLine>),
-    /// They are gone.
+    /// They are lost.
     ShipmentLost(Vec<ShipmentLine>),
-    /// The shipment was called off before it left; its units may ship with another.
+    /// The shipment was cancelled before it left; its units may ship in another one.
     ShipmentCancelled(Vec<ShipmentLine>),
-    /// The shipment could not be made: its units have no source left.
+    /// The shipment failed: its units have no source left.
     ShipmentFailed(Vec<ShipmentLine>),
-    /// Delivery agrees that nothing has left, and nothing will.
+    /// Delivery agrees to cancel: nothing has left the warehouse, and nothing will.
     CancelAgreed,
     /// Delivery refuses: something has left.
     CancelRefused,
@@ -172,7 +172,7 @@ fn take_back(progress: &mut Progress<'_, '_>, index: usize, units: i64) -> i64 {
     moved
 }
 
-/// The units of a shipment that could not be made are given up.
+/// Cancels the units of a failed shipment.
 fn shipment_failed(mut progress: Progress<'_, '_>, units: &[ShipmentLine]) -> Option<Change> {
     let moved = move_units(&mut progress, units, |progress, index, units| {
         let q = &mut progress.order.lines[index].quantities;
@@ -189,8 +189,8 @@ fn shipment_failed(mut progress: Progress<'_, '_>, units: &[ShipmentLine]) -> Op
     }
 }
 
-/// Units were given up for `reason`. If none are left the order fails, else it goes on with the others; while
-/// delivery is asked about a cancellation, its answer decides.
+/// Units were cancelled for `reason`. If none are left the order fails, otherwise it continues with the rest. While a
+/// cancellation waits for delivery's answer, that answer decides.
 fn go_on_without(mut progress: Progress<'_, '_>, reason: &str) -> Option<Change> {
     let totals = progress.order.totals();
     let none_left = totals.ordered == totals.cancelled;
@@ -204,8 +204,8 @@ fn go_on_without(mut progress: Progress<'_, '_>, reason: &str) -> Option<Change>
     progress.finish()
 }
 
-/// Nobody can give what is missing. Before anything was released to delivery the whole order fails; afterwards
-/// only what waits is given up, because what delivery was told of may be leaving the house right now.
+/// No source has the missing units. Before anything was released to delivery the whole order fails. Afterwards only the
+/// waiting units are cancelled, because the released ones may be leaving the warehouse at this moment.
 fn sources_exhausted(mut progress: Progress<'_, '_>, reason: &str) -> Option<Change> {
     match progress.order.status {
         OrderStatus::Pending => fail(progress, reason),
@@ -243,7 +243,7 @@ fn deadline_passed(progress: Progress<'_, '_>) -> Option<Change> {
     }
 }
 
-/// Ends an order of which delivery has not heard.
+/// Ends an order of which nothing was released to delivery.
 fn fail(mut progress: Progress<'_, '_>, reason: &str) -> Option<Change> {
     progress.order.flags.failed = true;
     progress.order.flags.sourcing = false;
@@ -266,15 +266,15 @@ fn cancel_agreed(mut progress: Progress<'_, '_>) -> Option<Change> {
     progress.finish()
 }
 
-/// Back to where it came from, then in the same transaction: what has not left is given up, and one event per
-/// step taken meanwhile.
+/// Returns to the status before the request. In the same transaction the units that have not left are cancelled, and
+/// each step taken meanwhile gets its event.
 fn cancel_refused(mut progress: Progress<'_, '_>) -> Option<Change> {
     let from = progress.order.flags.cancelling_from.take()?;
     progress.step(from, Some("something has left already"));
     let totals = progress.order.totals();
     if totals.shipped == 0 {
-        // The answer has overtaken the news of what has left. Giving up the rest now would give back units
-        // that are on their way; the order may be asked to cancel again once the news is here.
+        // The answer arrived before the events of the shipments that have left. Cancelling the rest now would release
+        // units that are already under way. The order can be cancelled again once those events have arrived.
         progress.order.flags.failed = totals.ordered == totals.cancelled;
     } else if progress.give_up_unpacked() {
         let reason = body::CANCEL_REQUESTED.to_owned();
@@ -284,8 +284,7 @@ fn cancel_refused(mut progress: Progress<'_, '_>) -> Option<Change> {
     progress.finish()
 }
 
-/// Reads what an order is told by an event of its shipments or its delivery; `Ok(None)` for events that move
-/// none of its units.
+/// Parses an event of the order's shipments or its delivery; `Ok(None)` for events that move none of its units.
 ///
 /// # Errors
 /// When the body cannot be read; the event is then parked.
@@ -300,11 +299,13 @@ pub fn heard(kind: EventKind, body: &str) -> Result<Option<Fact>, serde_json::Er
         EventKind::ShipmentLost => Fact::ShipmentLost,
         EventKind::ShipmentCancelled => Fact::ShipmentCancelled,
         EventKind::ShipmentFailed => Fact::ShipmentFailed,
-        // A failed try to deliver leaves the units under way; the rest is not about units in shipments.
+        // After a failed delivery attempt the units are still under way; the other events do not concern units in
+        // shipments.
         _ => return Ok(None),
     };
     let step: body::ShipmentStep = serde_json::from_str(body)?;
-    // A parcel that sets out again has left before: counting it twice would take units of another shipment.
+    // A parcel that is sent out again was counted as shipped before: counting it twice would take units of another
+    // shipment.
     let again = kind == EventKind::ShipmentShipped
         && step.previous_status == Some(ShipmentStatus::DeliveryFailed);
     Ok((!again).then(|| tell(step.lines)))

@@ -1,7 +1,7 @@
-//! Checking a past: whether a log of events could have happened and what it amounts to.
+//! Checks a history: whether a sequence of events is possible, and which state it leads to.
 //!
-//! Used by `waybill verify` and by every crash test; it must not share code with the decisions it checks,
-//! the transition table apart.
+//! Used by `waybill verify` and by every crash test. It shares no code with the decisions it checks, except the
+//! transition table.
 
 use crate::event::{EventKind, body};
 use crate::quantities::Quantities;
@@ -10,14 +10,14 @@ use crate::status::OrderStatus;
 use crate::transitions;
 use std::collections::BTreeMap;
 
-/// What an order's events amount to, and what is wrong with them.
+/// The state that an order's events add up to, and the faults found in them.
 #[derive(Debug, Default)]
 pub struct OrderHistory {
     pub version: i64,
     pub status: Option<OrderStatus>,
-    /// Where it stood when it was last asked to cancel.
+    /// Its status at the last request to cancel.
     pub cancelling_from: Option<OrderStatus>,
-    /// Per line, as the last event that told them.
+    /// Per line, from the last event that has them.
     pub lines: BTreeMap<u16, Quantities>,
     pub faults: Vec<String>,
 }
@@ -101,8 +101,8 @@ impl OrderHistory {
     }
 }
 
-/// Whether a line may come to `after`: what has left, arrived, or was given up stays so; an operator's retry takes
-/// up what was given up.
+/// Whether a line may change to `after`: units that have shipped, arrived or were cancelled stay so, except that an
+/// operator's retry takes cancelled units back.
 fn follows(before: &Quantities, after: &Quantities, retried: bool) -> bool {
     before.ordered == after.ordered
         && (retried || before.cancelled <= after.cancelled)

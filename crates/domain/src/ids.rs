@@ -1,4 +1,4 @@
-//! Typed identifiers. All are UUIDv7 (RFC 9562), made by the caller and never in here.
+//! Typed identifiers. All are UUIDv7 (RFC 9562). The caller makes them; nothing in this crate does.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;

@@ -1,4 +1,4 @@
-//! Accepting an order: what is decided inside the batch that writes it, with the stock rows locked.
+//! Decides whether an order is accepted, inside the batch that writes it and while its stock rows are locked.
 
 use crate::change::ReservationMove;
 use crate::context::EventMeta;
@@ -53,7 +53,7 @@ pub struct InventoryAnswer {
     pub available: i64,
 }
 
-/// A checked order on its way to the store. All ids are made, so that it can be tried again.
+/// A checked order that is ready for the store. All its ids are made, so that storing it can be repeated.
 #[derive(Clone, Debug)]
 pub struct NewOrder {
     pub id: OrderId,
@@ -266,7 +266,7 @@ fn confirmed(new: &NewOrder, order: &Order) -> NewEvent {
     event(new, 2, EventKind::OrderConfirmed, encode(&body))
 }
 
-/// What stands on an order from its creation on, so that the first answer can be given again.
+/// What is fixed at an order's creation, so that the first answer can be rendered again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Birth {
     pub status: OrderStatus,
@@ -276,7 +276,7 @@ pub struct Birth {
 }
 
 impl Birth {
-    /// What stands on an order that is being born.
+    /// Taken from an order at its creation.
     #[must_use]
     pub fn of(order: &Order) -> Self {
         let line = |l: &Line| (l.vendor.clone(), l.quantities);

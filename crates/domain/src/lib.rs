@@ -1,9 +1,9 @@
-//! What an order is and may become.
+//! The rules of orders.
 //!
-//! Owns every decision: what is accepted, which step is allowed, what a step does to quantities, stock
-//! and events. **Invariant:** nothing in here reads a clock, draws a random number, does I/O or knows
-//! who calls; what a decision needs is handed in, what it wants done is handed back as data
-//! ([`change::Change`]). Storing, sending and rendering are left to others.
+//! Owns every decision: which orders are accepted, which step is allowed, and how a step changes quantities, stock and
+//! events. **Invariant:** this crate reads no clock, draws no random number and does no I/O. The caller passes in what
+//! a decision needs and gets back, as data ([`change::Change`]), what has to be written. Storing, sending and rendering
+//! belong to the other crates.
 
 pub mod canonical;
 pub mod change;

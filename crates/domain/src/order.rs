@@ -1,4 +1,4 @@
-//! The part of an order that changes: what decisions look at and what they hand back.
+//! The part of an order that changes: decisions read it and return its next state.
 
 use crate::event::{Aggregate, AggregateKind, body};
 use crate::ids::{HoldId, OrderId};

@@ -1,8 +1,7 @@
-//! How a change of quantities becomes steps, events and a new version: the mechanics under
-//! [`crate::command`] and [`crate::fact`].
+//! Turns a change of quantities into steps, events and a new version; used by [`crate::command`] and [`crate::fact`].
 //!
-//! Invariant: what [`Progress::finish`] hands back is sound ([`Order::is_sound`]), every step it took stands
-//! in the table, and the version rose by one per event. Which units move is left to the two above.
+//! Invariant: the order that [`Progress::finish`] returns is sound ([`Order::is_sound`]), every step it took is in the
+//! transition table, and the version rose by one per event. The two callers decide which units move.
 
 use crate::change::{Change, HoldChange, OrderChange, ReservationMove};
 use crate::context::Context;
@@ -160,8 +159,8 @@ impl<'a, 'c> Progress<'a, 'c> {
                 self.order.completed_at = Some(self.context.now);
             }
             OrderStatus::Pending => self.order.completed_at = None,
-            // What may ship was told to delivery; were the flag not set, an order that ships what is there
-            // would look confirmed again once the rest is filled.
+            // The units that may ship were released to delivery. Without the flag, an order with the policy
+            // `ship_partial` would become confirmed again once the rest is filled.
             OrderStatus::Processing => self.order.flags.started = true,
             OrderStatus::Backordered
             | OrderStatus::Confirmed

@@ -1,4 +1,4 @@
-//! The nine counters of an order line and what they must always add up to.
+//! The nine counters of an order line, and the sums that always hold between them.
 
 use serde::{Deserialize, Serialize};
 

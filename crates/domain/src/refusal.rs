@@ -1,4 +1,4 @@
-//! What is told to a caller whose request cannot be done: a stable code, the field, what is allowed.
+//! Why a request cannot be done: a stable code, the field, and what would be allowed.
 
 use crate::status::OrderStatus;
 use crate::text::Sku;

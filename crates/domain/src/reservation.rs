@@ -1,7 +1,7 @@
-//! The states of a reservation: stock held for one line of an order.
+//! The states of a reservation: stock reserved for one line of an order.
 //!
-//! Owns the states and their steps alone. The rows, their expiry and the units in them are the store's; which
-//! units move is decided with the order ([`crate::change::ReservationMove`]).
+//! Owns only the states and their steps. The store owns the rows, their expiry and their units; the decision about the
+//! order says which units move ([`crate::change::ReservationMove`]).
 
 use crate::status::named_enum;
 

@@ -1,4 +1,4 @@
-//! A shipment: its steps, and the events they make.
+//! The steps of a shipment and their events.
 
 use crate::change::{Change, ShipmentChange, Timer, TimerChange};
 use crate::context::Context;
@@ -104,7 +104,7 @@ pub struct Update {
     pub status: Option<ShipmentStatus>,
     pub tracking_number: Option<String>,
     pub carrier: Option<String>,
-    /// The carrier's next step, for the one who plays the carrier; `None` ends its timers.
+    /// When the simulated carrier takes the next step; `None` ends its timers.
     pub due_at: Option<Time>,
 }
 
@@ -128,7 +128,7 @@ impl Shipment {
         })
     }
 
-    /// The event for where it stands now, and where it came from; the version must have been raised.
+    /// The event for the present status and the one before; the version must have been raised.
     pub fn event(
         &self,
         kind: EventKind,
@@ -171,8 +171,8 @@ impl Shipment {
     }
 }
 
-/// The statuses to pass on the shortest way, the last one included; `None` when there is no way. A shipment is
-/// called off only from where it stands: that it has left is never made up on the way.
+/// The statuses on the shortest way to the target, the target included; `None` when there is no way. A shipment is
+/// cancelled only directly: a step `shipped` is never invented on the way.
 fn path(from: ShipmentStatus, to: ShipmentStatus) -> Option<Vec<ShipmentStatus>> {
     if from == to {
         return Some(vec![]);
@@ -195,8 +195,8 @@ fn path(from: ShipmentStatus, to: ShipmentStatus) -> Option<Vec<ShipmentStatus>>
     None
 }
 
-/// Decides an update that somebody asks for; `Ok(None)` when it says nothing new. `delivered` may be asked for
-/// before `shipped` and passes it; every other step must stand in the table.
+/// Decides an update that a person asks for; `Ok(None)` when it changes nothing. `delivered` may be asked for before
+/// `shipped` and then takes both steps; every other step must be in the table.
 ///
 /// # Errors
 /// [`Refusal::InvalidShipmentTransition`] for a step the table does not have; the same status again is none.
@@ -216,8 +216,8 @@ pub fn update(
     Ok(take(shipment, update, &steps, None, context))
 }
 
-/// Decides what a carrier reports; `None` when it says nothing new. A report that overtakes others passes their
-/// steps; one that comes too late is recorded and changes nothing else.
+/// Decides a carrier's report; `None` when it changes nothing. A report that skips steps takes them too; one that comes
+/// too late is recorded and changes nothing else.
 #[must_use]
 pub fn report(shipment: &Shipment, update: &Update, context: &mut Context<'_>) -> Option<Change> {
     let to = update.status.unwrap_or(shipment.status);

@@ -1,4 +1,4 @@
-//! The ten statuses of an order and how one follows from quantities and flags.
+//! The ten statuses of an order, and how a status follows from quantities and flags.
 
 use crate::quantities::Quantities;
 
@@ -35,7 +35,7 @@ macro_rules! named_enum {
 pub(crate) use named_enum;
 
 named_enum!(
-    /// Where an order stands. Never stored without the quantities it follows from.
+    /// The status of an order. Never stored without the quantities it follows from.
     OrderStatus {
         Pending = "pending",
         Backordered = "backordered",
@@ -74,21 +74,21 @@ named_enum!(
         Reject = "reject",
         /// Wait until everything is there.
         Backorder = "backorder",
-        /// Ship what is there, wait for the rest.
+        /// Ship the reserved units, wait for the rest.
         ShipPartial = "ship_partial",
     }
 );
 
-/// What quantities alone cannot say.
+/// What does not follow from quantities alone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Flags {
     /// Sources are still being asked: units wait, but not for stock.
     pub sourcing: bool,
     /// Delivery has begun once; an order never steps back before that.
     pub started: bool,
-    /// Given up by us, not by the customer.
+    /// Ended by Waybill, not by the customer.
     pub failed: bool,
-    /// Asked to cancel, delivery has not answered; holds where it came from.
+    /// A cancellation was requested and delivery has not answered; the status before the request.
     pub cancelling_from: Option<OrderStatus>,
 }
 

@@ -1,4 +1,4 @@
-//! What a stock row holds and what may be done to it.
+//! A stock row and the changes it allows.
 
 use crate::event::{Aggregate, AggregateKind};
 use crate::text::{Sku, Tenant, Vendor};

@@ -1,4 +1,4 @@
-//! Text that came from outside: bounded, without control characters, never half-valid.
+//! Text from outside: limited in length, without control characters, valid before it is used.
 
 use crate::refusal::{Problem, code};
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! The one table of order transitions. Everything else follows from it or is tested against it.
+//! The table of order transitions. Decisions follow it, and tests compare everything else with it.
 
 use crate::event::EventKind;
 use crate::status::OrderStatus::{
@@ -6,12 +6,12 @@ use crate::status::OrderStatus::{
     Pending, Processing, Shipped,
 };
 
-/// Who may cause a transition.
+/// What causes a transition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
-    /// Somebody asks for it.
+    /// A request.
     Command,
-    /// Something happened.
+    /// An event.
     Fact,
 }
 

@@ -1,4 +1,4 @@
-//! The examples in `docs/data-model.md` are made from the code, and every field they show is explained there.
+//! The examples in `docs/data-model.md` are generated from the code, and the page explains every field in them.
 
 mod docs;
 mod world;

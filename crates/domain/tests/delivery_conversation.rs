@@ -1,6 +1,6 @@
-//! An order and its delivery, each with what it knows, talking through one log that both read in order and at
-//! their own pace, while people cancel, hold and call off. Whatever is said when: it ends, nothing leaves after
-//! the tombstone, every cancellation gets one answer, and both sides count the same units.
+//! An order and its delivery exchange events through one log, which each reads in order and at its own pace, while
+//! people cancel, hold and change shipments. In every interleaving: it ends, nothing ships after the tombstone, every
+//! request to cancel gets one answer, and both sides count the same units.
 
 mod world;
 

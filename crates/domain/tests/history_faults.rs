@@ -1,5 +1,5 @@
-//! The checker of histories finds what is wrong with one: a past that the domain made is whole, and the same past
-//! with anything lost, doubled, exchanged or altered is not.
+//! The checker of histories finds faults: a history that the domain made passes, and the same history with an event
+//! lost, doubled, exchanged or altered does not.
 
 mod world;
 

@@ -1,5 +1,5 @@
-//! A batch at intake: whatever is ordered and whatever is there, nothing is promised twice, what is refused holds
-//! nothing, and what is accepted begins a history that the table allows.
+//! A batch at intake, with random orders and random stock: no unit is promised twice, a refused order holds nothing,
+//! and an accepted one begins with events that the transition table allows.
 
 mod world;
 

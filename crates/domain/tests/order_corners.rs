@@ -1,4 +1,4 @@
-//! Corners of an order's life that were wrong once, one sentence each.
+//! Rare cases of an order's life that were wrong once, one sentence each.
 
 mod world;
 

@@ -1,5 +1,5 @@
-//! Every status × every command × every fact, on orders reached by random deeds: no step outside the table, no
-//! step back, nothing counted twice. The rules themselves stand in `world/life.rs`.
+//! Every status × every command × every fact, on orders reached by random actions: no step outside the table, no step
+//! back, nothing counted twice. The rules are in `world/life.rs`.
 
 mod world;
 

@@ -1,5 +1,5 @@
-//! Every status of a shipment × every target, asked for and reported: what is refused, what is passed on the
-//! way, what is only recorded, and that its units are told to the order once.
+//! Every status of a shipment × every target, asked for by a person and reported by a carrier: what is refused, which
+//! steps are taken, what is only recorded, and that the order counts its units once.
 
 mod world;
 

@@ -1,4 +1,4 @@
-//! `docs/state-machine.md` says what the tables in the code say, and is made from them.
+//! `docs/state-machine.md` is generated from the tables in the code.
 
 mod docs;
 

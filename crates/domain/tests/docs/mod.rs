@@ -1,4 +1,4 @@
-//! Pages under `docs/` that are made from the code, wholly or between two marks.
+//! Pages under `docs/` that are generated from the code, wholly or between two marks.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! New orders on their way to intake, and stock for them.
+//! New orders for intake, and stock for them.
 
 use super::World;
 use std::collections::HashMap;

@@ -1,4 +1,4 @@
-//! The life of one order under test: whatever is done to it, every rule is checked after each deed.
+//! One order under test: after each action every rule is checked.
 
 use super::{Deed, World};
 use waybill_domain::change::Change;

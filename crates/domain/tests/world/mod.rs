@@ -1,4 +1,4 @@
-//! What the tests of the domain share: a source of ids, orders as they are born, and random deeds.
+//! Shared by the tests of the domain: a source of ids, new orders, and random actions.
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
