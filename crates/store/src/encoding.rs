@@ -1,4 +1,4 @@
-//! How values are written into a cell of text: the same in every driver.
+//! How values are encoded into text columns; the same in both drivers.
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;

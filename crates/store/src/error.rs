@@ -1,4 +1,4 @@
-//! What can go wrong in a store, told apart by what the caller should do about it.
+//! The errors of a store, distinguished by what the caller should do.
 
 use std::path::PathBuf;
 

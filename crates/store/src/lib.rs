@@ -1,8 +1,8 @@
-//! What is durable: one [`Store`], its drivers, and the suite that every driver passes.
+//! Durability: the [`Store`] trait, its two drivers, and the suite that both pass.
 //!
-//! Owns transactions, guards and the order of the log. **Invariant:** what a call has answered `Ok` for
-//! survives power loss; an `Err` other than [`Error::OutcomeUnknown`] left nothing behind. Decisions are not
-//! made here but in `waybill-domain`; this crate asks them inside its transaction where they need locked rows.
+//! Owns transactions, guards and the order of the log. **Invariant:** what a call answered with `Ok` survives power
+//! loss; an `Err` other than [`Error::OutcomeUnknown`] left nothing behind. Decisions are made in `waybill-domain`;
+//! where a decision needs locked rows, this crate calls it inside its transaction.
 
 #[cfg(feature = "conformance")]
 pub mod conformance;

@@ -1,10 +1,9 @@
-//! Which schemas there are, and whether this binary may run on the one it finds. The same for every driver; each
-//! driver has its own SQL under the same numbers.
+//! The list of schemas, and whether this binary may run on the schema it finds. The same for both drivers; each driver
+//! has its own SQL under the same numbers.
 //!
-//! A schema grows in two releases: first what is added (old binaries go on beside the new one), later what nobody
-//! reads any more is taken away. So every schema names the oldest binary that may still run on it, by the newest
-//! schema that binary knows. The store keeps that number in `meta`, where a binary reads it that is too old to know
-//! the schema itself.
+//! A schema changes in two releases: the first adds (old binaries keep running beside the new one), a later one removes
+//! what is no longer read. So each schema records the oldest binary that may still run on it, as the newest schema that
+//! binary knows. The number is stored in `meta`, where a binary that does not know the schema can read it.
 
 /// One step of the schema. A file once released is never edited.
 #[derive(Clone, Copy, Debug)]

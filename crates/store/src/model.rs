@@ -1,4 +1,4 @@
-//! What goes into a store and comes out of it, beyond the domain's own types.
+//! The types that a store takes and returns, beyond those of the domain.
 
 use uuid::Uuid;
 use waybill_domain::change::{Change, Timer};

@@ -1,4 +1,4 @@
-//! The seam: what the rest of Waybill asks of a store. Batch-shaped; every driver passes `conformance`.
+//! The trait that the rest of Waybill uses. Calls are in batches; every driver passes `conformance`.
 
 use crate::consume::{self, BatchDecision, Consumed};
 use crate::error::Result;

@@ -1,9 +1,9 @@
-//! Moving a store: everything in the embedded one into an empty shared one, which then is that store.
+//! Moves an embedded store into an empty PostgreSQL database.
 //!
-//! Owns the order of the steps. **Invariant:** at every moment at most one of the two serves, and none before every
-//! table of the copy was compared with its original. The target is filled, compared and checked in one transaction, so
-//! that an interrupted move leaves nothing there; the source is marked as moved right before that transaction commits,
-//! and from then on refuses to be served. How rows are read and written is the drivers'.
+//! Owns the order of the steps. **Invariant:** at every moment at most one of the two stores can be served, and the
+//! copy only after every table was compared with its original. The target is filled, compared and checked in one
+//! transaction, so that an interrupted move leaves nothing there. The source is marked as moved right before that
+//! transaction commits and refuses to be served from then on. The drivers read and write the rows.
 
 mod rows;
 mod state;

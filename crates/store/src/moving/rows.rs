@@ -1,4 +1,4 @@
-//! A row on its way from one driver to the other: every value in the type that the target's column has.
+//! A row that is copied from one driver to the other: every value has the type of the target's column.
 
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};

@@ -1,4 +1,4 @@
-//! What is moved besides the rows of the tables.
+//! What is moved besides the rows of tables: store id, generation, counters.
 
 /// What a store is beyond its rows: who it is, and what it has given out and never gives again.
 #[derive(Clone, Debug)]

@@ -1,5 +1,5 @@
-//! What is moved: every table and every column but those that tell of processes (`members`), of the schema
-//! (`meta`, `counters`) and what is counted (`order_counts`), which the target is told as a whole.
+//! The tables and columns that are moved: all except those about processes (`members`), about the schema (`meta`,
+//! `counters`), and the counts (`order_counts`), which the target gets as totals.
 
 use super::rows::{Column, Kind};
 

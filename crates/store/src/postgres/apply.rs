@@ -1,4 +1,4 @@
-//! Consumers: effects written together with the cursor. Two round trips: locks, then everything else.
+//! Writes the effects of a consumer's batch together with its cursor. Two round trips: locks, then everything else.
 
 use super::bisect::Bisection;
 use super::changes::{self, Locked, Wanted};

@@ -1,4 +1,4 @@
-//! When one unit spoils a batch: halve it until only the unit at fault fails.
+//! When one unit makes a batch fail, the batch is halved until only the unit at fault fails.
 
 use crate::error::Result;
 

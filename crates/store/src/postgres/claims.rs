@@ -1,4 +1,4 @@
-//! Claims: everything that may exist once.
+//! Claims: keys, references and numbers, each of which may belong to one order only.
 
 use super::errors::corrupt;
 use super::outcome::Commits;

@@ -1,4 +1,4 @@
-//! Connections: how they are opened, what each session is told, and the pool they come from.
+//! Connections: how they are opened, the settings of each session, and the pool.
 
 use super::errors::translate;
 use super::generation::Generation;

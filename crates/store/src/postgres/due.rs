@@ -1,9 +1,9 @@
-//! Where to look for due timers.
+//! Where the search for due timers begins.
 //!
-//! A timer that has fired is deleted, and while somebody holds a snapshot it stays in the table and in its index,
-//! before all that are still to fire. So a look begins where the last one found the first live timer; and because a
-//! timer may be set for earlier than that (a commit that took long, a clock that is behind), the whole index is gone
-//! through again and again, as often as that costs little.
+//! A timer that has fired is deleted, but while a snapshot is held it stays in the table and in the index, before all
+//! timers that still wait. So a search begins where the last one found the first live timer. Because a timer may be set
+//! for earlier than that (a commit that took long, a clock that is behind), the whole index is searched again, as often
+//! as that costs little.
 
 use parking_lot::Mutex;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! From PostgreSQL's SQLSTATEs to what the caller should do.
+//! Maps PostgreSQL's SQLSTATEs to what the caller should do.
 
 use crate::error::{DATABASE, Error};
 use tokio_postgres::error::{DbError, Severity, SqlState};

@@ -1,7 +1,7 @@
-//! What became of a transaction whose COMMIT nobody answered.
+//! Finds out whether a transaction was committed when its COMMIT got no answer.
 //!
-//! The database knows by its number whether it is over. Whether it was committed, what it wrote has the last word:
-//! after a crash or a failover the same number may be another transaction.
+//! The database knows by the transaction's number whether it is over. Whether it was committed is decided by what it
+//! wrote: after a crash or a failover the same number may be another transaction.
 
 use super::errors::IntoStore;
 use super::outcome::Commits;

@@ -1,7 +1,8 @@
-//! Whether the database that this process talks to still has the generation that it was opened with.
+//! Whether the database still has the generation that this process opened it with.
 //!
-//! Every new connection asks. Invariant: once another generation was seen, no connection is given any more: what this
-//! process knows (the cursors it gives out, above all) is of another life of the store, and it must be started again.
+//! Every new connection checks it. Invariant: once another generation was found, the pool gives no connection any more.
+//! What this process knows, above all the cursors it has given out, belongs to the store before the restore, so it must
+//! be restarted.
 
 use super::plain;
 use crate::error::{Error, Result};

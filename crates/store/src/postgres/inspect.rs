@@ -1,4 +1,4 @@
-//! A look at a database and at what is in front of it, for a person who wonders what is wrong. Changes nothing.
+//! Examines a database and a pooler in front of it, for `waybill doctor`. Changes nothing.
 
 use super::connection::{Options, read_url};
 use super::errors::IntoStore;

@@ -1,4 +1,4 @@
-//! Who acts as a consumer, on which part, and since which epoch.
+//! Which process works as a consumer on which partition, and with which epoch.
 
 use super::outcome::{Commits, Failed};
 use super::pipeline::{Pipeline, Sql, params};

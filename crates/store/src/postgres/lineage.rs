@@ -1,10 +1,10 @@
-//! Which line of history a database stands on: its cluster, the cluster's timeline, the database in it. Noted when it
-//! is migrated, looked at when it is opened.
+//! The line of history of a database: its cluster, the cluster's timeline, and the database in it. Recorded by a
+//! migration and compared when the store is opened.
 //!
-//! A line that is not the noted one says that the database was restored, or that a standby was promoted. Whether
-//! something was lost by that cannot be told from inside: a standby that commits waited for and a backup of an hour
-//! ago look the same. So it is said, and a person accepts the new line: `waybill migrate --restored`, or
-//! `--nothing-lost`. Invariant: nothing here keeps a store from being opened, for a failover must not wait for anybody.
+//! Another line than the recorded one means that the database was restored or that a standby was promoted. Whether data
+//! was lost cannot be told from inside: a synchronous standby and a backup from an hour ago look the same. So Waybill
+//! warns, and a person accepts the new line: `waybill migrate --restored` or `--nothing-lost`. Invariant: nothing here
+//! keeps a store from being opened, because a failover must not wait for a person.
 
 use super::errors::IntoStore;
 use super::plain;

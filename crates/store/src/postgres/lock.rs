@@ -1,8 +1,9 @@
-//! The order in which rows are locked, the same in every transaction: claims, cursor, parked, orders, deliveries and
-//! shipments, holds, reservations, stock, then the part of the log. Each class is locked by one ordered SELECT.
+//! The order in which rows are locked, the same in every transaction: claims, cursor, parked events, orders, deliveries
+//! and shipments, holds, reservations, stock, then the partition of the log. Each class is locked by one ordered
+//! SELECT.
 //!
-//! An UPDATE with a join locks in the order of the join, whatever is sorted inside it; so nothing is ever written
-//! that was not locked here before.
+//! An UPDATE with a join locks rows in the order of the join, whatever is sorted inside it. So a row is written only
+//! after it was locked here.
 
 use super::pipeline::Sql;
 use tokio_postgres::types::Type;

@@ -1,4 +1,4 @@
-//! The log: appending as a transaction's last step, and reading.
+//! The log: appended as the last step of a transaction, and read.
 
 use super::lock;
 use super::outcome::Commits;

@@ -1,4 +1,4 @@
-//! Bringing the schema up to date, one numbered file at a time, each in a transaction of its own.
+//! Migrates the schema, one numbered file at a time, each in its own transaction.
 
 use super::connection::{Options, read_url};
 use super::errors::IntoStore;

@@ -1,9 +1,9 @@
 //! The shared store: PostgreSQL 14 or newer, any number of processes, each with a pool of connections.
 //!
-//! Invariant: an answer leaves only after COMMIT has been answered without a warning that it did not wait for its
-//! standby. Rows are locked in one order everywhere, each class by one ordered SELECT before it is written; what the
-//! last flush of a transaction carries ends in COMMIT, so that nobody waits for a process between the two. What SQL
-//! guards, the domain has decided. Files are named as in the other driver.
+//! Invariant: an answer is sent only after COMMIT was answered without the warning that the wait for a standby was
+//! cancelled. Rows are locked in one order everywhere, each class by one ordered SELECT before it is written. The last
+//! flush of a transaction ends in COMMIT, so that other transactions never wait for a process between the two. SQL
+//! guards what the domain has decided. Files are named as in the other driver.
 
 mod accept;
 mod apply;

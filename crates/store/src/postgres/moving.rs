@@ -1,4 +1,4 @@
-//! The shared store as what another one is moved into: filled, compared and checked in one transaction.
+//! PostgreSQL as the target of a move: filled, compared and checked in one transaction.
 
 use super::connection::{Options, read_url};
 use super::errors::{IntoStore, is_of_the_statement, translate};

@@ -1,8 +1,8 @@
-//! Waking other processes: after a commit, on a connection of its own, coalesced.
+//! Wakes other processes after a commit, on a connection of its own, several commits at a time.
 //!
-//! A notification holds a lock of the whole database until its transaction ends, so it is never part of one that does
-//! anything else, does not wait for the disk, and goes out at most once in a few milliseconds however much happens.
-//! Invariant: nothing depends on it; whoever hears nothing polls.
+//! A notification holds a lock of the whole database until its transaction ends. So it is never part of another
+//! transaction, does not wait for the disk, and is sent at most once every few milliseconds. Invariant: nothing depends
+//! on it; a process that gets no notification polls.
 
 use super::connection::{Options, read_url};
 use super::generation::Generation;

@@ -1,4 +1,5 @@
-//! Opening a store: the database, its schema, what it promises, its identity; then the pool and the notifications.
+//! Opens a store: checks the database, its schema, its durability settings and its identity, then starts the pool and
+//! the notifications.
 
 use super::connection::{Connections, Options, read_url};
 use super::errors::corrupt;

@@ -1,5 +1,5 @@
-//! Reading orders: always the order, its lines, its holds and what is known about people together, in one round trip
-//! each for as many orders as are asked for.
+//! Reads orders. An order, its lines, its holds and its personal data are read in one round trip, for any number of
+//! orders.
 
 use super::claims;
 use super::errors::corrupt;

@@ -1,8 +1,8 @@
-//! Whether a transaction was committed, also when nobody answered its COMMIT; and when to make it again.
+//! Transactions: whether one was committed, also when its COMMIT got no answer, and when to repeat one.
 //!
 //! Invariant: `Ok` means committed, and at the standby if the database waits for one. A connection in COMMIT is never
-//! cancelled: whoever waits may go, the task that commits stays. What cannot be found out is
-//! [`Error::OutcomeUnknown`] and nothing else.
+//! cancelled: the caller may go away, the task that commits stays. An outcome that cannot be found out is always
+//! [`Error::OutcomeUnknown`].
 
 use super::connection::{Connection, Connections};
 use super::errors::{IntoStore, is_contention, translate};

@@ -1,4 +1,4 @@
-//! Statements that go out together and are answered together: one round trip for all.
+//! Statements that are sent together and answered together: one round trip for all.
 
 use super::connection::{Connection, Connections};
 use super::errors::{is_aftermath, is_of_the_statement};

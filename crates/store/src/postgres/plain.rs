@@ -1,5 +1,5 @@
-//! Questions in plain text, asked while a store is opened or looked at: the statements have no names, so that every
-//! pooler passes them on. Answers are text too; an absent value is the empty text.
+//! Simple queries, used while a store is opened or inspected: the statements have no names, so that every pooler
+//! accepts them. Answers are text; NULL is the empty text.
 
 use super::errors::{IntoStore, corrupt};
 use crate::error::Result;

@@ -1,8 +1,8 @@
-//! The new life of a database that was put back to an earlier time, or lost its newest commits at a failover.
+//! Prepares a database that was restored to an earlier time, or that lost its newest commits in a failover.
 //!
-//! Owns the new generation, by which cursors of the former life are recognised, and the counters, which must not give
-//! out again what is in the tables. Invariant: nothing is changed while somebody else is connected, for a process that
-//! runs on knows only the former life.
+//! Owns the new generation, which makes older cursors recognisable, and the counters, which must not give out numbers
+//! that are in the tables already. Invariant: nothing is changed while another connection is open, because a running
+//! process only knows the state before the restore.
 
 use super::connection::{Options, read_url};
 use super::errors::{IntoStore, corrupt};

@@ -1,4 +1,4 @@
-//! Between columns and domain types. A value the types do not allow is an error that names the column.
+//! Converts between columns and domain types. A value that the types do not allow is an error that names the column.
 
 use super::errors::{IntoStore, corrupt};
 use crate::error::Result;

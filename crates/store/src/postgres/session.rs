@@ -1,4 +1,4 @@
-//! One connection outside the pool: for migrating, opening and restoring.
+//! A connection outside the pool, for migrating, opening and restoring.
 
 use std::ops::Deref;
 use std::result::Result;

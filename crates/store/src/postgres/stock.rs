@@ -1,4 +1,4 @@
-//! Stock rows: reading and counting.
+//! Stock rows: reading them and changing counts.
 
 use super::errors::corrupt;
 use super::fate::Mark;

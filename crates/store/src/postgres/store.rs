@@ -1,5 +1,5 @@
-//! The [`Store`] on PostgreSQL. What writes runs in a task of its own, so that a caller that goes away does not leave
-//! a transaction half sent.
+//! The [`Store`] on PostgreSQL. Everything that writes runs in its own task, so that a caller that goes away does not
+//! leave half a transaction sent.
 
 use super::connection::Options;
 use super::due::Looks;

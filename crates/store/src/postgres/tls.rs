@@ -1,6 +1,5 @@
-//! Encryption of connections, with the meanings that `sslmode` has for every PostgreSQL client: `prefer` and
-//! `require` encrypt, `verify-ca` and `verify-full` also check who answers, against `sslrootcert` or else the
-//! system's certificates.
+//! TLS, with the meanings that `sslmode` has for every PostgreSQL client: `prefer` and `require` encrypt; `verify-ca`
+//! and `verify-full` also check the server's certificate, against `sslrootcert` or else the system's certificates.
 
 use crate::error::{Error, Result};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};

@@ -1,6 +1,6 @@
-//! A database that cannot be had, told to a person: who asked for what where, what came back, what to do.
+//! The message for a database that cannot be reached: host, port, database and user, the error, and what to do.
 //!
-//! Invariant: the password is never among it.
+//! Invariant: it never contains the password.
 
 use super::errors::translate;
 use crate::error::Error;

@@ -1,4 +1,4 @@
-//! Checking a database beside running servers, at one moment of it.
+//! Checks a database beside running servers, on one snapshot.
 
 use super::connection::{Options, read_url};
 use super::errors::IntoStore;

@@ -1,4 +1,4 @@
-//! Work for the world outside: leased, done elsewhere, its result written back under a guard.
+//! Work for external services: leased, done elsewhere, its result written back under a guard.
 
 use super::changes::{self, Locked, Wanted};
 use super::fate::Mark;

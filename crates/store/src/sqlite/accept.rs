@@ -1,4 +1,4 @@
-//! Accepting a batch: claims, stock, the domain's decision, rows, events.
+//! Accepts a batch of orders: claims, stock, the domain's decision, rows, events.
 
 use super::bisect::bisect;
 use super::claims;

@@ -1,4 +1,4 @@
-//! Consumers: effects written together with the cursor.
+//! Writes the effects of a consumer's batch together with its cursor.
 
 use super::bisect::bisect;
 use super::changes;

@@ -1,9 +1,8 @@
-//! Backups: a copy of the store in one file, taken beside the running server; what is in one; and making a store
-//! of one again.
+//! Backups: copying the store into one file beside the running server, examining such a file, and restoring it.
 //!
-//! **Invariant:** a backup holds the store as it was at one moment, with everything acknowledged before it was begun;
-//! a restored store has a new generation, so that nobody goes on with a cursor from another life of the store. How a
-//! copy comes about and when it has its name is for `copy`; how a backup gets somewhere else is for the operator.
+//! **Invariant:** a backup has the state of the store at one moment, with everything acknowledged before the backup
+//! began. A restored store has a new generation, so that no reader continues with an older cursor. `copy` makes the
+//! file; bringing it to another machine is left to the operator.
 
 use super::connection::{self, FILE};
 use super::copy::{Copied, Partial, partial_of, refuse_existing, remove_left};

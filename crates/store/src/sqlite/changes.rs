@@ -1,4 +1,4 @@
-//! Writing what the domain decided: each row guarded by the version the decision was made on.
+//! Writes what the domain decided: each row is guarded by the version that the decision was made on.
 
 use super::errors::IntoStore;
 use super::log;

@@ -1,4 +1,4 @@
-//! Moving the write-ahead log into the database, small and often, by the writer itself.
+//! Checkpoints: the writer itself moves the write-ahead log into the database, in small portions and often.
 
 use super::connection::BUSY_TIMEOUT;
 use super::errors::IntoStore;

@@ -1,4 +1,4 @@
-//! Opening connections: the settings that durability depends on, checked and not assumed.
+//! Opens connections, and checks the settings that durability depends on.
 
 use super::errors::IntoStore;
 use crate::error::{Error, Result};

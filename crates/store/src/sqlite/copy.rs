@@ -1,10 +1,10 @@
-//! Copying a database into one file: at one moment, beside whoever writes, and durable before it has its name.
+//! Copies a database into one file: as of one moment, beside processes that write, and durable before it gets its name.
 //!
-//! **Invariant:** under the final name there is a whole copy or nothing. It holds everything committed before the
-//! copy began. What is copied where, and what is changed in the copy, is for `backup` and `migrate`.
+//! **Invariant:** under the final name there is a complete copy or nothing. It has everything that was committed before
+//! the copy began. What is copied, and what is changed in the copy, is decided by `backup` and `migrate`.
 //!
-//! The copy is made on one read transaction. It never begins anew, however much is written meanwhile, and stops
-//! nobody; but for as long as it lasts the write-ahead log of the source cannot start anew and grows.
+//! The copy is made in one read transaction. It never starts again, however much is written meanwhile, and blocks
+//! nobody; but while it runs the write-ahead log of the source cannot be reused and grows.
 
 use super::connection;
 use super::errors::IntoStore;

@@ -1,5 +1,4 @@
-//! Defects planted by tests, to show that the checkers catch them. Not in any build but those with the feature
-//! `planted-defects`.
+//! Defects planted by tests, to show that the checkers find them. Compiled only with the feature `planted-defects`.
 
 use super::jobs::Ran;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! From SQLite's codes to what the caller should do.
+//! Maps SQLite's error codes to what the caller should do.
 
 use crate::error::{DATABASE, Error};
 use rusqlite::ErrorCode;

@@ -1,4 +1,4 @@
-//! A look at a data folder, for a person who wonders what is wrong with it. Changes nothing, and needs no lock.
+//! Examines a data folder for `waybill doctor`. Changes nothing and needs no lock.
 
 use super::connection::{self, FILE};
 use super::errors::IntoStore;

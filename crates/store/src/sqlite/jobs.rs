@@ -1,4 +1,4 @@
-//! The jobs that wait for the writer's thread, in two classes.
+//! The queue of jobs for the writer's thread, in two classes.
 
 use super::schedule::{Class, LULL, Schedule};
 use super::tx::Tx;

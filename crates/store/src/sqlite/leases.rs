@@ -1,7 +1,7 @@
-//! Who acts as a consumer, on which part, and since which epoch.
+//! Which process works as a consumer on which partition, and with which epoch.
 //!
-//! One process has this store, so nobody is ever overtaken here; what is written is fenced all the same, by the same
-//! rules as where many processes share one.
+//! One process has this store, so no lease is ever taken over; writes are fenced by the same rules as on the shared
+//! store.
 
 use super::errors::IntoStore;
 use super::rows::Columns;

@@ -1,4 +1,4 @@
-//! The log: appending within a round, and reading.
+//! The log: appended within a round, and read.
 
 use super::errors::IntoStore;
 use super::rows::Columns;

@@ -1,5 +1,4 @@
-//! Bringing the schema up to date, one numbered file at a time, each in a transaction of its own; before that, a
-//! copy of what is there.
+//! Migrates the schema, one numbered file at a time, each in its own transaction, after making a copy of the data.
 
 use super::connection;
 use super::copy::{Copied, Partial, remove_if_there, remove_left};

@@ -1,7 +1,7 @@
-//! The embedded store: SQLite in WAL mode, one writing connection owned by one thread, a few reading ones.
+//! The embedded store: SQLite in WAL mode, one writing connection owned by one thread, and a few reading connections.
 //!
-//! Invariant: an answer leaves the writer only after COMMIT with `synchronous=FULL` has returned. What SQL
-//! guards, the domain has decided. Files are named as in the other driver.
+//! Invariant: an answer is sent only after COMMIT with `synchronous=FULL` has returned. SQL guards what the domain has
+//! decided. Files are named as in the other driver.
 
 mod accept;
 mod apply;

@@ -1,4 +1,5 @@
-//! The embedded store as what is moved elsewhere: locked, read table by table, and marked so that it is served no more.
+//! The embedded store as the source of a move: locked, read table by table, and marked as moved so that no server
+//! starts on it.
 
 use super::connection;
 use super::errors::{IntoStore, corrupt};

@@ -1,4 +1,4 @@
-//! Which statements were run, so that a test can look at the plan of each one. Compiled for tests only.
+//! Records the statements that ran, so that a test can check the plan of each. Compiled for tests only.
 
 use super::errors::IntoStore;
 use crate::error::Result;

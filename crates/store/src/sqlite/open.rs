@@ -1,4 +1,4 @@
-//! Opening a store: the directory, its lock, the schema, the identity, the counters; then the threads.
+//! Opens a store: the folder, its lock, the schema, the identity, the counters; then starts the threads.
 
 use super::accept;
 use super::checkpoint::Checkpoints;

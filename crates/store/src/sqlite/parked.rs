@@ -1,4 +1,4 @@
-//! Parked events: what could not be applied, and everything of its order that came after.
+//! Parked events: an event that could not be applied, and all later events of its order.
 
 use super::changes;
 use super::errors::IntoStore;

@@ -1,4 +1,4 @@
-//! The readers: a few connections, each with its thread, sharing one bounded queue. Each job sees one snapshot.
+//! The readers: a few connections, each with its thread, which share one bounded queue. Each job sees one snapshot.
 
 use super::connection::{Options, open_reader};
 use super::errors::IntoStore;

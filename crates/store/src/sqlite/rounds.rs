@@ -1,7 +1,7 @@
 //! The writer's thread: owns the only writing connection and commits waiting jobs together.
 //!
-//! Invariant: a job is answered after the COMMIT of its round has returned, or not at all. One that fails does
-//! not make others fail; an error that ends the transaction fails the round.
+//! Invariant: a job is answered after the COMMIT of its round has returned, or not at all. A job that fails does not
+//! make others fail; an error that ends the transaction fails the whole round.
 
 use super::checkpoint::Checkpoints;
 use super::errors::translate;

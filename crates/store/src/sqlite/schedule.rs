@@ -1,5 +1,5 @@
-//! Who has the writer next. Background work gets at least its share of the time while foreground work waits,
-//! and everything foreground work leaves, so that neither starves the other.
+//! Divides the writer's time. While foreground work waits, background work gets at least its share; it also gets all
+//! the time that foreground work leaves. So neither starves the other.
 
 use std::time::Duration;
 

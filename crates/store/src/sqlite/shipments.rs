@@ -1,4 +1,4 @@
-//! Reading shipments, deliveries and timers.
+//! Reads shipments, deliveries and timers.
 
 use super::errors::IntoStore;
 use super::rows::Columns;

@@ -1,4 +1,4 @@
-//! Figures: what counters do not know is counted here, a bounded number of rows each.
+//! Figures for metrics. What has no counter is counted here, up to a bounded number of rows each.
 
 use super::errors::IntoStore;
 use super::rows::Columns;

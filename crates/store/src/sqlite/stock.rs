@@ -1,4 +1,4 @@
-//! Stock rows: reading and counting.
+//! Stock rows: reading them and changing counts.
 
 use super::errors::IntoStore;
 use super::log::{self, PART};

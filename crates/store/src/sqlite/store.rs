@@ -1,4 +1,4 @@
-//! The [`Store`] on SQLite: each method hands one job to the writer or to a reader.
+//! The [`Store`] on SQLite: each method gives one job to the writer or to a reader.
 
 use super::lock::DirectoryLock;
 use super::readers::Readers;

@@ -1,4 +1,4 @@
-//! The transaction of a round, as a job sees it, and the counters that go with it.
+//! The transaction of a round as a job sees it, and the counters that belong to it.
 
 use super::errors::IntoStore;
 use crate::error::{Error, Result};

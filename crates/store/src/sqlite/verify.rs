@@ -1,4 +1,4 @@
-//! Opening a store beside a running server, for reading only.
+//! Opens a store beside a running server, read-only, and checks it.
 
 use super::connection;
 use super::errors::IntoStore;

@@ -1,5 +1,4 @@
-//! Emptying a data directory: only one that is a store's, only the store's own files, and never beside a
-//! process that uses it.
+//! Empties a data folder: only if it is a store's, only the store's own files, and never while a process uses it.
 
 use super::connection;
 use super::copy::{partial_of, remove_if_there};

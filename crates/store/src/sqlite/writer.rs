@@ -1,4 +1,4 @@
-//! The writer's handle: submits jobs to its thread and waits until they are durable.
+//! The writer's handle: gives jobs to its thread and waits until they are durable.
 
 use super::jobs::JobQueue;
 use super::rounds::{Setup, Thread};

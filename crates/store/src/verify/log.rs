@@ -1,5 +1,5 @@
-//! I7 and I10 from the log alone: positions rise within a part, each aggregate counts 1, 2, 3, …, and takes
-//! allowed steps only. What the events amount to is handed to the checks of the tables.
+//! I7 and I10, from the log alone: positions rise within a partition, and each aggregate counts 1, 2, 3, … and takes
+//! only allowed steps. The states that the events add up to are passed on to the checks of the tables.
 
 use super::{Finding, Report, Tables};
 use crate::error::Result;

@@ -1,4 +1,4 @@
-//! I6, I7 and I9 of orders: each row and each line says what the order's events amount to.
+//! I6, I7 and I9 of orders: each row and each line equals what the order's events add up to.
 
 use super::log::Histories;
 use super::{Report, Tables};

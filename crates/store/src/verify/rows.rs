@@ -1,4 +1,4 @@
-//! Rows that must not be, each kind as one SELECT, and the counts of the report.
+//! Rows that must not exist, each kind as one SELECT, and the counts of the report.
 
 use super::{Report, Tables};
 use crate::error::Result;

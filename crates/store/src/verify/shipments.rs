@@ -1,4 +1,4 @@
-//! I6, I9 and I11 of shipments: each row says what its events amount to, and no unit is sent twice.
+//! I6, I9 and I11 of shipments: each row equals what its events add up to, and no unit is in two shipments.
 
 use super::log::Histories;
 use super::{Report, Tables};

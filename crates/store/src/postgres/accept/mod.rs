@@ -1,4 +1,5 @@
-//! Accepting a batch: claims, stock, the domain's decision, rows, events. Two round trips, three when a claim is lost.
+//! Accepts a batch of orders: claims, stock, the domain's decision, rows, events. Two round trips, three when a claim
+//! is lost.
 
 mod rows;
 mod stock;

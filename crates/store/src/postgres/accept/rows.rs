@@ -1,4 +1,4 @@
-//! The rows of accepted orders: one statement per table, whatever the number of orders.
+//! Writes the rows of accepted orders: one statement per table, whatever the number of orders.
 
 use super::super::changes;
 use super::super::pipeline::{Pipeline, Sql, params};

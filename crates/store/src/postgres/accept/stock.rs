@@ -1,4 +1,4 @@
-//! The stock rows a batch sells from: locked once, changed in memory, written once per row.
+//! The stock rows that a batch sells from: locked once, changed in memory, written once per row.
 
 use super::super::lock;
 use super::super::pipeline::{Pipeline, Sql, params};

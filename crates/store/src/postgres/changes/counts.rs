@@ -1,4 +1,4 @@
-//! How many orders have which status, kept as sums to be added up.
+//! Counts of orders per status, kept as differences that are summed up.
 
 use super::super::pipeline::{Pipeline, Sql, params};
 use tokio_postgres::types::Type;

@@ -1,4 +1,4 @@
-//! What the role delivery holds: deliveries and shipments.
+//! Writes the rows of the role `delivery`: deliveries and shipments.
 
 use super::super::pipeline::{Pipeline, Sql, params};
 use super::super::rows::small;

@@ -1,4 +1,4 @@
-//! Locking the rows that changes are about to write, and comparing their versions with what was decided on.
+//! Locks the rows that changes will write, and compares their versions with those the changes were decided on.
 
 use super::super::lock;
 use super::super::pipeline::{Pipeline, params};

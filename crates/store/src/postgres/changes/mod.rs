@@ -1,8 +1,8 @@
-//! Writing what the domain decided: rows are locked and their versions compared in memory, then everything is written
-//! in one flush.
+//! Writes what the domain decided: rows are locked and their versions compared in memory, then everything is written in
+//! one flush.
 //!
-//! Changes of one batch may build on each other; each is compared with what the one before it leaves, and only the
-//! last state of a row is written.
+//! Changes of one batch may build on each other. Each is compared with the state that the one before it leaves, and
+//! only the last state of a row is written.
 
 mod counts;
 mod delivery;

@@ -1,4 +1,4 @@
-//! Orders, their lines and their holds.
+//! Writes orders, their lines and their holds.
 
 use super::super::pipeline::{Pipeline, Sql, params};
 use super::super::rows::small;

@@ -1,4 +1,4 @@
-//! Reservations, and the stock rows behind them.
+//! Writes reservations and their stock rows.
 
 use super::super::pipeline::{Pipeline, Sql, params};
 use super::super::rows::small;

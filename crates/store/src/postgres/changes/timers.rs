@@ -1,4 +1,4 @@
-//! Timers and work: what is to be done later, or elsewhere.
+//! Writes timers and work for external services.
 
 use super::super::pipeline::{Pipeline, Sql, params};
 use super::super::rows::small;
