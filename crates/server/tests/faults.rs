@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use http::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
@@ -88,6 +88,22 @@ async fn a_full_disk_is_answered_with_507_and_orders_go_on_when_there_is_room() 
         .await
         .expect("journal");
     until("a write without room", || disk.no_space_hits() > 20).await;
+    let health: Value = app.client().get("/health").await.expect("told").json();
+    assert_eq!(health["services"]["database"], "read-only", "{health}");
+    assert_eq!(health["reason"], "the disk is full", "{health}");
+    let mut client = app.client();
+    for (path, status) in [
+        ("/health/ready", 503),
+        ("/health/ready?for=reads", 200),
+        ("/health/ready?for=nothing", 400),
+        ("/v1/orders", 200),
+    ] {
+        assert_eq!(
+            client.get(path).await.expect("told").status,
+            status,
+            "{path}"
+        );
+    }
     let order = json!({"currency": "EUR", "metadata": {"key": "while-full", "variant": "1"},
                        "lines": [{"sku": "HOT-0", "quantity": 1, "unitPrice": "1.00"}]});
     let refused = app.place("while-full", &order).await.expect("it answers");

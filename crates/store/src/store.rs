@@ -255,6 +255,11 @@ pub trait Store: Send + Sync + 'static {
     /// Whether a commit is possible now.
     async fn check_writable(&self) -> Result<()>;
 
+    /// Whether what is stored can be read now.
+    async fn check_readable(&self) -> Result<()> {
+        self.stats().await.map(drop)
+    }
+
     /// Finishes what was submitted and closes the store. Calls after it fail.
     async fn close(&self);
 }

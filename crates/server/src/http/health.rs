@@ -1,12 +1,16 @@
 //! Health: is the process there, can it commit, what is it made of. Never rate-limited.
 
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::State;
+use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
+use serde::Deserialize;
 use serde_json::json;
+use utoipa::{IntoParams, ToSchema};
+use waybill_store::Error as StoreError;
 
 use super::json;
 use crate::app::App;
@@ -15,11 +19,50 @@ use crate::resilience::breaker;
 /// How long a commit may take before health calls it impossible.
 const COMMIT_PATIENCE: Duration = Duration::from_secs(2);
 
-async fn can_commit(app: &App) -> bool {
-    matches!(
-        tokio::time::timeout(COMMIT_PATIENCE, app.store.check_writable()).await,
-        Ok(Ok(()))
-    )
+/// What this process can do with its store now.
+enum Storage {
+    Writable,
+    /// Nothing can be committed, and why; what is stored can be read.
+    ReadOnly(String),
+    /// Neither is possible, and why.
+    Away(String),
+}
+
+impl Storage {
+    async fn of(app: &App) -> Self {
+        let Err(why) = in_time(app.store.check_writable()).await else {
+            return Self::Writable;
+        };
+        match in_time(app.store.check_readable()).await {
+            Ok(()) => Self::ReadOnly(why),
+            Err(_) => Self::Away(why),
+        }
+    }
+
+    fn word(&self) -> &'static str {
+        match self {
+            Self::Writable => "up",
+            Self::ReadOnly(_) => "read-only",
+            Self::Away(_) => "down",
+        }
+    }
+
+    fn reason(&self) -> Option<&str> {
+        match self {
+            Self::Writable => None,
+            Self::ReadOnly(why) | Self::Away(why) => Some(why),
+        }
+    }
+}
+
+async fn in_time(asked: impl Future<Output = Result<(), StoreError>>) -> Result<(), String> {
+    match tokio::time::timeout(COMMIT_PATIENCE, asked).await {
+        Ok(answer) => answer.map_err(|error| error.to_string()),
+        Err(_) => Err(format!(
+            "the store did not answer within {} ms",
+            COMMIT_PATIENCE.as_millis()
+        )),
+    }
 }
 
 /// `GET /health`: one superset for all dialects. 503 only when this process cannot commit.
@@ -28,7 +71,8 @@ async fn can_commit(app: &App) -> bool {
     responses((status = 200, description = "Healthy or degraded", body = serde_json::Value, example = json!({"status": "healthy", "services": {"database": "up", "api": "up"}, "dependencies": {"database": true}})), (status = 503, description = "This process cannot commit")),
 )]
 pub async fn details(State(app): State<Arc<App>>) -> Response {
-    let database = can_commit(&app).await;
+    let storage = Storage::of(&app).await;
+    let database = matches!(storage, Storage::Writable);
     let inventory = app.inventory.as_ref().map(|i| i.breaker().state);
     let degraded = inventory.is_some_and(|state| state == breaker::State::Open);
     let status = match (database, degraded) {
@@ -42,9 +86,12 @@ pub async fn details(State(app): State<Arc<App>>) -> Response {
         "uptime": app.now().ms_since(app.started_at) / 1_000,
         "version": env!("CARGO_PKG_VERSION"),
         "service": "waybill",
-        "services": {"database": if database { "up" } else { "down" }, "api": "up"},
+        "services": {"database": storage.word(), "api": "up"},
         "dependencies": {"database": database},
     });
+    if let Some(reason) = storage.reason() {
+        body["reason"] = reason.into();
+    }
     if let Some(state) = inventory {
         body["services"]["inventory"] = if degraded { "down".into() } else { "up".into() };
         body["dependencies"]["inventory"] = (!degraded).into();
@@ -67,13 +114,37 @@ pub async fn live() -> json::Raw {
     json::Raw("{\"status\":\"alive\"}".into())
 }
 
-/// `GET /health/ready`: 503 while stopping or when nothing can be committed.
+/// What a caller of `/health/ready` is about to send.
+#[derive(Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum ReadyFor {
+    /// Everything: 503 when nothing can be committed.
+    Orders,
+    /// Requests that only read: 503 when nothing can be read.
+    Reads,
+}
+
+/// The query of `/health/ready`.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct Ready {
+    /// `orders` (the default), or `reads`
+    #[serde(default, rename = "for")]
+    #[param(inline)]
+    what: Option<ReadyFor>,
+}
+
+/// `GET /health/ready`: 503 while stopping, or when what it is asked for cannot be done.
 #[utoipa::path(
-    get, path = "/health/ready", operation_id = "getReadiness", tag = "health",
-    responses((status = 200, description = "Orders can be taken", body = serde_json::Value, example = json!({"status": "ready"})), (status = 503, description = "Stopping, or nothing can be committed")),
+    get, path = "/health/ready", operation_id = "getReadiness", tag = "health", params(Ready),
+    responses((status = 200, description = "Orders can be taken", body = serde_json::Value, example = json!({"status": "ready"})), (status = 400, description = "Not a question it knows"), (status = 503, description = "Stopping, or nothing can be committed (`for=reads`: or read)")),
 )]
-pub async fn ready(State(app): State<Arc<App>>) -> Response {
-    if !app.stopping.is_cancelled() && can_commit(&app).await {
+pub async fn ready(State(app): State<Arc<App>>, Query(asked): Query<Ready>) -> Response {
+    let possible = match asked.what.unwrap_or(ReadyFor::Orders) {
+        ReadyFor::Orders => in_time(app.store.check_writable()).await,
+        ReadyFor::Reads => in_time(app.store.check_readable()).await,
+    };
+    if !app.stopping.is_cancelled() && possible.is_ok() {
         json::Raw("{\"status\":\"ready\"}".into()).into_response()
     } else {
         (
