@@ -64,14 +64,14 @@ impl Outage {
         }
     }
 
-    /// The work succeeded.
+    /// The work succeeded. The end is logged at the level of the beginning, so that no log has one without the other.
     pub fn worked(&self) {
         if !self.any.load(Ordering::Relaxed) {
             return;
         }
         let (who, what) = (self.who, self.what);
         if let Some(Say::Over { failures, seconds }) = self.note_success(Instant::now()) {
-            tracing::info!(who, failures, seconds, "it is back: {what} no longer");
+            tracing::warn!(who, failures, seconds, "it is back: {what} no longer");
         }
     }
 

@@ -39,6 +39,20 @@ pub enum TokenError {
 }
 
 impl TokenError {
+    /// One of each kind, so that all of them can be counted from zero.
+    pub const KINDS: [Self; 10] = [
+        Self::Missing,
+        Self::TooLarge { limit: 0 },
+        Self::Malformed,
+        Self::UnknownKey,
+        Self::BadSignature,
+        Self::Expired,
+        Self::NotYetValid,
+        Self::WrongIssuer,
+        Self::WrongAudience,
+        Self::MissingClaim(""),
+    ];
+
     /// A stable name for clients, logs and metrics.
     #[must_use]
     pub fn code(self) -> &'static str {

@@ -23,20 +23,26 @@ pub enum Denied {
 /// # Errors
 /// [`Denied`].
 pub fn caller(app: &App, headers: &HeaderMap, scope: Scope) -> Result<Arc<Identity>, Denied> {
+    let identity = trusted(app, headers).map_err(|error| {
+        app.metrics.token_refused(error.code());
+        Denied::Token(error)
+    })?;
+    if identity.may(scope) {
+        Ok(identity)
+    } else {
+        app.metrics.token_refused("insufficient_scope");
+        Err(Denied::Scope(scope))
+    }
+}
+
+/// Who a request's token stands for.
+fn trusted(app: &App, headers: &HeaderMap) -> Result<Arc<Identity>, TokenError> {
     let token = headers
         .get(header::AUTHORIZATION)
         .and_then(|v| v.to_str().ok())
         .and_then(bearer);
-    let token = token.ok_or(Denied::Token(TokenError::Missing))?;
-    let identity = app
-        .verifier
-        .verify(token, app.clock.now_micros())
-        .map_err(Denied::Token)?;
-    if identity.may(scope) {
-        Ok(identity)
-    } else {
-        Err(Denied::Scope(scope))
-    }
+    let token = token.ok_or(TokenError::Missing)?;
+    app.verifier.verify(token, app.clock.now_micros())
 }
 
 /// The answer of all dialects to overload: `error`, `message`, `correlationId`, and when to come back.

@@ -5,6 +5,7 @@
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use axum::Extension;
 use axum::extract::State;
@@ -34,6 +35,9 @@ struct Named {
     name: String,
 }
 
+/// How long the store may take to answer a scrape; Prometheus waits ten seconds by default.
+const STORE_PATIENCE: Duration = Duration::from_secs(3);
+
 type Seconds = Gauge<f64, std::sync::atomic::AtomicU64>;
 
 /// Tells all figures.
@@ -50,9 +54,13 @@ pub async fn scrape(
     if app.settings.profile != Profile::Demo {
         access::caller(&app, &headers, Scope::MetricsRead)?;
     }
-    let stats = app.store.stats().await?;
-    let mut looked = looked_at(&app, &hub, &stats);
-    consumers(&mut looked, &app, &stats).await;
+    let stats = stats(&app).await;
+    let mut looked = looked_at(&app, &hub);
+    up(&mut looked, stats.is_some());
+    if let Some(stats) = &stats {
+        of_store(&mut looked, stats);
+        consumers(&mut looked, &app, stats).await;
+    }
     let mut text = String::with_capacity(16 << 10);
     // Writing to a String cannot fail.
     let _ = encode_registry(&mut text, &app.metrics.registry);
@@ -63,15 +71,34 @@ pub async fn scrape(
     Ok(([(header::CONTENT_TYPE, kind)], text).into_response())
 }
 
-/// Gauges, read now.
-fn looked_at(app: &App, hub: &Hub, stats: &Stats) -> Registry {
-    let mut registry = Registry::with_prefix("waybill");
+/// The store's figures, unless it does not answer in time: then the scrape has everything else.
+async fn stats(app: &App) -> Option<Stats> {
+    let asked = tokio::time::timeout(STORE_PATIENCE, app.store.stats()).await;
+    asked.ok()?.ok()
+}
+
+/// Whether the store answered this scrape. Everything that only the store knows is left out when it is 0.
+fn up(registry: &mut Registry, answered: bool) {
+    let up = Gauge::<i64>::default();
+    up.set(i64::from(answered));
+    registry.register(
+        "store_up",
+        "1 if the store answered this scrape, else 0",
+        up,
+    );
+}
+
+fn signed(n: u64) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
+}
+
+/// Gauges that the store is asked for.
+fn of_store(registry: &mut Registry, stats: &Stats) {
     let mut gauge = |name: &str, help: &str, value: i64| {
         let gauge = Gauge::<i64>::default();
         gauge.set(value);
         registry.register(name, help, gauge);
     };
-    let signed = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
     gauge(
         "log_position",
         "Place of the newest event, summed over the parts of the log",
@@ -122,6 +149,18 @@ fn looked_at(app: &App, hub: &Hub, stats: &Stats) -> Registry {
         "Transactions that locked each other out since the start; there are none",
         signed(stats.deadlocks),
     );
+    writer_queue(registry, stats);
+    orders(registry, stats);
+}
+
+/// Gauges of this process, read now.
+fn looked_at(app: &App, hub: &Hub) -> Registry {
+    let mut registry = Registry::with_prefix("waybill");
+    let mut gauge = |name: &str, help: &str, value: i64| {
+        let gauge = Gauge::<i64>::default();
+        gauge.set(value);
+        registry.register(name, help, gauge);
+    };
     gauge(
         "intake_waiting_orders",
         "Orders that wait for their batch",
@@ -154,7 +193,7 @@ fn looked_at(app: &App, hub: &Hub, stats: &Stats) -> Registry {
         app.now().ms_since(app.started_at) / 1_000,
     );
     disk(&mut registry, app);
-    labelled(&mut registry, app, stats);
+    inventory(&mut registry, app);
     let version = ("version", env!("CARGO_PKG_VERSION"));
     let driver = ("store", app.store.identity().driver);
     registry.register("build", "What this is", Info::new(vec![version, driver]));
@@ -187,10 +226,13 @@ fn disk(registry: &mut Registry, app: &App) {
     }
 }
 
-fn labelled(registry: &mut Registry, app: &App, stats: &Stats) {
-    let named = |name: &str| Named {
+fn named(name: &str) -> Named {
+    Named {
         name: name.to_owned(),
-    };
+    }
+}
+
+fn writer_queue(registry: &mut Registry, stats: &Stats) {
     let queue = Family::<Named, Gauge>::default();
     for (class, jobs) in [
         ("foreground", stats.queue_foreground),
@@ -201,11 +243,17 @@ fn labelled(registry: &mut Registry, app: &App, stats: &Stats) {
             .set(i64::try_from(jobs).unwrap_or(i64::MAX));
     }
     registry.register("store_writer_queue", "Jobs that wait for the writer", queue);
+}
+
+fn orders(registry: &mut Registry, stats: &Stats) {
     let orders = Family::<Named, Gauge>::default();
     for (status, count) in &stats.orders_by_status {
         orders.get_or_create(&named(status.as_str())).set(*count);
     }
     registry.register("orders", "Orders by status", orders);
+}
+
+fn inventory(registry: &mut Registry, app: &App) {
     let Some(inventory) = &app.inventory else {
         return;
     };

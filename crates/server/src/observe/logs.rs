@@ -134,6 +134,8 @@ fn write_field(to: &mut Writer<'_>, field: &Field, value: &dyn Debug) -> std::fm
 fn ours_at(level: LevelFilter) -> Targets {
     Targets::new()
         .with_default(level.min(LevelFilter::WARN))
+        // It warns of each connection of its pool when the database is away; what that means is logged once by us.
+        .with_target("deadpool", level.min(LevelFilter::ERROR))
         .with_target("waybill", level)
 }
 

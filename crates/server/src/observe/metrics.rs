@@ -12,6 +12,8 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 use waybill_domain::time::Time;
 
+use crate::auth::TokenError;
+
 /// A route as it is written in the router, and how it was answered.
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 pub struct Answered {
@@ -30,6 +32,20 @@ pub struct Route {
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 pub struct ConsumerLabel {
     pub consumer: &'static str,
+}
+
+/// Why a token was refused: one of the codes of `auth::TokenError`, or a scope that is missing.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct Refused {
+    pub reason: &'static str,
+}
+
+impl Refused {
+    fn of(code: &'static str) -> Self {
+        Self {
+            reason: code.strip_prefix("token_").unwrap_or(code),
+        }
+    }
 }
 
 /// How far a consumer has come in a part.
@@ -55,6 +71,7 @@ pub struct Metrics {
     parts: Family<ConsumerLabel, Gauge>,
     takeovers: Family<ConsumerLabel, Counter>,
     lost: Family<ConsumerLabel, Counter>,
+    tokens_refused: Family<Refused, Counter>,
     progress: Mutex<BTreeMap<(&'static str, u16), Progress>>,
     /// Answers by the first digit of their status.
     answers: [AtomicU64; 6],
@@ -141,6 +158,16 @@ impl Metrics {
             "Leases that this process had and could not keep",
             lost.clone(),
         );
+        let tokens_refused = Family::default();
+        for kind in TokenError::KINDS {
+            // Told as 0 from the start: of a counter that appears with its first event no rate can be told.
+            let _ = tokens_refused.get_or_create(&Refused::of(kind.code()));
+        }
+        registry.register(
+            "tokens_refused",
+            "Requests refused for their token, by the reason",
+            tokens_refused.clone(),
+        );
         Self {
             registry,
             requests,
@@ -154,6 +181,7 @@ impl Metrics {
             parts,
             takeovers,
             lost,
+            tokens_refused,
             progress: Mutex::default(),
             answers: Default::default(),
         }
@@ -176,6 +204,13 @@ impl Metrics {
                 route: route.to_owned(),
             })
             .observe(took_s);
+    }
+
+    /// Counts a request that was refused for its token.
+    pub fn token_refused(&self, reason: &'static str) {
+        self.tokens_refused
+            .get_or_create(&Refused::of(reason))
+            .inc();
     }
 
     /// All answered requests so far, by the first digit of their status: `[_, 1xx, 2xx, 3xx, 4xx, 5xx]`.

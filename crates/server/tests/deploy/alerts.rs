@@ -276,7 +276,13 @@ async fn room_on_the_disk_is_the_share_that_the_rule_reads() {
 
 #[test]
 fn every_alert_has_its_fault() {
-    let source = [include_str!("alerts.rs"), include_str!("churn.rs")].concat();
+    let source = [
+        include_str!("alerts.rs"),
+        include_str!("churn.rs"),
+        include_str!("store_down.rs"),
+        include_str!("tokens.rs"),
+    ]
+    .concat();
     for rule in super::rules::all() {
         let tried = source.contains(&format!("named(\"{}\")", rule.alert));
         assert!(tried, "{}", rule.alert);

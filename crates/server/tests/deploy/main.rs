@@ -11,6 +11,8 @@ mod settings;
 #[path = "../apart/shop.rs"]
 #[allow(dead_code, reason = "the crate `apart` uses all of it")]
 mod shop;
+mod store_down;
+mod tokens;
 
 use std::path::PathBuf;
 
