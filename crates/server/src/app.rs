@@ -17,6 +17,7 @@ use crate::clock::{Clock, FollowedClock};
 use crate::config::{Millis, Settings};
 use crate::consumers::background::Background;
 use crate::consumers::consumer::ConsumerResources;
+use crate::consumers::owner::Owner;
 use crate::context::ContextSource;
 use crate::http::serve::Connections;
 use crate::intake::Intake;
@@ -91,7 +92,7 @@ impl App {
             verifier: Verifier::new(&settings.auth),
             limiter: RateLimiter::new(&settings.server),
             inventory: inventory::of_settings(&settings, clock.clone(), entropy.clone()),
-            owner: format!("{}-{}", std::process::id(), entropy.uuid_v7(now.0)),
+            owner: Owner::of_this_process(entropy.uuid_v7(now.0)).to_string(),
             connections: Arc::default(),
             background: Arc::new(background(&settings, &store, flood)),
             stopping,

@@ -15,6 +15,7 @@ pub mod moving;
 pub mod outage;
 pub mod postgres;
 pub mod sqlite;
+pub mod status;
 mod store;
 pub mod verify;
 

@@ -22,6 +22,7 @@ pub mod output;
 pub mod seed;
 pub mod serve;
 pub mod stages;
+pub mod status;
 pub mod stock;
 pub mod token;
 pub mod verify;
@@ -67,6 +68,7 @@ enum Command {
     Backup(backup::BackupArgs),
     Migrate(migrate::MigrateArgs),
     Doctor(doctor::DoctorArgs),
+    Status(status::StatusArgs),
     /// Check the settings, or print every one and where it comes from
     Config(config::ConfigArgs),
     Health(health::HealthArgs),
@@ -106,6 +108,7 @@ fn dispatch(command: Command) -> ExitCode {
         Command::Backup(args) => backup::run(&args, &crate::clock::SystemClock),
         Command::Verify(args) => block_on(verify::run(args)),
         Command::Doctor(args) => block_on(doctor::run(args)),
+        Command::Status(args) => block_on(status::run(args)),
         Command::Migrate(args) => block_on(migrate::run(args)),
         Command::Config(args) => config::run(&args),
         Command::Health(args) => block_on(health::run(args)),

@@ -180,8 +180,8 @@ struct HeldPartitions {
     part_of: HashMap<Id, u16>,
     /// Until when no other process takes what this one holds.
     valid_until: Instant,
-    /// When the leases of other processes run out, as they were last seen.
-    others: BTreeMap<u16, Time>,
+    /// Which other process held a partition when it was last seen, and until when.
+    others: BTreeMap<u16, (String, Time)>,
     /// When the last task of a partition ended.
     ended: BTreeMap<u16, Instant>,
     renewal: Option<Renewal>,
@@ -270,7 +270,8 @@ impl<D: PartitionTask> LeaseManager<D> {
             };
             // A lease taken after the renewal began is not in its answer.
             if *at < began && !view.held.iter().any(is_mine) {
-                self.lose(*part, held);
+                let holder = view.held.iter().find(|lease| lease.part == *part);
+                self.lose(*part, held, holder.map(|lease| lease.owner.as_str()));
             }
         }
         let moves = share::moves(self.task.parts(), me, view);
@@ -293,7 +294,8 @@ impl<D: PartitionTask> LeaseManager<D> {
         }
         let others = view.held.iter().filter(|lease| lease.owner != me);
         for lease in others {
-            partitions.others.insert(lease.part, lease.until);
+            let holder = (lease.owner.clone(), lease.until);
+            partitions.others.insert(lease.part, holder);
         }
     }
 
@@ -305,10 +307,10 @@ impl<D: PartitionTask> LeaseManager<D> {
             lost: false,
         };
         let (stop, taken) = (held.stop.clone(), held.taken.clone());
-        let until_of_other = partitions.others.remove(&part);
+        let former = partitions.others.remove(&part);
         partitions.held.insert(part, held);
         let task = partitions.tasks.spawn(async move {
-            self.act(part, stop, &taken, until_of_other)
+            self.act(part, stop, &taken, former)
                 .await
                 .unwrap_or_else(Ended::Failed)
         });
@@ -320,17 +322,18 @@ impl<D: PartitionTask> LeaseManager<D> {
         part: u16,
         stop: CancellationToken,
         taken: &OnceLock<(i64, Instant)>,
-        until_of_other: Option<Time>,
+        former: Option<(String, Time)>,
     ) -> Result<Ended, StoreError> {
         let (now, until) = self.times();
         let Some((lease, cursor)) = self.leases.take(&self.id, part, now, until).await? else {
             return Ok(Ended::NotFree);
         };
         let consumer = self.id.consumer;
-        if until_of_other.is_some_and(|until| until <= now) {
+        if let Some((former, _)) = former.filter(|(_, until)| *until <= now) {
             tracing::info!(
                 consumer,
                 part,
+                former,
                 "took over a lease of another process that had run out"
             );
             self.metrics.took_over(consumer);
@@ -375,7 +378,7 @@ impl<D: PartitionTask> LeaseManager<D> {
             }
             Ok((_, Ended::Fenced)) => {
                 if let Some(held) = &mut held {
-                    self.lose(part, held);
+                    self.lose(part, held, None);
                 }
             }
             Ok((_, Ended::Failed(error))) => {
@@ -390,7 +393,7 @@ impl<D: PartitionTask> LeaseManager<D> {
             .min(Instant::now() + PAUSE.min(self.terms.renew_every));
     }
 
-    fn lose(&self, part: u16, held: &mut Held) {
+    fn lose(&self, part: u16, held: &mut Held, holder: Option<&str>) {
         if held.lost {
             return;
         }
@@ -398,6 +401,7 @@ impl<D: PartitionTask> LeaseManager<D> {
         tracing::info!(
             consumer = self.id.consumer,
             part,
+            holder = holder.unwrap_or("unknown"),
             "the lease is lost; another process may take it"
         );
     }

@@ -7,6 +7,7 @@ pub mod consumer;
 pub mod handler;
 pub mod lag;
 pub mod lease_manager;
+pub mod owner;
 mod parked_watch;
 mod parking;
 pub mod share;

@@ -11,6 +11,7 @@ mod settings;
 #[path = "../apart/shop.rs"]
 #[allow(dead_code, reason = "the crate `apart` uses all of it")]
 mod shop;
+mod status;
 mod store_down;
 mod tokens;
 

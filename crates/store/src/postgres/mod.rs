@@ -50,4 +50,4 @@ pub use migrate::{Migrated, migrate};
 pub(crate) use moving::{Target, holds};
 pub use restored::{MovedCounter, NewLife, accept_lineage, begin_new_life};
 pub use store::PostgresStore;
-pub use verify::open_for_verify;
+pub use verify::{look, open_for_verify};

@@ -3,21 +3,58 @@
 use super::connection::{Options, read_url};
 use super::errors::IntoStore;
 use super::log;
+use super::migrate;
+use super::plain;
 use super::rows::Columns;
 use super::session::Session;
 use super::unreachable::unreachable;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::status::Status;
 use crate::verify::{Report, Tables, VisitEvent, VisitRow};
 use async_trait::async_trait;
 use futures::{StreamExt, pin_mut};
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, SimpleQueryMessage};
+use waybill_domain::time::Time;
 
 /// Checks the database that `options` lead to.
 ///
 /// # Errors
 /// When it cannot be had or read; what does not add up is in the report.
 pub async fn open_for_verify(options: &Options) -> Result<Report> {
+    let client = snapshot(options).await?;
+    let report = check(&client).await?;
+    client.batch_execute("COMMIT").await.store()?;
+    Ok(report)
+}
+
+/// Looks at who works on the database, at one moment of it.
+///
+/// # Errors
+/// When it cannot be had or read.
+pub async fn look(options: &Options) -> Result<Status> {
+    let client = snapshot(options).await?;
+    let version = plain::cell(&client, "SHOW server_version").await?;
+    let Some(schema) = migrate::found(&client).await? else {
+        return Err(Error::Open {
+            what: "the database has no tables of Waybill yet".into(),
+            detail: "run `waybill migrate`".into(),
+        });
+    };
+    let version = version.unwrap_or_default();
+    let engine = format!("PostgreSQL {version}, schema {schema}");
+    // The clock that every process goes by.
+    let now = plain::number(&client, NOW).await?;
+    let mut tables = PostgresTables { client: &client };
+    let status = crate::status::look(&mut tables, Time(now), engine).await?;
+    client.batch_execute("COMMIT").await.store()?;
+    Ok(status)
+}
+
+const NOW: &str = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint";
+
+/// A connection with a transaction that only reads, all of it at one moment.
+async fn snapshot(options: &Options) -> Result<Session> {
     let (config, tls) = read_url(&options.url, options)?;
     let client = Session::connect(&config, &tls)
         .await
@@ -26,9 +63,7 @@ pub async fn open_for_verify(options: &Options) -> Result<Report> {
         .batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         .await
         .store()?;
-    let report = check(&client).await?;
-    client.batch_execute("COMMIT").await.store()?;
-    Ok(report)
+    Ok(client)
 }
 
 /// Checks what a connection sees in its transaction.

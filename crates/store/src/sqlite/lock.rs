@@ -12,6 +12,32 @@ pub struct DirectoryLock {
 
 pub const FILE: &str = "waybill.lock";
 
+/// The process that holds the lock of `directory`, without touching the lock: a look that took it for a moment could
+/// turn away a server that starts just then. `None` when no process holds it.
+#[must_use]
+pub fn holder(directory: &Path) -> Option<u32> {
+    use std::os::unix::fs::MetadataExt;
+    let path = directory.join(FILE);
+    let inode = std::fs::metadata(&path).ok()?.ino().to_string();
+    let locks = std::fs::read_to_string("/proc/locks").ok()?;
+    // "1: FLOCK  ADVISORY  WRITE 4242 08:01:131090 0 EOF"; lines of those who wait have "->" behind the number.
+    let held = locks.lines().find_map(|line| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let [_, kind, _, _, pid, file, ..] = words[..] else {
+            return None;
+        };
+        let is_ours = kind == "FLOCK" && file.rsplit(':').next() == Some(&inode);
+        is_ours.then(|| pid.parse::<u32>().ok()).flatten()
+    })?;
+    // The number in the file is the holder's own; /proc/locks translates it where the holder is in a container.
+    let noted = std::fs::read_to_string(&path).ok();
+    Some(
+        noted
+            .and_then(|pid| pid.trim().parse().ok())
+            .unwrap_or(held),
+    )
+}
+
 /// Takes the lock of `directory`, which must exist.
 ///
 /// # Errors

@@ -4,12 +4,15 @@ use super::connection;
 use super::errors::IntoStore;
 use super::{log, migrate};
 use crate::error::{Error, Result};
+use crate::status::Status;
 use crate::verify::{Finding, Report, Tables, VisitEvent, VisitRow};
 use async_trait::async_trait;
 use rusqlite::Connection;
+use std::future::Future;
 use std::path::Path;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
+use waybill_domain::time::Time;
 
 /// Opens the database in `directory` read-only and checks it on one snapshot.
 ///
@@ -56,9 +59,30 @@ pub fn check_all(connection: &mut Connection) -> Result<Report> {
 /// Runs the checks on the snapshot that the connection has open.
 fn check(connection: &mut Connection) -> Result<Report> {
     let mut tables = SqliteTables { connection };
-    let checks = pin!(crate::verify::run(&mut tables));
-    match checks.poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(report) => report,
+    blocking(crate::verify::run(&mut tables))
+}
+
+/// Looks at the store in `directory` at one moment, also beside a running server.
+///
+/// # Errors
+/// There is none, or it cannot be read.
+pub fn look(directory: &Path, now: Time) -> Result<Status> {
+    let mut connection = open_existing(directory)?;
+    connection.execute_batch("BEGIN DEFERRED").store()?;
+    let schema = migrate::found(&connection)?;
+    let engine = format!("SQLite {}, schema {schema}", rusqlite::version());
+    let mut tables = SqliteTables {
+        connection: &mut connection,
+    };
+    let looked = blocking(crate::status::look(&mut tables, now, engine));
+    connection.execute_batch("COMMIT").store()?;
+    looked
+}
+
+/// What reads [`SqliteTables`] never waits, so one poll runs it to its end.
+fn blocking<T>(reading: impl Future<Output = Result<T>>) -> Result<T> {
+    match pin!(reading).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(read) => read,
         Poll::Pending => unreachable!("reading SQLite blocks; nothing in the checks waits"),
     }
 }

@@ -1,11 +1,14 @@
 //! `waybill doctor`: what is wrong with this installation, and what to do about it. Looks, and changes nothing.
 //!
-//! One file per thing that is looked at: the `machine`, the `embedded` store, the `shared` one.
+//! One file per thing that is looked at: the `machine`, the `embedded` store, the `shared` one, who does the `work`,
+//! the files that `secrets` came from.
 
 mod check;
 mod embedded;
 mod machine;
+mod secrets;
 mod shared;
+mod work;
 
 use std::process::ExitCode;
 
@@ -16,13 +19,13 @@ use super::config::SettingsArgs;
 use super::exit::Exit;
 use super::output;
 use crate::backend;
-use crate::config::{ConfigErrors, Profile, Settings, check_safety};
+use crate::config::{ConfigErrors, Loaded, Profile, Settings, check_safety};
 use check::{Check, Verdict};
 
 /// Say what is wrong with this installation and what to do about it
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Looks at the settings, the store, the machine; changes nothing; may be run beside a server. Give it the settings the server has. Exit code 0: nothing is bad; 6: something is.\n\nExamples:\n  waybill doctor\n  waybill doctor --config /etc/waybill.toml --json\n  DATABASE_URL=postgres://waybill@db/waybill waybill doctor"
+    after_help = "Looks at the settings, the store, who works on it, the machine; changes nothing; may be run beside a server. Give it the settings the server has. Exit code 0: nothing is bad; 6: something is.\n\nExamples:\n  waybill doctor\n  waybill doctor --config /etc/waybill.toml --json\n  DATABASE_URL=postgres://waybill@db/waybill waybill doctor"
 )]
 pub struct DoctorArgs {
     #[command(flatten)]
@@ -35,8 +38,13 @@ pub struct DoctorArgs {
 /// Runs the command.
 pub async fn run(args: DoctorArgs) -> ExitCode {
     let sources = args.settings.sources();
-    let checks = match sources.and_then(|sources| Settings::load(&sources)) {
-        Ok(settings) => look(&settings).await,
+    let loaded = sources.and_then(|sources| Ok((Loaded::from_sources(&sources)?, sources)));
+    let checks = match loaded {
+        Ok((loaded, sources)) => {
+            let mut checks = look(&loaded.settings).await;
+            checks.extend(secrets::look(&sources, &loaded));
+            checks
+        }
         // Nothing else can be looked at: nobody knows where.
         Err(errors) => wrong(&errors),
     };
@@ -59,6 +67,13 @@ async fn look(settings: &Settings) -> Vec<Check> {
     match backend::shared(settings) {
         Some(options) => checks.extend(shared::look(&options).await),
         None => checks.extend(embedded::look(settings)),
+    }
+    // Without a usable schema there is nothing to look at, and that was said.
+    let there_is_a_store = checks
+        .iter()
+        .any(|check| check.name == "schema" && check.verdict == Verdict::Ok);
+    if there_is_a_store {
+        checks.extend(work::look(settings).await);
     }
     checks.extend(machine::look(settings).await);
     checks

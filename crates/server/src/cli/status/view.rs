@@ -1,0 +1,290 @@
+//! What a look at a store amounts to, for a person, for `--json`, and for `waybill doctor`.
+
+use serde::Serialize;
+use waybill_domain::time::Time;
+use waybill_store::status::{Holding, Progress, Status};
+
+use crate::config::Role;
+use crate::consumers::owner::{self, Owner};
+use crate::roles::delivery::timers;
+use crate::roles::housekeeping::task as housekeeping;
+
+/// Who has the store open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Served {
+    /// A shared store: whoever said so in its tables.
+    ByMany,
+    /// The one process that has the embedded store.
+    By(u32),
+    /// No process has the embedded store: what its tables say of processes is about those that are gone.
+    ByNone,
+}
+
+/// The whole of it.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct View {
+    pub store: String,
+    pub taken_at: Time,
+    /// Whether any process works on the store, as far as it can be seen.
+    pub served: bool,
+    pub processes: Vec<Process>,
+    pub roles: Vec<RoleView>,
+    pub partitions: Vec<Partition>,
+    pub parked_waiting: i64,
+    pub dead_letters: i64,
+    pub unfinished_orders: i64,
+    pub oldest_unfinished: Option<Still>,
+}
+
+/// A process that works in the background.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Process {
+    pub name: String,
+    pub owner: String,
+    pub roles: Vec<&'static str>,
+    pub alive: bool,
+    /// How long it has been silent beyond its leases; 0 while it is alive.
+    pub silent_ms: i64,
+    pub parts: usize,
+    pub started_at: Option<Time>,
+}
+
+/// How a state reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RoleState {
+    Ok,
+    /// No process runs it.
+    NobodyRunsIt,
+    /// Processes run it, and some part of the log is held by none of them.
+    PartsWithoutHolder,
+}
+
+/// A role that works on the log or keeps house.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RoleView {
+    #[serde(serialize_with = "by_name")]
+    pub role: Role,
+    pub state: RoleState,
+    pub processes: usize,
+    pub parts_held: usize,
+    pub parts: usize,
+    pub lag_events: i64,
+    pub lag_ms: i64,
+}
+
+/// A consumer's part and who holds it.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Partition {
+    pub consumer: String,
+    pub part: u16,
+    pub held: bool,
+    /// Who holds it, or held it last.
+    pub holder: String,
+    pub epoch: i64,
+    pub until: Time,
+    pub lag_events: i64,
+    pub lag_ms: i64,
+}
+
+/// An order that is not done, not on hold, and does not wait for stock.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Still {
+    pub id: String,
+    pub number: i64,
+    pub status: String,
+    pub updated_at: Time,
+    pub still_ms: i64,
+}
+
+fn by_name<S: serde::Serializer>(role: &Role, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(role.name())
+}
+
+/// The consumer whose members are the processes of a role; a role that answers requests only has none.
+fn consumer(role: Role) -> Option<&'static str> {
+    match role {
+        Role::Api => None,
+        Role::Delivery => Some("delivery"),
+        Role::Status => Some("status"),
+        Role::Housekeeping => Some(housekeeping::CONSUMER),
+    }
+}
+
+fn role_of(name: &str) -> Option<Role> {
+    if name == timers::CONSUMER {
+        return Some(Role::Delivery);
+    }
+    Role::ALL
+        .into_iter()
+        .find(|role| consumer(*role) == Some(name))
+}
+
+impl View {
+    /// Of a look at a store.
+    #[must_use]
+    pub fn of(status: &Status, served: Served) -> Self {
+        let look = Look { status, served };
+        let count = |state: &str| {
+            let of_state = status.parked.iter().filter(|p| p.state == state);
+            of_state.map(|p| p.count).sum::<i64>()
+        };
+        let all: i64 = status.parked.iter().map(|p| p.count).sum();
+        let processes = look.processes();
+        Self {
+            store: status.engine.clone(),
+            taken_at: status.taken_at,
+            served: match served {
+                Served::ByMany => processes.iter().any(|process| process.alive),
+                Served::By(_) => true,
+                Served::ByNone => false,
+            },
+            processes,
+            roles: Role::ALL
+                .into_iter()
+                .filter_map(|role| look.role(role))
+                .collect(),
+            partitions: look.partitions(),
+            parked_waiting: all - count("dead"),
+            dead_letters: count("dead"),
+            unfinished_orders: status.unfinished.count,
+            oldest_unfinished: status.unfinished.oldest.as_ref().map(|order| Still {
+                id: order.id.clone(),
+                number: order.number,
+                status: order.status.clone(),
+                updated_at: order.updated_at,
+                still_ms: status.taken_at.ms_since(order.updated_at).max(0),
+            }),
+        }
+    }
+}
+
+struct Look<'a> {
+    status: &'a Status,
+    served: Served,
+}
+
+impl Look<'_> {
+    fn counts(&self, until: Time) -> bool {
+        self.served != Served::ByNone && until > self.status.taken_at
+    }
+
+    fn holds(&self, lease: &Holding) -> bool {
+        self.counts(lease.until)
+    }
+
+    fn processes(&self) -> Vec<Process> {
+        let mut processes: Vec<Process> = vec![];
+        for member in &self.status.members {
+            if processes
+                .last()
+                .is_none_or(|last| last.owner != member.owner)
+            {
+                processes.push(self.process(&member.owner));
+            }
+            let Some(process) = processes.last_mut() else {
+                continue;
+            };
+            process.alive |= self.counts(member.until);
+            let silent_ms = self.status.taken_at.ms_since(member.until).max(0);
+            process.silent_ms = process.silent_ms.max(silent_ms);
+            if let Some(role) = role_of(&member.consumer)
+                && !process.roles.contains(&role.name())
+            {
+                process.roles.push(role.name());
+            }
+        }
+        processes
+    }
+
+    /// Without what its members say.
+    fn process(&self, owner: &str) -> Process {
+        let parsed = Owner::parse(owner);
+        let leases = self.status.leases.iter();
+        Process {
+            name: owner::short(owner),
+            owner: owner.to_owned(),
+            roles: vec![],
+            alive: false,
+            silent_ms: 0,
+            parts: leases.filter(|l| l.owner == owner && self.holds(l)).count(),
+            started_at: parsed.map(|owner| Time(owner.started_ms().saturating_mul(1_000))),
+        }
+    }
+
+    fn role(&self, role: Role) -> Option<RoleView> {
+        let consumer = consumer(role)?;
+        let parts = match role {
+            Role::Api | Role::Delivery | Role::Status => usize::from(self.status.parts),
+            // One job for the whole log.
+            Role::Housekeeping => 1,
+        };
+        let members = self.status.members.iter();
+        let processes = members
+            .filter(|m| m.consumer == consumer && self.counts(m.until))
+            .count();
+        let leases = self.status.leases.iter();
+        let parts_held = leases
+            .filter(|l| l.consumer == consumer && self.holds(l))
+            .count();
+        let state = if processes == 0 {
+            RoleState::NobodyRunsIt
+        } else if parts_held < parts {
+            RoleState::PartsWithoutHolder
+        } else {
+            RoleState::Ok
+        };
+        let progress = self.status.progress.iter();
+        let lags = progress
+            .filter(|p| p.consumer == consumer)
+            .map(|p| self.lag(p));
+        let (lag_events, lag_ms) = lags.fold((0, 0), |(events, ms): (i64, i64), lag| {
+            (events + lag.0, ms.max(lag.1))
+        });
+        Some(RoleView {
+            role,
+            state,
+            processes,
+            parts_held,
+            parts,
+            lag_events,
+            lag_ms,
+        })
+    }
+
+    /// Places of the log that were not passed, and the age of the oldest event among them.
+    fn lag(&self, progress: &Progress) -> (i64, i64) {
+        let events = (progress.head - progress.cursor).max(0);
+        let ms = progress
+            .oldest_waiting
+            .map_or(0, |at| self.status.taken_at.ms_since(at).max(0));
+        (events, ms)
+    }
+
+    fn partitions(&self) -> Vec<Partition> {
+        let leases = self.status.leases.iter();
+        leases
+            .map(|lease| {
+                let progress = self.status.progress.iter();
+                let of_it = |p: &&Progress| p.consumer == lease.consumer && p.part == lease.part;
+                let (lag_events, lag_ms) =
+                    progress.clone().find(of_it).map_or((0, 0), |p| self.lag(p));
+                Partition {
+                    consumer: lease.consumer.clone(),
+                    part: lease.part,
+                    held: self.holds(lease),
+                    holder: owner::short(&lease.owner),
+                    epoch: lease.epoch,
+                    until: lease.until,
+                    lag_events,
+                    lag_ms,
+                }
+            })
+            .collect()
+    }
+}
