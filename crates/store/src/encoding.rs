@@ -124,7 +124,8 @@ pub fn read_envelope(text: &str) -> Option<LoggedEvent> {
     })
 }
 
-/// Whose queue an event waits in: its order's; an event about no order (of a stock row) has its own aggregate's.
+/// The queue that a parked event waits in: its order's, or for an event without an order (of a stock row) its
+/// aggregate's.
 pub fn queue(event: &NewEvent) -> OrderId {
     event.order_id.unwrap_or(OrderId(event.aggregate.id))
 }

@@ -11,10 +11,10 @@ pub const DATABASE: &str = "the database";
 /// Why a call was not done. Only [`Error::OutcomeUnknown`] may have left something behind.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
-    /// Somebody else wrote first; load again, decide again.
+    /// Another write came first; load again, decide again.
     #[error("{what} was changed by somebody else meanwhile")]
     Conflict { what: &'static str },
-    /// A lease was taken over; whoever held it must stop.
+    /// The lease was taken over; its former owner must stop.
     #[error("consumer {consumer} is not owned by this process any more")]
     Fenced { consumer: String },
     /// No room on the disk. Nothing was lost; it works again when there is room.
@@ -23,7 +23,7 @@ pub enum Error {
     /// The store cannot take more now.
     #[error("the store is busy: {0}")]
     Busy(&'static str),
-    /// The store is not to be had now.
+    /// The store is unavailable now.
     #[error("the store is not available: {0}")]
     Unavailable(String),
     /// Whether it was committed cannot be found out.

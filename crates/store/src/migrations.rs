@@ -34,8 +34,8 @@ pub const MIGRATIONS: &[Migration] = &[
 pub const MIN_COMPATIBLE: &str = "min_compatible";
 
 impl Migration {
-    /// What the store is to say of this schema, written in the transaction that makes it. The schema stands in it
-    /// too: a note that was left behind by another one says nothing.
+    /// The note about this schema that is stored in the transaction of the migration. It contains the schema's number,
+    /// so that a note left from another schema is recognised and ignored.
     #[must_use]
     pub fn note(&self) -> String {
         format!("{}:{}", self.number, self.min_compatible)
@@ -60,7 +60,7 @@ pub fn known() -> i64 {
 }
 
 /// Decides by the schema found (0 when the store is new), the newest one known, and the note in the store. Without a
-/// note on the schema found, only who knows that schema may run on it.
+/// note about the schema found, only a binary that knows that schema may run on it.
 #[must_use]
 pub fn decide(found: i64, known: i64, note: Option<&str>) -> Verdict {
     if found < known {

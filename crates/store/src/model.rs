@@ -14,7 +14,7 @@ use waybill_domain::stock::{self, Adjustment, AdjustmentRefusal, StockLevel, Sto
 use waybill_domain::text::{Sku, Tenant, Vendor};
 use waybill_domain::time::Time;
 
-/// Who a store is: `generation` is new at every restore, so that a cursor from before it is recognised.
+/// The identity of a store. `generation` is new at every restore, so that a cursor from before it is recognised.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
     pub store_id: String,
@@ -22,7 +22,7 @@ pub struct Identity {
     /// How many parts the log has; fixed when the store was made.
     pub parts: u16,
     pub driver: &'static str,
-    /// Whether this process alone writes the log, so that its listener hears every event.
+    /// Whether this process alone writes the log, so that its listener gets every event.
     pub one_writer: bool,
 }
 
@@ -37,7 +37,7 @@ impl Positions {
         Self(vec![0; usize::from(parts)])
     }
 
-    /// Sets the position in a part that is there.
+    /// Sets the position in an existing partition.
     pub fn move_to(&mut self, part: u16, position: i64) {
         if let Some(of_part) = self.0.get_mut(usize::from(part)) {
             *of_part = position;
@@ -51,7 +51,7 @@ impl Positions {
     }
 }
 
-/// What became of one order of a batch.
+/// The result of one order of a batch.
 #[derive(Clone, Debug)]
 pub enum Accepted {
     /// New, and durable.
@@ -71,7 +71,7 @@ pub enum Accepted {
     AskInventory(Vec<Sku>),
 }
 
-/// The right to act as a consumer on a part, until somebody else takes it.
+/// The right to work as a consumer on a partition, until another process takes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lease {
     pub consumer: String,
@@ -79,16 +79,16 @@ pub struct Lease {
     pub epoch: i64,
 }
 
-/// Who acts as a consumer, and who holds which part.
+/// The processes of a consumer, and which of them holds which partition.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LeaseView {
-    /// Owners that said they are alive, in order of their names; whoever asks is among them.
+    /// Owners that are alive, in order of their names, including the one that asks.
     pub members: Vec<String>,
     /// Leases that have not run out, by part.
     pub held: Vec<HeldLease>,
 }
 
-/// A lease as it stands.
+/// A lease and its present owner.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HeldLease {
     pub part: u16,
@@ -101,9 +101,9 @@ pub struct HeldLease {
 #[derive(Clone, Debug)]
 pub struct Apply {
     pub lease: Lease,
-    /// Where the cursor must stand.
+    /// The position that the cursor must have.
     pub from: i64,
-    /// Where it stands afterwards.
+    /// Its position afterwards.
     pub to: i64,
     pub changes: Vec<Change>,
     /// Events that could not be applied, and events of orders that are parked already.
@@ -119,16 +119,16 @@ pub struct NewParked {
     pub next_attempt_at: Time,
 }
 
-/// Where a parked event stands.
+/// The state of a parked event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ParkedState {
     /// Waits for its next try, or behind one that does.
     Waiting,
-    /// No try is left; somebody has to look.
+    /// No retry is left; a person has to decide.
     Dead,
     /// Asked to be tried again.
     Redrive,
-    /// Asked to be given up.
+    /// A discard was requested.
     Discard,
 }
 
@@ -172,7 +172,7 @@ pub type DeliveryOf = (OrderId, Option<Delivery>, Vec<Shipment>);
 /// Due timers with their shipments, and when the next one after them is due.
 pub type DueTimers = (Vec<(Timer, Option<Shipment>)>, Option<Time>);
 
-/// What became of a parked event that was tried again.
+/// The result of retrying a parked event.
 #[derive(Clone, Debug)]
 #[expect(
     clippy::large_enum_variant,
@@ -187,7 +187,7 @@ pub enum ParkedOutcome {
         state: ParkedState,
         next_attempt_at: Time,
     },
-    /// Given up by somebody: it leaves the queue without effect.
+    /// Discarded: it leaves the queue without effect.
     Discarded,
 }
 
@@ -272,7 +272,7 @@ pub struct StockChange {
 }
 
 impl StockChange {
-    /// Decides it on the row as it stands: the level after it, the change of `on_hand`, and the event.
+    /// Decides the change on the present row: the level after it, the change of `on_hand`, and the event.
     ///
     /// # Errors
     /// [`AdjustmentRefusal`]; nothing is to be written then.
@@ -336,7 +336,7 @@ pub struct LeasedWork {
     pub epoch: i64,
 }
 
-/// What became of a piece of work.
+/// The result of a piece of work.
 #[derive(Clone, Debug)]
 #[expect(
     clippy::large_enum_variant,
@@ -355,7 +355,7 @@ pub struct Stats {
     pub orders_by_status: Vec<(OrderStatus, i64)>,
     /// The newest event of each part.
     pub log_positions: Positions,
-    /// Per consumer and part: where its cursor stands.
+    /// The cursor's position, per consumer and partition.
     pub cursors: Vec<(String, u16, i64)>,
     pub parked: i64,
     pub dead: i64,
@@ -366,8 +366,7 @@ pub struct Stats {
     pub queue_background: usize,
     pub readers: usize,
     pub readers_idle: usize,
-    /// Transactions made again since the start, because others were in the way; and those that locked each other
-    /// out, which never happens.
+    /// Transactions repeated since the start because of conflicts; and deadlocks, which the lock order rules out.
     pub retries: u64,
     pub deadlocks: u64,
 }

@@ -22,7 +22,7 @@ use std::path::Path;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
-/// What is being done, for whoever waits.
+/// The stage of a move, for the progress display.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
     /// Recomputing the invariants over the source.
@@ -134,7 +134,7 @@ async fn copy(
     progress: &mut (dyn FnMut(Stage) + Send),
 ) -> Result<Vec<Digest>> {
     let (sender, mut batches) = mpsc::channel(READ_AHEAD);
-    // It ends by itself when nobody takes its batches any more.
+    // It ends by itself when its batches are no longer received.
     source.read_on_a_thread(sender)?;
     let (mut done, mut digests) = (0, vec![]);
     for table in TABLES {

@@ -21,7 +21,7 @@ pub enum Kind {
 pub struct Column {
     pub name: &'static str,
     pub kind: Kind,
-    /// What is read in its place.
+    /// The expression that is read instead of it.
     pub instead: Option<&'static str>,
 }
 
@@ -44,8 +44,8 @@ pub struct Batch {
     pub last: bool,
 }
 
-/// How many rows, and what is in them, whatever their order: two sides sort text differently. It finds what went wrong on
-/// the way, not what somebody wants to hide.
+/// The number of rows and a digest of their content that does not depend on their order, since the two databases sort
+/// text differently. It finds errors of the copy; it is no protection against forgery.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Digest {
     pub rows: u64,

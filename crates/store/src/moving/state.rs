@@ -1,6 +1,6 @@
 //! What is moved besides the rows of tables: store id, generation, counters.
 
-/// What a store is beyond its rows: who it is, and what it has given out and never gives again.
+/// A store's identity, and the highest numbers and positions it has given out.
 #[derive(Clone, Debug)]
 pub struct StoreState {
     pub store_id: String,

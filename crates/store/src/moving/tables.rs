@@ -301,7 +301,7 @@ const LEASES: Table = Table {
         small("part"),
         text("owner"),
         big("epoch"),
-        // Nobody has the source open, so nobody holds one; the epochs go on.
+        // No process has the source open, so no lease is held; the epochs continue.
         instead(big("until"), "0"),
     ],
 };

@@ -87,7 +87,7 @@ async fn attempt_apply(shared: &Shared, apply: &Apply) -> std::result::Result<()
         if position != Some(apply.from) {
             return Err(fenced(&apply.lease));
         }
-        // Whether an order is parked is read here, where nobody can change it meanwhile.
+        // Whether an order is parked is read inside the transaction, where it cannot change.
         if !answers.next().unwrap_or_default().is_empty() {
             return Err(Error::Conflict {
                 what: "a parked order",

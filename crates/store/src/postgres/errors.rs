@@ -39,7 +39,7 @@ pub fn translate(error: &tokio_postgres::Error) -> Error {
     }
 }
 
-/// Whether the same transaction may succeed if it is made again at once: somebody else was in the way.
+/// Whether the transaction may succeed if it is repeated at once, because it failed by a conflict with another one.
 pub fn is_contention(code: &SqlState) -> bool {
     [
         SqlState::T_R_DEADLOCK_DETECTED,

@@ -14,17 +14,18 @@ use tokio_postgres::types::Type;
 use uuid::Uuid;
 use waybill_domain::event::NewEvent;
 
-/// Names a transaction, also to whoever asks later on another connection.
+/// Identifies a transaction, also on another connection.
 #[derive(Clone, Debug)]
 pub struct TransactionId {
     xid: String,
-    /// The database's line of history and the life of its server. In another one nothing of ours is still under way.
+    /// The database's timeline and its server's start time. Under another one this transaction cannot be still under
+    /// way.
     life: String,
     /// How much of the write-ahead log was on disk when it began.
     flushed: String,
 }
 
-/// How long the fate of a commit is looked for.
+/// How long the outcome of a commit is looked up.
 const SEARCH: Duration = Duration::from_secs(10);
 /// The first pause between two looks, and the longest.
 const PAUSE: Duration = Duration::from_millis(2);
@@ -46,9 +47,9 @@ pub static IDENTIFY: Sql = Sql {
     types: &[],
 };
 
-/// A server whose processes crashed recovers in the same life of its first process, and ends that with a checkpoint,
-/// which stands behind all that was on disk. So the last column says whether nobody can have crashed meanwhile.
-/// After a crash a number may not have been given yet; nothing that had it is there.
+/// When a backend crashes, the server's first process lives on, and recovery ends with a checkpoint behind everything
+/// that was on the disk. So the last column says whether a crash since then is ruled out. A number that has not been
+/// given out yet was lost in a crash, and with it everything that had it: 'aborted'.
 static STATUS: Sql = Sql {
     text: concat!(
         "/* fate::status */ SELECT CASE WHEN $1::text::xid8 < pg_current_xact_id() THEN pg_xact_status($1::text::xid8) ELSE 'aborted' END, ",
@@ -70,8 +71,8 @@ static NEWEST_EVENT: Sql = Sql {
     types: &[Type::INT2, Type::UUID],
 };
 
-/// Something that is there if and only if a transaction was committed: an event, whose id was made before the first
-/// attempt.
+/// Shows whether a transaction was committed: one of its events, whose id was made before the first attempt. It is in
+/// the log if and only if the transaction was committed.
 #[derive(Clone, Copy, Debug)]
 pub struct Mark {
     part: i16,
@@ -110,7 +111,7 @@ enum Status {
     UnderWay,
     Committed,
     Gone,
-    /// History went on elsewhere, or may have begun again: the number says nothing here.
+    /// The timeline or the server's start changed, or a crash cannot be ruled out: the number says nothing.
     OtherLife,
 }
 
@@ -143,7 +144,7 @@ impl TransactionId {
                         return Some(found);
                     }
                 }
-                // Or the database is not to be had.
+                // Or the database is unavailable.
                 (Ok(Status::UnderWay) | Err(_), _) => {}
             }
             tokio::time::sleep(pause).await;

@@ -8,7 +8,7 @@
 use super::pipeline::Sql;
 use tokio_postgres::types::Type;
 
-/// A consumer's cursor, if the lease is still held. Whoever takes the lease over waits for it.
+/// A consumer's cursor, if the lease is still held. A process that takes the lease over waits for this lock.
 pub static CURSOR: Sql = Sql {
     text: "/* lock::cursor */ SELECT position FROM cursors WHERE consumer = $1 AND part = $2 AND epoch = $3 FOR UPDATE",
     types: &[Type::TEXT, Type::INT2, Type::INT8],
@@ -48,9 +48,10 @@ pub static RESERVATIONS: Sql = Sql {
     types: &[Type::UUID_ARRAY],
 };
 
-/// Stock rows by tenant, sku and vendor. The keys must be distinct, and in order: rows are locked as they come. From
-/// the end of the index, where the newest run of a row is: its older versions, which a held snapshot keeps, are not
-/// gone through. The last column is where the row stands (`ctid`), which is true while it is locked and not written.
+/// Stock rows by tenant, sku and vendor. The keys must be distinct and sorted: rows are locked in the order of the
+/// keys. The search starts at the end of the index, where the newest run of a row is, and so does not read the older
+/// versions that a held snapshot keeps. The last column is the row's `ctid`, which is valid while the row is locked and
+/// not written.
 pub static STOCK: Sql = Sql {
     text: "/* lock::stock */ SELECT s.tenant, s.sku, s.vendor, s.on_hand, s.reserved, s.safety, s.version, s.place \
            FROM unnest($1, $2, $3) AS k (tenant, sku, vendor), LATERAL (SELECT *, ctid::text AS place FROM stock WHERE stock.tenant = k.tenant \

@@ -15,7 +15,7 @@ use waybill_domain::intake::{self, AcceptedOrder, Birth, Decision, NewOrder, Sto
 use waybill_domain::stock::StockLevel;
 use waybill_domain::text::{Sku, Tenant, Vendor};
 
-/// Numbers reserved on disk at a time; what is left of a block when the process ends is a gap.
+/// Numbers reserved on disk at a time; the rest of a block is skipped when the process ends.
 const NUMBER_BLOCK: i64 = 1_000;
 
 /// Takes a batch of orders; an order at fault fails alone.

@@ -37,7 +37,7 @@ pub fn apply(tx: &mut Tx<'_>, apply: &Apply) -> Result<()> {
     if moved != 1 {
         return Err(fenced(&apply.lease));
     }
-    // Whether an order is parked is read here, where nobody can change it meanwhile.
+    // Whether an order is parked is read inside the transaction, where it cannot change.
     if tx.counters.parked > 0 {
         for change in &apply.changes {
             if parked::is_parked(tx.connection, &apply.lease.consumer, change.order_id)? {
@@ -53,7 +53,7 @@ pub fn apply(tx: &mut Tx<'_>, apply: &Apply) -> Result<()> {
     changes::write(tx, &apply.changes)
 }
 
-/// Writes changes that stand for themselves; one that conflicts fails alone.
+/// Writes independent changes; one that conflicts fails alone.
 pub fn advance(tx: &mut Tx<'_>, all: &[Change], lease: Option<&Lease>) -> Result<Vec<Result<()>>> {
     if let Some(lease) = lease {
         fence(tx, lease)?;

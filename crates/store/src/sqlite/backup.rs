@@ -40,7 +40,7 @@ pub struct Backup {
     pub report: Report,
 }
 
-/// What is being done, for whoever waits.
+/// The stage of a backup, for the progress display.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
     Copying(Copied),
@@ -103,8 +103,8 @@ pub fn restore_backup(
         detail: e.to_string(),
     };
     make_directory(directory).map_err(cannot)?;
-    // An emptied store leaves its lock, a killed restore its beginnings. Looked at before and again under the lock, so that a
-    // folder of somebody else's stays as it is.
+    // An emptied store leaves its lock file, a killed restore its partial file. Checked before taking the lock and
+    // again under it, so that a folder that is not a store's is not changed.
     refuse_filled(directory)?;
     let _lock = lock::take(directory)?;
     refuse_filled(directory)?;

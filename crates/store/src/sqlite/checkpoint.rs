@@ -26,7 +26,7 @@ pub struct Checkpoints {
 }
 
 impl Checkpoints {
-    /// Checkpoints after `pages`; above `limit_bytes` readers are held for a moment so that the log starts anew.
+    /// Checkpoints after `pages`; above `limit_bytes` readers are held back for a moment so that the log can be reused.
     pub fn new(
         pages: u32,
         limit_bytes: u64,
@@ -78,8 +78,8 @@ impl Checkpoints {
         self.restart(connection, pages)
     }
 
-    /// Our own readers are held; for a stranger's snapshot (a backup, a verification) nobody waits, or every
-    /// commit would stand still for as long as the busy timeout.
+    /// Only this process's readers are held back. A snapshot of another process (a backup, a verification) is not
+    /// waited for: every commit would wait for the busy timeout.
     fn restart(&mut self, connection: &Connection, pages: u32) -> Result<(), String> {
         let told = |e: rusqlite::Error| e.to_string();
         connection.busy_timeout(Duration::ZERO).map_err(told)?;
@@ -88,7 +88,7 @@ impl Checkpoints {
         done
     }
 
-    /// Empties the log, as far as nobody reads it.
+    /// Moves the log into the database, as far as no reader needs it.
     pub fn at_close(&mut self, connection: &Connection) {
         if let Err(error) = self.run(
             connection,

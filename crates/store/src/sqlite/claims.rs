@@ -30,8 +30,8 @@ impl<'c> Taker<'c> {
         Ok(Self { insert })
     }
 
-    /// Takes all of an order's claims; says what the order is answered when one of them is somebody else's. An
-    /// expired claim does not stand in the way.
+    /// Takes all claims of an order. Returns the order's answer when another order holds one of them. An expired claim
+    /// is taken over.
     pub fn take(&mut self, tx: &Tx<'_>, new: &NewOrder) -> Result<Option<Accepted>> {
         for (index, claim) in new.claims.iter().enumerate() {
             let taken = self
@@ -71,13 +71,13 @@ pub fn give_back(tx: &Tx<'_>, new: &NewOrder, count: usize) -> Result<()> {
     Ok(())
 }
 
-/// What stands behind a claim.
+/// The order that a claim belongs to.
 pub struct Holder {
     pub order_id: OrderId,
     body_hash: [u8; 16],
 }
 
-/// Who holds a claim now.
+/// The present holder of a claim.
 pub fn holder(
     connection: &Connection,
     tenant: &Tenant,
@@ -125,7 +125,7 @@ fn answer(connection: &Connection, new: &NewOrder, claim: &Claim) -> Result<Acce
     })
 }
 
-/// Where [`forget`] goes on: the last key it looked at.
+/// Where [`forget`] continues: the last key it looked at.
 #[derive(Clone, Debug, Default)]
 pub struct Walk {
     tenant: String,

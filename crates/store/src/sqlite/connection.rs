@@ -21,7 +21,7 @@ pub struct Options {
     pub background_share: f64,
     /// WAL pages after which the writer checkpoints.
     pub checkpoint_pages: u32,
-    /// WAL size above which readers are held for a moment so that it can start anew.
+    /// WAL size above which readers are held back for a moment so that the log can be reused.
     pub wal_limit_bytes: u64,
     /// Page cache of the writing connection.
     pub cache_kib: u32,

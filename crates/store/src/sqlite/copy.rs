@@ -95,7 +95,7 @@ pub fn partial_of(to: &Path) -> PathBuf {
     to.with_file_name(name)
 }
 
-/// Removes what a killed process left of a copy to `to`; for who knows that nobody makes one now.
+/// Removes what a killed process left of a copy to `to`. The caller must know that no copy is being made.
 pub fn remove_left(to: &Path) -> Result<()> {
     remove_if_there(&partial_of(to))
 }

@@ -3,7 +3,7 @@
 use crate::error::{DATABASE, Error};
 use rusqlite::ErrorCode;
 
-/// Translates an error of a statement. Whether the transaction still stands is asked elsewhere.
+/// Translates an error of a statement. Whether the transaction is still open is checked elsewhere.
 pub fn translate(error: &rusqlite::Error) -> Error {
     match error {
         rusqlite::Error::SqliteFailure(failure, message) => match failure.code {

@@ -16,7 +16,7 @@ pub struct Inspection {
     pub schema: i64,
     pub known: i64,
     pub usable: bool,
-    /// `wal`, unless somebody changed it.
+    /// `wal`, unless it was changed by hand.
     pub journal: String,
     pub database_bytes: u64,
     pub wal_bytes: u64,

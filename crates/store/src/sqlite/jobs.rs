@@ -54,7 +54,7 @@ pub struct JobQueue {
     limit: usize,
 }
 
-/// A job and what became of it.
+/// A job and its result.
 pub type Ran = (Box<dyn Job>, Result<()>);
 
 impl JobQueue {

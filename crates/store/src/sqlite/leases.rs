@@ -11,14 +11,14 @@ use crate::model::{HeldLease, Lease, LeaseView};
 use rusqlite::{Connection, OptionalExtension, params};
 use waybill_domain::time::Time;
 
-/// Forgets who was alive: whoever had this store open is gone.
+/// Deletes all members: the processes that had this store open before have ended.
 pub fn forget_former_owners(connection: &Connection) -> Result<()> {
     connection
         .execute_batch("DELETE FROM members; UPDATE leases SET until = 0;")
         .store()
 }
 
-/// Says that an owner is alive, renews its leases, and tells who else is.
+/// Records that an owner is alive, renews its leases, and returns the other owners.
 pub fn keep_alive(
     tx: &Tx<'_>,
     consumer: &str,
@@ -66,7 +66,7 @@ fn standing(connection: &Connection, consumer: &str, now: Time) -> Result<LeaseV
     Ok(standing)
 }
 
-/// Takes the lease with a new epoch; whoever had it is fenced from now on. Says where the cursor stands.
+/// Takes the lease with a new epoch, which fences the former owner, and returns the cursor's position.
 pub fn take(
     tx: &Tx<'_>,
     consumer: &str,

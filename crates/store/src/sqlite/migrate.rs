@@ -116,8 +116,8 @@ const BEFORE: &str = "waybill.db.before-";
 fn keep_copy(directory: &Path, next: i64) -> Result<PathBuf> {
     let path = directory.join(format!("{BEFORE}{next:04}"));
     let source = connection::open_reader(directory)?;
-    // Whoever was killed while it made one did not get to migrate: what is here is at least as new. The lock on
-    // the folder says that nobody else makes one now.
+    // A process that was killed while making a copy did not migrate, so the present data are at least as new. The lock
+    // on the folder excludes that another process makes a copy now.
     remove_left(&path)?;
     let copy = Partial::copy(&source, &path, &mut |_: Copied| {})?;
     check(&copy.open(OpenFlags::SQLITE_OPEN_READ_ONLY)?)?;

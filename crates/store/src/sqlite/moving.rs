@@ -24,7 +24,7 @@ pub const MOVED_TO: &str = "moved_to";
 const BATCH_ROWS: usize = 1_000;
 const BATCH_BYTES: usize = 1 << 20;
 
-/// A store nobody else may open.
+/// A store that no other process may open.
 pub struct Source {
     directory: PathBuf,
     _lock: DirectoryLock,
@@ -53,7 +53,7 @@ impl Source {
         connection::open_reader(&self.directory)
     }
 
-    /// Who it is and what it has given out.
+    /// Its identity and the highest numbers it has given out.
     pub fn state(&self) -> Result<StoreState> {
         let connection = self.reader()?;
         let named = |key: &str| {
@@ -94,7 +94,7 @@ impl Source {
         let connection = self.reader()?;
         tokio::task::spawn_blocking(move || {
             if let Err(error) = read_tables(&connection, &batches) {
-                // Nobody may be there to hear it.
+                // The receiver may be gone.
                 let _ = batches.blocking_send(Err(error));
             }
         });
@@ -157,7 +157,7 @@ fn read_tables(connection: &Connection, batches: &mpsc::Sender<Result<Batch>>) -
     connection.execute_batch("COMMIT").store()
 }
 
-/// `false` when nobody takes the rows any more.
+/// `false` when the rows are no longer received.
 fn read_table(
     connection: &Connection,
     table: &Table,

@@ -99,7 +99,7 @@ impl SqliteStore {
     }
 }
 
-/// Makes a folder whose own name survives power loss; SQLite sees to what is in it.
+/// Makes a folder whose name survives power loss; SQLite syncs the files in it.
 pub(super) fn make_directory(directory: &Path) -> std::io::Result<()> {
     let missing: Vec<_> = directory
         .ancestors()

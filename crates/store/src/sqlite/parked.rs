@@ -154,7 +154,7 @@ pub fn flag(
     Ok(changed == 1)
 }
 
-/// Records what became of a parked event, together with its effect.
+/// Records the result of a parked event, together with its effect.
 pub fn settle(
     tx: &mut Tx<'_>,
     lease: &Lease,
@@ -172,7 +172,7 @@ pub fn settle(
             Ok(())
         }
         ParkedOutcome::Discarded => remove(tx, lease, order, position),
-        // Who asked meanwhile to give it up is heard all the same.
+        // A discard that was requested meanwhile stays in force.
         ParkedOutcome::Failed {
             error,
             state,

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::oneshot;
 
-/// Lets the writer hold readers back for a moment, so that no snapshot keeps the log from starting anew.
+/// Lets the writer hold readers back for a moment, so that no snapshot keeps the log from being reused.
 #[derive(Default)]
 pub struct Gate(RwLock<()>);
 

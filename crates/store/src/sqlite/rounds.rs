@@ -19,7 +19,7 @@ use waybill_domain::event::LoggedEvent;
 /// A round takes no further job after this long, so that its answers are not kept waiting.
 const ROUND: Duration = Duration::from_millis(8);
 
-/// What is told when durability itself is in doubt. The process must stop and answer nobody.
+/// Called when it is unknown whether a commit is durable. The process must stop without another answer.
 pub type OnFatal = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// What the writer thread needs.
@@ -187,8 +187,8 @@ impl Thread {
     }
 
     fn commit_failed(&mut self, error: &rusqlite::Error, ran: Vec<Ran>, before: Counters) {
-        // Not enough room is found out before the commit frame is written. After any other failure of the
-        // disk it is unknown what is on it.
+        // SQLite reports a full disk before it writes the commit frame. After any other disk error it is unknown what
+        // was written.
         let full = error.sqlite_error_code() == Some(ErrorCode::DiskFull);
         if !full && error.sqlite_error_code() == Some(ErrorCode::SystemIoFailure) {
             std::mem::forget(ran);

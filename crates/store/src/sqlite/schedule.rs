@@ -6,13 +6,13 @@ use std::time::Duration;
 /// What kind of work a job is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
-    /// Somebody waits for the answer.
+    /// A caller waits for the answer.
     Foreground,
     /// Consumers, timers, housekeeping.
     Background,
 }
 
-/// Keeps account of the time that background work is owed.
+/// Counts the writer's time that is due to background work.
 #[derive(Debug)]
 pub struct Schedule {
     /// Background time earned per unit of foreground time.
@@ -23,7 +23,7 @@ pub struct Schedule {
     recent_us: f64,
 }
 
-/// Background time that can be owed, or taken in advance, at most: one turn.
+/// The most background time that can be due, or be taken in advance: one turn.
 const TURN_US: f64 = 6_000.0;
 
 /// How long the writer waits for foreground work before the time counts as left over.
@@ -32,8 +32,8 @@ pub const LULL: Duration = Duration::from_millis(1);
 /// How far back "recent" goes.
 const RECENT_US: f64 = 60_000.0;
 
-/// While foreground work takes more than this part of the writer's recent time, a moment in which none waits is a gap
-/// in a burst and not spare time: whoever shares the processor with us needs it to bring the next batch.
+/// While foreground work takes more than this share of the writer's recent time, a moment without waiting work is a gap
+/// in a burst and not spare time: the same processors are preparing the next batch.
 const BUSY: f64 = 0.35;
 
 impl Schedule {
@@ -76,7 +76,7 @@ impl Schedule {
         self.remember(took_us, class == Class::Foreground);
     }
 
-    /// Books time in which nothing ran; what nobody used belongs to background work. In a burst only a lull counts.
+    /// Records idle time, which is due to background work. In a burst only a lull counts.
     pub fn idled(&mut self, time: Duration) {
         let us = time.as_secs_f64() * 1e6;
         if !self.is_burst() || time >= LULL {

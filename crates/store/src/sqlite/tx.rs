@@ -16,7 +16,7 @@ pub struct Counters {
     /// The last readable number given, and the end of the block that is reserved on disk.
     pub number: i64,
     pub number_block: i64,
-    /// Rows in `parked`; while there are none, nobody need look.
+    /// Rows in `parked`; while it is 0, the table need not be read.
     pub parked: i64,
     pub by_status: [i64; OrderStatus::ALL.len()],
 }

@@ -47,7 +47,7 @@ pub fn lease(
     Ok(leased)
 }
 
-/// Records what became of leased work; a lease that was taken over changes nothing.
+/// Records the result of leased work; under a lease that was taken over it changes nothing.
 pub fn settle(
     tx: &mut Tx<'_>,
     id: Uuid,
