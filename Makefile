@@ -1,6 +1,6 @@
 # Bare `make` lists the everyday commands; each is one line that can also be typed.
 .DEFAULT_GOAL := help
-.PHONY: help demo fresh break flash load report completions verify test test-long lint fmt doc bench release
+.PHONY: help demo fresh break flash load report completions verify test test-long lint fmt doc bench dist
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,5 +49,5 @@ doc: ## The code's documentation
 bench: ## How fast orders are taken (needs wrk; FLOOR=path compares with a floor)
 	./scripts/bench
 
-release: ## The binary, in target/release/waybill
-	cargo build --release --locked
+dist: ## The binary as it is shipped, in target/dist/waybill
+	cargo build --profile dist --locked
