@@ -195,7 +195,7 @@ impl<D: PartitionTask> LeaseManager<D> {
     pub async fn run(self, stop: CancellationToken) {
         let manager = Arc::new(self);
         let now = Instant::now();
-        let mut partitions = HeldPartitions {
+        let mut state = HeldPartitions {
             held: BTreeMap::new(),
             tasks: JoinSet::new(),
             part_of: HashMap::new(),
@@ -211,18 +211,18 @@ impl<D: PartitionTask> LeaseManager<D> {
             ),
         };
         loop {
-            let holds = partitions.held.values().any(|held| !held.lost);
+            let holds = state.held.values().any(|held| !held.lost);
             tokio::select! {
                 () = stop.cancelled() => break,
-                () = sleep_until(partitions.next_renewal), if partitions.renewal.is_none() => {
-                    partitions.renewal = Some(manager.clone().begin_renewal());
+                () = sleep_until(state.next_renewal), if state.renewal.is_none() => {
+                    state.renewal = Some(manager.clone().begin_renewal());
                 }
-                view = renewed(&mut partitions.renewal) => manager.on_renewed(&mut partitions, view),
-                () = sleep_until(partitions.valid_until), if holds => manager.on_expired(&mut partitions),
-                Some(ended) = partitions.tasks.join_next_with_id() => manager.ended(&mut partitions, ended),
+                view = renewed(&mut state.renewal) => manager.on_renewed(&mut state, view),
+                () = sleep_until(state.valid_until), if holds => manager.on_expired(&mut state),
+                Some(ended) = state.tasks.join_next_with_id() => manager.ended(&mut state, ended),
             }
         }
-        manager.close(partitions).await;
+        manager.close(state).await;
     }
 
     /// Renews in a task of its own: slow work here does not delay it, and a renewal under way is not cut off.
@@ -241,27 +241,27 @@ impl<D: PartitionTask> LeaseManager<D> {
         (now, now.plus_ms(lease_ms))
     }
 
-    fn on_renewed(self: &Arc<Self>, partitions: &mut HeldPartitions, on_renewed: Renewed) {
+    fn on_renewed(self: &Arc<Self>, state: &mut HeldPartitions, on_renewed: Renewed) {
         let (began, view) = on_renewed;
         match view {
             Ok(view) => {
-                partitions.renewing.worked();
-                partitions.acting.worked();
-                partitions.valid_until = began + self.terms.lease;
-                partitions.next_renewal = began + self.terms.renew_every;
-                self.settle(partitions, began, &view);
+                state.renewing.worked();
+                state.acting.worked();
+                state.valid_until = began + self.terms.lease;
+                state.next_renewal = began + self.terms.renew_every;
+                self.settle(state, began, &view);
             }
             Err(error) => {
-                partitions.renewing.failed(&error);
-                partitions.next_renewal = Instant::now() + PAUSE.min(self.terms.renew_every);
+                state.renewing.failed(&error);
+                state.next_renewal = Instant::now() + PAUSE.min(self.terms.renew_every);
             }
         }
     }
 
     /// Lets go of partitions that were lost or are beyond the share, and takes those that are due.
-    fn settle(self: &Arc<Self>, partitions: &mut HeldPartitions, began: Instant, view: &LeaseView) {
+    fn settle(self: &Arc<Self>, state: &mut HeldPartitions, began: Instant, view: &LeaseView) {
         let me = self.id.owner.as_str();
-        for (part, held) in &mut partitions.held {
+        for (part, held) in &mut state.held {
             let Some((epoch, at)) = held.taken.get() else {
                 continue;
             };
@@ -276,45 +276,45 @@ impl<D: PartitionTask> LeaseManager<D> {
         }
         let moves = share::moves(self.task.parts(), me, view);
         for part in &moves.hand_back {
-            if let Some(held) = partitions.held.get(part) {
+            if let Some(held) = state.held.get(part) {
                 held.stop.cancel();
             }
         }
         // Leases of this process without a task: the task has died, or could not hand its lease back.
         let mine = view.held.iter().filter(|lease| lease.owner == me);
-        let ended = &partitions.ended;
+        let ended = &state.ended;
         let left_over: Vec<u16> = mine
             .map(|lease| lease.part)
             .filter(|part| ended.get(part).is_none_or(|at| *at < began))
             .collect();
         for part in moves.take.into_iter().chain(left_over) {
-            if !partitions.held.contains_key(&part) {
-                self.clone().hold(partitions, part);
+            if !state.held.contains_key(&part) {
+                self.clone().hold(state, part);
             }
         }
         let others = view.held.iter().filter(|lease| lease.owner != me);
         for lease in others {
             let holder = (lease.owner.clone(), lease.until);
-            partitions.others.insert(lease.part, holder);
+            state.others.insert(lease.part, holder);
         }
     }
 
     /// Starts a task that takes the partition's lease, if it is free, and works on it.
-    fn hold(self: Arc<Self>, partitions: &mut HeldPartitions, part: u16) {
+    fn hold(self: Arc<Self>, state: &mut HeldPartitions, part: u16) {
         let held = Held {
             stop: CancellationToken::new(),
             taken: Arc::default(),
             lost: false,
         };
         let (stop, taken) = (held.stop.clone(), held.taken.clone());
-        let former = partitions.others.remove(&part);
-        partitions.held.insert(part, held);
-        let task = partitions.tasks.spawn(async move {
+        let former = state.others.remove(&part);
+        state.held.insert(part, held);
+        let task = state.tasks.spawn(async move {
             self.act(part, stop, &taken, former)
                 .await
                 .unwrap_or_else(Ended::Failed)
         });
-        partitions.part_of.insert(task.id(), part);
+        state.part_of.insert(task.id(), part);
     }
 
     async fn act(
@@ -355,19 +355,19 @@ impl<D: PartitionTask> LeaseManager<D> {
 
     fn ended(
         &self,
-        partitions: &mut HeldPartitions,
+        state: &mut HeldPartitions,
         ended: Result<(Id, Ended), tokio::task::JoinError>,
     ) {
         let id = ended
             .as_ref()
             .map_or_else(tokio::task::JoinError::id, |(id, _)| *id);
         // Every task was entered when it was spawned.
-        let Some(part) = partitions.part_of.remove(&id) else {
+        let Some(part) = state.part_of.remove(&id) else {
             return;
         };
-        let mut held = partitions.held.remove(&part);
+        let mut held = state.held.remove(&part);
         let consumer = self.id.consumer;
-        partitions.ended.insert(part, Instant::now());
+        state.ended.insert(part, Instant::now());
         match ended {
             Ok((_, Ended::Stopped)) => {
                 tracing::debug!(consumer, part, "handed back");
@@ -382,13 +382,13 @@ impl<D: PartitionTask> LeaseManager<D> {
                 }
             }
             Ok((_, Ended::Failed(error))) => {
-                partitions.acting.failed(&error);
+                state.acting.failed(&error);
             }
             Err(error) => {
                 tracing::error!(consumer, part, %error, "a consumer panicked; it is started again");
             }
         }
-        partitions.next_renewal = partitions
+        state.next_renewal = state
             .next_renewal
             .min(Instant::now() + PAUSE.min(self.terms.renew_every));
     }
@@ -413,30 +413,30 @@ impl<D: PartitionTask> LeaseManager<D> {
     }
 
     /// The leases of this process have run out, because it could not renew them.
-    fn on_expired(&self, partitions: &mut HeldPartitions) {
-        let (consumer, parts) = (self.id.consumer, partitions.held.len());
+    fn on_expired(&self, state: &mut HeldPartitions) {
+        let (consumer, parts) = (self.id.consumer, state.held.len());
         tracing::warn!(
             consumer,
             parts,
             "leases could not be renewed before they ran out; stopping work on every partition"
         );
-        for held in partitions.held.values_mut().filter(|held| !held.lost) {
+        for held in state.held.values_mut().filter(|held| !held.lost) {
             self.let_go(held);
         }
     }
 
     /// Stops every task and leaves the consumer, so that other processes take its partitions at once.
-    async fn close(&self, mut partitions: HeldPartitions) {
-        for held in partitions.held.values() {
+    async fn close(&self, mut state: HeldPartitions) {
+        for held in state.held.values() {
             held.stop.cancel();
         }
-        while let Some(ended) = partitions.tasks.join_next().await {
+        while let Some(ended) = state.tasks.join_next().await {
             if let Err(error) = ended {
                 tracing::error!(consumer = self.id.consumer, %error, "a consumer panicked");
             }
         }
         // A renewal that arrived after leaving would announce this process again.
-        if let Some(renewal) = partitions.renewal.take() {
+        if let Some(renewal) = state.renewal.take() {
             let _ = timeout(self.terms.lease, renewal.view).await;
         }
         if let Err(error) = self.leases.leave(&self.id).await {
