@@ -1,4 +1,4 @@
-//! What every request and every role shares, wired once at start-up.
+//! What every request and every role shares, built once at start-up.
 
 use std::sync::Arc;
 

@@ -1,7 +1,6 @@
-//! Which store the settings name, and how it is opened, migrated and looked at.
+//! Which store the settings name, and how it is opened, migrated and examined.
 //!
-//! Invariant: everywhere else a store is a [`Store`]; only this room and the commands that are about one kind of store
-//! know which there are.
+//! Invariant: all other code knows only [`Store`], except the commands that are about one kind of store.
 
 use std::path::Path;
 use std::sync::Arc;

@@ -1,10 +1,9 @@
-//! What time it is, for the whole server.
+//! The time, for the whole server.
 //!
-//! Owns the one place where the wall clock is read. Invariant: everything else is handed a [`Clock`],
-//! so that a test owns time and a replayed decision sees the time it was made at. Times are `i64`
-//! microseconds since 1970-01-01T00:00:00Z. Where several processes share a store, its clock is followed
-//! ([`FollowedClock`]). Durations of waiting (timeouts, ticks) belong to tokio's
-//! timer, which a test pauses on its own.
+//! Owns the one place that reads the wall clock. Invariant: all other code is given a [`Clock`], so that a test
+//! controls time and a repeated decision sees the time of the first. Times are `i64` microseconds since
+//! 1970-01-01T00:00:00Z. Where several processes share a store, the store's clock is used ([`FollowedClock`]). Waiting
+//! (timeouts, intervals) uses tokio's timer, which a test can pause separately.
 
 mod followed;
 

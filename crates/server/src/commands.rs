@@ -1,5 +1,5 @@
-//! Commands on orders and shipments: load, let the domain decide, write; somebody else's write in between means
-//! deciding again.
+//! Commands on orders and shipments: load, let the domain decide, write. If another write came in between, load and
+//! decide again.
 
 use waybill_domain::command::{self, Command};
 use waybill_domain::context::EventMeta;

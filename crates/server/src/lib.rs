@@ -1,5 +1,5 @@
-//! The `waybill` binary's rooms: `cli` and `http` take requests in, `intake` and `roles` decide with
-//! `waybill-domain`, and `waybill-store` keeps what they decided.
+//! The modules of the `waybill` binary: `cli` and `http` take requests, `intake`, `commands` and `roles` decide with
+//! `waybill-domain`, and `waybill-store` makes the result durable.
 
 #![cfg_attr(not(test), deny(clippy::print_stdout, clippy::print_stderr))]
 

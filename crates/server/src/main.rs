@@ -1,4 +1,4 @@
-//! `waybill`: one small entry; everything else has a room in the library beside it.
+//! The entry point of `waybill`. Everything else is in the library beside it.
 
 use std::process::ExitCode;
 

@@ -1,5 +1,5 @@
-//! The life of a serving process: open, listen, start roles, tell that it is ready; at the signal: stop accepting,
-//! answer what was accepted, bring the roles to rest, close the store.
+//! A serving process from start to stop: it opens the store, listens, starts roles and reports that it is ready. On a
+//! signal it stops accepting, answers the accepted requests, stops the roles and closes the store.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -1,8 +1,8 @@
-//! Chance, for the whole server: ids, jitter, simulated delays and failures.
+//! Randomness for the whole server: ids, jitter, simulated delays and failures.
 //!
-//! Owns the one generator of the process. Invariant: with the same seed and the same calls it gives
-//! the same values, and the version 7 ids of one process sort in the order they were made. It leaves
-//! the time in an id to the caller, who has a `Clock`.
+//! Owns the one generator of the process. Invariant: the same seed and the same calls give the same values, and the
+//! version 7 ids of one process sort in the order in which they were made. The caller, who has a `Clock`, passes in the
+//! time of an id.
 
 use std::ops::Range;
 

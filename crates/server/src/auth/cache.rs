@@ -1,8 +1,8 @@
-//! Remembers verified tokens, so that a busy client's token is checked once and then only looked up.
+//! Caches verified tokens, so that the token of a busy client is verified once and then only looked up.
 //!
-//! Invariant: bounded in entries and in bytes, and an entry is never returned at or after its end.
-//! Sharded, so that cores seldom meet; each shard keeps two generations: when the young one is full it
-//! becomes the old one and the old one is forgotten, which keeps tokens in use without a list to order.
+//! Invariant: bounded in entries and in bytes, and an entry is never returned at or after its end. Sharded, so that
+//! cores seldom contend. Each shard keeps two generations: when the young one is full it becomes the old one and the
+//! old one is dropped, which keeps tokens in use without an ordered list.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};

@@ -1,4 +1,4 @@
-//! The claims of a token, read strictly: one that is present must be right, also when it is not needed.
+//! Reads the claims of a token strictly: a claim that is present must be valid, even if it is not needed.
 
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _};

@@ -1,4 +1,4 @@
-//! Makes tokens: for the command line, for `demo`, for the dialect that hands them out.
+//! Makes tokens: for the command line, for `demo`, and for the dialect that issues them.
 
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde::Serialize;

@@ -1,9 +1,8 @@
-//! Who is calling, and what they may do.
+//! Authentication: who is calling, and what they may do.
 //!
-//! Owns tokens: verifying them, remembering verified ones, making them. Invariant: an [`Identity`]
-//! exists only for a token whose signature, times, issuer and audience were checked against this
-//! process's settings, and never outlives the token. It leaves to each route which [`Scope`] it asks
-//! for, and to the store that the tenant is part of every query.
+//! Owns tokens: verifying, caching and making them. Invariant: an [`Identity`] exists only for a token whose signature,
+//! times, issuer and audience were checked against this process's settings, and never outlives the token. Each route
+//! chooses the [`Scope`] it requires; the store makes the tenant part of every query.
 
 mod cache;
 mod claims;

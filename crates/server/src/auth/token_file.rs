@@ -1,4 +1,4 @@
-//! Leaves a token in a file that only its owner can read, for commands on the same machine.
+//! Writes a token to a file that only its owner can read, for commands on the same machine.
 
 use std::io::Write;
 use std::path::Path;

@@ -1,5 +1,5 @@
-//! `waybill migrate --restored` and `--nothing-lost`: what a PostgreSQL database is, after it was moved in time or
-//! place, is for a person to say.
+//! `waybill migrate --restored` and `--nothing-lost`: after a restore or a failover of PostgreSQL, a person says which
+//! of the two it was.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! `waybill backup`: a copy of the embedded store beside the running server, a look at one, and a store made of one.
+//! `waybill backup`: makes a copy of the embedded store beside the running server, checks one, and restores one.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

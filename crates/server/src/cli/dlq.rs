@@ -1,7 +1,7 @@
-//! `waybill dlq`: the events that a consumer could not apply, and what becomes of them.
+//! `waybill dlq`: dead letters, the events that a consumer could not apply, and what is done with them.
 //!
-//! Redrive and discard set a flag; the role that owns the consumer carries it out. A discard cannot
-//! be taken back, so it wants `--yes`.
+//! Redrive and discard set a flag; the role that owns the consumer carries it out. A discard cannot be undone, so it
+//! requires `--yes`.
 
 use std::process::ExitCode;
 

@@ -1,9 +1,9 @@
-//! The time of the store that several processes share, as each of them reads it.
+//! The clock of a store that several processes share.
 //!
-//! Owns the last look at that clock and the monotonic time since. Invariant: once it was looked at, this process's
-//! own wall clock has no say: whoever sets it moves no lease, no timer and no expiry. Between two looks, and while the
-//! store is away, time goes on by the monotonic clock. A store of one process has no clock, and then the process's
-//! own is what there is.
+//! Owns the last reading of that clock and the monotonic time since. Invariant: after the first reading this process's
+//! wall clock has no influence, so changing it affects no lease, timer or expiry. Between two readings, and while the
+//! store is unavailable, time continues by the monotonic clock. A store of one process has no clock of its own; then
+//! the process's clock is used.
 
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};

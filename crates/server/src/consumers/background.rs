@@ -1,9 +1,9 @@
-//! How much of this process background work may use, and how much while orders flood in.
+//! How much of this process background work may use, also while orders flood in.
 //!
-//! Invariants: at most so many turns (read, decide, apply) are under way, whatever number of parts this process has;
-//! without this bound, sixteen parts of three consumers would leave no connection to those who take orders. While
-//! intake is flooded, one turn is under way at a time and rests after it, so that background work gets its share of
-//! the time and no more, and never nothing. The embedded store shares out its one writer itself.
+//! Invariants: the number of turns (read, decide, write) at a time is bounded, whatever the number of partitions.
+//! Without this bound, sixteen partitions of three consumers would leave no connection for intake. While orders flood
+//! in, one turn runs at a time and rests after it, so that background work gets its share of the time, never more and
+//! never nothing. The embedded store divides the time of its one writer itself.
 
 use std::sync::Arc;
 

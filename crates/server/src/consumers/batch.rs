@@ -1,4 +1,4 @@
-//! A batch of events on its way through a handler: what is decided, what is parked, and where the cursor goes.
+//! One batch of events: what the handler decides, what is parked, and the new position of the cursor.
 
 use std::collections::HashSet;
 use std::sync::Arc;

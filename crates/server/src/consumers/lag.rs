@@ -1,4 +1,4 @@
-//! How far the consumers of this process are behind the log, summed over the parts it has.
+//! How far the consumers of this process are behind the log, summed over their partitions.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Several lease managers on one book of leases, in virtual time.
+//! Several lease managers with the same leases, in virtual time.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,5 +1,5 @@
-//! The engine of every consumer: who reads which partition, how a batch is decided and written, and what becomes of an
-//! event that cannot be applied. What a consumer does with its events is its role's.
+//! The engine of every consumer: which process reads which partition, how a batch is decided and written, and what
+//! happens to an event that cannot be applied. The roles decide what a consumer does with its events.
 
 pub mod background;
 mod batch;

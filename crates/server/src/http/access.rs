@@ -1,4 +1,4 @@
-//! Who may do what: the token of a request, and the answers that every dialect words alike.
+//! Checks the token of a request and its scope, and words the refusals that all dialects share.
 
 use std::sync::Arc;
 

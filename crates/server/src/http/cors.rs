@@ -1,6 +1,7 @@
-//! Cross-origin requests from browsers (the Fetch standard's CORS protocol), for the origins of the settings alone.
+//! Cross-origin requests from browsers (the CORS protocol of the Fetch standard), only for the configured origins.
 //!
-//! No origin, no headers: a browser then refuses by itself. Credentials are never allowed; tokens are in headers.
+//! Without a configured origin no headers are sent, and the browser refuses by itself. Credentials are never allowed;
+//! tokens are in headers.
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};

@@ -1,7 +1,7 @@
-//! How requests come in: connections, bodies, routes, and what is answered.
+//! HTTP: connections, bodies, routes and answers.
 //!
-//! Handlers read like the story: authenticate, parse, decide, answer. What is decided stands in `intake`,
-//! `commands` and `waybill-domain`; the dialects only translate.
+//! A handler reads in order: authenticate, parse, decide, answer. Decisions are in `intake`, `commands` and
+//! `waybill-domain`; the dialects only translate.
 
 pub mod access;
 pub mod body;

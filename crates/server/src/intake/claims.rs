@@ -1,4 +1,4 @@
-//! The hashes behind claims: what is hashed is scoped, so that two clients' keys never meet.
+//! The hashes behind claims. Each hash includes its scope, so that the keys of two clients never collide.
 
 use sha2::{Digest, Sha256};
 use waybill_domain::intake::ClaimKind;

@@ -1,4 +1,4 @@
-//! A checked order as a dialect hands it over, and what is made of it for the store.
+//! A checked order as a dialect passes it on, and the order that is made of it for the store.
 
 use std::sync::Arc;
 

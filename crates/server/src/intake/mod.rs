@@ -1,8 +1,8 @@
-//! Intake: group commit at the door. Handlers hand in checked orders and wait; whatever waits becomes one batch.
+//! Intake: orders are committed in groups. Handlers submit checked orders and wait; all waiting orders become one
+//! batch.
 //!
-//! Invariant: an order that was taken into a batch is answered with what became of that batch and nothing else;
-//! one that waited too long is withdrawn only if no batch has it yet, so nobody is told "too late" about an order
-//! that exists.
+//! Invariant: an order that is in a batch gets the result of that batch and nothing else. An order that waited too long
+//! is withdrawn only if no batch has it, so a 408 means that the order was not made.
 
 pub mod claims;
 pub mod draft;

@@ -1,4 +1,5 @@
-//! Placing an order: hand it to the queue; ask the inventory where the store says so; tell what became of it.
+//! Places an order: submits it to the queue, asks the inventory service if the store needs that, and returns the
+//! result.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! The bounded queue before the store and the tasks that drain it into batches.
+//! The bounded queue before the store, and the tasks that take batches from it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};

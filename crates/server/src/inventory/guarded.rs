@@ -1,4 +1,4 @@
-//! An inventory behind a circuit breaker and a timeout, so that one that is down costs nothing.
+//! An inventory service behind a circuit breaker and a timeout, so that a service that is down costs nothing.
 
 use std::sync::Arc;
 

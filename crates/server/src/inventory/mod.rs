@@ -1,7 +1,7 @@
-//! Asks about skus that this store does not track: is there enough?
+//! Asks an inventory service about skus that the store does not track: are there enough units?
 //!
-//! Owns the question and its answers. Invariant: it is asked outside any transaction, before the batch,
-//! and nothing is reserved by asking. It leaves what a "no" means to the caller: a result, not an error.
+//! Owns the question and its answers. Invariant: it is asked outside of any transaction, before the batch, and asking
+//! reserves nothing. The caller decides what a "no" means: it is a result, not an error.
 
 use std::sync::Arc;
 

@@ -1,9 +1,9 @@
-//! An inventory service that is made up: for `demo`, examples and tests.
+//! A simulated inventory service, for `demo`, examples and tests.
 //!
-//! A sku that contains `out-of-stock` has no units, one that contains `limited` has 1 to 5, every other
-//! has what is asked for. How many a `limited` sku has is drawn from its name, not anew at each call:
-//! asking twice gives the same answer, as a real inventory's would, and an example can be repeated.
-//! Asking takes nothing away. Failures and delays are drawn anew.
+//! A sku that contains `out-of-stock` has no units, one that contains `limited` has 1 to 5, every other has as many as
+//! are asked for. The number for a `limited` sku is derived from its name: asking twice gives the same answer, as a
+//! real inventory would, and an example can be repeated. Asking takes nothing away. Failures and delays are random at
+//! each call.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Figures for operators, in Prometheus' terms. Label values are bounded: routes, statuses, consumers.
+//! Metrics for operators, as Prometheus defines them. Label values are bounded: routes, statuses, consumers.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,4 +1,4 @@
-//! Seeing what goes on: logs and metrics.
+//! Logs and metrics.
 
 pub mod logs;
 pub mod metrics;

@@ -1,4 +1,4 @@
-//! What the operating system says about this process and the disk under its data.
+//! What the operating system reports about this process and the disk of its data folder.
 
 use std::path::Path;
 

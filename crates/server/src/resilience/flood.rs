@@ -1,4 +1,4 @@
-//! Whether orders flood in: they come faster than they are taken, so that batches grow.
+//! Whether orders flood in: they arrive faster than they are taken, so that batches grow.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;

@@ -1,7 +1,7 @@
-//! Keeps one part's trouble from becoming another's: circuit breakers around calls that leave the
-//! process, and a limit on how much one client may ask.
+//! Keeps a fault of one component from spreading: circuit breakers around calls to other services, a limit on requests
+//! per client, and a signal that orders flood in.
 //!
-//! It leaves retries of events to the consumers, which keep them durably.
+//! Retries of events are left to the consumers, which make them durable.
 
 pub mod breaker;
 pub mod flood;

@@ -1,4 +1,4 @@
-//! Roles: the parts of Waybill that can run in a process of their own. A role has one name everywhere.
+//! Roles: the parts of Waybill that can run in separate processes. A role has the same name everywhere.
 
 pub mod delivery;
 pub mod housekeeping;

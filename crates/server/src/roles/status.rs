@@ -1,4 +1,4 @@
-//! The role `status`: moves orders forward by what happens to their shipments, never back.
+//! The role `status`: moves orders forward by the events of their shipments, never back.
 
 use std::collections::HashMap;
 

@@ -1,7 +1,7 @@
-//! `waybill doctor`: what is wrong with this installation, and what to do about it. Looks, and changes nothing.
+//! `waybill doctor`: problems of this installation and what to do about them. It changes nothing.
 //!
-//! One file per thing that is looked at: the `machine`, the `embedded` store, the `shared` one, who does the `work`,
-//! the files that `secrets` came from.
+//! One file per area: the `machine`, the `embedded` store, the `shared` one, whether processes do the `work` of each
+//! role, and the files that `secrets` came from.
 
 mod check;
 mod embedded;

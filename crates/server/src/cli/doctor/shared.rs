@@ -1,4 +1,4 @@
-//! The shared store: PostgreSQL, what is in front of it, and whether they keep what was promised.
+//! The shared store: PostgreSQL, the pooler in front of it, and whether they keep Waybill's guarantees.
 
 use waybill_store::postgres::{Inspection, LINEAGE_ADVICE, Options, inspect};
 

@@ -1,3 +1,3 @@
-//! The published wire formats that clients already speak: one folder each, thin: they translate and hold no logic.
+//! Wire formats that existing clients already use: one folder each. A dialect translates and holds no logic.
 
 pub mod sales;

@@ -1,8 +1,8 @@
-//! Reads the end of the log and wakes the streams of the orders that something happened to: from memory where this
-//! process alone writes the log, else from the table, but only while a stream waits.
+//! Reads the end of the log and wakes the streams of the orders in it: from memory if this process alone writes the
+//! log, otherwise from the table, and only while a stream waits.
 //!
-//! Invariant: a stream that begins to wait is woken at least once after the position from which events are read was
-//! found, so that no event falls between the stream's own first read and that position.
+//! Invariant: a stream that begins to wait is woken at least once after the position was determined from which events
+//! are read, so that no event falls between the stream's own first read and that position.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,6 +1,6 @@
-//! The streams that wait, by order, so that an event wakes only the streams of its order.
+//! The waiting streams, by order, so that an event wakes only the streams of its order.
 //!
-//! [`super::follower`] reads the log and wakes. A wake-up is a hint: what a stream sends is always read from the store.
+//! [`super::follower`] reads the log and wakes them. A wake-up is a hint: a stream reads what it sends from the store.
 //! Invariant: at most `limit` streams wait at a time.
 
 use std::collections::HashMap;

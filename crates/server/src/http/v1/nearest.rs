@@ -1,4 +1,4 @@
-//! What somebody who made a slip may have meant.
+//! Suggests the known name that is nearest to a misspelled one.
 
 /// Slips forgiven: a letter too many, too few or wrong, twice.
 const SLIPS: usize = 2;

@@ -1,4 +1,5 @@
-//! `GET /v1/orders/snapshot`: a page of orders and the place of the feed at which exactly this is what they are.
+//! `GET /v1/orders/snapshot`: a page of orders, with the position of the feed at which exactly these orders are
+//! current.
 
 use std::sync::Arc;
 

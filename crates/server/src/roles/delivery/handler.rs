@@ -1,6 +1,6 @@
-//! The role `delivery`: hears of orders that may ship, makes shipments, answers cancellations.
+//! The consumer of the role `delivery`: on events of an order it makes shipments and answers cancellations.
 //!
-//! It looks only at its own rows and at what events say, so that it can live in a database of its own.
+//! It uses only its own rows and the events, so that delivery can have a database of its own.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -1,8 +1,8 @@
-//! The simulated carrier: takes each shipment's next step when its timer is due. Timers are durable: a restart
-//! neither forgets nor repeats a step.
+//! The simulated carrier: takes the next step of each shipment when its timer is due. Timers are durable: a restart
+//! neither loses nor repeats a step.
 //!
-//! The consumer `delivery` sets the timers of a partition, in this process or another: in this one it signals, those
-//! of another are found by looking now and then.
+//! The consumer `delivery` of a partition sets its timers, in this process or another. It signals new timers within its
+//! process; timers that another process set are found by polling.
 
 use std::sync::Arc;
 use std::time::Duration;

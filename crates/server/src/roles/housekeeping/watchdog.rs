@@ -1,8 +1,8 @@
-//! The watchdog of `housekeeping`: orders that are not done, wait for nobody, and have not moved for long.
+//! The watchdog of `housekeeping`: unfinished orders that wait for nothing and have not moved for long.
 //!
-//! The store's search walks a bounded number of orders a round, so an order it finds is remembered here and looked
-//! at again every round until it moves: figures do not forget it while the walk is elsewhere. Invariant: at most
-//! [`REMEMBERED`] orders are remembered, and those that have stood longest are among them.
+//! The store's search looks at a bounded number of orders per round. So an order that was found is remembered and
+//! checked in every round until it moves; otherwise the figures would lose it while the search is elsewhere. Invariant:
+//! at most [`REMEMBERED`] orders are remembered, including those that have not moved for longest.
 
 use std::collections::BTreeSet;
 

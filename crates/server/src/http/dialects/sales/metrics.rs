@@ -1,7 +1,7 @@
-//! `GET /api/metrics`: figures as JSON, with what its old clients look for and more.
+//! `GET /api/metrics`: figures as JSON, with the fields that existing clients read, and more.
 //!
-//! Old clients have tokens for orders only, so `order:read` is enough for the figures of the process, which are all
-//! that they look for. Sums over the orders of all tenants need `metrics:read`.
+//! Existing clients have tokens for orders only. So `order:read` is enough for the figures of the process, which are
+//! the ones they read; sums over the orders of all tenants need `metrics:read`.
 
 use std::sync::Arc;
 

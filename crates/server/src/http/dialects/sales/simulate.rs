@@ -1,4 +1,4 @@
-//! `POST /api/orders/{orderId}/simulate-delivery`: the carrier's news, by hand.
+//! `POST /api/orders/{orderId}/simulate-delivery`: a carrier's report, made by hand.
 
 use std::sync::Arc;
 
