@@ -13,7 +13,7 @@ async fn printed(shop: &Shop) -> String {
         verify.arg("--data").arg(shop.0.data());
     }
     let output = verify.output().await.expect("it runs");
-    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert_eq!(output.status.code(), Some(6), "{output:?}");
     String::from_utf8(output.stdout).expect("text")
 }
 
