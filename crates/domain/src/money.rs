@@ -4,9 +4,10 @@
 //! [`PRICE_DIGITS`] digits more. Rounding happens once per line, by default half to even
 //! (IEEE 754 roundTiesToEven).
 
+use crate::echo::Echo;
 use crate::refusal::{Problem, code};
 use crate::status::named_enum;
-use crate::text::{clip, quoted};
+use crate::text::quoted;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -67,7 +68,7 @@ fn scaled(text: &str, scale: u32) -> Result<i64, Problem> {
         Problem::new(
             code::AMOUNT_OUT_OF_RANGE,
             "",
-            format!("{} is too large", clip(text)),
+            format!("{} is too large", Echo(text)),
         )
     };
     if text.len() > 64 {
@@ -110,7 +111,7 @@ fn scaled(text: &str, scale: u32) -> Result<i64, Problem> {
                 "",
                 format!(
                     "at most {scale} digits after the point; found {}",
-                    clip(text)
+                    Echo(text)
                 ),
             ));
         }
@@ -213,7 +214,7 @@ impl UnitPrice {
             Problem::new(
                 code::AMOUNT_OUT_OF_RANGE,
                 "",
-                format!("{} is too large", clip(text)),
+                format!("{} is too large", Echo(text)),
             )
         })
     }

@@ -1,5 +1,6 @@
 //! Why a request cannot be done: a stable code, the field, and what would be allowed.
 
+use crate::echo::sentence;
 use crate::status::OrderStatus;
 use crate::text::Sku;
 use std::fmt;
@@ -46,7 +47,7 @@ impl Problem {
         Self {
             code,
             field: field.into(),
-            detail: detail.into(),
+            detail: sentence(detail.into()),
         }
     }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 pub const TEXT_CHARS: usize = 500;
 
 /// The beginning of a wrong value, enough to find it by in an answer.
-pub(crate) fn clip(text: &str) -> String {
+fn clip(text: &str) -> String {
     text.chars().take(SHOWN_CHARS).collect()
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 use serde_json::Value;
+use waybill_domain::echo::{Echo, sentence};
 
 use crate::cli::cell::Cell;
 
@@ -70,15 +71,16 @@ impl Refusal {
                     item.as_str()
                         .map_or_else(|| item.to_string(), str::to_owned)
                 })
+                .map(|item| Echo(&item).to_string())
                 .collect()
         });
         Self {
             status,
-            code,
-            message: with_details(message, &error["details"]),
-            field: text(&value, "field"),
+            code: code.map(|code| Echo(&code).to_string()),
+            message: sentence(with_details(message, &error["details"])),
+            field: text(&value, "field").map(|field| Echo(&field).to_string()),
             allowed,
-            correlation_id: text(&value, "correlationId"),
+            correlation_id: text(&value, "correlationId").map(sentence),
             retry_after,
             body: value,
         }

@@ -2,6 +2,7 @@
 //! nothing panics, and the orders of others in the same batches are unharmed.
 
 mod bodies;
+mod echo;
 mod secrets;
 mod tokens;
 mod words;

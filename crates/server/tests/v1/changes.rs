@@ -87,9 +87,20 @@ async fn a_hold_keeps_delivery_from_starting_until_it_is_released() {
         .await;
     let problem: Value = answer.json();
     assert_eq!(
-        (answer.status.as_u16(), &problem["code"], &problem["status"]),
+        (
+            answer.status.as_u16(),
+            &problem["code"],
+            &problem["orderStatus"]
+        ),
         (409, &json!("hold_too_late"), &json!("delivered"))
     );
+    let text = answer.text();
+    assert_eq!(
+        text.matches("\"status\":").count(),
+        1,
+        "no member stands twice: {text}"
+    );
+    assert_eq!(problem["status"], 409);
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use serde_json::value::RawValue;
+use waybill_domain::echo::Echo;
 use waybill_domain::money::{Currency, Minor, UnitPrice};
 use waybill_domain::refusal::{Problem, code};
 
@@ -37,7 +38,7 @@ fn of(field: &str, problem: Problem) -> Problem {
 }
 
 fn negative(field: &str, text: &str) -> Problem {
-    let detail = format!("must not be negative; found {text}");
+    let detail = format!("must not be negative; found {}", Echo(text));
     Problem::new(code::INVALID_AMOUNT, field, detail)
 }
 
@@ -113,7 +114,7 @@ fn shown(text: &str) -> String {
         Some(b'"') => "a text".into(),
         Some(b'{') => "an object".into(),
         Some(b'[') => "an array".into(),
-        _ => text.chars().take(40).collect(),
+        _ => Echo(text).to_string(),
     }
 }
 

@@ -20,6 +20,7 @@ mod get;
 mod holds;
 pub mod hub;
 mod list;
+pub mod member;
 mod metadata;
 mod nearest;
 mod order_body;

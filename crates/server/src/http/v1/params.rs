@@ -1,5 +1,6 @@
 //! The query of a request, read strictly: a parameter that nobody reads is an error, not a wish that vanishes.
 
+use waybill_domain::echo::Echo;
 use waybill_domain::text::quoted;
 use waybill_domain::time::Time;
 
@@ -24,7 +25,7 @@ impl Params {
                     None if known.is_empty() => "this path takes none".into(),
                     None => format!("there are {}", known.join(", ")),
                 };
-                return Err(Problem::new(codes::UNKNOWN_PARAMETER, hint).of(name.clone()));
+                return Err(Problem::new(codes::UNKNOWN_PARAMETER, hint).of(Echo(name).to_string()));
             }
             if value.contains('\0') {
                 return Err(invalid(name, "must not contain the character NUL"));

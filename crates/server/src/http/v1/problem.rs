@@ -5,12 +5,14 @@
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
+use waybill_domain::echo::sentence;
 use waybill_domain::intake::ClaimKind;
 use waybill_domain::refusal::{Problem as Invalid, Refusal, Shortage};
 use waybill_domain::stock::AdjustmentRefusal;
 use waybill_store::Error as StoreError;
 
 use super::codes::{self, Kind};
+use super::member::{self, Member};
 use crate::auth::TokenError;
 use crate::http::access::Denied;
 use crate::http::body::BodyError;
@@ -29,7 +31,7 @@ struct Told {
     detail: String,
     field: Option<String>,
     /// Further members, as JSON.
-    members: Vec<(&'static str, String)>,
+    members: Vec<(Member, String)>,
     retry_after_s: Option<u32>,
     challenge: Option<String>,
     /// For the log alone.
@@ -41,7 +43,7 @@ impl Problem {
     pub fn new(code: &str, detail: impl Into<String>) -> Self {
         Self(Box::new(Told {
             kind: codes::kind(code),
-            detail: detail.into(),
+            detail: sentence(detail.into()),
             field: None,
             members: vec![],
             retry_after_s: None,
@@ -53,14 +55,16 @@ impl Problem {
     /// Names the field, as `lines[0].quantity`.
     #[must_use]
     pub fn of(mut self, field: impl Into<String>) -> Self {
-        self.0.field = Some(field.into()).filter(|field: &String| !field.is_empty());
+        let field: String = field.into();
+        self.0.field = Some(sentence(field)).filter(|field| !field.is_empty());
         self
     }
 
-    /// Adds a member.
+    /// Sets a further member.
     #[must_use]
-    pub fn with<T: serde::Serialize>(mut self, name: &'static str, value: &T) -> Self {
-        self.0.members.push((name, json::of(value).0));
+    pub fn with<T: serde::Serialize>(mut self, member: Member, value: &T) -> Self {
+        self.0.members.retain(|(set, _)| *set != member);
+        self.0.members.push((member, json::of(value).0));
         self
     }
 
@@ -109,8 +113,8 @@ impl Problem {
             body.push_str(",\"field\":");
             body.push_str(&json::text(field));
         }
-        for (name, value) in &self.0.members {
-            body.push_str(&format!(",\"{name}\":{value}"));
+        for (member, value) in &self.0.members {
+            body.push_str(&format!(",\"{}\":{value}", member.name()));
         }
         body.push_str(",\"correlationId\":");
         body.push_str(&json::text(correlation));
@@ -211,7 +215,7 @@ impl From<Denied> for Problem {
                 let told = format!(", error=\"insufficient_scope\", scope=\"{scope}\"");
                 let detail = format!("the token lacks the scope {scope}");
                 Self::new(codes::INSUFFICIENT_SCOPE, detail)
-                    .with("scope", &scope.name())
+                    .with(member::SCOPE, &scope.name())
                     .challenge(&told)
             }
         }
@@ -223,7 +227,7 @@ impl From<BodyError> for Problem {
         let detail = error.to_string();
         match error {
             BodyError::TooLarge { limit } => {
-                Self::new(codes::BODY_TOO_LARGE, detail).with("limit", &limit)
+                Self::new(codes::BODY_TOO_LARGE, detail).with(member::LIMIT, &limit)
             }
             BodyError::Timeout { .. } => Self::new(codes::REQUEST_TIMEOUT, detail).retry_after(1),
             BodyError::Broken => Self::new(codes::BODY_BROKEN, detail),
@@ -237,21 +241,21 @@ impl From<Refusal> for Problem {
         match refusal {
             Refusal::InvalidTransition { from, allowed, .. } => {
                 Self::new(codes::INVALID_TRANSITION, detail)
-                    .with("from", &from)
-                    .with("allowed", &allowed)
+                    .with(member::FROM, &from)
+                    .with(member::ALLOWED, &allowed)
             }
             Refusal::InvalidShipmentTransition { from, allowed, .. } => {
                 Self::new(codes::INVALID_TRANSITION, detail)
-                    .with("from", &from)
-                    .with("allowed", &allowed)
+                    .with(member::FROM, &from)
+                    .with(member::ALLOWED, &allowed)
             }
             Refusal::VersionMismatch { found, .. } => version_mismatch(found, detail),
             Refusal::HoldTooLate { status } => {
-                Self::new(codes::HOLD_TOO_LATE, detail).with("status", &status)
+                Self::new(codes::HOLD_TOO_LATE, detail).with(member::ORDER_STATUS, &status)
             }
             Refusal::NoSuchHold => Self::new(codes::HOLD_NOT_FOUND, detail),
             Refusal::TooManyHolds { limit } => {
-                Self::new(codes::TOO_MANY_HOLDS, detail).with("limit", &limit)
+                Self::new(codes::TOO_MANY_HOLDS, detail).with(member::LIMIT, &limit)
             }
         }
     }
@@ -260,7 +264,7 @@ impl From<Refusal> for Problem {
 fn version_mismatch(found: i64, detail: String) -> Problem {
     Problem::new(codes::VERSION_MISMATCH, detail)
         .of("If-Match")
-        .with("version", &found)
+        .with(member::VERSION, &found)
 }
 
 impl From<AdjustmentRefusal> for Problem {
@@ -270,8 +274,8 @@ impl From<AdjustmentRefusal> for Problem {
             AdjustmentRefusal::BelowReserved { reserved, wanted } => {
                 Self::new(codes::BELOW_RESERVED, detail)
                     .of("onHand")
-                    .with("reserved", &reserved)
-                    .with("wanted", &wanted)
+                    .with(member::RESERVED, &reserved)
+                    .with(member::WANTED, &wanted)
             }
             AdjustmentRefusal::OutOfRange { .. } => {
                 Self::new(codes::STOCK_OUT_OF_RANGE, detail).of("onHand")
@@ -338,7 +342,7 @@ impl From<PlaceError> for Problem {
                 };
                 Self::new(code, format!("{what} was used before for another order"))
                     .of(field)
-                    .with("orderId", &order_id)
+                    .with(member::ORDER_ID, &order_id)
             }
             PlaceError::Short(shortages) => insufficient_stock(&shortages),
             PlaceError::UnknownSkus(skus) => {
@@ -348,7 +352,7 @@ impl From<PlaceError> for Problem {
                     format!("not tracked here: {}", skus.join(", ")),
                 )
                 .of("lines")
-                .with("skus", &skus)
+                .with(member::SKUS, &skus)
             }
             PlaceError::Inventory(error) => {
                 let after = match error {
@@ -380,5 +384,5 @@ fn insufficient_stock(shortages: &[Shortage]) -> Problem {
         .collect();
     Problem::new(codes::INSUFFICIENT_STOCK, detail.join("; "))
         .of("lines")
-        .with("shortages", &told)
+        .with(member::SHORTAGES, &told)
 }

@@ -6,6 +6,7 @@
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
+use waybill_domain::echo::Echo;
 use waybill_domain::refusal::code;
 
 use super::codes;
@@ -89,9 +90,10 @@ fn quoted<'a>(message: &'a str, before: &str) -> Option<&'a str> {
 
 /// The path of a field below another; the path may name the field already.
 fn child(path: &str, name: &str) -> String {
+    let (path, name) = (Echo(path).to_string(), Echo(name).to_string());
     let ends_with_it = path == name || path.ends_with(&format!(".{name}"));
     if path.is_empty() || ends_with_it {
-        return if path.is_empty() { name } else { path }.to_owned();
+        return if path.is_empty() { name } else { path };
     }
     format!("{path}.{name}")
 }

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderName, HeaderValue, StatusCode};
 use waybill_domain::content::Content;
+use waybill_domain::echo::Echo;
 use waybill_domain::ids::OrderId;
 use waybill_domain::status::OrderStatus;
 use waybill_domain::time::Time;
@@ -133,11 +134,10 @@ pub fn invalid(faults: &[Fault], correlation: &str) -> Response {
 
 /// 404.
 pub fn not_found(id: &str, correlation: &str) -> Response {
-    let shown: String = id.chars().take(64).collect();
     error(
         StatusCode::NOT_FOUND,
         "ORDER_NOT_FOUND",
-        &format!("Order {shown} not found"),
+        &format!("Order {} not found", Echo(id)),
         None,
         correlation,
     )

@@ -4,6 +4,7 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use waybill_domain::content::{Content, LineContent};
+use waybill_domain::echo::{Echo, sentence};
 use waybill_domain::money::{Currency, Minor, Rounding, UnitPrice};
 use waybill_domain::status::AllocationPolicy;
 use waybill_domain::text::{self, Sku};
@@ -58,7 +59,7 @@ impl Faults {
         if self.0.len() < TOLD {
             self.0.push(Fault {
                 path,
-                message: message.into(),
+                message: sentence(message.into()),
             });
         }
     }
@@ -249,9 +250,9 @@ fn quantity(raw: Option<&RawValue>, limits: &Limits) -> Result<i64, String> {
         Ok(Minor(n)) if n < 1 => Err(format!("Quantity must be at least 1; found {n}")),
         Ok(Minor(n)) if n > most => Err(format!("Quantity must be at most {most}; found {n}")),
         Ok(Minor(n)) => Ok(n),
-        Err(problem) if problem.code == waybill_domain::refusal::code::TOO_MANY_DIGITS => {
-            Err(format!("Quantity must be a whole number; found {text}"))
-        }
+        Err(problem) if problem.code == waybill_domain::refusal::code::TOO_MANY_DIGITS => Err(
+            format!("Quantity must be a whole number; found {}", Echo(text)),
+        ),
         Err(_) => Err(format!("Quantity must be from 1 to {most}")),
     }
 }
@@ -271,7 +272,7 @@ fn price(raw: Option<&RawValue>) -> Result<UnitPrice, String> {
     let price = UnitPrice::parse_plain(text, Currency::USD)
         .map_err(|problem| format!("Price: {}", problem.detail))?;
     if price.is_negative() {
-        Err(format!("Price must not be negative; found {text}"))
+        Err(format!("Price must not be negative; found {}", Echo(text)))
     } else {
         Ok(price)
     }
