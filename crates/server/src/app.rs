@@ -24,8 +24,10 @@ use crate::intake::Intake;
 use crate::inventory::{self, Guarded};
 use crate::observe::metrics::Metrics;
 use crate::random::Entropy;
+use crate::resilience::budget::BodyBudget;
 use crate::resilience::flood::Flood;
 use crate::resilience::rate_limit::RateLimiter;
+use crate::resilience::shares::Shares;
 
 /// Events kept in memory for consumers and streams.
 const CACHED_EVENTS: usize = 8_192;
@@ -42,6 +44,10 @@ pub struct App {
     pub entropy: Arc<Entropy>,
     pub verifier: Verifier,
     pub limiter: Option<RateLimiter>,
+    /// Memory for bodies that are being received.
+    pub bodies: Arc<BodyBudget>,
+    /// What each client holds of the streams.
+    pub streams: Arc<Shares>,
     pub intake: Intake,
     pub inventory: Option<Guarded>,
     pub metrics: Arc<Metrics>,
@@ -91,6 +97,12 @@ impl App {
         Ok(Arc::new(Self {
             verifier: Verifier::new(&settings.auth),
             limiter: RateLimiter::new(&settings.server),
+            bodies: BodyBudget::new(&settings.server),
+            streams: Shares::of(
+                settings.server.max_streams.into(),
+                settings.server.client_share,
+                1,
+            ),
             inventory: inventory::of_settings(&settings, clock.clone(), entropy.clone()),
             owner: Owner::of_this_process(entropy.uuid_v7(now.0)).to_string(),
             connections: Arc::default(),

@@ -424,7 +424,7 @@ async fn orders_go_on_beside_thousands_of_idle_connections_and_slow_bodies() {
         let mut stream = TcpStream::connect(app.address()).await.expect("it accepts");
         let token = waybill_testkit::token::demo_for("default", "slow");
         let head = format!(
-            "POST /v1/orders HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n\
+            "POST /v1/orders HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {token}\r\n\
              idempotency-key: slow\r\ncontent-type: application/json\r\ncontent-length: 1000\r\n\r\n{{"
         );
         stream

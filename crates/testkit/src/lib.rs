@@ -2,7 +2,7 @@
 //!
 //! * [`server`] starts, kills, freezes and restarts the unmodified binary on a folder of its own.
 //! * [`shim`] is a disk under it that loses power, fills up and fails.
-//! * [`http`] and [`token`] speak to it as any client would.
+//! * [`http`] and [`token`] speak to it as any client would, [`raw`] as no proper one does.
 //! * [`traffic`] places orders, many at once, and writes every attempt and every answer into a
 //!   [`journal`]; [`checker`] holds that journal against what the system says afterwards.
 //! * [`ordeal`] puts these together: traffic, kills at random moments, a verdict.
@@ -27,6 +27,7 @@ pub mod pgbouncer;
 pub mod ports;
 pub mod postgres;
 pub mod proxy;
+pub mod raw;
 pub mod seed;
 pub mod server;
 pub mod shim;

@@ -46,7 +46,8 @@ async fn run_with(settings: Settings, migrate: bool) -> ExitCode {
     };
     let served = process::serve(settings, migrate, |ready| {
         let identity = ready.app.store.identity();
-        tracing::info!(addresses = ?ready.addresses, store = identity.driver, store_id = identity.store_id, "ready");
+        let rate = ready.app.settings.server.rate_limit_per_minute;
+        tracing::info!(addresses = ?ready.addresses, store = identity.driver, store_id = identity.store_id, rate_limit_per_minute = rate, "ready");
     });
     match served.await {
         Ok(()) => ExitCode::SUCCESS,

@@ -238,6 +238,7 @@ impl Layers {
             ("auth.secrets", Value::Array(secrets.collect())),
             ("auth.strict_claims", Value::Boolean(false)),
             ("inventory.mode", Value::String("simulated".into())),
+            ("server.rate_limit_per_minute", Value::Integer(0)),
         ];
         for (path, value) in overlay {
             if self
@@ -369,6 +370,16 @@ fn contradictions(
     ordered(
         ("store.pool_min_size", store.pool_min_size.into()),
         ("store.pool_size", store.pool_size.into()),
+    );
+    ordered(
+        (
+            "server.body_limit_bytes",
+            settings.server.body_limit_bytes.into(),
+        ),
+        (
+            "server.body_memory_bytes",
+            settings.server.body_memory_bytes.into(),
+        ),
     );
     ordered(
         ("server.body_timeout_ms", settings.server.body_timeout_ms.0),

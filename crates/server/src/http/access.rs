@@ -66,24 +66,3 @@ pub fn come_back(
         .insert(header::RETRY_AFTER, HeaderValue::from(after_s));
     response
 }
-
-/// 429, worded for the dialect of the route.
-#[must_use]
-pub fn too_many_requests(route: &str, correlation: &str) -> Response {
-    let message = "This client asks more often than it may; see the RateLimit headers";
-    if route.starts_with("/v1") {
-        let body = format!(
-            "{{\"type\":\"/problems/rate-limited\",\"title\":\"Too many requests\",\"status\":429,\"code\":\"rate_limited\",\"detail\":{},\"correlationId\":{}}}",
-            json::text(message),
-            json::text(correlation)
-        );
-        return (StatusCode::TOO_MANY_REQUESTS, json::Problem(body)).into_response();
-    }
-    come_back(
-        StatusCode::TOO_MANY_REQUESTS,
-        "Too Many Requests",
-        message,
-        correlation,
-        1,
-    )
-}

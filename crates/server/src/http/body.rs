@@ -1,14 +1,37 @@
-//! Reads a request's body whole, within a size and a time.
+//! Reads a request's body whole, within a size, a time and the memory for all bodies.
 //!
-//! Invariant: never holds more than the limit, and never waits longer than the timeout for the whole of
-//! it (a client that sends a byte now and then does not hold a request). A body that came with the head,
-//! as small ones do, is handed on without being copied.
+//! Invariant: never holds more than the limit, takes from the budget what it holds before it does, and never waits
+//! longer than the timeout for the whole of it (a client that sends a byte now and then does not hold a request). A
+//! body that came with the head, as small ones do, is handed on without being copied.
 
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, header};
 use http_body_util::BodyExt;
 use hyper::body::Body;
+use waybill_domain::echo::Echo;
+
+use super::dialect::Dialect;
+use super::v1::codes;
+use super::v1::problem::Problem;
+use crate::app::App;
+use crate::auth::Identity;
+use crate::resilience::budget::{BodyMemory, NoRoom};
+
+/// A body, and the memory that it takes.
+pub struct Whole {
+    bytes: Bytes,
+    _memory: BodyMemory,
+}
+
+impl std::ops::Deref for Whole {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
 
 /// Why there is no body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -19,14 +42,108 @@ pub enum BodyError {
     /// 408.
     #[error("the body did not arrive within {timeout_ms} ms")]
     Timeout { timeout_ms: u64 },
+    /// 503.
+    #[error(
+        "the bodies that are being sent take as much memory as they may, {limit} bytes (server.body_memory_bytes); nothing was done, send it again"
+    )]
+    NoRoom { limit: u64 },
+    /// 503, of one client.
+    #[error(
+        "the bodies that this client is sending take as much memory as one client's may, {limit} bytes (server.client_share); nothing was done, send it again"
+    )]
+    NoShare { limit: u64 },
     /// The client went away or sent no valid body; whom an answer would reach is unknown (400).
     #[error("the body broke off or is not valid HTTP")]
     Broken,
 }
 
+impl From<NoRoom> for BodyError {
+    fn from(no_room: NoRoom) -> Self {
+        match no_room {
+            NoRoom::Total { limit } => Self::NoRoom { limit },
+            NoRoom::Share { limit } => Self::NoShare { limit },
+        }
+    }
+}
+
+/// The body of a request whose caller is known, as the dialect of its route takes it.
+///
 /// # Errors
-/// It is too large (and was not kept), too slow, or broken.
-pub async fn read_body<B>(mut body: B, limit: usize, timeout: Duration) -> Result<Bytes, BodyError>
+/// 400, 408, 413, 415 or 503.
+pub async fn receive(
+    app: &App,
+    dialect: &Dialect,
+    caller: &Identity,
+    headers: &HeaderMap,
+    body: axum::body::Body,
+) -> Result<Whole, Problem> {
+    if !body.is_end_stream() {
+        check_content(headers)?;
+    }
+    let bounds = (dialect.bounds)(&app.settings.server);
+    let mut memory = app.bodies.body((&caller.tenant, &caller.subject));
+    let bytes = read_body(body, bounds.body_bytes, bounds.body_time, &mut memory).await?;
+    Ok(Whole {
+        bytes,
+        _memory: memory,
+    })
+}
+
+/// A body is JSON as it is (RFC 8259): text of another kind, or packed, is not looked into. Who does not say what it
+/// sends, sends JSON.
+fn check_content(headers: &HeaderMap) -> Result<(), Problem> {
+    if let Some(kind) = headers.get(header::CONTENT_TYPE)
+        && !is_json(kind)
+    {
+        let found = String::from_utf8_lossy(kind.as_bytes());
+        let detail = format!(
+            "expected Content-Type: application/json; found {}",
+            Echo(&found)
+        );
+        return Err(Problem::new(codes::UNSUPPORTED_MEDIA_TYPE, detail)
+            .of("Content-Type")
+            .header(header::ACCEPT, HeaderValue::from_static("application/json")));
+    }
+    let mut codings = headers.get_all(header::CONTENT_ENCODING).iter();
+    if let Some(coding) =
+        codings.find(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"))
+    {
+        let found = String::from_utf8_lossy(coding.as_bytes());
+        let detail = format!(
+            "compressed bodies are not taken; found Content-Encoding: {}",
+            Echo(&found)
+        );
+        return Err(Problem::new(codes::UNSUPPORTED_ENCODING, detail)
+            .of("Content-Encoding")
+            .header(
+                header::ACCEPT_ENCODING,
+                HeaderValue::from_static("identity"),
+            ));
+    }
+    Ok(())
+}
+
+/// `application/json`, or a type that is written in JSON (RFC 6839), whatever its parameters.
+fn is_json(kind: &HeaderValue) -> bool {
+    let Ok(kind) = kind.to_str() else {
+        return false;
+    };
+    let kind = kind.split(';').next().unwrap_or("").trim();
+    let Some((family, name)) = kind.split_once('/') else {
+        return false;
+    };
+    let suffix = name.rsplit_once('+').map_or(name, |(_, suffix)| suffix);
+    family.eq_ignore_ascii_case("application") && suffix.eq_ignore_ascii_case("json")
+}
+
+/// # Errors
+/// It is too large (and was not kept), too slow, broken, or there is no memory for it.
+async fn read_body<B>(
+    mut body: B,
+    limit: usize,
+    timeout: Duration,
+    memory: &mut BodyMemory,
+) -> Result<Bytes, BodyError>
 where
     B: Body<Data = Bytes> + Unpin,
 {
@@ -34,7 +151,7 @@ where
         Err(BodyError::TooLarge { limit })
     } else {
         // The timer is only set up once the body lets us wait.
-        tokio::time::timeout(timeout, collect(&mut body, limit))
+        tokio::time::timeout(timeout, collect(&mut body, limit, memory))
             .await
             .unwrap_or_else(|_elapsed| {
                 Err(BodyError::Timeout {
@@ -42,15 +159,24 @@ where
                 })
             })
     };
-    if let Err(BodyError::TooLarge { .. }) = read {
+    match read {
         // Whether all of it came or not, the answer is the same.
-        let _ = tokio::time::timeout(timeout, discard(body)).await;
+        Err(BodyError::TooLarge { .. }) => {
+            let _ = tokio::time::timeout(timeout, discard(body)).await;
+        }
+        Err(BodyError::NoRoom { .. } | BodyError::NoShare { .. }) => {
+            let _ = tokio::time::timeout(timeout.min(GONE_WITHIN), discard(body)).await;
+        }
+        Ok(_) | Err(BodyError::Timeout { .. } | BodyError::Broken) => {}
     }
     read
 }
 
-/// What of a body that is too large is taken off the wire before it is refused.
+/// What of a body that is refused is taken off the wire before the answer.
 const DISCARDED_BYTES: usize = 16 << 20;
+/// How long a body is taken off the wire for which there was no room: the answer is to come at once, and a body that
+/// is sent faster than this would break it off.
+const GONE_WITHIN: Duration = Duration::from_millis(250);
 
 /// Reads on without keeping anything. A client that is still sending does not read, and closing on it would
 /// reset the connection and take the answer with it.
@@ -64,7 +190,7 @@ where
     }
 }
 
-async fn collect<B>(mut body: B, limit: usize) -> Result<Bytes, BodyError>
+async fn collect<B>(mut body: B, limit: usize, memory: &mut BodyMemory) -> Result<Bytes, BodyError>
 where
     B: Body<Data = Bytes> + Unpin,
 {
@@ -77,15 +203,38 @@ where
     let Some(second) = next(&mut body, limit - first.len(), limit).await? else {
         return Ok(first);
     };
-    let announced = usize::try_from(body.size_hint().lower()).unwrap_or(0);
-    let read = first.len() + second.len();
-    let mut whole = BytesMut::with_capacity(read + announced.min(limit - read));
-    whole.extend_from_slice(&first);
-    whole.extend_from_slice(&second);
+    let mut whole = Vec::new();
+    add(&mut whole, &first, &body, limit, memory)?;
+    // The connection needs its buffer back.
+    drop(first);
+    add(&mut whole, &second, &body, limit, memory)?;
+    drop(second);
     while let Some(data) = next(&mut body, limit - whole.len(), limit).await? {
-        whole.extend_from_slice(&data);
+        add(&mut whole, &data, &body, limit, memory)?;
     }
-    Ok(whole.freeze())
+    Ok(whole.into())
+}
+
+/// Appends; memory is taken before it is used, twice as much each time, but no more than is announced.
+fn add<B: Body>(
+    whole: &mut Vec<u8>,
+    data: &[u8],
+    body: &B,
+    limit: usize,
+    memory: &mut BodyMemory,
+) -> Result<(), BodyError> {
+    let needed = whole.len() + data.len();
+    if needed > whole.capacity() {
+        let announced = usize::try_from(body.size_hint().lower()).unwrap_or(limit);
+        let all = needed.saturating_add(announced).min(limit);
+        // Without an announcement the end is not known.
+        let end = if announced == 0 { limit } else { all };
+        let wanted = needed.max(whole.capacity() * 2).min(end).max(needed);
+        memory.take(wanted - whole.capacity())?;
+        whole.reserve_exact(wanted - whole.len());
+    }
+    whole.extend_from_slice(data);
+    Ok(())
 }
 
 /// The next data, of at most `room` of the `limit`; trailers are skipped.
@@ -113,8 +262,21 @@ mod tests {
     use hyper::body::Frame;
 
     use super::*;
+    use crate::config::{Profile, Settings};
+    use crate::resilience::budget::BodyBudget;
 
     const LONG: Duration = Duration::from_secs(10);
+
+    /// With memory for many.
+    async fn read_body<B>(body: B, limit: usize, timeout: Duration) -> Result<Bytes, BodyError>
+    where
+        B: Body<Data = Bytes> + Unpin,
+    {
+        let budget = BodyBudget::new(&Settings::of_profile(Profile::Standard).server);
+        let read = super::read_body(body, limit, timeout, &mut budget.body("c")).await;
+        assert_eq!(budget.used(), 0, "all memory is given back");
+        read
+    }
 
     fn pieces(pieces: &[&'static str]) -> impl Body<Data = Bytes, Error = Infallible> + Unpin {
         let frames: Vec<_> = pieces
@@ -188,5 +350,37 @@ mod tests {
         let frames = [Ok(Frame::data(Bytes::from_static(b"ab"))), Err("gone")];
         let body = StreamBody::new(stream::iter(frames));
         assert_eq!(read_body(body, 100, LONG).await, Err(BodyError::Broken));
+    }
+
+    #[tokio::test]
+    async fn a_body_without_room_is_refused_and_one_that_came_with_its_head_needs_none() {
+        let mut server = Settings::of_profile(Profile::Standard).server;
+        (server.body_memory_bytes, server.body_limit_bytes) = (1_024, 1_024);
+        let budget = BodyBudget::new(&server);
+        let mut other = budget.body("other");
+        other.take(1_024).expect("all of it");
+        let whole = Full::new(Bytes::from("abcd"));
+        let read = super::read_body(whole, 100, LONG, &mut budget.body("c")).await;
+        assert_eq!(read, Ok(Bytes::from("abcd")));
+        let read = super::read_body(pieces(&["ab", "cd"]), 100, LONG, &mut budget.body("c")).await;
+        assert_eq!(read, Err(BodyError::NoRoom { limit: 1_024 }));
+        drop(other);
+        let read = super::read_body(pieces(&["ab", "cd"]), 100, LONG, &mut budget.body("c")).await;
+        assert_eq!(read, Ok(Bytes::from("abcd")));
+    }
+
+    #[test]
+    fn json_is_known_by_its_media_type() {
+        let is = |text: &'static str| is_json(&HeaderValue::from_static(text));
+        for json in [
+            "application/json",
+            "Application/JSON; charset=utf-8",
+            "application/problem+json",
+        ] {
+            assert!(is(json), "{json}");
+        }
+        for other in ["text/plain", "text/json", "application/jsonx", "json", ""] {
+            assert!(!is(other), "{other}");
+        }
     }
 }

@@ -5,18 +5,22 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use axum::body::Body;
 use axum::extract::{ConnectInfo, MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use waybill_domain::context::EventMeta;
 
 use crate::app::App;
 use crate::auth::Identity;
+use crate::config::Profile;
+use crate::http::dialect::{self, Dialect};
+use crate::http::head::{self, Head, Names};
+use crate::http::spare::HealthOnly;
 use crate::http::v1::codes;
 use crate::http::v1::problem::{self, Problem};
 use crate::http::{cors, token_end};
+use crate::resilience::rate_limit::RateLimiter;
 
 /// What a request is known by; in the request's extensions.
 #[derive(Clone, Debug)]
@@ -48,23 +52,24 @@ const ID_CHARS: usize = 128;
 /// Wraps every route.
 pub async fn edge(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
+    let dialect = dialect::of_path(request.uri().path());
     let correlation = correlation(&app, request.headers());
     let method = method_name(request.method());
     let route = request.extensions().get::<MatchedPath>().cloned();
     let route = route.as_ref().map_or("unmatched", MatchedPath::as_str);
     let origin = cors::allowed(&app.settings.server.cors_origins, request.headers());
     let may_ask = origin.is_some();
-    let response = if let Some(refused) = over_limit(&app, &request, route, &correlation) {
-        refused
+    let response = if let Err(refused) = admit(&app, &request, route) {
+        refused.into_response()
     } else if let Some(told) =
         cors::preflight(request.method(), request.headers()).filter(|_| may_ask)
     {
         told
     } else {
         request.extensions_mut().insert(correlation.clone());
-        in_time(&app, request, next).await
+        in_time(&app, dialect, request, next).await
     };
-    let mut response = problem::write(response, &correlation.id);
+    let mut response = problem::write(response, dialect, &correlation.id);
     if let Some(origin) = origin {
         cors::mark(response.headers_mut(), origin);
     }
@@ -83,11 +88,38 @@ pub async fn edge(State(app): State<Arc<App>>, mut request: Request, next: Next)
     finish(response, &correlation)
 }
 
+/// Whether a request may go on: the connection has a place, the head is in order, the client does not ask too often.
+fn admit(app: &App, request: &Request, route: &str) -> Result<(), Problem> {
+    let is_health = route.starts_with("/health");
+    if request.extensions().get::<HealthOnly>().is_some() && !is_health {
+        let detail = "this server, or this client's share of it, has no connection left; try again in a second";
+        return Err(Problem::new(codes::TOO_MANY_CONNECTIONS, detail)
+            .retry_after(1)
+            .header(header::CONNECTION, HeaderValue::from_static("close")));
+    }
+    let names = match app.settings.profile {
+        Profile::Demo => Names::Loopback,
+        Profile::Standard => Names::Any,
+    };
+    let head = Head {
+        method: request.method(),
+        uri: request.uri(),
+        version: request.version(),
+        headers: request.headers(),
+    };
+    head::check(&head, names)?;
+    match &app.limiter {
+        Some(limiter) if !is_health => within_rate(app, limiter, request),
+        _ => Ok(()),
+    }
+}
+
 /// Bounds how long a handler may take. One that changes something bounds its own waiting (for the body, in the intake's
 /// queue), so it is given that time on top; if it is late even so, what it did is not known. Long answers begin in
 /// time and then take as long as they take.
-async fn in_time(app: &Arc<App>, request: Request, next: Next) -> Response {
-    let limit = app.settings.server.request_timeout_ms.duration();
+async fn in_time(app: &Arc<App>, dialect: &Dialect, request: Request, next: Next) -> Response {
+    let bounds = (dialect.bounds)(&app.settings.server);
+    let limit = bounds.answer_time;
     if request.method().is_safe() {
         let token_end = token_end::of(app, request.headers(), request.uri());
         let answer = token_end::within(app, token_end, next.run(request));
@@ -98,8 +130,7 @@ async fn in_time(app: &Arc<App>, request: Request, next: Next) -> Response {
                 Problem::new(codes::REQUEST_TIMEOUT, detail).into_response()
             });
     }
-    let waiting =
-        app.settings.server.body_timeout_ms.duration() + app.settings.intake.wait_ms.duration();
+    let waiting = bounds.body_time + app.settings.intake.wait_ms.duration();
     tokio::time::timeout(limit + waiting, next.run(request))
         .await
         .unwrap_or_else(|_| Problem::from(waybill_store::Error::OutcomeUnknown).into_response())
@@ -143,53 +174,41 @@ fn finish(mut response: Response, correlation: &Correlation) -> Response {
         headers.insert(CORRELATION_ID.clone(), id);
     }
     headers
-        .entry(http::header::X_CONTENT_TYPE_OPTIONS)
+        .entry(header::X_CONTENT_TYPE_OPTIONS)
         .or_insert(HeaderValue::from_static("nosniff"));
     headers
-        .entry(http::header::CACHE_CONTROL)
+        .entry(header::CACHE_CONTROL)
         .or_insert(HeaderValue::from_static("no-store"));
     headers
-        .entry(http::header::CONTENT_SECURITY_POLICY)
+        .entry(header::CONTENT_SECURITY_POLICY)
         .or_insert(HeaderValue::from_static(
             "default-src 'none'; frame-ancestors 'none'",
         ));
     response
 }
 
-/// The answer to a client that asks too often; health is never limited.
-fn over_limit(
-    app: &App,
-    request: &Request<Body>,
-    route: &str,
-    correlation: &Correlation,
-) -> Option<Response> {
-    let limiter = app
-        .limiter
-        .as_ref()
-        .filter(|_| !route.starts_with("/health"))?;
+/// Counts a request of a client, by its token, else by its address.
+fn within_rate(app: &App, limiter: &RateLimiter, request: &Request) -> Result<(), Problem> {
+    let now = app.clock.now_micros();
     let token = request
         .headers()
-        .get(http::header::AUTHORIZATION)
+        .get(header::AUTHORIZATION)
         .and_then(|v| v.to_str().ok())
         .and_then(crate::auth::bearer);
-    let identity = token.and_then(|token| app.verifier.verify(token, app.clock.now_micros()).ok());
+    let identity = token.and_then(|token| app.verifier.verify(token, now).ok());
     let decision = match identity {
-        Some(identity) => limiter.ask(
-            (&identity.tenant, &identity.subject),
-            app.clock.now_micros(),
-        ),
+        Some(identity) => limiter.ask((&identity.tenant, &identity.subject), now),
         None => {
-            let peer = request
-                .extensions()
-                .get::<ConnectInfo<SocketAddr>>()
-                .map(|peer| peer.0.ip());
-            limiter.ask(peer, app.clock.now_micros())
+            let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
+            limiter.ask(peer.map(|peer| peer.0.ip()), now)
         }
     };
     if decision.allowed {
-        return None;
+        return Ok(());
     }
-    let mut refused = super::access::too_many_requests(route, &correlation.id);
-    limiter.write_headers(decision, refused.headers_mut());
-    Some(refused)
+    let detail = "this client asks more often than it may; see the RateLimit headers";
+    let mut headers = HeaderMap::new();
+    limiter.write_headers(decision, &mut headers);
+    let refused = Problem::new(codes::RATE_LIMITED, detail).retry_after(decision.wait_s);
+    Err(refused.headers(headers))
 }

@@ -19,22 +19,6 @@ impl IntoResponse for Raw {
     }
 }
 
-/// A body that is problem+json already (RFC 9457).
-pub struct Problem(pub String);
-
-impl IntoResponse for Problem {
-    fn into_response(self) -> Response {
-        (
-            [(
-                header::CONTENT_TYPE,
-                HeaderValue::from_static("application/problem+json"),
-            )],
-            self.0,
-        )
-            .into_response()
-    }
-}
-
 /// A JSON string, quoted and escaped.
 #[must_use]
 pub fn text(value: &str) -> String {

@@ -178,6 +178,11 @@ fn looked_at(app: &App, hub: &Hub) -> Registry {
         signed(refused),
     );
     gauge(
+        "http_body_bytes",
+        "Memory of the request bodies that are being received",
+        signed(app.bodies.used()),
+    );
+    gauge(
         "order_streams",
         "Open streams of orders",
         signed(hub.count() as u64),

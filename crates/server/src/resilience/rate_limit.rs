@@ -149,8 +149,9 @@ mod tests {
     }
 
     #[test]
-    fn it_is_off_by_default() {
-        assert!(RateLimiter::new(&Settings::of_profile(Profile::Standard).server).is_none());
+    fn it_is_on_by_default_and_off_in_the_demo() {
+        let of = |profile| RateLimiter::new(&Settings::of_profile(profile).server);
+        assert!(of(Profile::Standard).is_some() && of(Profile::Demo).is_none());
     }
 
     #[test]

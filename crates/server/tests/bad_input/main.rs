@@ -3,6 +3,7 @@
 
 mod bodies;
 mod echo;
+mod head;
 mod secrets;
 mod tokens;
 mod words;

@@ -47,6 +47,82 @@ async fn a_client_that_asks_too_often_is_told_when_to_come_back_and_health_is_no
     assert_eq!(post(&mut other, ORDERS, &[], &example()).await.status, 201);
 }
 
+#[tokio::test]
+async fn who_may_not_ask_more_reads_the_same_words_on_every_path() {
+    let app = demo()
+        .env("RATE_LIMIT_PER_MINUTE", "1")
+        .ready()
+        .await
+        .expect("ready");
+    let mut client = app.client();
+    client.get("/api/nowhere").await.expect("an answer");
+    for path in ["/api/orders/1", "/api/metrics", "/api/nowhere"] {
+        let answer = client.get(path).await.expect("an answer");
+        assert_eq!(answer.status, 429, "{path}");
+        assert_come_back(&answer, "Too Many Requests");
+    }
+    let answer = client.get("/v1/orders").await.expect("an answer");
+    let problem: Value = answer.json();
+    assert_eq!(
+        (answer.status.as_u16(), &problem["code"]),
+        (429, &"rate_limited".into())
+    );
+}
+
+/// The database holds the rows that are asked for, so that the handler waits until its time is over.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_that_takes_too_long_is_a_timeout_in_the_words_of_its_dialect() {
+    let app = demo()
+        .env("WAYBILL_SERVER__BODY_TIMEOUT_MS", "500ms")
+        .env("WAYBILL_SERVER__REQUEST_TIMEOUT_MS", "500ms")
+        .ready()
+        .await
+        .expect("ready");
+    // Only a shared store lets a test hold its rows; on the embedded one a slow body stands for it below.
+    if let Some(database) = app.database() {
+        let id = super::placed(&mut app.client(), &example()).await;
+        let locked = "SELECT count(*) FROM pg_locks JOIN pg_class c ON c.oid = relation
+            WHERE c.relname = 'orders' AND mode = 'AccessExclusiveLock' AND granted";
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                // Ended below, which is an error here.
+                let _ended = database
+                    .sql("BEGIN; LOCK TABLE orders IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(30);");
+            });
+            let begun = Instant::now();
+            while database.sql(locked).expect("asked") != "1" {
+                assert!(begun.elapsed() < PATIENCE, "the table is not locked");
+            }
+            let handle = tokio::runtime::Handle::current();
+            let (sales, v1) = tokio::task::block_in_place(|| {
+                handle.block_on(async {
+                    let mut client = app.client();
+                    let sales = client.get(&format!("{ORDERS}/{id}")).await;
+                    let v1 = client.get(&format!("/v1/orders/{id}")).await;
+                    (sales.expect("an answer"), v1.expect("an answer"))
+                })
+            });
+            database
+                .sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(30)%' AND pid <> pg_backend_pid()")
+                .expect("ended");
+            assert_eq!(sales.status, 408, "{}", sales.text());
+            assert_come_back(&sales, "Request Timeout");
+            assert_eq!(v1.status, 408, "{}", v1.text());
+            assert_eq!(v1.json::<Value>()["code"], "request_timeout");
+            assert!(v1.header("retry-after").is_some());
+        });
+    }
+    let token = waybill_testkit::token::demo_for("default", "slow");
+    let slow = format!(
+        "POST {ORDERS} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\nContent-Length: 100\r\n\r\n{{"
+    );
+    let answer = waybill_testkit::raw::exchange(app.address(), slow).await;
+    let answer = answer.expect("an answer");
+    assert_eq!(answer.status, 408, "{answer:?}");
+    assert_eq!(answer.json()["error"], "Request Timeout");
+    assert_eq!(answer.header("retry-after"), Some("1"));
+}
+
 /// On a disk whose syncs take 50 ms the one place in the queue is taken almost always.
 #[tokio::test]
 async fn when_the_queue_is_full_orders_are_refused_at_once_and_none_is_left_behind() {

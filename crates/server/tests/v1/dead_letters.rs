@@ -37,6 +37,7 @@ async fn ask(
     let request = Request::builder()
         .method(method)
         .uri(path)
+        .header("host", "localhost")
         .header(
             "authorization",
             format!("Bearer {}", token_of(tenant, "admin")),

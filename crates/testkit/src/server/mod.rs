@@ -351,6 +351,35 @@ impl Waybill {
         Ok(kill_process(pid, signal)?)
     }
 
+    /// How many files the running process may have open, from now on; what it was allowed before.
+    pub fn allow_open_files(&self, limit: u64) -> Result<u64> {
+        use rustix::process::{Resource, Rlimit, prlimit};
+        let pid = self.child.as_ref().and_then(Child::id);
+        let pid = Pid::from_raw(i32::try_from(pid.context("it does not run")?)?);
+        let old = rustix::process::getrlimit(Resource::Nofile).maximum;
+        let new = Rlimit {
+            current: Some(limit),
+            maximum: old,
+        };
+        let before = prlimit(pid, Resource::Nofile, new)?;
+        Ok(before.current.unwrap_or(u64::MAX))
+    }
+
+    /// The highest number of a file that the running process has open; a limit is about numbers.
+    pub fn highest_file(&self) -> Result<u64> {
+        let pid = self.child.as_ref().and_then(Child::id);
+        let folder = format!("/proc/{}/fd", pid.context("it does not run")?);
+        let names = std::fs::read_dir(folder)?.flatten();
+        let numbers = names.filter_map(|file| file.file_name().to_str()?.parse().ok());
+        numbers.max().context("it has files")
+    }
+
+    /// Everything that the latest process wrote to its log.
+    pub fn log(&self) -> String {
+        let path = self.home.path().join(format!("{:03}.err", self.starts));
+        String::from_utf8_lossy(&std::fs::read(path).unwrap_or_default()).into_owned()
+    }
+
     /// `waybill migrate` on its store.
     pub async fn migrate(&self) -> Result<()> {
         let mut command = self.command("migrate");

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use axum::extract::{Query, Request};
 use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use waybill_domain::context::EventMeta;
@@ -15,7 +14,7 @@ use super::params::Params;
 use super::problem::Problem;
 use crate::app::App;
 use crate::auth::{Identity, Scope};
-use crate::http::body::read_body;
+use crate::http::body::{self, Whole};
 use crate::http::edge::Correlation;
 use crate::http::{access, json};
 
@@ -59,17 +58,16 @@ impl Call {
     /// The caller and the whole body, within the limits of the settings.
     ///
     /// # Errors
-    /// 401, 403, 413, 408 or 400.
+    /// 401, 403, 400, 408, 413, 415 or 503.
     pub async fn with_body(
         app: &App,
         request: Request,
         scope: Scope,
-    ) -> Result<(Self, Bytes), Problem> {
+    ) -> Result<(Self, Whole), Problem> {
         let (head, body) = request.into_parts();
         let call = Self::open(app, head, scope)?;
-        let server = &app.settings.server;
-        let limit = server.body_limit_bytes as usize;
-        let body = read_body(body, limit, server.body_timeout_ms.duration()).await?;
+        let headers = &call.head.headers;
+        let body = body::receive(app, &super::DIALECT, &call.identity, headers, body).await?;
         Ok((call, body))
     }
 

@@ -36,9 +36,12 @@ pub const INVALID_PARAMETER: &str = "invalid_parameter";
 pub const INVALID_CURSOR: &str = "invalid_cursor";
 pub const INVALID_IF_MATCH: &str = "invalid_if_match";
 pub const INVALID_PATH: &str = "invalid_path";
+pub const INVALID_HOST: &str = "invalid_host";
+pub const DUPLICATE_HEADER: &str = "duplicate_header";
 pub const BODY_BROKEN: &str = "body_broken";
 pub const BODY_TOO_LARGE: &str = "body_too_large";
 pub const REQUEST_TIMEOUT: &str = "request_timeout";
+pub const TOKEN_MISSING: &str = "token_missing";
 pub const INSUFFICIENT_SCOPE: &str = "insufficient_scope";
 pub const NOT_FOUND: &str = "not_found";
 pub const ORDER_NOT_FOUND: &str = "order_not_found";
@@ -61,6 +64,11 @@ pub const UNKNOWN_SKU: &str = "unknown_sku";
 pub const RATE_LIMITED: &str = "rate_limited";
 pub const INTERNAL: &str = "internal_error";
 pub const OVERLOADED: &str = "overloaded";
+pub const UNSUPPORTED_MEDIA_TYPE: &str = "unsupported_media_type";
+pub const UNSUPPORTED_ENCODING: &str = "unsupported_encoding";
+pub const UNSUPPORTED_TRANSFER: &str = "unsupported_transfer";
+pub const MISDIRECTED: &str = "misdirected";
+pub const TOO_MANY_BODIES: &str = "too_many_bodies";
 pub const TOO_MANY_CONNECTIONS: &str = "too_many_connections";
 pub const TOO_MANY_STREAMS: &str = "too_many_streams";
 pub const UNAVAILABLE: &str = "unavailable";
@@ -196,7 +204,7 @@ pub const KINDS: &[Kind] = &[
         code::KEY_INVALID,
         400,
         "The idempotency key is not acceptable",
-        "Send one Idempotency-Key of visible ASCII characters, not longer than the limit in the detail.",
+        "Send one Idempotency-Key of visible ASCII characters and spaces, not longer than the limit in the detail.",
     ),
     kind_of(
         UNKNOWN_PARAMETER,
@@ -229,13 +237,25 @@ pub const KINDS: &[Kind] = &[
         "Correct the path, the query or the headers of the request: something in them cannot be decoded.",
     ),
     kind_of(
+        INVALID_HOST,
+        400,
+        "The header Host is not acceptable",
+        "Send one Host: the name or address of the server, and its port unless it is the scheme's own.",
+    ),
+    kind_of(
+        DUPLICATE_HEADER,
+        400,
+        "A header stands twice",
+        "Send the header that `field` names once; of two values one would be ignored.",
+    ),
+    kind_of(
         BODY_BROKEN,
         400,
         "The body did not arrive whole",
         "Send the request again: the connection ended before the body did. Nothing was stored.",
     ),
     kind_of(
-        "token_missing",
+        TOKEN_MISSING,
         401,
         "A token is required",
         "Send the header Authorization: Bearer, followed by a token. `waybill token` makes one.",
@@ -397,6 +417,24 @@ pub const KINDS: &[Kind] = &[
         "Send less; `limit` is the limit in bytes.",
     ),
     kind_of(
+        UNSUPPORTED_MEDIA_TYPE,
+        415,
+        "The body must be JSON",
+        "Send the body as JSON, with Content-Type: application/json.",
+    ),
+    kind_of(
+        UNSUPPORTED_ENCODING,
+        415,
+        "The body is compressed",
+        "Send the body as it is, without Content-Encoding.",
+    ),
+    kind_of(
+        MISDIRECTED,
+        421,
+        "This server has another name",
+        "Address the demo as localhost, 127.0.0.1 or [::1]. It is not made to be reached under another name; `waybill serve` is.",
+    ),
+    kind_of(
         code::TOTAL_MISMATCH,
         422,
         "The total does not add up",
@@ -451,6 +489,18 @@ pub const KINDS: &[Kind] = &[
         "This is a defect of the server. Report the correlationId; the log has the cause under it.",
     ),
     kind_of(
+        UNSUPPORTED_TRANSFER,
+        501,
+        "The transfer coding is not supported",
+        "Send the body with a Content-Length, or with Transfer-Encoding: chunked alone.",
+    ),
+    kind_of(
+        TOO_MANY_BODIES,
+        503,
+        "Too many bodies are being sent",
+        "Wait for the seconds in Retry-After and send the request again, with the same Idempotency-Key. Nothing was done. The limits are the settings server.body_memory_bytes and server.client_share.",
+    ),
+    kind_of(
         OVERLOADED,
         503,
         "Too many orders are waiting",
@@ -460,13 +510,13 @@ pub const KINDS: &[Kind] = &[
         TOO_MANY_CONNECTIONS,
         503,
         "Too many connections",
-        "Wait for the seconds in Retry-After, and use one connection for many requests. The limit is the setting server.max_connections.",
+        "Wait for the seconds in Retry-After, and use one connection for many requests. The limits are the settings server.max_connections and server.client_share.",
     ),
     kind_of(
         TOO_MANY_STREAMS,
         503,
         "Too many streams are open",
-        "Try again later, or read the order now and then. The limit is the setting server.max_streams.",
+        "Try again later, or read the order now and then. The limits are the settings server.max_streams and server.client_share.",
     ),
     kind_of(
         UNAVAILABLE,

@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::response::Response;
-use http::{HeaderMap, HeaderName, StatusCode, header};
+use http::{HeaderName, StatusCode, header};
 use waybill_domain::refusal::code;
-use waybill_domain::text;
 
 use super::call::{Answer, Call, set, versioned};
 use super::order_body::OrderBody;
@@ -17,10 +16,10 @@ use super::problem_body::ProblemBody;
 use super::strict;
 use crate::app::App;
 use crate::auth::Scope;
+use crate::http::idempotency_key;
 use crate::intake::draft::Draft;
 use crate::intake::place::{self, Receipt};
 
-static KEY: HeaderName = HeaderName::from_static("idempotency-key");
 static REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
 /// Takes an order. The same key and body again give the first answer again.
@@ -43,7 +42,8 @@ static REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 )]
 pub async fn create(State(app): State<Arc<App>>, request: Request) -> Answer {
     let (call, body) = Call::with_body(&app, request, Scope::OrderCreate).await?;
-    let key = key(&call.head.headers, app.settings.limits.key_chars as usize)?;
+    let limit = app.settings.limits.key_chars as usize;
+    let key = idempotency_key::read(&call.head.headers, limit)?.map(str::to_owned);
     let Checked {
         content,
         personal,
@@ -70,18 +70,6 @@ pub async fn create(State(app): State<Arc<App>>, request: Request) -> Answer {
     };
     let receipt = place::place(&app, &call.identity, draft).await?;
     Ok(created(&receipt))
-}
-
-fn key(headers: &HeaderMap, max: usize) -> Result<Option<String>, Problem> {
-    let Some(value) = headers.get(&KEY) else {
-        return Ok(None);
-    };
-    let invalid = |detail: String| Problem::new(code::KEY_INVALID, detail).of("Idempotency-Key");
-    let key = value
-        .to_str()
-        .map_err(|_| invalid("expected visible ASCII characters".into()))?;
-    text::check_filled("", key, max).map_err(|problem| invalid(problem.detail))?;
-    Ok(Some(key.to_owned()))
 }
 
 /// The first answer, now or again: the order as it stood when it was made.

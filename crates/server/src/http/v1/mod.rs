@@ -49,7 +49,16 @@ use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
 use utoipa_axum::routes;
 
 use crate::app::App;
+use crate::http::dialect::{Bounds, Dialect};
 use hub::Hub;
+
+/// What its routes have in common. Paths of no dialect have its words, too.
+pub static DIALECT: Dialect = Dialect {
+    name: "v1",
+    prefixes: &["/v1"],
+    words: problem::words,
+    bounds: Bounds::of_server,
+};
 
 /// The routes of the role `api`, each with its description.
 pub fn api(hub: Arc<Hub>) -> OpenApiRouter<Arc<App>> {

@@ -4,10 +4,10 @@
 //! the correlation id, writes it ([`write()`]). What is nobody's business outside is logged there, once.
 
 use axum::response::{IntoResponse, Response};
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use waybill_domain::echo::sentence;
 use waybill_domain::intake::ClaimKind;
-use waybill_domain::refusal::{Problem as Invalid, Refusal, Shortage};
+use waybill_domain::refusal::{Problem as Invalid, Refusal, Shortage, code};
 use waybill_domain::stock::AdjustmentRefusal;
 use waybill_store::Error as StoreError;
 
@@ -16,6 +16,8 @@ use super::member::{self, Member};
 use crate::auth::TokenError;
 use crate::http::access::Denied;
 use crate::http::body::BodyError;
+use crate::http::dialect::{Dialect, Worded};
+use crate::http::idempotency_key::{self, KeyError};
 use crate::http::json;
 use crate::intake::IntakeError;
 use crate::intake::place::PlaceError;
@@ -34,6 +36,7 @@ struct Told {
     members: Vec<(Member, String)>,
     retry_after_s: Option<u32>,
     challenge: Option<String>,
+    headers: Vec<(HeaderName, HeaderValue)>,
     /// For the log alone.
     cause: Option<String>,
 }
@@ -48,6 +51,7 @@ impl Problem {
             members: vec![],
             retry_after_s: None,
             challenge: None,
+            headers: vec![],
             cause: None,
         }))
     }
@@ -68,8 +72,27 @@ impl Problem {
         self
     }
 
-    fn retry_after(mut self, seconds: u32) -> Self {
+    /// Says when to ask again.
+    #[must_use]
+    pub fn retry_after(mut self, seconds: u32) -> Self {
         self.0.retry_after_s = Some(seconds);
+        self
+    }
+
+    /// Sets a header of the answer.
+    #[must_use]
+    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.0.headers.push((name, value));
+        self
+    }
+
+    /// Sets headers of the answer.
+    #[must_use]
+    pub fn headers(mut self, headers: HeaderMap) -> Self {
+        let named = headers.into_iter();
+        self.0
+            .headers
+            .extend(named.filter_map(|(name, value)| name.map(|name| (name, value))));
         self
     }
 
@@ -88,6 +111,18 @@ impl Problem {
     #[must_use]
     pub fn code(&self) -> &'static str {
         self.0.kind.code
+    }
+
+    /// Its status, unless a dialect has another.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        self.0.kind.status()
+    }
+
+    /// What was expected and what was found.
+    #[must_use]
+    pub fn detail(&self) -> &str {
+        &self.0.detail
     }
 
     /// The path of the field at fault; empty for none.
@@ -132,9 +167,26 @@ impl IntoResponse for Problem {
     }
 }
 
-/// Writes the problem that an answer carries; answers that the framework made on its own become problems too.
+/// Problem+json (RFC 9457).
+pub fn words(problem: &Problem, correlation: &str) -> Worded {
+    Worded {
+        status: problem.status(),
+        content_type: "application/problem+json",
+        body: problem.body(correlation),
+    }
+}
+
+/// Statuses that say: not now. Each says when to ask again.
+const NOT_NOW: [StatusCode; 3] = [
+    StatusCode::REQUEST_TIMEOUT,
+    StatusCode::TOO_MANY_REQUESTS,
+    StatusCode::SERVICE_UNAVAILABLE,
+];
+
+/// Writes the problem that an answer carries, in the words of a dialect; answers that the framework made on its own
+/// become problems too.
 #[must_use]
-pub fn write(mut response: Response, correlation: &str) -> Response {
+pub fn write(mut response: Response, dialect: &Dialect, correlation: &str) -> Response {
     let status = response.status();
     if !status.is_client_error() && !status.is_server_error() {
         return response;
@@ -146,14 +198,20 @@ pub fn write(mut response: Response, correlation: &str) -> Response {
     if let Some(cause) = &problem.0.cause {
         tracing::error!(code = problem.0.kind.code, %cause, correlation_id = correlation, "a request could not be done");
     }
-    let mut written = (
-        problem.0.kind.status(),
-        json::Problem(problem.body(correlation)),
-    )
-        .into_response();
+    let Worded {
+        status,
+        content_type,
+        body,
+    } = (dialect.words)(&problem, correlation);
+    let content_type = HeaderValue::from_static(content_type);
+    let mut written = (status, [(header::CONTENT_TYPE, content_type)], body).into_response();
     let headers = written.headers_mut();
-    if let Some(seconds) = problem.0.retry_after_s {
-        headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    headers.extend(problem.0.headers.iter().cloned());
+    let after = problem.0.retry_after_s;
+    if let Some(seconds) = after.or(NOT_NOW.contains(&status).then_some(1)) {
+        headers
+            .entry(header::RETRY_AFTER)
+            .or_insert(HeaderValue::from(seconds));
     }
     let challenge = problem.0.challenge.as_deref().map(HeaderValue::from_str);
     if let Some(Ok(challenge)) = challenge {
@@ -222,6 +280,12 @@ impl From<Denied> for Problem {
     }
 }
 
+impl From<KeyError> for Problem {
+    fn from(error: KeyError) -> Self {
+        Self::new(code::KEY_INVALID, error.to_string()).of(idempotency_key::FIELD)
+    }
+}
+
 impl From<BodyError> for Problem {
     fn from(error: BodyError) -> Self {
         let detail = error.to_string();
@@ -230,6 +294,9 @@ impl From<BodyError> for Problem {
                 Self::new(codes::BODY_TOO_LARGE, detail).with(member::LIMIT, &limit)
             }
             BodyError::Timeout { .. } => Self::new(codes::REQUEST_TIMEOUT, detail).retry_after(1),
+            BodyError::NoRoom { .. } | BodyError::NoShare { .. } => {
+                Self::new(codes::TOO_MANY_BODIES, detail).retry_after(1)
+            }
             BodyError::Broken => Self::new(codes::BODY_BROKEN, detail),
         }
     }

@@ -28,6 +28,7 @@ use super::problem::Problem;
 use crate::app::App;
 use crate::auth::{Scope, TokenError};
 use crate::http::access::{self, Denied};
+use crate::resilience::shares::Share;
 
 /// Keeps idle proxies from closing the connection.
 const HEARTBEAT: Duration = Duration::from_secs(15);
@@ -68,9 +69,20 @@ pub async fn stream(
         let detail = "this server has as many streams as it may; try again later, or read the order now and then";
         Problem::new(codes::TOO_MANY_STREAMS, detail)
     })?;
+    let mut share = app
+        .streams
+        .client((&call.identity.tenant, &call.identity.subject));
+    if !share.take(1) {
+        let most = app.streams.most();
+        let detail = format!(
+            "this client has {most} streams open, as many as one may (server.client_share of server.max_streams)"
+        );
+        return Err(Problem::new(codes::TOO_MANY_STREAMS, detail));
+    }
     let mut steps = Steps {
         app,
         watch,
+        _share: share,
         tenant: call.tenant,
         order: order.id,
         position: after.unwrap_or(0),
@@ -139,6 +151,7 @@ fn nobody() -> crate::auth::Identity {
 struct Steps {
     app: Arc<App>,
     watch: Watch,
+    _share: Share,
     tenant: Tenant,
     order: OrderId,
     position: i64,

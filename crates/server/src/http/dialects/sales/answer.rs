@@ -14,7 +14,6 @@ use waybill_store::Error as StoreError;
 use super::request::Fault;
 use crate::auth::TokenError;
 use crate::http::access::{self, Denied};
-use crate::http::body::BodyError;
 use crate::http::json;
 use crate::intake::IntakeError;
 use crate::intake::place::{PlaceError, Receipt};
@@ -178,36 +177,6 @@ pub fn denied(denied: &Denied) -> Response {
         );
     }
     response
-}
-
-/// A body that did not arrive.
-pub fn no_body(error_: BodyError, correlation: &str) -> Response {
-    match error_ {
-        BodyError::TooLarge { limit } => {
-            let message = format!("The body is larger than {limit} bytes");
-            error(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "PAYLOAD_TOO_LARGE",
-                &message,
-                None,
-                correlation,
-            )
-        }
-        BodyError::Timeout { .. } => access::come_back(
-            StatusCode::REQUEST_TIMEOUT,
-            "Request Timeout",
-            &error_.to_string(),
-            correlation,
-            1,
-        ),
-        BodyError::Broken => invalid(
-            &[Fault {
-                path: "[]".into(),
-                message: error_.to_string(),
-            }],
-            correlation,
-        ),
-    }
 }
 
 /// Why no order was made.

@@ -4,22 +4,20 @@ use std::sync::Arc;
 
 use axum::Extension;
 use axum::extract::{Request, State};
-use axum::response::Response;
-use http::{HeaderMap, HeaderName};
+use axum::response::{IntoResponse, Response};
 use waybill_domain::content::Personal;
-use waybill_domain::text;
 
 use super::answer;
-use super::request::{self, Fault};
+use super::request;
 use crate::app::App;
 use crate::auth::Scope;
 use crate::http::access;
-use crate::http::body::read_body;
+use crate::http::body;
 use crate::http::edge::Correlation;
+use crate::http::idempotency_key;
+use crate::http::v1::problem::Problem;
 use crate::intake::draft::Draft;
 use crate::intake::place;
-
-static KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// Takes an order.
 #[utoipa::path(
@@ -39,20 +37,15 @@ pub async fn create(
         Ok(identity) => identity,
         Err(denied) => return answer::denied(&denied),
     };
-    let server = &app.settings.server;
-    let body = match read_body(
-        body,
-        server.body_limit_bytes as usize,
-        server.body_timeout_ms.duration(),
-    )
-    .await
-    {
+    let body = body::receive(&app, &super::DIALECT, &identity, &head.headers, body).await;
+    let body = match body {
         Ok(body) => body,
-        Err(error) => return answer::no_body(error, &correlation.id),
+        Err(problem) => return problem.into_response(),
     };
-    let key = match key(&head.headers, app.settings.limits.key_chars as usize) {
-        Ok(key) => key,
-        Err(fault) => return answer::invalid(&[fault], &correlation.id),
+    let limit = app.settings.limits.key_chars as usize;
+    let key = match idempotency_key::read(&head.headers, limit) {
+        Ok(key) => key.map(str::to_owned),
+        Err(error) => return Problem::from(error).into_response(),
     };
     let rounding = app.settings.orders.rounding;
     let checked = match request::parse(&body, &app.settings.limits, rounding) {
@@ -74,19 +67,4 @@ pub async fn create(
         Ok(receipt) => answer::created(&receipt, &correlation.id),
         Err(error) => answer::not_placed(&error, &correlation.id),
     }
-}
-
-fn key(headers: &HeaderMap, max: usize) -> Result<Option<String>, Fault> {
-    let Some(value) = headers.get(&KEY) else {
-        return Ok(None);
-    };
-    let fault = |message: String| Fault {
-        path: "[\"Idempotency-Key\"]".into(),
-        message,
-    };
-    let key = value
-        .to_str()
-        .map_err(|_| fault("Expected visible ASCII characters".into()))?;
-    text::check_filled("Idempotency-Key", key, max).map_err(|problem| fault(problem.detail))?;
-    Ok(Some(key.to_owned()))
 }

@@ -6,6 +6,7 @@ mod metrics;
 mod read;
 mod request;
 mod simulate;
+mod words;
 
 use std::sync::Arc;
 
@@ -13,6 +14,15 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::App;
+use crate::http::dialect::{Bounds, Dialect};
+
+/// What its routes have in common.
+pub static DIALECT: Dialect = Dialect {
+    name: "sales",
+    prefixes: &["/api"],
+    words: words::words,
+    bounds: Bounds::of_server,
+};
 
 /// The routes of this dialect, each with its description.
 pub fn routes() -> OpenApiRouter<Arc<App>> {

@@ -17,7 +17,7 @@ use super::request::Fault;
 use crate::app::App;
 use crate::auth::{Identity, Scope};
 use crate::commands::{self, CommandError};
-use crate::http::body::read_body;
+use crate::http::body;
 use crate::http::edge::Correlation;
 use crate::http::object::Object;
 use crate::http::{access, json};
@@ -46,16 +46,10 @@ pub async fn simulate(
         Ok(identity) => identity,
         Err(denied) => return answer::denied(&denied),
     };
-    let server = &app.settings.server;
-    let body = match read_body(
-        body,
-        server.body_limit_bytes as usize,
-        server.body_timeout_ms.duration(),
-    )
-    .await
-    {
+    let body = body::receive(&app, &super::DIALECT, &identity, &head.headers, body).await;
+    let body = match body {
         Ok(body) => body,
-        Err(error) => return answer::no_body(error, &correlation.id),
+        Err(problem) => return problem.into_response(),
     };
     let Some(to) = wanted(&body) else {
         let fault = Fault {
