@@ -13,7 +13,7 @@ use crate::backend;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{ConfigErrors, Settings, check_safety};
 use crate::http::listen::{self, BindError};
-use crate::http::{router, serve};
+use crate::http::{descriptors, router, serve};
 use crate::random::Entropy;
 use crate::roles::Roles;
 
@@ -57,7 +57,8 @@ pub async fn serve(
     check_safety(&settings)?;
     let entropy = Arc::new(Entropy::from_os().map_err(StartError::Entropy)?);
     let addresses = settings.listen_addresses();
-    let options = serve::Options::from(&settings.server);
+    let mut options = serve::Options::from(&settings.server);
+    options.max_connections = connections(&settings);
     // The port first: who cannot have it must not touch the data.
     let listeners = listen::bind(&addresses)?;
     let addresses = listeners
@@ -100,6 +101,20 @@ pub async fn serve(
         "stopped"
     );
     Ok(())
+}
+
+/// As many as the settings say, if the limit on open files leaves room for them.
+fn connections(settings: &Settings) -> u32 {
+    let (limit, wanted) = (descriptors::raise_limit(), settings.server.max_connections);
+    let connections = descriptors::connections_within(limit, wanted);
+    if connections < wanted {
+        tracing::warn!(
+            open_files_limit = limit,
+            connections,
+            "the limit on open files leaves room for fewer connections than server.max_connections, which is {wanted}: raise it (LimitNOFILE= in systemd, ulimit -n), or lower the setting"
+        );
+    }
+    connections
 }
 
 fn hear_signals(stop: CancellationToken) -> Result<tokio::task::JoinHandle<()>, StartError> {

@@ -6,11 +6,13 @@
 pub mod access;
 pub mod body;
 mod cors;
+pub mod descriptors;
 pub mod dialect;
 pub mod dialects;
 mod docs;
 pub mod edge;
 mod head;
+mod head_timer;
 pub mod health;
 mod host;
 pub mod idempotency_key;

@@ -1,12 +1,13 @@
 //! Accepts connections and drives them: HTTP/1.1, straight from hyper to one tower service.
 //!
-//! Invariants: at most `max_connections` at a time (one more is answered 503 and closed); no client
-//! holds a connection by being slow (`header_timeout` bounds a head and the wait for the next one,
-//! `write_timeout` an unread answer); after `stop` nothing is accepted, what was accepted is answered,
-//! and `shutdown_deadline` ends what is left. It leaves bodies to `body`, and what a request means to
-//! the service. Long answers (streams) must end by themselves when `stop` is cancelled.
+//! Invariants: at most `max_connections` at a time, and of them a share per address; connections beyond that may ask
+//! for health ([`spare`](super::spare)) and are told 503 otherwise; no client holds a connection by being slow
+//! (`header_timeout` bounds a head, `idle_timeout` the wait for the next one, `write_timeout` an unread answer); a
+//! client that hangs up takes its request with it; after `stop` nothing is accepted, what was accepted is answered,
+//! and `shutdown_deadline` ends what is left. It leaves bodies to `body`, and what a request means to the service.
+//! Long answers (streams) must end by themselves when `stop` is cancelled.
 //!
-//! Nothing is allocated per request here but hyper's header timer.
+//! Nothing is allocated per request here but hyper's head timer.
 
 use std::convert::Infallible;
 use std::error::Error;
@@ -18,22 +19,32 @@ use std::time::Duration;
 
 use axum::extract::ConnectInfo;
 use bytes::Bytes;
+use futures::FutureExt;
 use futures::future::join_all;
 use http::{Request, Response};
 use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
-use hyper_util::rt::TokioTimer;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 use tower::util::Oneshot;
+use waybill_store::outage::Outage;
 
+use super::descriptors::{self, Kept, Loan, NoDescriptor, is_shortage};
+use super::head_timer::HeadTimer;
 use super::socket::Socket;
+use super::spare::{HealthOnly, Spares};
 use crate::config;
+use crate::resilience::shares::{Share, Shares};
 
-/// How long to wait after the kernel refused a connection for want of descriptors or memory.
+/// How long to wait after the kernel refused a connection: at first, and at most.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// How long a connection beyond the bound may be silent, and how long it may last.
+const SPARE_SILENCE: Duration = Duration::from_secs(1);
+const SPARE_LIFE: Duration = Duration::from_secs(5);
 
 /// What a connection beyond the bound is told.
 const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/problem+json\r\ncontent-length: 149\r\nretry-after: 1\r\nconnection: close\r\n\r\n{\"type\":\"/problems/too-many-connections\",\"title\":\"Too many connections\",\"status\":503,\"code\":\"too_many_connections\",\"detail\":\"try again in a second\"}\n";
@@ -42,11 +53,16 @@ const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: applicat
 #[derive(Debug, Clone)]
 pub struct Options {
     pub header_timeout: Duration,
+    pub idle_timeout: Duration,
     pub write_timeout: Duration,
     pub shutdown_deadline: Duration,
     /// At least 8192.
     pub head_limit_bytes: usize,
     pub max_connections: u32,
+    /// The part of them that one address may have.
+    pub client_share: f64,
+    /// Connections beyond the bounds that may ask for health.
+    pub health_connections: u32,
     /// Gives each request its peer as `ConnectInfo<SocketAddr>`; only a limit per address needs it, and
     /// it costs each request an allocation.
     pub with_peer: bool,
@@ -56,10 +72,13 @@ impl From<&config::Server> for Options {
     fn from(server: &config::Server) -> Self {
         Self {
             header_timeout: server.header_timeout_ms.duration(),
+            idle_timeout: server.idle_timeout_ms.duration(),
             write_timeout: server.write_timeout_ms.duration(),
             shutdown_deadline: server.shutdown_deadline_ms.duration(),
             head_limit_bytes: server.head_limit_bytes as usize,
             max_connections: server.max_connections,
+            client_share: server.client_share,
+            health_connections: server.health_connections,
             with_peer: server.rate_limit_per_minute > 0,
         }
     }
@@ -106,7 +125,6 @@ where
 {
     let mut builder = http1::Builder::new();
     builder
-        .timer(TokioTimer::new())
         .header_read_timeout(options.header_timeout)
         .max_buf_size(options.head_limit_bytes);
     let slots = Arc::new(Semaphore::new(options.max_connections as usize));
@@ -115,6 +133,10 @@ where
     let acceptor = Acceptor {
         builder,
         service,
+        shares: Shares::of(max.into(), options.client_share, 1),
+        spares: Spares::new(options.health_connections),
+        kept: Kept::new(),
+        shortage: descriptors::shortage(),
         options,
         connections,
         slots: Arc::clone(&slots),
@@ -147,6 +169,11 @@ struct Acceptor<S> {
     options: Options,
     connections: Arc<Connections>,
     slots: Arc<Semaphore>,
+    /// What each address holds of them.
+    shares: Arc<Shares>,
+    spares: Arc<Spares>,
+    kept: Arc<Kept>,
+    shortage: Outage,
     stop: CancellationToken,
     /// Cancelled at the deadline.
     cut: CancellationToken,
@@ -161,53 +188,106 @@ where
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     async fn accept_from(&self, listener: TcpListener) {
+        let mut pause = ACCEPT_PAUSE;
         loop {
             let accepted = tokio::select! {
                 () = self.stop.cancelled() => return,
                 accepted = listener.accept() => accepted,
             };
             match accepted {
-                Ok((stream, peer)) => match Arc::clone(&self.slots).try_acquire_owned() {
-                    Ok(slot) => self.spawn(stream, peer, slot),
-                    Err(_full) => self.refuse(stream),
-                },
+                Ok((stream, peer)) => {
+                    pause = ACCEPT_PAUSE;
+                    self.shortage.worked();
+                    self.admit(stream, peer);
+                }
                 // The client gave up before it was accepted.
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+                Err(error) if is_shortage(&error) => {
+                    if !self.accept_with_kept(&listener, error) {
+                        tokio::time::sleep(pause).await;
+                        pause = (pause * 2).min(LONGEST_PAUSE);
+                    }
+                }
                 Err(error) => {
                     tracing::warn!(%error, "cannot accept connections; trying again shortly");
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(LONGEST_PAUSE);
                 }
             }
         }
     }
 
-    fn spawn(&self, stream: TcpStream, peer: SocketAddr, slot: OwnedSemaphorePermit) {
+    /// Accepts by a descriptor that was kept for this; `false` when that is not possible now.
+    fn accept_with_kept(&self, listener: &TcpListener, source: io::Error) -> bool {
+        self.kept.refill();
+        let loan = self.kept.lend();
+        // The kernel looks for a descriptor before it looks for a connection; without this one it would not say that
+        // nobody waits.
+        let accepted = match &loan {
+            Some(_) => listener.accept().now_or_never(),
+            None => Some(Err(io::ErrorKind::OutOfMemory.into())),
+        };
+        if accepted.is_some() {
+            self.shortage.failed(&NoDescriptor { source });
+        }
+        match accepted {
+            Some(Ok((stream, peer))) => self.serve_health(stream, peer, loan),
+            Some(Err(_)) => return false,
+            None => {}
+        }
+        true
+    }
+
+    fn admit(&self, stream: TcpStream, peer: SocketAddr) {
+        let slot = Arc::clone(&self.slots).try_acquire_owned();
+        let mut share = self.shares.client(peer.ip());
+        match slot {
+            Ok(slot) if share.take(1) => self.spawn(stream, peer, slot, share),
+            Ok(_) | Err(_) => self.serve_health(stream, peer, None),
+        }
+    }
+
+    fn service(&self, peer: SocketAddr, health_only: bool) -> PeerService<S> {
+        PeerService {
+            service: self.service.clone(),
+            peer: self.options.with_peer.then_some(peer),
+            health_only,
+        }
+    }
+
+    fn spawn(&self, stream: TcpStream, peer: SocketAddr, slot: OwnedSemaphorePermit, share: Share) {
         self.connections.accepted.fetch_add(1, Ordering::Relaxed);
         // Answers are written whole; waiting for more to send would only delay them.
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "a connection closed before it was served");
         }
-        let service = PeerService {
-            service: self.service.clone(),
-            peer: self.options.with_peer.then_some(peer),
-        };
-        let socket = Socket::new(stream, self.options.write_timeout);
-        let connection = self.builder.serve_connection(socket, service);
+        let options = &self.options;
+        let timer = HeadTimer::new(options.header_timeout, options.idle_timeout);
+        let mut builder = self.builder.clone();
+        builder.timer(timer.clone());
+        let (socket, hang_up) = Socket::new(stream, timer, options.write_timeout);
+        let connection = builder.serve_connection(socket, self.service(peer, false));
         // A token of its own: connections that are polled at once do not meet at the parent's lock.
         let (stop, cut) = (self.stop.child_token(), self.cut.clone());
         let closing = Closing {
             connections: Arc::clone(&self.connections),
             _slot: slot,
+            _share: share,
         };
         tokio::spawn(async move {
             let _closing = closing;
             let mut connection = std::pin::pin!(connection);
+            // The connection comes first, so that what a client sent before it hung up is looked at.
             let result = tokio::select! {
+                biased;
                 result = connection.as_mut() => result,
+                () = hang_up.wait() => Ok(()),
                 () = stop.cancelled() => {
                     connection.as_mut().graceful_shutdown();
                     tokio::select! {
+                        biased;
                         result = connection.as_mut() => result,
+                        () = hang_up.wait() => Ok(()),
                         () = cut.cancelled() => Ok(()),
                     }
                 }
@@ -219,13 +299,45 @@ where
         });
     }
 
-    fn refuse(&self, stream: TcpStream) {
+    /// A connection without a place among the others: one request, for health. The loan ends after the connection.
+    fn serve_health(&self, stream: TcpStream, peer: SocketAddr, loan: Option<Loan>) {
         self.connections.refused.fetch_add(1, Ordering::Relaxed);
-        // The socket is new, so its buffer takes these few bytes without waiting.
-        if let Ok(mut stream) = stream.into_std() {
-            let _told = stream.write_all(FULL);
-            let _closed = stream.shutdown(std::net::Shutdown::Write);
-        }
+        let silence = SPARE_SILENCE.min(self.options.header_timeout);
+        let timer = HeadTimer::new(silence, silence);
+        let mut builder = self.builder.clone();
+        builder.timer(timer.clone()).keep_alive(false);
+        let (service, place) = (self.service(peer, true), self.spares.enter());
+        let (stop, write_timeout) = (self.stop.child_token(), self.options.write_timeout);
+        tokio::spawn(async move {
+            let _loan = loan;
+            let mut byte = [0];
+            let speaks = tokio::select! {
+                () = stop.cancelled() => false,
+                () = place.lost.cancelled() => false,
+                came = tokio::time::timeout(silence, stream.peek(&mut byte)) => matches!(came, Ok(Ok(1..))),
+            };
+            if !speaks {
+                refuse(stream);
+                return;
+            }
+            let (socket, hang_up) = Socket::new(stream, timer, write_timeout);
+            let connection = builder.serve_connection(socket, service);
+            tokio::select! {
+                biased;
+                _ended = connection => {}
+                () = hang_up.wait() => {}
+                () = place.lost.cancelled() => {}
+                () = tokio::time::sleep(SPARE_LIFE) => {}
+            }
+        });
+    }
+}
+
+fn refuse(stream: TcpStream) {
+    // The socket is new, so its buffer takes these few bytes without waiting.
+    if let Ok(mut stream) = stream.into_std() {
+        let _told = stream.write_all(FULL);
+        let _closed = stream.shutdown(std::net::Shutdown::Write);
     }
 }
 
@@ -233,6 +345,7 @@ where
 struct Closing {
     connections: Arc<Connections>,
     _slot: OwnedSemaphorePermit,
+    _share: Share,
 }
 
 impl Drop for Closing {
@@ -245,6 +358,7 @@ impl Drop for Closing {
 struct PeerService<S> {
     service: S,
     peer: Option<SocketAddr>,
+    health_only: bool,
 }
 
 impl<S, B> hyper::service::Service<Request<Incoming>> for PeerService<S>
@@ -258,6 +372,9 @@ where
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
         if let Some(peer) = self.peer {
             request.extensions_mut().insert(ConnectInfo(peer));
+        }
+        if self.health_only {
+            request.extensions_mut().insert(HealthOnly);
         }
         self.service.clone().oneshot(request)
     }

@@ -153,6 +153,7 @@ async fn one_connection_too_many_is_told_so_and_a_closed_one_makes_room() {
         router,
         Options {
             max_connections: 1,
+            header_timeout: Duration::from_millis(30),
             ..options()
         },
     );
@@ -186,6 +187,7 @@ async fn a_head_that_does_not_come_to_an_end_closes_the_connection() {
         hello(),
         Options {
             header_timeout: Duration::from_millis(30),
+            idle_timeout: Duration::from_millis(30),
             ..options()
         },
     );
@@ -244,4 +246,170 @@ async fn a_request_knows_its_peer_where_that_is_wanted() {
     let mut answer = [0; 1024];
     let read = stream.read(&mut answer).await.expect("answered");
     assert!(answer[..read].ends_with(own.as_bytes()));
+}
+
+#[tokio::test]
+async fn an_idle_connection_is_kept_for_longer_than_a_head_may_take() {
+    let server = start(
+        hello(),
+        Options {
+            header_timeout: Duration::from_millis(30),
+            ..options()
+        },
+    );
+    let mut idle = server.ask().await;
+    let mut answer = [0; 1024];
+    let _read = idle.read(&mut answer).await.expect("answered");
+    // A connection that sends nothing is closed after the time of a head; by then the other was idle for as long.
+    let mut silent = server.connect().await;
+    assert_eq!(rest(&mut silent).await, "");
+    idle.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+        .await
+        .expect("sent");
+    let read = idle.read(&mut answer).await.expect("answered");
+    assert!(answer[..read].ends_with(b"hello"));
+    // A head that was begun on it has the time of a head.
+    idle.write_all(b"GET / HTTP/1.1\r\n").await.expect("sent");
+    assert_eq!(rest(&mut idle).await, "");
+}
+
+/// A route that says when it was reached and when it is given up, and answers never.
+fn abandoned() -> (Router, Arc<Notify>, Arc<Notify>) {
+    struct GivenUp(Arc<Notify>);
+    impl Drop for GivenUp {
+        fn drop(&mut self) {
+            self.0.notify_one();
+        }
+    }
+    let (reached, given_up) = (Arc::<Notify>::default(), Arc::<Notify>::default());
+    let (r, g) = (Arc::clone(&reached), Arc::clone(&given_up));
+    let handler = move |_request: axum::extract::Request| async move {
+        let _given_up = GivenUp(g);
+        r.notify_one();
+        std::future::pending::<()>().await;
+    };
+    let router = Router::new().route("/", axum::routing::any(handler));
+    (router, reached, given_up)
+}
+
+#[tokio::test]
+async fn a_client_that_hangs_up_takes_its_request_with_it_whatever_it_sent_besides() {
+    let body = "content-length: 100000\r\n\r\nbegun";
+    for more in [
+        "\r\n",
+        "\r\nGET / HTTP/1.1\r\nhost: x\r\n\r\n",
+        "\r\nGET / HT",
+        body,
+        &format!("{body}{}", "x".repeat(90_000)),
+    ] {
+        let (router, reached, given_up) = abandoned();
+        let server = start(router, options());
+        let mut stream = server.connect().await;
+        let request = format!("POST / HTTP/1.1\r\nhost: x\r\n{more}");
+        stream.write_all(request.as_bytes()).await.expect("sent");
+        reached.notified().await;
+        drop(stream);
+        given_up.notified().await;
+        while server.connections.open() > 0 {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+/// A stream that never says anything, and tells when it is dropped.
+#[tokio::test]
+async fn a_client_that_hangs_up_ends_its_stream() {
+    struct Ended(Arc<Notify>);
+    impl Drop for Ended {
+        fn drop(&mut self) {
+            self.0.notify_one();
+        }
+    }
+    let ended = Arc::<Notify>::default();
+    let e = Arc::clone(&ended);
+    let handler = move || async move {
+        let ended = Ended(e);
+        let begun = futures::stream::once(async { Ok::<_, Infallible>(Bytes::from("begun")) });
+        let silent = futures::stream::once(async move {
+            let _ended = ended;
+            std::future::pending::<Result<Bytes, Infallible>>().await
+        });
+        axum::body::Body::from_stream(futures::StreamExt::chain(begun, silent))
+    };
+    let server = start(Router::new().route("/", get(handler)), options());
+    let mut stream = server.ask().await;
+    // A second request waits behind the stream.
+    stream
+        .write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+        .await
+        .expect("sent");
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"begun\r\n") {
+        stream.read_buf(&mut answer).await.expect("begun");
+    }
+    drop(stream);
+    ended.notified().await;
+}
+
+#[tokio::test]
+async fn one_address_gets_its_share_of_the_connections() {
+    let (router, reached, _open) = gate();
+    let server = start(
+        router,
+        Options {
+            max_connections: 4,
+            client_share: 0.5,
+            header_timeout: Duration::from_millis(30),
+            ..options()
+        },
+    );
+    let mut held = vec![];
+    for _ in 0..2 {
+        held.push(server.ask().await);
+        reached.notified().await;
+    }
+    let answer = rest(&mut server.connect().await).await;
+    assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+    let from_elsewhere = tokio::net::TcpSocket::new_v4().expect("a socket");
+    let elsewhere = "127.0.0.2:0".parse().expect("an address");
+    from_elsewhere.bind(elsewhere).expect("loopback is wide");
+    let mut other = from_elsewhere
+        .connect(server.address)
+        .await
+        .expect("connected");
+    other
+        .write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+        .await
+        .expect("sent");
+    reached.notified().await;
+}
+
+#[tokio::test]
+async fn a_connection_beyond_the_bound_is_marked_and_its_place_goes_to_the_next() {
+    let asks = |request: axum::extract::Request| async move {
+        match request.extensions().get::<HealthOnly>() {
+            Some(HealthOnly) => "health only",
+            None => "anything",
+        }
+    };
+    let server = start(
+        Router::new().route("/", get(asks)),
+        Options {
+            max_connections: 1,
+            health_connections: 1,
+            ..options()
+        },
+    );
+    let mut first = server.ask().await;
+    let mut answer = [0; 1024];
+    let read = first.read(&mut answer).await.expect("answered");
+    assert!(answer[..read].ends_with(b"anything"));
+    let mut silent = server.connect().await;
+    let told = rest(&mut server.ask().await).await;
+    assert!(
+        told.ends_with("health only") && told.contains("connection: close"),
+        "{told}"
+    );
+    // It has lost its place before its time was over.
+    assert!(rest(&mut silent).await.starts_with("HTTP/1.1 503 "));
 }

@@ -2,6 +2,7 @@
 //! for connections and streams, requests in a minute, file descriptors.
 
 mod bodies;
+mod descriptors;
 mod places;
 mod rate;
 

@@ -9,11 +9,10 @@ use rustix::process::{Resource, getrlimit};
 use super::check::Check;
 use crate::cli::health;
 use crate::config::Settings;
+use crate::http::descriptors::OTHER_FILES;
 use crate::http::listen;
 use crate::observe::process;
 
-/// Descriptors beside those of clients: the store's files or connections, logs, the runtime's own.
-const OTHER_FILES: u64 = 256;
 /// Below this, a busy store soon has no room; below the other, it hardly has any.
 const LITTLE_ROOM_BYTES: u64 = 2 << 30;
 const NO_ROOM_BYTES: u64 = 100 << 20;
@@ -50,12 +49,13 @@ async fn ports(addresses: &[SocketAddr]) -> Check {
 
 fn files(settings: &Settings) -> Check {
     const NAME: &str = "files";
-    let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    // A server raises its limit as far as it may.
+    let limit = getrlimit(Resource::Nofile).maximum.unwrap_or(u64::MAX);
     let wanted = u64::from(settings.server.max_connections) + OTHER_FILES;
     if limit < wanted {
         let found = format!("{limit} open files are allowed, {wanted} may be wanted");
         let advice = format!(
-            "raise it (ulimit -n {wanted}, LimitNOFILE= in systemd), or lower server.max_connections, which is {}",
+            "raise it (ulimit -Hn {wanted}, LimitNOFILE= in systemd), or lower server.max_connections, which is {}",
             settings.server.max_connections
         );
         return Check::warn(NAME, found, advice);
