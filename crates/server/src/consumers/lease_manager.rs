@@ -374,7 +374,7 @@ impl<D: PartitionTask> LeaseManager<D> {
                 return;
             }
             Ok((_, Ended::NotFree)) => {
-                tracing::debug!(consumer, part, "another process took it first")
+                tracing::debug!(consumer, part, "another process took it first");
             }
             Ok((_, Ended::Fenced)) => {
                 if let Some(held) = &mut held {

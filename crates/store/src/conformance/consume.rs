@@ -85,7 +85,7 @@ pub(super) async fn a_batch_is_decided_on_the_rows_it_asks_for_and_written_with_
     let consumed = h.store.consume(decision.clone()).await.expect("consumed");
     assert_eq!((consumed.changes, consumed.parked.len()), (1, 0));
     let known = decision.last_given();
-    assert_eq!(known.orders, [before.clone()]);
+    assert_eq!(known.orders, std::slice::from_ref(&before));
     let found = known.deliveries.iter().find(|(of, _, _)| *of == id);
     let (_, delivery, shipments) = found.expect("its delivery is known");
     assert!(delivery.is_some() && shipments.len() == 1, "{shipments:?}");
