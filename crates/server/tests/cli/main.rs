@@ -2,6 +2,8 @@
 
 mod canned;
 mod exits;
+mod load;
 mod output;
 mod settings;
 mod typed;
+mod unreadable;

@@ -25,8 +25,8 @@ const DEFAULT_DURATION: Duration = Duration::from_secs(10);
   waybill load --dialect v1 --full --duration 12s --json
   waybill load --duration 30s --report out.html            draw throughput, latency and lag over time
 Track the skus first (`waybill seed`), or every order asks the inventory service instead.
-Exits 1 on any answer that was not configured to fail (--expect-status), a missing delivery or a replay
-that made another order. Answers 429, 408 and 503 with Retry-After are counted as shed, not as errors: the
+Exits 1 on any answer that was not configured to fail (--expect-status), a missing delivery, a replay that
+made another order, or an order that was not seen to its end (abandoned, never sent, without an answer). Answers 429, 408 and 503 with Retry-After are counted as shed, not as errors: the
 connection stays away for as long as asked, and the order is sent again with the same key.")]
 pub struct LoadArgs {
     /// Connections; in a closed loop each has one order under way

@@ -41,6 +41,7 @@ pub use progress::Progress;
 pub use report::Report;
 pub use worker::Policy;
 
+use crate::cli::exit::Exit;
 use crate::cli::output;
 use crate::client::{Client, ClientError, Connection};
 use crate::clock::Clock as _;
@@ -85,11 +86,12 @@ async fn load(args: &LoadArgs) -> Result<ExitCode, ClientError> {
         let began = waybill_domain::time::Time(began).to_string();
         page::write(path, &page::html(&report, timeline, &command, &began))?;
     }
-    Ok(if report.is_success() {
-        ExitCode::SUCCESS
+    let ended = if report.is_success() {
+        Exit::Done
     } else {
-        ExitCode::FAILURE
-    })
+        Exit::Failed
+    };
+    Ok(ended.into())
 }
 
 /// Does one run; other commands that need load call it too.
@@ -170,6 +172,8 @@ pub async fn execute(
         rate_per_s: plan.pace.rate_per_s,
         elapsed,
         interrupted,
+        planned: plan.pace.planned(),
+        wants_deliveries: plan.wait_delivered.is_some(),
         tally,
         deliveries,
         timeline,

@@ -20,6 +20,24 @@ pub struct Pace {
     pub duration: Option<Duration>,
 }
 
+impl Pace {
+    /// How many orders the run is to send; `None` where that depends on the answers.
+    #[must_use]
+    pub fn planned(&self) -> Option<u64> {
+        let of_time = self.duration.zip(self.rate_per_s).map(|(duration, rate)| {
+            let orders = (duration.as_nanos() * u128::from(rate)).div_ceil(1_000_000_000);
+            u64::try_from(orders).unwrap_or(u64::MAX)
+        });
+        match (self.orders, self.duration, of_time) {
+            (Some(orders), None, _) => Some(orders),
+            (Some(orders), Some(_), Some(of_time)) => Some(orders.min(of_time)),
+            (None, Some(_), of_time) => of_time,
+            // In a closed loop the time may be over first, and that is no fault.
+            (Some(_), Some(_), None) | (None, None, _) => None,
+        }
+    }
+}
+
 /// Hands out one ticket per order.
 pub struct Schedule {
     pace: Pace,
@@ -100,6 +118,12 @@ impl Schedule {
     /// Ends the run: no further ticket, what is under way is finished.
     pub fn stop(&self) {
         self.stopped.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the run was ended before its time.
+    #[must_use]
+    pub fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Relaxed)
     }
 
     /// When the clock was started.

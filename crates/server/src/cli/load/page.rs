@@ -101,10 +101,12 @@ pub fn command_line(arguments: impl Iterator<Item = String>) -> String {
 #[must_use]
 pub fn html(report: &Report, timeline: &Timeline, command: &str, made_at: &str) -> String {
     let mut out = String::with_capacity(64 << 10);
-    let verdict = if report.is_success() {
-        "<strong class=\"ok\">ok</strong>"
+    let problems = report.problems();
+    let verdict = if problems.is_empty() {
+        "<strong class=\"ok\">ok</strong>".to_owned()
     } else {
-        "<strong class=\"not\">not ok</strong>"
+        let why = escaped(&problems.join("; "));
+        format!("<strong class=\"not\">not ok</strong> ({why})")
     };
     // Writing to a String cannot fail, here and below.
     let _ = writeln!(

@@ -32,6 +32,8 @@ fn run() -> (Report, Timeline) {
         rate_per_s: Some(400),
         elapsed: Duration::from_secs(5),
         interrupted: false,
+        planned: None,
+        wants_deliveries: false,
         tally: recorder.take(),
         deliveries: None,
         timeline: None,

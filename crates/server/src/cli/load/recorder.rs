@@ -47,6 +47,10 @@ pub struct Tally {
     pub sheds: BTreeMap<u16, u64>,
     /// Orders given up because the run ended while they waited to be sent again.
     pub abandoned: u64,
+    /// Orders that the server was too busy for and that were not sent again (`--no-retry`).
+    pub turned_away: u64,
+    /// The same, where the status was configured to be fine.
+    pub turned_away_as_expected: u64,
     /// Attempts without an answer that were sent again with the same key (`--ride-out`).
     pub resent: u64,
     /// By `status code` or what went wrong.
@@ -72,6 +76,8 @@ impl Tally {
             replayed: 0,
             sheds: BTreeMap::new(),
             abandoned: 0,
+            turned_away: 0,
+            turned_away_as_expected: 0,
             resent: 0,
             tolerated: BTreeMap::new(),
             failures: BTreeMap::new(),
@@ -91,6 +97,24 @@ impl Tally {
     }
 
     #[must_use]
+    pub fn tolerated(&self) -> u64 {
+        self.tolerated.values().sum()
+    }
+
+    /// Orders that were due and of which nothing was written down: the run ended while they were under way.
+    #[must_use]
+    pub fn unknown(&self) -> u64 {
+        let settled = self.acknowledged
+            + self.replayed
+            + self.tolerated()
+            + self.failed()
+            + self.abandoned
+            + self.turned_away
+            + self.turned_away_as_expected;
+        self.offered.saturating_sub(settled)
+    }
+
+    #[must_use]
     pub fn shed(&self) -> u64 {
         self.sheds.values().sum()
     }
@@ -100,6 +124,8 @@ impl Tally {
         self.acknowledged += other.acknowledged;
         self.replayed += other.replayed;
         self.abandoned += other.abandoned;
+        self.turned_away += other.turned_away;
+        self.turned_away_as_expected += other.turned_away_as_expected;
         self.resent += other.resent;
         for (status, count) in other.sheds {
             *self.sheds.entry(status).or_default() += count;
@@ -217,13 +243,19 @@ impl Recorder {
         self.live.sheds.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// The server was too busy, and the order is not sent again.
-    pub fn shed_for_good(&self) {
-        self.settled();
-    }
-
     pub fn resent(&self, worker: usize) {
         self.shard(worker).lock().resent += 1;
+    }
+
+    pub fn turned_away(&self, worker: usize, as_expected: bool) {
+        let mut tally = self.shard(worker).lock();
+        if as_expected {
+            tally.turned_away_as_expected += 1;
+        } else {
+            tally.turned_away += 1;
+        }
+        drop(tally);
+        self.settled();
     }
 
     pub fn abandoned(&self, worker: usize) {

@@ -20,6 +20,10 @@ pub struct Report {
     /// From the start of the schedule to the last answer.
     pub elapsed: Duration,
     pub interrupted: bool,
+    /// How many orders the run was to send, where that was known before.
+    pub planned: Option<u64>,
+    /// Whether deliveries were to be waited for.
+    pub wants_deliveries: bool,
     pub tally: Tally,
     pub deliveries: Option<Deliveries>,
     /// Step by step, where that was asked for.
@@ -29,17 +33,69 @@ pub struct Report {
 const QUANTILES: [(&str, f64); 4] = [("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("p99.9", 0.999)];
 
 impl Report {
-    /// No failure that was not configured, nothing missing, and something was achieved at all.
+    /// Every order that was due was sent and answered as configured, and what was waited for arrived.
     #[must_use]
     pub fn is_success(&self) -> bool {
+        self.problems().is_empty()
+    }
+
+    /// No failure that was not configured, nothing missing, and something was achieved at all. Orders that were
+    /// never acknowledged do not count here.
+    #[must_use]
+    pub fn has_no_failure(&self) -> bool {
+        let tally = &self.tally;
         let arrived = self
             .deliveries
             .as_ref()
             .is_none_or(|wait| wait.delivered == wait.expected);
-        let tolerated: u64 = self.tally.tolerated.values().sum();
-        self.tally.failed() == 0
-            && arrived
-            && self.tally.acknowledged + self.tally.replayed + tolerated > 0
+        let achieved = tally.acknowledged + tally.replayed + tally.tolerated();
+        tally.failed() == 0 && arrived && achieved > 0
+    }
+
+    /// Why the run is not a success; empty if it is one.
+    #[must_use]
+    pub fn problems(&self) -> Vec<String> {
+        let tally = &self.tally;
+        let missing = self
+            .deliveries
+            .as_ref()
+            .map_or(0, |wait| wait.expected - wait.delivered);
+        let unsent = match self.planned {
+            Some(planned) if !self.interrupted => planned.saturating_sub(tally.offered),
+            _ => 0,
+        };
+        let counted = [
+            (tally.failed(), "answered with an error"),
+            (
+                tally.abandoned,
+                "abandoned: the run ended before the server took them",
+            ),
+            (
+                tally.turned_away,
+                "turned away and not sent again (--no-retry; --expect-status makes that fine)",
+            ),
+            (
+                tally.unknown(),
+                "without an answer when the run ended; whether they exist is not known",
+            ),
+            (
+                unsent,
+                "never sent: the connections ended before their time",
+            ),
+            (missing, "not delivered in time"),
+        ];
+        let mut problems: Vec<String> = counted
+            .iter()
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, what)| format!("{count} orders {what}"))
+            .collect();
+        if self.wants_deliveries && self.deliveries.is_none() {
+            problems.push("interrupted before the deliveries were waited for".to_owned());
+        }
+        if tally.acknowledged + tally.replayed + tally.tolerated() == 0 && problems.is_empty() {
+            problems.push("no order was acknowledged".to_owned());
+        }
+        problems
     }
 
     fn per_second(&self, count: u64) -> f64 {
@@ -49,8 +105,7 @@ impl Report {
     /// Answers of any kind.
     fn answers(&self) -> u64 {
         let tally = &self.tally;
-        let tolerated: u64 = tally.tolerated.values().sum();
-        tally.acknowledged + tally.replayed + tally.shed() + tolerated + tally.failed()
+        tally.acknowledged + tally.replayed + tally.shed() + tally.tolerated() + tally.failed()
     }
 
     /// How the run was done, in one line.
@@ -91,6 +146,11 @@ impl Report {
             ("replayed", tally.replayed),
             ("shed", tally.shed()),
             ("abandoned", tally.abandoned),
+            (
+                "turned away",
+                tally.turned_away + tally.turned_away_as_expected,
+            ),
+            ("unknown", tally.unknown()),
             ("resent", tally.resent),
         ] {
             if count > 0 {
@@ -137,6 +197,7 @@ impl Report {
         let tally = &self.tally;
         json!({
             "ok": self.is_success(),
+            "problems": self.problems(),
             "target": self.target,
             "seed": self.seed,
             "connections": self.connections,
@@ -154,6 +215,8 @@ impl Report {
             "shedByStatus": tally.sheds.iter().map(|(status, count)| (status.to_string(), json!(count)))
                 .collect::<serde_json::Map<_, _>>(),
             "abandoned": tally.abandoned,
+            "turnedAway": tally.turned_away + tally.turned_away_as_expected,
+            "unknown": tally.unknown(),
             "resent": tally.resent,
             "tolerated": tally.tolerated,
             "errors": tally.failed(),
@@ -233,11 +296,11 @@ impl fmt::Display for Report {
         if let Some(words) = &tally.first_failure {
             writeln!(out, "\nthe first error: {words}")?;
         }
-        out.write_str(if self.is_success() {
-            "\nok"
-        } else {
-            "\nNOT ok"
-        })
+        let problems = self.problems();
+        if problems.is_empty() {
+            return out.write_str("\nok");
+        }
+        write!(out, "\nNOT ok: {}", problems.join("; "))
     }
 }
 
@@ -258,6 +321,8 @@ mod tests {
             rate_per_s: None,
             elapsed: Duration::from_secs(2),
             interrupted: false,
+            planned: None,
+            wants_deliveries: false,
             tally: recorder.take(),
             deliveries: None,
             timeline: None,
@@ -297,6 +362,41 @@ mod tests {
                 .as_f64()
                 .is_some_and(|ms| (2.9..3.1).contains(&ms))
         );
+    }
+
+    #[test]
+    fn an_order_that_was_not_seen_to_its_end_is_no_success_and_is_said() {
+        let abandoned = report(|recorder| {
+            acknowledge(recorder);
+            recorder.offered(0);
+            recorder.abandoned(0);
+        });
+        let unknown = report(|recorder| {
+            acknowledge(recorder);
+            recorder.offered(0);
+        });
+        let unsent = Report {
+            planned: Some(2),
+            ..report(acknowledge)
+        };
+        let not_waited = Report {
+            wants_deliveries: true,
+            interrupted: true,
+            ..report(acknowledge)
+        };
+        for (report, words) in [
+            (abandoned, "1 orders abandoned"),
+            (unknown, "1 orders without an answer"),
+            (unsent, "1 orders never sent"),
+            (not_waited, "interrupted before"),
+        ] {
+            let text = report.to_string();
+            assert!(
+                !report.is_success() && text.contains(words),
+                "{words} in {text}"
+            );
+            assert_eq!(report.to_json()["ok"], false);
+        }
     }
 
     #[test]

@@ -147,12 +147,15 @@ async fn without_retries_a_shed_order_is_given_up_and_counted() {
         shop.answer(request)
     })
     .await;
-    let report = report(&server, "--orders 20 --connections 2 --no-retry").await;
-    assert!(report.is_success(), "{report}");
-    assert_eq!(
-        (report.tally.sheds[&429], report.tally.acknowledged),
-        (10, 10)
-    );
+    for (expected, is_success) in [("", false), (" --expect-status 429", true)] {
+        let words = format!("--orders 20 --connections 2 --no-retry{expected}");
+        let report = report(&server, &words).await;
+        assert_eq!(report.is_success(), is_success, "{report}");
+        assert_eq!(
+            (report.tally.sheds[&429], report.tally.acknowledged),
+            (10, 10)
+        );
+    }
 }
 
 #[tokio::test]

@@ -79,12 +79,15 @@ enum Outcome {
 struct Step {
     /// Send the same order again after the pause.
     again: bool,
+    /// It may have been carried out.
+    outcome_unknown: bool,
     pause: Duration,
 }
 
 impl Step {
     const SETTLED: Self = Self {
         again: false,
+        outcome_unknown: false,
         pause: Duration::ZERO,
     };
 }
@@ -198,7 +201,7 @@ impl Worker {
                 }
                 (Verdict::Shed { status, wait }, _) => {
                     self.run.recorder.shed(self.number, status.as_u16());
-                    self.pause_after_shed(wait, answered - first_sent)
+                    self.pause_after_shed(status.as_u16(), wait, answered - first_sent)
                 }
                 (Verdict::Unknown(error), _) => {
                     self.pause_after_silence(&error, answered - first_sent)
@@ -216,7 +219,7 @@ impl Worker {
                 (Verdict::Acknowledged, None) => Step::SETTLED,
             };
             if !step.pause.is_zero() {
-                if self.run.schedule.is_past(answered + step.pause) {
+                if self.ends_before(answered + step.pause, step.outcome_unknown) {
                     if step.again {
                         self.run.recorder.abandoned(self.number);
                     }
@@ -230,17 +233,28 @@ impl Worker {
         }
     }
 
+    /// Whether the run ends before the next try. An order that may exist is seen through beyond the end of the run,
+    /// as long as `--ride-out` allows: otherwise its outcome stayed unknown.
+    fn ends_before(&self, next_try: Instant, outcome_unknown: bool) -> bool {
+        if outcome_unknown {
+            self.run.schedule.is_stopped()
+        } else {
+            self.run.schedule.is_past(next_try)
+        }
+    }
+
     /// A server that was too busy: this connection stays away for as long as it asked.
-    fn pause_after_shed(&mut self, wait: Duration, spent: Duration) -> Step {
+    fn pause_after_shed(&mut self, status: u16, wait: Duration, spent: Duration) -> Step {
         // Never before the time asked for, and not all connections in the same moment.
         let pause = wait
             .max(SHORTEST_PAUSE)
             .mul_f64(1.0 + self.factory.chance() / 2.0);
         if !self.run.policy.retry_shed {
-            self.run.recorder.shed_for_good();
+            let fine = self.run.policy.expected.contains(&status);
+            self.run.recorder.turned_away(self.number, fine);
             return Step {
-                again: false,
                 pause,
+                ..Step::SETTLED
             };
         }
         if spent > GIVE_UP_AFTER {
@@ -248,11 +262,15 @@ impl Worker {
                 format!("one order was shed for {} s", GIVE_UP_AFTER.as_secs())
             });
             return Step {
-                again: false,
                 pause,
+                ..Step::SETTLED
             };
         }
-        Step { again: true, pause }
+        Step {
+            again: true,
+            outcome_unknown: false,
+            pause,
+        }
     }
 
     /// A server that did not answer: it may be starting again, so it is not hammered.
@@ -260,7 +278,11 @@ impl Worker {
         let pause = OUTAGE_PAUSE.mul_f64(1.0 + self.factory.chance());
         if spent < self.run.policy.ride_out {
             self.run.recorder.resent(self.number);
-            return Step { again: true, pause };
+            return Step {
+                again: true,
+                outcome_unknown: true,
+                pause,
+            };
         }
         let kind = match error {
             ClientError::Timeout { .. } => "no answer in time",
@@ -270,8 +292,8 @@ impl Worker {
         };
         self.fail(kind, || error.to_string());
         Step {
-            again: false,
             pause,
+            ..Step::SETTLED
         }
     }
 
