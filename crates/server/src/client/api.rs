@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode};
 use http_body_util::Full;
 use serde_json::Value;
 
-use super::{ClientError, Connection, Refusal, Target, path_segment, retry_after};
+use super::{ClientError, Connection, Refusal, Target, lenient, path_segment, retry_after};
 
 /// A successful answer: its body as JSON (null where there is none).
 #[derive(Debug)]
@@ -17,6 +17,8 @@ pub struct Answer {
     pub status: StatusCode,
     pub headers: HeaderMap,
     pub body: Value,
+    /// How many values of the body cannot be read and are kept as text.
+    pub unreadable: usize,
 }
 
 /// A query string that leaves out what was not given.
@@ -136,10 +138,10 @@ impl Client {
             let wait = retry_after(&exchange.headers);
             return Err(Refusal::read(exchange.status, &exchange.body, wait).into());
         }
-        let body = if exchange.body.is_empty() {
-            Value::Null
+        let (body, unreadable) = if exchange.body.is_empty() {
+            (Value::Null, 0)
         } else {
-            serde_json::from_slice(&exchange.body).map_err(|error| ClientError::Unexpected {
+            lenient::read(&exchange.body).map_err(|error| ClientError::Unexpected {
                 target: self.target.clone(),
                 why: error.to_string(),
             })?
@@ -148,6 +150,7 @@ impl Client {
             status: exchange.status,
             headers: exchange.headers,
             body,
+            unreadable,
         })
     }
 

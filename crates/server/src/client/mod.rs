@@ -13,6 +13,7 @@ mod api;
 mod connection;
 mod error;
 mod events;
+mod lenient;
 mod refusal;
 mod retry_after;
 mod target;

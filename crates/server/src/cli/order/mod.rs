@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::client_args::ClientArgs;
 use super::output;
-use crate::client::{Client, ClientError, Query, path_segment};
+use crate::client::{Answer, Client, ClientError, Query, path_segment};
 
 pub use create::CreateArgs;
 
@@ -100,7 +100,9 @@ async fn order(args: &OrderArgs) -> Result<ExitCode, ClientError> {
     match &args.command {
         OrderCommand::Create(create) => create::run(&mut client, create, json).await,
         OrderCommand::Get { order } => {
-            let order = client.get(&path_of(order)).await?.body;
+            let answer = client.get(&path_of(order)).await?;
+            tell_unreadable(&answer);
+            let order = answer.body;
             if json {
                 output::json(&order);
             } else {
@@ -109,10 +111,9 @@ async fn order(args: &OrderArgs) -> Result<ExitCode, ClientError> {
             Ok(ExitCode::SUCCESS)
         }
         OrderCommand::List(list) => {
-            let page = client
-                .get(&list.query().after_path("/v1/orders"))
-                .await?
-                .body;
+            let answer = client.get(&list.query().after_path("/v1/orders")).await?;
+            tell_unreadable(&answer);
+            let page = answer.body;
             if json {
                 output::json(&page);
             } else {
@@ -122,6 +123,15 @@ async fn order(args: &OrderArgs) -> Result<ExitCode, ClientError> {
         }
         OrderCommand::Watch { order } => watch::run(&mut client, &path_of(order), json).await,
         OrderCommand::Cancel { order, reason } => cancel(&mut client, order, reason, json).await,
+    }
+}
+
+fn tell_unreadable(answer: &Answer) {
+    if answer.unreadable > 0 {
+        output::remark(format!(
+            "{} values of these orders are numbers or text that no JSON reader can read; they are shown as they stand",
+            answer.unreadable
+        ));
     }
 }
 
