@@ -6,25 +6,28 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::context::{Context, Contexts};
 use super::duration::parse_duration;
+use super::suggest;
 use crate::client::{Client, ClientError, Target};
 
 /// The file that `waybill demo` leaves in its data folder.
 const ADMIN_TOKEN_FILE: &str = "admin.token";
+/// Where a demo listens.
+const DEFAULT_URL: &str = "http://127.0.0.1:3000";
 
 #[derive(Args, Debug, Clone)]
 pub struct ClientArgs {
-    /// The server's address
-    #[arg(
-        long,
-        env = "WAYBILL_URL",
-        default_value = "http://127.0.0.1:3000",
-        global = true
-    )]
-    pub url: String,
-    /// A Bearer token; without one, the admin token of the demo's data folder is used
+    /// The server's address [default: the context's, else http://127.0.0.1:3000]
+    #[arg(long, env = "WAYBILL_URL", global = true)]
+    pub url: Option<String>,
+    /// A Bearer token [default: the context's, else the admin token in the demo's data folder]
     #[arg(long, env = "WAYBILL_TOKEN", hide_env_values = true, global = true)]
     pub token: Option<String>,
+    /// The context to take address and token from [default: the one chosen with `waybill context use`]
+    #[arg(long, env = "WAYBILL_CONTEXT", value_name = "NAME", global = true,
+        value_parser = suggest::context(), hide_possible_values = true)]
+    pub context: Option<String>,
     /// The data folder of `waybill demo`, where its admin token is found
     #[arg(long, default_value = "./waybill-data", global = true)]
     pub data: PathBuf,
@@ -38,15 +41,45 @@ pub struct ClientArgs {
 
 impl ClientArgs {
     /// # Errors
-    /// `BadUrl`, `NoToken`, or `Usage` when the token cannot be sent.
+    /// `BadUrl`, `NoToken`, `NoContext`, or `Usage` when the token cannot be sent.
     pub fn client(&self) -> Result<Client, ClientError> {
-        Client::new(Target::parse(&self.url)?, &self.token()?, self.timeout)
+        let (target, token) = self.target_and_token()?;
+        Client::new(target, &token, self.timeout)
     }
 
-    fn token(&self) -> Result<String, ClientError> {
+    /// Where to ask and with which token: flags and variables first, then the context, then the demo's.
+    ///
+    /// # Errors
+    /// As `client`.
+    pub fn target_and_token(&self) -> Result<(Target, String), ClientError> {
+        let context = self.chosen_context()?;
+        let of_context = context.as_ref().map(|context| &context.url);
+        let url = self.url.as_ref().or(of_context);
+        let target = Target::parse(url.map_or(DEFAULT_URL, String::as_str))?;
         if let Some(token) = &self.token {
-            return Ok(token.clone());
+            return Ok((target, token.clone()));
         }
+        // A context's token goes to the context's own address and nowhere else.
+        let token = context
+            .filter(|context| context.url == target.to_string())
+            .and_then(|context| context.token);
+        match token {
+            Some(token) => Ok((target, token.expose().to_owned())),
+            None => Ok((target, self.demo_token()?)),
+        }
+    }
+
+    /// The context that counts; the file is not read where nothing could come from it.
+    fn chosen_context(&self) -> Result<Option<Context>, ClientError> {
+        if self.context.is_none() && self.url.is_some() && self.token.is_some() {
+            return Ok(None);
+        }
+        let contexts = Contexts::load()?;
+        let name = self.context.as_ref().or(contexts.current.as_ref());
+        name.map(|name| contexts.named(name).cloned()).transpose()
+    }
+
+    fn demo_token(&self) -> Result<String, ClientError> {
         let file = self.data.join(ADMIN_TOKEN_FILE);
         std::fs::read_to_string(&file).map_err(|error| ClientError::NoToken {
             looked_at: file.display().to_string(),
@@ -62,8 +95,9 @@ impl ClientArgs {
 impl ClientArgs {
     pub(crate) fn for_url(url: &str) -> Self {
         Self {
-            url: url.to_owned(),
+            url: Some(url.to_owned()),
             token: Some("test-token".to_owned()),
+            context: None,
             data: PathBuf::from("./waybill-data"),
             timeout: Duration::from_secs(10),
             json: false,
@@ -106,7 +140,7 @@ mod tests {
         let Ok(Cli::Order(order)) = parsed else {
             panic!("the order command was typed")
         };
-        assert!(order.client.json && order.client.url == "http://a");
+        assert!(order.client.json && order.client.url.as_deref() == Some("http://a"));
     }
 
     #[test]
@@ -117,7 +151,7 @@ mod tests {
             data: folder.path().to_owned(),
             ..ClientArgs::for_url("http://127.0.0.1:1")
         };
-        assert_eq!(args.token().unwrap(), "test-token");
+        assert_eq!(args.target_and_token().unwrap().1, "test-token");
         args.token = None;
         assert_eq!(
             args.client().unwrap().authorization(),

@@ -9,10 +9,12 @@ pub mod cell;
 pub mod client_args;
 pub mod completions;
 pub mod config;
+pub mod context;
 pub mod demo;
 pub mod dlq;
 pub mod doctor;
 pub mod duration;
+pub mod events;
 pub mod exit;
 pub mod health;
 pub mod load;
@@ -21,9 +23,11 @@ pub mod order;
 pub mod output;
 pub mod seed;
 pub mod serve;
+pub mod shipment;
 pub mod stages;
 pub mod status;
 pub mod stock;
+pub mod suggest;
 pub mod token;
 pub mod verify;
 
@@ -55,6 +59,10 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Place, read, list, watch, hold and cancel orders
     Order(order::OrderArgs),
+    /// List shipments, and tell their steps by hand
+    Shipment(shipment::ShipmentArgs),
+    /// Show the feed of all events, or follow it
+    Events(events::EventsArgs),
     /// Show what is on hand, and set it
     Stock(stock::StockArgs),
     /// Track a number of skus with the same count each, so that there is something to sell
@@ -64,6 +72,8 @@ enum Command {
     /// List the events that a consumer could not apply, try them again or give them up
     Dlq(dlq::DlqArgs),
     Token(token::TokenArgs),
+    /// Keep addresses and tokens of servers under names
+    Context(context::ContextArgs),
     Verify(verify::VerifyArgs),
     Backup(backup::BackupArgs),
     Migrate(migrate::MigrateArgs),
@@ -100,10 +110,13 @@ fn dispatch(command: Command) -> ExitCode {
         Command::Demo(args) => block_on(demo::run(args)),
         Command::Serve(args) => block_on(serve::run(args)),
         Command::Order(args) => block_on(client(order::run(args))),
+        Command::Shipment(args) => block_on(client(shipment::run(args))),
+        Command::Events(args) => block_on(client(events::run(args))),
         Command::Stock(args) => block_on(client(stock::run(args))),
         Command::Seed(args) => block_on(client(seed::run(args))),
         Command::Load(args) => block_on(client(load::run(*args))),
         Command::Dlq(args) => block_on(client(dlq::run(args))),
+        Command::Context(args) => context::run(&args).unwrap_or_else(|error| failed(&error)),
         Command::Token(args) => token::run(&args, &crate::clock::SystemClock),
         Command::Backup(args) => backup::run(&args, &crate::clock::SystemClock),
         Command::Verify(args) => block_on(verify::run(args)),

@@ -1,25 +1,31 @@
-//! `waybill token`: makes a token with the configured secret.
+//! `waybill token`: makes a token with the configured secret, or (`inspect`) says what is wrong with one.
+
+mod inspect;
 
 use std::process::ExitCode;
 
-use clap::Args;
+use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::config::SettingsArgs;
 use super::exit::Exit;
-use super::output;
+use super::{output, suggest};
 use crate::auth::{NewToken, Scopes, UnknownScope, mint};
 use crate::clock::Clock;
 use crate::config::{Auth, ConfigErrors, Millis, Settings};
 
-/// Make a token, signed with the configured secret
+/// Make a token, signed with the configured secret, or look into one
 #[derive(Debug, Args)]
 #[command(
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
     after_help = "Examples:\n  waybill token --scope admin --expires 1h\n  waybill token --scope 'order:create order:read' --subject shop --tenant acme"
 )]
 pub struct TokenArgs {
-    /// What it may do, by spaces or commas: order:create, order:read, …, admin
-    #[arg(long, value_name = "SCOPES", required = true)]
+    #[command(subcommand)]
+    command: Option<TokenCommand>,
+    /// What it may do; several by spaces or commas, or repeated
+    #[arg(long, value_name = "SCOPES", required = true, value_parser = suggest::scope())]
     scope: Vec<String>,
     /// How long it lives, as 15m, 1h or 7d [default: auth.token_lifetime_ms]
     #[arg(long, value_name = "TIME")]
@@ -35,6 +41,11 @@ pub struct TokenArgs {
     json: bool,
     #[command(flatten)]
     settings: SettingsArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum TokenCommand {
+    Inspect(inspect::InspectArgs),
 }
 
 /// Why no token was made.
@@ -65,14 +76,29 @@ impl TokenCommandError {
 /// Runs the command.
 #[must_use]
 pub fn run(args: &TokenArgs, clock: &impl Clock) -> ExitCode {
-    match print(args, clock) {
+    let settings = match &args.command {
+        Some(TokenCommand::Inspect(inspect)) => &inspect.settings,
+        None => &args.settings,
+    };
+    let sources = settings.sources();
+    let settings = match sources.and_then(|sources| Settings::load(&sources)) {
+        Ok(settings) => settings,
+        Err(errors) => return TokenCommandError::from(errors).tell(),
+    };
+    if let Some(TokenCommand::Inspect(inspect)) = &args.command {
+        return inspect::run(inspect, &settings, clock);
+    }
+    match print(args, &settings, clock) {
         Ok(()) => Exit::Done.into(),
         Err(error) => error.tell(),
     }
 }
 
-fn print(args: &TokenArgs, clock: &impl Clock) -> Result<(), TokenCommandError> {
-    let settings = Settings::load(&args.settings.sources()?)?;
+fn print(
+    args: &TokenArgs,
+    settings: &Settings,
+    clock: &impl Clock,
+) -> Result<(), TokenCommandError> {
     let (token, lifetime) = make(args, &settings.auth, clock.now_micros())?;
     if args.json {
         let seconds = lifetime.0 / 1_000;

@@ -16,7 +16,7 @@ pub enum ClientError {
     #[error("{what}\n  {fix}")]
     Usage { what: String, fix: String },
     #[error(
-        "no token: none given by --token or WAYBILL_TOKEN, and {looked_at} {why}\n  `waybill demo` leaves an admin token in its data folder (--data names it); elsewhere `waybill token --scope admin --expires 1h` makes one"
+        "no token: none given by --token, WAYBILL_TOKEN or a context, and {looked_at} {why}\n  `waybill demo` leaves an admin token in its data folder (--data names it); elsewhere `waybill token --scope admin --expires 1h` makes one"
     )]
     NoToken { looked_at: String, why: String },
     #[error(
@@ -51,6 +51,12 @@ pub enum ClientError {
     Unexpected { target: Target, why: String },
     #[error("{0}")]
     Refused(Box<Refusal>),
+    #[error("there is no context {name}\n  {fix}")]
+    NoContext { name: String, fix: String },
+    #[error("the contexts in {path}: {why}")]
+    Contexts { path: String, why: String },
+    #[error("the order has no open hold")]
+    NothingToRelease,
     #[error("{path}: {source}")]
     File {
         path: String,
@@ -68,10 +74,12 @@ impl ClientError {
                 Exit::Unreachable
             }
             Self::KeyUnknown { source, .. } => source.exit(),
+            Self::NoContext { .. } | Self::NothingToRelease => Exit::NotFound,
             Self::NoToken { .. }
             | Self::TooManyFiles { .. }
             | Self::TooLong { .. }
             | Self::Unexpected { .. }
+            | Self::Contexts { .. }
             | Self::File { .. } => Exit::Failed,
             Self::Refused(refusal) => match refusal.status {
                 StatusCode::NOT_FOUND => Exit::NotFound,
@@ -96,6 +104,9 @@ impl ClientError {
             Self::TooLong { .. } => "answer_too_long",
             Self::Unexpected { .. } => "unexpected_answer",
             Self::File { .. } => "file",
+            Self::NoContext { .. } => "no_context",
+            Self::Contexts { .. } => "contexts",
+            Self::NothingToRelease => "no_open_hold",
             Self::KeyUnknown { key, source } => {
                 let mut body = source.to_json();
                 body["error"]["message"] = self.to_string().into();

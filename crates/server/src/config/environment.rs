@@ -27,7 +27,8 @@ pub const LEGACY: [(&str, &str); 14] = [
 ];
 
 /// `WAYBILL_*` that are read elsewhere: by commands that call a server, and by the test suite.
-const ELSEWHERE: [&str; 4] = [
+const ELSEWHERE: [&str; 5] = [
+    "WAYBILL_CONTEXT",
     "WAYBILL_TOKEN",
     "WAYBILL_URL",
     "WAYBILL_CONFIG",

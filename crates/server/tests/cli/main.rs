@@ -1,9 +1,12 @@
 //! The command line through the front door: the real binary, run as a person or a script runs it.
 
 mod canned;
+mod contexts;
 mod exits;
 mod load;
+mod orders;
 mod output;
 mod settings;
+mod shop;
 mod typed;
 mod unreadable;

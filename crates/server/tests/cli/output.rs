@@ -1,10 +1,10 @@
 //! What is printed, and what happens when it cannot be.
 
 use serde_json::{Value, json};
-use waybill_testkit::server::Start;
 
 use super::canned::Canned;
-use super::typed::{Person, WAYBILL};
+use super::shop::Shop;
+use super::typed::Person;
 
 const EVIL: &str = "a\u{1b}[2J\u{7}\r\nforged row\u{9b}\u{202e}";
 
@@ -116,15 +116,8 @@ async fn a_reader_that_went_away_is_no_error() {
 
 #[tokio::test]
 async fn a_thing_has_one_shape_however_it_was_asked_for() {
-    let shop = Start::demo(WAYBILL)
-        .delivering_within_ms("3600000")
-        .ready()
-        .await;
-    let shop = shop.expect("the server starts");
-    let url = format!("http://{}", shop.address());
-    let token = std::fs::read_to_string(shop.data().join("admin.token")).expect("the demo's token");
-    let person = Person::at(&url, &token);
-    assert_eq!(person.types(&["stock", "set", "a", "5"]).await.code, 0);
+    let shop = Shop::open().await;
+    let person = &shop.person;
     let create = [
         "order", "create", "--sku", "a", "--price", "1", "--key", "k", "--json",
     ];

@@ -303,7 +303,7 @@ async fn a_report_that_cannot_be_written_ends_the_run_before_it_starts() {
 async fn a_server_that_is_not_there_ends_the_run_before_it_starts() {
     let (server, _shop) = shop(Shop::answer).await;
     let mut args = args(&server, "--orders 1");
-    args.client.url = "http://127.0.0.1:1".into();
+    args.client.url = Some("http://127.0.0.1:1".into());
     let error = run(args).await.unwrap_err();
     assert!(error.to_string().contains("nothing answers"), "{error}");
 }

@@ -1,6 +1,7 @@
 //! `waybill order`: place, read, list, watch and cancel orders, as a client of `/v1`.
 
 mod create;
+mod hold;
 mod show;
 mod watch;
 
@@ -10,7 +11,7 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::client_args::ClientArgs;
-use super::output;
+use super::{output, suggest};
 use crate::client::{Answer, Client, ClientError, Query, path_segment};
 
 pub use create::CreateArgs;
@@ -25,6 +26,8 @@ const NUMBER_PREFIX: &str = "WB-";
   waybill order get WB-000123
   waybill order list --status confirmed --limit 50
   waybill order watch 018f…
+  waybill order hold WB-000123 --reason fraud_review --note \"two cards\"
+  waybill order release WB-000123
   waybill order cancel WB-000123 --reason \"changed my mind\"
 An order is named by its id, its number (WB-…) or your own reference (ref:web-8812).")]
 pub struct OrderArgs {
@@ -50,6 +53,10 @@ pub enum OrderCommand {
         /// Its id, its number (WB-…) or ref: and your own reference
         order: String,
     },
+    /// Place a hold: delivery does not start while one is open
+    Hold(hold::HoldArgs),
+    /// Release a hold
+    Release(hold::ReleaseArgs),
     /// Ask for an order to be cancelled
     Cancel {
         /// Its id, its number (WB-…) or ref: and your own reference
@@ -62,8 +69,8 @@ pub enum OrderCommand {
 
 #[derive(Args, Debug)]
 pub struct ListArgs {
-    /// pending, backordered, confirmed, processing, partially_shipped, shipped, delivered, cancelling, cancelled or failed
-    #[arg(long)]
+    /// Orders in this status
+    #[arg(long, value_parser = suggest::order_status())]
     pub status: Option<String>,
     /// Orders of this customer
     #[arg(long)]
@@ -122,6 +129,8 @@ async fn order(args: &OrderArgs) -> Result<ExitCode, ClientError> {
             Ok(ExitCode::SUCCESS)
         }
         OrderCommand::Watch { order } => watch::run(&mut client, &path_of(order), json).await,
+        OrderCommand::Hold(place) => hold::place(&mut client, place, json).await,
+        OrderCommand::Release(release) => hold::release(&mut client, release, json).await,
         OrderCommand::Cancel { order, reason } => cancel(&mut client, order, reason, json).await,
     }
 }
@@ -169,7 +178,7 @@ impl ListArgs {
 }
 
 /// The path of an order, however it was named.
-fn path_of(order: &str) -> String {
+pub(super) fn path_of(order: &str) -> String {
     let named = if order.starts_with(NUMBER_PREFIX) {
         format!("number:{order}")
     } else {

@@ -53,15 +53,10 @@ pub fn order(order: &Value) -> String {
         ];
         text.push_str(&format!("\n\n{}\n", table(&titles, &rows)));
     }
-    for hold in list(&order["holds"])
-        .iter()
-        .filter(|hold| hold["releasedAt"].is_null())
-    {
-        text.push_str(&format!(
-            "\non hold     {} {}",
-            plain(&hold["reason"]),
-            plain(&hold["note"])
-        ));
+    for hold in open_holds(order) {
+        let why = ["reason", "note"].map(|name| plain(&hold[name])).join(" ");
+        let line = format!("\non hold     {}  {}", why.trim_end(), plain(&hold["id"]));
+        text.push_str(line.trim_end());
     }
     for shipment in list(&order["shipments"]) {
         let told =
@@ -69,6 +64,12 @@ pub fn order(order: &Value) -> String {
         text.push_str(&format!("\nshipment    {}", told.join("  ").trim_end()));
     }
     text
+}
+
+/// The holds that keep it from being delivered.
+pub fn open_holds(order: &Value) -> impl Iterator<Item = &Value> {
+    let holds = order["holds"].as_array().into_iter().flatten();
+    holds.filter(|hold| hold["releasedAt"].is_null())
 }
 
 /// A page of orders.
