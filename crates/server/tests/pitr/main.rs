@@ -127,3 +127,36 @@ async fn a_counter_that_stands_before_the_log_is_refused_and_moved_on() {
     shop.place("another", 1).await;
     shop.adds_up().await;
 }
+
+#[tokio::test]
+async fn a_base_that_fails_leaves_nothing_and_what_a_killed_one_left_is_pruned() {
+    let Some((kept, shop)) = Kept::open().await else {
+        return;
+    };
+    let to = kept.archive.bases();
+    let to = to.to_str().expect("text");
+    let nowhere = "postgres://backup@127.0.0.1:1/postgres";
+    let failed = kept.archive.run(&["base", "--to", to, "--url", nowhere]);
+    let told = format!("{:#}", failed.expect_err("nobody answers there"));
+    assert!(
+        !told.contains("unbound") && !told.contains("not found"),
+        "{told}"
+    );
+    assert_eq!(kept.bases(), Vec::<std::path::PathBuf>::new());
+
+    kept.archive.base(&kept.server).expect("a base backup");
+    // No process has the highest number that there may be.
+    let left = kept.archive.bases().join("base.partial.4194305");
+    let aged = format!(
+        "mkdir '{0}' && touch -d '2 hours ago' '{0}'",
+        left.display()
+    );
+    let made = std::process::Command::new("bash")
+        .args(["-c", &aged])
+        .status();
+    assert!(made.expect("it runs").success());
+    kept.prune(1);
+    assert!(!left.exists());
+    assert_eq!(kept.bases().len(), 1);
+    shop.adds_up().await;
+}

@@ -77,7 +77,9 @@ impl Archive {
         command
             .arg(self.script())
             .args(arguments)
-            .env("PGBIN", self.programs.path(""))
+            // As installed: a shell of the system's own, that was told nothing of where PostgreSQL is.
+            .env_remove("PGBIN")
+            .env("PATH", "/usr/local/bin:/usr/bin:/bin")
             .current_dir(self.folder.path());
         let output = command.output().context("cannot run bash")?;
         ensure!(
