@@ -4,6 +4,8 @@ use super::errors::IntoStore;
 use crate::error::{Error, Result};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
+use std::fs::OpenOptions;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -71,9 +73,21 @@ pub fn check_version() -> Result<()> {
     Ok(())
 }
 
+/// Makes the file of a new database, readable by its owner alone: addresses stand in it. SQLite gives the files that
+/// it makes beside it the same mode, and takes an empty file for a new database.
+fn make_private(path: &Path) -> std::io::Result<()> {
+    let mut options = OpenOptions::new();
+    match options.write(true).create_new(true).mode(0o600).open(path) {
+        Ok(file) => file.sync_all(),
+        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        Err(e) => Err(e),
+    }
+}
+
 /// Opens the one writing connection.
 pub fn open_writer(options: &Options) -> Result<Connection> {
     let path = options.directory.join(FILE);
+    make_private(&path).map_err(|e| unreadable(&path, &e.to_string()))?;
     let connection = Connection::open_with_flags(
         &path,
         OpenFlags::SQLITE_OPEN_READ_WRITE
@@ -148,7 +162,79 @@ fn keep_plans(connection: &Connection) -> Result<()> {
 
 /// Opens a reading connection beside a writing one.
 pub fn open_reader(directory: &Path) -> Result<Connection> {
-    open_file(&directory.join(FILE), OpenFlags::SQLITE_OPEN_READ_ONLY)
+    let path = directory.join(FILE);
+    let opened = open_file(&path, OpenFlags::SQLITE_OPEN_READ_ONLY).and_then(readable);
+    match opened {
+        Ok(connection) => Ok(connection),
+        Err(_) if is_at_rest(&path) => {
+            open_immutable(&path).map_err(|e| unreadable(&path, &e.to_string()))
+        }
+        Err(error) => Err(unreadable(&path, &error.to_string())),
+    }
+}
+
+/// A read of the first page: only then SQLite looks into the file, and makes what it needs beside it.
+fn readable(connection: Connection) -> Result<Connection> {
+    let read = connection.query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0));
+    read.store()?;
+    Ok(connection)
+}
+
+/// Whether everything is in the database file itself, so that it can be read without the files beside it, which who
+/// may not write the folder cannot make.
+fn is_at_rest(path: &Path) -> bool {
+    let log = path.with_extension("db-wal");
+    std::fs::metadata(log).map_or(true, |log| log.len() == 0)
+}
+
+/// Opens a database that no process has open, without making a file beside it.
+fn open_immutable(path: &Path) -> Result<Connection> {
+    let mut address = String::from("file:");
+    for byte in path.as_os_str().as_encoded_bytes() {
+        match byte {
+            b'/' | b'-' | b'_' | b'.' => address.push(char::from(*byte)),
+            b if b.is_ascii_alphanumeric() => address.push(char::from(*b)),
+            b => address.push_str(&format!("%{b:02X}")),
+        }
+    }
+    address.push_str("?immutable=1");
+    let access = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+    open_file(Path::new(&address), access).and_then(readable)
+}
+
+/// Why a database file could not be opened, with its path, its owner and what to do.
+fn unreadable(path: &Path, why: &str) -> Error {
+    let what = format!("cannot read {}", path.display());
+    let Ok(file) = std::fs::metadata(path) else {
+        return Error::Open {
+            what,
+            detail: why.to_owned(),
+        };
+    };
+    let owner = owner_name(file.uid());
+    let no_database = why.contains("not a database");
+    let advice = if no_database {
+        "it is no SQLite database: name the data folder of Waybill with --data, or restore a backup"
+            .to_owned()
+    } else {
+        format!("run the command as its owner: sudo -u {owner} waybill …")
+    };
+    Error::Open {
+        what,
+        detail: format!("{why}; the file belongs to {owner}; {advice}"),
+    }
+}
+
+/// The name of a user, or the number where it has none.
+fn owner_name(uid: u32) -> String {
+    let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let number = uid.to_string();
+    let named = users.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)? == number).then(|| name.to_owned())
+    });
+    named.unwrap_or(format!("#{number}"))
 }
 
 /// Opens any database file, a copy for example; with `SQLITE_OPEN_READ_ONLY` for nothing but reading.

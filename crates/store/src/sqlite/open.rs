@@ -19,7 +19,8 @@ use crate::model::Identity;
 use crate::store::{CommitListener, Now};
 use parking_lot::Mutex;
 use rusqlite::{Connection, params};
-use std::fs::File;
+use std::fs::{DirBuilder, File};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -99,13 +100,20 @@ impl SqliteStore {
     }
 }
 
-/// Makes a folder whose name survives power loss; SQLite syncs the files in it.
+/// Makes a folder that only its owner can open and whose name survives power loss; SQLite syncs the files in it. A
+/// folder that is there keeps its mode.
 pub(super) fn make_directory(directory: &Path) -> std::io::Result<()> {
     let missing: Vec<_> = directory
         .ancestors()
         .take_while(|a| !a.as_os_str().is_empty() && !a.exists())
         .collect();
-    std::fs::create_dir_all(directory)?;
+    if let Some(parent) = directory.parent() {
+        std::fs::create_dir_all(parent)?;
+    }
+    match DirBuilder::new().mode(0o700).create(directory) {
+        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists && directory.is_dir() => {}
+        made => made?,
+    }
     for made in missing {
         let parent = made.parent().filter(|p| !p.as_os_str().is_empty());
         File::open(parent.unwrap_or(Path::new(".")))?.sync_all()?;

@@ -97,16 +97,20 @@ fn log(found: &Inspection, limit_bytes: u64) -> Check {
 /// Addresses stand in it.
 fn readers(database: &Path) -> Option<Check> {
     use std::os::unix::fs::PermissionsExt;
-    let mode = std::fs::metadata(database).ok()?.permissions().mode() & 0o777;
-    if mode & 0o007 == 0 {
-        return Some(Check::ok("access", format!("mode {mode:04o}")));
+    let mode_of = |path: &Path| Some(std::fs::metadata(path).ok()?.permissions().mode() & 0o777);
+    let folder = database.parent().unwrap_or(database);
+    let (mode, around) = (mode_of(database)?, mode_of(folder)?);
+    // A folder that others cannot enter keeps them from every file in it.
+    if mode & 0o007 == 0 || around & 0o007 == 0 {
+        let found = format!("database {mode:04o}, folder {around:04o}");
+        return Some(Check::ok("access", found));
     }
     Some(Check::warn(
         "access",
         format!("mode {mode:04o}: every user of this machine may read names and addresses"),
         format!(
-            "chmod 700 {}",
-            database.parent().unwrap_or(database).display()
+            "chmod 700 {0} && chmod 600 {0}/waybill.db*",
+            folder.display()
         ),
     ))
 }
