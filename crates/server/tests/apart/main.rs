@@ -63,15 +63,16 @@ async fn a_worker_that_slept_past_its_leases_changes_nothing_and_takes_part_agai
 }
 
 #[tokio::test]
-async fn each_process_has_the_routes_of_its_roles_alone() {
+async fn every_process_answers_reads_and_says_who_does_what_it_does_not() {
     let Some(shop) = Shop::open().await else {
         return;
     };
     let order = &shop.place(1).await[0];
     shop.delivered(std::slice::from_ref(order)).await;
     for (path, api, worker) in [
-        ("/v1/orders", 200, 404),
-        ("/v1/shipments", 404, 200),
+        ("/v1/orders", 200, 200),
+        ("/v1/shipments", 200, 200),
+        ("/v1/events", 200, 200),
         ("/v1/dead-letters", 200, 200),
         ("/metrics", 200, 200),
         ("/health/ready", 200, 200),
@@ -82,5 +83,27 @@ async fn each_process_has_the_routes_of_its_roles_alone() {
         };
         assert_eq!(status(&shop.api).await, api, "{path}");
         assert_eq!(status(&shop.workers[0]).await, worker, "{path}");
+    }
+    let described = async |of: &waybill_testkit::server::Waybill| {
+        let answer = of.client().get("/openapi.json").await;
+        answer.expect("it answers").text()
+    };
+    assert_eq!(
+        described(&shop.api).await,
+        described(&shop.workers[0]).await
+    );
+    let step = format!("/v1/shipments/{order}/status");
+    for (process, path, role) in [
+        (&shop.workers[0], "/v1/orders", "api"),
+        (&shop.workers[0], "/api/orders", "api"),
+        (&shop.api, step.as_str(), "delivery"),
+    ] {
+        let mut client = process.client();
+        let body = "{}".to_owned().into();
+        let answer = client.send(http::Method::POST, path, &[], body).await;
+        let answer = answer.expect("it answers");
+        assert_eq!(answer.status, 404, "{path}: {}", answer.text());
+        let words = format!("does not run the role {role}");
+        assert!(answer.text().contains(&words), "{path}: {}", answer.text());
     }
 }
