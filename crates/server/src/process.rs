@@ -6,14 +6,16 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 use crate::backend;
 use crate::clock::{Clock, SystemClock};
-use crate::config::{ConfigErrors, Settings, check_safety};
+use crate::config::{ConfigErrors, Profile, Settings, check_safety};
 use crate::http::listen::{self, BindError};
 use crate::http::{descriptors, router, serve};
+use crate::observe::logs;
 use crate::random::Entropy;
 use crate::roles::Roles;
 
@@ -55,6 +57,7 @@ pub async fn serve(
     ready: impl FnOnce(&Ready),
 ) -> Result<(), StartError> {
     check_safety(&settings)?;
+    let hangups = Hangups::heard(settings.profile)?;
     let entropy = Arc::new(Entropy::from_os().map_err(StartError::Entropy)?);
     let addresses = settings.listen_addresses();
     let mut options = serve::Options::from(&settings.server);
@@ -72,7 +75,7 @@ pub async fn serve(
     let app = App::start(settings, clock, entropy).await?;
     let roles = Roles::start(&app);
     let stop = app.stopping.clone();
-    let heard = hear_signals(stop.clone())?;
+    let heard = hear_signals(stop.clone(), hangups.closed.clone())?;
     let connections = app.connections.clone();
     let served = tokio::spawn(serve::serve(
         listeners,
@@ -96,6 +99,7 @@ pub async fn serve(
     roles.stop().await;
     app.store.close().await;
     heard.abort();
+    hangups.task.abort();
     tracing::info!(
         accepted = app.connections.accepted.load(Ordering::Relaxed),
         "stopped"
@@ -117,13 +121,47 @@ fn connections(settings: &Settings) -> u32 {
     connections
 }
 
-fn hear_signals(stop: CancellationToken) -> Result<tokio::task::JoinHandle<()>, StartError> {
+/// What SIGHUP does: it opens the log files anew, so that a rotation that renamed them takes effect. `demo` runs in a
+/// terminal and ends with it, after what it accepted was answered.
+struct Hangups {
+    task: tokio::task::JoinHandle<()>,
+    closed: Arc<Notify>,
+}
+
+impl Hangups {
+    fn heard(profile: Profile) -> Result<Self, StartError> {
+        let mut hangup = signal(SignalKind::hangup()).map_err(StartError::Signal)?;
+        let closed = Arc::new(Notify::new());
+        let terminal = closed.clone();
+        let task = tokio::spawn(async move {
+            while hangup.recv().await.is_some() {
+                if profile == Profile::Demo {
+                    terminal.notify_one();
+                    continue;
+                }
+                match logs::reopen() {
+                    Ok(files) => tracing::info!(files, "SIGHUP: log files opened anew"),
+                    Err(error) => {
+                        tracing::error!(%error, "SIGHUP: writing on into the former log files");
+                    }
+                }
+            }
+        });
+        Ok(Self { task, closed })
+    }
+}
+
+fn hear_signals(
+    stop: CancellationToken,
+    closed: Arc<Notify>,
+) -> Result<tokio::task::JoinHandle<()>, StartError> {
     let mut terminate = signal(SignalKind::terminate()).map_err(StartError::Signal)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(StartError::Signal)?;
     Ok(tokio::spawn(async move {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
+            () = closed.notified() => {}
         }
         tracing::info!("stopping: answering what was accepted");
         stop.cancel();

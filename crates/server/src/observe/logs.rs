@@ -4,14 +4,15 @@
 //! level) or, on a terminal, lines for a person; with `log.folder` also `combined.log` and `error.log`,
 //! always JSON. Lines go to stderr, because stdout belongs to what a command prints. Invariant: a line
 //! break or an escape sequence in a value never becomes one in the log; secrets are of types that do not
-//! show themselves. The files are opened for appending and grow until the machine's log rotation
-//! (with copytruncate) cuts them.
+//! show themselves. The files are opened for appending and grow until the machine's log rotation renames them; SIGHUP
+//! opens them anew ([`reopen`]).
 
 use std::fmt::Debug;
 use std::fs::{File, OpenOptions};
 use std::io::{self, IsTerminal};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tracing::Subscriber;
 use tracing::field::Field;
@@ -91,9 +92,9 @@ where
     let mut layers = vec![first];
     if !log.folder.is_empty() {
         let folder = Path::new(&log.folder);
-        layers.push(json(Mutex::new(open(folder, "combined.log")?), level));
+        layers.push(json(LogFile::open(folder, "combined.log")?, level));
         layers.push(json(
-            Mutex::new(open(folder, "error.log")?),
+            LogFile::open(folder, "error.log")?,
             level.min(LevelFilter::ERROR),
         ));
     }
@@ -144,17 +145,84 @@ fn level(log: &Log) -> LevelFilter {
     log.level.parse().unwrap_or(LevelFilter::INFO)
 }
 
-fn open(folder: &Path, name: &str) -> Result<File, LogError> {
-    let path = folder.join(name);
-    std::fs::create_dir_all(folder)
-        .and_then(|()| OpenOptions::new().create(true).append(true).open(&path))
-        .map_err(|source| LogError::Folder { path, source })
+/// The log files of this process, to be opened anew when they were renamed.
+static FILES: Mutex<Vec<LogFile>> = Mutex::new(Vec::new());
+
+/// Opens every log file anew; how many there are. A line is written either into the former file or into the new one.
+///
+/// # Errors
+/// A file cannot be opened; that one and those after it are written on as they are.
+pub fn reopen() -> Result<usize, LogError> {
+    let files = FILES.lock().unwrap_or_else(PoisonError::into_inner);
+    for file in files.iter() {
+        file.reopen()?;
+    }
+    Ok(files.len())
+}
+
+/// A file that lines are appended to.
+#[derive(Clone)]
+struct LogFile {
+    path: PathBuf,
+    file: Arc<Mutex<File>>,
+}
+
+impl LogFile {
+    fn open(folder: &Path, name: &str) -> Result<Self, LogError> {
+        let path = folder.join(name);
+        let file = std::fs::create_dir_all(folder).and_then(|()| append(&path));
+        let file = file.map_err(|source| LogError::Folder {
+            path: path.clone(),
+            source,
+        })?;
+        let opened = Self {
+            path,
+            file: Arc::new(Mutex::new(file)),
+        };
+        let mut files = FILES.lock().unwrap_or_else(PoisonError::into_inner);
+        files.push(opened.clone());
+        Ok(opened)
+    }
+
+    fn reopen(&self) -> Result<(), LogError> {
+        let file = append(&self.path).map_err(|source| LogError::Folder {
+            path: self.path.clone(),
+            source,
+        })?;
+        *self.file.lock().unwrap_or_else(PoisonError::into_inner) = file;
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for LogFile {
+    type Writer = Line<'a>;
+
+    fn make_writer(&'a self) -> Line<'a> {
+        Line(self.file.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// The file for as long as one line is written.
+struct Line<'a>(MutexGuard<'a, File>);
+
+impl io::Write for Line<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+/// Other users of the machine cannot read it.
+fn append(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.create(true).append(true).mode(0o640).open(path)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
     use crate::config::{Profile, Secret, Settings};
 

@@ -5,6 +5,8 @@ mod alerts;
 mod churn;
 mod doctor;
 mod files;
+mod private_files;
+mod rotation;
 mod rules;
 mod scrape;
 mod settings;

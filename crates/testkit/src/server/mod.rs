@@ -406,6 +406,11 @@ impl Waybill {
         self.signal(Signal::TERM)
     }
 
+    /// SIGHUP, as log rotation sends it.
+    pub fn hang_up(&self) -> Result<()> {
+        self.signal(Signal::HUP)
+    }
+
     /// SIGTERM, and waits until it has ended by itself.
     pub async fn stop(&mut self) -> Result<ExitStatus> {
         self.ask_to_stop()?;
