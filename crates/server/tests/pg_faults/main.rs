@@ -6,4 +6,5 @@ mod bystander;
 mod clocks;
 mod disk;
 mod fleet;
+mod pooled;
 mod versions;

@@ -304,5 +304,5 @@ pub async fn forget(
         tenants.push(c.get()?);
     }
     let parameters = params![hashes, kinds, tenants, now.0];
-    Ok(commits.read(&FORGET, parameters).await?.len())
+    Ok(commits.write_one(&FORGET, parameters).await?.len())
 }

@@ -2,7 +2,7 @@
 
 use super::errors::translate;
 use super::generation::Generation;
-use super::tls;
+use super::{plain, tls};
 use crate::error::{Error, Result};
 use deadpool_postgres::{
     Connect, Hook, HookError, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod,
@@ -22,7 +22,8 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 pub struct Options {
     /// `postgres://user:password@host:port/name?…`; several hosts are tried in order.
     pub url: String,
-    /// Where notifications are heard, when `url` leads to a pooler that cannot pass them on. `None`: at `url`.
+    /// Where notifications are heard, when `url` leads to a pooler that cannot pass them on. `None`: at `url`, and not at
+    /// all where that is a pooler that shares sessions.
     pub listen_url: Option<String>,
     /// Connections kept at least, and had at most.
     pub pool_min: usize,
@@ -95,9 +96,10 @@ pub fn read_url(url: &str, options: &Options) -> Result<(Config, MakeRustlsConne
     Ok((config, tls::connector(&trust)?))
 }
 
-/// What a session, or where sessions are shared a transaction, is told first.
-pub fn settings(options: &Options, local: bool) -> String {
-    let set = if local { "SET LOCAL" } else { "SET" };
+/// What a session of our own, or where sessions are shared a transaction, is told first.
+fn settings(options: &Options, shared: bool) -> String {
+    // Only a session that no other client is given is told for longer than a transaction; see `Connections::new`.
+    let set = if shared { "SET LOCAL" } else { "SET" };
     let timeouts = [
         ("statement_timeout", options.statement_timeout_ms),
         ("lock_timeout", options.lock_timeout_ms),
@@ -136,8 +138,8 @@ pub struct Connections {
 pub type Connection = Object;
 
 impl Connections {
-    /// A pool; no connection is made yet.
-    pub fn new(options: &Options, generation: Arc<Generation>) -> Result<Self> {
+    /// A pool; no connection is made yet. `shared` says that a pooler gives its sessions to others too.
+    pub fn new(options: &Options, shared: bool, generation: Arc<Generation>) -> Result<Self> {
         let (config, tls) = read_url(&options.url, options)?;
         let cancelled_waits = Arc::new(AtomicU64::new(0));
         let connector = Connector {
@@ -157,19 +159,20 @@ impl Connections {
                 create: Some(ms(options.connect_timeout_ms)),
                 recycle: Some(ms(options.connect_timeout_ms)),
             });
-        let begin = if options.unnamed_statements {
-            // Sessions behind a pooler are shared with others: each transaction is told.
-            format!("BEGIN; {}", settings(options, true))
+        let begin = if shared {
+            // Each transaction is told, and the next client of the session inherits nothing.
+            format!("{}{}", plain::BEGIN, settings(options, true))
         } else {
+            // Told once per session rather than with every transaction: nine statements less each.
             let settings = settings(options, false);
             builder = builder.post_create(Hook::async_fn(move |client, _| {
                 let settings = settings.clone();
                 Box::pin(async move {
-                    let told = client.batch_execute(&settings).await;
+                    let told = plain::tell_own_session(client, &settings).await;
                     told.map_err(HookError::Backend)
                 })
             }));
-            "BEGIN".to_owned()
+            plain::BEGIN.to_owned()
         };
         // After the settings, so that it is bounded as they say.
         builder = builder.post_create(same_generation(generation.clone()));

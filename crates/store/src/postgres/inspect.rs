@@ -4,7 +4,7 @@ use super::connection::{Options, read_url};
 use super::errors::IntoStore;
 use super::migrate;
 use super::unreachable::unreachable;
-use super::{lineage, plain};
+use super::{lineage, plain, sharing};
 use crate::error::{Error, Result};
 use crate::migrations::{self, Verdict};
 use std::collections::BTreeMap;
@@ -77,6 +77,11 @@ pub async fn inspect(options: &Options, now: &(dyn Fn() -> Time + Sync)) -> Resu
         None => true,
     };
     let (shares_sessions, keeps_statements) = sessions(options, &client).await?;
+    let hears_notifications = match (shares_sessions, &options.listen_url) {
+        // A LISTEN would stay behind in a session of the pooler.
+        (true, None) => false,
+        _ => hears(options).await,
+    };
     let settings = settings(&client).await?;
     let max_connections = settings.get("max_connections");
     Ok(Inspection {
@@ -100,7 +105,7 @@ pub async fn inspect(options: &Options, now: &(dyn Fn() -> Time + Sync)) -> Resu
         max_connections: max_connections.and_then(|n| n.parse().ok()).unwrap_or(0),
         shares_sessions,
         keeps_statements,
-        hears_notifications: hears(options).await,
+        hears_notifications,
         settings,
     })
 }
@@ -123,18 +128,25 @@ async fn connect(options: &Options, url: &str, heard: Option<mpsc::Sender<()>>) 
 
 /// Two clients at once: are they given the same session, and does a statement prepared in one survive that?
 async fn sessions(options: &Options, client: &Client) -> Result<(bool, bool)> {
-    let prepared = client.prepare("SELECT 1").await.store()?;
-    let mine = text(client, "SELECT pg_backend_pid()").await?;
     let other = connect(options, &options.url, None).await?;
-    let theirs = text(&other, "BEGIN; SELECT pg_backend_pid()").await?;
+    let shared = sharing::is_shared(client, &other).await?;
+    // Without names there is nothing to be kept, and a name would stay behind in a session of the pooler.
+    if !shared || options.unnamed_statements {
+        return Ok((shared, !shared));
+    }
+    let Ok(prepared) = client.prepare("SELECT 1").await else {
+        return Ok((shared, false));
+    };
+    plain::begin(&other, "SELECT 1").await?;
     // The other one has the session now; where it is the only one there is nothing to be learnt.
     let ran = timeout(PATIENCE, client.query(&prepared, &[])).await;
-    other.batch_execute("ROLLBACK").await.store()?;
-    Ok((mine == theirs, !matches!(ran, Ok(Err(_)))))
+    plain::roll_back(&other).await.store()?;
+    Ok((shared, !matches!(ran, Ok(Err(_)))))
 }
 
 async fn settings(client: &Client) -> Result<BTreeMap<String, String>> {
-    let sql = "SELECT name, setting FROM pg_settings WHERE name IN \
+    // What is configured, not what another client of a pooled session has set.
+    let sql = "SELECT name, reset_val FROM pg_settings WHERE name IN \
                ('fsync', 'full_page_writes', 'synchronous_commit', 'synchronous_standby_names', 'archive_mode', 'max_connections')";
     let rows = plain::rows(client, sql).await?.into_iter();
     let pairs = rows.filter_map(|row| <[String; 2]>::try_from(row).ok());
@@ -159,14 +171,13 @@ async fn hears(options: &Options) -> bool {
     let (sender, mut heard) = mpsc::channel(1);
     let tried = async {
         let listening = connect(options, address, Some(sender)).await?;
-        listening
-            .batch_execute("LISTEN waybill_doctor")
-            .await
-            .store()?;
         let telling = connect(options, address, None).await?;
-        // A commit that waits for a standby that is gone would not end.
-        telling
-            .batch_execute("SET synchronous_commit = off; NOTIFY waybill_doctor")
+        if sharing::is_shared(&listening, &telling).await? {
+            return Ok(false);
+        }
+        let listen = plain::tell_own_session(&listening, "LISTEN waybill_doctor");
+        listen.await.store()?;
+        plain::notify(&telling, "waybill_doctor", "")
             .await
             .store()?;
         // Kept until then: the connection ends with its client.

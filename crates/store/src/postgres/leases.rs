@@ -43,10 +43,12 @@ pub async fn keep_alive(
     now: Time,
     until: Time,
 ) -> Result<LeaseView> {
+    let connections = &commits.connections;
     let mut pipeline = Pipeline::new();
-    pipeline.add(&ALIVE, params![consumer, owner, until.0]);
-    pipeline.add(&FORGET, params![consumer, now.0, owner]);
-    pipeline.add(&RENEW, params![consumer, owner, until.0, now.0]);
+    pipeline.add_write(connections, &ALIVE, params![consumer, owner, until.0]);
+    pipeline.add_write(connections, &FORGET, params![consumer, now.0, owner]);
+    let renewed = params![consumer, owner, until.0, now.0];
+    pipeline.add_write(connections, &RENEW, renewed);
     let members = pipeline.add(&MEMBERS, params![consumer, now.0]);
     let held = pipeline.add(&HELD, params![consumer, now.0]);
     let answers = commits.read_all(pipeline).await?;
@@ -143,7 +145,7 @@ pub async fn release(commits: &Commits, lease: &Lease, owner: &str) -> Result<()
         lease.epoch,
         owner
     ];
-    commits.read(&RELEASE, parameters).await?;
+    commits.write_one(&RELEASE, parameters).await?;
     Ok(())
 }
 
@@ -159,9 +161,10 @@ static RELEASE_ALL: Sql = Sql {
 
 /// Forgets an owner and frees its leases.
 pub async fn leave(commits: &Commits, consumer: &str, owner: &str) -> Result<()> {
+    let connections = &commits.connections;
     let mut pipeline = Pipeline::new();
-    pipeline.add(&LEAVE, params![consumer, owner]);
-    pipeline.add(&RELEASE_ALL, params![consumer, owner]);
+    pipeline.add_write(connections, &LEAVE, params![consumer, owner]);
+    pipeline.add_write(connections, &RELEASE_ALL, params![consumer, owner]);
     commits.read_all(pipeline).await?;
     Ok(())
 }

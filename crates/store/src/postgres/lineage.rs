@@ -6,7 +6,6 @@
 //! warns, and a person accepts the new line: `waybill migrate --restored` or `--nothing-lost`. Invariant: nothing here
 //! keeps a store from being opened, because a failover must not wait for a person.
 
-use super::errors::IntoStore;
 use super::plain;
 use crate::error::Result;
 use tokio_postgres::Client;
@@ -77,7 +76,7 @@ pub async fn note(client: &Client, accept: bool) -> Result<Lineage> {
         let sql = format!(
             "INSERT INTO meta (key, value) VALUES ('{KEY}', '{found}') ON CONFLICT (key) DO UPDATE SET value = excluded.value"
         );
-        client.batch_execute(&sql).await.store()?;
+        plain::change(client, &sql).await?;
     }
     Ok(lineage)
 }

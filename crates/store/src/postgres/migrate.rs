@@ -28,8 +28,9 @@ pub struct Migrated {
     pub to: i64,
 }
 
-/// One lock for whoever migrates this database; who comes second finds nothing to do.
-const LOCK: &str = "SELECT pg_advisory_lock(22873, -1)";
+/// One lock for all that migrate this database, until the transaction ends: a lock of the session would stay behind in
+/// the session of a pooler. Who comes second finds nothing to do.
+const LOCK: &str = "SELECT pg_advisory_xact_lock(22873, -1)";
 
 /// Brings a database up to date, and makes it where that is allowed. Safe when many do it at once.
 ///
@@ -64,19 +65,23 @@ async fn bring_up_to_date(
     parts: u16,
     new_id: &mut (dyn FnMut() -> Uuid + Send),
 ) -> Result<(i64, i64)> {
-    client.batch_execute(LOCK).await.store()?;
-    client
-        .batch_execute("CREATE TABLE IF NOT EXISTS schema_version (number bigint PRIMARY KEY)")
-        .await
-        .store()?;
-    let from = found(client).await?.unwrap_or(0);
+    let table = "CREATE TABLE IF NOT EXISTS schema_version (number bigint PRIMARY KEY)";
+    plain::change(client, &format!("{LOCK}; {table}")).await?;
+    let mut from = found(client).await?.unwrap_or(0);
+    let mut applied = false;
     match decide(client, from).await? {
         Verdict::Run => {}
         Verdict::Apply => {
             for (migration, sql) in MIGRATIONS.iter().zip(SQL) {
-                if migration.number > from {
-                    apply(client, migration, sql, parts, new_id).await?;
+                if migration.number <= from {
+                    continue;
+                }
+                if apply(client, migration, sql, parts, new_id).await? {
+                    applied = true;
                     tracing::info!(number = migration.number, "schema migrated");
+                } else if !applied {
+                    // Another process was faster: this one goes on from there.
+                    from = migration.number;
                 }
             }
         }
@@ -101,26 +106,33 @@ pub async fn decide(client: &Client, found: i64) -> Result<Verdict> {
     Ok(migrations::decide(found, known, note.as_deref()))
 }
 
-/// One transaction: its BEGIN and COMMIT stand in the same text.
+/// One transaction, unless another process was faster; whether it was this one.
 async fn apply(
     client: &Client,
     migration: &Migration,
     sql: &str,
     parts: u16,
     new_id: &mut (dyn FnMut() -> Uuid + Send),
-) -> Result<()> {
+) -> Result<bool> {
     let (number, note) = (migration.number, migration.note());
+    plain::begin(client, LOCK).await?;
+    if found(client).await?.is_some_and(|found| found >= number) {
+        plain::roll_back(client).await.store()?;
+        return Ok(false);
+    }
     let first = if number == 1 {
         birth(parts, new_id)
     } else {
         String::new()
     };
     let whole = format!(
-        "BEGIN; {sql} {first} INSERT INTO schema_version (number) VALUES ({number}); \
+        "{sql} {first} INSERT INTO schema_version (number) VALUES ({number}); \
          INSERT INTO meta (key, value) VALUES ('{MIN_COMPATIBLE}', '{note}') \
-         ON CONFLICT (key) DO UPDATE SET value = excluded.value; COMMIT;"
+         ON CONFLICT (key) DO UPDATE SET value = excluded.value"
     );
-    client.batch_execute(&whole).await.store()
+    plain::go_on(client, &whole).await?;
+    plain::commit(client).await.store()?;
+    Ok(true)
 }
 
 /// What a new store is given once: its identity, and a sequence of positions for each part.
@@ -156,10 +168,7 @@ async fn make_database(config: &Config, tls: &MakeRustlsConnect) -> Result<()> {
     let session = Session::connect(&elsewhere, tls)
         .await
         .map_err(|e| unreachable(&elsewhere, &e))?;
-    let quoted = name.replace('"', "\"\"");
-    let made = session
-        .batch_execute(&format!("CREATE DATABASE \"{quoted}\""))
-        .await;
+    let made = plain::create_database(&session, &name).await;
     session.end().await;
     match made {
         // Somebody else was faster.

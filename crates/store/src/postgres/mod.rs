@@ -34,6 +34,7 @@ mod plain;
 mod restored;
 mod rows;
 mod session;
+mod sharing;
 mod shipments;
 mod stats;
 mod stock;

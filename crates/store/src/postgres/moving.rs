@@ -5,7 +5,7 @@ use super::errors::{IntoStore, is_of_the_statement, translate};
 use super::migrate::migrate;
 use super::session::Session;
 use super::unreachable::unreachable;
-use super::{log, verify};
+use super::{log, plain, verify};
 use crate::error::{Error, Result};
 use crate::migrations;
 use crate::moving::{Batch, Column, Digest, Kind, StoreState, TABLES, Table, Value};
@@ -47,11 +47,7 @@ impl Target {
         let (config, tls) = read_url(&options.url, options)?;
         let connected = Session::connect(&config, &tls).await;
         let client = connected.map_err(|e| unreachable(&config, &e))?;
-        let row = client
-            .query_one("SELECT value::int FROM meta WHERE key = 'parts'", &[])
-            .await
-            .store()?;
-        let parts: i32 = row.try_get(0).store()?;
+        let parts = plain::number(&client, "SELECT value FROM meta WHERE key = 'parts'").await?;
         Ok(Self {
             client,
             config,
@@ -75,12 +71,12 @@ impl Target {
         self.refuse_others().await?;
         let all = TABLES.iter().map(|t| t.name).chain(TRACES);
         let all: Vec<&str> = all.collect();
-        self.run(&format!(
-            "BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0; \
+        let first = format!(
+            "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0; \
              LOCK TABLE meta, {} IN ACCESS EXCLUSIVE MODE",
             all.join(", ")
-        ))
-        .await?;
+        );
+        plain::begin(&self.client, &first).await?;
         for table in all {
             let sql = format!("SELECT EXISTS (SELECT 1 FROM {table})");
             let row = self.client.query_one(&sql, &[]).await.store()?;
@@ -116,9 +112,7 @@ impl Target {
         let sql = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() \
                    AND application_name = current_setting('application_name')";
         for _ in 0..LOOKS {
-            let row = self.client.query_one(sql, &[]).await.store()?;
-            let others: i64 = row.try_get(0).store()?;
-            if others == 0 {
+            if plain::number(&self.client, sql).await? == 0 {
                 return Ok(());
             }
             tokio::time::sleep(BETWEEN_LOOKS).await;
@@ -225,7 +219,7 @@ impl Target {
     /// # Errors
     /// [`Error::OutcomeUnknown`] when the answer is lost; any other means that nothing was committed.
     pub async fn commit(self) -> Result<()> {
-        let ended = self.client.batch_execute("COMMIT").await;
+        let ended = plain::commit(&self.client).await;
         ended.map_err(|error| {
             if is_of_the_statement(&error) {
                 translate(&error)
@@ -233,10 +227,6 @@ impl Target {
                 Error::OutcomeUnknown
             }
         })
-    }
-
-    async fn run(&self, sql: &str) -> Result<()> {
-        self.client.batch_execute(sql).await.store()
     }
 }
 
@@ -247,6 +237,7 @@ pub async fn holds(options: &Options, store_id: &str) -> Result<bool> {
     let connected = Session::connect(&config, &tls).await;
     let client = connected.map_err(|e| unreachable(&config, &e))?;
     let sql = "SELECT EXISTS (SELECT 1 FROM meta WHERE key = 'store_id' AND value = $1)";
+    plain::begin_reading(&client).await?;
     let row = client.query_one(sql, &[&store_id]).await.store()?;
     row.try_get(0).store()
 }

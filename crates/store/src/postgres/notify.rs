@@ -1,11 +1,17 @@
 //! Wakes other processes after a commit, on a connection of its own, several commits at a time.
 //!
 //! A notification holds a lock of the whole database until its transaction ends. So it is never part of another
-//! transaction, does not wait for the disk, and is sent at most once every few milliseconds. Invariant: nothing depends
-//! on it; a process that gets no notification polls.
+//! transaction, does not wait for the disk, and is sent at most once every few milliseconds.
+//!
+//! A pooler that shares sessions sends notifications on but delivers none, and a LISTEN would stay on a session that
+//! other clients use. So LISTEN runs only on a session of our own; a process that has none polls. Invariant: nothing
+//! depends on notifications; a process that gets none polls.
 
 use super::connection::{Options, read_url};
 use super::generation::Generation;
+use super::plain;
+use super::session::Session;
+use super::sharing;
 use crate::error::Result;
 use crate::store::CommitListener;
 use std::future::poll_fn;
@@ -42,13 +48,13 @@ pub struct Notifier {
 }
 
 impl Notifier {
-    /// Starts both tasks; each connects again for as long as it lives.
+    /// Starts both tasks; each connects again for as long as it lives. Where the sessions of `options.url` are shared and
+    /// there is no other address, nothing is listened to.
     pub fn start(
         options: &Options,
+        shared: bool,
         grown: Arc<Grown>,
-        listener: Arc<dyn CommitListener>,
-        parts: u16,
-        generation: Arc<Generation>,
+        hearing: Hearing,
     ) -> Result<Self> {
         let address = options.listen_url.as_ref().unwrap_or(&options.url);
         // A wrong address is told at the start, not in the background.
@@ -57,11 +63,16 @@ impl Notifier {
             url: address.clone(),
             ..options.clone()
         };
-        let tell = tokio::spawn(tell(one(options), grown));
-        let hear = tokio::spawn(hear(one(options), listener, parts, generation));
-        Ok(Self {
-            tasks: vec![tell, hear],
-        })
+        let mut tasks = vec![tokio::spawn(tell(one(options), grown))];
+        if shared && options.listen_url.is_none() {
+            tracing::warn!(
+                "a pooler shares the sessions of store.url and store.listen_url is not set: other processes are not heard, \
+                 consumers poll once a second; set store.listen_url to an address past the pooler"
+            );
+        } else {
+            tasks.push(tokio::spawn(hear(one(options), hearing)));
+        }
+        Ok(Self { tasks })
     }
 }
 
@@ -85,7 +96,6 @@ async fn tell_until_lost(options: &Options, grown: &Grown) -> std::result::Resul
     let (client, connection) = config.connect(tls).await?;
     // Ends with the client.
     let driven = tokio::spawn(connection);
-    client.batch_execute("SET synchronous_commit = off").await?;
     loop {
         grown.any.notified().await;
         let bits = grown.parts.swap(0, Ordering::SeqCst);
@@ -93,9 +103,7 @@ async fn tell_until_lost(options: &Options, grown: &Grown) -> std::result::Resul
             continue;
         }
         // The bits as a number: nothing in it needs quoting.
-        let told = client
-            .batch_execute(&format!("/* notify::tell */ NOTIFY {CHANNEL}, '{bits}'"))
-            .await;
+        let told = plain::notify(&client, CHANNEL, &bits.to_string()).await;
         if let Err(error) = told {
             driven.abort();
             return Err(error.into());
@@ -104,30 +112,47 @@ async fn tell_until_lost(options: &Options, grown: &Grown) -> std::result::Resul
     }
 }
 
-async fn hear(
-    options: Options,
-    listener: Arc<dyn CommitListener>,
-    parts: u16,
-    generation: Arc<Generation>,
-) {
+/// What is done with what is heard.
+pub struct Hearing {
+    pub listener: Arc<dyn CommitListener>,
+    pub parts: u16,
+    pub generation: Arc<Generation>,
+}
+
+async fn hear(options: Options, hearing: Hearing) {
     loop {
-        if let Err(error) = hear_until_lost(&options, &*listener, parts, &generation).await {
-            tracing::warn!(%error, "notifications cannot be heard now; polling");
+        match hear_until_lost(&options, &hearing).await {
+            Ok(()) => {}
+            Err(Lost::Shared) => {
+                tracing::warn!(
+                    "store.listen_url leads to a pooler that shares sessions: other processes are not heard, consumers poll \
+                     once a second; set it to an address past the pooler"
+                );
+                return;
+            }
+            Err(error) => {
+                tracing::warn!(%error, "notifications cannot be heard now; polling");
+            }
         }
         tokio::time::sleep(RECONNECT).await;
     }
 }
 
-async fn hear_until_lost(
-    options: &Options,
-    listener: &dyn CommitListener,
-    parts: u16,
-    generation: &Generation,
-) -> std::result::Result<(), Lost> {
+async fn hear_until_lost(options: &Options, hearing: &Hearing) -> std::result::Result<(), Lost> {
+    let Hearing {
+        listener,
+        parts,
+        generation,
+    } = hearing;
     let (config, tls) = read_url(&options.url, options)?;
-    let (client, mut connection) = config.connect(tls).await?;
+    let (client, mut connection) = config.connect(tls.clone()).await?;
     let mut listening = Box::pin(async {
-        client.batch_execute(&format!("LISTEN {CHANNEL}")).await?;
+        let other = Session::connect(&config, &tls).await?;
+        if sharing::is_shared(&client, &other).await? {
+            return Err(Lost::Shared);
+        }
+        other.end().await;
+        plain::tell_own_session(&client, &format!("LISTEN {CHANNEL}")).await?;
         // A pooler may have kept the connections of the pool while the database behind it was restored.
         generation.check(&client).await?;
         std::future::pending::<std::result::Result<(), Lost>>().await
@@ -138,11 +163,11 @@ async fn hear_until_lost(
             failed = &mut listening => return failed,
         };
         match message {
-            None => return Err(Lost("the connection was closed".into())),
+            None => return Err(Lost::Connection("the connection was closed".into())),
             Some(Err(error)) => return Err(error.into()),
             Some(Ok(AsyncMessage::Notification(told))) => {
                 let bits: u64 = told.payload().parse().unwrap_or(u64::MAX);
-                for part in (0..parts).filter(|part| bits & (1 << (part % 64)) != 0) {
+                for part in (0..*parts).filter(|part| bits & (1 << (part % 64)) != 0) {
                     listener.grown(part);
                 }
             }
@@ -153,17 +178,21 @@ async fn hear_until_lost(
 
 /// Why a connection ended.
 #[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-struct Lost(String);
+enum Lost {
+    #[error("{0}")]
+    Connection(String),
+    #[error("sessions are shared")]
+    Shared,
+}
 
 impl From<tokio_postgres::Error> for Lost {
     fn from(error: tokio_postgres::Error) -> Self {
-        Self(super::errors::translate(&error).to_string())
+        Self::Connection(super::errors::translate(&error).to_string())
     }
 }
 
 impl From<crate::Error> for Lost {
     fn from(error: crate::Error) -> Self {
-        Self(error.to_string())
+        Self::Connection(error.to_string())
     }
 }

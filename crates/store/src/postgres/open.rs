@@ -6,10 +6,11 @@ use super::errors::corrupt;
 use super::generation::Generation;
 use super::lineage;
 use super::migrate;
-use super::notify::{Grown, Notifier};
+use super::notify::{Grown, Hearing, Notifier};
 use super::outcome::Commits;
 use super::plain;
 use super::session::Session;
+use super::sharing;
 use super::store::{PostgresStore, Shared};
 use super::unreachable::unreachable;
 use crate::error::{Error, Result};
@@ -52,18 +53,19 @@ impl PostgresStore {
             );
         }
         let generation = Arc::new(Generation::new(&identity.generation));
-        let commits = Commits::new(Connections::new(&options, generation.clone())?);
+        let shared = options.unnamed_statements || is_shared(&client, &options).await?;
+        let connections = Connections::new(&options, shared, generation.clone())?;
+        let commits = Commits::new(connections);
         commits.connections.warm(options.pool_min).await?;
         // Not before: who restores the database sees that somebody has it.
         client.end().await;
         let grown = Arc::new(Grown::default());
-        let notifier = Notifier::start(
-            &options,
-            grown.clone(),
-            listener.clone(),
-            identity.parts,
+        let hearing = Hearing {
+            listener: listener.clone(),
+            parts: identity.parts,
             generation,
-        )?;
+        };
+        let notifier = Notifier::start(&options, shared, grown.clone(), hearing)?;
         let shared = Shared {
             commits,
             now,
@@ -76,6 +78,16 @@ impl PostgresStore {
         };
         Ok(Self::new(shared, notifier))
     }
+}
+
+/// Whether a pooler shares sessions, which a second connection finds out.
+async fn is_shared(client: &Client, options: &Options) -> Result<bool> {
+    let (config, tls) = read_url(&options.url, options)?;
+    let connected = Session::connect(&config, &tls).await;
+    let other = connected.map_err(|e| unreachable(&config, &e))?;
+    let shared = sharing::is_shared(client, &other).await;
+    other.end().await;
+    shared
 }
 
 async fn check_schema(client: &Client) -> Result<()> {
@@ -98,8 +110,9 @@ async fn check_schema(client: &Client) -> Result<()> {
 
 /// A database that forgets what it has committed is refused.
 async fn check_promises(client: &Client) -> Result<()> {
+    // What is configured: another client of a pooled session may have set it to anything.
     const ASK: &str = "SELECT current_setting('server_version_num'), current_setting('fsync'), \
-        current_setting('full_page_writes'), current_setting('synchronous_commit')";
+        current_setting('full_page_writes'), (SELECT reset_val FROM pg_settings WHERE name = 'synchronous_commit')";
     let row = plain::rows(client, ASK).await?.pop().unwrap_or_default();
     let [version, settings @ ..] = row.as_slice() else {
         return Err(corrupt("the database's settings", "none were told"));

@@ -8,6 +8,7 @@ use super::connection::{Connection, Connections};
 use super::errors::{IntoStore, is_contention, translate};
 use super::fate::{IDENTIFY, Mark, TransactionId};
 use super::pipeline::{Failure, Pipeline, Sql};
+use super::plain;
 use crate::error::{Error, Result};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -198,7 +199,7 @@ impl Commits {
         parameters: Vec<Box<dyn tokio_postgres::types::ToSql + Sync + Send + 'a>>,
     ) -> Result<()> {
         let waits = self.connections.cancelled_waits();
-        self.read(sql, parameters).await?;
+        self.write_one(sql, parameters).await?;
         if self.connections.cancelled_waits() != waits {
             return Err(Error::OutcomeUnknown);
         }
@@ -255,13 +256,29 @@ impl Commits {
         Ok(self.read_all(pipeline).await?.remove(0))
     }
 
-    /// Several statements that need not see the same moment.
+    /// Several statements that need not see the same moment; those that write, by [`Pipeline::add_write`].
     pub async fn read_all(&self, pipeline: Pipeline<'_>) -> Result<Vec<Vec<Row>>> {
+        debug_assert!(pipeline.begins_what_it_writes(), "its COMMIT may not last");
         let connection = self.connections.get().await?;
-        pipeline
-            .run(&self.connections, &connection)
-            .await
-            .map_err(|failure| translate(&failure.error))
+        match pipeline.run(&self.connections, &connection).await {
+            Ok(rows) => Ok(rows),
+            Err(failure) => {
+                // What could not be sent may have left a transaction open.
+                end(connection).await;
+                Err(translate(&failure.error))
+            }
+        }
+    }
+
+    /// One statement that writes, in a transaction of its own, in one round trip.
+    pub async fn write_one<'a>(
+        &'a self,
+        sql: &'static Sql,
+        parameters: Vec<Box<dyn tokio_postgres::types::ToSql + Sync + Send + 'a>>,
+    ) -> Result<Vec<Row>> {
+        let mut pipeline = Pipeline::new();
+        let written = pipeline.add_write(&self.connections, sql, parameters);
+        Ok(self.read_all(pipeline).await?.swap_remove(written))
     }
 
     /// Several statements that see the same moment.
@@ -348,7 +365,7 @@ impl Drop for Reader<'_> {
 
 /// Ends a transaction; a connection that cannot is given up.
 async fn end(connection: Connection) {
-    if connection.is_closed() || connection.batch_execute("ROLLBACK").await.is_err() {
+    if connection.is_closed() || plain::roll_back(&connection).await.is_err() {
         drop(Connection::take(connection));
     }
 }

@@ -170,7 +170,7 @@ pub async fn flag(
     state: ParkedState,
 ) -> Result<bool> {
     let parameters = params![tenant.as_str(), consumer, order.0, position, state.as_str()];
-    Ok(!commits.read(&FLAG, parameters).await?.is_empty())
+    Ok(!commits.write_one(&FLAG, parameters).await?.is_empty())
 }
 
 static QUEUE: Sql = Sql {

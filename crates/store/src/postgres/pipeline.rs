@@ -2,6 +2,7 @@
 
 use super::connection::{Connection, Connections};
 use super::errors::{is_aftermath, is_of_the_statement};
+use super::plain;
 use futures::future::join_all;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio_postgres::types::{ToSql, Type};
@@ -12,6 +13,20 @@ use tokio_postgres::{Error, Row};
 pub struct Sql {
     pub text: &'static str,
     pub types: &'static [Type],
+}
+
+impl Sql {
+    /// Whether there is anything to commit. A lock that is taken and let go of at once is nothing.
+    fn writes(&self) -> bool {
+        const WORDS: [&str; 5] = [
+            "INSERT INTO ",
+            "DELETE FROM ",
+            " SET ",
+            "pg_logical_emit_message",
+            "setval",
+        ];
+        WORDS.iter().any(|words| self.text.contains(words))
+    }
 }
 
 /// A parameter, kept until it is sent.
@@ -77,6 +92,32 @@ impl<'a> Pipeline<'a> {
         self.steps.len() - 1
     }
 
+    /// Adds a statement that writes, in a transaction of its own between BEGIN and COMMIT; says which answer will be its
+    /// own. All three go out with the flush.
+    pub fn add_write(
+        &mut self,
+        connections: &'a Connections,
+        sql: &'static Sql,
+        parameters: Vec<Parameter<'a>>,
+    ) -> usize {
+        self.steps.push(Step::Plain(&connections.begin));
+        let answer = self.add(sql, parameters);
+        self.commit();
+        answer
+    }
+
+    /// Whether what writes stands in a transaction that this pipeline begins, and so says how durable it is.
+    pub fn begins_what_it_writes(&self) -> bool {
+        let mut begun = false;
+        self.steps.iter().all(|step| match step {
+            Step::Plain(text) => {
+                begun = *text != COMMIT;
+                true
+            }
+            Step::Prepared(sql, _) => begun || !sql.writes(),
+        })
+    }
+
     /// Ends the transaction with this flush.
     pub fn commit(&mut self) {
         self.steps.push(Step::Plain(COMMIT));
@@ -120,7 +161,7 @@ impl<'a> Pipeline<'a> {
                 let answer = match (step, known) {
                     (Step::Plain(text), _) => {
                         committing.fetch_or(*text == COMMIT, Ordering::Relaxed);
-                        connection.batch_execute(text).await.map(|()| vec![])
+                        plain::step(connection, text).await.map(|()| vec![])
                     }
                     (Step::Prepared(_, parameters), Some(statement)) => {
                         let parameters: Vec<&(dyn ToSql + Sync)> = parameters

@@ -5,7 +5,7 @@
 //! process only knows the state before the restore.
 
 use super::connection::{Options, read_url};
-use super::errors::{IntoStore, corrupt};
+use super::errors::corrupt;
 use super::migrate::{Migrated, migrate};
 use super::open::{newest_of, stands_at};
 use super::session::Session;
@@ -69,7 +69,7 @@ pub async fn begin_new_life(
     let former = meta(&client, "generation").await?;
     let generation = new_id().to_string();
     let change = format!("UPDATE meta SET value = '{generation}' WHERE key = 'generation'");
-    client.batch_execute(&change).await.store()?;
+    plain::change(&client, &change).await?;
     lineage::note(&client, true).await?;
     // Who came meanwhile may have read the former generation.
     alone(&client, Duration::ZERO).await?;
@@ -135,7 +135,7 @@ async fn move_on(client: &Client, name: &str, newest: &str) -> Result<Option<Mov
         return Ok(None);
     }
     let change = format!("SELECT setval('{name}', {to})");
-    client.batch_execute(&change).await.store()?;
+    plain::change(client, &change).await?;
     let name = name.to_owned();
     Ok(Some(MovedCounter { name, from, to }))
 }

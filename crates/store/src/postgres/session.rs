@@ -6,7 +6,8 @@ use tokio::task::JoinHandle;
 use tokio_postgres::{Client, Config, Error};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-/// Ends with its last use, or, for whoever needs the database to itself afterwards, by [`Session::end`].
+/// Ends with its last use, or, for whoever needs the database to itself afterwards, by [`Session::end`]. It may lead to
+/// a pooler, so nothing is set on it: [`super::plain`] bounds each statement.
 pub struct Session {
     client: Client,
     connection: JoinHandle<Result<(), Error>>,
@@ -16,8 +17,6 @@ impl Session {
     pub async fn connect(config: &Config, tls: &MakeRustlsConnect) -> Result<Self, Error> {
         let (client, connection) = config.connect(tls.clone()).await?;
         let connection = tokio::spawn(connection);
-        // Long enough for a schema, never for ever.
-        client.batch_execute("SET lock_timeout = '60s'").await?;
         Ok(Self { client, connection })
     }
 

@@ -74,6 +74,7 @@ static FOLD: Sql = Sql {
 /// Folds up to `limit` counts together, so that adding them up stays cheap.
 pub async fn fold(commits: &Commits, limit: usize) -> Result<()> {
     let statuses = i32::try_from(OrderStatus::ALL.len()).unwrap_or(0);
-    commits.read(&FOLD, params![count(limit), statuses]).await?;
+    let parameters = params![count(limit), statuses];
+    commits.write_one(&FOLD, parameters).await?;
     Ok(())
 }

@@ -13,7 +13,7 @@ use crate::status::Status;
 use crate::verify::{Report, Tables, VisitEvent, VisitRow};
 use async_trait::async_trait;
 use futures::{StreamExt, pin_mut};
-use tokio_postgres::types::ToSql;
+use tokio_postgres::types::Type;
 use tokio_postgres::{Client, SimpleQueryMessage};
 use waybill_domain::time::Time;
 
@@ -24,7 +24,7 @@ use waybill_domain::time::Time;
 pub async fn open_for_verify(options: &Options) -> Result<Report> {
     let client = snapshot(options).await?;
     let report = check(&client).await?;
-    client.batch_execute("COMMIT").await.store()?;
+    plain::commit(&client).await.store()?;
     Ok(report)
 }
 
@@ -47,7 +47,7 @@ pub async fn look(options: &Options) -> Result<Status> {
     let now = plain::number(&client, NOW).await?;
     let mut tables = PostgresTables { client: &client };
     let status = crate::status::look(&mut tables, Time(now), engine).await?;
-    client.batch_execute("COMMIT").await.store()?;
+    plain::commit(&client).await.store()?;
     Ok(status)
 }
 
@@ -59,10 +59,7 @@ async fn snapshot(options: &Options) -> Result<Session> {
     let client = Session::connect(&config, &tls)
         .await
         .map_err(|e| unreachable(&config, &e))?;
-    client
-        .batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        .await
-        .store()?;
+    plain::begin_reading(&client).await?;
     Ok(client)
 }
 
@@ -97,8 +94,9 @@ impl Tables for PostgresTables<'_> {
             "SELECT {} FROM events ORDER BY part, position",
             log::COLUMNS
         );
-        let none: [&(dyn ToSql + Sync); 0] = [];
-        let rows = self.client.query_raw(&sql, none).await.store()?;
+        // Without a name, which a pooler would leave behind in the session.
+        let none: [(i64, Type); 0] = [];
+        let rows = self.client.query_typed_raw(&sql, none).await.store()?;
         pin_mut!(rows);
         while let Some(row) = rows.next().await {
             visit(log::event(Columns::of(&row.store()?))?);

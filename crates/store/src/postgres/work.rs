@@ -34,7 +34,7 @@ pub async fn lease(
     limit: usize,
 ) -> Result<Vec<LeasedWork>> {
     let parameters = params![target, now.0, until.0, count(limit)];
-    let rows = commits.read(&LEASE, parameters).await?;
+    let rows = commits.write_one(&LEASE, parameters).await?;
     let leased = rows.iter().map(|row| {
         let mut c = Columns::of(row);
         Ok(LeasedWork {
@@ -52,8 +52,9 @@ pub async fn lease(
 
 /// Adds work outside of a change.
 pub async fn add(commits: &Commits, tenant: &Tenant, work: &[NewWork]) -> Result<()> {
-    let mut pipeline = Pipeline::new();
+    let mut pipeline = Pipeline::begin(&commits.connections);
     changes::add_work(&mut pipeline, tenant, work);
+    pipeline.commit();
     commits.read_all(pipeline).await?;
     Ok(())
 }

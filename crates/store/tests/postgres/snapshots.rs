@@ -25,6 +25,7 @@ async fn pages(driver: &Shared, h: &mut Harness, sales: usize) -> i64 {
     looked_at(driver) - before
 }
 
+#[expect(clippy::disallowed_methods, reason = "a connection of the test's own")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_held_snapshot_lets_nobody_go_through_all_versions_of_a_stock_row() {
     let Some(driver) = Shared::new(Way::Direct, 1).await else {
