@@ -34,6 +34,8 @@ pub enum HoldChange {
 /// Something to be done at a time, durable.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Timer {
+    /// The partition it is found in: its shipment's, also when the shipment is gone.
+    pub part: u16,
     pub due_at: Time,
     pub shipment_id: ShipmentId,
     pub order_id: OrderId,

@@ -122,6 +122,7 @@ impl Shipment {
     #[must_use]
     pub fn timer(&self) -> Option<Timer> {
         self.due_at.map(|due_at| Timer {
+            part: self.part,
             due_at,
             shipment_id: self.id,
             order_id: self.order_id,

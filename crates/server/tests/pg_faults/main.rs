@@ -7,4 +7,5 @@ mod clocks;
 mod disk;
 mod fleet;
 mod pooled;
+mod strays;
 mod versions;

@@ -222,6 +222,7 @@ pub async fn due_timers(
     for row in &rows {
         let mut c = Columns::of(row);
         let timer = Timer {
+            part,
             due_at: c.time()?,
             shipment_id: ShipmentId(c.uuid()?),
             order_id: c.order_id()?,

@@ -174,6 +174,8 @@ pub fn due_timers(connection: &Connection, now: Time, limit: usize) -> Result<Du
     while let Some(row) = rows.next().store()? {
         let mut c = Columns::of(row);
         let timer = Timer {
+            // The embedded store has one partition.
+            part: 0,
             due_at: c.time()?,
             shipment_id: ShipmentId(c.uuid("shipment id")?),
             order_id: c.order_id()?,

@@ -171,7 +171,7 @@ impl TimerTask {
             }
         }
         let tenant = current.map_or_else(Tenant::default, |s| s.tenant);
-        let mut change = Change::new(tenant, timer.order_id, 0);
+        let mut change = Change::new(tenant, timer.order_id, timer.part);
         change.timers.push(TimerChange::Clear(timer));
         change
     }
