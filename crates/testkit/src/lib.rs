@@ -10,7 +10,7 @@
 //!   [`clerks`] book stock meanwhile.
 //! * [`postgres`] is a real server for a run, with a database per test, or for one test to break;
 //!   [`guarded`] sees to it that it ends with the test, [`unavailable`] to it that a missing one is seen.
-//! * [`pgbouncer`] stands in front of it, as it does where connections are pooled.
+//! * [`pgbouncer`] stands in front of it, as it does where connections are pooled; [`nginx`] in front of Waybill.
 //! * [`proxy`] is a wire that can be cut, at a named moment of the conversation.
 //! * [`ports`] finds a free port for each of them.
 //! * [`seed`] is where a run's randomness comes from, so that a failing run can be run again.
@@ -22,6 +22,7 @@ pub mod clerks;
 pub mod guarded;
 pub mod http;
 pub mod journal;
+pub mod nginx;
 pub mod ordeal;
 pub mod pgbouncer;
 pub mod ports;

@@ -81,6 +81,24 @@ impl Raw {
         }
     }
 
+    /// Everything up to these words, which may come in pieces.
+    pub async fn until(&mut self, words: &str) -> Result<String> {
+        loop {
+            let text = String::from_utf8_lossy(&self.read).into_owned();
+            if text.contains(words) {
+                return Ok(text);
+            }
+            let read = timeout(PATIENCE, self.stream.read_buf(&mut self.read)).await;
+            if read
+                .context("it does not come")?
+                .context("the connection broke")?
+                == 0
+            {
+                bail!("the connection ended after {text:?}");
+            }
+        }
+    }
+
     /// Everything until the server closes.
     pub async fn rest(mut self) -> String {
         let read = timeout(PATIENCE, self.stream.read_to_end(&mut self.read)).await;

@@ -1,6 +1,7 @@
 //! What one client can take from the others at the front door, and what it costs the server: memory for bodies, places
 //! for connections and streams, requests in a minute, file descriptors.
 
+mod behind_nginx;
 mod bodies;
 mod descriptors;
 mod places;
