@@ -28,6 +28,10 @@ pub const MIGRATIONS: &[Migration] = &[
         number: 3,
         min_compatible: 2,
     },
+    Migration {
+        number: 4,
+        min_compatible: 3,
+    },
 ];
 
 /// The key in `meta` under which a store keeps what [`Migration::note`] says.

@@ -6,6 +6,7 @@ use waybill_domain::command::Command;
 use waybill_domain::ids::OrderId;
 use waybill_domain::shipment::ShipmentStatus;
 use waybill_domain::status::OrderStatus;
+use waybill_domain::stock::Adjustment;
 use waybill_domain::text::Tenant;
 use waybill_domain::time::Time;
 
@@ -276,4 +277,57 @@ pub(super) async fn the_watchdog_finds_every_order_that_is_stuck_however_old(h: 
             .iter()
             .all(|(id, _)| *id == ids[0])
     );
+}
+
+pub(super) async fn a_tenant_without_anything_is_told_so_at_once_however_much_others_have(
+    h: Harness,
+) {
+    let ids = orders(&h).await;
+    for id in ids.iter().skip(1).step_by(2) {
+        if h.order(*id).await.status == OrderStatus::Confirmed {
+            h.shipped_off(*id).await;
+        }
+    }
+    let nobody = Tenant::stored("nobody");
+    for sku in [None, Some("A".to_owned())] {
+        let filter = OrderFilter {
+            sku,
+            limit: 20,
+            ..OrderFilter::default()
+        };
+        let page = h.store.list_orders(&nobody, filter).await.expect("read");
+        assert_eq!((page.items.len(), page.next), (0, None));
+    }
+    let filter = ShipmentFilter {
+        limit: 20,
+        ..ShipmentFilter::default()
+    };
+    let page = h.store.list_shipments(&nobody, filter.clone()).await;
+    let page = page.expect("read");
+    assert_eq!((page.items.len(), page.next), (0, None));
+    let page = h
+        .store
+        .snapshot(&nobody, None, 20)
+        .await
+        .expect("read")
+        .page;
+    assert_eq!((page.items.len(), page.next), (0, None));
+    let theirs = h.store.list_shipments(&Tenant::default(), filter).await;
+    assert!(!theirs.expect("read").items.is_empty());
+}
+
+pub(super) async fn a_tenant_with_one_order_finds_it_behind_all_of_others(h: Harness) {
+    let mut change = h.make.stock("A", Adjustment::Count(9));
+    change.tenant = Tenant::stored("mine");
+    h.store.adjust_stock(vec![change]).await.expect("written");
+    let mine = h.created(h.make.order_of("mine", &[("A", 1)])).await;
+    orders(&h).await;
+    let filter = OrderFilter {
+        limit: 20,
+        sku: Some("A".into()),
+        ..OrderFilter::default()
+    };
+    let page = h.store.list_orders(&Tenant::stored("mine"), filter).await;
+    let page = page.expect("read");
+    assert_eq!((page.items[0].order.id, page.next), (mine, None));
 }

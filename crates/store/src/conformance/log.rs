@@ -190,3 +190,43 @@ pub(super) async fn the_feed_of_a_tenant_is_read_in_pages_and_says_how_far_it_ca
         assert_eq!((read, after.of(0)), (mine, newest), "{tenant} {limit}");
     }
 }
+
+pub(super) async fn the_feed_of_a_tenant_with_little_passes_everything_of_others_at_once(
+    h: Harness,
+) {
+    some_history(&h).await;
+    let mut change = h
+        .make
+        .stock("A", waybill_domain::stock::Adjustment::Count(9));
+    change.tenant = Tenant::stored("mine");
+    h.store.adjust_stock(vec![change]).await.expect("written");
+    h.created(h.make.order_of("mine", &[("A", 1)])).await;
+    some_history(&h).await;
+    let log = h.log().await;
+    let beginning = Positions::beginning(h.store.identity().parts);
+    for (tenant, count) in [("nobody", 0), ("mine", 3)] {
+        let tenant = Tenant::stored(tenant);
+        let feed = h.store.feed(&tenant, beginning.clone(), 10).await;
+        let (found, reached) = feed.expect("read");
+        assert_eq!(found.len(), count);
+        let passed = |e: &LoggedEvent| e.position <= reached.of(e.part);
+        assert!(log.iter().all(passed), "{tenant} came to {reached:?}");
+        let again = h.store.feed(&tenant, reached, 10).await.expect("read");
+        assert_eq!(again.0, vec![]);
+    }
+    let mine = Tenant::stored("mine");
+    let (mut kinds, mut after) = (vec![], beginning);
+    for _ in 0..3 {
+        let (found, reached) = h.store.feed(&mine, after, 1).await.expect("read");
+        kinds.push(found[0].event.kind);
+        after = reached;
+    }
+    assert_eq!(
+        kinds,
+        [
+            EventKind::StockAdjusted,
+            EventKind::OrderCreated,
+            EventKind::OrderConfirmed
+        ]
+    );
+}

@@ -135,6 +135,7 @@ macro_rules! store_conformance_cases {
                 reading_some_kinds_passes_the_others
                 the_events_of_one_order_are_read_in_pages
                 the_feed_of_a_tenant_is_read_in_pages_and_says_how_far_it_came
+                the_feed_of_a_tenant_with_little_passes_everything_of_others_at_once
             }
             parked {
                 a_parked_event_is_due_when_its_time_has_come_and_whole
@@ -167,6 +168,7 @@ macro_rules! store_conformance_cases {
                 counts_and_deltas_are_kept_with_their_event
                 a_count_below_what_is_reserved_is_refused_and_changes_nothing
                 another_version_than_expected_is_refused
+                of_many_that_want_to_make_a_row_one_does
                 one_refusal_leaves_the_others_of_its_call
                 rows_are_listed_in_pages_whatever_ends_a_page
                 only_our_own_warehouse_is_sold_at_intake
@@ -175,6 +177,8 @@ macro_rules! store_conformance_cases {
                 orders_are_listed_newest_first_in_pages_of_any_size
                 every_filter_keeps_exactly_what_it_says
                 a_list_of_nothing_ends
+                a_tenant_without_anything_is_told_so_at_once_however_much_others_have
+                a_tenant_with_one_order_finds_it_behind_all_of_others
                 shipments_are_listed_newest_first_in_pages
                 the_watchdog_finds_every_order_that_is_stuck_however_old
             }

@@ -13,6 +13,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 use waybill_domain::event::NewEvent;
+use waybill_domain::text::Tenant;
 
 /// Identifies a transaction, also on another connection.
 #[derive(Clone, Debug)]
@@ -60,8 +61,8 @@ static STATUS: Sql = Sql {
 };
 
 static EVENT_OF_ORDER: Sql = Sql {
-    text: "/* fate::event_of_order */ SELECT 1 FROM events WHERE order_id = $1 AND event_id = $2",
-    types: &[Type::UUID, Type::UUID],
+    text: "/* fate::event_of_order */ SELECT 1 FROM events WHERE tenant = $1 AND order_id = $2 AND event_id = $3",
+    types: &[Type::TEXT, Type::UUID, Type::UUID],
 };
 
 /// An event of no order has no index to be found by; it is among the newest, for it was written moments ago.
@@ -73,9 +74,10 @@ static NEWEST_EVENT: Sql = Sql {
 
 /// Shows whether a transaction was committed: one of its events, whose id was made before the first attempt. It is in
 /// the log if and only if the transaction was committed.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Mark {
     part: i16,
+    tenant: Tenant,
     order: Option<Uuid>,
     event: Uuid,
 }
@@ -86,6 +88,7 @@ impl Mark {
         let first = events.first()?;
         Some(Self {
             part: super::rows::small(part),
+            tenant: first.tenant.clone(),
             order: first.order_id.map(|id| id.0),
             event: first.id.0,
         })
@@ -94,7 +97,7 @@ impl Mark {
     async fn is_there(&self, commits: &Commits) -> Result<bool> {
         let rows = match self.order {
             Some(order) => {
-                let parameters = params![order, self.event];
+                let parameters = params![self.tenant.as_str(), order, self.event];
                 commits.read(&EVENT_OF_ORDER, parameters).await?
             }
             None => {
@@ -135,7 +138,7 @@ impl TransactionId {
         let until = Instant::now() + SEARCH;
         let mut pause = PAUSE;
         while Instant::now() < until {
-            match (self.status(commits).await, mark) {
+            match (self.status(commits).await, &mark) {
                 (Ok(Status::Gone), _) => return Some(false),
                 (Ok(Status::Committed), None) => return Some(true),
                 (Ok(Status::OtherLife), None) => return None,

@@ -1,7 +1,7 @@
 //! The log: appended as the last step of a transaction, and read.
 
 use super::lock;
-use super::outcome::Commits;
+use super::outcome::{Commits, Reader};
 use super::pipeline::{Pipeline, Sql, params};
 use super::rows::{Columns, count, small};
 use crate::error::Result;
@@ -176,14 +176,14 @@ static READ: Sql = Sql {
     ],
 };
 
-/// A tenant's events in parts, as [`READ`].
+/// A tenant's events in parts, as [`READ`]. Not by the tenant's index, which knows no order: the rows are walked.
 static FEED: Sql = Sql {
     text: concat!(
         "/* log::feed */ SELECT p.part, h.last, e.* FROM unnest($1, $2) AS p (part, after) ",
         horizon!(),
         "LEFT JOIN LATERAL (SELECT ",
         columns!(),
-        " FROM events WHERE part = p.part AND position > p.after AND position <= h.last AND tenant = $4 ORDER BY position LIMIT $5) AS e ON TRUE"
+        " FROM events WHERE part = p.part AND position > p.after AND position <= h.last AND tenant || '' = $4 ORDER BY position LIMIT $5) AS e ON TRUE"
     ),
     types: &[
         Type::INT2_ARRAY,
@@ -211,6 +211,15 @@ struct Found {
     reached: i64,
 }
 
+impl Found {
+    fn up_to(reached: i64) -> Self {
+        Self {
+            events: VecDeque::new(),
+            reached,
+        }
+    }
+}
+
 /// Sorts the rows of [`READ`] and [`FEED`] by part.
 fn by_part(rows: &[Row], after: &Positions, limit: usize) -> Result<BTreeMap<u16, Found>> {
     let mut parts: BTreeMap<u16, Found> = BTreeMap::new();
@@ -218,20 +227,22 @@ fn by_part(rows: &[Row], after: &Positions, limit: usize) -> Result<BTreeMap<u16
         let mut c = Columns::of(row);
         let part = c.small("part")?;
         let last: Option<i64> = c.get()?;
-        let found = parts.entry(part).or_insert_with(|| Found {
-            events: VecDeque::new(),
-            reached: last.map_or(after.of(part), |last| last.max(after.of(part))),
-        });
+        let reached = last.map_or(after.of(part), |last| last.max(after.of(part)));
+        let found = parts.entry(part).or_insert_with(|| Found::up_to(reached));
         if c.get::<Option<i16>>()?.is_some() {
             found.events.push_back(event(Columns::from(row, 2))?);
         }
     }
+    full_pages_end_at_their_last(&mut parts, limit);
+    Ok(parts)
+}
+
+/// A full page may have left out what comes after it.
+fn full_pages_end_at_their_last(parts: &mut BTreeMap<u16, Found>, limit: usize) {
     for found in parts.values_mut() {
-        // A full page may have left out what comes after it.
         let last = found.events.back().filter(|_| found.events.len() == limit);
         found.reached = last.map_or(found.reached, |e| e.position);
     }
-    Ok(parts)
 }
 
 /// Events of `kinds` of a part after a position, oldest first, and the position looked up to. Looks at `scan`
@@ -259,10 +270,99 @@ pub async fn read(
     Ok(found.map_or((vec![], after), |f| (f.events.into(), f.reached)))
 }
 
+/// The places of a tenant's events, up to a number, in the order of the tenant's index: no other can serve it.
+static ALL_OF: Sql = Sql {
+    text: "/* log::all_of */ SELECT part, position FROM events WHERE tenant >= $1 AND tenant <= $1 \
+           ORDER BY tenant, order_id, position LIMIT $2",
+    types: &[Type::TEXT, Type::INT8],
+};
+
+/// The events at some places, in the shape of [`FEED`].
+static AT: Sql = Sql {
+    text: concat!(
+        "/* log::at */ SELECT p.part, p.position, e.* FROM unnest($1, $2) AS p (part, position) \
+         CROSS JOIN LATERAL (SELECT ",
+        columns!(),
+        " FROM events WHERE part = p.part AND position = p.position) AS e ORDER BY p.part, p.position"
+    ),
+    types: &[Type::INT2_ARRAY, Type::INT8_ARRAY],
+};
+
 /// A tenant's events after a place, and the place looked up to. Each part's events keep their order; between parts,
 /// what was recorded first comes first.
+///
+/// A tenant with few events has all of them looked up by its name, and is told where the log ends. For any other the
+/// log is walked from `after`, `scan` positions at most.
 pub async fn read_feed(
     commits: &Commits,
+    tenant: &Tenant,
+    after: Positions,
+    limit: usize,
+    scan: usize,
+) -> Result<(Vec<LoggedEvent>, Positions)> {
+    let parts = u16::try_from(after.0.len()).unwrap_or(u16::MAX);
+    let few = scan / 4;
+    let mut pipeline = Pipeline::new();
+    pipeline.add(&super::orders::POSITIONS, params![small(parts)]);
+    let (reader, ends) = commits.begin_reading(pipeline).await?;
+    let ends = ends[0].iter().map(|row| Columns::from(row, 1).get());
+    let ends = Positions(ends.collect::<Result<_>>()?);
+    let ahead = (0..parts).map(|part| (ends.of(part) - after.of(part)).max(0));
+    if ahead.sum::<i64>() > count(few) {
+        let mut pipeline = Pipeline::new();
+        pipeline.add(&ALL_OF, params![tenant.as_str(), count(few) + 1]);
+        let (reader, places) = reader.go_on(pipeline).await?;
+        if places[0].len() <= few {
+            return read_at(reader, &places[0], after, &ends, limit).await;
+        }
+        return walk(reader, tenant, after, limit, scan).await;
+    }
+    walk(reader, tenant, after, limit, scan).await
+}
+
+/// The first `limit` events of each part at these places, merged; `ends` is how far that is where there are no more.
+async fn read_at(
+    reader: Reader<'_>,
+    places: &[Row],
+    after: Positions,
+    ends: &Positions,
+    limit: usize,
+) -> Result<(Vec<LoggedEvent>, Positions)> {
+    let mut by: BTreeMap<u16, Vec<i64>> = BTreeMap::new();
+    for row in places {
+        let mut c = Columns::of(row);
+        let (part, position) = (c.small("part")?, c.get()?);
+        if position > after.of(part) {
+            by.entry(part).or_default().push(position);
+        }
+    }
+    let (mut parts, mut positions) = (vec![], vec![]);
+    for (part, of_part) in &mut by {
+        of_part.sort_unstable();
+        of_part.truncate(limit);
+        parts.extend(of_part.iter().map(|_| small(*part)));
+        positions.append(of_part);
+    }
+    let mut pipeline = Pipeline::new();
+    pipeline.add(&AT, params![parts, positions]);
+    let rows = reader.finish(pipeline).await?;
+    let mut found: BTreeMap<u16, Found> = (0u16..)
+        .zip(&ends.0)
+        .map(|(part, end)| (part, Found::up_to((*end).max(after.of(part)))))
+        .collect();
+    for row in &rows[0] {
+        let event = event(Columns::from(row, 2))?;
+        let end = event.position;
+        let of_part = found.entry(event.part).or_insert_with(|| Found::up_to(end));
+        of_part.events.push_back(event);
+    }
+    full_pages_end_at_their_last(&mut found, limit);
+    Ok(merge(found, after, limit))
+}
+
+/// Walks the log; `scan` positions at most, over all parts.
+async fn walk(
+    reader: Reader<'_>,
     tenant: &Tenant,
     after: Positions,
     limit: usize,
@@ -271,15 +371,20 @@ pub async fn read_feed(
     let parts: Vec<i16> = (0..after.0.len())
         .map(|p| i16::try_from(p).unwrap_or(i16::MAX))
         .collect();
-    let parameters = params![
-        parts,
-        after.0.clone(),
-        count(scan),
-        tenant.as_str(),
-        count(limit)
-    ];
-    let rows = commits.read(&FEED, parameters).await?;
-    let parts = by_part(&rows, &after, limit)?;
+    let of_each = (scan / parts.len().max(1)).max(1);
+    let mut pipeline = Pipeline::new();
+    pipeline.add(
+        &FEED,
+        params![
+            parts,
+            after.0.clone(),
+            count(of_each),
+            tenant.as_str(),
+            count(limit)
+        ],
+    );
+    let rows = reader.finish(pipeline).await?;
+    let parts = by_part(&rows[0], &after, limit)?;
     Ok(merge(parts, after, limit))
 }
 

@@ -17,6 +17,7 @@ const SQL: [&str; MIGRATIONS.len()] = [
     include_str!("../../migrations/postgres/0001_initial.sql"),
     include_str!("../../migrations/postgres/0002_many_processes.sql"),
     include_str!("../../migrations/postgres/0003_short_chains.sql"),
+    include_str!("../../migrations/postgres/0004_by_tenant.sql"),
 ];
 
 /// What a migration did.

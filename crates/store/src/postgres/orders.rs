@@ -7,7 +7,7 @@ use super::outcome::Commits;
 use super::pipeline::{Pipeline, Sql, params};
 use super::rows::{Columns, count};
 use crate::encoding::{HoldNote, read_birth};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::model::{OrderFilter, OrderRecord, OrderRef, Page, Positions, Snapshot};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -248,24 +248,22 @@ pub async fn find(
     Ok(complete(&answers[0], &answers[1..])?.pop())
 }
 
-static NEWEST: Sql = Sql {
-    text: "/* orders::newest */ SELECT COALESCE(MAX(n), 0) FROM orders",
-    types: &[],
-};
-
+/// The newest of the tenant's next so many orders: what is filtered away is looked at all the same. Written as a range
+/// in the order of the tenant's index: with `tenant = $2` the planner may walk everybody's orders by their number.
 static LIST: Sql = Sql {
     text: concat!(
-        "/* orders::list */ ",
-        record!(),
-        "WHERE o.n < $1 AND o.n > $2 AND o.tenant = $3 AND ($4 = '{}' OR o.status = ANY($4)) AND ($5 IS NULL OR o.customer_id = $5) \
+        "/* orders::list */ SELECT o.n, o.caller_number, c.content, c.birth, ",
+        columns!(),
+        " FROM (SELECT * FROM orders WHERE (tenant, n) < ($2, $1) AND tenant >= $2 ORDER BY tenant DESC, n DESC LIMIT $3) AS o JOIN order_content c ON c.n = o.n \
+         WHERE ($4 = '{}' OR o.status = ANY($4)) AND ($5 IS NULL OR o.customer_id = $5) \
          AND ($6 IS NULL OR EXISTS (SELECT 1 FROM order_lines l WHERE l.order_id = o.id AND l.sku = $6)) \
          AND ($7 IS NULL OR o.updated_at >= $7) AND ($8 IS NULL OR COALESCE(o.placed_at, o.created_at) >= $8) \
-         AND ($9 IS NULL OR COALESCE(o.placed_at, o.created_at) < $9) ORDER BY o.n DESC LIMIT $10"
+         AND ($9 IS NULL OR COALESCE(o.placed_at, o.created_at) < $9) ORDER BY o.tenant DESC, o.n DESC LIMIT $10"
     ),
     types: &[
         Type::INT8,
-        Type::INT8,
         Type::TEXT,
+        Type::INT8,
         Type::TEXT_ARRAY,
         Type::TEXT,
         Type::TEXT,
@@ -276,22 +274,21 @@ static LIST: Sql = Sql {
     ],
 };
 
-/// A page, newest first. Looks at `scan` numbers at most; `next` goes on from there.
+/// The last of the tenant's next so many.
+static LAST: Sql = Sql {
+    text: "/* orders::last */ SELECT n FROM orders WHERE (tenant, n) < ($2, $1) AND tenant >= $2 ORDER BY tenant DESC, n DESC OFFSET $3 LIMIT 1",
+    types: &[Type::INT8, Type::TEXT, Type::INT8],
+};
+
+/// A page, newest first. Looks at `scan` orders of the tenant at most; `next` goes on from there.
 pub async fn list(
     commits: &Commits,
     tenant: &Tenant,
     filter: &OrderFilter,
     scan: usize,
 ) -> Result<Page<OrderRecord, i64>> {
-    let newest = commits.read(&NEWEST, vec![]).await?;
-    let newest: i64 = Columns::of(first(&newest)?).get()?;
-    let (page, _) = page(commits, tenant, filter, scan, newest, Pipeline::new()).await?;
+    let (page, _) = page(commits, tenant, filter, scan, Pipeline::new()).await?;
     Ok(page)
-}
-
-fn first(rows: &[Row]) -> Result<&Row> {
-    let row = rows.first();
-    row.ok_or_else(|| Error::Unavailable("the database answered nothing".into()))
 }
 
 /// The page, and what `beside` asked at the same moment.
@@ -300,20 +297,16 @@ async fn page(
     tenant: &Tenant,
     filter: &OrderFilter,
     scan: usize,
-    newest: i64,
     mut beside: Pipeline<'_>,
 ) -> Result<(Page<OrderRecord, i64>, Vec<Vec<Row>>)> {
     let before = filter.before.unwrap_or(i64::MAX);
-    // The number just below those that a call may look at; a gap only makes it look at less.
-    let below = before.min(newest.saturating_add(1));
-    let floor = below.saturating_sub(count(scan)).saturating_sub(1);
     let statuses: Vec<&str> = filter.statuses.iter().map(|s| s.as_str()).collect();
     let asked = beside.add(
         &LIST,
         params![
             before,
-            floor,
             tenant.as_str(),
+            count(scan),
             statuses,
             filter.customer_id.as_deref(),
             filter.sku.as_deref(),
@@ -327,15 +320,19 @@ async fn page(
     let rows = answers.remove(asked);
     let ids = rows.iter().map(|row| Columns::from(row, RECORD_ID).uuid());
     let ids = ids.collect::<Result<Vec<_>>>()?;
+    let full = ids.len() == filter.limit;
     let mut pipeline = Pipeline::new();
     ask_rest(&mut pipeline, &ids);
+    if !full {
+        pipeline.add(&LAST, params![before, tenant.as_str(), count(scan) - 1]);
+    }
     let rest = reader.finish(pipeline).await?;
     let items = complete(&rows, &rest)?;
-    let next = if items.len() == filter.limit {
+    let next = if full {
         items.last().map(|r| r.number)
     } else {
-        // Numbers begin at 1.
-        Some(floor + 1).filter(|_| floor > 0)
+        let last = rest.last().and_then(|rows| rows.first());
+        last.map(|row| Columns::of(row).get()).transpose()?
     };
     Ok((Page { items, next }, answers))
 }
@@ -343,7 +340,8 @@ async fn page(
 /// The column of a record that has the order's id.
 const RECORD_ID: usize = 4;
 
-static POSITIONS: Sql = Sql {
+/// Where each part of the log ends.
+pub static POSITIONS: Sql = Sql {
     text: "/* orders::positions */ SELECT p.part, COALESCE((SELECT max(e.position) FROM events e WHERE e.part = p.part), 0) \
            FROM generate_series(0::smallint, $1::smallint - 1) AS p (part) ORDER BY p.part",
     types: &[Type::INT2],
@@ -358,8 +356,6 @@ pub async fn snapshot(
     scan: usize,
     parts: u16,
 ) -> Result<Snapshot> {
-    let newest = commits.read(&NEWEST, vec![]).await?;
-    let newest: i64 = Columns::of(first(&newest)?).get()?;
     let filter = OrderFilter {
         before,
         limit,
@@ -367,7 +363,7 @@ pub async fn snapshot(
     };
     let mut beside = Pipeline::new();
     let asked = beside.add(&POSITIONS, params![super::rows::small(parts)]);
-    let (page, answers) = page(commits, tenant, &filter, scan, newest, beside).await?;
+    let (page, answers) = page(commits, tenant, &filter, scan, beside).await?;
     let positions = answers[asked].iter().map(|row| Columns::from(row, 1).get());
     Ok(Snapshot {
         page,

@@ -344,6 +344,12 @@ impl Reader<'_> {
         run.map_err(|failure| translate(&failure.error))
     }
 
+    /// Reads more at the same moment.
+    pub async fn go_on(self, pipeline: Pipeline<'_>) -> Result<(Self, Vec<Vec<Row>>)> {
+        let rows = self.run(pipeline).await?;
+        Ok((self, rows))
+    }
+
     /// Reads the rest and ends.
     pub async fn finish(mut self, mut pipeline: Pipeline<'_>) -> Result<Vec<Vec<Row>>> {
         pipeline.commit();

@@ -75,24 +75,25 @@ static OF_ORDER: Sql = Sql {
     types: &[Type::UUID, Type::TEXT, Type::TEXT, Type::UUID, Type::INT8],
 };
 
-/// The newest of the next so many shipments, of any tenant: what is filtered away is looked at all the same.
+/// The newest of the tenant's next so many shipments: what is filtered away is looked at all the same. Written as a
+/// range in the order of the tenant's index: with `tenant = $3` the planner may walk everybody's shipments by their id.
 static LIST: Sql = Sql {
     text: concat!(
         "/* shipments::list */ SELECT ",
         columns!(),
-        " FROM (SELECT * FROM shipments WHERE id < $1 ORDER BY id DESC LIMIT $2) AS seen \
-         WHERE tenant = $3 AND ($4 IS NULL OR status = $4) ORDER BY id DESC LIMIT $5"
+        " FROM (SELECT * FROM shipments WHERE (tenant, id) < ($3, $1) AND tenant >= $3 ORDER BY tenant DESC, id DESC LIMIT $2) AS seen \
+         WHERE ($4 IS NULL OR status = $4) ORDER BY tenant DESC, id DESC LIMIT $5"
     ),
     types: &[Type::UUID, Type::INT8, Type::TEXT, Type::TEXT, Type::INT8],
 };
 
-/// The last of the next so many.
+/// The last of the tenant's next so many.
 static LAST: Sql = Sql {
-    text: "/* shipments::last */ SELECT id FROM shipments WHERE id < $1 ORDER BY id DESC OFFSET $2 LIMIT 1",
-    types: &[Type::UUID, Type::INT8],
+    text: "/* shipments::last */ SELECT id FROM shipments WHERE (tenant, id) < ($3, $1) AND tenant >= $3 ORDER BY tenant DESC, id DESC OFFSET $2 LIMIT 1",
+    types: &[Type::UUID, Type::INT8, Type::TEXT],
 };
 
-/// A page of a tenant's shipments, newest first. Looks at `scan` shipments at most.
+/// A page of a tenant's shipments, newest first. Looks at `scan` of its shipments at most.
 pub async fn list(
     commits: &Commits,
     tenant: &Tenant,
@@ -115,13 +116,18 @@ pub async fn list(
         &LIST,
         params![before, count(scan), tenant.as_str(), status, limit],
     );
-    pipeline.add(&LAST, params![before, count(scan) - 1]);
-    let answers = commits.read_same_moment(pipeline).await?;
+    let (reader, answers) = commits.begin_reading(pipeline).await?;
     let items = of(&answers[0])?;
-    let next = if items.len() == filter.limit {
+    let full = items.len() == filter.limit;
+    let mut pipeline = Pipeline::new();
+    if !full {
+        pipeline.add(&LAST, params![before, count(scan) - 1, tenant.as_str()]);
+    }
+    let answers = reader.finish(pipeline).await?;
+    let next = if full {
         items.last().map(|s| s.id)
     } else {
-        let last = answers[1].first().map(|row| Columns::of(row).uuid());
+        let last = answers[0].first().map(|row| Columns::of(row).uuid());
         last.transpose()?.map(ShipmentId)
     };
     Ok(Page { items, next })

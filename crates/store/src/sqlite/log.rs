@@ -182,7 +182,10 @@ pub fn read_order(
     )
 }
 
-/// A tenant's events after a position; looks at `scan` rows at most and says how far it came.
+/// A tenant's events after a position, and how far that looked.
+///
+/// A tenant with few events has all of them looked up by its name, and is told where the log ends. For any other the
+/// log is walked from `after`, `scan` positions at most.
 pub fn read_feed(
     connection: &Connection,
     tenant: &Tenant,
@@ -191,9 +194,16 @@ pub fn read_feed(
     scan: usize,
 ) -> Result<(Vec<LoggedEvent>, i64)> {
     let last = horizon(connection, after, scan)?;
+    let walk_is_short = last - after <= few(scan);
+    if !walk_is_short && let Some(mut positions) = all_of(connection, tenant, few(scan))? {
+        positions.retain(|position| *position > after);
+        positions.sort_unstable();
+        let newest = newest(connection)?;
+        return read_at(connection, &positions, newest, limit);
+    }
     let events = select(
         connection,
-        "position > ?1 AND position <= ?2 AND tenant = ?3 ORDER BY position LIMIT ?4",
+        "position > ?1 AND position <= ?2 AND +tenant = ?3 ORDER BY position LIMIT ?4",
         params![after, last, tenant.as_str(), limit],
     )?;
     let reached = if events.len() == limit {
@@ -201,6 +211,45 @@ pub fn read_feed(
     } else {
         last
     };
+    Ok((events, reached))
+}
+
+/// Events that are few beside the positions a call may look at.
+fn few(scan: usize) -> i64 {
+    i64::try_from(scan / 4).unwrap_or(i64::MAX)
+}
+
+fn newest(connection: &Connection) -> Result<i64> {
+    connection
+        .prepare_cached("SELECT COALESCE(MAX(position), 0) FROM events")
+        .store()?
+        .query_row([], |row| row.get(0))
+        .store()
+}
+
+/// The positions of a tenant's events in no order; `None` when it has more than `most`.
+fn all_of(connection: &Connection, tenant: &Tenant, most: i64) -> Result<Option<Vec<i64>>> {
+    let mut statement = connection
+        .prepare_cached("SELECT position FROM events WHERE tenant = ?1 LIMIT ?2")
+        .store()?;
+    let found = statement.query_map(params![tenant.as_str(), most + 1], |row| row.get(0));
+    let positions: Vec<i64> = found.store()?.collect::<rusqlite::Result<_>>().store()?;
+    Ok(Some(positions).filter(|found| found.len() as i64 <= most))
+}
+
+/// The first `limit` of the events at these positions, and how far that is; `newest` when there are no more.
+fn read_at(
+    connection: &Connection,
+    positions: &[i64],
+    newest: i64,
+    limit: usize,
+) -> Result<(Vec<LoggedEvent>, i64)> {
+    let mut events = vec![];
+    for position in positions.iter().take(limit) {
+        events.append(&mut select(connection, "position = ?1", [position])?);
+    }
+    let full = events.last().filter(|_| events.len() == limit);
+    let reached = full.map_or(newest, |event| event.position);
     Ok((events, reached))
 }
 

@@ -103,10 +103,12 @@ pub fn list(
     }
     let mut statement = connection
         .prepare_cached(&format!(
-            "SELECT {COLUMNS} FROM shipments WHERE id < ?1 ORDER BY id DESC LIMIT ?2"
+            "SELECT {COLUMNS} FROM shipments INDEXED BY shipments_of_tenant WHERE tenant = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3"
         ))
         .store()?;
-    let mut rows = statement.query(params![&before[..], scan]).store()?;
+    let mut rows = statement
+        .query(params![tenant.as_str(), &before[..], scan])
+        .store()?;
     let mut items = vec![];
     let (mut looked_at, mut last) = (0, None);
     // Read row by row, so that a page that is soon full has looked at no more than it shows.
@@ -116,7 +118,7 @@ pub fn list(
         let found = shipment(row)?;
         looked_at += 1;
         last = Some(found.id);
-        if found.tenant == *tenant && filter.status.is_none_or(|s| s == found.status) {
+        if filter.status.is_none_or(|s| s == found.status) {
             items.push(found);
         }
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use waybill_domain::text::Tenant;
 use waybill_store::conformance::{Harness, ManualClock, Tap};
 use waybill_store::sqlite::Options;
-use waybill_store::{Accepted, Error, Result, Store};
+use waybill_store::{Accepted, Error, OrderFilter, Result, Store};
 
 /// Longer than anything here takes; only a test that hangs meets it.
 const HANGS: Duration = Duration::from_secs(120);
@@ -81,12 +81,33 @@ async fn data_of_a_newer_version_is_refused_and_left_alone() {
     );
     driver
         .connection()
-        .pragma_update(None, "user_version", 2)
+        .pragma_update(None, "user_version", waybill_store::migrations::known())
         .unwrap();
     open_again(driver.path())
         .expect("the lock was let go of")
         .close()
         .await;
+}
+
+#[tokio::test]
+async fn a_store_of_schema_3_finds_by_tenant_once_it_is_opened() {
+    let driver = Embedded::new();
+    let mut h = harness(driver.clone()).await;
+    let order = h.sold("A", 5, 1).await;
+    h.store.close().await;
+    let former = "DROP INDEX events_of_tenant; DROP INDEX orders_of_tenant; DROP INDEX shipments_of_tenant; \
+                  CREATE INDEX events_of_order ON events (order_id, position); PRAGMA user_version = 3";
+    driver.connection().execute_batch(former).unwrap();
+    h.reopen().await;
+    let filter = OrderFilter {
+        limit: 9,
+        ..OrderFilter::default()
+    };
+    let page = h.store.list_orders(&Tenant::default(), filter).await;
+    assert_eq!(page.unwrap().items[0].order.id, order);
+    assert!(h.findings().await.is_empty());
+    h.store.close().await;
+    assert!(driver.path().join("waybill.db.before-0004").exists());
 }
 
 #[tokio::test]
