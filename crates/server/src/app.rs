@@ -9,6 +9,7 @@ use waybill_broker::log_growth::LogGrowth;
 use waybill_domain::retry::RetrySchedule;
 use waybill_domain::time::Time;
 use waybill_store::Store;
+use waybill_store::reads::Reads;
 
 use crate::auth::Verifier;
 use crate::backend;
@@ -36,6 +37,8 @@ const CACHED_EVENTS: usize = 8_192;
 pub struct App {
     pub settings: Settings,
     pub store: Arc<dyn Store>,
+    /// What callers read goes through here.
+    pub reads: Reads,
     /// The newest events of a log that this process alone writes.
     pub log_cache: Arc<LogCache>,
     /// Wakes readers of the log.
@@ -107,6 +110,7 @@ impl App {
             owner: Owner::of_this_process(entropy.uuid_v7(now.0)).to_string(),
             connections: Arc::default(),
             background: Arc::new(background(&settings, &store, flood)),
+            reads: backend::reads(&settings, &store),
             stopping,
             started_at: now,
             settings,

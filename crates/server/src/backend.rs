@@ -10,6 +10,7 @@ use waybill_domain::event::LoggedEvent;
 use waybill_domain::time::Time;
 use waybill_store::moving::{Moved, Stage, move_store};
 use waybill_store::postgres::{self, Migrated, PostgresStore};
+use waybill_store::reads::{Bounds, Reads};
 use waybill_store::sqlite::{self, SqliteStore};
 use waybill_store::{CommitListener, Error, Now, Store};
 
@@ -85,6 +86,26 @@ pub async fn open(
     let options = embedded(settings);
     let store = SqliteStore::open(options, now, &mut new_id, listener, Arc::new(stop_at_once))?;
     Ok(Arc::new(store))
+}
+
+/// The door through which callers read. Of the connections that reads have, one at least is left to intake and to the
+/// consumers, and one to other tenants than the busiest.
+#[must_use]
+pub fn reads(settings: &Settings, store: &Arc<dyn Store>) -> Reads {
+    let connections = if settings.database_url().is_some() {
+        settings.store.pool_size
+    } else {
+        settings.store.reader_connections
+    };
+    let reads = &settings.reads;
+    let at_once = reads.at_once.min(connections.saturating_sub(1)).max(1) as usize;
+    let bounds = Bounds {
+        at_once,
+        of_tenant: at_once.saturating_sub(1).max(1),
+        waiting: reads.queue_limit as usize,
+        waiting_of_tenant: reads.tenant_queue_limit as usize,
+    };
+    Reads::new(store.clone(), bounds, reads.wait_ms.duration())
 }
 
 /// Brings the schema up to date; the embedded store is made or opened for it, and closed again.

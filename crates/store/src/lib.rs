@@ -14,6 +14,7 @@ mod model;
 pub mod moving;
 pub mod outage;
 pub mod postgres;
+pub mod reads;
 pub mod sqlite;
 pub mod status;
 mod store;

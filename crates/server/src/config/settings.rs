@@ -90,6 +90,13 @@ section!(Intake, "intake", {
     wait_ms: Millis => time(1, HOUR_MS),
 });
 
+section!(Reads, "reads", {
+    at_once: u32 => count(1, 1_000),
+    queue_limit: u32 => count(1, 1_000_000),
+    tenant_queue_limit: u32 => count(1, 1_000_000),
+    wait_ms: Millis => time(1, HOUR_MS),
+});
+
 section!(Limits, "limits", {
     lines: u32 => count(1, 10_000),
     quantity: u32 => count(1, 1_000_000_000),
@@ -175,6 +182,7 @@ pub struct Settings {
     pub server: Server,
     pub store: Store,
     pub intake: Intake,
+    pub reads: Reads,
     pub limits: Limits,
     pub orders: Orders,
     pub auth: Auth,
@@ -209,6 +217,7 @@ pub(super) fn keys() -> impl Iterator<Item = &'static Key> {
         Server::KEYS,
         Store::KEYS,
         Intake::KEYS,
+        Reads::KEYS,
         Limits::KEYS,
         Orders::KEYS,
         Auth::KEYS,

@@ -22,6 +22,8 @@ pub mod listen;
 mod metrics;
 mod object;
 pub mod openapi;
+#[cfg(test)]
+mod reads_tests;
 pub mod router;
 pub mod serve;
 mod socket;

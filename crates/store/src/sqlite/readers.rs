@@ -90,7 +90,10 @@ impl Readers {
     {
         let (reply, answer) = oneshot::channel();
         let job: Job = Box::new(move |connection| {
-            let _ = reply.send(snapshot(connection, read));
+            // Nobody hears the answer when the caller has gone.
+            if !reply.is_closed() {
+                let _ = reply.send(snapshot(connection, read));
+            }
         });
         {
             let mut queue = self.shared.queue.lock();

@@ -115,7 +115,8 @@ pub async fn list(State(app): State<Arc<App>>, request: Request) -> Answer {
     let params = call.params(&["after", "limit"])?;
     let after = params.one("after")?.map(Cursor::dead_letter).transpose()?;
     let limit = params.limit(&app.settings.limits)?;
-    let page = app.store.list_parked(&call.tenant, after, limit).await?;
+    let reading = app.reads.turn(&call.tenant).await?;
+    let page = reading.list_parked(&call.tenant, after, limit).await?;
     let store = app.store.identity();
     let items = page
         .items
@@ -138,7 +139,8 @@ async fn find(app: &App, call: &Call, id: &str) -> Result<(Name, Parked), Proble
     // The list goes on after a place, so the place just before this one shows it first.
     let before = Uuid::from_u128(name.order.0.as_u128().saturating_sub(1));
     let after = format!("{}/{before}", name.consumer);
-    let page = app.store.list_parked(&call.tenant, Some(after), 1).await?;
+    let store = app.reads.turn(&call.tenant).await?;
+    let page = store.list_parked(&call.tenant, Some(after), 1).await?;
     let found = page.items.into_iter().next().filter(|parked| {
         let of = Name::of(parked);
         (of.consumer, of.order, of.position) == (name.consumer.clone(), name.order, name.position)

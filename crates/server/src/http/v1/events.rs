@@ -38,12 +38,11 @@ pub async fn events(
         .map(|text| Cursor::position(store, text))
         .transpose()?;
     let limit = params.limit(&app.settings.limits)?;
-    let id = orders::find(&app, &call, &id).await?.order.id;
+    let reading = app.reads.turn(&call.tenant).await?;
+    let id = orders::find(&*reading, &call.tenant, &id).await?.order.id;
     let after = after.unwrap_or(0);
-    let found = app
-        .store
-        .order_events(&call.tenant, id, after, limit)
-        .await?;
+    let found = reading.order_events(&call.tenant, id, after, limit).await?;
+    drop(reading);
     let last = found.last().filter(|_| found.len() == limit);
     let next = last.map(|event| Cursor::of_position(store, event.position));
     let view = |event| EventView::of_order(store, event);

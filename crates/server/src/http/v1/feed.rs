@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Extension;
 use axum::extract::{Request, State};
 use axum::response::IntoResponse;
 use tokio::time::Instant;
@@ -12,6 +13,7 @@ use waybill_store::Positions;
 use super::call::{Answer, Call};
 use super::cursor::Cursor;
 use super::event_view::EventView;
+use super::hub::{Hub, Watch};
 use super::page::Page;
 use crate::app::App;
 use crate::auth::Scope;
@@ -21,9 +23,14 @@ use crate::http::json;
 const LONGEST_WAIT_MS: u64 = 30_000;
 /// Between two looks, however fast the log grows: what comes meanwhile is answered together.
 const PAUSE: Duration = Duration::from_millis(20);
+/// A look that passed more positions than this may not have come to the end of the log.
+const NEAR: i64 = 256;
+/// Looks in a row that pass events of others; then the caller is given the place come to and asks again.
+const LOOKS: usize = 8;
 
-/// Events after a cursor, oldest first. With `wait_ms`, an answer without events comes only after that time. Events
-/// of stock are shown to those who may read stock.
+/// Events after a cursor, oldest first; without one, from the first event there is. With `wait_ms`, an answer without
+/// events comes only after that time, or when a very long stretch of the log holds nothing of the caller's: `next` is
+/// then behind that stretch. Events of stock are shown to those who may read stock.
 #[utoipa::path(
     get, path = "/v1/events", operation_id = "listEvents", tag = "events",
     params(
@@ -34,7 +41,11 @@ const PAUSE: Duration = Duration::from_millis(20);
     responses((status = 200, description = "Oldest first; next is always there", body = Page<EventView<'static>>)),
     security(("token" = ["order:read"])),
 )]
-pub async fn feed(State(app): State<Arc<App>>, request: Request) -> Answer {
+pub async fn feed(
+    State(app): State<Arc<App>>,
+    Extension(hub): Extension<Arc<Hub>>,
+    request: Request,
+) -> Answer {
     let call = Call::open(&app, request.into_parts().0, Scope::OrderRead)?;
     let params = call.params(&["after", "limit", "wait_ms"])?;
     let store = app.store.identity();
@@ -50,44 +61,66 @@ pub async fn feed(State(app): State<Arc<App>>, request: Request) -> Answer {
     let most = app.settings.server.request_timeout_ms.0 * 9 / 10;
     let until = Instant::now() + Duration::from_millis(wait.unwrap_or(0).min(most));
     let after = after.unwrap_or_else(|| Positions::beginning(store.parts));
-    let (found, reached) = wait_for(&app, &call, after.clone(), limit, until).await?;
+    let (found, reached) = wait_for(&app, &hub, &call, after.clone(), limit, until).await?;
     let items = EventView::of_feed(store, after, &found);
     let next = Some(Cursor::of_positions(store, &reached));
     Ok(json::of(&Page { items, next }).into_response())
 }
 
-/// The events after a place and the place looked up to; waits for the first one until the time is over.
+/// The events after a place and the place looked up to; waits for the first one until the time is over. Only the
+/// tenant's own events end a wait; those of others cost a bounded number of looks.
 async fn wait_for(
     app: &App,
+    hub: &Arc<Hub>,
     call: &Call,
     mut after: Positions,
     limit: usize,
     until: Instant,
 ) -> Result<(Vec<LoggedEvent>, Positions), waybill_store::Error> {
-    let longest = app.settings.consumers.poll_interval_ms.duration();
-    let mut grown = app.log_growth.watch_all();
+    // Watching begins before reading, so that nothing falls between.
+    let watch = hub.watch_tenant(&call.tenant);
+    let mut looks = 0;
     loop {
-        grown.borrow_and_update();
-        let feed = app.store.feed(&call.tenant, after.clone(), limit).await;
+        let store = app.reads.turn(&call.tenant).await?;
+        let feed = store.feed(&call.tenant, after.clone(), limit).await;
+        drop(store);
         let (mut found, reached) = feed?;
         let sees_stock = call.identity.may(Scope::StockRead);
         found.retain(|e| sees_stock || e.event.aggregate.kind != AggregateKind::Stock);
-        // A look passes a bounded number of events; those of others are passed without an answer.
-        let passed = reached != after;
+        let passed: i64 = reached
+            .0
+            .iter()
+            .zip(&after.0)
+            .map(|(to, from)| to - from)
+            .sum();
         after = reached;
+        looks += 1;
         let over = Instant::now() >= until || app.stopping.is_cancelled();
-        if !found.is_empty() || over {
+        if !found.is_empty() || over || (passed > NEAR && looks == LOOKS) {
             return Ok((found, after));
         }
-        if passed {
-            continue;
+        if passed <= NEAR {
+            looks = 0;
+            wait(app, watch.as_ref(), until).await;
         }
-        tokio::select! {
-            () = app.stopping.cancelled() => {}
-            () = tokio::time::sleep_until(until) => {}
-            // A wake-up from another process may get lost.
-            () = tokio::time::sleep(longest) => {}
-            _ = grown.changed() => tokio::time::sleep(PAUSE).await,
+    }
+}
+
+/// Waits until there may be something to see, or the time is over.
+async fn wait(app: &App, watch: Option<&Watch>, until: Instant) {
+    let woken = async {
+        match watch {
+            Some(watch) => {
+                watch.changed().await;
+                tokio::time::sleep(PAUSE).await;
+            }
+            // As many watch as may.
+            None => tokio::time::sleep(app.settings.consumers.poll_interval_ms.duration()).await,
         }
+    };
+    tokio::select! {
+        () = app.stopping.cancelled() => {}
+        () = tokio::time::sleep_until(until) => {}
+        () = woken => {}
     }
 }

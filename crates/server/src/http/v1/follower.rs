@@ -62,7 +62,7 @@ async fn follow_cache(
         }
         grown.borrow_and_update();
         let last = log.last();
-        if hub.count() == 0 {
+        if !hub.is_watched() {
             // Who begins to watch after this reads the store first.
             position = last;
             continue;
@@ -73,7 +73,7 @@ async fn follow_cache(
                 position = last;
                 break;
             };
-            hub.wake(events.iter().filter_map(|event| event.event.order_id));
+            hub.wake(&events);
             if reached == position {
                 break;
             }
@@ -125,7 +125,7 @@ impl Follower {
         self.hub.wake_all();
         let mut wait = PAUSE;
         let mut any = self.growth.watch_all();
-        while self.hub.count() > 0 {
+        while self.hub.is_watched() {
             any.borrow_and_update();
             self.outage.worked();
             // Now and then every part is looked at: a wake-up may have been lost.
@@ -160,7 +160,7 @@ async fn read(store: &dyn Store, hub: &Hub, part: u16, positions: &mut Positions
     for _ in 0..PIECES {
         let after = positions.of(part);
         let (events, reached) = store.read_log(part, after, PIECE, EventKind::ALL).await?;
-        hub.wake(events.iter().filter_map(|event| event.event.order_id));
+        hub.wake(&events);
         positions.move_to(part, reached);
         if events.len() < PIECE && reached == after {
             return Ok(reached > begun);

@@ -59,10 +59,12 @@ pub async fn list(State(app): State<Arc<App>>, request: Request) -> Answer {
         before: params.one("after")?.map(Cursor::order).transpose()?,
         limit: params.limit(&app.settings.limits)?,
     };
-    let page = app.store.list_orders(&call.tenant, filter).await?;
+    let store = app.reads.turn(&call.tenant).await?;
+    let page = store.list_orders(&call.tenant, filter).await?;
     // A page is bounded, and so is what an order has of them: one look for all.
     let ids = page.items.iter().map(|record| record.order.id).collect();
-    let deliveries = app.store.deliveries(ids).await?;
+    let deliveries = store.deliveries(ids).await?;
+    drop(store);
     let records = page.items.into_iter().zip(deliveries);
     let (shown, unreadable) =
         Shown::all(records.map(|(record, (_, _, shipments))| (record, Some(shipments))));

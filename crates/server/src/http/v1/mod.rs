@@ -29,6 +29,7 @@ mod order_view;
 mod orders;
 mod page;
 mod params;
+mod preconditions;
 pub mod problem;
 pub mod problem_body;
 pub mod problem_pages;
@@ -68,13 +69,13 @@ pub fn api(hub: Arc<Hub>) -> OpenApiRouter<Arc<App>> {
         .routes(routes!(get::get))
         .routes(routes!(events::events))
         .routes(routes!(transitions::list))
-        .routes(routes!(stream::stream).layer(Extension(hub)))
+        .routes(routes!(stream::stream).layer(Extension(hub.clone())))
         .routes(routes!(cancel::cancel))
         .routes(routes!(holds::place))
         .routes(routes!(holds::release))
-        .routes(routes!(feed::feed))
+        .routes(routes!(feed::feed).layer(Extension(hub)))
         .routes(routes!(stock::list))
-        .routes(routes!(stock::put))
+        .routes(routes!(stock::get, stock::put))
 }
 
 /// The routes of the role `delivery`.

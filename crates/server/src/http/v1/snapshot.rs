@@ -56,7 +56,9 @@ pub async fn snapshot(State(app): State<Arc<App>>, request: Request) -> Answer {
     let params = call.params(&["after", "limit"])?;
     let before = params.one("after")?.map(Cursor::order).transpose()?;
     let limit = params.limit(&app.settings.limits)?;
-    let snapshot = app.store.snapshot(&call.tenant, before, limit).await?;
+    let store = app.reads.turn(&call.tenant).await?;
+    let snapshot = store.snapshot(&call.tenant, before, limit).await?;
+    drop(store);
     let records = snapshot.page.items.into_iter();
     let (shown, unreadable) = Shown::all(records.map(|record| (record, None)));
     let page = SnapshotPage {

@@ -61,10 +61,12 @@ pub async fn stream(
         .and_then(|v| v.to_str().ok())
         .filter(|v| !v.is_empty());
     let after = after
-        .map(|text| Cursor::position(store, text))
+        .map(|text| Cursor::position(store, text).map_err(|p| p.of("Last-Event-ID")))
         .transpose()?;
     // Watching begins before reading, so that nothing falls between.
-    let order = orders::find(&app, &call, &id).await?.order;
+    let reading = app.reads.turn(&call.tenant).await?;
+    let order = orders::find(&*reading, &call.tenant, &id).await?.order;
+    drop(reading);
     let watch = hub.watch(order.id).ok_or_else(|| {
         let detail = "this server has as many streams as it may; try again later, or read the order now and then";
         Problem::new(codes::TOO_MANY_STREAMS, detail)
@@ -174,7 +176,7 @@ impl Steps {
     async fn look(&mut self) -> Result<Bytes, Problem> {
         let mut out = String::new();
         loop {
-            let store = &self.app.store;
+            let store = self.app.reads.turn(&self.tenant).await?;
             let events = store
                 .order_events(&self.tenant, self.order, self.position, PIECE)
                 .await?;

@@ -40,11 +40,12 @@ pub async fn read(
     let Some(order_id) = OrderId::parse(&id) else {
         return answer::not_found(&id, &correlation.id);
     };
-    let record = match app
-        .store
-        .order(&Tenant::stored(&identity.tenant), OrderRef::Id(order_id))
-        .await
-    {
+    let tenant = Tenant::stored(&identity.tenant);
+    let store = match app.reads.turn(&tenant).await {
+        Ok(store) => store,
+        Err(error) => return answer::not_stored(&error, &correlation.id),
+    };
+    let record = match store.order(&tenant, OrderRef::Id(order_id)).await {
         Ok(Some(record)) => record,
         Ok(None) => return answer::not_found(&id, &correlation.id),
         Err(error) => return answer::not_stored(&error, &correlation.id),

@@ -1,0 +1,48 @@
+//! No handler reads past the queue that gives tenants their turns.
+
+use std::path::Path;
+
+/// What callers ask to be read, as [`waybill_store::Store`] calls it.
+const READS: [&str; 10] = [
+    "order",
+    "orders",
+    "list_orders",
+    "shipment",
+    "list_shipments",
+    "stock",
+    "order_events",
+    "feed",
+    "snapshot",
+    "list_parked",
+];
+
+/// Source files below a folder, with their text.
+fn sources(folder: &Path, found: &mut Vec<(String, String)>) {
+    for entry in folder.read_dir().expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else {
+            let text = std::fs::read_to_string(&path).expect("text");
+            found.push((path.display().to_string(), text));
+        }
+    }
+}
+
+#[test]
+fn handlers_read_in_their_tenants_turn() {
+    let mut files = vec![];
+    let http = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/http");
+    sources(&http, &mut files);
+    assert!(files.len() > 30, "the sources are there");
+    for (name, text) in files {
+        let text: String = text.split_whitespace().collect();
+        for read in READS {
+            let past = format!("app.store.{read}(");
+            assert!(
+                !text.contains(&past),
+                "{name}: read with `app.reads.turn(&tenant)`, not with {past}…)"
+            );
+        }
+    }
+}
