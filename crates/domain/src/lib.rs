@@ -22,6 +22,7 @@ pub mod intake;
 pub mod money;
 pub mod once;
 pub mod order;
+pub mod precondition;
 pub mod progress;
 pub mod quantities;
 pub mod refusal;

@@ -89,9 +89,9 @@ pub enum Refusal {
         to: OrderStatus,
         allowed: Vec<OrderStatus>,
     },
-    /// The caller's `If-Match` names another version.
-    #[error("the version is {found}, the request says {expected}")]
-    VersionMismatch { expected: i64, found: i64 },
+    /// What the caller demands of the thing's version does not hold.
+    #[error(transparent)]
+    Unmet(#[from] crate::precondition::Unmet),
     /// A shipment cannot take this step.
     #[error("a shipment that is {from} cannot become {to}")]
     InvalidShipmentTransition {

@@ -57,8 +57,9 @@ pub enum AdjustmentRefusal {
     OutOfRange { wanted: i64 },
     #[error("safety stock is a number from 0 to {MAX_UNITS}; found {wanted}")]
     SafetyOutOfRange { wanted: i64 },
-    #[error("the version is {found}, the request says {expected}")]
-    VersionMismatch { expected: i64, found: i64 },
+    /// What the caller demands of the row's version does not hold.
+    #[error(transparent)]
+    Unmet(#[from] crate::precondition::Unmet),
 }
 
 /// Decides an adjustment: the level after it and the change of `on_hand`.

@@ -5,6 +5,7 @@ use waybill_domain::command::{self, Command};
 use waybill_domain::context::EventMeta;
 use waybill_domain::delivery::{self, Subject};
 use waybill_domain::ids::{OrderId, ShipmentId};
+use waybill_domain::precondition::Preconditions;
 use waybill_domain::refusal::Refusal;
 use waybill_domain::shipment::{self, Shipment, Update};
 use waybill_domain::text::Tenant;
@@ -34,7 +35,7 @@ pub async fn command_order(
     app: &App,
     tenant: &Tenant,
     by: OrderRef,
-    if_match: Option<i64>,
+    asked: &Preconditions,
     command: &Command,
     meta: &EventMeta,
 ) -> Result<OrderRecord, CommandError> {
@@ -42,7 +43,9 @@ pub async fn command_order(
         let Some(mut record) = app.store.order(tenant, by.clone()).await? else {
             return Err(CommandError::NotFound);
         };
-        check_version(if_match, record.order.version)?;
+        asked
+            .check(Some(record.order.version))
+            .map_err(Refusal::from)?;
         let change = app.contexts().decide(meta, |context| {
             command::decide(&record.order, command, context)
         })?;
@@ -59,13 +62,6 @@ pub async fn command_order(
         }
     }
     Err(StoreError::Busy("the order keeps changing").into())
-}
-
-fn check_version(if_match: Option<i64>, found: i64) -> Result<(), Refusal> {
-    match if_match {
-        Some(expected) if expected != found => Err(Refusal::VersionMismatch { expected, found }),
-        _ => Ok(()),
-    }
 }
 
 async fn advance_one(app: &App, change: waybill_domain::change::Change) -> Result<(), StoreError> {
@@ -87,7 +83,7 @@ pub async fn update_shipment(
     app: &App,
     tenant: &Tenant,
     id: ShipmentId,
-    if_match: Option<i64>,
+    asked: &Preconditions,
     update: &Update,
     meta: &EventMeta,
 ) -> Result<(Shipment, bool), CommandError> {
@@ -95,7 +91,7 @@ pub async fn update_shipment(
         let Some(found) = app.store.shipment(tenant, id).await? else {
             return Err(CommandError::NotFound);
         };
-        check_version(if_match, found.version)?;
+        asked.check(Some(found.version)).map_err(Refusal::from)?;
         let Some(change) = app
             .contexts()
             .decide(meta, |context| shipment::update(&found, update, context))?

@@ -7,6 +7,7 @@ use waybill_domain::event::{EventKind, LoggedEvent, NewEvent, body, encode};
 use waybill_domain::ids::{EventId, OrderId, ShipmentId};
 use waybill_domain::intake::{Birth, ClaimKind};
 use waybill_domain::order::Order;
+use waybill_domain::precondition::Preconditions;
 use waybill_domain::refusal::Shortage;
 use waybill_domain::shipment::{Shipment, ShipmentStatus};
 use waybill_domain::status::OrderStatus;
@@ -263,7 +264,7 @@ pub struct StockChange {
     pub vendor: Vendor,
     pub adjustment: Adjustment,
     pub safety: Option<i64>,
-    pub expected_version: Option<i64>,
+    pub preconditions: Preconditions,
     pub reason: Option<String>,
     pub reference: Option<String>,
     pub event_id: Uuid,
@@ -280,12 +281,9 @@ impl StockChange {
         &self,
         before: StockLevel,
     ) -> std::result::Result<(StockLevel, i64, NewEvent), AdjustmentRefusal> {
-        if let Some(expected) = self.expected_version.filter(|v| *v != before.version) {
-            return Err(AdjustmentRefusal::VersionMismatch {
-                expected,
-                found: before.version,
-            });
-        }
+        // A row that is not there has no version yet.
+        let found = Some(before.version).filter(|version| *version > 0);
+        self.preconditions.check(found)?;
         let (after, delta) = stock::adjust(before, self.adjustment, self.safety)?;
         let body = body::StockChange {
             sku: self.sku.clone(),

@@ -4,12 +4,18 @@
 mod changes;
 #[path = "../v1/dead_letters.rs"]
 mod dead_letters;
+#[path = "../v1/flood.rs"]
+mod flood;
 #[path = "../v1/free_json.rs"]
 mod free_json;
 #[path = "../v1/front.rs"]
 mod front;
+#[path = "../v1/paging.rs"]
+mod paging;
 #[path = "../v1/poisoned.rs"]
 mod poisoned;
+#[path = "../v1/preconditions.rs"]
+mod preconditions;
 #[path = "../v1/problems.rs"]
 mod problems;
 #[path = "../v1/reading.rs"]

@@ -2,10 +2,13 @@
 
 mod changes;
 mod dead_letters;
+mod flood;
 mod free_json;
 mod front;
 mod moved;
+mod paging;
 mod poisoned;
+mod preconditions;
 mod problems;
 mod reading;
 mod refusals;

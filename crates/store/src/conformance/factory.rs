@@ -8,6 +8,7 @@ use waybill_domain::context::EventMeta;
 use waybill_domain::ids::{EventId, HoldId, OrderId};
 use waybill_domain::intake::{Claim, ClaimKind, NewLine, NewOrder};
 use waybill_domain::order::{Hold, HoldReason};
+use waybill_domain::precondition::Preconditions;
 use waybill_domain::status::AllocationPolicy;
 use waybill_domain::stock::Adjustment;
 use waybill_domain::text::{Sku, Tenant, Vendor};
@@ -154,7 +155,7 @@ impl Factory {
             vendor: Vendor::local(),
             adjustment,
             safety: None,
-            expected_version: None,
+            preconditions: Preconditions::default(),
             reason: Some("count".into()),
             reference: Some("sheet-1".into()),
             event_id: self.id(),

@@ -3,6 +3,7 @@
 use super::Harness;
 use crate::model::{StockChange, StockOutcome};
 use waybill_domain::event::{EventKind, body};
+use waybill_domain::precondition::{Preconditions, Tags, Unmet};
 use waybill_domain::stock::{Adjustment, AdjustmentRefusal};
 use waybill_domain::text::{Tenant, Vendor};
 
@@ -76,34 +77,42 @@ pub(super) async fn a_count_below_what_is_reserved_is_refused_and_changes_nothin
 
 pub(super) async fn another_version_than_expected_is_refused(h: Harness) {
     let mut change = h.make.stock("A", Adjustment::Count(1));
-    change.expected_version = Some(1);
-    assert_eq!(
-        adjust(&h, change.clone()).await,
-        Err(AdjustmentRefusal::VersionMismatch {
-            expected: 1,
-            found: 0
-        })
-    );
-    change.expected_version = Some(0);
-    assert_eq!(
-        adjust(&h, change.clone())
-            .await
-            .expect("allowed")
-            .level
-            .version,
-        1
-    );
+    change.preconditions = Preconditions::of_version(1);
+    assert_eq!(adjust(&h, change.clone()).await, Err(Unmet::Missing.into()));
+    change.preconditions = Preconditions::default();
+    let made = adjust(&h, change.clone()).await.expect("allowed");
+    assert_eq!(made.level.version, 1);
     h.created(h.make.order(&[("A", 1)])).await;
     change.event_id = h.make.id();
-    change.expected_version = Some(1);
-    assert_eq!(
-        adjust(&h, change)
-            .await
-            .expect("an order does not change it")
-            .level
-            .version,
-        2
-    );
+    change.preconditions = Preconditions::of_version(1);
+    let changed = adjust(&h, change.clone()).await;
+    let changed = changed.expect("an order does not change it");
+    assert_eq!(changed.level.version, 2);
+    let other = Unmet::OtherVersion { found: 2 };
+    assert_eq!(adjust(&h, change).await, Err(other.into()));
+}
+
+pub(super) async fn of_many_that_want_to_make_a_row_one_does(h: Harness) {
+    let changes: Vec<_> = (1..=8)
+        .map(|count| {
+            let mut change = h.make.stock("A", Adjustment::Count(count));
+            change.preconditions.if_none_match = Some(Tags::Any);
+            change
+        })
+        .collect();
+    let tries = changes.iter().map(|change| adjust(&h, change.clone()));
+    let outcomes = futures::future::join_all(tries).await;
+    let made: Vec<_> = outcomes.iter().flatten().collect();
+    assert_eq!(made.len(), 1, "{outcomes:?}");
+    let excluded = Err(Unmet::Excluded { found: 1 }.into());
+    assert!(outcomes.iter().all(|o| o.is_ok() || *o == excluded));
+    assert_eq!(h.level("A").await, made[0].level);
+    let mut change = h.make.stock("B", Adjustment::Count(1));
+    change.preconditions.if_match = Some(Tags::Any);
+    assert_eq!(adjust(&h, change).await, Err(Unmet::Missing.into()));
+    let tenant = Tenant::default();
+    let page = h.store.stock(&tenant, vec!["B".into()], None, 9).await;
+    assert_eq!(page.expect("read").items.len(), 0, "nothing is left");
 }
 
 pub(super) async fn one_refusal_leaves_the_others_of_its_call(h: Harness) {

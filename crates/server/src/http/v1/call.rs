@@ -5,12 +5,14 @@ use std::sync::Arc;
 use axum::extract::{Query, Request};
 use axum::response::{IntoResponse, Response};
 use http::request::Parts;
-use http::{HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderName, HeaderValue, StatusCode};
 use waybill_domain::context::EventMeta;
+use waybill_domain::precondition::{Preconditions, Tag};
 use waybill_domain::text::Tenant;
 
 use super::codes;
 use super::params::Params;
+use super::preconditions;
 use super::problem::Problem;
 use crate::app::App;
 use crate::auth::{Identity, Scope};
@@ -77,26 +79,12 @@ impl Call {
         self.correlation.meta(&self.identity)
     }
 
-    /// The version that `If-Match` demands; `None` without it and for `*`.
+    /// What the caller demands of what is there.
     ///
     /// # Errors
-    /// `invalid_if_match`.
-    pub fn if_match(&self) -> Result<Option<i64>, Problem> {
-        let Some(value) = self.head.headers.get(header::IF_MATCH) else {
-            return Ok(None);
-        };
-        let text = value.to_str().unwrap_or_default().trim();
-        if text == "*" {
-            return Ok(None);
-        }
-        let quoted = text.strip_prefix('"').and_then(|t| t.strip_suffix('"'));
-        let version = quoted
-            .filter(|digits| digits.bytes().all(|b| b.is_ascii_digit()))
-            .and_then(|digits| digits.parse().ok());
-        version.map(Some).ok_or_else(|| {
-            let detail = "expected one version as ETag gives it, \"3\" with its quotes, or *";
-            Problem::new(codes::INVALID_IF_MATCH, detail).of("If-Match")
-        })
+    /// `invalid_if_match`, `invalid_if_none_match`.
+    pub fn preconditions(&self) -> Result<Preconditions, Problem> {
+        preconditions::of(&self.head.headers)
     }
 
     /// The query, with these names allowed.
@@ -118,7 +106,7 @@ impl Call {
 /// JSON with the version of what it shows as its `ETag`.
 pub fn versioned<T: serde::Serialize>(status: StatusCode, version: i64, body: &T) -> Response {
     let mut response = (status, json::of(body)).into_response();
-    set(&mut response, header::ETAG, &format!("\"{version}\""));
+    preconditions::set_tag(&mut response, Tag::of(version));
     response
 }
 

@@ -41,14 +41,14 @@ pub async fn cancel(
     request: Request,
 ) -> Answer {
     let (call, body) = Call::with_body(&app, request, Scope::OrderCancel).await?;
-    let if_match = call.if_match()?;
+    let asked = call.preconditions()?;
     let body: CancelBody = strict::read_or_empty(&body)?;
     let command = Command::Cancel {
         reason: order_request::free("reason", body.reason)?,
     };
     let by = orders::named(&id)?;
     let commanded =
-        commands::command_order(&app, &call.tenant, by, if_match, &command, &call.meta()).await;
+        commands::command_order(&app, &call.tenant, by, &asked, &command, &call.meta()).await;
     let record = commanded.map_err(orders::refused)?;
     let status = match record.order.status {
         OrderStatus::Cancelling => StatusCode::ACCEPTED,

@@ -33,8 +33,10 @@ impl Kind {
 pub const DUPLICATE_FIELD: &str = "duplicate_field";
 pub const UNKNOWN_PARAMETER: &str = "unknown_parameter";
 pub const INVALID_PARAMETER: &str = "invalid_parameter";
+pub const CURSOR_OF_ANOTHER_LIST: &str = "cursor_of_another_list";
 pub const INVALID_CURSOR: &str = "invalid_cursor";
 pub const INVALID_IF_MATCH: &str = "invalid_if_match";
+pub const INVALID_IF_NONE_MATCH: &str = "invalid_if_none_match";
 pub const INVALID_PATH: &str = "invalid_path";
 pub const INVALID_HOST: &str = "invalid_host";
 pub const DUPLICATE_HEADER: &str = "duplicate_header";
@@ -47,6 +49,7 @@ pub const NOT_FOUND: &str = "not_found";
 pub const ORDER_NOT_FOUND: &str = "order_not_found";
 pub const HOLD_NOT_FOUND: &str = "hold_not_found";
 pub const SHIPMENT_NOT_FOUND: &str = "shipment_not_found";
+pub const STOCK_NOT_FOUND: &str = "stock_not_found";
 pub const DEAD_LETTER_NOT_FOUND: &str = "dead_letter_not_found";
 pub const METHOD_NOT_ALLOWED: &str = "method_not_allowed";
 pub const INVALID_TRANSITION: &str = "invalid_transition";
@@ -57,6 +60,7 @@ pub const NUMBER_TAKEN: &str = "number_taken";
 pub const BELOW_RESERVED: &str = "below_reserved";
 pub const GENERATION_CHANGED: &str = "generation_changed";
 pub const VERSION_MISMATCH: &str = "version_mismatch";
+pub const PRECONDITION_FAILED: &str = "precondition_failed";
 pub const STOCK_OUT_OF_RANGE: &str = "stock_out_of_range";
 pub const KEY_REUSED: &str = "idempotency_key_reused";
 pub const INSUFFICIENT_STOCK: &str = "insufficient_stock";
@@ -225,6 +229,18 @@ pub const KINDS: &[Kind] = &[
         "Send a cursor as this path gave it out, unchanged; cursors of one list are not taken by another. Without one, the list begins at its beginning.",
     ),
     kind_of(
+        CURSOR_OF_ANOTHER_LIST,
+        400,
+        "The cursor is of another list",
+        "Each list takes the cursors that it gave out itself: the detail says which list gave this one out.",
+    ),
+    kind_of(
+        INVALID_IF_NONE_MATCH,
+        400,
+        "If-None-Match cannot be read",
+        "Send the ETag of the last answer unchanged, with its quotes, or *.",
+    ),
+    kind_of(
         INVALID_IF_MATCH,
         400,
         "If-Match cannot be read",
@@ -339,6 +355,12 @@ pub const KINDS: &[Kind] = &[
         "Read the order: its holds are listed there, and one that was released is not open any more.",
     ),
     kind_of(
+        STOCK_NOT_FOUND,
+        404,
+        "There is no such stock row",
+        "This sku is not tracked in your own warehouse. PUT a count to this path to track it.",
+    ),
+    kind_of(
         SHIPMENT_NOT_FOUND,
         404,
         "There is no such shipment",
@@ -409,6 +431,12 @@ pub const KINDS: &[Kind] = &[
         412,
         "It was changed meanwhile",
         "Read it again, decide anew, and send the request with the new ETag.",
+    ),
+    kind_of(
+        PRECONDITION_FAILED,
+        412,
+        "It is there already",
+        "If-None-Match excludes what is there. Read it first, or send the request without that header to change it.",
     ),
     kind_of(
         BODY_TOO_LARGE,

@@ -85,18 +85,20 @@ impl Cursor {
         ShipmentId::parse(&read("p", text)?).ok_or_else(invalid)
     }
 
-    /// A sku in a list of stock.
+    /// A row in a list of stock: the store's own place, a sku and a vendor with a NUL between them.
     #[must_use]
-    pub fn of_sku(sku: &str) -> String {
-        write("s", sku)
+    pub fn of_stock(place: &str) -> String {
+        write("s", place)
     }
 
-    /// Reads a sku in a list.
+    /// Reads a row in a list of stock.
     ///
     /// # Errors
     /// `invalid_cursor`.
-    pub fn sku(text: &str) -> Result<String, Problem> {
-        read("s", text)
+    pub fn stock(text: &str) -> Result<String, Problem> {
+        let place = decode("s", text)?;
+        let parts = place.split('\0').count();
+        Some(place).filter(|_| parts <= 2).ok_or_else(invalid)
     }
 
     /// A dead letter in a list of dead letters.
@@ -118,18 +120,52 @@ fn write(kind: &str, inner: &str) -> String {
     URL_SAFE_NO_PAD.encode(format!("{kind}{inner}"))
 }
 
+/// A place without the character NUL, which a database may not take.
 fn read(kind: &str, text: &str) -> Result<String, Problem> {
+    let place = decode(kind, text)?;
+    if place.contains('\0') {
+        return Err(invalid());
+    }
+    Ok(place)
+}
+
+fn decode(kind: &str, text: &str) -> Result<String, Problem> {
     if text.len() > LONGEST {
         return Err(invalid());
     }
     let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| invalid())?;
     let inner = String::from_utf8(bytes).map_err(|_| invalid())?;
-    inner
-        .strip_prefix(kind)
-        .filter(|inner| !inner.contains('\0'))
-        .map(str::to_owned)
-        .ok_or_else(invalid)
+    if let Some(place) = inner.strip_prefix(kind) {
+        return Ok(place.to_owned());
+    }
+    let giver = |kind: &str| GIVERS.iter().find(|(of, _)| *of == kind);
+    match (inner.get(..1).and_then(giver), giver(kind)) {
+        (Some((_, gave)), Some((_, here))) => {
+            let detail = format!("this is a cursor of {gave}; here it has to be one of {here}");
+            Err(Problem::new(codes::CURSOR_OF_ANOTHER_LIST, detail).of("after"))
+        }
+        _ => Err(invalid()),
+    }
 }
+
+/// By the first letter: where cursors are given out.
+const GIVERS: &[(&str, &str)] = &[
+    (
+        "e",
+        "the events of one order (/v1/orders/{id}/events and /stream)",
+    ),
+    (
+        "l",
+        "the feed (/v1/events, or the cursor of /v1/orders/snapshot)",
+    ),
+    (
+        "o",
+        "the list of orders (/v1/orders, or the next of /v1/orders/snapshot)",
+    ),
+    ("p", "the list of shipments (/v1/shipments)"),
+    ("s", "the list of stock (/v1/stock)"),
+    ("d", "the list of dead letters (/v1/dead-letters)"),
+];
 
 /// What follows the generation, if it is the store's.
 fn of_this_generation(store: &Identity, inner: String) -> Result<String, Problem> {
@@ -180,9 +216,12 @@ mod tests {
         let cursor = Cursor::of_positions(&store("g1"), &places);
         assert_eq!(Cursor::positions(&store("g1"), &cursor).unwrap(), places);
         let long = Cursor::of_positions(&store("g1"), &Positions(vec![1, 2, 3, 4]));
-        for bad in [&long, &of_order] {
+        for (bad, code) in [
+            (&long, codes::INVALID_CURSOR),
+            (&of_order, codes::CURSOR_OF_ANOTHER_LIST),
+        ] {
             let refused = Cursor::positions(&store("g1"), bad).unwrap_err();
-            assert_eq!(refused.code(), codes::INVALID_CURSOR);
+            assert_eq!(refused.code(), code);
         }
         assert_eq!(
             Cursor::positions(&store("g2"), &cursor).unwrap_err().code(),
@@ -190,9 +229,12 @@ mod tests {
         );
         assert_eq!(
             Cursor::order(&cursor).unwrap_err().code(),
-            codes::INVALID_CURSOR
+            codes::CURSOR_OF_ANOTHER_LIST
         );
         assert_eq!(Cursor::order(&Cursor::of_order(7)).unwrap(), 7);
+        let place = "MUG-1\0local";
+        assert_eq!(Cursor::stock(&Cursor::of_stock(place)).unwrap(), place);
+        assert!(Cursor::stock(&Cursor::of_stock("a\0b\0c")).is_err());
         for bad in ["", "7", "é", "bDox", &"A".repeat(2_000)] {
             assert!(Cursor::positions(&store("g1"), bad).is_err(), "{bad}");
         }

@@ -3,11 +3,10 @@
 use std::sync::Arc;
 
 use axum::extract::{Path, Request, State};
-use http::StatusCode;
 
 use super::call::{Answer, Call};
 use super::order_view::OrderView;
-use super::orders;
+use super::orders::{self, Shown};
 use crate::app::App;
 use crate::auth::Scope;
 
@@ -16,13 +15,18 @@ use crate::auth::Scope;
     get, path = "/v1/orders/{id}", operation_id = "getOrder", tag = "orders",
     params(
         ("id" = String, Path, description = "The order's id, `number:WB-000123`, or `ref:` and the caller's own reference", example = "number:WB-000123"),
+        ("If-None-Match" = Option<String>, Header, description = "Answers 304 when its version is still this one", example = "\"3\""),
     ),
-    responses((status = 200, description = "The order", body = OrderView<'static>, headers(("ETag" = String, description = "Its version, in quotes")))),
+    responses((status = 200, description = "The order", body = OrderView<'static>, headers(("ETag" = String, description = "Its version, in quotes"))), (status = 304, description = "The caller has it already")),
     security(("token" = ["order:read"])),
 )]
 pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>, request: Request) -> Answer {
     let call = Call::open(&app, request.into_parts().0, Scope::OrderRead)?;
     call.params(&[])?;
-    let record = orders::find(&app, &call, &id).await?;
-    orders::answer(&app, StatusCode::OK, record).await
+    let asked = call.preconditions()?;
+    let store = app.reads.turn(&call.tenant).await?;
+    let record = orders::find(&*store, &call.tenant, &id).await?;
+    let shipments = orders::shipments(&*store, record.order.id).await?;
+    drop(store);
+    Shown::new(record, Some(shipments))?.answer_unless_known(&asked)
 }

@@ -44,7 +44,7 @@ pub async fn place(
     request: Request,
 ) -> Answer {
     let (call, body) = Call::with_body(&app, request, Scope::OrderWrite).await?;
-    let if_match = call.if_match()?;
+    let asked = call.preconditions()?;
     let body: HoldBody = strict::read(&body)?;
     let command = Command::PlaceHold {
         reason: order_request::hold_reason("reason", &body.reason)?,
@@ -53,7 +53,7 @@ pub async fn place(
     };
     let by = orders::named(&id)?;
     let commanded =
-        commands::command_order(&app, &call.tenant, by, if_match, &command, &call.meta()).await;
+        commands::command_order(&app, &call.tenant, by, &asked, &command, &call.meta()).await;
     let record = commanded.map_err(orders::refused)?;
     orders::answer(&app, StatusCode::CREATED, record).await
 }
@@ -75,14 +75,14 @@ pub async fn release(
     request: Request,
 ) -> Answer {
     let (call, body) = Call::with_body(&app, request, Scope::OrderWrite).await?;
-    let if_match = call.if_match()?;
+    let asked = call.preconditions()?;
     let Nothing {} = strict::read_or_empty(&body)?;
     let hold = HoldId::parse(&hold)
         .ok_or_else(|| Problem::new(code::INVALID_ID, "expected a UUID").of("hold"))?;
     let command = Command::ReleaseHold { hold };
     let by = orders::named(&id)?;
     let commanded =
-        commands::command_order(&app, &call.tenant, by, if_match, &command, &call.meta()).await;
+        commands::command_order(&app, &call.tenant, by, &asked, &command, &call.meta()).await;
     let record = commanded.map_err(orders::refused)?;
     orders::answer(&app, StatusCode::OK, record).await
 }

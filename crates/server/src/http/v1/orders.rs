@@ -6,14 +6,16 @@ use serde::de::DeserializeOwned;
 use waybill_domain::content::{Content, Personal};
 use waybill_domain::ids::{OrderId, parse_readable_number, readable_number};
 use waybill_domain::intake::ClaimKind;
+use waybill_domain::precondition::{Preconditions, Tag};
 use waybill_domain::refusal::code;
 use waybill_domain::shipment::Shipment;
-use waybill_domain::text::quoted;
-use waybill_store::{Error as StoreError, OrderRecord, OrderRef};
+use waybill_domain::text::{Tenant, quoted};
+use waybill_store::{Error as StoreError, OrderRecord, OrderRef, Store};
 
-use super::call::{Answer, Call, versioned};
+use super::call::{Answer, versioned};
 use super::codes;
 use super::order_view::{OrderView, Standing};
+use super::preconditions;
 use super::problem::Problem;
 use super::unreadable::UnreadableOrder;
 use crate::app::App;
@@ -66,12 +68,12 @@ pub fn not_found() -> Problem {
     )
 }
 
-/// An order of the caller's tenant.
+/// An order of a tenant.
 ///
 /// # Errors
 /// `invalid_id`, `order_not_found`, or the store's.
-pub async fn find(app: &App, call: &Call, name: &str) -> Result<OrderRecord, Problem> {
-    let found = app.store.order(&call.tenant, named(name)?).await?;
+pub async fn find(store: &dyn Store, tenant: &Tenant, name: &str) -> Result<OrderRecord, Problem> {
+    let found = store.order(tenant, named(name)?).await?;
     found.ok_or_else(not_found)
 }
 
@@ -79,8 +81,8 @@ pub async fn find(app: &App, call: &Call, name: &str) -> Result<OrderRecord, Pro
 ///
 /// # Errors
 /// The store's.
-pub async fn shipments(app: &App, id: OrderId) -> Result<Vec<Shipment>, Problem> {
-    let held = app.store.deliveries(vec![id]).await?.pop();
+pub async fn shipments(store: &dyn Store, id: OrderId) -> Result<Vec<Shipment>, Problem> {
+    let held = store.deliveries(vec![id]).await?.pop();
     Ok(held.map_or_else(Vec::new, |(_, _, shipments)| shipments))
 }
 
@@ -168,6 +170,22 @@ impl Shown {
         OrderView::new(&standing, &self.content, &self.personal)
     }
 
+    /// What a reader is shown. The version tells of the order and not of its shipments, which go on by themselves: who
+    /// has this version is spared the answer only when no shipment has changed since the order did.
+    ///
+    /// # Errors
+    /// 412.
+    pub fn answer_unless_known(&self, asked: &Preconditions) -> Answer {
+        let order = &self.record.order;
+        let mut shipments = self.shipments.iter().flatten();
+        let told = shipments.all(|shipment| shipment.updated_at < order.updated_at);
+        let tag = Tag::of(order.version);
+        if asked.read(tag)? && told {
+            return preconditions::show(asked, tag, &());
+        }
+        Ok(self.answer(StatusCode::OK))
+    }
+
     /// The whole answer.
     #[must_use]
     pub fn answer(&self, status: StatusCode) -> Response {
@@ -187,6 +205,6 @@ fn read<T: DeserializeOwned>(what: &'static str, text: &str) -> Result<T, StoreE
 /// # Errors
 /// The store's.
 pub async fn answer(app: &App, status: StatusCode, record: OrderRecord) -> Answer {
-    let shipments = shipments(app, record.order.id).await?;
+    let shipments = shipments(&*app.store, record.order.id).await?;
     Ok(Shown::new(record, Some(shipments))?.answer(status))
 }

@@ -16,7 +16,7 @@ impl Params {
     /// Takes the pairs whose names are known.
     ///
     /// # Errors
-    /// `unknown_parameter`, with the nearest known one.
+    /// `unknown_parameter`, with the nearest known one; `invalid_parameter` for an empty value.
     pub fn of(pairs: Vec<(String, String)>, known: &[&str]) -> Result<Self, Problem> {
         for (name, value) in &pairs {
             if !known.contains(&name.as_str()) {
@@ -27,6 +27,13 @@ impl Params {
                 };
                 return Err(Problem::new(codes::UNKNOWN_PARAMETER, hint).of(Echo(name).to_string()));
             }
+            // An empty cursor is where every list begins; any other empty value would ask for nothing and be given all.
+            if value.is_empty() && name != "after" {
+                return Err(invalid(
+                    name,
+                    "is empty; leave it out, or say what it should be",
+                ));
+            }
             if value.contains('\0') {
                 return Err(invalid(name, "must not contain the character NUL"));
             }
@@ -34,7 +41,7 @@ impl Params {
         Ok(Self(pairs))
     }
 
-    /// All values of a name; empty ones mean: not given.
+    /// All values of a name.
     pub fn all(&self, name: &str) -> impl Iterator<Item = &str> {
         self.0
             .iter()

@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use waybill_domain::echo::sentence;
 use waybill_domain::intake::ClaimKind;
+use waybill_domain::precondition::Unmet;
 use waybill_domain::refusal::{Problem as Invalid, Refusal, Shortage, code};
 use waybill_domain::stock::AdjustmentRefusal;
 use waybill_store::Error as StoreError;
@@ -316,7 +317,7 @@ impl From<Refusal> for Problem {
                     .with(member::FROM, &from)
                     .with(member::ALLOWED, &allowed)
             }
-            Refusal::VersionMismatch { found, .. } => version_mismatch(found, detail),
+            Refusal::Unmet(unmet) => unmet.into(),
             Refusal::HoldTooLate { status } => {
                 Self::new(codes::HOLD_TOO_LATE, detail).with(member::ORDER_STATUS, &status)
             }
@@ -328,10 +329,16 @@ impl From<Refusal> for Problem {
     }
 }
 
-fn version_mismatch(found: i64, detail: String) -> Problem {
-    Problem::new(codes::VERSION_MISMATCH, detail)
-        .of("If-Match")
-        .with(member::VERSION, &found)
+impl From<Unmet> for Problem {
+    fn from(unmet: Unmet) -> Self {
+        let (code, field) = match unmet {
+            Unmet::OtherVersion { .. } | Unmet::Missing => (codes::VERSION_MISMATCH, "If-Match"),
+            Unmet::Excluded { .. } => (codes::PRECONDITION_FAILED, "If-None-Match"),
+        };
+        Self::new(code, unmet.to_string())
+            .of(field)
+            .with(member::VERSION, &unmet.found())
+    }
 }
 
 impl From<AdjustmentRefusal> for Problem {
@@ -350,7 +357,7 @@ impl From<AdjustmentRefusal> for Problem {
             AdjustmentRefusal::SafetyOutOfRange { .. } => {
                 Self::new(codes::STOCK_OUT_OF_RANGE, detail).of("safety")
             }
-            AdjustmentRefusal::VersionMismatch { found, .. } => version_mismatch(found, detail),
+            AdjustmentRefusal::Unmet(unmet) => unmet.into(),
         }
     }
 }

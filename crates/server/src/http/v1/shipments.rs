@@ -8,6 +8,7 @@ use http::StatusCode;
 use serde::Deserialize;
 use utoipa::ToSchema;
 use waybill_domain::ids::{OrderId, ShipmentId};
+use waybill_domain::precondition::Tag;
 use waybill_domain::refusal::code;
 use waybill_domain::shipment::{ShipmentStatus, Update};
 use waybill_store::ShipmentFilter;
@@ -17,7 +18,7 @@ use super::cursor::Cursor;
 use super::page::Page;
 use super::problem::Problem;
 use super::shipment_view::ShipmentView;
-use super::{codes, order_request, strict};
+use super::{codes, order_request, preconditions, strict};
 use crate::app::App;
 use crate::auth::Scope;
 use crate::commands::{self, CommandError};
@@ -44,7 +45,8 @@ pub async fn list(State(app): State<Arc<App>>, request: Request) -> Answer {
         before: params.one("after")?.map(Cursor::shipment).transpose()?,
         limit: params.limit(&app.settings.limits)?,
     };
-    let page = app.store.list_shipments(&call.tenant, filter).await?;
+    let store = app.reads.turn(&call.tenant).await?;
+    let page = store.list_shipments(&call.tenant, filter).await?;
     let items = page.items.iter().map(ShipmentView::new).collect();
     let next = page.next.map(Cursor::of_shipment);
     Ok(json::of(&Page { items, next }).into_response())
@@ -72,20 +74,20 @@ fn not_found() -> Problem {
     get, path = "/v1/shipments/{id}", operation_id = "getShipment", tag = "shipments",
     params(
         ("id" = String, Path, description = "The shipment's id"),
+        ("If-None-Match" = Option<String>, Header, description = "Answers 304 when its version is still this one", example = "\"3\""),
     ),
-    responses((status = 200, description = "The shipment", body = ShipmentView<'static>, headers(("ETag" = String, description = "Its version, in quotes")))),
+    responses((status = 200, description = "The shipment", body = ShipmentView<'static>, headers(("ETag" = String, description = "Its version, in quotes"))), (status = 304, description = "The caller has it already")),
     security(("token" = ["shipment:read"])),
 )]
 pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>, request: Request) -> Answer {
     let call = Call::open(&app, request.into_parts().0, Scope::ShipmentRead)?;
     call.params(&[])?;
-    let found = app.store.shipment(&call.tenant, named(&id)?).await?;
+    let asked = call.preconditions()?;
+    let store = app.reads.turn(&call.tenant).await?;
+    let found = store.shipment(&call.tenant, named(&id)?).await?;
     let shipment = found.ok_or_else(not_found)?;
-    Ok(versioned(
-        StatusCode::OK,
-        shipment.version,
-        &ShipmentView::new(&shipment),
-    ))
+    let tag = Tag::of(shipment.version);
+    preconditions::show(&asked, tag, &ShipmentView::new(&shipment))
 }
 
 /// A step, with what became known about the parcel.
@@ -111,7 +113,7 @@ pub struct StepBody {
 )]
 pub async fn step(State(app): State<Arc<App>>, Path(id): Path<String>, request: Request) -> Answer {
     let (call, body) = Call::with_body(&app, request, Scope::ShipmentWrite).await?;
-    let if_match = call.if_match()?;
+    let asked = call.preconditions()?;
     let id = named(&id)?;
     let body: StepBody = strict::read(&body)?;
     let status = ShipmentStatus::parse(&body.status).ok_or_else(|| {
@@ -125,7 +127,7 @@ pub async fn step(State(app): State<Arc<App>>, Path(id): Path<String>, request: 
         due_at: None,
     };
     let updated =
-        commands::update_shipment(&app, &call.tenant, id, if_match, &update, &call.meta()).await;
+        commands::update_shipment(&app, &call.tenant, id, &asked, &update, &call.meta()).await;
     let (shipment, _) = updated.map_err(|error| match error {
         CommandError::NotFound => not_found(),
         CommandError::Refused(refusal) => refusal.into(),

@@ -6,6 +6,7 @@ use axum::extract::{Path, Request, State};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use waybill_domain::precondition::Tag;
 use waybill_domain::refusal::code;
 use waybill_domain::stock::{Adjustment, StockRow};
 use waybill_domain::text::{Sku, Vendor};
@@ -18,7 +19,7 @@ use super::cursor::Cursor;
 use super::order_body::Text;
 use super::page::Page;
 use super::problem::Problem;
-use super::{amount, order_request, strict};
+use super::{amount, order_request, preconditions, strict};
 use crate::app::App;
 use crate::auth::Scope;
 use crate::http::json;
@@ -79,12 +80,46 @@ pub async fn list(State(app): State<Arc<App>>, request: Request) -> Answer {
         let detail = format!("at most {SKUS} at once; found {}", skus.len());
         return Err(Problem::new(codes::INVALID_PARAMETER, detail).of("sku"));
     }
-    let after = params.one("after")?.map(Cursor::sku).transpose()?;
+    let after = params.one("after")?.map(Cursor::stock).transpose()?;
     let limit = params.limit(&app.settings.limits)?;
-    let page = app.store.stock(&call.tenant, skus, after, limit).await?;
+    let store = app.reads.turn(&call.tenant).await?;
+    let page = store.stock(&call.tenant, skus, after, limit).await?;
     let items = page.items.iter().map(StockView::new).collect();
-    let next = page.next.map(|sku| Cursor::of_sku(&sku));
+    let next = page.next.map(|place| Cursor::of_stock(&place));
     Ok(json::of(&Page { items, next }).into_response())
+}
+
+/// Vendors of a sku that are looked through.
+const VENDORS: usize = 1_000;
+
+/// A sku of our own warehouse.
+///
+/// The `ETag` names the version and, behind a point, what orders reserve, which changes without the version. It may be
+/// sent as `If-Match` too: there only the version counts.
+#[utoipa::path(
+    get, path = "/v1/stock/{sku}", operation_id = "getStock", tag = "stock",
+    params(
+        ("sku" = String, Path),
+        ("If-None-Match" = Option<String>, Header, description = "Answers 304 when nothing of it has changed", example = "\"3.2\""),
+    ),
+    responses((status = 200, description = "The row", body = StockView<'static>, headers(("ETag" = String, description = "Its version and what is reserved, in quotes"))), (status = 304, description = "The caller has it already")),
+    security(("token" = ["stock:read"])),
+)]
+pub async fn get(State(app): State<Arc<App>>, Path(sku): Path<String>, request: Request) -> Answer {
+    let call = Call::open(&app, request.into_parts().0, Scope::StockRead)?;
+    call.params(&[])?;
+    let asked = call.preconditions()?;
+    let skus = vec![Sku::parse(&sku)?.to_string()];
+    let store = app.reads.turn(&call.tenant).await?;
+    let page = store.stock(&call.tenant, skus, None, VENDORS).await?;
+    let mut rows = page.items.iter();
+    let row = rows.find(|row| row.vendor == Vendor::local());
+    let row = row.ok_or_else(|| {
+        let detail = "this sku is not tracked in your own warehouse";
+        Problem::new(codes::STOCK_NOT_FOUND, detail).of("sku")
+    })?;
+    let tag = Tag::marked(row.level.version, row.level.reserved);
+    preconditions::show(&asked, tag, &StockView::new(row))
 }
 
 /// A count, or what came or went.
@@ -113,7 +148,8 @@ pub struct StockBody<'a> {
     put, path = "/v1/stock/{sku}", operation_id = "setStock", tag = "stock",
     params(
         ("sku" = String, Path),
-        ("If-Match" = Option<String>, Header, description = "Only if its version is still this one", example = "\"3\""),
+        ("If-Match" = Option<String>, Header, description = "Only if its version is still this one; `*`: only if it is there", example = "\"3\""),
+        ("If-None-Match" = Option<String>, Header, description = "`*`: only if it is not there yet", example = "*"),
     ),
     request_body(content = StockBody<'static>),
     responses((status = 200, description = "The row after it", body = StockView<'static>, headers(("ETag" = String, description = "Its version, in quotes")))),
@@ -121,7 +157,7 @@ pub struct StockBody<'a> {
 )]
 pub async fn put(State(app): State<Arc<App>>, Path(sku): Path<String>, request: Request) -> Answer {
     let (call, body) = Call::with_body(&app, request, Scope::StockWrite).await?;
-    let expected_version = call.if_match()?;
+    let preconditions = call.preconditions()?;
     let body: StockBody<'_> = strict::read(&body)?;
     let number = |field: &str, raw: Text<'_>| raw.map(|raw| amount::whole(field, raw)).transpose();
     let (on_hand, delta) = (
@@ -136,7 +172,7 @@ pub async fn put(State(app): State<Arc<App>>, Path(sku): Path<String>, request: 
         vendor: Vendor::local(),
         adjustment: adjustment(on_hand, delta, safety)?,
         safety,
-        expected_version,
+        preconditions,
         reason: order_request::free("reason", body.reason)?,
         reference: order_request::reference("reference", body.reference)?,
         event_id: app.entropy.uuid_v7(now.0),

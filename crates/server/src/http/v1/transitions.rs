@@ -3,16 +3,17 @@
 use std::sync::Arc;
 
 use axum::extract::{Path, Request, State};
-use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use waybill_domain::event::{EventKind, LoggedEvent};
+use waybill_domain::precondition::Tag;
 use waybill_domain::status::OrderStatus;
 use waybill_domain::time::Time;
 use waybill_domain::transitions;
 
-use super::call::{Answer, Call, versioned};
+use super::call::{Answer, Call};
 use super::orders;
+use super::preconditions;
 use crate::app::App;
 use crate::auth::Scope;
 
@@ -70,19 +71,21 @@ struct Told {
     get, path = "/v1/orders/{id}/transitions", operation_id = "getOrderTransitions", tag = "orders",
     params(
         ("id" = String, Path, description = "The order's id, `number:WB-000123`, or `ref:` and the caller's own reference", example = "number:WB-000123"),
+        ("If-None-Match" = Option<String>, Header, description = "Answers 304 when its version is still this one", example = "\"3\""),
     ),
-    responses((status = 200, description = "Where it may go, and its history", body = TransitionsView, headers(("ETag" = String, description = "Its version, in quotes")))),
+    responses((status = 200, description = "Where it may go, and its history", body = TransitionsView, headers(("ETag" = String, description = "Its version, in quotes"))), (status = 304, description = "The caller has it already")),
     security(("token" = ["order:read"])),
 )]
 pub async fn list(State(app): State<Arc<App>>, Path(id): Path<String>, request: Request) -> Answer {
     let call = Call::open(&app, request.into_parts().0, Scope::OrderRead)?;
     call.params(&[])?;
-    let order = orders::find(&app, &call, &id).await?.order;
+    let asked = call.preconditions()?;
+    let store = app.reads.turn(&call.tenant).await?;
+    let order = orders::find(&*store, &call.tenant, &id).await?.order;
     let mut history = vec![];
     let mut after = 0;
     for _ in 0..PIECES {
-        let piece = app
-            .store
+        let piece = store
             .order_events(&call.tenant, order.id, after, PIECE)
             .await?;
         history.extend(piece.iter().filter_map(step));
@@ -98,7 +101,7 @@ pub async fn list(State(app): State<Arc<App>>, Path(id): Path<String>, request: 
         possible: transitions::allowed(order.status),
         history,
     };
-    Ok(versioned(StatusCode::OK, order.version, &view))
+    preconditions::show(&asked, Tag::of(order.version), &view)
 }
 
 /// The step an event tells, if it tells one.

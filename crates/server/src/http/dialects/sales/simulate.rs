@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use serde::Deserialize;
 use waybill_domain::ids::OrderId;
+use waybill_domain::precondition::Preconditions;
 use waybill_domain::shipment::{Shipment, ShipmentStatus, Update};
 use waybill_domain::status::OrderStatus;
 use waybill_domain::text::Tenant;
@@ -118,9 +119,16 @@ async fn step(
             status: Some(to),
             ..Update::default()
         };
-        commands::update_shipment(app, &tenant, shipment.id, None, &update, &meta)
-            .await
-            .map_err(Refused::Command)?;
+        commands::update_shipment(
+            app,
+            &tenant,
+            shipment.id,
+            &Preconditions::default(),
+            &update,
+            &meta,
+        )
+        .await
+        .map_err(Refused::Command)?;
     }
     Ok(())
 }
