@@ -72,7 +72,7 @@ async fn flood(shop: &Shop, path: &str, clients: usize, stop: &AtomicBool) -> us
         async move {
             let mut client = shop.client("nobody", "admin");
             while !stop.load(Ordering::Relaxed) {
-                let hangs_up = n % 2 == 0;
+                let hangs_up = n.is_multiple_of(2);
                 let patience = Duration::from_millis(if hangs_up { 2 } else { 30_000 });
                 match timeout(patience, client.get(path)).await {
                     Ok(answer) => {
