@@ -3,13 +3,14 @@
 
 use crate::delivery::Delivery;
 use crate::event::NewEvent;
-use crate::ids::{HoldId, OrderId, ShipmentId};
+use crate::ids::{HoldId, OrderId};
 use crate::once::CommandClaim;
 use crate::order::{Hold, Order};
 use crate::shipment::Shipment;
 use crate::status::OrderStatus;
 use crate::text::{Sku, Tenant, Vendor};
 use crate::time::Time;
+use crate::timer::TimerChange;
 use uuid::Uuid;
 
 /// Units that leave a reservation, and with it the stock row behind it.
@@ -29,23 +30,6 @@ pub struct ReservationMove {
 pub enum HoldChange {
     Place(Hold),
     Release { id: HoldId, at: Time },
-}
-
-/// Something to be done at a time, durable.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Timer {
-    /// The partition it is found in: its shipment's, also when the shipment is gone.
-    pub part: u16,
-    pub due_at: Time,
-    pub shipment_id: ShipmentId,
-    pub order_id: OrderId,
-}
-
-/// A change of timers. A timer is known by its time and its shipment.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum TimerChange {
-    Set(Timer),
-    Clear(Timer),
 }
 
 /// A call to an external service that a worker will make: under a lease, at least once.

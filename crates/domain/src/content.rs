@@ -6,7 +6,7 @@
 use crate::canonical::canonical;
 use crate::ids::OrderId;
 use crate::money::{Currency, Minor, Rounding, UnitPrice};
-use crate::refusal::{Problem, code};
+use crate::problem::{Problem, code};
 use crate::status::AllocationPolicy;
 use crate::text::Sku;
 use crate::time::Time;

@@ -1,6 +1,6 @@
 //! Countries: the officially assigned ISO 3166-1 alpha-2 codes.
 
-use crate::refusal::{Problem, code};
+use crate::problem::{Problem, code};
 use crate::text::quoted;
 
 /// Officially assigned codes, and XK (Kosovo), which is not assigned but what carriers and shops use.

@@ -1,6 +1,6 @@
 //! Currencies: the active ISO 4217 codes and how many minor digits each has.
 
-use crate::refusal::{Problem, code};
+use crate::problem::{Problem, code};
 use crate::text::quoted;
 use serde::{Deserialize, Serialize};
 use std::fmt;

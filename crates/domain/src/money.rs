@@ -5,7 +5,7 @@
 //! (IEEE 754 roundTiesToEven).
 
 use crate::echo::Echo;
-use crate::refusal::{Problem, code};
+use crate::problem::{Problem, code};
 use crate::status::named_enum;
 use crate::text::quoted;
 use serde::{Deserialize, Serialize};

@@ -1,6 +1,6 @@
 //! Text from outside: limited in length, without control characters, valid before it is used.
 
-use crate::refusal::{Problem, code};
+use crate::problem::{Problem, code};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::sync::Arc;

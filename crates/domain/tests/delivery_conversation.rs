@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, TestRunner};
 use std::collections::{BTreeMap, BTreeSet};
-use waybill_domain::change::{Change, Timer, TimerChange};
+use waybill_domain::change::Change;
 use waybill_domain::command::Command;
 use waybill_domain::delivery::{self, Carrier, Delivery, DeliveryState, Heard, Released, Subject};
 use waybill_domain::event::{EventKind, NewEvent};
@@ -19,6 +19,7 @@ use waybill_domain::order::{Line, Order};
 use waybill_domain::shipment::{self, Shipment, ShipmentStatus, Update};
 use waybill_domain::status::{AllocationPolicy, OrderStatus};
 use waybill_domain::time::Time;
+use waybill_domain::timer::{Timer, TimerChange};
 use world::life::Life;
 use world::{Deed, World, any_birth, place_hold, units};
 

@@ -6,7 +6,7 @@ mod world;
 use proptest::prelude::*;
 use proptest::test_runner::Config;
 use uuid::Uuid;
-use waybill_domain::change::{Change, TimerChange};
+use waybill_domain::change::Change;
 use waybill_domain::event::EventKind;
 use waybill_domain::event::body::ShipmentStep;
 use waybill_domain::fact::{self, Fact};
@@ -16,6 +16,7 @@ use waybill_domain::refusal::Refusal;
 use waybill_domain::shipment::{self, STEPS, Shipment, ShipmentStatus, Update};
 use waybill_domain::text::{Tenant, Vendor};
 use waybill_domain::time::Time;
+use waybill_domain::timer::TimerChange;
 use world::{World, units};
 
 fn shipment(status: ShipmentStatus) -> Shipment {

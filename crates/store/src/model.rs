@@ -1,7 +1,7 @@
 //! The types that a store takes and returns, beyond those of the domain.
 
 use uuid::Uuid;
-use waybill_domain::change::{Change, Timer};
+use waybill_domain::change::Change;
 use waybill_domain::delivery::Delivery;
 use waybill_domain::event::{EventKind, LoggedEvent, NewEvent, body, encode};
 use waybill_domain::ids::{EventId, OrderId, ShipmentId};
@@ -14,6 +14,7 @@ use waybill_domain::status::OrderStatus;
 use waybill_domain::stock::{self, Adjustment, AdjustmentRefusal, StockLevel, StockRow};
 use waybill_domain::text::{Sku, Tenant, Vendor};
 use waybill_domain::time::Time;
+use waybill_domain::timer::Timer;
 
 /// The identity of a store. `generation` is new at every restore, so that a cursor from before it is recognised.
 #[derive(Clone, Debug, PartialEq, Eq)]

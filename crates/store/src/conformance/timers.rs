@@ -2,9 +2,9 @@
 
 use super::Harness;
 use crate::error::Error;
-use waybill_domain::change::{Timer, TimerChange};
 use waybill_domain::shipment::{Shipment, ShipmentStatus};
 use waybill_domain::time::Time;
+use waybill_domain::timer::{Timer, TimerChange};
 
 async fn due(h: &Harness, limit: usize) -> (Vec<(Timer, Option<Shipment>)>, Option<Time>) {
     due_in(h, 0, limit).await

@@ -11,12 +11,12 @@ use tokio::time::Instant;
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
-use waybill_domain::change::Timer;
 use waybill_domain::delivery::{Delivery, DeliveryState};
 use waybill_domain::ids::{OrderId, ShipmentId};
 use waybill_domain::shipment::{Shipment, ShipmentStatus};
 use waybill_domain::text::{Tenant, Vendor};
 use waybill_domain::time::Time;
+use waybill_domain::timer::Timer;
 
 macro_rules! columns {
     () => {

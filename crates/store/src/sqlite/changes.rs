@@ -8,12 +8,13 @@ use crate::error::{Error, Result};
 use rusqlite::params;
 use std::collections::BTreeMap;
 use waybill_domain::change::{
-    Change, DeliveryChange, HoldChange, NewWork, OrderChange, ShipmentChange, TimerChange,
+    Change, DeliveryChange, HoldChange, NewWork, OrderChange, ShipmentChange,
 };
 use waybill_domain::ids::{HoldId, OrderId};
 use waybill_domain::order::Hold;
 use waybill_domain::status::OrderStatus;
 use waybill_domain::text::{Sku, Tenant, Vendor};
+use waybill_domain::timer::TimerChange;
 
 /// Writes changes, all of them or none: orders, shipments, reservations, stock (summed), timers, work, log.
 pub fn write(tx: &mut Tx<'_>, changes: &[Change]) -> Result<()> {

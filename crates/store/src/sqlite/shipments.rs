@@ -5,12 +5,12 @@ use super::rows::Columns;
 use crate::error::Result;
 use crate::model::{DeliveryOf, DueTimers, Page, ShipmentFilter};
 use rusqlite::{Connection, Row, params};
-use waybill_domain::change::Timer;
 use waybill_domain::delivery::{Delivery, DeliveryState};
 use waybill_domain::ids::{OrderId, ShipmentId};
 use waybill_domain::shipment::{Shipment, ShipmentStatus};
 use waybill_domain::text::{Tenant, Vendor};
 use waybill_domain::time::Time;
+use waybill_domain::timer::Timer;
 
 const COLUMNS: &str = "id, order_id, tenant, part, vendor, attempt, status, version, lines, tracking_number, carrier, created_at, updated_at, \
                        shipped_at, delivered_at, due_at";

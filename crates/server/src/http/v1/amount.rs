@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde_json::value::RawValue;
 use waybill_domain::echo::Echo;
 use waybill_domain::money::{Currency, Minor, UnitPrice};
-use waybill_domain::refusal::{Problem, code};
+use waybill_domain::problem::{Problem, code};
 
 /// The decimal text of a value that is a string or a number.
 fn decimal<'a>(field: &str, raw: &'a RawValue) -> Result<Cow<'a, str>, Problem> {

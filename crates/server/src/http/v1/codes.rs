@@ -4,7 +4,7 @@
 //! `/problems` are made from this list.
 
 use http::StatusCode;
-use waybill_domain::refusal::code;
+use waybill_domain::problem::code;
 
 /// One kind of problem.
 #[derive(Debug)]

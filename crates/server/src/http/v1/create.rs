@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use http::{HeaderName, StatusCode, header};
-use waybill_domain::refusal::code;
+use waybill_domain::problem::code;
 
 use super::call::{Answer, Call, set, versioned};
 use super::order_body::OrderBody;

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use waybill_domain::command::Command;
 use waybill_domain::ids::HoldId;
-use waybill_domain::refusal::code;
+use waybill_domain::problem::code;
 
 use super::call::{Answer, Call};
 use super::order_view::OrderView;

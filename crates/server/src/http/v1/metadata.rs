@@ -3,7 +3,7 @@
 
 use serde_json::value::RawValue;
 use waybill_domain::canonical::canonical;
-use waybill_domain::refusal::{Problem, code};
+use waybill_domain::problem::{Problem, code};
 
 use crate::config::Limits;
 

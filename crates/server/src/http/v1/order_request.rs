@@ -6,7 +6,7 @@ use waybill_domain::country;
 use waybill_domain::ids::{NUMBER_PREFIX, OrderId};
 use waybill_domain::money::{Currency, Minor, Rounding};
 use waybill_domain::order::{HoldReason, MAX_HOLDS};
-use waybill_domain::refusal::{Problem, code};
+use waybill_domain::problem::{Problem, code};
 use waybill_domain::status::AllocationPolicy;
 use waybill_domain::text::{self, Sku, TEXT_CHARS};
 use waybill_domain::time::{Time, TimeFault};

@@ -7,7 +7,7 @@ use waybill_domain::content::{Content, Personal};
 use waybill_domain::ids::{OrderId, parse_readable_number, readable_number};
 use waybill_domain::intake::ClaimKind;
 use waybill_domain::precondition::{Preconditions, Tag};
-use waybill_domain::refusal::code;
+use waybill_domain::problem::code;
 use waybill_domain::shipment::Shipment;
 use waybill_domain::text::{Tenant, quoted};
 use waybill_store::{Error as StoreError, OrderRecord, OrderRef, Store};

@@ -8,7 +8,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use waybill_domain::echo::sentence;
 use waybill_domain::intake::ClaimKind;
 use waybill_domain::precondition::Unmet;
-use waybill_domain::refusal::{Problem as Invalid, Refusal, Shortage, code};
+use waybill_domain::problem::{Problem as Invalid, code};
+use waybill_domain::refusal::{Refusal, Shortage};
 use waybill_domain::stock::AdjustmentRefusal;
 use waybill_store::Error as StoreError;
 

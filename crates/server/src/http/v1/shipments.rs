@@ -9,7 +9,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use waybill_domain::ids::{OrderId, ShipmentId};
 use waybill_domain::precondition::Tag;
-use waybill_domain::refusal::code;
+use waybill_domain::problem::code;
 use waybill_domain::shipment::{ShipmentStatus, Update};
 use waybill_store::ShipmentFilter;
 

@@ -7,7 +7,7 @@ use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use waybill_domain::precondition::Tag;
-use waybill_domain::refusal::code;
+use waybill_domain::problem::code;
 use waybill_domain::stock::{Adjustment, StockRow};
 use waybill_domain::text::{Sku, Vendor};
 use waybill_domain::time::Time;

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 use waybill_domain::echo::Echo;
-use waybill_domain::refusal::code;
+use waybill_domain::problem::code;
 
 use super::codes;
 use super::nearest::nearest;

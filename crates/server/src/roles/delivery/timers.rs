@@ -9,10 +9,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
-use waybill_domain::change::{Change, Timer, TimerChange};
+use waybill_domain::change::Change;
 use waybill_domain::context::EventMeta;
 use waybill_domain::shipment::{self, Shipment, ShipmentStatus, Update};
 use waybill_domain::text::Tenant;
+use waybill_domain::timer::{Timer, TimerChange};
 use waybill_store::outage::Outage;
 use waybill_store::{Error as StoreError, Lease};
 

@@ -5,8 +5,9 @@ use super::super::rows::small;
 use std::collections::{BTreeMap, BTreeSet};
 use tokio_postgres::types::Type;
 use uuid::Uuid;
-use waybill_domain::change::{Change, NewWork, TimerChange};
+use waybill_domain::change::{Change, NewWork};
 use waybill_domain::text::Tenant;
+use waybill_domain::timer::TimerChange;
 
 static SET_TIMERS: Sql = Sql {
     text: "/* changes::set_timers */ INSERT INTO timers (part, due_at, shipment_id, order_id) SELECT * FROM unnest($1, $2, $3, $4) \

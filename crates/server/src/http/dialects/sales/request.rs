@@ -250,7 +250,7 @@ fn quantity(raw: Option<&RawValue>, limits: &Limits) -> Result<i64, String> {
         Ok(Minor(n)) if n < 1 => Err(format!("Quantity must be at least 1; found {n}")),
         Ok(Minor(n)) if n > most => Err(format!("Quantity must be at most {most}; found {n}")),
         Ok(Minor(n)) => Ok(n),
-        Err(problem) if problem.code == waybill_domain::refusal::code::TOO_MANY_DIGITS => Err(
+        Err(problem) if problem.code == waybill_domain::problem::code::TOO_MANY_DIGITS => Err(
             format!("Quantity must be a whole number; found {}", Echo(text)),
         ),
         Err(_) => Err(format!("Quantity must be from 1 to {most}")),

@@ -1,58 +1,16 @@
 //! The delivery side of an order, for the role `delivery`: which units may ship, which have shipped, and the answer to
 //! a cancellation. It uses no row of the order itself, so that delivery can have a database of its own.
 
-use crate::change::{Change, DeliveryChange, TimerChange};
+use super::record::{Delivery, DeliveryState, Released};
+use crate::change::{Change, DeliveryChange};
 use crate::context::Context;
-use crate::event::{Aggregate, AggregateKind, EventKind, NewEvent, body, encode};
+use crate::event::{EventKind, NewEvent, body, encode};
 use crate::ids::{EventId, HoldId, OrderId, ShipmentId};
 use crate::shipment::{self, Shipment, ShipmentStatus};
-use crate::status::named_enum;
 use crate::text::{Tenant, Vendor};
 use crate::time::Time;
-use serde::{Deserialize, Serialize};
+use crate::timer::TimerChange;
 use std::collections::BTreeMap;
-
-named_enum!(
-    /// The state of an order's delivery.
-    DeliveryState {
-        /// The units are known, but a hold keeps delivery from starting.
-        Waiting = "waiting",
-        /// Shipments were made.
-        Started = "started",
-        /// Agreed to a cancellation; nothing will leave any more (the tombstone).
-        Cancelled = "cancelled",
-    }
-);
-
-/// Units that may ship.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Released {
-    pub line: u16,
-    pub vendor: Vendor,
-    pub quantity: i64,
-    pub requires_shipping: bool,
-}
-
-/// One row per order in delivery's store.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Delivery {
-    pub order_id: OrderId,
-    pub tenant: Tenant,
-    pub part: u16,
-    pub state: DeliveryState,
-    /// Rises with every write; guards it.
-    pub revision: i64,
-    /// Counts its events.
-    pub version: i64,
-    /// The order's version up to which delivery has acted on its events; an event that is not newer changes nothing.
-    pub heard: i64,
-    /// Open holds, as of that version.
-    pub open_holds: Vec<HoldId>,
-    /// Units that may ship once no hold is open.
-    pub released: Vec<Released>,
-    pub updated_at: Time,
-}
 
 /// What an order's event means for its delivery.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,32 +29,6 @@ pub enum Heard {
 pub trait Carrier {
     /// When a shipment made now leaves the house.
     fn ships_at(&mut self, now: Time) -> Time;
-}
-
-impl Delivery {
-    fn unknown(order_id: OrderId, tenant: Tenant, part: u16, now: Time) -> Self {
-        Self {
-            order_id,
-            tenant,
-            part,
-            state: DeliveryState::Waiting,
-            revision: 0,
-            version: 0,
-            heard: 0,
-            open_holds: vec![],
-            released: vec![],
-            updated_at: now,
-        }
-    }
-
-    /// The delivery's place among aggregates.
-    #[must_use]
-    pub fn aggregate(&self) -> Aggregate {
-        Aggregate {
-            kind: AggregateKind::Delivery,
-            id: self.order_id.0,
-        }
-    }
 }
 
 /// The order of a delivery.

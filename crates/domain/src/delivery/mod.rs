@@ -1,0 +1,8 @@
+//! An order's delivery, as the role `delivery` knows it. It never reads the order's own rows, so that it can live in a
+//! database of its own.
+
+mod news;
+mod record;
+
+pub use news::{Carrier, Heard, Subject, hear, heard};
+pub use record::{Delivery, DeliveryState, Released};

@@ -1,0 +1,77 @@
+//! What delivery holds of an order: one row, which is also the tombstone after a cancellation.
+
+use crate::event::{Aggregate, AggregateKind};
+use crate::ids::{HoldId, OrderId};
+use crate::status::named_enum;
+use crate::text::{Tenant, Vendor};
+use crate::time::Time;
+use serde::{Deserialize, Serialize};
+
+named_enum!(
+    /// The state of an order's delivery.
+    DeliveryState {
+        /// The units are known, but a hold keeps delivery from starting.
+        Waiting = "waiting",
+        /// Shipments were made.
+        Started = "started",
+        /// Agreed to a cancellation; nothing will leave any more (the tombstone).
+        Cancelled = "cancelled",
+    }
+);
+
+/// Units that may ship.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Released {
+    pub line: u16,
+    pub vendor: Vendor,
+    pub quantity: i64,
+    pub requires_shipping: bool,
+}
+
+/// One row per order in delivery's store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delivery {
+    pub order_id: OrderId,
+    pub tenant: Tenant,
+    pub part: u16,
+    pub state: DeliveryState,
+    /// Rises with every write; guards it.
+    pub revision: i64,
+    /// Counts its events.
+    pub version: i64,
+    /// The order's version up to which delivery has acted on its events; an event that is not newer changes nothing.
+    pub heard: i64,
+    /// Open holds, as of that version.
+    pub open_holds: Vec<HoldId>,
+    /// Units that may ship once no hold is open.
+    pub released: Vec<Released>,
+    pub updated_at: Time,
+}
+
+impl Delivery {
+    /// The delivery of an order that delivery has not heard of.
+    pub(super) fn unknown(order_id: OrderId, tenant: Tenant, part: u16, now: Time) -> Self {
+        Self {
+            order_id,
+            tenant,
+            part,
+            state: DeliveryState::Waiting,
+            revision: 0,
+            version: 0,
+            heard: 0,
+            open_holds: vec![],
+            released: vec![],
+            updated_at: now,
+        }
+    }
+
+    /// The delivery's place among aggregates.
+    #[must_use]
+    pub fn aggregate(&self) -> Aggregate {
+        Aggregate {
+            kind: AggregateKind::Delivery,
+            id: self.order_id.0,
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! Decides a shipment's next step: asked for by a person, or reported by a carrier.
+
+use super::record::Shipment;
+use super::status::ShipmentStatus::{
+    self, Cancelled, Delivered, DeliveryFailed, Failed, Lost, Processing, Returned, Shipped,
+};
+use crate::change::{Change, ShipmentChange};
+use crate::context::Context;
+use crate::event::{EventKind, NewEvent};
+use crate::refusal::Refusal;
+use crate::time::Time;
+use crate::timer::{Timer, TimerChange};
+
+/// A step asked of a shipment, with what became known about it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Update {
+    pub status: Option<ShipmentStatus>,
+    pub tracking_number: Option<String>,
+    pub carrier: Option<String>,
+    /// When the simulated carrier takes the next step; `None` ends its timers.
+    pub due_at: Option<Time>,
+}
+
+/// The statuses on the shortest way to the target, the target included; `None` when there is no way. A shipment is
+/// cancelled only directly: a step `shipped` is never invented on the way.
+fn path(from: ShipmentStatus, to: ShipmentStatus) -> Option<Vec<ShipmentStatus>> {
+    if from == to {
+        return Some(vec![]);
+    }
+    let mut ways: Vec<Vec<ShipmentStatus>> =
+        from.allowed().into_iter().map(|next| vec![next]).collect();
+    // No way through the table is longer than this without passing a status twice.
+    for _ in 0..ShipmentStatus::ALL.len() {
+        if let Some(found) = ways.iter().find(|way| way.ends_with(&[to])) {
+            return Some(found.clone());
+        }
+        let longer = |way: &Vec<ShipmentStatus>| {
+            let here = way.last().map_or(from, |last| *last);
+            let next = here.allowed().into_iter();
+            next.map(|step| [way.as_slice(), &[step]].concat())
+                .collect::<Vec<_>>()
+        };
+        ways = ways.iter().flat_map(longer).collect();
+    }
+    None
+}
+
+/// Decides an update that a person asks for; `Ok(None)` when it changes nothing. `delivered` may be asked for before
+/// `shipped` and then takes both steps; every other step must be in the table.
+///
+/// # Errors
+/// [`Refusal::InvalidShipmentTransition`] for a step the table does not have; the same status again is none.
+pub fn update(
+    shipment: &Shipment,
+    update: &Update,
+    context: &mut Context<'_>,
+) -> Result<Option<Change>, Refusal> {
+    let from = shipment.status;
+    let to = update.status.unwrap_or(from);
+    let steps = path(from, to).filter(|way| way.len() <= 1 || to == Delivered);
+    let steps = steps.ok_or_else(|| Refusal::InvalidShipmentTransition {
+        from,
+        to,
+        allowed: from.allowed(),
+    })?;
+    Ok(take(shipment, update, &steps, None, context))
+}
+
+/// Decides a carrier's report; `None` when it changes nothing. A report that skips steps takes them too; one that comes
+/// too late is recorded and changes nothing else.
+#[must_use]
+pub fn report(shipment: &Shipment, update: &Update, context: &mut Context<'_>) -> Option<Change> {
+    let to = update.status.unwrap_or(shipment.status);
+    match path(shipment.status, to) {
+        Some(steps) => take(shipment, update, &steps, None, context),
+        None => take(shipment, update, &[], Some(to), context),
+    }
+}
+
+fn take(
+    shipment: &Shipment,
+    update: &Update,
+    steps: &[ShipmentStatus],
+    late: Option<ShipmentStatus>,
+    context: &mut Context<'_>,
+) -> Option<Change> {
+    let mut after = shipment.clone();
+    after.tracking_number = update.tracking_number.clone().or(after.tracking_number);
+    after.carrier = update.carrier.clone().or(after.carrier);
+    if steps.is_empty() && late.is_none() && after == *shipment {
+        return None;
+    }
+    after.updated_at = context.now;
+    let mut events = vec![];
+    for status in steps {
+        let previous = std::mem::replace(&mut after.status, *status);
+        after.version += 1;
+        match status {
+            Shipped => after.shipped_at = after.shipped_at.or(Some(context.now)),
+            Delivered => after.delivered_at = Some(context.now),
+            Processing | DeliveryFailed | Returned | Lost | Cancelled | Failed => {}
+        }
+        events.push(after.event(status.event(), Some(previous), context));
+    }
+    if steps.is_empty() {
+        after.version += 1;
+        events.push(after.tell(EventKind::ShipmentUpdated, None, late, context));
+    } else {
+        after.due_at = update.due_at;
+    }
+    Some(change(shipment.version, shipment.timer(), after, events))
+}
+
+/// The change that writes `after` over version `expected_version` and moves its timer along.
+fn change(
+    expected_version: i64,
+    timer_before: Option<Timer>,
+    after: Shipment,
+    events: Vec<NewEvent>,
+) -> Change {
+    let mut change = Change::new(after.tenant.clone(), after.order_id, after.part);
+    if timer_before != after.timer() {
+        change.timers.extend(timer_before.map(TimerChange::Clear));
+        change.timers.extend(after.timer().map(TimerChange::Set));
+    }
+    change.events = events;
+    change.shipments.push(ShipmentChange {
+        expected_version,
+        after,
+    });
+    change
+}
