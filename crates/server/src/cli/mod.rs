@@ -19,6 +19,7 @@ pub mod exit;
 pub mod health;
 pub mod load;
 pub mod migrate;
+pub mod openapi;
 pub mod order;
 pub mod output;
 pub mod seed;
@@ -82,6 +83,7 @@ enum Command {
     /// Check the settings, or print every one and where it comes from
     Config(config::ConfigArgs),
     Health(health::HealthArgs),
+    Openapi(openapi::OpenapiArgs),
     Completions(completions::CompletionsArgs),
 }
 
@@ -125,6 +127,10 @@ fn dispatch(command: Command) -> ExitCode {
         Command::Migrate(args) => block_on(migrate::run(args)),
         Command::Config(args) => config::run(&args),
         Command::Health(args) => block_on(health::run(args)),
+        Command::Openapi(args) => match openapi::run(&args, &mut std::io::stdout().lock()) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => fail(&error),
+        },
         Command::Completions(args) => completions::run(&args),
     }
 }

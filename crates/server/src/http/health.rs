@@ -1,5 +1,6 @@
 //! Health: is the process there, can it commit, what is it made of. Never rate-limited.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +8,7 @@ use std::time::Duration;
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 use waybill_store::Error as StoreError;
@@ -15,6 +16,49 @@ use waybill_store::Error as StoreError;
 use super::json;
 use crate::app::App;
 use crate::resilience::breaker;
+
+/// How this process is.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct Health {
+    /// `unhealthy` when this process cannot commit, `degraded` when something beside is away.
+    #[schema(example = "healthy", pattern = "^(healthy|degraded|unhealthy)$")]
+    status: String,
+    /// Now.
+    #[schema(value_type = super::v1::schemas::Timestamp)]
+    timestamp: String,
+    /// Seconds since the start.
+    uptime: i64,
+    /// The version of Waybill.
+    version: String,
+    /// Its name.
+    service: String,
+    /// Why it is unhealthy.
+    #[schema(nullable = false)]
+    reason: Option<String>,
+    /// `up` or `down`, by service; a database that can only be read is `read-only`.
+    services: BTreeMap<String, String>,
+    /// Whether it is there, by dependency.
+    dependencies: BTreeMap<String, bool>,
+    /// `closed`, `open` or `half-open`, by dependency.
+    #[schema(nullable = false)]
+    circuit_breakers: Option<BTreeMap<String, String>>,
+}
+
+/// The process is there.
+#[derive(Serialize, ToSchema)]
+struct Liveness {
+    /// Always `alive`.
+    status: String,
+}
+
+/// Whether orders can be taken.
+#[derive(Serialize, ToSchema)]
+struct Readiness {
+    /// `ready` or `not ready`.
+    #[schema(pattern = "^(not )?ready$")]
+    status: String,
+}
 
 /// How long a commit may take before health calls it impossible.
 const COMMIT_PATIENCE: Duration = Duration::from_secs(2);
@@ -65,10 +109,10 @@ async fn in_time(asked: impl Future<Output = Result<(), StoreError>>) -> Result<
     }
 }
 
-/// `GET /health`: one superset for all dialects. 503 only when this process cannot commit.
+/// Health in one document for all dialects. 503 only when this process cannot commit.
 #[utoipa::path(
     get, path = "/health", operation_id = "getHealth", tag = "health",
-    responses((status = 200, description = "Healthy or degraded", body = serde_json::Value, example = json!({"status": "healthy", "services": {"database": "up", "api": "up"}, "dependencies": {"database": true}})), (status = 503, description = "This process cannot commit")),
+    responses((status = 200, description = "Healthy or degraded", body = Health, example = json!({"status": "healthy", "timestamp": "2026-05-04T10:00:00Z", "uptime": 17, "version": "0.1.0", "service": "waybill", "services": {"database": "up", "api": "up"}, "dependencies": {"database": true}})), (status = 503, description = "This process cannot commit", body = Health)),
 )]
 pub async fn details(State(app): State<Arc<App>>) -> Response {
     let storage = Storage::of(&app).await;
@@ -105,10 +149,10 @@ pub async fn details(State(app): State<Arc<App>>) -> Response {
     (code, json::of(&body)).into_response()
 }
 
-/// `GET /health/live`: looks at the process only.
+/// Whether the process is there.
 #[utoipa::path(
     get, path = "/health/live", operation_id = "getLiveness", tag = "health",
-    responses((status = 200, description = "The process is there", body = serde_json::Value, example = json!({"status": "alive"}))),
+    responses((status = 200, description = "The process is there", body = Liveness, example = json!({"status": "alive"}))),
 )]
 pub async fn live() -> json::Raw {
     json::Raw("{\"status\":\"alive\"}".into())
@@ -134,10 +178,10 @@ pub struct Ready {
     what: Option<ReadyFor>,
 }
 
-/// `GET /health/ready`: 503 while stopping, or when what it is asked for cannot be done.
+/// Whether what it is asked for can be done: 503 while stopping, or when it cannot.
 #[utoipa::path(
     get, path = "/health/ready", operation_id = "getReadiness", tag = "health", params(Ready),
-    responses((status = 200, description = "Orders can be taken", body = serde_json::Value, example = json!({"status": "ready"})), (status = 400, description = "Not a question it knows"), (status = 503, description = "Stopping, or nothing can be committed (`for=reads`: or read)")),
+    responses((status = 200, description = "Orders can be taken", body = Readiness, example = json!({"status": "ready"})), (status = 400, description = "Not a question it knows"), (status = 503, description = "Stopping, or nothing can be committed (`for=reads`: or read)", body = Readiness)),
 )]
 pub async fn ready(State(app): State<Arc<App>>, Query(asked): Query<Ready>) -> Response {
     let possible = match asked.what.unwrap_or(ReadyFor::Orders) {

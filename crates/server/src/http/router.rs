@@ -7,7 +7,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Extension, Router};
-use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
+use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::dialects::sales;
@@ -15,33 +15,29 @@ use super::v1::problem::Problem;
 use super::v1::{codes, follower};
 use super::{docs, edge, health, metrics, openapi, v1};
 use crate::app::App;
-use crate::config::Role;
+use crate::config::{Role, Settings};
 
-/// All routes of this process. Each is mounted with its description, so that the specification cannot differ.
+/// Routes with their descriptions.
+type Routes = OpenApiRouter<Arc<App>>;
+
+/// All routes of this process.
 pub fn router(app: &Arc<App>) -> Router {
     let hub = follower::start(app);
     // Every process has every route, so that the specification is the same everywhere and reads go to any process;
     // what changes something is done where its role runs.
-    let of_role = |routes: OpenApiRouter<Arc<App>>, role| {
+    let of_role = |routes: Routes, role| {
         routes.layer(axum::middleware::from_fn_with_state(
             (app.clone(), role),
             only_where_it_runs,
         ))
     };
-    let api = v1::api(hub.clone()).merge(sales::routes());
-    let (router, specification) = OpenApiRouter::with_openapi(openapi::base())
-        .merge(v1::everywhere())
-        .merge(of_role(api, Role::Api))
-        .merge(of_role(v1::delivery(), Role::Delivery))
-        .routes(routes!(health::details))
-        .routes(routes!(health::live))
-        .routes(routes!(health::ready))
-        .routes(routes!(metrics::scrape).layer(Extension(hub)))
-        .split_for_parts();
-    let specification = openapi::complete(specification).to_json();
-    let specification: Arc<str> = specification
-        .expect("a specification has string keys and no fallible fields")
-        .into();
+    let watching = v1::watching().layer(Extension(hub.clone()));
+    let api = of_role(api(watching), Role::Api);
+    let delivery = of_role(v1::delivery(), Role::Delivery);
+    let figures = figures().layer(Extension(hub));
+    let (router, specification) = described(api, delivery, figures).split_for_parts();
+    let specification = openapi::complete(specification, &app.settings.limits);
+    let specification: Arc<str> = specification.into();
     router
         .route(
             "/openapi.json",
@@ -55,6 +51,35 @@ pub fn router(app: &Arc<App>) -> Router {
             edge::edge,
         ))
         .with_state(app.clone())
+}
+
+/// The specification of a server with these settings.
+#[must_use]
+pub fn specification(settings: &Settings) -> String {
+    let routes = described(api(v1::watching()), v1::delivery(), figures());
+    openapi::complete(routes.into_openapi(), &settings.limits)
+}
+
+/// All routes. Each is mounted with its description, so that the specification cannot differ.
+fn described(api: Routes, delivery: Routes, figures: Routes) -> Routes {
+    OpenApiRouter::with_openapi(openapi::base())
+        .merge(v1::everywhere())
+        .merge(api)
+        .merge(delivery)
+        .merge(figures)
+        .routes(routes!(health::details))
+        .routes(routes!(health::live))
+        .routes(routes!(health::ready))
+}
+
+/// The routes of the role `api`; those that wait for news of orders need the hub.
+fn api(watching: Routes) -> Routes {
+    v1::api().merge(watching).merge(sales::routes())
+}
+
+/// The figures, which also count who waits at the hub.
+fn figures() -> Routes {
+    OpenApiRouter::new().routes(routes!(metrics::scrape))
 }
 
 /// Lets reads through, and everything where the role runs; else says which role does it.

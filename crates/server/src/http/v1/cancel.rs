@@ -20,7 +20,8 @@ use crate::commands;
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CancelBody {
-    #[schema(example = "changed my mind")]
+    /// Why.
+    #[schema(max_length = 500, example = "changed my mind")]
     reason: Option<String>,
 }
 

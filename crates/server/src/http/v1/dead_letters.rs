@@ -29,23 +29,34 @@ use crate::http::json;
 #[serde(rename_all = "camelCase")]
 #[schema(as = DeadLetter)]
 pub struct DeadLetterView<'a> {
+    /// Its id.
     id: String,
+    /// Who could not apply it.
     #[schema(example = "status")]
     consumer: &'a str,
+    /// The order that waits behind it.
     #[schema(value_type = Option<super::schemas::Id>)]
     order_id: Option<OrderId>,
-    #[schema(example = "shipment.shipped")]
+    /// What had happened.
+    #[schema(value_type = super::schemas::EventType, example = "shipment.shipped")]
     event_type: &'static str,
     /// `waiting` for its next try, `dead`, or flagged `redrive` or `discard`.
+    #[schema(value_type = super::schemas::DeadLetterState)]
     state: &'static str,
+    /// Tries so far.
     attempts: u32,
+    /// What the last try said.
     error: Option<&'a str>,
+    /// The first try.
     #[schema(value_type = super::schemas::Timestamp)]
     first_at: Time,
+    /// The last try.
     #[schema(value_type = super::schemas::Timestamp)]
     last_at: Time,
+    /// The next try; null when there is none by itself.
     #[schema(value_type = Option<super::schemas::Timestamp>)]
     next_attempt_at: Option<Time>,
+    /// The event, whole.
     event: EventView<'a>,
 }
 

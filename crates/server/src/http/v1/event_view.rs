@@ -18,34 +18,47 @@ use super::event_data;
 #[serde(rename_all = "camelCase")]
 #[schema(as = Event)]
 pub struct EventView<'a> {
+    /// Its id; the same event may be seen more than once.
     #[schema(value_type = super::schemas::Id)]
     id: EventId,
+    /// What happened.
     #[serde(rename = "type")]
-    #[schema(example = "order.confirmed")]
+    #[schema(value_type = super::schemas::EventType, example = "order.confirmed")]
     kind: &'static str,
+    /// What it belongs to.
     aggregate: AggregateView,
+    /// 1, 2, 3, … within the aggregate.
+    #[schema(minimum = 1)]
     sequence: i64,
     /// Goes on after this event.
     cursor: String,
+    /// The order it is about; null for stock.
     #[schema(value_type = Option<super::schemas::Id>)]
     order_id: Option<OrderId>,
+    /// When it happened.
     #[schema(value_type = super::schemas::Timestamp)]
     occurred_at: Time,
+    /// When it was stored.
     #[schema(value_type = super::schemas::Timestamp)]
     recorded_at: Time,
     /// `client:…` or `system:…`.
     actor: &'a str,
+    /// Why, if that was said.
     reason: Option<String>,
+    /// Of `data`; it rises when a member changes its meaning.
     schema_version: i64,
+    /// Of the request that caused it.
     correlation_id: Option<&'a str>,
+    /// The event that caused it.
     #[schema(value_type = Option<super::schemas::Id>)]
     causation_id: Option<EventId>,
     /// The fact itself; its members depend on the type. `null` in an event whose body was damaged.
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<super::event_schemas::EventData>)]
     data: Cow<'a, RawValue>,
     /// There alone where the body was damaged, or holds metadata that not every client can read (it is null in `data`):
     /// the body as it is stored, as text.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     unreadable: Option<&'a str>,
 }
 
@@ -53,9 +66,11 @@ pub struct EventView<'a> {
 #[derive(Serialize, ToSchema)]
 #[schema(as = Aggregate)]
 struct AggregateView {
+    /// Its kind.
     #[serde(rename = "type")]
-    #[schema(example = "order")]
+    #[schema(value_type = super::schemas::AggregateType, example = "order")]
     kind: &'static str,
+    /// Its id.
     #[schema(value_type = super::schemas::Id)]
     id: uuid::Uuid,
 }

@@ -22,8 +22,11 @@ use crate::commands;
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HoldBody {
+    /// Why.
     #[schema(value_type = super::schemas::HoldReason)]
     reason: String,
+    /// What there is to say about it.
+    #[schema(max_length = 500)]
     note: Option<String>,
 }
 

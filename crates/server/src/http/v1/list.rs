@@ -35,7 +35,7 @@ const PARAMETERS: &[&str] = &[
     get, path = "/v1/orders", operation_id = "listOrders", tag = "orders",
     params(
         ("status" = Option<String>, Query, description = "One, or several by commas", example = "confirmed,shipped"),
-        ("customerId" = Option<String>, Query),
+        ("customerId" = Option<String>, Query, description = "Orders of this customer"),
         ("sku" = Option<String>, Query, description = "Orders with a line of this sku"),
         ("updatedSince" = Option<String>, Query, description = "RFC 3339"),
         ("placedFrom" = Option<String>, Query, description = "RFC 3339, inclusive; placedAt, else createdAt"),

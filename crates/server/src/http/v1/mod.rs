@@ -11,6 +11,7 @@ mod create;
 mod cursor;
 mod dead_letters;
 mod event_data;
+mod event_schemas;
 mod event_view;
 mod events;
 mod examples;
@@ -33,7 +34,7 @@ mod preconditions;
 pub mod problem;
 pub mod problem_body;
 pub mod problem_pages;
-mod schemas;
+pub mod schemas;
 mod shipment_view;
 mod shipments;
 mod snapshot;
@@ -45,13 +46,11 @@ mod unreadable;
 
 use std::sync::Arc;
 
-use axum::Extension;
-use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
+use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::App;
 use crate::http::dialect::{Bounds, Dialect};
-use hub::Hub;
 
 /// What its routes have in common. Paths of no dialect have its words, too.
 pub static DIALECT: Dialect = Dialect {
@@ -62,20 +61,25 @@ pub static DIALECT: Dialect = Dialect {
 };
 
 /// The routes of the role `api`, each with its description.
-pub fn api(hub: Arc<Hub>) -> OpenApiRouter<Arc<App>> {
+pub fn api() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
         .routes(routes!(create::create, list::list))
         .routes(routes!(snapshot::snapshot))
         .routes(routes!(get::get))
         .routes(routes!(events::events))
         .routes(routes!(transitions::list))
-        .routes(routes!(stream::stream).layer(Extension(hub.clone())))
         .routes(routes!(cancel::cancel))
         .routes(routes!(holds::place))
         .routes(routes!(holds::release))
-        .routes(routes!(feed::feed).layer(Extension(hub)))
         .routes(routes!(stock::list))
         .routes(routes!(stock::get, stock::put))
+}
+
+/// The routes of the role `api` that wait for news of orders; they find the [`Hub`] among the extensions.
+pub fn watching() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new()
+        .routes(routes!(stream::stream))
+        .routes(routes!(feed::feed))
 }
 
 /// The routes of the role `delivery`.

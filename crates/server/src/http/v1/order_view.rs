@@ -46,57 +46,91 @@ pub struct Standing<'a> {
 #[serde(rename_all = "camelCase")]
 #[schema(as = Order)]
 pub struct OrderView<'a> {
+    /// Its id.
     #[schema(value_type = super::schemas::Id)]
     id: OrderId,
+    /// The caller's number, or the one that Waybill gave.
     #[schema(example = "WB-000123")]
     order_number: &'a str,
+    /// The caller's own name for the order.
     client_reference: Option<&'a str>,
+    /// Where it was sold.
     channel: Option<&'a str>,
+    /// The order that this one replaces.
     #[schema(value_type = Option<super::schemas::Id>)]
     replaces_order_id: Option<OrderId>,
+    /// Where it stands.
     #[schema(value_type = super::schemas::OrderStatus)]
     status: OrderStatus,
+    /// Rises with every change; `ETag` and `If-Match` are this number in quotes.
+    #[schema(minimum = 1)]
     version: i64,
+    /// ISO 4217.
     #[schema(example = "EUR")]
     currency: &'a str,
-    #[schema(value_type = String, example = "29.70")]
+    /// What the customer pays.
+    #[schema(value_type = super::schemas::Decimal)]
     total: Amount,
+    /// Whether prices include the taxes.
     tax_included: bool,
+    /// What was ordered, and where its units are.
     lines: Vec<LineView<'a>>,
+    /// What shipping costs.
     shipping_lines: Vec<ChargeView<'a>>,
+    /// Further charges.
     fees: Vec<ChargeView<'a>>,
+    /// Who ordered.
     customer: Option<CustomerView<'a>>,
+    /// Where it goes.
     #[schema(value_type = Option<super::schemas::Address>)]
     shipping_address: Option<&'a Address>,
+    /// Where the invoice goes.
     #[schema(value_type = Option<super::schemas::Address>)]
     billing_address: Option<&'a Address>,
+    /// How it is to be delivered.
     delivery_method: Option<DeliveryMethodView<'a>>,
+    /// As the shop knows it.
     payment_status: Option<&'a str>,
+    /// The payment's name at its provider.
     payment_reference: Option<&'a str>,
+    /// What becomes of lines that are short.
+    #[schema(value_type = super::schemas::AllocationPolicy)]
     allocation_policy: &'static str,
+    /// Holds, released ones included.
     holds: Vec<HoldView<'a>>,
     /// First one first. Items of a snapshot are without it.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     shipments: Option<Vec<ShipmentView<'a>>>,
-    #[schema(value_type = Object)]
+    /// The caller's own object, as it was sent.
+    #[schema(value_type = Option<Object>)]
     metadata: Option<&'a RawValue>,
+    /// Free text for those who handle the order.
     notes: Option<&'a str>,
+    /// Why it was cancelled.
     cancel_reason: Option<&'a str>,
+    /// When it was placed, as the caller said.
     #[schema(value_type = Option<super::schemas::Timestamp>)]
     placed_at: Option<Time>,
+    /// When it was promised to arrive.
     #[schema(value_type = Option<super::schemas::Timestamp>)]
     promised_by: Option<Time>,
+    /// When it was taken.
     #[schema(value_type = super::schemas::Timestamp)]
     created_at: Time,
+    /// When it last changed.
     #[schema(value_type = super::schemas::Timestamp)]
     updated_at: Time,
+    /// When its last unit was delivered.
     #[schema(value_type = Option<super::schemas::Timestamp>)]
     completed_at: Option<Time>,
+    /// When it was cancelled.
     #[schema(value_type = Option<super::schemas::Timestamp>)]
     cancelled_at: Option<Time>,
     /// There alone where a value, taken by an earlier version, is no JSON that every client can read: its text, by its
     /// path. The value itself is null.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     unreadable: Option<BTreeMap<String, &'a str>>,
 }
 
@@ -118,32 +152,59 @@ fn as_text<S: Serializer>(value: &impl Display, serializer: S) -> Result<S::Ok, 
 #[serde(rename_all = "camelCase")]
 #[schema(as = Line)]
 struct LineView<'a> {
+    /// Its place in the order: 1, 2, 3, …
     #[serde(serialize_with = "as_text")]
     #[schema(value_type = String, example = "1")]
     id: u16,
+    /// What was ordered.
     sku: &'a str,
+    /// Its name, for people.
     name: Option<&'a str>,
     /// As it was ordered.
+    #[schema(minimum = 1)]
     quantity: i64,
-    #[schema(value_type = String, example = "12.90")]
+    /// Price of one unit.
+    #[schema(value_type = super::schemas::Decimal)]
     unit_price: Amount,
-    #[schema(value_type = Option<String>)]
+    /// Taken off the line as a whole.
+    #[schema(value_type = Option<super::schemas::Decimal>)]
     discount: Option<Amount>,
-    #[schema(value_type = Option<String>)]
+    /// Of the line as a whole.
+    #[schema(value_type = Option<super::schemas::Decimal>)]
     tax: Option<Amount>,
+    /// False for what is not sent.
     requires_shipping: bool,
-    #[schema(value_type = Object)]
+    /// The caller's own object, as it was sent.
+    #[schema(value_type = Option<Object>)]
     metadata: Option<&'a RawValue>,
     /// Where its units come from.
     vendor: Option<&'a str>,
+    /// Units ordered, cancelled ones included.
+    #[schema(minimum = 0)]
     ordered: i64,
+    /// Units kept for this order.
+    #[schema(minimum = 0)]
     reserved: i64,
+    /// Units that wait for stock.
+    #[schema(minimum = 0)]
     backordered: i64,
+    /// Units in a shipment that has not left.
+    #[schema(minimum = 0)]
     in_shipment: i64,
+    /// Units that left, delivered, returned and lost ones included.
+    #[schema(minimum = 0)]
     shipped: i64,
+    /// Units that arrived.
+    #[schema(minimum = 0)]
     delivered: i64,
+    /// Units that were cancelled.
+    #[schema(minimum = 0)]
     cancelled: i64,
+    /// Units that came back.
+    #[schema(minimum = 0)]
     returned: i64,
+    /// Units that were lost on the way.
+    #[schema(minimum = 0)]
     lost: i64,
 }
 
@@ -151,10 +212,13 @@ struct LineView<'a> {
 #[derive(Serialize, ToSchema)]
 #[schema(as = Charge)]
 struct ChargeView<'a> {
+    /// The caller's code for the charge.
     code: &'a str,
-    #[schema(value_type = String, example = "4.90")]
+    /// Its price.
+    #[schema(value_type = super::schemas::Decimal)]
     price: Amount,
-    #[schema(value_type = Option<String>)]
+    /// Its tax.
+    #[schema(value_type = Option<super::schemas::Decimal>)]
     tax: Option<Amount>,
 }
 
@@ -162,9 +226,13 @@ struct ChargeView<'a> {
 #[derive(Serialize, ToSchema)]
 #[schema(as = Customer)]
 struct CustomerView<'a> {
+    /// The customer's id at the caller.
     id: Option<&'a str>,
+    /// Personal data.
     email: Option<&'a str>,
+    /// Personal data.
     phone: Option<&'a str>,
+    /// A language and region, such as de-DE.
     locale: Option<&'a str>,
 }
 
@@ -173,8 +241,11 @@ struct CustomerView<'a> {
 #[serde(rename_all = "camelCase")]
 #[schema(as = DeliveryMethod)]
 struct DeliveryMethodView<'a> {
+    /// The caller's code for it.
     code: &'a str,
+    /// Its name, for people.
     name: Option<&'a str>,
+    /// How fast, in the carrier's words.
     service_level: Option<&'a str>,
 }
 
@@ -183,13 +254,20 @@ struct DeliveryMethodView<'a> {
 #[serde(rename_all = "camelCase")]
 #[schema(as = Hold)]
 struct HoldView<'a> {
+    /// Its id.
     #[schema(value_type = super::schemas::Id)]
     id: waybill_domain::ids::HoldId,
+    /// Why.
+    #[schema(value_type = super::schemas::HoldReason)]
     reason: &'static str,
+    /// What was said about it.
     note: Option<&'a str>,
+    /// When it was placed.
     #[schema(value_type = super::schemas::Timestamp)]
     placed_at: Time,
+    /// Who placed it.
     placed_by: &'a str,
+    /// When it was released; null while it is open.
     #[schema(value_type = Option<super::schemas::Timestamp>)]
     released_at: Option<Time>,
 }

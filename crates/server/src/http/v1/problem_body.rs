@@ -12,30 +12,68 @@ use super::codes::KINDS;
 #[serde(rename_all = "camelCase")]
 #[schema(as = Problem)]
 pub struct ProblemBody {
+    /// The page that explains this kind of problem.
     #[serde(rename = "type")]
     #[schema(example = "/problems/total-mismatch")]
     kind: String,
+    /// The kind of problem, in words.
     title: String,
+    /// The HTTP status.
     status: u16,
+    /// The kind of problem, for programs: it never changes its meaning.
     #[schema(value_type = Code)]
     code: String,
     /// What was expected and what was found.
     detail: String,
     /// The path of the field at fault.
-    #[schema(example = "lines[0].quantity")]
+    #[schema(nullable = false, example = "lines[0].quantity")]
     field: Option<String>,
-    correlation_id: String,
+    /// Finds the request in the server's log; absent where the connection itself was refused.
+    #[schema(nullable = false)]
+    correlation_id: Option<String>,
     /// On `invalid_transition`: where it may go instead.
+    #[schema(nullable = false)]
     allowed: Option<Vec<String>>,
+    /// On `invalid_transition`: the status it has.
+    #[schema(nullable = false)]
+    from: Option<String>,
+    /// On `hold_too_late`: the status of the order.
+    #[schema(nullable = false)]
+    order_status: Option<String>,
+    /// The bound that was passed.
+    #[schema(nullable = false)]
+    limit: Option<i64>,
+    /// On `idempotency_key_reused`, `reference_taken` and `number_taken`: the order that has it.
+    #[schema(value_type = Option<super::schemas::Id>, nullable = false)]
+    order_id: Option<String>,
+    /// On `below_reserved`: units that are reserved.
+    #[schema(nullable = false)]
+    reserved: Option<i64>,
+    /// On `below_reserved`: units that there would be.
+    #[schema(nullable = false)]
+    wanted: Option<i64>,
+    /// On `insufficient_scope`: the scope that the token lacks.
+    #[schema(nullable = false)]
+    scope: Option<String>,
+    /// On `unknown_sku`: the skus.
+    #[schema(nullable = false)]
+    skus: Option<Vec<String>>,
+    /// On `version_mismatch`: the version it has.
+    #[schema(nullable = false)]
+    version: Option<i64>,
     /// On `insufficient_stock`: per sku, what was asked and what there is.
+    #[schema(nullable = false)]
     shortages: Option<Vec<Shortage>>,
 }
 
 /// A sku that is short.
 #[derive(Serialize, ToSchema)]
 pub struct Shortage {
+    /// The sku.
     sku: String,
+    /// Units asked for.
     requested: i64,
+    /// Units that could be given.
     available: i64,
 }
 

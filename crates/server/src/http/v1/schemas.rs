@@ -6,13 +6,18 @@ use serde::Serialize;
 use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
 use utoipa::openapi::{KnownFormat, RefOr, Schema, SchemaFormat};
 use utoipa::{PartialSchema, ToSchema};
+use waybill_domain::event::{AggregateKind, EventKind};
 use waybill_domain::order::HoldReason as DomainHoldReason;
 use waybill_domain::shipment::ShipmentStatus as DomainShipmentStatus;
-use waybill_domain::status::OrderStatus as DomainOrderStatus;
+use waybill_domain::status::{
+    AllocationPolicy as DomainAllocationPolicy, OrderStatus as DomainOrderStatus,
+};
+use waybill_store::ParkedState;
 
+/// A schema of a string with a description and the names it may be.
 macro_rules! names_of {
-    ($(#[$doc:meta])* $name:ident, $all:expr) => {
-        $(#[$doc])*
+    ($name:ident, $description:literal, $all:expr) => {
+        #[doc = $description]
         pub struct $name;
 
         impl PartialSchema for $name {
@@ -20,6 +25,7 @@ macro_rules! names_of {
                 let names = $all.iter().map(|value| value.as_str());
                 ObjectBuilder::new()
                     .schema_type(SchemaType::new(Type::String))
+                    .description(Some($description))
                     .enum_values(Some(names))
                     .into()
             }
@@ -30,19 +36,40 @@ macro_rules! names_of {
 }
 
 names_of!(
-    /// Where an order stands.
     OrderStatus,
+    "Where an order stands.",
     DomainOrderStatus::ALL
 );
 names_of!(
-    /// Where a shipment stands.
     ShipmentStatus,
+    "Where a shipment stands.",
     DomainShipmentStatus::ALL
 );
+names_of!(HoldReason, "Why an order is held.", DomainHoldReason::ALL);
 names_of!(
-    /// Why an order is held.
-    HoldReason,
-    DomainHoldReason::ALL
+    AllocationPolicy,
+    "What becomes of lines that are short.",
+    DomainAllocationPolicy::ALL
+);
+names_of!(
+    EventType,
+    "What happened. New types may come; a client skips those it does not know.",
+    EventKind::ALL
+);
+names_of!(
+    AggregateType,
+    "What an event belongs to.",
+    AggregateKind::ALL
+);
+names_of!(
+    DeadLetterState,
+    "Waiting for its next try, dead, or flagged to be tried again or given up.",
+    [
+        ParkedState::Waiting,
+        ParkedState::Dead,
+        ParkedState::Redrive,
+        ParkedState::Discard,
+    ]
 );
 
 /// An RFC 3339 time in UTC.
@@ -53,6 +80,7 @@ impl PartialSchema for Timestamp {
         ObjectBuilder::new()
             .schema_type(SchemaType::new(Type::String))
             .format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)))
+            .description(Some("An RFC 3339 time in UTC."))
             .examples([serde_json::json!("2026-05-04T10:00:00Z")])
             .into()
     }
@@ -68,6 +96,8 @@ impl PartialSchema for Id {
         ObjectBuilder::new()
             .schema_type(SchemaType::new(Type::String))
             .format(Some(SchemaFormat::Custom("uuid".into())))
+            .description(Some("A UUID; all of ours are version 7."))
+            .examples([serde_json::json!("0198c0de-0000-7000-8000-000000000001")])
             .into()
     }
 }
@@ -82,6 +112,9 @@ impl PartialSchema for Amount {
         let types = SchemaType::from_iter([Type::String, Type::Number]);
         ObjectBuilder::new()
             .schema_type(types)
+            .description(Some(
+                "An amount: a decimal string, or a number, which is read from its text.",
+            ))
             .examples([serde_json::json!("12.90")])
             .into()
     }
@@ -89,17 +122,41 @@ impl PartialSchema for Amount {
 
 impl ToSchema for Amount {}
 
+/// An amount in an answer: always a decimal string, with the digits of its currency.
+pub struct Decimal;
+
+impl PartialSchema for Decimal {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .schema_type(SchemaType::new(Type::String))
+            .description(Some("An amount as a decimal string."))
+            .pattern(Some(r"^-?[0-9]+(\.[0-9]+)?$"))
+            .examples([serde_json::json!("12.90")])
+            .into()
+    }
+}
+
+impl ToSchema for Decimal {}
+
 /// A postal address.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Address {
+    /// Who lives there.
     name: Option<String>,
+    /// The company, if it is one.
     company: Option<String>,
+    /// Street and house number.
     address1: Option<String>,
+    /// What else the carrier must know.
     address2: Option<String>,
+    /// City.
     city: Option<String>,
+    /// State, province or region.
     region: Option<String>,
+    /// Postal code.
     postal_code: Option<String>,
+    /// ISO 3166-1 alpha-2.
     #[schema(example = "DE")]
     country_code: Option<String>,
 }
@@ -110,5 +167,6 @@ pub struct ShipmentLine {
     /// The line's id.
     #[schema(example = "1")]
     line: String,
+    /// Units of it.
     quantity: i64,
 }

@@ -12,27 +12,38 @@ use waybill_domain::time::Time;
 #[serde(rename_all = "camelCase")]
 #[schema(as = Shipment)]
 pub struct ShipmentView<'a> {
+    /// Its id.
     #[schema(value_type = super::schemas::Id)]
     id: ShipmentId,
+    /// Its order.
     #[schema(value_type = super::schemas::Id)]
     order_id: OrderId,
+    /// Who sends it.
     vendor: &'a str,
     /// 1 for the first try of this vendor.
     attempt: u16,
+    /// Where it stands.
     #[schema(value_type = super::schemas::ShipmentStatus)]
     status: ShipmentStatus,
+    /// Rises with every change; `ETag` and `If-Match` are this number in quotes.
     version: i64,
+    /// The carrier's number for it.
     tracking_number: Option<&'a str>,
+    /// Who carries it.
     carrier: Option<&'a str>,
     /// Units by line of the order.
     #[schema(value_type = Vec<super::schemas::ShipmentLine>)]
     lines: &'a [ShipmentLine],
+    /// When it was made.
     #[schema(value_type = super::schemas::Timestamp)]
     created_at: Time,
+    /// When it last changed.
     #[schema(value_type = super::schemas::Timestamp)]
     updated_at: Time,
+    /// When it left.
     #[schema(value_type = Option<super::schemas::Timestamp>)]
     shipped_at: Option<Time>,
+    /// When it arrived.
     #[schema(value_type = Option<super::schemas::Timestamp>)]
     delivered_at: Option<Time>,
 }

@@ -28,8 +28,8 @@ use crate::http::json;
 #[utoipa::path(
     get, path = "/v1/shipments", operation_id = "listShipments", tag = "shipments",
     params(
-        ("orderId" = Option<String>, Query),
-        ("status" = Option<String>, Query),
+        ("orderId" = Option<String>, Query, description = "Shipments of the order with this id"),
+        ("status" = Option<super::schemas::ShipmentStatus>, Query, description = "Shipments that stand there"),
         ("after" = Option<String>, Query, description = "Goes on after this cursor"),
         ("limit" = Option<u32>, Query, description = "Items at most: 20 by default, 100 at most"),
     ),
@@ -94,9 +94,14 @@ pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>, request: R
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct StepBody {
+    /// The step.
     #[schema(value_type = super::schemas::ShipmentStatus)]
     status: String,
+    /// The carrier's number for the parcel.
+    #[schema(max_length = 500)]
     tracking_number: Option<String>,
+    /// Who carries it.
+    #[schema(max_length = 500)]
     carrier: Option<String>,
 }
 

@@ -21,6 +21,7 @@ use crate::http::json;
 #[derive(Serialize, ToSchema)]
 #[schema(as = Snapshot)]
 struct SnapshotPage<'a> {
+    /// Orders, newest first.
     items: Vec<OrderView<'a>>,
     /// Goes on in `/v1/events` after what these items hold already.
     cursor: String,

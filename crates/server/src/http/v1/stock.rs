@@ -30,15 +30,21 @@ use axum::response::IntoResponse;
 #[serde(rename_all = "camelCase")]
 #[schema(as = Stock)]
 pub struct StockView<'a> {
+    /// The sku.
     sku: &'a str,
+    /// Whose stock it is; `local` is our own warehouse.
     vendor: &'a str,
+    /// Units that are there.
     on_hand: i64,
+    /// Units kept for orders.
     reserved: i64,
     /// Kept back from sale.
     safety: i64,
     /// What can be promised: on hand − reserved − safety, never below zero.
     available: i64,
+    /// Rises with every change; `ETag` and `If-Match` are this number in quotes.
     version: i64,
+    /// When it last changed.
     #[schema(value_type = super::schemas::Timestamp)]
     updated_at: Time,
 }
@@ -99,7 +105,7 @@ const VENDORS: usize = 1_000;
 #[utoipa::path(
     get, path = "/v1/stock/{sku}", operation_id = "getStock", tag = "stock",
     params(
-        ("sku" = String, Path),
+        ("sku" = String, Path, description = "The sku"),
         ("If-None-Match" = Option<String>, Header, description = "Answers 304 when nothing of it has changed", example = "\"3.2\""),
     ),
     responses((status = 200, description = "The row", body = StockView<'static>, headers(("ETag" = String, description = "Its version and what is reserved, in quotes"))), (status = 304, description = "The caller has it already")),
@@ -138,8 +144,11 @@ pub struct StockBody<'a> {
     #[serde(borrow)]
     #[schema(value_type = Option<i64>)]
     safety: Text<'a>,
+    /// Why.
+    #[schema(max_length = 500)]
     reason: Option<String>,
     /// The caller's own name for this change, kept with the movement.
+    #[schema(max_length = 500)]
     reference: Option<String>,
 }
 
@@ -147,7 +156,7 @@ pub struct StockBody<'a> {
 #[utoipa::path(
     put, path = "/v1/stock/{sku}", operation_id = "setStock", tag = "stock",
     params(
-        ("sku" = String, Path),
+        ("sku" = String, Path, description = "The sku"),
         ("If-Match" = Option<String>, Header, description = "Only if its version is still this one; `*`: only if it is there", example = "\"3\""),
         ("If-None-Match" = Option<String>, Header, description = "`*`: only if it is not there yet", example = "*"),
     ),

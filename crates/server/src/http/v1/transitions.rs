@@ -27,8 +27,10 @@ const PIECES: usize = 10;
 #[serde(rename_all = "camelCase")]
 #[schema(as = Transitions)]
 pub struct TransitionsView {
+    /// Where it stands.
     #[schema(value_type = super::schemas::OrderStatus)]
     status: OrderStatus,
+    /// Its version.
     version: i64,
     /// What a caller may ask for now.
     #[schema(value_type = Vec<super::schemas::OrderStatus>)]
@@ -36,6 +38,7 @@ pub struct TransitionsView {
     /// Everything that may come next.
     #[schema(value_type = Vec<super::schemas::OrderStatus>)]
     possible: Vec<OrderStatus>,
+    /// Every step so far, first one first.
     history: Vec<StepView>,
 }
 
@@ -44,17 +47,24 @@ pub struct TransitionsView {
 #[serde(rename_all = "camelCase")]
 #[schema(as = Step)]
 struct StepView {
+    /// The event's place in the order's sequence.
     sequence: i64,
+    /// The event.
     #[serde(rename = "type")]
-    #[schema(example = "order.confirmed")]
+    #[schema(value_type = super::schemas::EventType, example = "order.confirmed")]
     kind: &'static str,
+    /// The status before; null at the beginning.
     #[schema(value_type = Option<super::schemas::OrderStatus>)]
     from: Option<OrderStatus>,
+    /// The status after it.
     #[schema(value_type = super::schemas::OrderStatus)]
     to: OrderStatus,
+    /// When.
     #[schema(value_type = super::schemas::Timestamp)]
     at: Time,
+    /// `client:…` or `system:…`.
     actor: String,
+    /// Why, if that was said.
     reason: Option<String>,
 }
 

@@ -40,10 +40,13 @@ impl<'a> Unreadable<'a> {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct UnreadableOrder {
+    /// Its id.
     #[schema(value_type = super::schemas::Id)]
     id: OrderId,
+    /// Its number.
     #[schema(example = "WB-000123")]
     order_number: String,
+    /// What is wrong with it.
     detail: &'static str,
 }
 

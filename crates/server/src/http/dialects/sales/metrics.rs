@@ -26,7 +26,7 @@ const MIB: u64 = 1 << 20;
 /// `requests`.
 #[utoipa::path(
     get, path = "/api/metrics", operation_id = "getSalesMetrics", tag = "sales dialect",
-    responses((status = 200, description = "Figures", body = serde_json::Value)),
+    responses((status = 200, description = "Figures", body = super::metrics_schemas::SalesMetrics)),
     security(("token" = ["metrics:read"]), ("token" = ["order:read"])),
 )]
 pub async fn read(

@@ -3,8 +3,10 @@
 mod answer;
 mod create;
 mod metrics;
+mod metrics_schemas;
 mod read;
 mod request;
+pub mod schemas;
 mod simulate;
 mod words;
 

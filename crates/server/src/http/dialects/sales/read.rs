@@ -22,9 +22,9 @@ use crate::http::{access, json};
 #[utoipa::path(
     get, path = "/api/orders/{order_id}", operation_id = "getSalesOrder", tag = "sales dialect",
     params(
-        ("order_id" = String, Path, description = "The order's id"),
+        ("order_id" = String, Path, description = "The order's id, a UUID"),
     ),
-    responses((status = 200, description = "The order", body = serde_json::Value, example = json!({"success": true, "data": {"orderId": "0198c0de-0000-7000-8000-000000000001", "status": "Pending Shipment", "customerId": "customer-123", "items": [{"productId": "product-456", "quantity": 2, "price": 29.99}], "totalAmount": 59.98, "createdAt": "2026-05-04T10:00:00Z"}, "correlationId": "0b1f"})), (status = 404, description = "ORDER_NOT_FOUND", body = serde_json::Value)),
+    responses((status = 200, description = "The order", body = super::schemas::SalesOrderAnswer, example = json!({"success": true, "data": {"orderId": "0198c0de-0000-7000-8000-000000000001", "status": "Pending Shipment", "customerId": "customer-123", "items": [{"productId": "product-456", "quantity": 2, "price": 29.99}], "totalAmount": 59.98, "createdAt": "2026-05-04T10:00:00Z"}, "correlationId": "0b1f"})), (status = 404, description = "ORDER_NOT_FOUND")),
     security(("token" = ["order:read"])),
 )]
 pub async fn read(

@@ -31,9 +31,9 @@ struct Body {
 /// Moves the shipments of an order by hand.
 #[utoipa::path(
     post, path = "/api/orders/{order_id}/simulate-delivery", operation_id = "simulateSalesDelivery", tag = "sales dialect",
-    params(("order_id" = String, Path, description = "The order's id")),
-    request_body(content = serde_json::Value, example = json!({"status": "shipped"})),
-    responses((status = 200, description = "The step was taken", body = serde_json::Value, example = json!({"success": true, "message": "Simulated shipped event for order 0198c0de"})), (status = 422, description = "INVALID_STATUS_TRANSITION", body = serde_json::Value)),
+    params(("order_id" = String, Path, description = "The order's id, a UUID")),
+    request_body(content = super::schemas::SimulatedDelivery, example = json!({"status": "shipped"})),
+    responses((status = 200, description = "The step was taken", body = super::schemas::SimulatedDeliveryAnswer, example = json!({"success": true, "message": "Simulated shipped event for order 0198c0de"})), (status = 422, description = "INVALID_STATUS_TRANSITION")),
     security(("token" = ["shipment:write"])),
 )]
 pub async fn simulate(

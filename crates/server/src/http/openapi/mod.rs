@@ -1,17 +1,22 @@
 //! `/openapi.json`: the specification, made of the routes themselves, so that the two cannot differ.
 //!
 //! Every route is mounted together with its description (`routes!`); what is said about all of them alike (problems,
-//! security) is added here.
+//! security, bounds) is added here.
+
+mod answers;
+mod bounds;
+mod shape;
 
 use axum::response::{IntoResponse, Response};
 use utoipa::OpenApi;
-use utoipa::openapi::path::Operation;
+use utoipa::openapi::OpenApi as Specification;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
-use utoipa::openapi::{Content, OpenApi as Specification, Ref, RefOr, ResponseBuilder};
 
+use super::dialects::sales::schemas::SalesProblem;
 use super::json;
 use super::v1::problem_body::{Code, ProblemBody};
 use crate::auth::Scope;
+use crate::config::Limits;
 
 #[derive(OpenApi)]
 #[openapi(
@@ -19,8 +24,10 @@ use crate::auth::Scope;
         title = "Waybill",
         description = "Takes orders in, holds the stock and sees every order through to the customer's door.\n\nAmounts are decimal strings. Lists go on by opaque cursors (`next`, `after`). Every change takes `If-Match`. Unknown fields and parameters are refused. The paths of the *sales dialect* are for clients that speak it already.",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
+        contact(name = "The operator of this server"),
     ),
-    components(schemas(ProblemBody, Code)),
+    servers((url = "/", description = "This server")),
+    components(schemas(ProblemBody, Code, SalesProblem)),
     tags(
         (name = "orders", description = "Placing, reading, following, cancelling and holding orders"),
         (name = "events", description = "Everything that happens, to be followed by cursor"),
@@ -39,9 +46,9 @@ pub fn base() -> Specification {
     Base::openapi()
 }
 
-/// Adds what holds for all routes.
+/// The specification as text, with what holds for all routes added.
 #[must_use]
-pub fn complete(mut specification: Specification) -> Specification {
+pub fn complete(mut specification: Specification, limits: &Limits) -> String {
     let scopes: Vec<&str> = Scope::ALL.iter().map(|scope| scope.name()).collect();
     let description = format!(
         "A JWT, HS256. Scopes: {}; admin may do everything.",
@@ -54,24 +61,12 @@ pub fn complete(mut specification: Specification) -> Specification {
         .components
         .get_or_insert_with(Default::default);
     components.add_security_scheme("token", SecurityScheme::Http(http));
-    for (path, item) in &mut specification.paths.paths {
-        if !path.starts_with("/v1/") {
-            continue;
-        }
-        let operations = [&mut item.get, &mut item.post, &mut item.put];
-        operations.into_iter().flatten().for_each(add_problem);
-    }
-    specification
-}
-
-fn add_problem(operation: &mut Operation) {
-    let content = Content::new(Some(RefOr::Ref(Ref::from_schema_name("Problem"))));
-    let problem = ResponseBuilder::new()
-        .description("Not done; the code says why")
-        .content("application/problem+json", content)
-        .build();
-    let responses = &mut operation.responses.responses;
-    responses.insert("default".into(), RefOr::T(problem));
+    let mut document = serde_json::to_value(&specification)
+        .expect("a specification has string keys and no fallible fields");
+    shape::tidy(&mut document);
+    bounds::add(&mut document, limits);
+    answers::add(&mut document);
+    document.to_string()
 }
 
 /// Answers the specification, which was written once.

@@ -1,0 +1,193 @@
+//! The documents of the sales dialect, for the specification. Its answers are written by hand ([`super::answer`]); that
+//! these schemas are true is tested with every answer of every test.
+
+use serde::Serialize;
+use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
+use waybill_domain::status::OrderStatus;
+
+use super::answer::status_word;
+use crate::http::v1::schemas::{Id, Timestamp};
+
+/// An order as it is sent. Fields that are not known are ignored.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct NewSalesOrder {
+    /// The customer's id at the caller.
+    #[schema(min_length = 1, max_length = 200, example = "customer-123")]
+    customer_id: String,
+    /// What is ordered.
+    #[schema(min_items = 1)]
+    items: Vec<SalesItem>,
+}
+
+/// One product.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SalesItem {
+    /// The product.
+    #[schema(min_length = 1, max_length = 200, example = "product-456")]
+    product_id: String,
+    /// Units.
+    #[schema(minimum = 1, example = 2)]
+    quantity: i64,
+    /// Price of one unit, in USD.
+    #[schema(minimum = 0, example = 29.99)]
+    price: f64,
+}
+
+/// Where an order stands, in this dialect's words.
+pub struct SalesStatus;
+
+impl PartialSchema for SalesStatus {
+    fn schema() -> RefOr<Schema> {
+        let mut words: Vec<&str> = OrderStatus::ALL.iter().map(|s| status_word(*s)).collect();
+        words.dedup();
+        words.sort_unstable();
+        words.dedup();
+        ObjectBuilder::new()
+            .schema_type(SchemaType::new(Type::String))
+            .description(Some("Where an order stands."))
+            .enum_values(Some(words))
+            .into()
+    }
+}
+
+impl ToSchema for SalesStatus {}
+
+/// An order.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SalesOrder {
+    /// Its id.
+    #[schema(value_type = Id)]
+    order_id: String,
+    /// Where it stands.
+    #[schema(value_type = SalesStatus)]
+    status: String,
+    /// The customer's id at the caller.
+    customer_id: String,
+    /// What was ordered.
+    items: Vec<SalesItem>,
+    /// What the customer pays, in USD.
+    total_amount: f64,
+    /// When it was taken.
+    #[schema(value_type = Timestamp)]
+    created_at: String,
+    /// When it last changed; absent in the answer to a new order.
+    #[schema(value_type = Option<Timestamp>, nullable = false)]
+    updated_at: Option<String>,
+}
+
+/// An order, taken or read.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SalesOrderAnswer {
+    /// Always true.
+    success: bool,
+    /// The order.
+    data: SalesOrder,
+    /// Finds the request in the server's log.
+    correlation_id: String,
+}
+
+/// Which news of the carrier is simulated.
+#[derive(Serialize, ToSchema)]
+pub struct SimulatedDelivery {
+    /// The step to take.
+    status: SimulatedStatus,
+}
+
+/// A step of the carrier.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum SimulatedStatus {
+    Shipped,
+    Delivered,
+}
+
+/// The step was taken.
+#[derive(Serialize, ToSchema)]
+pub struct SimulatedDeliveryAnswer {
+    /// Always true.
+    success: bool,
+    /// What was done, in words.
+    message: String,
+}
+
+/// Why a request was not done: with a code, or flat where a token is refused or the server is busy.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+pub enum SalesProblem {
+    Refusal(SalesRefusal),
+    Notice(SalesNotice),
+}
+
+/// A refusal with a code.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SalesRefusal {
+    /// Always false.
+    success: bool,
+    /// Why.
+    error: SalesError,
+    /// Finds the request in the server's log.
+    correlation_id: String,
+}
+
+/// Why a request was refused.
+#[derive(Serialize, ToSchema)]
+pub struct SalesError {
+    /// The kind of refusal, for programs.
+    #[schema(example = "VALIDATION_ERROR")]
+    code: String,
+    /// The kind of refusal, in words.
+    message: String,
+    /// Per fault: what is wrong where.
+    #[schema(nullable = false)]
+    details: Option<Vec<SalesDetail>>,
+}
+
+/// One fault of the request, or one product that is short.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SalesDetail {
+    /// On VALIDATION_ERROR: where it is, as names and numbers of places.
+    #[schema(nullable = false)]
+    path: Option<Vec<SalesPathPart>>,
+    /// On VALIDATION_ERROR: what is wrong.
+    #[schema(nullable = false)]
+    message: Option<String>,
+    /// On INSUFFICIENT_INVENTORY: the product.
+    #[schema(nullable = false)]
+    product_id: Option<String>,
+    /// On INSUFFICIENT_INVENTORY: units asked for.
+    #[schema(nullable = false)]
+    requested: Option<i64>,
+    /// On INSUFFICIENT_INVENTORY: units that could be given.
+    #[schema(nullable = false)]
+    available: Option<i64>,
+}
+
+/// A name, or a place in a list.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+pub enum SalesPathPart {
+    Name(String),
+    Place(u64),
+}
+
+/// A refused token, or a busy server.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SalesNotice {
+    /// The kind of problem.
+    #[schema(example = "Too Many Requests")]
+    error: String,
+    /// What is wrong, in words.
+    message: String,
+    /// Finds the request in the server's log; absent where a token is refused.
+    #[schema(nullable = false)]
+    correlation_id: Option<String>,
+}

@@ -1,0 +1,138 @@
+//! The answers that many routes have alike: refusals and what a busy server says, per status, worded as the dialect of
+//! the route words them. Which of them a route has follows from its description: whether it asks for a token, takes a
+//! body, names something in its path.
+
+use serde_json::{Map, Value, json};
+
+use super::shape::operations;
+use crate::http::v1::codes::KINDS;
+
+/// Adds them to every operation.
+pub fn add(document: &mut Value) {
+    for (path, method, operation) in operations(document) {
+        let worded = if path.starts_with("/api/") {
+            sales
+        } else {
+            canonical
+        };
+        let statuses = statuses(path, method, operation);
+        let Some(responses) = operation["responses"].as_object_mut() else {
+            continue;
+        };
+        for status in statuses {
+            refuse(responses, status, worded);
+        }
+        responses.values_mut().for_each(with_correlation);
+    }
+}
+
+fn statuses(path: &str, method: &str, operation: &Value) -> Vec<u16> {
+    let takes = |name: &str| {
+        let parameters = operation["parameters"].as_array();
+        parameters.is_some_and(|all| all.iter().any(|one| one["name"] == name))
+    };
+    let guarded = operation["security"]
+        .as_array()
+        .is_some_and(|all| !all.is_empty());
+    let changes = method != "get";
+    let has_body = operation["requestBody"].is_object();
+    // Bodies are read, and bounded, wherever something is changed; and a process without the role says that it does
+    // not do it.
+    let of = [
+        (true, vec![400, 408, 421, 500, 503]),
+        (guarded, vec![401, 403, 429]),
+        (path.contains('{') || changes, vec![404]),
+        (changes, vec![409, 413, 415, 422, 507]),
+        (has_body, vec![411]),
+        (takes("If-Match") || takes("If-None-Match"), vec![412]),
+        (takes("after") || takes("Last-Event-ID"), vec![410]),
+    ];
+    let there = of.into_iter().filter(|(has, _)| *has);
+    there
+        .flat_map(|(_, statuses)| statuses)
+        .filter(|status| has_codes(*status))
+        .collect()
+}
+
+/// Statuses that no problem has are not answered.
+fn has_codes(status: u16) -> bool {
+    KINDS.iter().any(|kind| kind.status == status)
+}
+
+/// A refusal in the words of a dialect.
+struct Refusal {
+    content_type: &'static str,
+    schema: &'static str,
+    description: String,
+}
+
+fn canonical(status: u16) -> Refusal {
+    let codes: Vec<String> = KINDS
+        .iter()
+        .filter(|kind| kind.status == status)
+        .map(|kind| format!("`{}`", kind.code))
+        .collect();
+    Refusal {
+        content_type: "application/problem+json",
+        schema: "Problem",
+        description: format!("Not done; the code is one of {}", codes.join(", ")),
+    }
+}
+
+fn sales(status: u16) -> Refusal {
+    let description = match status {
+        401 => "There is no token",
+        403 => "The token is not accepted, or may not do this",
+        408 | 429 | 503 => "Not done now; try again after the seconds in Retry-After",
+        _ => "Not done; the error says why",
+    };
+    Refusal {
+        content_type: "application/json",
+        schema: "SalesProblem",
+        description: description.into(),
+    }
+}
+
+/// What the route itself says of the status stays.
+fn refuse(responses: &mut Map<String, Value>, status: u16, worded: fn(u16) -> Refusal) {
+    let refusal = worded(status);
+    let response = responses
+        .entry(status.to_string())
+        .or_insert_with(|| json!({"description": refusal.description}));
+    if response["content"].is_null() {
+        let schema = json!({"$ref": format!("#/components/schemas/{}", refusal.schema)});
+        response["content"] = json!({refusal.content_type: {"schema": schema}});
+    }
+    let headers = match status {
+        401 => &[(
+            "WWW-Authenticate",
+            "How to authenticate (RFC 6750)",
+            "string",
+        )][..],
+        408 | 503 | 507 => &[("Retry-After", "Seconds after which to try again", "integer")],
+        429 => &[
+            ("Retry-After", "Seconds after which to try again", "integer"),
+            (
+                "RateLimit-Policy",
+                "The limit, and its window in seconds",
+                "string",
+            ),
+            (
+                "RateLimit",
+                "What is left of the limit, and for how many seconds",
+                "string",
+            ),
+        ],
+        _ => &[],
+    };
+    for (name, description, kind) in headers {
+        response["headers"][*name] = json!({"description": description, "schema": {"type": kind}});
+    }
+}
+
+fn with_correlation(response: &mut Value) {
+    response["headers"]["X-Correlation-Id"] = json!({
+        "description": "Finds the request in the server's log; as it was sent, or a new one",
+        "schema": {"type": "string"},
+    });
+}
