@@ -16,6 +16,8 @@ use serde::de::DeserializeOwned;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use crate::contract;
+
 /// No answer in a test is longer.
 const ANSWER_LIMIT_BYTES: usize = 16 << 20;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -139,7 +141,11 @@ impl Client {
     }
 
     /// Sends a request as it stands: what a hostile or broken client would send.
+    ///
+    /// # Panics
+    /// The answer is not as the specification says.
     pub async fn exchange(&mut self, request: Request<Full<Bytes>>) -> Result<Answer, Failure> {
+        let asked = (request.method().clone(), request.uri().path().to_owned());
         let mut connection = self.ready_connection().await?;
         let exchange = async {
             let answer = connection
@@ -164,6 +170,9 @@ impl Client {
             )))
         })?;
         self.connection = Some(connection);
+        if let Some(fault) = contract::mismatch(&asked.0, &asked.1, &answer) {
+            panic!("{fault}");
+        }
         Ok(answer)
     }
 

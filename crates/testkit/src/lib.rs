@@ -2,7 +2,8 @@
 //!
 //! * [`server`] starts, kills, freezes and restarts the unmodified binary on a folder of its own.
 //! * [`shim`] is a disk under it that loses power, fills up and fails.
-//! * [`http`] and [`token`] speak to it as any client would, [`raw`] as no proper one does.
+//! * [`http`] and [`token`] speak to it as any client would, [`raw`] as no proper one does; [`contract`] holds every
+//!   answer against the published specification.
 //! * [`traffic`] places orders, many at once, and writes every attempt and every answer into a
 //!   [`journal`]; [`checker`] holds that journal against what the system says afterwards.
 //! * [`ordeal`] puts these together: traffic, kills at random moments, a verdict.
@@ -19,6 +20,7 @@
 
 pub mod checker;
 pub mod clerks;
+pub mod contract;
 pub mod guarded;
 pub mod http;
 pub mod journal;

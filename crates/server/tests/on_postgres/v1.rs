@@ -2,6 +2,8 @@
 
 #[path = "../v1/changes.rs"]
 mod changes;
+#[path = "../v1/contract.rs"]
+mod contract;
 #[path = "../v1/dead_letters.rs"]
 mod dead_letters;
 #[path = "../v1/flood.rs"]

@@ -22,6 +22,7 @@ use tempfile::TempDir;
 use tokio::process::{Child, Command};
 use tokio::time::{sleep, timeout};
 
+use crate::contract;
 use crate::http::Client;
 use crate::ports::free_address;
 use crate::postgres::{Database, Postgres};
@@ -161,6 +162,7 @@ impl Start {
 
     /// The folder is there, the process not yet.
     pub fn prepared(mut self) -> Result<Waybill> {
+        contract::learn(&self.binary);
         let database = if self.own_database {
             let server = or_skip_all(Postgres::shared());
             let database = server.database(None)?;
