@@ -127,10 +127,7 @@ fn dispatch(command: Command) -> ExitCode {
         Command::Migrate(args) => block_on(migrate::run(args)),
         Command::Config(args) => config::run(&args),
         Command::Health(args) => block_on(health::run(args)),
-        Command::Openapi(args) => match openapi::run(&args, &mut std::io::stdout().lock()) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => fail(&error),
-        },
+        Command::Openapi(args) => openapi::run(&args),
         Command::Completions(args) => completions::run(&args),
     }
 }

@@ -1,11 +1,13 @@
 //! `waybill openapi`: the specification that a server with these settings has at `/openapi.json`, without a server.
 
-use std::io::Write;
+use std::process::ExitCode;
 
 use clap::Args;
 
 use super::config::SettingsArgs;
-use crate::config::{ConfigErrors, Settings};
+use super::exit::Exit;
+use super::{fail, output};
+use crate::config::Settings;
 use crate::http::router::specification;
 
 /// Print the OpenAPI document of the HTTP API, to generate a client from
@@ -18,21 +20,19 @@ pub struct OpenapiArgs {
     settings: SettingsArgs,
 }
 
-/// Why there is no document.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenapiError {
-    #[error(transparent)]
-    Config(#[from] ConfigErrors),
-    #[error("cannot write it: {0}")]
-    Output(#[from] std::io::Error),
-}
-
 /// Runs the command.
-///
-/// # Errors
-/// The settings cannot be read, or the output not be written.
-pub fn run(args: &OpenapiArgs, out: &mut dyn Write) -> Result<(), OpenapiError> {
-    let settings = Settings::load(&args.settings.sources()?)?;
-    writeln!(out, "{}", specification(&settings))?;
-    Ok(out.flush()?)
+#[must_use]
+pub fn run(args: &OpenapiArgs) -> ExitCode {
+    let settings = args
+        .settings
+        .sources()
+        .and_then(|sources| Settings::load(&sources));
+    match settings {
+        Ok(settings) => {
+            output::raw(specification(&settings).as_bytes());
+            output::raw(b"\n");
+            Exit::Done.into()
+        }
+        Err(errors) => fail(&errors),
+    }
 }

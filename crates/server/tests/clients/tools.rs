@@ -46,7 +46,9 @@ impl Tools {
     /// # Errors
     /// They are not there and cannot be installed.
     pub fn of(kind: &Kind) -> Result<Self, Unavailable> {
-        let _one = INSTALLING.lock().unwrap_or_else(|held| held.into_inner());
+        let _one = INSTALLING
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         let folder = cache().join(format!("{}-{}", kind.name, fingerprint(kind)));
         let complete = folder.join("complete");
         if !complete.exists() {

@@ -48,9 +48,7 @@ pub fn mismatch(method: &Method, path: &str, answer: &Answer) -> Option<String> 
     let document = DOCUMENT.get()?;
     let path = path.split('?').next().unwrap_or_default();
     // Connections and heads that are refused have not reached a route; the edge gives every other request an id.
-    if answer.header("x-correlation-id").is_none() {
-        return None;
-    }
+    answer.header("x-correlation-id")?;
     let found = match document.find(method, path) {
         Found::Operation(found) => found,
         Found::Nothing => {

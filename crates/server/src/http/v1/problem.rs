@@ -336,9 +336,12 @@ impl From<Unmet> for Problem {
             Unmet::OtherVersion { .. } | Unmet::Missing => (codes::VERSION_MISMATCH, "If-Match"),
             Unmet::Excluded { .. } => (codes::PRECONDITION_FAILED, "If-None-Match"),
         };
-        Self::new(code, unmet.to_string())
-            .of(field)
-            .with(member::VERSION, &unmet.found())
+        let problem = Self::new(code, unmet.to_string()).of(field);
+        // What is not there has no version.
+        match unmet.found() {
+            Some(version) => problem.with(member::VERSION, &version),
+            None => problem,
+        }
     }
 }
 
