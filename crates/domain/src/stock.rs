@@ -60,6 +60,9 @@ pub enum AdjustmentRefusal {
     /// What the caller demands of the row's version does not hold.
     #[error(transparent)]
     Unmet(#[from] crate::precondition::Unmet),
+    /// Another request with the same key was faster; what became of it is the answer.
+    #[error("the key was used meanwhile")]
+    KeyUsed,
 }
 
 /// Decides an adjustment: the level after it and the change of `on_hand`.

@@ -1,6 +1,7 @@
 //! Commands on orders and shipments: load, let the domain decide, write. If another write came in between, load and
 //! decide again.
 
+use waybill_domain::change::Change;
 use waybill_domain::command::{self, Command};
 use waybill_domain::context::EventMeta;
 use waybill_domain::delivery::{self, Subject};
@@ -8,55 +9,97 @@ use waybill_domain::ids::{OrderId, ShipmentId};
 use waybill_domain::precondition::Preconditions;
 use waybill_domain::refusal::Refusal;
 use waybill_domain::shipment::{self, Shipment, Update};
+use waybill_domain::stock::{AdjustmentRefusal, StockRow};
 use waybill_domain::text::Tenant;
-use waybill_store::{Error as StoreError, OrderRecord, OrderRef};
+use waybill_store::{COMMAND_KEY, Error as StoreError, OrderRecord, OrderRef, StockChange};
 
 use crate::app::App;
+use crate::once::Once;
 
 /// Why a command was not done.
 #[derive(Debug, thiserror::Error)]
 pub enum CommandError {
     #[error("there is no such thing")]
     NotFound,
+    #[error("the key was used before for another request")]
+    KeyReused,
     #[error(transparent)]
     Refused(#[from] Refusal),
     #[error(transparent)]
+    Stock(#[from] AdjustmentRefusal),
+    #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+/// What a command came to.
+pub struct Commanded<T> {
+    /// What was commanded, after it.
+    pub after: T,
+    /// It was done before with the same key; nothing was done now.
+    pub replayed: bool,
+}
+
+impl<T> Commanded<T> {
+    fn now(after: T) -> Self {
+        Self {
+            after,
+            replayed: false,
+        }
+    }
+
+    fn before(after: T) -> Self {
+        Self {
+            after,
+            replayed: true,
+        }
+    }
 }
 
 /// Tries while others keep writing the same thing.
 const TRIES: usize = 8;
 
-/// Commands an order. Answers the order after it, which is the order as it was when that is so already.
+/// Commands an order. Answers the order after it: as it was when what was asked is so already, and as it stands now when
+/// the command was done before.
 ///
 /// # Errors
 /// [`CommandError`]; nothing was changed then.
 pub async fn command_order(
     app: &App,
-    tenant: &Tenant,
+    once: &Once,
     by: OrderRef,
     asked: &Preconditions,
     command: &Command,
     meta: &EventMeta,
-) -> Result<OrderRecord, CommandError> {
+) -> Result<Commanded<OrderRecord>, CommandError> {
     for _ in 0..TRIES {
-        let Some(mut record) = app.store.order(tenant, by.clone()).await? else {
+        let done_before = once.done_before(app).await?.is_some();
+        let Some(mut record) = app.store.order(&once.tenant, by.clone()).await? else {
             return Err(CommandError::NotFound);
         };
-        asked
+        if done_before {
+            return Ok(Commanded::before(record));
+        }
+        let decided = asked
             .check(Some(record.order.version))
-            .map_err(Refusal::from)?;
-        let change = app.contexts().decide(meta, |context| {
-            command::decide(&record.order, command, context)
-        })?;
-        let Some(change) = change else {
-            return Ok(record);
+            .map_err(Refusal::from)
+            .and_then(|()| {
+                app.contexts().decide(meta, |context| {
+                    command::decide(&record.order, command, context)
+                })
+            });
+        let change = match decided {
+            Ok(Some(change)) => change,
+            Ok(None) => return Ok(Commanded::now(record)),
+            Err(refusal) => {
+                unless_done_meanwhile(app, once, refusal).await?;
+                continue;
+            }
         };
         if let Some(order) = &change.order {
             record.order = order.after.clone();
         }
-        match advance_one(app, change).await {
-            Ok(()) => return Ok(record),
+        match advance_one(app, once, change).await {
+            Ok(()) => return Ok(Commanded::now(record)),
             Err(StoreError::Conflict { .. }) => {}
             Err(error) => return Err(error.into()),
         }
@@ -64,7 +107,24 @@ pub async fn command_order(
     Err(StoreError::Busy("the order keeps changing").into())
 }
 
-async fn advance_one(app: &App, change: waybill_domain::change::Change) -> Result<(), StoreError> {
+/// A refusal stands, unless the same request was done in the moment before: its own effect is then what refuses it.
+async fn unless_done_meanwhile(
+    app: &App,
+    once: &Once,
+    refusal: Refusal,
+) -> Result<(), CommandError> {
+    match once.done_before(app).await? {
+        Some(_) => Ok(()),
+        None => Err(refusal.into()),
+    }
+}
+
+/// Writes a change together with the key of its command.
+async fn advance_one(app: &App, once: &Once, change: Change) -> Result<(), StoreError> {
+    let change = Change {
+        claim: once.claim(),
+        ..change
+    };
     let results = app.store.advance(vec![change], None).await?;
     results
         .into_iter()
@@ -74,33 +134,83 @@ async fn advance_one(app: &App, change: waybill_domain::change::Change) -> Resul
         )))
 }
 
+/// Whether a write failed because the key of its command was used meanwhile.
+#[must_use]
+pub fn is_key_used(error: &StoreError) -> bool {
+    matches!(error, StoreError::Conflict { what } if *what == COMMAND_KEY)
+}
+
+/// Changes a stock row. Answers the row after it, or after the first time.
+///
+/// # Errors
+/// [`CommandError`]; nothing was changed then.
+pub async fn adjust_stock(
+    app: &App,
+    once: &Once,
+    change: &StockChange,
+) -> Result<Commanded<StockRow>, CommandError> {
+    for _ in 0..TRIES {
+        if let Some(outcome) = once.done_before(app).await? {
+            let row = change.replayed(&outcome);
+            let row = row.ok_or(StoreError::Corrupt {
+                what: "the outcome of a command",
+                detail: outcome,
+            })?;
+            return Ok(Commanded::before(row));
+        }
+        let change = StockChange {
+            claim: once.claim(),
+            ..change.clone()
+        };
+        match app.store.adjust_stock(vec![change]).await?.pop() {
+            Some(Ok(row)) => return Ok(Commanded::now(row)),
+            Some(Err(AdjustmentRefusal::KeyUsed)) => {}
+            Some(Err(refusal)) => return Err(refusal.into()),
+            None => return Err(StoreError::OutcomeUnknown.into()),
+        }
+    }
+    Err(StoreError::Busy("the stock row keeps changing").into())
+}
+
 /// Takes a step of a shipment by hand; the simulated carrier leaves it alone from then on. Answers the shipment
-/// after it, and whether anything changed.
+/// after it.
 ///
 /// # Errors
 /// [`CommandError`]; nothing was changed then.
 pub async fn update_shipment(
     app: &App,
-    tenant: &Tenant,
+    once: &Once,
     id: ShipmentId,
     asked: &Preconditions,
     update: &Update,
     meta: &EventMeta,
-) -> Result<(Shipment, bool), CommandError> {
+) -> Result<Commanded<Shipment>, CommandError> {
     for _ in 0..TRIES {
-        let Some(found) = app.store.shipment(tenant, id).await? else {
+        let done_before = once.done_before(app).await?.is_some();
+        let Some(found) = app.store.shipment(&once.tenant, id).await? else {
             return Err(CommandError::NotFound);
         };
-        asked.check(Some(found.version)).map_err(Refusal::from)?;
-        let Some(change) = app
-            .contexts()
-            .decide(meta, |context| shipment::update(&found, update, context))?
-        else {
-            return Ok((found, false));
+        if done_before {
+            return Ok(Commanded::before(found));
+        }
+        let decided = asked
+            .check(Some(found.version))
+            .map_err(Refusal::from)
+            .and_then(|()| {
+                app.contexts()
+                    .decide(meta, |context| shipment::update(&found, update, context))
+            });
+        let change = match decided {
+            Ok(Some(change)) => change,
+            Ok(None) => return Ok(Commanded::now(found)),
+            Err(refusal) => {
+                unless_done_meanwhile(app, once, refusal).await?;
+                continue;
+            }
         };
         let after = change.shipments.first().map_or(found, |s| s.after.clone());
-        match advance_one(app, change).await {
-            Ok(()) => return Ok((after, true)),
+        match advance_one(app, once, change).await {
+            Ok(()) => return Ok(Commanded::now(after)),
             Err(StoreError::Conflict { .. }) => {}
             Err(error) => return Err(error.into()),
         }
@@ -160,7 +270,8 @@ pub async fn shipments_of(
         let Some(change) = change else {
             return Ok((record, vec![]));
         };
-        match advance_one(app, change).await {
+        let once = Once::without_key(tenant.clone());
+        match advance_one(app, &once, change).await {
             Ok(()) | Err(StoreError::Conflict { .. }) => {}
             Err(error) => return Err(error.into()),
         }

@@ -18,6 +18,7 @@ pub mod http;
 pub mod intake;
 pub mod inventory;
 pub mod observe;
+pub mod once;
 pub mod process;
 pub mod random;
 pub mod resilience;

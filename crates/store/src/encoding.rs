@@ -6,6 +6,7 @@ use waybill_domain::context::EventMeta;
 use waybill_domain::event::{Aggregate, AggregateKind, EventKind, LoggedEvent, NewEvent};
 use waybill_domain::ids::{EventId, HoldId, OrderId};
 use waybill_domain::intake::Birth;
+use waybill_domain::order::Order;
 use waybill_domain::quantities::Quantities;
 use waybill_domain::status::OrderStatus;
 use waybill_domain::text::{Tenant, Vendor};
@@ -16,19 +17,32 @@ pub fn json<T: Serialize>(value: &T) -> String {
     serde_json::to_string(value).expect("lists of strings and numbers always serialize")
 }
 
-/// What a person wrote about a hold, among the personal data.
+/// What a person wrote about a hold or a cancellation, among the personal data. Both are kept as the kind `hold_note`,
+/// with a nil hold id for the cancellation: an older binary can read the order, and finds no such hold.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct HoldNote {
-    pub hold_id: HoldId,
-    pub note: String,
+pub struct Note {
+    hold_id: HoldId,
+    note: String,
 }
 
-impl HoldNote {
-    /// Writes it.
-    pub fn write(hold_id: HoldId, note: &str) -> String {
+impl Note {
+    pub fn of_hold(hold_id: HoldId, note: &str) -> Self {
         let note = note.to_owned();
-        json(&Self { hold_id, note })
+        Self { hold_id, note }
+    }
+
+    pub fn of_cancellation(reason: &str) -> Self {
+        Self::of_hold(HoldId(Uuid::nil()), reason)
+    }
+
+    /// Puts it where it belongs on the order; the newest one of a cancellation stays.
+    pub fn put_on(self, order: &mut Order) {
+        if self.hold_id.0.is_nil() {
+            order.cancel_reason = Some(self.note);
+        } else if let Some(hold) = order.holds.iter_mut().find(|h| h.id == self.hold_id) {
+            hold.note = Some(self.note);
+        }
     }
 }
 

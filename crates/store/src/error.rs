@@ -8,6 +8,9 @@ pub type Result<T> = std::result::Result<T, Error>;
 /// What [`Error::Corrupt`] names when it is the database itself that is damaged, and not a row in it.
 pub const DATABASE: &str = "the database";
 
+/// What [`Error::Conflict`] names when the key of a command was used.
+pub const COMMAND_KEY: &str = "the idempotency key";
+
 /// Why a call was not done. Only [`Error::OutcomeUnknown`] may have left something behind.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {

@@ -21,6 +21,6 @@ mod store;
 pub mod verify;
 
 pub use consume::{BatchDecision, Consumed, Known, Needs};
-pub use error::{Error, Result};
+pub use error::{COMMAND_KEY, Error, Result};
 pub use model::*;
 pub use store::{CommitListener, Now, Store};

@@ -1,11 +1,14 @@
 //! The types that a store takes and returns, beyond those of the domain.
 
+use crate::encoding::json;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use waybill_domain::change::Change;
 use waybill_domain::delivery::Delivery;
 use waybill_domain::event::{EventKind, LoggedEvent, NewEvent, body, encode};
 use waybill_domain::ids::{EventId, OrderId, ShipmentId};
 use waybill_domain::intake::{Birth, ClaimKind};
+use waybill_domain::once::CommandClaim;
 use waybill_domain::order::Order;
 use waybill_domain::precondition::Preconditions;
 use waybill_domain::refusal::Shortage;
@@ -168,6 +171,17 @@ pub struct Parked {
     pub next_attempt_at: Time,
 }
 
+/// What a person asks of a parked event.
+#[derive(Clone, Debug)]
+pub struct Flag {
+    pub consumer: String,
+    pub order: OrderId,
+    pub position: i64,
+    pub state: ParkedState,
+    /// The key of the command, if it has one.
+    pub claim: Option<CommandClaim>,
+}
+
 /// What delivery holds of one order.
 pub type DeliveryOf = (OrderId, Option<Delivery>, Vec<Shipment>);
 
@@ -266,6 +280,8 @@ pub struct StockChange {
     pub adjustment: Adjustment,
     pub safety: Option<i64>,
     pub preconditions: Preconditions,
+    /// The key of the command, if it has one.
+    pub claim: Option<CommandClaim>,
     pub reason: Option<String>,
     pub reference: Option<String>,
     pub event_id: Uuid,
@@ -307,6 +323,34 @@ impl StockChange {
         Ok((after, delta, event))
     }
 
+    /// What a replay of it needs: the row after it.
+    #[must_use]
+    pub fn outcome(&self, level: StockLevel) -> String {
+        json(&StoredLevel {
+            on_hand: level.on_hand,
+            reserved: level.reserved,
+            safety: level.safety,
+            version: level.version,
+            at: self.at.0,
+        })
+    }
+
+    /// The row after the first time it was done; `None` when the outcome cannot be read.
+    #[must_use]
+    pub fn replayed(&self, outcome: &str) -> Option<StockRow> {
+        let stored: StoredLevel = serde_json::from_str(outcome).ok()?;
+        let level = StockLevel {
+            on_hand: stored.on_hand,
+            reserved: stored.reserved,
+            safety: stored.safety,
+            version: stored.version,
+        };
+        Some(StockRow {
+            synced_at: Time(stored.at),
+            ..self.row(level)
+        })
+    }
+
     /// The row after it.
     #[must_use]
     pub fn row(&self, level: StockLevel) -> StockRow {
@@ -318,6 +362,17 @@ impl StockChange {
             synced_at: self.at,
         }
     }
+}
+
+/// A stock row as the outcome of a command keeps it.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct StoredLevel {
+    on_hand: i64,
+    reserved: i64,
+    safety: i64,
+    version: i64,
+    at: i64,
 }
 
 /// What became of it.

@@ -3,8 +3,8 @@
 use crate::consume::{self, BatchDecision, Consumed};
 use crate::error::Result;
 use crate::model::{
-    Accepted, Apply, DeliveryOf, DueTimers, Identity, Lease, LeaseView, LeasedWork, OrderFilter,
-    OrderRecord, OrderRef, Page, Parked, ParkedOutcome, ParkedState, Positions, ShipmentFilter,
+    Accepted, Apply, DeliveryOf, DueTimers, Flag, Identity, Lease, LeaseView, LeasedWork,
+    OrderFilter, OrderRecord, OrderRef, Page, Parked, ParkedOutcome, Positions, ShipmentFilter,
     Snapshot, Stats, StockChange, StockOutcome, WorkOutcome,
 };
 use async_trait::async_trait;
@@ -13,6 +13,7 @@ use waybill_domain::change::{Change, NewWork};
 use waybill_domain::event::{EventKind, LoggedEvent};
 use waybill_domain::ids::{OrderId, ShipmentId};
 use waybill_domain::intake::NewOrder;
+use waybill_domain::once::CommandDone;
 use waybill_domain::order::Order;
 use waybill_domain::shipment::Shipment;
 use waybill_domain::stock::StockRow;
@@ -55,6 +56,10 @@ pub trait Store: Send + Sync + 'static {
     /// Writes changes that stand for themselves (commands, timers, expiries); one result per change. With a
     /// lease, everything is fenced by it.
     async fn advance(&self, changes: Vec<Change>, lease: Option<Lease>) -> Result<Vec<Result<()>>>;
+
+    /// What was done with the key of a command, if it was used and has not expired. A change or a flag whose key was used
+    /// is [`crate::Error::Conflict`], and nothing of it is written.
+    async fn command_done(&self, tenant: &Tenant, hash: [u8; 16]) -> Result<Option<CommandDone>>;
 
     /// One order of a tenant.
     async fn order(&self, tenant: &Tenant, by: OrderRef) -> Result<Option<OrderRecord>>;
@@ -217,14 +222,7 @@ pub trait Store: Send + Sync + 'static {
     ) -> Result<Page<Parked, String>>;
 
     /// Flags a parked event for its owner; `false` when there is none.
-    async fn flag_parked(
-        &self,
-        tenant: &Tenant,
-        consumer: &str,
-        order: OrderId,
-        position: i64,
-        state: ParkedState,
-    ) -> Result<bool>;
+    async fn flag_parked(&self, tenant: &Tenant, flag: Flag) -> Result<bool>;
 
     // --- work -----------------------------------------------------------------------------------
 

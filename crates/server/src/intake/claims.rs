@@ -45,6 +45,12 @@ pub fn key(client: &str, key: &str) -> [u8; 16] {
     ])
 }
 
+/// The key of a command, scoped by the client that sent it. It is another one than the same key of an order.
+#[must_use]
+pub fn command_key(client: &str, key: &str) -> [u8; 16] {
+    hash(&[b"command", client.as_bytes(), key.as_bytes()])
+}
+
 /// A reference or a number that the caller gave; scoped by tenant alone.
 #[must_use]
 pub fn named(kind: ClaimKind, value: &str) -> [u8; 16] {

@@ -42,7 +42,7 @@ async fn ask(
             "authorization",
             format!("Bearer {}", token_of(tenant, "admin")),
         )
-        .header("idempotency-key", "k")
+        .header("idempotency-key", path)
         .body(Body::from(text))
         .expect("valid");
     let answer = router.clone().oneshot(request).await.expect("infallible");
@@ -157,6 +157,15 @@ async fn a_dead_letter_is_shown_redriven_and_discarded_by_its_tenant_alone() {
         let (status, flagged) = ask(&router, "default", Method::POST, &path, &Value::Null).await;
         assert_eq!((status, &flagged["state"]), (202, &json!(state)));
     }
+    let redrive = format!("{path}/redrive");
+    let (status, first) = ask(&router, "default", Method::POST, &redrive, &Value::Null).await;
+    assert_eq!(
+        (status, &first["state"]),
+        (202, &json!("redrive")),
+        "the same key again is answered with the first outcome"
+    );
+    let (_, shown) = ask(&router, "default", Method::GET, &path, &Value::Null).await;
+    assert_eq!(shown["state"], "discard", "and flags nothing");
     let (status, _) = ask(&router, "other", Method::GET, &path, &Value::Null).await;
     assert_eq!(status, 404);
     let (status, problem) = ask(

@@ -1,6 +1,7 @@
 //! `/v1` through the front door: the real binary on a free port, spoken to as any client would.
 
 mod changes;
+mod commands_once;
 mod contract;
 mod dead_letters;
 mod flood;

@@ -36,7 +36,7 @@ pub(super) async fn a_change_is_written_whole(h: Harness) {
         .await
         .remove(0)
         .expect("nobody was faster");
-    assert_eq!(h.order(id).await, after);
+    assert_eq!(h.record(id).await.order, after);
     assert_eq!(
         (after.status, after.cancel_reason.as_deref()),
         (OrderStatus::Cancelling, Some("too late"))
@@ -49,6 +49,26 @@ pub(super) async fn a_change_is_written_whole(h: Harness) {
         .map(|e| e.event)
         .collect();
     assert_eq!(logged, change.events);
+}
+
+pub(super) async fn what_was_written_about_a_cancellation_is_personal_data(h: Harness) {
+    let id = h.sold("A", 5, 2).await;
+    let reason = Some("my name is Karla".to_owned());
+    let cancel = Command::Cancel {
+        reason: reason.clone(),
+    };
+    h.done(id, &cancel).await;
+    let refused = h.fact(&h.order(id).await, &Fact::CancelAgreed);
+    let change = refused.expect("it changes");
+    h.advance(vec![change]).await.remove(0).expect("written");
+    let read = h.record(id).await.order;
+    assert_eq!(read.status, OrderStatus::Cancelled);
+    assert_eq!(read.cancel_reason, reason, "the order answers it");
+    assert_eq!(h.order(id).await.cancel_reason, None, "nobody else is told");
+    for logged in h.events_of(id).await {
+        let body = &logged.event.body;
+        assert!(!body.contains("Karla"), "{}: {body}", logged.event.kind);
+    }
 }
 
 pub(super) async fn a_change_decided_on_an_older_version_writes_nothing(h: Harness) {

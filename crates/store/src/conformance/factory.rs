@@ -156,6 +156,7 @@ impl Factory {
             adjustment,
             safety: None,
             preconditions: Preconditions::default(),
+            claim: None,
             reason: Some("count".into()),
             reference: Some("sheet-1".into()),
             event_id: self.id(),

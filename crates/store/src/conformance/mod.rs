@@ -18,6 +18,7 @@ mod harness;
 mod leases;
 mod lists;
 mod log;
+mod once;
 mod parked;
 mod reopen;
 mod snapshot;
@@ -98,6 +99,7 @@ macro_rules! store_conformance_cases {
                 more_than_was_reserved_can_neither_leave_nor_be_given_back
                 a_finished_reservation_is_never_moved_again
                 holds_are_placed_with_their_notes_and_released
+                what_was_written_about_a_cancellation_is_personal_data
                 a_shipment_is_made_once_per_order_vendor_and_attempt
                 a_shipment_or_delivery_of_an_older_version_is_refused
             }
@@ -137,10 +139,19 @@ macro_rules! store_conformance_cases {
                 the_feed_of_a_tenant_is_read_in_pages_and_says_how_far_it_came
                 the_feed_of_a_tenant_with_little_passes_everything_of_others_at_once
             }
+            once {
+                a_change_with_a_key_is_written_once
+                the_same_key_many_times_at_once_is_used_once
+                the_outcome_of_a_stock_change_is_kept_with_its_key
+                a_command_that_is_not_done_leaves_its_key_free
+                a_key_is_free_again_when_it_has_expired
+                keys_outlive_the_process
+            }
             parked {
                 a_parked_event_is_due_when_its_time_has_come_and_whole
                 a_failed_try_is_counted_until_none_is_left
                 a_dead_event_is_redriven_when_somebody_asks
+                a_flag_with_a_key_is_set_once
                 an_event_is_given_up_when_somebody_asks
                 a_discard_asked_while_it_was_tried_is_heard
                 an_order_is_unparked_only_when_its_queue_is_empty

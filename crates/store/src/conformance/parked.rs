@@ -1,11 +1,12 @@
 //! Events that could not be applied: in order per order, tried again, redriven or given up (DESIGN §7).
 
 use super::Harness;
-use crate::error::Error;
-use crate::model::{Lease, Parked, ParkedOutcome, ParkedState};
+use crate::error::{COMMAND_KEY, Error};
+use crate::model::{Flag, Lease, Parked, ParkedOutcome, ParkedState};
 use waybill_domain::command::Command;
 use waybill_domain::event::LoggedEvent;
 use waybill_domain::ids::OrderId;
+use waybill_domain::once::CommandClaim;
 use waybill_domain::text::Tenant;
 
 struct Stuck {
@@ -68,15 +69,19 @@ impl Stuck {
         let flagged = self
             .h
             .store
-            .flag_parked(
-                &Tenant::default(),
-                "status",
-                self.id,
-                self.events[at].position,
-                state,
-            )
+            .flag_parked(&Tenant::default(), self.flag_of(at, state, None))
             .await;
         flagged.expect("runs")
+    }
+
+    fn flag_of(&self, at: usize, state: ParkedState, claim: Option<CommandClaim>) -> Flag {
+        Flag {
+            consumer: "status".into(),
+            order: self.id,
+            position: self.events[at].position,
+            state,
+            claim,
+        }
     }
 
     async fn listed(&self) -> Vec<Parked> {
@@ -145,6 +150,33 @@ pub(super) async fn a_failed_try_is_counted_until_none_is_left(h: Harness) {
         (1, ParkedState::Dead, 3)
     );
     assert_eq!(s.h.store.stats().await.expect("read").dead, 1);
+}
+
+pub(super) async fn a_flag_with_a_key_is_set_once(h: Harness) {
+    let s = stuck(h).await;
+    let claim = CommandClaim {
+        hash: [1; 16],
+        request: [2; 16],
+        expires_at: s.h.make.in_ms(1_000),
+        outcome: "flagged".into(),
+    };
+    let flag = |at, state| s.flag_of(at, state, Some(claim.clone()));
+    let tenant = Tenant::default();
+    let set = |flag| s.h.store.flag_parked(&tenant, flag);
+    let mut nowhere = flag(0, ParkedState::Discard);
+    nowhere.position += 1_000;
+    assert!(!set(nowhere).await.expect("runs"), "there is no such event");
+    let first = set(flag(0, ParkedState::Redrive)).await;
+    assert!(first.expect("the key is free still"));
+    let second = set(flag(0, ParkedState::Discard)).await;
+    assert!(
+        matches!(&second, Err(Error::Conflict { what }) if *what == COMMAND_KEY),
+        "{second:?}"
+    );
+    assert_eq!(s.listed().await[0].state, ParkedState::Redrive);
+    let done = s.h.store.command_done(&Tenant::default(), claim.hash).await;
+    let done = done.expect("read").expect("it is claimed");
+    assert_eq!(done.outcome, "flagged");
 }
 
 pub(super) async fn a_dead_event_is_redriven_when_somebody_asks(h: Harness) {

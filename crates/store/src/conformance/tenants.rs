@@ -2,7 +2,7 @@
 
 use super::Harness;
 use crate::model::Positions;
-use crate::model::{OrderFilter, OrderRef, ParkedState, ShipmentFilter};
+use crate::model::{Flag, OrderFilter, OrderRef, ParkedState, ShipmentFilter};
 use waybill_domain::stock::Adjustment;
 use waybill_domain::text::Tenant;
 
@@ -157,7 +157,16 @@ pub(super) async fn dead_letters_of_another_tenant_can_neither_be_seen_nor_flagg
     );
     let flagged = h
         .store
-        .flag_parked(&other(), "status", id, event.position, ParkedState::Discard)
+        .flag_parked(
+            &other(),
+            Flag {
+                consumer: "status".into(),
+                order: id,
+                position: event.position,
+                state: ParkedState::Discard,
+                claim: None,
+            },
+        )
         .await;
     assert!(!flagged.expect("runs"));
     assert_eq!(

@@ -52,6 +52,7 @@ const fn instead(column: Column, expression: &'static str) -> Column {
 /// In the order in which they are copied.
 pub const TABLES: &[Table] = &[
     CLAIMS,
+    COMMAND_CLAIMS,
     ORDERS,
     ORDER_CONTENT,
     ORDER_PERSONAL,
@@ -78,6 +79,17 @@ const CLAIMS: Table = Table {
         uuid("hash"),
         uuid("order_id"),
         uuid("body_hash"),
+        big("expires_at"),
+    ],
+};
+
+const COMMAND_CLAIMS: Table = Table {
+    name: "command_claims",
+    columns: &[
+        text("tenant"),
+        uuid("hash"),
+        uuid("request"),
+        text("outcome"),
         big("expires_at"),
     ],
 };

@@ -72,7 +72,7 @@ async fn attempt_apply(shared: &Shared, apply: &Apply) -> std::result::Result<()
                 &lock::PARKED,
                 params![apply.lease.consumer.as_str(), orders],
             );
-            wanted.lock(pipeline);
+            wanted.lock(pipeline, now);
         })
         .await?;
     let mut answers = answers.into_iter();
@@ -187,7 +187,7 @@ async fn attempt_advance(
             if let Some(lease) = lease {
                 fence(pipeline, lease);
             }
-            wanted.lock(pipeline);
+            wanted.lock(pipeline, now);
         })
         .await?;
     let mut answers = answers.into_iter();
@@ -208,6 +208,7 @@ async fn attempt_advance(
     }
     let mut pipeline = Pipeline::new();
     changes::write(&mut pipeline, &good, &locked);
+    locked.free_keys.give_back(&mut pipeline);
     let events: Vec<&NewEvent> = good.iter().flat_map(|c| &c.events).collect();
     log::append(&mut pipeline, part, shared.sequence(part), now, &events);
     commits

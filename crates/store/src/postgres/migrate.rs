@@ -18,6 +18,7 @@ const SQL: [&str; MIGRATIONS.len()] = [
     include_str!("../../migrations/postgres/0002_many_processes.sql"),
     include_str!("../../migrations/postgres/0003_short_chains.sql"),
     include_str!("../../migrations/postgres/0004_by_tenant.sql"),
+    include_str!("../../migrations/postgres/0005_commands_once.sql"),
 ];
 
 /// What a migration did.

@@ -25,6 +25,7 @@ mod log;
 mod migrate;
 mod moving;
 mod notify;
+mod once;
 mod open;
 mod orders;
 mod outcome;

@@ -6,7 +6,7 @@ use super::errors::corrupt;
 use super::outcome::Commits;
 use super::pipeline::{Pipeline, Sql, params};
 use super::rows::{Columns, count};
-use crate::encoding::{HoldNote, read_birth};
+use crate::encoding::{Note, read_birth};
 use crate::error::Result;
 use crate::model::{OrderFilter, OrderRecord, OrderRef, Page, Positions, Snapshot};
 use std::collections::HashMap;
@@ -178,12 +178,9 @@ fn fill_personal(records: &mut [OrderRecord], rows: &[Row]) -> Result<()> {
             record.personal = Some(data);
             continue;
         }
-        let note: HoldNote =
-            serde_json::from_str(&data).map_err(|e| corrupt("a hold's note", e.to_string()))?;
-        let mut holds = record.order.holds.iter_mut();
-        if let Some(hold) = holds.find(|h| h.id == note.hold_id) {
-            hold.note = Some(note.note);
-        }
+        let note: Note =
+            serde_json::from_str(&data).map_err(|e| corrupt("a note", e.to_string()))?;
+        note.put_on(&mut record.order);
     }
     Ok(())
 }

@@ -4,13 +4,14 @@ use super::apply::{fence, fenced};
 use super::changes::{self, Locked, Wanted};
 use super::fate::Mark;
 use super::log;
+use super::once::Claims;
 use super::outcome::{Commits, Failed};
 use super::pipeline::{Pipeline, Sql, params};
 use super::rows::{Columns, count, small};
 use super::store::Shared;
 use crate::encoding::{queue, read_envelope, write_envelope};
-use crate::error::{Error, Result};
-use crate::model::{Lease, NewParked, Page, Parked, ParkedOutcome, ParkedState};
+use crate::error::{COMMAND_KEY, Error, Result};
+use crate::model::{Flag, Lease, NewParked, Page, Parked, ParkedOutcome, ParkedState};
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
@@ -160,17 +161,56 @@ static FLAG: Sql = Sql {
     types: &[Type::TEXT, Type::TEXT, Type::UUID, Type::INT8, Type::TEXT],
 };
 
-/// Flags a parked event for its owner.
-pub async fn flag(
-    commits: &Commits,
+/// Flags a parked event for its owner, once per key.
+pub async fn flag(shared: &Shared, tenant: &Tenant, flag: &Flag) -> Result<bool> {
+    let mut attempts = shared.commits.attempts();
+    loop {
+        match attempt_flag(shared, tenant, flag).await {
+            Ok(flagged) => return Ok(flagged),
+            Err(failed) => attempts.again(failed).await?,
+        }
+    }
+}
+
+async fn attempt_flag(
+    shared: &Shared,
     tenant: &Tenant,
-    consumer: &str,
-    order: OrderId,
-    position: i64,
-    state: ParkedState,
-) -> Result<bool> {
-    let parameters = params![tenant.as_str(), consumer, order.0, position, state.as_str()];
-    Ok(!commits.write_one(&FLAG, parameters).await?.is_empty())
+    flag: &Flag,
+) -> std::result::Result<bool, Failed> {
+    let commits = &shared.commits;
+    let now = (shared.now)();
+    let claims = Claims::of([(tenant, flag.claim.as_ref())].into_iter());
+    let (open, answers) = commits
+        .begin(|pipeline| {
+            if !claims.is_empty() {
+                claims.claim(pipeline, now);
+            }
+            pipeline.add(
+                &FLAG,
+                params![
+                    tenant.as_str(),
+                    flag.consumer.as_str(),
+                    flag.order.0,
+                    flag.position,
+                    flag.state.as_str()
+                ],
+            );
+        })
+        .await?;
+    let is_free = claims.is_empty() || answers.first().is_some_and(|rows| !rows.is_empty());
+    let flagged = answers.last().is_some_and(|rows| !rows.is_empty());
+    let free = if is_free {
+        Ok(())
+    } else {
+        Err(Error::Conflict { what: COMMAND_KEY })
+    };
+    let (open, ()) = commits.unless_refused(open, free).await?;
+    if flagged {
+        commits.commit(open, Pipeline::new(), None).await?;
+    } else {
+        commits.roll_back(open).await;
+    }
+    Ok(flagged)
 }
 
 static QUEUE: Sql = Sql {
@@ -233,7 +273,7 @@ async fn attempt_settle(
         .begin(|pipeline| {
             fence(pipeline, lease);
             pipeline.add(&QUEUE, params![consumer, order.0]);
-            wanted.lock(pipeline);
+            wanted.lock(pipeline, now);
         })
         .await?;
     let mut answers = answers.into_iter();

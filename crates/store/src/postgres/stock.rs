@@ -4,6 +4,7 @@ use super::errors::corrupt;
 use super::fate::Mark;
 use super::lock;
 use super::log;
+use super::once::{self, Claims, Free};
 use super::outcome::{Commits, Failed};
 use super::pipeline::{Pipeline, Sql, params};
 use super::rows::{Columns, count};
@@ -14,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 use waybill_domain::event::NewEvent;
-use waybill_domain::stock::{self, StockLevel, StockRow};
+use waybill_domain::stock::{self, AdjustmentRefusal, StockLevel, StockRow};
 use waybill_domain::text::{Sku, Tenant, Vendor};
 
 type Key = (String, String, String);
@@ -126,8 +127,12 @@ async fn attempt(
     let now = (shared.now)();
     let owned: Vec<Key> = changes.iter().map(|c| key(c)).collect();
     let keys: BTreeSet<&Key> = owned.iter().collect();
-    let (open, answers) = commits
+    let claims = Claims::of(changes.iter().map(|c| (&c.tenant, c.claim.as_ref())));
+    let (open, mut answers) = commits
         .begin(|pipeline| {
+            if !claims.is_empty() {
+                claims.claim(pipeline, now);
+            }
             // A row that is not there cannot be locked; it is made first, in the order of the keys.
             let each = keys.iter();
             pipeline.add(
@@ -142,8 +147,13 @@ async fn attempt(
             add_keys(pipeline, &lock::STOCK, &keys);
         })
         .await?;
-    let locked = locked(&answers[1], &keys);
-    let (open, mut locked) = commits.unless_refused(open, locked).await?;
+    let free = if claims.is_empty() {
+        Ok(Free::default())
+    } else {
+        Free::read(&answers.remove(0))
+    };
+    let read = locked(&answers[1], &keys).and_then(|locked| Ok((locked, free?)));
+    let (open, (mut locked, mut free)) = commits.unless_refused(open, read).await?;
     let mut outcomes = Vec::with_capacity(changes.len());
     let mut done: Vec<(&StockChange, i64, NewEvent)> = vec![];
     for (change, key) in changes.iter().zip(&owned) {
@@ -151,8 +161,13 @@ async fn attempt(
         let Some(row) = locked.get_mut(key) else {
             continue;
         };
+        if !free.allows(&change.tenant, change.claim.as_ref()) {
+            outcomes.push(Err(AdjustmentRefusal::KeyUsed));
+            continue;
+        }
         outcomes.push(change.decide(row.level).map(|(after, delta, event)| {
             row.level = after;
+            free.uses(&change.tenant, change.claim.as_ref());
             done.push((change, delta, event));
             change.row(after)
         }));
@@ -163,6 +178,8 @@ async fn attempt(
     }
     let mut pipeline = Pipeline::new();
     write(&mut pipeline, &locked, &done);
+    keep_outcomes(&mut pipeline, changes, &outcomes);
+    free.give_back(&mut pipeline);
     add_keys(&mut pipeline, &FORGET_NEW, &keys);
     let events: Vec<&NewEvent> = done.iter().map(|(_, _, event)| event).collect();
     log::append(&mut pipeline, part, shared.sequence(part), now, &events);
@@ -170,6 +187,19 @@ async fn attempt(
         .commit(open, pipeline, Mark::of(part, &events))
         .await?;
     Ok(outcomes)
+}
+
+/// Writes what replays of changes with a key are answered.
+fn keep_outcomes<'p>(
+    pipeline: &mut Pipeline<'p>,
+    changes: &[&'p StockChange],
+    outcomes: &[StockOutcome],
+) {
+    for (change, outcome) in changes.iter().zip(outcomes) {
+        if let (Some(claim), Ok(row)) = (&change.claim, outcome) {
+            once::finish(pipeline, &change.tenant, claim, change.outcome(row.level));
+        }
+    }
 }
 
 /// A row that is locked.

@@ -7,11 +7,13 @@ use super::notify::{Grown, Notifier};
 use super::outcome::Commits;
 use super::pipeline::{Sql, params};
 use super::rows::Columns;
-use super::{accept, apply, claims, leases, log, orders, parked, shipments, stats, stock, work};
+use super::{
+    accept, apply, claims, leases, log, once, orders, parked, shipments, stats, stock, work,
+};
 use crate::error::{Error, Result};
 use crate::model::{
-    Accepted, Apply, DeliveryOf, DueTimers, Identity, Lease, LeaseView, LeasedWork, OrderFilter,
-    OrderRecord, OrderRef, Page, Parked, ParkedOutcome, ParkedState, Positions, ShipmentFilter,
+    Accepted, Apply, DeliveryOf, DueTimers, Flag, Identity, Lease, LeaseView, LeasedWork,
+    OrderFilter, OrderRecord, OrderRef, Page, Parked, ParkedOutcome, Positions, ShipmentFilter,
     Snapshot, Stats, StockChange, StockOutcome, WorkOutcome,
 };
 use crate::store::{CommitListener, Now, Store};
@@ -25,6 +27,7 @@ use waybill_domain::change::{Change, NewWork};
 use waybill_domain::event::{EventKind, LoggedEvent};
 use waybill_domain::ids::{OrderId, ShipmentId};
 use waybill_domain::intake::NewOrder;
+use waybill_domain::once::CommandDone;
 use waybill_domain::order::Order;
 use waybill_domain::shipment::Shipment;
 use waybill_domain::stock::StockRow;
@@ -156,6 +159,10 @@ impl Store for PostgresStore {
     async fn advance(&self, changes: Vec<Change>, lease: Option<Lease>) -> Result<Vec<Result<()>>> {
         self.write(|shared| async move { apply::advance(&shared, &changes, lease.as_ref()).await })
             .await
+    }
+
+    async fn command_done(&self, tenant: &Tenant, hash: [u8; 16]) -> Result<Option<CommandDone>> {
+        once::done(self.read()?, tenant, hash, (self.shared.now)()).await
     }
 
     async fn order(&self, tenant: &Tenant, by: OrderRef) -> Result<Option<OrderRecord>> {
@@ -331,15 +338,10 @@ impl Store for PostgresStore {
         parked::list(self.read()?, tenant, after.as_deref(), limit).await
     }
 
-    async fn flag_parked(
-        &self,
-        tenant: &Tenant,
-        consumer: &str,
-        order: OrderId,
-        position: i64,
-        state: ParkedState,
-    ) -> Result<bool> {
-        parked::flag(self.read()?, tenant, consumer, order, position, state).await
+    async fn flag_parked(&self, tenant: &Tenant, flag: Flag) -> Result<bool> {
+        let tenant = tenant.clone();
+        self.write(|shared| async move { parked::flag(&shared, &tenant, &flag).await })
+            .await
     }
 
     async fn add_work(&self, tenant: &Tenant, pieces: Vec<NewWork>) -> Result<()> {
@@ -365,7 +367,8 @@ impl Store for PostgresStore {
     async fn forget_claims(&self, now: Time, limit: usize) -> Result<usize> {
         let (commits, scan) = (self.read()?, self.shared.options.scan_limit);
         stats::fold(commits, limit).await?;
-        claims::forget(commits, &self.claims_walk, now, limit, scan).await
+        let commands = once::forget(commits, now, limit).await?;
+        Ok(commands + claims::forget(commits, &self.claims_walk, now, limit, scan).await?)
     }
 
     async fn stats(&self) -> Result<Stats> {

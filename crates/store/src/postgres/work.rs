@@ -104,7 +104,7 @@ async fn attempt(
     // Timers and work come last among the classes, so the piece is locked after what its result changes.
     let (open, answers) = commits
         .begin(|pipeline| {
-            wanted.lock(pipeline);
+            wanted.lock(pipeline, now);
             pipeline.add(&LOCK, params![piece.id, piece.epoch]);
         })
         .await?;

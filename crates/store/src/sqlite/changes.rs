@@ -2,9 +2,10 @@
 
 use super::errors::IntoStore;
 use super::log;
+use super::once;
 use super::tx::Tx;
-use crate::encoding::{HoldNote, json};
-use crate::error::{Error, Result};
+use crate::encoding::{Note, json};
+use crate::error::{COMMAND_KEY, Error, Result};
 use rusqlite::params;
 use std::collections::BTreeMap;
 use waybill_domain::change::{
@@ -20,6 +21,11 @@ use waybill_domain::timer::TimerChange;
 pub fn write(tx: &mut Tx<'_>, changes: &[Change]) -> Result<()> {
     let mut stock: BTreeMap<(&Tenant, &Sku, &Vendor), (i64, i64)> = BTreeMap::new();
     for change in changes {
+        if let Some(claim) = &change.claim
+            && !once::claim(tx, &change.tenant, claim, &claim.outcome)?
+        {
+            return Err(Error::Conflict { what: COMMAND_KEY });
+        }
         write_order_side(tx, change)?;
         write_delivery_side(tx, change)?;
         for moved in &change.reservations {
@@ -69,6 +75,9 @@ fn write_order_side(tx: &mut Tx<'_>, change: &Change) -> Result<()> {
             HoldChange::Release { id, at } => release_hold(tx, change.order_id, *id, at.0)?,
         }
     }
+    if let Some(reason) = &change.cancel_reason {
+        add_note(tx, change.order_id, version, &Note::of_cancellation(reason))?;
+    }
     Ok(())
 }
 
@@ -76,7 +85,7 @@ fn write_order(tx: &mut Tx<'_>, change: &OrderChange) -> Result<()> {
     let order = &change.after;
     let changed = tx.execute(
         "UPDATE orders SET status = ?3, version = ?4, sourcing = ?5, started = ?6, failed = ?7, cancelling_from = ?8, updated_at = ?9, \
-         completed_at = ?10, cancelled_at = ?11, cancel_reason = ?12 WHERE id = ?1 AND version = ?2",
+         completed_at = ?10, cancelled_at = ?11 WHERE id = ?1 AND version = ?2",
         params![
             order.id.bytes(),
             change.expected_version,
@@ -89,7 +98,6 @@ fn write_order(tx: &mut Tx<'_>, change: &OrderChange) -> Result<()> {
             order.updated_at.0,
             order.completed_at.map(|t| t.0),
             order.cancelled_at.map(|t| t.0),
-            order.cancel_reason.as_deref(),
         ],
     )?;
     expect_one(changed, "the order")?;
@@ -127,10 +135,17 @@ pub fn place_hold(tx: &Tx<'_>, order: OrderId, version: i64, hold: &Hold) -> Res
         params![order.bytes(), hold.id.bytes(), hold.reason.as_str(), hold.placed_at.0, hold.placed_by],
     )?;
     if let Some(note) = &hold.note {
-        let data = HoldNote::write(hold.id, note);
-        let seq = next_personal(tx, order, version)?;
-        tx.execute("INSERT INTO order_personal (order_id, seq, kind, data) VALUES (?1, ?2, 'hold_note', ?3)", params![order.bytes(), seq, data])?;
+        add_note(tx, order, version, &Note::of_hold(hold.id, note))?;
     }
+    Ok(())
+}
+
+fn add_note(tx: &Tx<'_>, order: OrderId, version: i64, note: &Note) -> Result<()> {
+    let seq = next_personal(tx, order, version)?;
+    tx.execute(
+        "INSERT INTO order_personal (order_id, seq, kind, data) VALUES (?1, ?2, 'hold_note', ?3)",
+        params![order.bytes(), seq, json(note)],
+    )?;
     Ok(())
 }
 

@@ -14,6 +14,7 @@ const SQL: [&str; MIGRATIONS.len()] = [
     include_str!("../../migrations/sqlite/0002_many_processes.sql"),
     include_str!("../../migrations/sqlite/0003_short_chains.sql"),
     include_str!("../../migrations/sqlite/0004_by_tenant.sql"),
+    include_str!("../../migrations/sqlite/0005_commands_once.sql"),
 ];
 
 /// Copies from before migrations that are kept; the oldest go.

@@ -24,6 +24,7 @@ mod migrate;
 mod moving;
 #[cfg(feature = "conformance")]
 pub mod observe;
+mod once;
 mod open;
 mod orders;
 mod parked;

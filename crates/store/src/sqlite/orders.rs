@@ -3,7 +3,7 @@
 use super::claims;
 use super::errors::{IntoStore, corrupt};
 use super::rows::Columns;
-use crate::encoding::{HoldNote, read_birth};
+use crate::encoding::{Note, read_birth};
 use crate::error::Result;
 use crate::model::{OrderFilter, OrderRecord, OrderRef, Page, Positions, Snapshot};
 use rusqlite::{Connection, Row, params};
@@ -134,11 +134,9 @@ fn fill_personal(connection: &Connection, order: &mut Order) -> Result<Option<St
             personal = Some(data);
             continue;
         }
-        let note: HoldNote =
-            serde_json::from_str(&data).map_err(|e| corrupt("a hold's note", e.to_string()))?;
-        if let Some(hold) = order.holds.iter_mut().find(|h| h.id == note.hold_id) {
-            hold.note = Some(note.note);
-        }
+        let note: Note =
+            serde_json::from_str(&data).map_err(|e| corrupt("a note", e.to_string()))?;
+        note.put_on(order);
     }
     Ok(personal)
 }

@@ -2,11 +2,12 @@
 
 use super::changes;
 use super::errors::IntoStore;
+use super::once;
 use super::rows::Columns;
 use super::tx::Tx;
 use crate::encoding::{queue, read_envelope, write_envelope};
-use crate::error::Result;
-use crate::model::{Lease, NewParked, Page, Parked, ParkedOutcome, ParkedState};
+use crate::error::{COMMAND_KEY, Error, Result};
+use crate::model::{Flag, Lease, NewParked, Page, Parked, ParkedOutcome, ParkedState};
 use rusqlite::{Connection, Row, params};
 use waybill_domain::ids::OrderId;
 use waybill_domain::text::Tenant;
@@ -139,18 +140,23 @@ pub fn list(
 }
 
 /// Flags a parked event for its owner.
-pub fn flag(
-    tx: &Tx<'_>,
-    tenant: &Tenant,
-    consumer: &str,
-    order: OrderId,
-    position: i64,
-    state: ParkedState,
-) -> Result<bool> {
+pub fn flag(tx: &Tx<'_>, tenant: &Tenant, flag: &Flag) -> Result<bool> {
     let changed = tx.execute(
         "UPDATE parked SET state = ?5 WHERE tenant = ?1 AND consumer = ?2 AND order_id = ?3 AND position = ?4",
-        params![tenant.as_str(), consumer, order.bytes(), position, state.as_str()],
+        params![
+            tenant.as_str(),
+            flag.consumer,
+            flag.order.bytes(),
+            flag.position,
+            flag.state.as_str()
+        ],
     )?;
+    if let Some(claim) = &flag.claim
+        && changed == 1
+        && !once::claim(tx, tenant, claim, &claim.outcome)?
+    {
+        return Err(Error::Conflict { what: COMMAND_KEY });
+    }
     Ok(changed == 1)
 }
 

@@ -2,12 +2,13 @@
 
 use super::errors::IntoStore;
 use super::log::{self, PART};
+use super::once;
 use super::rows::Columns;
 use super::tx::Tx;
 use crate::error::Result;
 use crate::model::{Page, StockChange, StockOutcome};
 use rusqlite::{Connection, OptionalExtension, Row, params};
-use waybill_domain::stock::{StockLevel, StockRow};
+use waybill_domain::stock::{AdjustmentRefusal, StockLevel, StockRow};
 use waybill_domain::text::{Sku, Tenant, Vendor};
 use waybill_domain::time::Time;
 
@@ -44,10 +45,18 @@ fn adjust_one(tx: &mut Tx<'_>, change: &StockChange) -> Result<StockOutcome> {
         change.vendor.as_str(),
     )?
     .unwrap_or_default();
+    if let Some(claim) = &change.claim
+        && once::done(tx.connection, &change.tenant, &claim.hash, tx.now)?.is_some()
+    {
+        return Ok(Err(AdjustmentRefusal::KeyUsed));
+    }
     let (after, delta, event) = match change.decide(before) {
         Ok(decided) => decided,
         Err(refusal) => return Ok(Err(refusal)),
     };
+    if let Some(claim) = &change.claim {
+        once::claim(tx, &change.tenant, claim, &change.outcome(after))?;
+    }
     tx.execute(
         "INSERT INTO stock (tenant, sku, vendor, on_hand, reserved, safety, version, synced_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) \
          ON CONFLICT (tenant, sku, vendor) DO UPDATE SET on_hand = excluded.on_hand, safety = excluded.safety, version = excluded.version, \

@@ -5,13 +5,14 @@ use super::readers::Readers;
 use super::schedule::Class;
 use super::writer::Writer;
 use super::{
-    accept, apply, changes, claims, leases, log, orders, parked, shipments, stats, stock, work,
+    accept, apply, changes, claims, leases, log, once, orders, parked, shipments, stats, stock,
+    work,
 };
 use crate::consume::{BatchDecision, Consumed};
 use crate::error::Result;
 use crate::model::{
-    Accepted, Apply, DeliveryOf, DueTimers, Identity, Lease, LeaseView, LeasedWork, OrderFilter,
-    OrderRecord, OrderRef, Page, Parked, ParkedOutcome, ParkedState, Positions, ShipmentFilter,
+    Accepted, Apply, DeliveryOf, DueTimers, Flag, Identity, Lease, LeaseView, LeasedWork,
+    OrderFilter, OrderRecord, OrderRef, Page, Parked, ParkedOutcome, Positions, ShipmentFilter,
     Snapshot, Stats, StockChange, StockOutcome, WorkOutcome,
 };
 use crate::store::{Now, Store};
@@ -23,6 +24,7 @@ use waybill_domain::change::{Change, NewWork};
 use waybill_domain::event::{EventKind, LoggedEvent};
 use waybill_domain::ids::{OrderId, ShipmentId};
 use waybill_domain::intake::NewOrder;
+use waybill_domain::once::CommandDone;
 use waybill_domain::order::Order;
 use waybill_domain::shipment::Shipment;
 use waybill_domain::stock::StockRow;
@@ -75,6 +77,13 @@ impl Store for SqliteStore {
             .submit(class, move |tx| {
                 apply::advance(tx, &changes, lease.as_ref())
             })
+            .await
+    }
+
+    async fn command_done(&self, tenant: &Tenant, hash: [u8; 16]) -> Result<Option<CommandDone>> {
+        let (tenant, now) = (tenant.clone(), (self.now)());
+        self.readers
+            .read(move |c| once::done(c, &tenant, &hash, now))
             .await
     }
 
@@ -316,18 +325,11 @@ impl Store for SqliteStore {
             .await
     }
 
-    async fn flag_parked(
-        &self,
-        tenant: &Tenant,
-        consumer: &str,
-        order: OrderId,
-        position: i64,
-        state: ParkedState,
-    ) -> Result<bool> {
-        let (tenant, consumer) = (tenant.clone(), consumer.to_owned());
+    async fn flag_parked(&self, tenant: &Tenant, flag: Flag) -> Result<bool> {
+        let tenant = tenant.clone();
         self.writer
             .submit(Class::Foreground, move |tx| {
-                parked::flag(tx, &tenant, &consumer, order, position, state)
+                parked::flag(tx, &tenant, &flag)
             })
             .await
     }
@@ -369,7 +371,8 @@ impl Store for SqliteStore {
         let (walk, scan) = (self.claims_walk.clone(), self.scan_limit);
         self.writer
             .submit(Class::Background, move |tx| {
-                claims::forget(tx, &mut walk.lock(), now, limit, scan)
+                let commands = once::forget(tx, now, limit)?;
+                Ok(commands + claims::forget(tx, &mut walk.lock(), now, limit, scan)?)
             })
             .await
     }

@@ -10,11 +10,12 @@ use waybill_domain::command::Command;
 use waybill_domain::status::OrderStatus;
 
 use super::call::{Answer, Call};
+use super::command::marked;
 use super::order_view::OrderView;
 use super::{order_request, orders, strict};
 use crate::app::App;
 use crate::auth::Scope;
-use crate::commands;
+use crate::commands::{self, Commanded};
 
 /// Why it is cancelled.
 #[derive(Deserialize, ToSchema)]
@@ -30,6 +31,7 @@ pub struct CancelBody {
     post, path = "/v1/orders/{id}/cancel", operation_id = "cancelOrder", tag = "orders",
     params(
         ("id" = String, Path, description = "The order's id, `number:WB-000123`, or `ref:` and the caller's own reference", example = "number:WB-000123"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Done once: the same key and request again is answered with what the first came to", example = "web-8812"),
         ("If-Match" = Option<String>, Header, description = "Only if its version is still this one", example = "\"3\""),
     ),
     request_body(content = Option<CancelBody>),
@@ -41,19 +43,19 @@ pub async fn cancel(
     Path(id): Path<String>,
     request: Request,
 ) -> Answer {
-    let (call, body) = Call::with_body(&app, request, Scope::OrderCancel).await?;
+    let (call, body, once) = Call::command(&app, request, Scope::OrderCancel).await?;
     let asked = call.preconditions()?;
     let body: CancelBody = strict::read_or_empty(&body)?;
     let command = Command::Cancel {
         reason: order_request::free("reason", body.reason)?,
     };
     let by = orders::named(&id)?;
-    let commanded =
-        commands::command_order(&app, &call.tenant, by, &asked, &command, &call.meta()).await;
-    let record = commanded.map_err(orders::refused)?;
-    let status = match record.order.status {
+    let commanded = commands::command_order(&app, &once, by, &asked, &command, &call.meta()).await;
+    let Commanded { after, replayed } = commanded.map_err(orders::refused)?;
+    let status = match after.order.status {
         OrderStatus::Cancelling => StatusCode::ACCEPTED,
         _ => StatusCode::OK,
     };
-    orders::answer(&app, status, record).await
+    let answer = orders::answer(&app, status, after).await?;
+    Ok(marked(answer, replayed))
 }

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::response::Response;
-use http::{HeaderName, StatusCode, header};
+use http::{StatusCode, header};
 use waybill_domain::problem::code;
 
 use super::call::{Answer, Call, set, versioned};
+use super::command::marked;
 use super::order_body::OrderBody;
 use super::order_request::{self, Checked};
 use super::order_view::{OrderView, Standing};
@@ -19,8 +20,6 @@ use crate::auth::Scope;
 use crate::http::idempotency_key;
 use crate::intake::draft::Draft;
 use crate::intake::place::{self, Receipt};
-
-static REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
 /// Takes an order. The same key and body again give the first answer again.
 #[utoipa::path(
@@ -95,8 +94,5 @@ fn created(receipt: &Receipt) -> Response {
     let mut response = versioned(StatusCode::CREATED, birth.version, &view);
     let location = format!("/v1/orders/{}", receipt.id);
     set(&mut response, header::LOCATION, &location);
-    if receipt.replayed {
-        set(&mut response, REPLAYED.clone(), "true");
-    }
-    response
+    marked(response, receipt.replayed)
 }

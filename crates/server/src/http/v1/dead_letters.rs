@@ -5,23 +5,26 @@
 use std::sync::Arc;
 
 use axum::extract::{Path, Request, State};
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 use waybill_domain::ids::OrderId;
 use waybill_domain::time::Time;
-use waybill_store::{Identity, Parked, ParkedState};
+use waybill_store::{Flag, Identity, Parked, ParkedState};
 
 use super::call::{Answer, Call};
 use super::codes;
+use super::command;
 use super::cursor::Cursor;
 use super::event_view::EventView;
 use super::page::Page;
 use super::problem::Problem;
+use super::strict::{self, Nothing};
 use crate::app::App;
 use crate::auth::Scope;
+use crate::commands::is_key_used;
 use crate::http::json;
 
 /// The first event of an order that a consumer could not apply; later ones of that order wait behind it.
@@ -138,12 +141,13 @@ pub async fn list(State(app): State<Arc<App>>, request: Request) -> Answer {
     Ok(json::of(&Page { items, next }).into_response())
 }
 
+fn gone() -> Problem {
+    let detail = "no dead letter of yours has this id; it may have been applied meanwhile";
+    Problem::new(codes::DEAD_LETTER_NOT_FOUND, detail)
+}
+
 /// One dead letter of the caller's tenant.
 async fn find(app: &App, call: &Call, id: &str) -> Result<(Name, Parked), Problem> {
-    let gone = || {
-        let detail = "no dead letter of yours has this id; it may have been applied meanwhile";
-        Problem::new(codes::DEAD_LETTER_NOT_FOUND, detail)
-    };
     let name = Name::read(id)
         .filter(|_| !id.contains('\0'))
         .ok_or_else(gone)?;
@@ -180,6 +184,7 @@ pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>, request: R
     post, path = "/v1/dead-letters/{id}/redrive", operation_id = "redriveDeadLetter", tag = "dead letters",
     params(
         ("id" = String, Path, description = "The dead letter's id"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Done once: the same key and request again is answered with what the first came to", example = "web-8812"),
     ),
     responses((status = 202, description = "Flagged; its consumer tries it again", body = DeadLetterView<'static>)),
     security(("token" = ["deadletter:write"])),
@@ -197,6 +202,7 @@ pub async fn redrive(
     post, path = "/v1/dead-letters/{id}/discard", operation_id = "discardDeadLetter", tag = "dead letters",
     params(
         ("id" = String, Path, description = "The dead letter's id"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Done once: the same key and request again is answered with what the first came to", example = "web-8812"),
     ),
     responses((status = 202, description = "Flagged; its consumer gives it up", body = DeadLetterView<'static>)),
     security(("token" = ["deadletter:write"])),
@@ -210,23 +216,38 @@ pub async fn discard(
 }
 
 async fn flag(app: &App, id: &str, request: Request, state: ParkedState) -> Answer {
-    let (call, _) = Call::with_body(app, request, Scope::DeadLetterWrite).await?;
-    let (name, mut parked) = find(app, &call, id).await?;
-    let flagged = app
-        .store
-        .flag_parked(
-            &call.tenant,
-            &name.consumer,
-            name.order,
-            name.position,
-            state,
-        )
-        .await?;
-    if !flagged {
-        let detail = "it was applied or given up just now";
-        return Err(Problem::new(codes::DEAD_LETTER_NOT_FOUND, detail));
+    let (call, body, once) = Call::command(app, request, Scope::DeadLetterWrite).await?;
+    let Nothing {} = strict::read_or_empty(&body)?;
+    let not_done = |error| command::not_done(error, gone);
+    if let Some(outcome) = once.done_before(app).await.map_err(not_done)? {
+        return Ok(accepted(outcome, true));
     }
+    let (name, mut parked) = find(app, &call, id).await?;
     parked.state = state;
-    let view = DeadLetterView::new(app.store.identity(), &parked);
-    Ok((StatusCode::ACCEPTED, json::of(&view)).into_response())
+    let shown = json::of(&DeadLetterView::new(app.store.identity(), &parked)).0;
+    let flag = Flag {
+        consumer: name.consumer,
+        order: name.order,
+        position: name.position,
+        state,
+        claim: once.claim_with(&shown),
+    };
+    match app.store.flag_parked(&call.tenant, flag).await {
+        Ok(true) => Ok(accepted(shown, false)),
+        Ok(false) => {
+            let detail = "it was applied or given up just now";
+            Err(Problem::new(codes::DEAD_LETTER_NOT_FOUND, detail))
+        }
+        // The same request was faster; its outcome is there now.
+        Err(error) if is_key_used(&error) => {
+            let outcome = once.done_before(app).await.map_err(not_done)?;
+            Ok(accepted(outcome.unwrap_or(shown), true))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn accepted(shown: String, replayed: bool) -> Response {
+    let answer = (StatusCode::ACCEPTED, json::Raw(shown)).into_response();
+    command::marked(answer, replayed)
 }

@@ -11,12 +11,14 @@ use waybill_domain::ids::HoldId;
 use waybill_domain::problem::code;
 
 use super::call::{Answer, Call};
+use super::command::marked;
 use super::order_view::OrderView;
 use super::problem::Problem;
+use super::strict::Nothing;
 use super::{order_request, orders, strict};
 use crate::app::App;
 use crate::auth::Scope;
-use crate::commands;
+use crate::commands::{self, Commanded};
 
 /// Why the order is held.
 #[derive(Deserialize, ToSchema)]
@@ -35,10 +37,11 @@ pub struct HoldBody {
     post, path = "/v1/orders/{id}/holds", operation_id = "placeHold", tag = "orders",
     params(
         ("id" = String, Path, description = "The order's id, `number:WB-000123`, or `ref:` and the caller's own reference", example = "number:WB-000123"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Done once: the same key and request again is answered with what the first came to", example = "web-8812"),
         ("If-Match" = Option<String>, Header, description = "Only if its version is still this one", example = "\"3\""),
     ),
     request_body(content = HoldBody),
-    responses((status = 201, description = "The order, held", body = OrderView<'static>, headers(("ETag" = String, description = "Its version, in quotes")))),
+    responses((status = 201, description = "The order, held", body = OrderView<'static>, headers(("ETag" = String, description = "Its version, in quotes"))), (status = 200, description = "Held before with the same key: the order as it stands now", body = OrderView<'static>, headers(("ETag" = String, description = "Its version, in quotes")))),
     security(("token" = ["order:write"])),
 )]
 pub async fn place(
@@ -46,7 +49,7 @@ pub async fn place(
     Path(id): Path<String>,
     request: Request,
 ) -> Answer {
-    let (call, body) = Call::with_body(&app, request, Scope::OrderWrite).await?;
+    let (call, body, once) = Call::command(&app, request, Scope::OrderWrite).await?;
     let asked = call.preconditions()?;
     let body: HoldBody = strict::read(&body)?;
     let command = Command::PlaceHold {
@@ -55,10 +58,15 @@ pub async fn place(
         note: order_request::free("note", body.note)?,
     };
     let by = orders::named(&id)?;
-    let commanded =
-        commands::command_order(&app, &call.tenant, by, &asked, &command, &call.meta()).await;
-    let record = commanded.map_err(orders::refused)?;
-    orders::answer(&app, StatusCode::CREATED, record).await
+    let commanded = commands::command_order(&app, &once, by, &asked, &command, &call.meta()).await;
+    let Commanded { after, replayed } = commanded.map_err(orders::refused)?;
+    let status = if replayed {
+        StatusCode::OK
+    } else {
+        StatusCode::CREATED
+    };
+    let answer = orders::answer(&app, status, after).await?;
+    Ok(marked(answer, replayed))
 }
 
 /// Releases a hold.
@@ -67,6 +75,7 @@ pub async fn place(
     params(
         ("id" = String, Path, description = "The order's id, `number:WB-000123`, or `ref:` and the caller's own reference", example = "number:WB-000123"),
         ("hold" = String, Path, description = "The hold's id"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Done once: the same key and request again is answered with what the first came to", example = "web-8812"),
         ("If-Match" = Option<String>, Header, description = "Only if its version is still this one", example = "\"3\""),
     ),
     responses((status = 200, description = "The order, that hold released", body = OrderView<'static>, headers(("ETag" = String, description = "Its version, in quotes")))),
@@ -77,20 +86,15 @@ pub async fn release(
     Path((id, hold)): Path<(String, String)>,
     request: Request,
 ) -> Answer {
-    let (call, body) = Call::with_body(&app, request, Scope::OrderWrite).await?;
+    let (call, body, once) = Call::command(&app, request, Scope::OrderWrite).await?;
     let asked = call.preconditions()?;
     let Nothing {} = strict::read_or_empty(&body)?;
     let hold = HoldId::parse(&hold)
         .ok_or_else(|| Problem::new(code::INVALID_ID, "expected a UUID").of("hold"))?;
     let command = Command::ReleaseHold { hold };
     let by = orders::named(&id)?;
-    let commanded =
-        commands::command_order(&app, &call.tenant, by, &asked, &command, &call.meta()).await;
-    let record = commanded.map_err(orders::refused)?;
-    orders::answer(&app, StatusCode::OK, record).await
+    let commanded = commands::command_order(&app, &once, by, &asked, &command, &call.meta()).await;
+    let Commanded { after, replayed } = commanded.map_err(orders::refused)?;
+    let answer = orders::answer(&app, StatusCode::OK, after).await?;
+    Ok(marked(answer, replayed))
 }
-
-/// A body without fields.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Nothing {}

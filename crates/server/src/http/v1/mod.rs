@@ -7,6 +7,7 @@ mod amount;
 mod call;
 mod cancel;
 pub mod codes;
+mod command;
 mod create;
 mod cursor;
 mod dead_letters;

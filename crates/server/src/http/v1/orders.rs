@@ -14,6 +14,7 @@ use waybill_store::{Error as StoreError, OrderRecord, OrderRef, Store};
 
 use super::call::{Answer, versioned};
 use super::codes;
+use super::command;
 use super::order_view::{OrderView, Standing};
 use super::preconditions;
 use super::problem::Problem;
@@ -86,13 +87,9 @@ pub async fn shipments(store: &dyn Store, id: OrderId) -> Result<Vec<Shipment>, 
     Ok(held.map_or_else(Vec::new, |(_, _, shipments)| shipments))
 }
 
-/// What a command on an order came to.
+/// Why a command on an order was not done.
 pub fn refused(error: CommandError) -> Problem {
-    match error {
-        CommandError::NotFound => not_found(),
-        CommandError::Refused(refusal) => refusal.into(),
-        CommandError::Store(error) => error.into(),
-    }
+    command::not_done(error, not_found)
 }
 
 /// A stored order with its texts read.

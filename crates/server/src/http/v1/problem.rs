@@ -362,6 +362,7 @@ impl From<AdjustmentRefusal> for Problem {
                 Self::new(codes::STOCK_OUT_OF_RANGE, detail).of("safety")
             }
             AdjustmentRefusal::Unmet(unmet) => unmet.into(),
+            AdjustmentRefusal::KeyUsed => Self::new(codes::UNAVAILABLE, detail).retry_after(1),
         }
     }
 }

@@ -18,10 +18,10 @@ use super::cursor::Cursor;
 use super::page::Page;
 use super::problem::Problem;
 use super::shipment_view::ShipmentView;
-use super::{codes, order_request, preconditions, strict};
+use super::{codes, command, order_request, preconditions, strict};
 use crate::app::App;
 use crate::auth::Scope;
-use crate::commands::{self, CommandError};
+use crate::commands::{self, Commanded};
 use crate::http::json;
 
 /// Shipments, newest first.
@@ -110,6 +110,7 @@ pub struct StepBody {
     post, path = "/v1/shipments/{id}/status", operation_id = "moveShipment", tag = "shipments",
     params(
         ("id" = String, Path, description = "The shipment's id"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Done once: the same key and request again is answered with what the first came to", example = "web-8812"),
         ("If-Match" = Option<String>, Header, description = "Only if its version is still this one", example = "\"3\""),
     ),
     request_body(content = StepBody),
@@ -117,7 +118,7 @@ pub struct StepBody {
     security(("token" = ["shipment:write"])),
 )]
 pub async fn step(State(app): State<Arc<App>>, Path(id): Path<String>, request: Request) -> Answer {
-    let (call, body) = Call::with_body(&app, request, Scope::ShipmentWrite).await?;
+    let (call, body, once) = Call::command(&app, request, Scope::ShipmentWrite).await?;
     let asked = call.preconditions()?;
     let id = named(&id)?;
     let body: StepBody = strict::read(&body)?;
@@ -131,16 +132,9 @@ pub async fn step(State(app): State<Arc<App>>, Path(id): Path<String>, request: 
         carrier: order_request::free("carrier", body.carrier)?,
         due_at: None,
     };
-    let updated =
-        commands::update_shipment(&app, &call.tenant, id, &asked, &update, &call.meta()).await;
-    let (shipment, _) = updated.map_err(|error| match error {
-        CommandError::NotFound => not_found(),
-        CommandError::Refused(refusal) => refusal.into(),
-        CommandError::Store(error) => error.into(),
-    })?;
-    Ok(versioned(
-        StatusCode::OK,
-        shipment.version,
-        &ShipmentView::new(&shipment),
-    ))
+    let updated = commands::update_shipment(&app, &once, id, &asked, &update, &call.meta()).await;
+    let Commanded { after, replayed } =
+        updated.map_err(|error| command::not_done(error, not_found))?;
+    let answer = versioned(StatusCode::OK, after.version, &ShipmentView::new(&after));
+    Ok(command::marked(answer, replayed))
 }

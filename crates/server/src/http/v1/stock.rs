@@ -11,7 +11,7 @@ use waybill_domain::problem::code;
 use waybill_domain::stock::{Adjustment, StockRow};
 use waybill_domain::text::{Sku, Vendor};
 use waybill_domain::time::Time;
-use waybill_store::{Error as StoreError, StockChange};
+use waybill_store::StockChange;
 
 use super::call::{Answer, Call, versioned};
 use super::codes;
@@ -19,9 +19,10 @@ use super::cursor::Cursor;
 use super::order_body::Text;
 use super::page::Page;
 use super::problem::Problem;
-use super::{amount, order_request, preconditions, strict};
+use super::{amount, command, order_request, preconditions, strict};
 use crate::app::App;
 use crate::auth::Scope;
+use crate::commands::{self, Commanded};
 use crate::http::json;
 use axum::response::IntoResponse;
 
@@ -157,6 +158,7 @@ pub struct StockBody<'a> {
     put, path = "/v1/stock/{sku}", operation_id = "setStock", tag = "stock",
     params(
         ("sku" = String, Path, description = "The sku"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Done once: the same key and request again is answered with what the first came to", example = "web-8812"),
         ("If-Match" = Option<String>, Header, description = "Only if its version is still this one; `*`: only if it is there", example = "\"3\""),
         ("If-None-Match" = Option<String>, Header, description = "`*`: only if it is not there yet", example = "*"),
     ),
@@ -165,7 +167,7 @@ pub struct StockBody<'a> {
     security(("token" = ["stock:write"])),
 )]
 pub async fn put(State(app): State<Arc<App>>, Path(sku): Path<String>, request: Request) -> Answer {
-    let (call, body) = Call::with_body(&app, request, Scope::StockWrite).await?;
+    let (call, body, once) = Call::command(&app, request, Scope::StockWrite).await?;
     let preconditions = call.preconditions()?;
     let body: StockBody<'_> = strict::read(&body)?;
     let number = |field: &str, raw: Text<'_>| raw.map(|raw| amount::whole(field, raw)).transpose();
@@ -182,19 +184,19 @@ pub async fn put(State(app): State<Arc<App>>, Path(sku): Path<String>, request: 
         adjustment: adjustment(on_hand, delta, safety)?,
         safety,
         preconditions,
+        claim: None,
         reason: order_request::free("reason", body.reason)?,
         reference: order_request::reference("reference", body.reference)?,
         event_id: app.entropy.uuid_v7(now.0),
         meta: call.meta(),
         at: now,
     };
-    let outcome = app.store.adjust_stock(vec![change]).await?.pop();
-    let row = outcome.ok_or(StoreError::OutcomeUnknown)??;
-    Ok(versioned(
-        StatusCode::OK,
-        row.level.version,
-        &StockView::new(&row),
-    ))
+    let adjusted = commands::adjust_stock(&app, &once, &change).await;
+    let not_found = || Problem::new(codes::NOT_FOUND, "there is no such row");
+    let Commanded { after, replayed } =
+        adjusted.map_err(|error| command::not_done(error, not_found))?;
+    let answer = versioned(StatusCode::OK, after.level.version, &StockView::new(&after));
+    Ok(command::marked(answer, replayed))
 }
 
 fn adjustment(

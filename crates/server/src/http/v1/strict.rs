@@ -34,6 +34,11 @@ pub fn read_or_empty<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     read(if body.is_empty() { b"{}" } else { body })
 }
 
+/// A body without fields.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Nothing {}
+
 fn explain<'a, T: Deserialize<'a>>(body: &'a [u8], error: &serde_json::Error) -> Problem {
     if body.is_empty() {
         return Problem::new(

@@ -1,16 +1,19 @@
 //! Locks the rows that changes will write, and compares their versions with those the changes were decided on.
 
 use super::super::lock;
+use super::super::once::{Claims, Free};
 use super::super::pipeline::{Pipeline, params};
 use super::super::rows::Columns;
-use crate::error::{Error, Result};
+use crate::error::{COMMAND_KEY, Error, Result};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use tokio_postgres::Row;
 use uuid::Uuid;
 use waybill_domain::change::{Change, HoldChange};
+use waybill_domain::time::Time;
 
 /// Which rows changes are about to write, in the order of the classes.
 pub struct Wanted {
+    claims: Claims,
     orders: Vec<Uuid>,
     deliveries: Vec<Uuid>,
     shipments: Vec<Uuid>,
@@ -36,6 +39,7 @@ impl Wanted {
             .map(|(tenant, r)| (tenant.to_string(), r.sku.to_string(), r.vendor.to_string()))
             .collect();
         Self {
+            claims: Claims::of(each().map(|c| (&c.tenant, c.claim.as_ref()))),
             orders: distinct(each().filter_map(|c| Some(c.order.as_ref()?.after.id.0))),
             deliveries: distinct(
                 each().filter_map(|c| Some(c.delivery.as_ref()?.after.order_id.0)),
@@ -52,7 +56,10 @@ impl Wanted {
     }
 
     /// Adds the locks; the answers go to [`Locked::read`].
-    pub fn lock<'p>(&'p self, pipeline: &mut Pipeline<'p>) {
+    pub fn lock<'p>(&'p self, pipeline: &mut Pipeline<'p>, now: Time) {
+        if !self.claims.is_empty() {
+            self.claims.claim(pipeline, now);
+        }
         let classes = [
             (&lock::ORDERS, &self.orders),
             (&lock::DELIVERIES, &self.deliveries),
@@ -82,6 +89,7 @@ impl Wanted {
 /// What the locked rows say, kept up while changes are taken in.
 #[derive(Default)]
 pub struct Locked {
+    pub free_keys: Free,
     orders: HashMap<Uuid, i64>,
     deliveries: HashMap<Uuid, i64>,
     shipments: HashMap<Uuid, i64>,
@@ -95,6 +103,9 @@ impl Locked {
     /// Reads the answers of [`Wanted::lock`], which come in its order.
     pub fn read(wanted: &Wanted, answers: &mut impl Iterator<Item = Vec<Row>>) -> Result<Self> {
         let mut locked = Self::default();
+        if !wanted.claims.is_empty() {
+            locked.free_keys = Free::read(&answers.next().unwrap_or_default())?;
+        }
         for (versions, ids) in [
             (&mut locked.orders, &wanted.orders),
             (&mut locked.deliveries, &wanted.deliveries),
@@ -146,6 +157,7 @@ impl Locked {
     /// Takes a change in, if it was decided on what the rows say now.
     pub fn take(&mut self, change: &Change) -> Result<()> {
         self.check(change)?;
+        self.free_keys.uses(&change.tenant, change.claim.as_ref());
         if let Some(order) = &change.order {
             self.orders.insert(order.after.id.0, order.after.version);
         }
@@ -174,6 +186,9 @@ impl Locked {
                 Err(Error::Conflict { what })
             }
         };
+        if !self.free_keys.allows(&change.tenant, change.claim.as_ref()) {
+            return Err(Error::Conflict { what: COMMAND_KEY });
+        }
         if let Some(order) = &change.order {
             let version = self.orders.get(&order.after.id.0);
             is(version, order.expected_version, "the order")?;

@@ -3,7 +3,7 @@
 use super::super::pipeline::{Pipeline, Sql, params};
 use super::super::rows::small;
 use super::Counts;
-use crate::encoding::HoldNote;
+use crate::encoding::{Note, json};
 use std::collections::BTreeMap;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
@@ -16,9 +16,9 @@ use waybill_domain::text::Vendor;
 static ORDERS: Sql = Sql {
     text: "/* changes::orders */ UPDATE orders o SET status = c.status, version = c.version, sourcing = c.sourcing, started = c.started, \
            failed = c.failed, cancelling_from = c.cancelling_from, updated_at = c.updated_at, completed_at = c.completed_at, \
-           cancelled_at = c.cancelled_at, cancel_reason = c.cancel_reason \
-           FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) AS c (id, status, version, sourcing, started, failed, cancelling_from, \
-           updated_at, completed_at, cancelled_at, cancel_reason) WHERE o.id = c.id",
+           cancelled_at = c.cancelled_at \
+           FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) AS c (id, status, version, sourcing, started, failed, cancelling_from, \
+           updated_at, completed_at, cancelled_at) WHERE o.id = c.id",
     types: &[
         Type::UUID_ARRAY,
         Type::TEXT_ARRAY,
@@ -30,7 +30,6 @@ static ORDERS: Sql = Sql {
         Type::INT8_ARRAY,
         Type::INT8_ARRAY,
         Type::INT8_ARRAY,
-        Type::TEXT_ARRAY,
     ],
 };
 
@@ -86,7 +85,6 @@ pub fn write_orders<'p>(pipeline: &mut Pipeline<'p>, changes: &[&'p Change]) {
             o().map(|o| o.updated_at.0).collect::<Vec<_>>(),
             o().map(|o| o.completed_at.map(|t| t.0)).collect::<Vec<_>>(),
             o().map(|o| o.cancelled_at.map(|t| t.0)).collect::<Vec<_>>(),
-            o().map(|o| o.cancel_reason.as_deref()).collect::<Vec<_>>(),
         ],
     );
     if !lines.is_empty() {
@@ -129,6 +127,10 @@ pub fn write_holds<'p>(pipeline: &mut Pipeline<'p>, changes: &[&'p Change]) {
                 }
             }
         }
+        if let Some(reason) = &change.cancel_reason {
+            let note = Note::of_cancellation(reason);
+            add_note(pipeline, change.order_id, version, &note);
+        }
     }
 }
 
@@ -142,8 +144,8 @@ static RELEASE_HOLD: Sql = Sql {
     types: &[Type::UUID, Type::UUID, Type::INT8],
 };
 
-static HOLD_NOTE: Sql = Sql {
-    text: "/* changes::hold_note */ INSERT INTO order_personal (order_id, seq, kind, data) \
+static NOTE: Sql = Sql {
+    text: "/* changes::note */ INSERT INTO order_personal (order_id, seq, kind, data) \
            SELECT $1, GREATEST($2, COALESCE(MAX(seq), 0) + 1), 'hold_note', $3 FROM order_personal WHERE order_id = $1",
     types: &[Type::UUID, Type::INT8, Type::TEXT],
 };
@@ -161,9 +163,10 @@ pub fn place_hold<'p>(pipeline: &mut Pipeline<'p>, order: OrderId, version: i64,
         ],
     );
     if let Some(note) = &hold.note {
-        pipeline.add(
-            &HOLD_NOTE,
-            params![order.0, version, HoldNote::write(hold.id, note)],
-        );
+        add_note(pipeline, order, version, &Note::of_hold(hold.id, note));
     }
+}
+
+fn add_note(pipeline: &mut Pipeline<'_>, order: OrderId, version: i64, note: &Note) {
+    pipeline.add(&NOTE, params![order.0, version, json(note)]);
 }

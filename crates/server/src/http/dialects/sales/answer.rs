@@ -179,19 +179,22 @@ pub fn denied(denied: &Denied) -> Response {
     response
 }
 
+/// 422 for a key that belongs to another body.
+pub fn key_reused(correlation: &str) -> Response {
+    let message = "This idempotency key was used before with another body";
+    error(
+        StatusCode::UNPROCESSABLE_ENTITY,
+        "IDEMPOTENCY_KEY_REUSED",
+        message,
+        None,
+        correlation,
+    )
+}
+
 /// Why no order was made.
 pub fn not_placed(error_: &PlaceError, correlation: &str) -> Response {
     match error_ {
-        PlaceError::Taken { .. } => {
-            let message = "This idempotency key was used before with another body";
-            error(
-                StatusCode::UNPROCESSABLE_ENTITY,
-                "IDEMPOTENCY_KEY_REUSED",
-                message,
-                None,
-                correlation,
-            )
-        }
+        PlaceError::Taken { .. } => key_reused(correlation),
         PlaceError::Short(shortages) => {
             let details = shortages
                 .iter()

@@ -22,6 +22,7 @@ use crate::http::body;
 use crate::http::edge::Correlation;
 use crate::http::object::Object;
 use crate::http::{access, json};
+use crate::once::Once;
 
 #[derive(Deserialize)]
 struct Body {
@@ -114,6 +115,8 @@ async fn step(
     if open.is_empty() || over || !record.order.open_holds().is_empty() {
         return Err(Refused::Status(status));
     }
+    // The same status again changes nothing, so no key is needed.
+    let once = Once::without_key(tenant);
     for shipment in open {
         let update = Update {
             status: Some(to),
@@ -121,7 +124,7 @@ async fn step(
         };
         commands::update_shipment(
             app,
-            &tenant,
+            &once,
             shipment.id,
             &Preconditions::default(),
             &update,
@@ -146,6 +149,8 @@ fn refused(refused: &Refused, id: &str, to: ShipmentStatus, correlation: &str) -
     match refused {
         Refused::Status(status) => invalid(format!("An order that is {status} cannot become {to}")),
         Refused::Command(CommandError::Refused(refusal)) => invalid(refusal.to_string()),
+        Refused::Command(CommandError::Stock(refusal)) => invalid(refusal.to_string()),
+        Refused::Command(CommandError::KeyReused) => answer::key_reused(correlation),
         Refused::Command(CommandError::NotFound) => answer::not_found(id, correlation),
         Refused::Command(CommandError::Store(error)) => answer::not_stored(error, correlation),
     }

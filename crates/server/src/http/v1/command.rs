@@ -1,0 +1,83 @@
+//! How `/v1` takes a command: its caller, its body, and its `Idempotency-Key`. The one door for requests that change
+//! something that is there, so that each of them honours the key.
+
+use axum::extract::Request;
+use axum::response::Response;
+use http::HeaderName;
+use waybill_domain::canonical::canonical;
+
+use super::call::{Call, set};
+use super::codes;
+use super::problem::Problem;
+use crate::app::App;
+use crate::auth::Scope;
+use crate::commands::CommandError;
+use crate::http::body::Whole;
+use crate::http::idempotency_key;
+use crate::once::{self, Once};
+
+/// The header of an answer that was given before.
+pub static REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+
+impl Call {
+    /// The caller and the whole body of a command, which is done once if it has a key.
+    ///
+    /// # Errors
+    /// As [`Call::with_body`]; `idempotency_key_invalid`.
+    pub async fn command(
+        app: &App,
+        request: Request,
+        scope: Scope,
+    ) -> Result<(Self, Whole, Once), Problem> {
+        let (call, body) = Self::with_body(app, request, scope).await?;
+        let limit = app.settings.limits.key_chars as usize;
+        let Some(key) = idempotency_key::read(&call.head.headers, limit)? else {
+            let once = Once::without_key(call.tenant.clone());
+            return Ok((call, body, once));
+        };
+        let window_ms = i64::try_from(app.settings.idempotency.window_ms.0).unwrap_or(i64::MAX);
+        let request = once::Request {
+            method: call.head.method.as_str(),
+            path: call.head.uri.path(),
+            body: &compared(&body),
+        };
+        let once = Once::with_key(
+            call.tenant.clone(),
+            &call.identity.subject,
+            key,
+            &request,
+            app.now().plus_ms(window_ms),
+        );
+        Ok((call, body, once))
+    }
+}
+
+/// The form by which bodies are compared. What has none is refused when it is read.
+fn compared(body: &[u8]) -> String {
+    let text = String::from_utf8_lossy(body);
+    let text = if text.is_empty() { "{}" } else { &text };
+    canonical(text).unwrap_or_else(|_| text.to_owned())
+}
+
+/// Why a command was not done.
+pub fn not_done(error: CommandError, not_found: impl FnOnce() -> Problem) -> Problem {
+    match error {
+        CommandError::NotFound => not_found(),
+        CommandError::KeyReused => {
+            let detail = "this key was used before for another request";
+            Problem::new(codes::KEY_REUSED, detail).of("Idempotency-Key")
+        }
+        CommandError::Refused(refusal) => refusal.into(),
+        CommandError::Stock(refusal) => refusal.into(),
+        CommandError::Store(error) => error.into(),
+    }
+}
+
+/// Marks an answer to a command that was done before.
+#[must_use]
+pub fn marked(mut response: Response, replayed: bool) -> Response {
+    if replayed {
+        set(&mut response, REPLAYED.clone(), "true");
+    }
+    response
+}
