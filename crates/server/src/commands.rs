@@ -152,7 +152,7 @@ pub async fn adjust_stock(
     for _ in 0..TRIES {
         if let Some(outcome) = once.done_before(app).await? {
             let row = change.replayed(&outcome);
-            let row = row.ok_or(StoreError::Corrupt {
+            let row = row.ok_or(StoreError::DamagedRow {
                 what: "the outcome of a command",
                 detail: outcome,
             })?;

@@ -5,9 +5,6 @@ use std::path::PathBuf;
 /// The result of every store call.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// What [`Error::Corrupt`] names when it is the database itself that is damaged, and not a row in it.
-pub const DATABASE: &str = "the database";
-
 /// What [`Error::Conflict`] names when the key of a command was used.
 pub const COMMAND_KEY: &str = "the idempotency key";
 
@@ -32,9 +29,12 @@ pub enum Error {
     /// Whether it was committed cannot be found out.
     #[error("whether this was stored could not be found out; ask again with the same key")]
     OutcomeUnknown,
-    /// A row says what cannot be; a defect, or a hand in the tables.
+    /// A row, or rows that belong together, hold values that the types do not allow: a defect, or a change by hand.
     #[error("{what} holds what cannot be: {detail}")]
-    Corrupt { what: &'static str, detail: String },
+    DamagedRow { what: &'static str, detail: String },
+    /// The database itself is damaged: its file or its pages, whatever the row.
+    #[error("the database holds what cannot be: {detail}")]
+    DamagedDatabase { detail: String },
     /// A constraint of the schema refused what a decision wanted; a defect in the decision.
     #[error("the store's constraints refused it: {0}")]
     Refused(String),
@@ -60,7 +60,8 @@ impl Error {
             Self::Conflict { .. }
             | Self::Fenced { .. }
             | Self::OutcomeUnknown
-            | Self::Corrupt { .. }
+            | Self::DamagedRow { .. }
+            | Self::DamagedDatabase { .. }
             | Self::Refused(_)
             | Self::Locked { .. }
             | Self::NewerSchema { .. }
@@ -69,13 +70,13 @@ impl Error {
     }
 
     /// Whether the fault lies in what was to be written or in the rows it is about, while the store itself is well: a
-    /// consumer that met it at one event need not stop for those of other orders.
+    /// consumer that met it at one event parks that event and goes on with those of other orders.
     #[must_use]
-    pub fn is_of_one_event(&self) -> bool {
+    pub fn is_poison(&self) -> bool {
         match self {
-            Self::Refused(_) => true,
-            Self::Corrupt { what, .. } => *what != DATABASE,
-            Self::Conflict { .. }
+            Self::Refused(_) | Self::DamagedRow { .. } => true,
+            Self::DamagedDatabase { .. }
+            | Self::Conflict { .. }
             | Self::Fenced { .. }
             | Self::DiskFull
             | Self::Busy(_)
@@ -87,12 +88,31 @@ impl Error {
         }
     }
 
-    /// Whether the fault lies with one unit of a batch, so that the others may be done without it.
+    /// Whether one item of a batch may be the cause, so that the batch is halved to do the others without it. A damaged
+    /// page counts: only the items that touch it fail.
     #[must_use]
-    pub fn is_of_one_unit(&self) -> bool {
-        matches!(
-            self,
-            Self::Conflict { .. } | Self::Refused(_) | Self::Corrupt { .. }
-        )
+    pub fn is_item_fault(&self) -> bool {
+        match self {
+            Self::Conflict { .. }
+            | Self::Refused(_)
+            | Self::DamagedRow { .. }
+            | Self::DamagedDatabase { .. } => true,
+            Self::Fenced { .. }
+            | Self::DiskFull
+            | Self::Busy(_)
+            | Self::Unavailable(_)
+            | Self::OutcomeUnknown
+            | Self::Locked { .. }
+            | Self::NewerSchema { .. }
+            | Self::Open { .. } => false,
+        }
+    }
+}
+
+/// A value in a row that the types do not allow.
+pub fn damaged_row(what: &'static str, detail: impl Into<String>) -> Error {
+    Error::DamagedRow {
+        what,
+        detail: detail.into(),
     }
 }

@@ -78,7 +78,8 @@ impl Exit {
             | StoreError::Fenced { .. }
             | StoreError::DiskFull
             | StoreError::OutcomeUnknown
-            | StoreError::Corrupt { .. }
+            | StoreError::DamagedRow { .. }
+            | StoreError::DamagedDatabase { .. }
             | StoreError::Refused(_)
             | StoreError::Locked { .. }
             | StoreError::NewerSchema { .. }

@@ -302,7 +302,7 @@ impl<H: Handler> Consumer<H> {
     ) -> Result<(), StoreError> {
         let events: Arc<[LoggedEvent]> = events.into();
         match self.apply(events.clone(), reached).await {
-            Err(error) if error.is_of_one_event() => {
+            Err(error) if error.is_poison() => {
                 if let [event] = &*events {
                     self.singly = self.singly.saturating_sub(1);
                     return self.park(event, reached, error.to_string()).await;

@@ -39,7 +39,7 @@ impl<H: Handler> Retries<'_, H> {
             Err(error) => Err(error),
         };
         match settled {
-            Err(error) if error.is_of_one_event() => {
+            Err(error) if error.is_poison() => {
                 let failed = self.failed_again(parked, error.to_string());
                 self.settle(parked, failed).await
             }

@@ -151,7 +151,7 @@ fn earlier_body_hash(
 
 async fn replay(app: &App, new: &NewOrder, id: OrderId) -> Result<Receipt, PlaceError> {
     let found = app.store.order(&new.tenant, OrderRef::Id(id)).await?;
-    let record = found.ok_or_else(|| StoreError::Corrupt {
+    let record = found.ok_or_else(|| StoreError::DamagedRow {
         what: "claims",
         detail: format!("the order {id} of a claim is not there"),
     })?;
@@ -160,7 +160,7 @@ async fn replay(app: &App, new: &NewOrder, id: OrderId) -> Result<Receipt, Place
 
 /// The receipt of a stored order.
 fn receipt_of(record: OrderRecord) -> Result<Receipt, StoreError> {
-    let corrupt = |e: serde_json::Error| StoreError::Corrupt {
+    let damaged = |e: serde_json::Error| StoreError::DamagedRow {
         what: "an order's content",
         detail: e.to_string(),
     };
@@ -170,13 +170,13 @@ fn receipt_of(record: OrderRecord) -> Result<Receipt, StoreError> {
         number: record
             .caller_number
             .unwrap_or_else(|| readable_number(record.number)),
-        content: serde_json::from_str(&record.content).map_err(corrupt)?,
+        content: serde_json::from_str(&record.content).map_err(damaged)?,
         personal: record
             .personal
             .as_deref()
             .map(serde_json::from_str)
             .transpose()
-            .map_err(corrupt)?
+            .map_err(damaged)?
             .unwrap_or_default(),
         // Holds placed later were not part of the first answer.
         holds: record

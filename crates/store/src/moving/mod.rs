@@ -154,7 +154,7 @@ fn compare(table: &Table, read: Digest, written: Digest) -> Result<()> {
         return Ok(());
     }
     let name = table.name;
-    Err(Error::Corrupt {
+    Err(Error::DamagedRow {
         what: "the copy",
         detail: format!("{name}: {read} was read, {written} is there; nothing was moved"),
     })

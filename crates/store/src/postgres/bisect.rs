@@ -34,7 +34,7 @@ impl<'u, U, T> Bisection<'u, U, T> {
     pub fn tried(&mut self, piece: &'u [U], done: Result<Vec<Result<T>>>) -> Result<()> {
         match done {
             Ok(done) => self.results.extend(done),
-            Err(error) if !error.is_of_one_unit() => return Err(error),
+            Err(error) if !error.is_item_fault() => return Err(error),
             Err(error) if piece.len() == 1 => self.results.push(Err(error)),
             Err(_) => {
                 let (left, right) = piece.split_at(piece.len() / 2);

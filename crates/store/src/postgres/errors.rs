@@ -1,6 +1,7 @@
 //! Maps PostgreSQL's SQLSTATEs to what the caller should do.
 
-use crate::error::{DATABASE, Error};
+use crate::error::Error;
+pub use crate::error::damaged_row;
 use tokio_postgres::error::{DbError, Severity, SqlState};
 
 /// Translates an error of a statement.
@@ -27,8 +28,7 @@ pub fn translate(error: &tokio_postgres::Error) -> Error {
     match &code.code()[..2] {
         "22" | "23" => Error::Refused(db.message().to_owned()),
         "53" => Error::Busy("the database has no room for more"),
-        "XX" => Error::Corrupt {
-            what: DATABASE,
+        "XX" => Error::DamagedDatabase {
             detail: db.message().to_owned(),
         },
         _ if *code == SqlState::UNDEFINED_TABLE => Error::Unavailable(format!(
@@ -80,13 +80,5 @@ pub trait IntoStore<T> {
 impl<T> IntoStore<T> for Result<T, tokio_postgres::Error> {
     fn store(self) -> crate::error::Result<T> {
         self.map_err(|error| translate(&error))
-    }
-}
-
-/// A value in a row that the types do not allow.
-pub fn corrupt(what: &'static str, detail: impl Into<String>) -> Error {
-    Error::Corrupt {
-        what,
-        detail: detail.into(),
     }
 }

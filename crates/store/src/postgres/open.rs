@@ -2,7 +2,7 @@
 //! the notifications.
 
 use super::connection::{Connections, Options, read_url};
-use super::errors::corrupt;
+use super::errors::damaged_row;
 use super::generation::Generation;
 use super::lineage;
 use super::migrate;
@@ -115,7 +115,7 @@ async fn check_promises(client: &Client) -> Result<()> {
         current_setting('full_page_writes'), (SELECT reset_val FROM pg_settings WHERE name = 'synchronous_commit')";
     let row = plain::rows(client, ASK).await?.pop().unwrap_or_default();
     let [version, settings @ ..] = row.as_slice() else {
-        return Err(corrupt("the database's settings", "none were told"));
+        return Err(damaged_row("the database's settings", "none were told"));
     };
     let refuse = |what: String, detail: &str| {
         let detail = detail.into();
@@ -148,7 +148,7 @@ async fn identify(client: &Client) -> Result<Identity> {
         .map(|[key, value]| (key, value))
         .collect();
     let mut take = |key: &'static str| {
-        let missing = || corrupt("meta", format!("{key} is missing"));
+        let missing = || damaged_row("meta", format!("{key} is missing"));
         meta.remove(key).ok_or_else(missing)
     };
     let parts = take("parts")?;
@@ -157,7 +157,7 @@ async fn identify(client: &Client) -> Result<Identity> {
         generation: take("generation")?,
         parts: parts
             .parse()
-            .map_err(|_| corrupt("meta", format!("parts is {parts}")))?,
+            .map_err(|_| damaged_row("meta", format!("parts is {parts}")))?,
         driver: "postgres",
         one_writer: false,
     })
@@ -176,7 +176,7 @@ async fn sequences(client: &Client, parts: u16) -> Result<Vec<u32>> {
             let detail = format!(
                 "part {part}: it says {at}, the log goes to {last}; after a restore: `waybill migrate --restored`"
             );
-            return Err(corrupt("the log's counter", detail));
+            return Err(damaged_row("the log's counter", detail));
         }
         let named = format!("SELECT '{name}'::regclass::oid");
         let oid = plain::number(client, &named).await?;

@@ -2,7 +2,7 @@
 //! orders.
 
 use super::claims;
-use super::errors::corrupt;
+use super::errors::damaged_row;
 use super::outcome::Commits;
 use super::pipeline::{Pipeline, Sql, params};
 use super::rows::{Columns, count};
@@ -179,7 +179,7 @@ fn fill_personal(records: &mut [OrderRecord], rows: &[Row]) -> Result<()> {
             continue;
         }
         let note: Note =
-            serde_json::from_str(&data).map_err(|e| corrupt("a note", e.to_string()))?;
+            serde_json::from_str(&data).map_err(|e| damaged_row("a note", e.to_string()))?;
         note.put_on(&mut record.order);
     }
     Ok(())

@@ -5,7 +5,7 @@
 //! process only knows the state before the restore.
 
 use super::connection::{Options, read_url};
-use super::errors::corrupt;
+use super::errors::damaged_row;
 use super::migrate::{Migrated, migrate};
 use super::open::{newest_of, stands_at};
 use super::session::Session;
@@ -123,7 +123,7 @@ async fn company(client: &Client) -> Result<Vec<String>> {
 
 async fn meta(client: &Client, key: &str) -> Result<String> {
     let sql = format!("SELECT value FROM meta WHERE key = '{key}'");
-    let missing = || corrupt("meta", format!("{key} is missing"));
+    let missing = || damaged_row("meta", format!("{key} is missing"));
     plain::cell(client, &sql).await?.ok_or_else(missing)
 }
 

@@ -1,6 +1,6 @@
 //! Stock rows: reading them and changing counts.
 
-use super::errors::corrupt;
+use super::errors::damaged_row;
 use super::fate::Mark;
 use super::lock;
 use super::log;
@@ -221,7 +221,7 @@ fn locked(rows: &[Row], keys: &BTreeSet<&Key>) -> Result<BTreeMap<Key, LockedRow
     }
     match keys.iter().find(|key| !locked.contains_key(**key)) {
         None => Ok(locked),
-        Some((tenant, sku, vendor)) => Err(corrupt(
+        Some((tenant, sku, vendor)) => Err(damaged_row(
             "a stock row",
             format!(
                 "{sku} at {vendor} of {tenant} has a row in stock_keys and none in stock, so none can be made: delete that one"

@@ -19,7 +19,7 @@ pub fn bisect<U, T>(
     match tx.savepoint(|tx| run(tx, units)) {
         Ok(results) => Ok(results.into_iter().map(Ok).collect()),
         // Without savepoints nothing can be undone here: the round runs again with them.
-        Err(error) if !tx.careful || !error.is_of_one_unit() => Err(error),
+        Err(error) if !tx.careful || !error.is_item_fault() => Err(error),
         Err(error) if units.len() == 1 => Ok(vec![Err(error)]),
         Err(_) => {
             let (left, right) = units.split_at(units.len() / 2);

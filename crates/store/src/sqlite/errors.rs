@@ -1,6 +1,7 @@
 //! Maps SQLite's error codes to what the caller should do.
 
-use crate::error::{DATABASE, Error};
+use crate::error::Error;
+pub use crate::error::damaged_row;
 use rusqlite::ErrorCode;
 
 /// Translates an error of a statement. Whether the transaction is still open is checked elsewhere.
@@ -11,15 +12,14 @@ pub fn translate(error: &rusqlite::Error) -> Error {
             ErrorCode::ConstraintViolation => {
                 Error::Refused(message.clone().unwrap_or_else(|| error.to_string()))
             }
-            ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => Error::Corrupt {
-                what: DATABASE,
+            ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => Error::DamagedDatabase {
                 detail: error.to_string(),
             },
             _ => Error::Unavailable(error.to_string()),
         },
         rusqlite::Error::FromSqlConversionFailure(..)
         | rusqlite::Error::InvalidColumnType(..)
-        | rusqlite::Error::IntegralValueOutOfRange(..) => Error::Corrupt {
+        | rusqlite::Error::IntegralValueOutOfRange(..) => Error::DamagedRow {
             what: "a row",
             detail: error.to_string(),
         },
@@ -35,13 +35,5 @@ pub trait IntoStore<T> {
 impl<T> IntoStore<T> for rusqlite::Result<T> {
     fn store(self) -> crate::error::Result<T> {
         self.map_err(|error| translate(&error))
-    }
-}
-
-/// A value in a row that the types do not allow.
-pub fn corrupt(what: &'static str, detail: impl Into<String>) -> Error {
-    Error::Corrupt {
-        what,
-        detail: detail.into(),
     }
 }

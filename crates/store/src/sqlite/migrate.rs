@@ -2,8 +2,8 @@
 
 use super::connection;
 use super::copy::{Copied, Partial, remove_if_there, remove_left};
-use super::errors::{IntoStore, corrupt};
-use crate::error::{DATABASE, Error, Result};
+use super::errors::IntoStore;
+use crate::error::{Error, Result};
 use crate::migrations::{self, MIGRATIONS, MIN_COMPATIBLE, Migration, Verdict};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 use std::path::{Path, PathBuf};
@@ -132,7 +132,7 @@ fn keep_copy(directory: &Path, next: i64) -> Result<PathBuf> {
 }
 
 /// # Errors
-/// [`Error::Corrupt`] when the file is damaged.
+/// [`Error::DamagedDatabase`] when the file is damaged.
 pub fn check(connection: &Connection) -> Result<()> {
     let found: String = connection
         .query_row("PRAGMA quick_check(5)", [], |row| row.get(0))
@@ -140,7 +140,7 @@ pub fn check(connection: &Connection) -> Result<()> {
     if found == "ok" {
         return Ok(());
     }
-    Err(corrupt(DATABASE, found))
+    Err(Error::DamagedDatabase { detail: found })
 }
 
 /// The copies from before migrations in `directory`, oldest first.

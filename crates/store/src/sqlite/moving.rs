@@ -2,7 +2,7 @@
 //! starts on it.
 
 use super::connection;
-use super::errors::{IntoStore, corrupt};
+use super::errors::{IntoStore, damaged_row};
 use super::lock::{self, DirectoryLock};
 use super::verify::{check_all, open_existing};
 use super::{accept, migrate};
@@ -58,7 +58,7 @@ impl Source {
         let connection = self.reader()?;
         let named = |key: &str| {
             let found = meta(&connection, key)?;
-            found.ok_or_else(|| corrupt("meta", format!("{key} is missing")))
+            found.ok_or_else(|| damaged_row("meta", format!("{key} is missing")))
         };
         let counter = |name: &str| -> Result<i64> {
             let sql = "SELECT COALESCE((SELECT value FROM counters WHERE name = ?1), 0)";
@@ -206,7 +206,7 @@ fn read_row(table: &Table, row: &Row<'_>) -> Result<Vec<Value>> {
         let cell = row.get_ref(index).store()?;
         value(column.kind, cell).ok_or_else(|| {
             let detail = format!("{}.{} is {cell:?}", table.name, column.name);
-            corrupt("a row", detail)
+            damaged_row("a row", detail)
         })
     };
     columns.map(cell).collect()

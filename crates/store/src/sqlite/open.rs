@@ -163,7 +163,7 @@ fn load_counters(connection: &Connection) -> Result<Counters> {
         .store()?;
     let position = read("position")?;
     if position < last {
-        return Err(Error::Corrupt {
+        return Err(Error::DamagedRow {
             what: "the log's counter",
             detail: format!("it says {position}, the log goes to {last}"),
         });

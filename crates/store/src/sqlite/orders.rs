@@ -1,7 +1,7 @@
 //! Reading orders.
 
 use super::claims;
-use super::errors::{IntoStore, corrupt};
+use super::errors::{IntoStore, damaged_row};
 use super::rows::Columns;
 use crate::encoding::{Note, read_birth};
 use crate::error::Result;
@@ -135,7 +135,7 @@ fn fill_personal(connection: &Connection, order: &mut Order) -> Result<Option<St
             continue;
         }
         let note: Note =
-            serde_json::from_str(&data).map_err(|e| corrupt("a note", e.to_string()))?;
+            serde_json::from_str(&data).map_err(|e| damaged_row("a note", e.to_string()))?;
         note.put_on(order);
     }
     Ok(personal)
@@ -197,7 +197,7 @@ pub fn list(
 ) -> Result<Page<OrderRecord, i64>> {
     let statuses: Vec<&str> = filter.statuses.iter().map(|s| s.as_str()).collect();
     let statuses =
-        serde_json::to_string(&statuses).map_err(|e| corrupt("a filter", e.to_string()))?;
+        serde_json::to_string(&statuses).map_err(|e| damaged_row("a filter", e.to_string()))?;
     // Which index is not left to the planner: by number alone it would walk the orders of everybody.
     let sql = format!(
         "SELECT {RECORD}, {COLUMNS}, (?3 = '[]' OR o.status IN (SELECT value FROM json_each(?3))) \

@@ -1,6 +1,6 @@
 //! Converts between columns and domain types. A value that the types do not allow is an error that names the column.
 
-use super::errors::{IntoStore, corrupt};
+use super::errors::{IntoStore, damaged_row};
 use crate::error::Result;
 use rusqlite::Row;
 use rusqlite::types::FromSql;
@@ -34,8 +34,10 @@ impl<'a, 'b> Columns<'a, 'b> {
     ) -> Result<T> {
         let value = self.row.get_ref(self.next).store()?;
         self.next += 1;
-        let text = value.as_str().map_err(|e| corrupt(what, e.to_string()))?;
-        parse(text).ok_or_else(|| corrupt(what, text.to_owned()))
+        let text = value
+            .as_str()
+            .map_err(|e| damaged_row(what, e.to_string()))?;
+        parse(text).ok_or_else(|| damaged_row(what, text.to_owned()))
     }
 
     /// As [`Columns::text`], for a column that may be null.
@@ -48,16 +50,18 @@ impl<'a, 'b> Columns<'a, 'b> {
         self.next += 1;
         let text = value
             .as_str_or_null()
-            .map_err(|e| corrupt(what, e.to_string()))?;
-        text.map(|text| parse(text).ok_or_else(|| corrupt(what, text.to_owned())))
+            .map_err(|e| damaged_row(what, e.to_string()))?;
+        text.map(|text| parse(text).ok_or_else(|| damaged_row(what, text.to_owned())))
             .transpose()
     }
 
     pub fn uuid(&mut self, what: &'static str) -> Result<Uuid> {
         let value = self.row.get_ref(self.next).store()?;
         self.next += 1;
-        let bytes = value.as_blob().map_err(|e| corrupt(what, e.to_string()))?;
-        Uuid::from_slice(bytes).map_err(|e| corrupt(what, e.to_string()))
+        let bytes = value
+            .as_blob()
+            .map_err(|e| damaged_row(what, e.to_string()))?;
+        Uuid::from_slice(bytes).map_err(|e| damaged_row(what, e.to_string()))
     }
 
     pub fn optional_uuid(&mut self, what: &'static str) -> Result<Option<Uuid>> {
@@ -65,9 +69,9 @@ impl<'a, 'b> Columns<'a, 'b> {
         self.next += 1;
         let bytes = value
             .as_blob_or_null()
-            .map_err(|e| corrupt(what, e.to_string()))?;
+            .map_err(|e| damaged_row(what, e.to_string()))?;
         bytes
-            .map(|b| Uuid::from_slice(b).map_err(|e| corrupt(what, e.to_string())))
+            .map(|b| Uuid::from_slice(b).map_err(|e| damaged_row(what, e.to_string())))
             .transpose()
     }
 

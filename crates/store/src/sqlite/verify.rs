@@ -45,7 +45,7 @@ pub fn check_all(connection: &mut Connection) -> Result<Report> {
     connection.execute_batch("BEGIN DEFERRED").store()?;
     let mut report = check(connection)?;
     match migrate::check(connection) {
-        Err(Error::Corrupt { detail, .. }) => report.findings.push(Finding {
+        Err(Error::DamagedDatabase { detail, .. }) => report.findings.push(Finding {
             invariant: "I18",
             subject: "database file".into(),
             detail,

@@ -374,7 +374,7 @@ async fn a_log_that_is_ahead_of_its_counter_is_refused() {
     let tap = Arc::new(Tap::default());
     let opened = PostgresStore::open(driver.options(), h.clock.as_now(), tap, 0).await;
     let refused = opened.err().expect("refused");
-    assert!(matches!(refused, Error::Corrupt { .. }), "{refused}");
+    assert!(matches!(refused, Error::DamagedRow { .. }), "{refused}");
 }
 
 #[tokio::test]

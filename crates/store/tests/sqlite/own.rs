@@ -122,7 +122,7 @@ async fn a_log_that_is_ahead_of_its_counter_is_refused() {
         .execute("UPDATE counters SET value = 1 WHERE name = 'position'", [])
         .unwrap();
     let refused = open_again(driver.path()).err().expect("refused");
-    assert!(matches!(refused, Error::Corrupt { .. }), "{refused}");
+    assert!(matches!(refused, Error::DamagedRow { .. }), "{refused}");
 }
 
 #[test]
@@ -271,7 +271,7 @@ async fn reading_a_row_that_cannot_be_is_an_error_and_not_the_end() {
     let tenant = Tenant::default();
     assert!(matches!(
         h.store.order(&tenant, by(id)).await,
-        Err(Error::Corrupt { .. })
+        Err(Error::DamagedRow { .. })
     ));
     assert!(h.store.order(&tenant, by(other)).await.unwrap().is_some());
     h.store.close().await;

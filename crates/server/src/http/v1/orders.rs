@@ -193,7 +193,7 @@ impl Shown {
 fn read<T: DeserializeOwned>(what: &'static str, text: &str) -> Result<T, StoreError> {
     serde_json::from_str(text).map_err(|e| {
         let detail = e.to_string();
-        StoreError::Corrupt { what, detail }
+        StoreError::DamagedRow { what, detail }
     })
 }
 

@@ -53,11 +53,11 @@ pub async fn read(
     let content: Content = match serde_json::from_str(&record.content) {
         Ok(content) => content,
         Err(error) => {
-            let corrupt = StoreError::Corrupt {
+            let damaged = StoreError::DamagedRow {
                 what: "an order's content",
                 detail: error.to_string(),
             };
-            return answer::not_stored(&corrupt, &correlation.id);
+            return answer::not_stored(&damaged, &correlation.id);
         }
     };
     let order = &record.order;
