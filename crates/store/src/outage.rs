@@ -75,6 +75,16 @@ impl Outage {
         }
     }
 
+    /// For work that succeeds once and then waits, as a connection that listens: ends the fault when nothing has failed
+    /// for long enough after that. Never completes; dropped when the work fails.
+    pub async fn works_from_now_on(&self) {
+        if self.any.load(Ordering::Relaxed) {
+            tokio::time::sleep(QUIET).await;
+            self.worked();
+        }
+        std::future::pending::<()>().await;
+    }
+
     fn note_failure(&self, now: Instant) -> Option<Say> {
         let mut lasting = self.lasting.lock();
         self.any.store(true, Ordering::Relaxed);

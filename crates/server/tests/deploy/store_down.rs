@@ -29,8 +29,8 @@ async fn logged(app: &Waybill, text: &str) {
 fn most_repeated(output: &str) -> usize {
     let warned = output.lines().filter_map(|line| {
         let line: Value = serde_json::from_str(line).ok()?;
-        let who = line["who"].as_str()?;
-        Some(format!("{who}: {}", line["message"]))
+        let is_warning = line["level"].as_str()? == "WARN";
+        is_warning.then(|| format!("{}: {}", line["who"], line["message"]))
     });
     let mut counts = std::collections::HashMap::<String, usize>::new();
     for kind in warned {
@@ -66,6 +66,7 @@ async fn a_stopped_database_leaves_metrics_readable_and_is_logged_once() {
     assert!(away.has("waybill_http_requests_total") && away.has("waybill_uptime_seconds"));
     logged(&app, "events cannot be read or applied; trying again").await;
     logged(&app, "leases cannot be renewed; trying again").await;
+    logged(&app, "cannot be heard, consumers poll; trying again").await;
     let health: Value = app
         .client()
         .get("/health")
@@ -81,6 +82,11 @@ async fn a_stopped_database_leaves_metrics_readable_and_is_logged_once() {
     })
     .await;
     logged(&app, "it is back: leases cannot be renewed no longer").await;
+    logged(
+        &app,
+        "it is back: other processes cannot be heard, consumers poll no longer",
+    )
+    .await;
     let said = app.output();
     assert_eq!(most_repeated(&said), 1, "{said}");
     assert!(!said.contains("could not be recycled"), "{said}");

@@ -13,8 +13,10 @@ use super::plain;
 use super::session::Session;
 use super::sharing;
 use crate::error::Result;
+use crate::outage::Outage;
 use crate::store::CommitListener;
 use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -82,22 +84,34 @@ impl Drop for Notifier {
     }
 }
 
+/// Who has the fault, in the log.
+const WHO: &str = "notifications";
+
 async fn tell(options: Options, grown: Arc<Grown>) {
+    let outage = Outage::new(WHO, "other processes cannot be notified, they poll");
     loop {
-        if let Err(error) = tell_until_lost(&options, &grown).await {
-            tracing::warn!(%error, "other processes cannot be notified now; they poll");
+        if let Err(error) = tell_until_lost(&options, &grown, &outage).await {
+            outage.failed(&error);
         }
         tokio::time::sleep(RECONNECT).await;
     }
 }
 
-async fn tell_until_lost(options: &Options, grown: &Grown) -> std::result::Result<(), Lost> {
+async fn tell_until_lost(
+    options: &Options,
+    grown: &Grown,
+    outage: &Outage,
+) -> std::result::Result<(), Lost> {
     let (config, tls) = read_url(&options.url, options)?;
     let (client, connection) = config.connect(tls).await?;
     // Ends with the client.
     let driven = tokio::spawn(connection);
+    let mut works = pin!(outage.works_from_now_on());
     loop {
-        grown.any.notified().await;
+        tokio::select! {
+            () = grown.any.notified() => {}
+            () = &mut works => {}
+        }
         let bits = grown.parts.swap(0, Ordering::SeqCst);
         if bits == 0 {
             continue;
@@ -120,8 +134,9 @@ pub struct Hearing {
 }
 
 async fn hear(options: Options, hearing: Hearing) {
+    let outage = Outage::new(WHO, "other processes cannot be heard, consumers poll");
     loop {
-        match hear_until_lost(&options, &hearing).await {
+        match hear_until_lost(&options, &hearing, &outage).await {
             Ok(()) => {}
             Err(Lost::Shared) => {
                 tracing::warn!(
@@ -130,15 +145,17 @@ async fn hear(options: Options, hearing: Hearing) {
                 );
                 return;
             }
-            Err(error) => {
-                tracing::warn!(%error, "notifications cannot be heard now; polling");
-            }
+            Err(error) => outage.failed(&error),
         }
         tokio::time::sleep(RECONNECT).await;
     }
 }
 
-async fn hear_until_lost(options: &Options, hearing: &Hearing) -> std::result::Result<(), Lost> {
+async fn hear_until_lost(
+    options: &Options,
+    hearing: &Hearing,
+    outage: &Outage,
+) -> std::result::Result<(), Lost> {
     let Hearing {
         listener,
         parts,
@@ -155,7 +172,8 @@ async fn hear_until_lost(options: &Options, hearing: &Hearing) -> std::result::R
         plain::tell_own_session(&client, &format!("LISTEN {CHANNEL}")).await?;
         // A pooler may have kept the connections of the pool while the database behind it was restored.
         generation.check(&client).await?;
-        std::future::pending::<std::result::Result<(), Lost>>().await
+        outage.works_from_now_on().await;
+        Ok(())
     });
     loop {
         let message = tokio::select! {
