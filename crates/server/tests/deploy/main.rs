@@ -2,12 +2,15 @@
 //! for a fault that moves its metric past its threshold.
 
 mod alerts;
+mod book;
 mod churn;
 mod doctor;
+mod empty_postgres;
 mod files;
 mod private_files;
 mod rotation;
 mod rules;
+mod schema_4;
 mod scrape;
 mod settings;
 #[path = "../apart/shop.rs"]

@@ -6,6 +6,7 @@ mod bodies;
 mod descriptors;
 mod places;
 mod rate;
+mod routed_by_role;
 
 use std::time::{Duration, Instant};
 
