@@ -4,9 +4,7 @@
 //! between. A shared store loads first and writes under guards; a write in between is a conflict, and the batch is
 //! decided again.
 
-use crate::error::Result;
 use crate::model::{Apply, DeliveryOf, NewParked};
-use crate::store::Store;
 use waybill_domain::ids::OrderId;
 use waybill_domain::order::Order;
 
@@ -26,23 +24,6 @@ pub struct Known {
     pub deliveries: Vec<DeliveryOf>,
     /// Orders of the batch that are parked for the consumer: their events queue behind the parked one.
     pub parked: Vec<OrderId>,
-}
-
-impl Known {
-    /// Loads rows; what is parked is left empty.
-    ///
-    /// # Errors
-    /// As [`Store::orders`].
-    pub async fn load<S: Store + ?Sized>(store: &S, needs: Needs) -> Result<Self> {
-        let mut known = Self::default();
-        if !needs.orders.is_empty() {
-            known.orders = store.orders(needs.orders).await?;
-        }
-        if !needs.deliveries.is_empty() {
-            known.deliveries = store.deliveries(needs.deliveries).await?;
-        }
-        Ok(known)
-    }
 }
 
 /// What was written for a batch.
@@ -83,24 +64,4 @@ pub trait BatchDecision: Send + Sync + 'static {
 
     /// What is to be written, with the cursor.
     fn decide(&self, known: &Known) -> Apply;
-}
-
-/// Loads, decides and writes in three steps, for a store that others write too.
-///
-/// # Errors
-/// As [`Store::consume`].
-pub(crate) async fn in_three_steps<S: Store + ?Sized>(
-    store: &S,
-    batch: &dyn BatchDecision,
-) -> Result<Consumed> {
-    let mut known = Known::load(store, batch.needs()).await?;
-    if batch.may_be_parked() {
-        known.parked = store
-            .parked_orders(batch.consumer(), batch.order_ids())
-            .await?;
-    }
-    let decided = batch.decide(&known);
-    let consumed = Consumed::of(&decided);
-    store.apply(decided).await?;
-    Ok(consumed)
 }

@@ -17,6 +17,7 @@ pub mod postgres;
 pub mod reads;
 pub mod sqlite;
 pub mod status;
+mod steps;
 mod store;
 pub mod verify;
 

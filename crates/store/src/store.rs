@@ -1,6 +1,6 @@
 //! The trait that the rest of Waybill uses. Calls are in batches; every driver passes `conformance`.
 
-use crate::consume::{self, BatchDecision, Consumed};
+use crate::consume::{BatchDecision, Consumed};
 use crate::error::Result;
 use crate::model::{
     Accepted, Apply, DeliveryOf, DueTimers, Flag, Identity, Lease, LeaseView, LeasedWork,
@@ -183,9 +183,7 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// Fails with [`crate::Error::Conflict`] where another process changed or parked an order meanwhile; nothing is
     /// written, and the caller decides again.
-    async fn consume(&self, batch: Arc<dyn BatchDecision>) -> Result<Consumed> {
-        consume::in_three_steps(self, &*batch).await
-    }
+    async fn consume(&self, batch: Arc<dyn BatchDecision>) -> Result<Consumed>;
 
     /// Writes a batch's effects and the cursor in one transaction.
     ///

@@ -5,7 +5,7 @@ use serde::de::{Deserializer, Error as _};
 
 use super::identity::Identity;
 use super::scope::Scopes;
-use super::verify::TokenError;
+use super::token_error::TokenError;
 
 /// The last second of the year 9999 (`NumericDate`, RFC 7519 section 2); later times are mistakes, such
 /// as milliseconds.

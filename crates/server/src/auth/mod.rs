@@ -9,11 +9,13 @@ mod claims;
 mod identity;
 mod mint;
 mod scope;
+mod token_error;
 mod token_file;
 mod verify;
 
 pub use identity::Identity;
 pub use mint::{NewToken, mint};
 pub use scope::{Scope, Scopes, UnknownScope};
+pub use token_error::TokenError;
 pub use token_file::{ADMIN_TOKEN_FILE, write_token_file};
-pub use verify::{TokenError, Verifier, bearer};
+pub use verify::{Verifier, bearer};

@@ -12,12 +12,13 @@ use http_body_util::BodyExt;
 use hyper::body::Body;
 use waybill_domain::echo::Echo;
 
+use super::body_error::BodyError;
 use super::dialect::Dialect;
 use super::v1::codes;
 use super::v1::problem::Problem;
 use crate::app::App;
 use crate::auth::Identity;
-use crate::resilience::budget::{BodyMemory, NoRoom};
+use crate::resilience::budget::BodyMemory;
 
 /// A body, and the memory that it takes.
 pub struct Whole {
@@ -30,39 +31,6 @@ impl std::ops::Deref for Whole {
 
     fn deref(&self) -> &[u8] {
         &self.bytes
-    }
-}
-
-/// Why there is no body.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum BodyError {
-    /// 413.
-    #[error("the body is larger than {limit} bytes")]
-    TooLarge { limit: usize },
-    /// 408.
-    #[error("the body did not arrive within {timeout_ms} ms")]
-    Timeout { timeout_ms: u64 },
-    /// 503.
-    #[error(
-        "the bodies that are being sent take as much memory as they may, {limit} bytes (server.body_memory_bytes); nothing was done, send it again"
-    )]
-    NoRoom { limit: u64 },
-    /// 503, of one client.
-    #[error(
-        "the bodies that this client is sending take as much memory as one client's may, {limit} bytes (server.client_share); nothing was done, send it again"
-    )]
-    NoShare { limit: u64 },
-    /// The client went away or sent no valid body; whom an answer would reach is unknown (400).
-    #[error("the body broke off or is not valid HTTP")]
-    Broken,
-}
-
-impl From<NoRoom> for BodyError {
-    fn from(no_room: NoRoom) -> Self {
-        match no_room {
-            NoRoom::Total { limit } => Self::NoRoom { limit },
-            NoRoom::Share { limit } => Self::NoShare { limit },
-        }
     }
 }
 

@@ -2,15 +2,11 @@
 //!
 //! What every route needs and no handler should repeat (which words an error has, how large a body may be, how long an
 //! answer may take) is data of the dialect. The edge and the body reader ask it, so another dialect adds a value to
-//! [`DIALECTS`] and its words. Requests below no dialect's prefix, and unknown paths, speak `/v1`'s.
+//! the list in [`super::dialects`] and its words. Requests below no dialect's prefix, and unknown paths, speak `/v1`'s.
 
 use std::time::Duration;
 
-use http::StatusCode;
-
-use super::dialects::sales;
-use super::v1;
-use super::v1::problem::Problem;
+use super::v1::problem::Words;
 use crate::config::Server;
 
 /// A wire format.
@@ -20,16 +16,9 @@ pub struct Dialect {
     /// The first segments of the paths that speak it.
     pub prefixes: &'static [&'static str],
     /// A problem as its clients expect it.
-    pub words: fn(&Problem, correlation: &str) -> Worded,
+    pub words: Words,
     /// What its requests may cost.
     pub bounds: fn(&Server) -> Bounds,
-}
-
-/// A problem in the words of a dialect. Headers are the same in all of them.
-pub struct Worded {
-    pub status: StatusCode,
-    pub content_type: &'static str,
-    pub body: String,
 }
 
 /// Bounds of one request.
@@ -51,42 +40,6 @@ impl Bounds {
             body_bytes: server.body_limit_bytes as usize,
             body_time: server.body_timeout_ms.duration(),
             answer_time: server.request_timeout_ms.duration(),
-        }
-    }
-}
-
-/// All of them; the last one has every other path.
-static DIALECTS: [&Dialect; 2] = [&sales::DIALECT, &v1::DIALECT];
-
-/// The dialect of a path.
-#[must_use]
-pub fn of_path(path: &str) -> &'static Dialect {
-    let below = |prefix: &str| {
-        path.strip_prefix(prefix)
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-    };
-    let named = DIALECTS
-        .iter()
-        .find(|dialect| dialect.prefixes.iter().any(|prefix| below(prefix)));
-    named.copied().unwrap_or(&v1::DIALECT)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_path_speaks_the_dialect_of_its_first_segment() {
-        for (path, name) in [
-            ("/api/orders", "sales"),
-            ("/api", "sales"),
-            ("/apis", "v1"),
-            ("/v1/orders", "v1"),
-            ("/health", "v1"),
-            ("/", "v1"),
-            ("*", "v1"),
-        ] {
-            assert_eq!(of_path(path).name, name, "{path}");
         }
     }
 }

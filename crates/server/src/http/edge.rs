@@ -14,7 +14,8 @@ use waybill_domain::context::EventMeta;
 use crate::app::App;
 use crate::auth::Identity;
 use crate::config::Profile;
-use crate::http::dialect::{self, Dialect};
+use crate::http::dialect::Dialect;
+use crate::http::dialects;
 use crate::http::head::{self, Head, Names};
 use crate::http::spare::HealthOnly;
 use crate::http::v1::codes;
@@ -52,7 +53,7 @@ const ID_CHARS: usize = 128;
 /// Wraps every route.
 pub async fn edge(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
-    let dialect = dialect::of_path(request.uri().path());
+    let dialect = dialects::of_path(request.uri().path());
     let correlation = correlation(&app, request.headers());
     let method = method_name(request.method());
     let route = request.extensions().get::<MatchedPath>().cloned();
@@ -69,7 +70,7 @@ pub async fn edge(State(app): State<Arc<App>>, mut request: Request, next: Next)
         request.extensions_mut().insert(correlation.clone());
         in_time(&app, dialect, request, next).await
     };
-    let mut response = problem::write(response, dialect, &correlation.id);
+    let mut response = problem::write(response, dialect.words, &correlation.id);
     if let Some(origin) = origin {
         cors::mark(response.headers_mut(), origin);
     }

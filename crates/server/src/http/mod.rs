@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod body;
+pub mod body_error;
 mod cors;
 pub mod descriptors;
 pub mod dialect;
@@ -30,3 +31,4 @@ mod socket;
 mod spare;
 mod token_end;
 pub mod v1;
+pub mod worded;

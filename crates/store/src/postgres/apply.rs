@@ -5,13 +5,14 @@ use super::changes::{self, Locked, Wanted};
 #[cfg(feature = "planted-defects")]
 use super::defects;
 use super::fate::Mark;
+use super::fence::{fence, fenced};
 use super::lock;
 use super::log;
 use super::outcome::Failed;
 use super::parked;
 use super::pipeline::{Pipeline, Sql, params};
 use super::rows::{Columns, small};
-use super::store::Shared;
+use super::shared::Shared;
 use crate::error::{Error, Result};
 use crate::model::{Apply, Lease};
 use std::collections::BTreeSet;
@@ -24,27 +25,6 @@ static MOVE: Sql = Sql {
     text: "/* apply::move */ UPDATE cursors SET position = $3 WHERE consumer = $1 AND part = $2",
     types: &[Type::TEXT, Type::INT2, Type::INT8],
 };
-
-pub fn fenced(lease: &Lease) -> Error {
-    Error::Fenced {
-        consumer: lease.consumer.clone(),
-    }
-}
-
-/// Adds the lock of a lease's cursor; its answer is empty when the lease is lost.
-pub fn fence<'p>(pipeline: &mut Pipeline<'p>, lease: &'p Lease) {
-    let cursor = &lock::CURSOR;
-    #[cfg(feature = "planted-defects")]
-    let cursor = if defects::unfenced() {
-        &defects::CURSOR
-    } else {
-        cursor
-    };
-    pipeline.add(
-        cursor,
-        params![lease.consumer.as_str(), small(lease.part), lease.epoch],
-    );
-}
 
 /// Writes a batch's effects and moves the cursor, all or nothing.
 pub async fn apply(shared: &Shared, apply: &Apply) -> Result<()> {

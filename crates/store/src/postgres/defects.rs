@@ -1,16 +1,12 @@
 //! Defects planted by tests, to show that the checkers find them. Compiled only with the feature `planted-defects`.
 
-use super::accept;
 use super::pipeline::Sql;
-use super::store::Shared;
 use crate::error::Result;
 use crate::model::Accepted;
 use parking_lot::Mutex;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio_postgres::types::Type;
-use waybill_domain::intake::NewOrder;
 
 /// Whether a test planted the defect of this name (test-only builds).
 pub fn defect(name: &str) -> bool {
@@ -37,12 +33,11 @@ tokio::task_local! {
 
 /// The planted defect that kills must reveal: answers sent before the commit.
 pub async fn answer_early(
-    shared: Arc<Shared>,
-    new: Vec<Arc<NewOrder>>,
+    count: usize,
+    accepted: impl Future<Output = Result<Vec<Result<Accepted>>>> + Send + 'static,
 ) -> Result<Vec<Result<Accepted>>> {
     let (tell, told) = oneshot::channel();
-    let early = Mutex::new(Some((new.len(), tell)));
-    let accepted = async move { accept::accept(&shared, &new).await };
+    let early = Mutex::new(Some((count, tell)));
     let task = tokio::spawn(EARLY.scope(early, accepted));
     tokio::select! {
         Ok(results) = told => Ok(results.into_iter().map(Ok).collect()),

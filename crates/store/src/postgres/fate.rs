@@ -3,8 +3,8 @@
 //! The database knows by the transaction's number whether it is over. Whether it was committed is decided by what it
 //! wrote: after a crash or a failover the same number may be another transaction.
 
+use super::connection::Connections;
 use super::errors::IntoStore;
-use super::outcome::Commits;
 use super::pipeline::{Sql, params};
 use crate::error::{Error, Result};
 use std::time::Duration;
@@ -94,15 +94,15 @@ impl Mark {
         })
     }
 
-    async fn is_there(&self, commits: &Commits) -> Result<bool> {
+    async fn is_there(&self, connections: &Connections) -> Result<bool> {
         let rows = match self.order {
             Some(order) => {
                 let parameters = params![self.tenant.as_str(), order, self.event];
-                commits.read(&EVENT_OF_ORDER, parameters).await?
+                connections.read(&EVENT_OF_ORDER, parameters).await?
             }
             None => {
                 let parameters = params![self.part, self.event];
-                commits.read(&NEWEST_EVENT, parameters).await?
+                connections.read(&NEWEST_EVENT, parameters).await?
             }
         };
         Ok(!rows.is_empty())
@@ -134,16 +134,20 @@ impl TransactionId {
 
     /// Whether it was committed; `None` when that cannot be found out. Without a mark the number is believed, as long
     /// as no crash can have given it to another.
-    pub async fn was_committed(&self, commits: &Commits, mark: Option<Mark>) -> Option<bool> {
+    pub async fn was_committed(
+        &self,
+        connections: &Connections,
+        mark: Option<Mark>,
+    ) -> Option<bool> {
         let until = Instant::now() + SEARCH;
         let mut pause = PAUSE;
         while Instant::now() < until {
-            match (self.status(commits).await, &mark) {
+            match (self.status(connections).await, &mark) {
                 (Ok(Status::Gone), _) => return Some(false),
                 (Ok(Status::Committed), None) => return Some(true),
                 (Ok(Status::OtherLife), None) => return None,
                 (Ok(Status::Committed | Status::OtherLife), Some(mark)) => {
-                    if let Ok(found) = mark.is_there(commits).await {
+                    if let Ok(found) = mark.is_there(connections).await {
                         return Some(found);
                     }
                 }
@@ -156,9 +160,9 @@ impl TransactionId {
         None
     }
 
-    async fn status(&self, commits: &Commits) -> Result<Status> {
+    async fn status(&self, connections: &Connections) -> Result<Status> {
         let names = params![self.xid.as_str(), self.flushed.as_str()];
-        let mut rows = commits.read(&STATUS, names).await?;
+        let mut rows = connections.read(&STATUS, names).await?;
         let row = rows.pop();
         let row = row.ok_or_else(|| Error::Unavailable("the database answered nothing".into()))?;
         let (status, life): (Option<&str>, &str) =

@@ -7,8 +7,8 @@
 use super::connection::{Connection, Connections};
 use super::errors::{IntoStore, is_contention, translate};
 use super::fate::{IDENTIFY, Mark, TransactionId};
-use super::pipeline::{Failure, Pipeline, Sql};
-use super::plain;
+use super::pipeline::{Failure, Parameter, Pipeline, Sql};
+use super::single::end;
 use crate::error::{Error, Result};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -196,7 +196,7 @@ impl Commits {
     pub async fn write_through<'a>(
         &'a self,
         sql: &'static Sql,
-        parameters: Vec<Box<dyn tokio_postgres::types::ToSql + Sync + Send + 'a>>,
+        parameters: Vec<Parameter<'a>>,
     ) -> Result<()> {
         let waits = self.connections.cancelled_waits();
         self.write_one(sql, parameters).await?;
@@ -235,7 +235,7 @@ impl Commits {
             Err(Failure { error, .. }) => {
                 drop(connection);
                 tracing::warn!(%error, xid = id.xid(), "nobody answered a COMMIT; looking for what became of it");
-                match id.was_committed(self, mark).await {
+                match id.was_committed(&self.connections, mark).await {
                     // The rows of its statements are lost with the answer.
                     Some(true) => Ok(vec![]),
                     Some(false) => Err(Failed::Again(translate(&error))),
@@ -245,40 +245,27 @@ impl Commits {
         }
     }
 
-    /// One statement outside of any transaction of ours.
+    /// As [`Connections::read`].
     pub async fn read<'a>(
         &'a self,
         sql: &'static Sql,
-        parameters: Vec<Box<dyn tokio_postgres::types::ToSql + Sync + Send + 'a>>,
+        parameters: Vec<Parameter<'a>>,
     ) -> Result<Vec<Row>> {
-        let mut pipeline = Pipeline::new();
-        pipeline.add(sql, parameters);
-        Ok(self.read_all(pipeline).await?.remove(0))
+        self.connections.read(sql, parameters).await
     }
 
-    /// Several statements that need not see the same moment; those that write, by [`Pipeline::add_write`].
+    /// As [`Connections::read_all`].
     pub async fn read_all(&self, pipeline: Pipeline<'_>) -> Result<Vec<Vec<Row>>> {
-        debug_assert!(pipeline.begins_what_it_writes(), "its COMMIT may not last");
-        let connection = self.connections.get().await?;
-        match pipeline.run(&self.connections, &connection).await {
-            Ok(rows) => Ok(rows),
-            Err(failure) => {
-                // What could not be sent may have left a transaction open.
-                end(connection).await;
-                Err(translate(&failure.error))
-            }
-        }
+        self.connections.read_all(pipeline).await
     }
 
-    /// One statement that writes, in a transaction of its own, in one round trip.
+    /// As [`Connections::write_one`].
     pub async fn write_one<'a>(
         &'a self,
         sql: &'static Sql,
-        parameters: Vec<Box<dyn tokio_postgres::types::ToSql + Sync + Send + 'a>>,
+        parameters: Vec<Parameter<'a>>,
     ) -> Result<Vec<Row>> {
-        let mut pipeline = Pipeline::new();
-        let written = pipeline.add_write(&self.connections, sql, parameters);
-        Ok(self.read_all(pipeline).await?.swap_remove(written))
+        self.connections.write_one(sql, parameters).await
     }
 
     /// Several statements that see the same moment.
@@ -366,12 +353,5 @@ impl Drop for Reader<'_> {
         if let Some(connection) = self.connection.take() {
             drop(Connection::take(connection));
         }
-    }
-}
-
-/// Ends a transaction; a connection that cannot is given up.
-async fn end(connection: Connection) {
-    if connection.is_closed() || plain::roll_back(&connection).await.is_err() {
-        drop(Connection::take(connection));
     }
 }

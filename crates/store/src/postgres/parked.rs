@@ -1,14 +1,14 @@
 //! Parked events: an event that could not be applied, and all later events of its order.
 
-use super::apply::{fence, fenced};
 use super::changes::{self, Locked, Wanted};
 use super::fate::Mark;
+use super::fence::{fence, fenced};
 use super::log;
 use super::once::Claims;
 use super::outcome::{Commits, Failed};
 use super::pipeline::{Pipeline, Sql, params};
 use super::rows::{Columns, count, small};
-use super::store::Shared;
+use super::shared::Shared;
 use crate::encoding::{queue, read_envelope, write_envelope};
 use crate::error::{COMMAND_KEY, Error, Result};
 use crate::model::{Flag, Lease, NewParked, Page, Parked, ParkedOutcome, ParkedState};

@@ -30,7 +30,7 @@ impl Sql {
 }
 
 /// A parameter, kept until it is sent.
-type Parameter<'a> = Box<dyn ToSql + Sync + Send + 'a>;
+pub type Parameter<'a> = Box<dyn ToSql + Sync + Send + 'a>;
 
 enum Step<'a> {
     /// Text without parameters: BEGIN, COMMIT.

@@ -8,7 +8,7 @@ use super::once::{self, Claims, Free};
 use super::outcome::{Commits, Failed};
 use super::pipeline::{Pipeline, Sql, params};
 use super::rows::{Columns, count};
-use super::store::Shared;
+use super::shared::Shared;
 use crate::error::Result;
 use crate::model::{Page, StockChange, StockOutcome};
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,26 +1,28 @@
 //! The [`Store`] on PostgreSQL. Everything that writes runs in its own task, so that a caller that goes away does not
 //! leave half a transaction sent.
 
-use super::connection::Options;
 use super::due::Looks;
-use super::notify::{Grown, Notifier};
+use super::notify::Notifier;
 use super::outcome::Commits;
 use super::pipeline::{Sql, params};
 use super::rows::Columns;
+use super::shared::Shared;
 use super::{
     accept, apply, claims, leases, log, once, orders, parked, shipments, stats, stock, work,
 };
+use crate::consume::{BatchDecision, Consumed};
 use crate::error::{Error, Result};
 use crate::model::{
     Accepted, Apply, DeliveryOf, DueTimers, Flag, Identity, Lease, LeaseView, LeasedWork,
     OrderFilter, OrderRecord, OrderRef, Page, Parked, ParkedOutcome, Positions, ShipmentFilter,
     Snapshot, Stats, StockChange, StockOutcome, WorkOutcome,
 };
-use crate::store::{CommitListener, Now, Store};
+use crate::steps;
+use crate::store::Store;
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use tokio_postgres::types::Type;
 use tokio_util::task::TaskTracker;
 use waybill_domain::change::{Change, NewWork};
@@ -33,39 +35,6 @@ use waybill_domain::shipment::Shipment;
 use waybill_domain::stock::StockRow;
 use waybill_domain::text::Tenant;
 use waybill_domain::time::Time;
-
-/// What every call of a store shares.
-pub(super) struct Shared {
-    pub commits: Commits,
-    pub now: Now,
-    pub identity: Identity,
-    /// By part: the sequence of its positions.
-    pub sequences: Vec<u32>,
-    /// Which part has the next batch.
-    pub turn: AtomicU32,
-    pub listener: Arc<dyn CommitListener>,
-    pub told: Arc<Grown>,
-    pub options: Options,
-}
-
-impl Shared {
-    /// Batches go to the parts in turn, so that those under way at once hardly ever wait for the same one.
-    pub fn next_part(&self) -> u16 {
-        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
-        // The remainder is below a u16.
-        u16::try_from(turn % u32::from(self.identity.parts.max(1))).unwrap_or(0)
-    }
-
-    pub fn sequence(&self, part: u16) -> u32 {
-        self.sequences.get(usize::from(part)).copied().unwrap_or(0)
-    }
-
-    /// Wakes who waits for a part, here and in other processes.
-    pub fn grown(&self, part: u16) {
-        self.listener.grown(part);
-        self.told.note(part);
-    }
-}
 
 /// The shared store.
 pub struct PostgresStore {
@@ -150,7 +119,9 @@ impl Store for PostgresStore {
     async fn accept(&self, new: Vec<Arc<NewOrder>>) -> Result<Vec<Result<Accepted>>> {
         #[cfg(feature = "planted-defects")]
         if super::defects::defect("answer_before_commit") {
-            return super::defects::answer_early(self.shared.clone(), new).await;
+            let (shared, count) = (self.shared.clone(), new.len());
+            let accepted = async move { accept::accept(&shared, &new).await };
+            return super::defects::answer_early(count, accepted).await;
         }
         self.write(|shared| async move { accept::accept(&shared, &new).await })
             .await
@@ -295,6 +266,10 @@ impl Store for PostgresStore {
 
     async fn leave(&self, consumer: &str, owner: &str) -> Result<()> {
         leases::leave(self.read()?, consumer, owner).await
+    }
+
+    async fn consume(&self, batch: Arc<dyn BatchDecision>) -> Result<Consumed> {
+        steps::in_three_steps(self, &*batch).await
     }
 
     async fn apply(&self, batch: Apply) -> Result<()> {

@@ -6,7 +6,7 @@ use super::log;
 use super::outcome::{Commits, Failed};
 use super::pipeline::{Pipeline, Sql, params};
 use super::rows::{Columns, count};
-use super::store::Shared;
+use super::shared::Shared;
 use crate::error::{Error, Result};
 use crate::model::{LeasedWork, WorkOutcome};
 use tokio_postgres::types::Type;

@@ -1,3 +1,42 @@
 //! Wire formats that existing clients already use: one folder each. A dialect translates and holds no logic.
 
 pub mod sales;
+
+use super::dialect::Dialect;
+use super::v1;
+
+/// All of them; the last one has every other path.
+static DIALECTS: [&Dialect; 2] = [&sales::DIALECT, &v1::DIALECT];
+
+/// The dialect of a path.
+#[must_use]
+pub fn of_path(path: &str) -> &'static Dialect {
+    let below = |prefix: &str| {
+        path.strip_prefix(prefix)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    let named = DIALECTS
+        .iter()
+        .find(|dialect| dialect.prefixes.iter().any(|prefix| below(prefix)));
+    named.copied().unwrap_or(&v1::DIALECT)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_speaks_the_dialect_of_its_first_segment() {
+        for (path, name) in [
+            ("/api/orders", "sales"),
+            ("/api", "sales"),
+            ("/apis", "v1"),
+            ("/v1/orders", "v1"),
+            ("/health", "v1"),
+            ("/", "v1"),
+            ("*", "v1"),
+        ] {
+            assert_eq!(of_path(path).name, name, "{path}");
+        }
+    }
+}

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use axum::extract::{Query, Request};
 use axum::response::{IntoResponse, Response};
+use http::StatusCode;
 use http::request::Parts;
-use http::{HeaderName, HeaderValue, StatusCode};
 use waybill_domain::context::EventMeta;
 use waybill_domain::precondition::{Preconditions, Tag};
 use waybill_domain::text::Tenant;
@@ -19,9 +19,6 @@ use crate::auth::{Identity, Scope};
 use crate::http::body::{self, Whole};
 use crate::http::edge::Correlation;
 use crate::http::{access, json};
-
-/// What a handler gives back.
-pub type Answer = Result<Response, Problem>;
 
 /// A request with a verified caller.
 pub struct Call {
@@ -108,11 +105,4 @@ pub fn versioned<T: serde::Serialize>(status: StatusCode, version: i64, body: &T
     let mut response = (status, json::of(body)).into_response();
     preconditions::set_tag(&mut response, Tag::of(version));
     response
-}
-
-/// Sets a header whose value is plain text by construction.
-pub fn set(response: &mut Response, name: HeaderName, value: &str) {
-    if let Ok(value) = HeaderValue::from_str(value) {
-        response.headers_mut().insert(name, value);
-    }
 }

@@ -9,7 +9,8 @@ use utoipa::ToSchema;
 use waybill_domain::command::Command;
 use waybill_domain::status::OrderStatus;
 
-use super::call::{Answer, Call};
+use super::answer::Answer;
+use super::call::Call;
 use super::command::marked;
 use super::order_view::OrderView;
 use super::{order_request, orders, strict};

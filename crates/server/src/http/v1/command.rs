@@ -6,7 +6,8 @@ use axum::response::Response;
 use http::HeaderName;
 use waybill_domain::canonical::canonical;
 
-use super::call::{Call, set};
+use super::answer::set;
+use super::call::Call;
 use super::codes;
 use super::problem::Problem;
 use crate::app::App;

@@ -7,7 +7,8 @@ use axum::response::Response;
 use http::{StatusCode, header};
 use waybill_domain::problem::code;
 
-use super::call::{Answer, Call, set, versioned};
+use super::answer::{Answer, set};
+use super::call::{Call, versioned};
 use super::command::marked;
 use super::order_body::OrderBody;
 use super::order_request::{self, Checked};

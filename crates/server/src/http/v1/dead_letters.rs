@@ -14,7 +14,8 @@ use waybill_domain::ids::OrderId;
 use waybill_domain::time::Time;
 use waybill_store::{Flag, Identity, Parked, ParkedState};
 
-use super::call::{Answer, Call};
+use super::answer::Answer;
+use super::call::Call;
 use super::codes;
 use super::command;
 use super::cursor::Cursor;

@@ -10,7 +10,8 @@ use tokio::time::Instant;
 use waybill_domain::event::{AggregateKind, LoggedEvent};
 use waybill_store::Positions;
 
-use super::call::{Answer, Call};
+use super::answer::Answer;
+use super::call::Call;
 use super::cursor::Cursor;
 use super::event_view::EventView;
 use super::hub::{Hub, Watch};

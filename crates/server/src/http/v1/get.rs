@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use axum::extract::{Path, Request, State};
 
-use super::call::{Answer, Call};
+use super::answer::Answer;
+use super::call::Call;
 use super::order_view::OrderView;
 use super::orders::{self, Shown};
 use crate::app::App;

@@ -10,7 +10,8 @@ use waybill_domain::command::Command;
 use waybill_domain::ids::HoldId;
 use waybill_domain::problem::code;
 
-use super::call::{Answer, Call};
+use super::answer::Answer;
+use super::call::Call;
 use super::command::marked;
 use super::order_view::OrderView;
 use super::problem::Problem;

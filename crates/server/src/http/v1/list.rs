@@ -8,7 +8,8 @@ use waybill_domain::status::OrderStatus;
 use waybill_domain::text::quoted;
 use waybill_store::OrderFilter;
 
-use super::call::{Answer, Call};
+use super::answer::Answer;
+use super::call::Call;
 use super::codes;
 use super::cursor::Cursor;
 use super::orders::Shown;

@@ -4,6 +4,7 @@
 //! [`codes`]. What is decided stands in `intake`, `commands` and `waybill-domain`.
 
 mod amount;
+mod answer;
 mod call;
 mod cancel;
 pub mod codes;

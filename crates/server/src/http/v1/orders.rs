@@ -12,7 +12,8 @@ use waybill_domain::shipment::Shipment;
 use waybill_domain::text::{Tenant, quoted};
 use waybill_store::{Error as StoreError, OrderRecord, OrderRef, Store};
 
-use super::call::{Answer, versioned};
+use super::answer::Answer;
+use super::call::versioned;
 use super::codes;
 use super::command;
 use super::order_view::{OrderView, Standing};

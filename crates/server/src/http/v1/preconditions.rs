@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderName, StatusCode, header};
 use serde::Serialize;
 use waybill_domain::precondition::{Preconditions, Tag, Tags};
 
-use super::call::{Answer, set};
+use super::answer::{Answer, set};
 use super::codes;
 use super::problem::Problem;
 use crate::http::json;

@@ -17,10 +17,10 @@ use super::codes::{self, Kind};
 use super::member::{self, Member};
 use crate::auth::TokenError;
 use crate::http::access::Denied;
-use crate::http::body::BodyError;
-use crate::http::dialect::{Dialect, Worded};
+use crate::http::body_error::BodyError;
 use crate::http::idempotency_key::{self, KeyError};
 use crate::http::json;
+use crate::http::worded::Worded;
 use crate::intake::IntakeError;
 use crate::intake::place::PlaceError;
 use crate::inventory::InventoryError;
@@ -169,6 +169,9 @@ impl IntoResponse for Problem {
     }
 }
 
+/// Puts a problem into the words of a dialect; the second argument is the correlation id.
+pub type Words = fn(&Problem, &str) -> Worded;
+
 /// Problem+json (RFC 9457).
 pub fn words(problem: &Problem, correlation: &str) -> Worded {
     Worded {
@@ -188,7 +191,7 @@ const NOT_NOW: [StatusCode; 3] = [
 /// Writes the problem that an answer carries, in the words of a dialect; answers that the framework made on its own
 /// become problems too.
 #[must_use]
-pub fn write(mut response: Response, dialect: &Dialect, correlation: &str) -> Response {
+pub fn write(mut response: Response, words: Words, correlation: &str) -> Response {
     let status = response.status();
     if !status.is_client_error() && !status.is_server_error() {
         return response;
@@ -204,7 +207,7 @@ pub fn write(mut response: Response, dialect: &Dialect, correlation: &str) -> Re
         status,
         content_type,
         body,
-    } = (dialect.words)(&problem, correlation);
+    } = words(&problem, correlation);
     let content_type = HeaderValue::from_static(content_type);
     let mut written = (status, [(header::CONTENT_TYPE, content_type)], body).into_response();
     let headers = written.headers_mut();

@@ -13,7 +13,8 @@ use waybill_domain::problem::code;
 use waybill_domain::shipment::{ShipmentStatus, Update};
 use waybill_store::ShipmentFilter;
 
-use super::call::{Answer, Call, versioned};
+use super::answer::Answer;
+use super::call::{Call, versioned};
 use super::cursor::Cursor;
 use super::page::Page;
 use super::problem::Problem;

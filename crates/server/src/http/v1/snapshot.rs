@@ -8,7 +8,8 @@ use axum::response::IntoResponse;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::call::{Answer, Call};
+use super::answer::Answer;
+use super::call::Call;
 use super::cursor::Cursor;
 use super::order_view::OrderView;
 use super::orders::Shown;

@@ -13,7 +13,8 @@ use waybill_domain::text::{Sku, Vendor};
 use waybill_domain::time::Time;
 use waybill_store::StockChange;
 
-use super::call::{Answer, Call, versioned};
+use super::answer::Answer;
+use super::call::{Call, versioned};
 use super::codes;
 use super::cursor::Cursor;
 use super::order_body::Text;

@@ -19,7 +19,8 @@ use waybill_domain::ids::OrderId;
 use waybill_domain::status::OrderStatus;
 use waybill_domain::text::Tenant;
 
-use super::call::{Answer, Call, set};
+use super::answer::{Answer, set};
+use super::call::Call;
 use super::codes;
 use super::cursor::Cursor;
 use super::hub::{Hub, Watch};

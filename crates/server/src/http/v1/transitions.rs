@@ -11,7 +11,8 @@ use waybill_domain::status::OrderStatus;
 use waybill_domain::time::Time;
 use waybill_domain::transitions;
 
-use super::call::{Answer, Call};
+use super::answer::Answer;
+use super::call::Call;
 use super::orders;
 use super::preconditions;
 use crate::app::App;

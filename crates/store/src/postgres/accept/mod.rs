@@ -12,7 +12,7 @@ use super::log;
 use super::outcome::{Commits, Failed, Open};
 use super::pipeline::{Pipeline, Sql, params};
 use super::rows::{Columns, count};
-use super::store::Shared;
+use super::shared::Shared;
 use crate::error::{Error, Result};
 use crate::model::Accepted;
 use std::collections::HashMap;

@@ -4,10 +4,10 @@
 
 use http::StatusCode;
 
-use crate::http::dialect::Worded;
 use crate::http::json;
 use crate::http::v1::codes;
 use crate::http::v1::problem::Problem;
+use crate::http::worded::Worded;
 
 /// Writes a problem.
 pub fn words(problem: &Problem, correlation: &str) -> Worded {

@@ -1,0 +1,42 @@
+//! What every call of a store shares: connections, identity, positions of the log, and who is told of its growth.
+
+use super::connection::Options;
+use super::notify::Grown;
+use super::outcome::Commits;
+use crate::model::Identity;
+use crate::store::{CommitListener, Now};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// What every call of a store shares.
+pub(super) struct Shared {
+    pub commits: Commits,
+    pub now: Now,
+    pub identity: Identity,
+    /// By part: the sequence of its positions.
+    pub sequences: Vec<u32>,
+    /// Which part has the next batch.
+    pub turn: AtomicU32,
+    pub listener: Arc<dyn CommitListener>,
+    pub told: Arc<Grown>,
+    pub options: Options,
+}
+
+impl Shared {
+    /// Batches go to the parts in turn, so that those under way at once hardly ever wait for the same one.
+    pub fn next_part(&self) -> u16 {
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        // The remainder is below a u16.
+        u16::try_from(turn % u32::from(self.identity.parts.max(1))).unwrap_or(0)
+    }
+
+    pub fn sequence(&self, part: u16) -> u32 {
+        self.sequences.get(usize::from(part)).copied().unwrap_or(0)
+    }
+
+    /// Wakes who waits for a part, here and in other processes.
+    pub fn grown(&self, part: u16) {
+        self.listener.grown(part);
+        self.told.note(part);
+    }
+}
