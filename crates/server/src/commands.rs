@@ -14,22 +14,8 @@ use waybill_domain::text::Tenant;
 use waybill_store::{COMMAND_KEY, Error as StoreError, OrderRecord, OrderRef, StockChange};
 
 use crate::app::App;
+use crate::command_error::CommandError;
 use crate::once::Once;
-
-/// Why a command was not done.
-#[derive(Debug, thiserror::Error)]
-pub enum CommandError {
-    #[error("there is no such thing")]
-    NotFound,
-    #[error("the key was used before for another request")]
-    KeyReused,
-    #[error(transparent)]
-    Refused(#[from] Refusal),
-    #[error(transparent)]
-    Stock(#[from] AdjustmentRefusal),
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
 
 /// What a command came to.
 pub struct Commanded<T> {

@@ -10,6 +10,7 @@ pub mod carrier;
 pub mod cli;
 pub mod client;
 pub mod clock;
+pub mod command_error;
 pub mod commands;
 pub mod config;
 pub mod consumers;

@@ -9,7 +9,7 @@ use waybill_domain::text::Tenant;
 use waybill_domain::time::Time;
 
 use crate::app::App;
-use crate::commands::CommandError;
+use crate::command_error::CommandError;
 use crate::intake::claims;
 
 /// Whose command it is, and its key.

@@ -8,14 +8,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
-use http::{HeaderMap, Method, Request, StatusCode};
+use http::{Method, Request};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
-use serde::de::DeserializeOwned;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+pub use crate::answer::Answer;
 use crate::contract;
 
 /// No answer in a test is longer.
@@ -41,37 +41,6 @@ impl std::fmt::Display for Failure {
 }
 
 impl std::error::Error for Failure {}
-
-/// A whole answer.
-#[derive(Debug, Clone)]
-pub struct Answer {
-    pub status: StatusCode,
-    pub headers: HeaderMap,
-    pub body: Bytes,
-}
-
-impl Answer {
-    /// The body as JSON; panics with the whole answer when it is something else.
-    pub fn json<T: DeserializeOwned>(&self) -> T {
-        match serde_json::from_slice(&self.body) {
-            Ok(value) => value,
-            Err(e) => panic!(
-                "not the JSON that was asked for ({e}): {} {}",
-                self.status,
-                self.text()
-            ),
-        }
-    }
-
-    pub fn text(&self) -> String {
-        String::from_utf8_lossy(&self.body).into_owned()
-    }
-
-    /// A header as text, if it is there.
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name).and_then(|v| v.to_str().ok())
-    }
-}
 
 /// One connection to one server, opened when it is needed.
 pub struct Client {

@@ -18,6 +18,7 @@
 //!
 //! Nothing here links the server: the front door is the only way in, as it is for users.
 
+pub mod answer;
 pub mod checker;
 pub mod clerks;
 pub mod contract;

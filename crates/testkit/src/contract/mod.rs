@@ -15,7 +15,7 @@ use std::sync::OnceLock;
 use http::Method;
 use serde_json::Value;
 
-use crate::http::Answer;
+use crate::answer::Answer;
 use document::{Document, Found};
 
 static DOCUMENT: OnceLock<Document> = OnceLock::new();

@@ -12,7 +12,7 @@ use super::codes;
 use super::problem::Problem;
 use crate::app::App;
 use crate::auth::Scope;
-use crate::commands::CommandError;
+use crate::command_error::CommandError;
 use crate::http::body::Whole;
 use crate::http::idempotency_key;
 use crate::once::{self, Once};

@@ -21,7 +21,7 @@ use super::preconditions;
 use super::problem::Problem;
 use super::unreadable::UnreadableOrder;
 use crate::app::App;
-use crate::commands::CommandError;
+use crate::command_error::CommandError;
 use crate::intake::claims;
 
 /// The order that a path names: an id, `number:…` or `ref:…`.
