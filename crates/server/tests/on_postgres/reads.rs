@@ -81,9 +81,7 @@ async fn a_full_queue_refuses_its_tenant_alone_and_who_hangs_up_leaves_it() {
             .output();
         psql.expect("psql runs")
     });
-    let locked = format!(
-        "SELECT count(*) FROM pg_locks l JOIN pg_class c ON c.oid = l.relation WHERE c.relname = 'shipments' AND l.mode = 'AccessExclusiveLock' AND l.granted"
-    );
+    let locked = "SELECT count(*) FROM pg_locks l JOIN pg_class c ON c.oid = l.relation WHERE c.relname = 'shipments' AND l.mode = 'AccessExclusiveLock' AND l.granted".to_owned();
     while database.sql(&locked).expect("asked").trim() != "1" {
         sleep(Duration::from_millis(10)).await;
     }

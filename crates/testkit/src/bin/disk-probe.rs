@@ -1,6 +1,11 @@
 //! A small program to try the test disk on: it commits rows to an SQLite database, or changes a plain
 //! file, and says on stdout what it was told is durable. The shim's own tests run and kill it.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "what it was told is durable goes to its parent by stdout, and a write that fails ends it"
+)]
+
 use std::error::Error;
 use std::fs::OpenOptions;
 use std::io::{Read, Seek, SeekFrom, Write, stdin, stdout};

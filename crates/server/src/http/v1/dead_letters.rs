@@ -78,7 +78,7 @@ impl<'a> DeadLetterView<'a> {
             first_at: parked.first_at,
             last_at: parked.last_at,
             next_attempt_at: waits.then_some(parked.next_attempt_at),
-            event: EventView::of_order(store, &parked.event),
+            event: EventView::of_dead_letter(store, &parked.event),
         }
     }
 }

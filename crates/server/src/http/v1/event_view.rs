@@ -5,7 +5,9 @@ use std::borrow::Cow;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
+use waybill_domain::delivery;
 use waybill_domain::event::{LoggedEvent, SCHEMA_VERSION};
+use waybill_domain::fact;
 use waybill_domain::ids::{EventId, OrderId};
 use waybill_domain::time::Time;
 use waybill_store::{Identity, Positions};
@@ -117,6 +119,19 @@ impl<'a> EventView<'a> {
     /// Shows an event of an order.
     pub fn of_order(store: &Identity, logged: &'a LoggedEvent) -> Self {
         Self::new(logged, Cursor::of_position(store, logged.position))
+    }
+
+    /// Shows an event that a consumer could not apply. Its body may be JSON and yet not say what its type demands.
+    pub fn of_dead_letter(store: &Identity, logged: &'a LoggedEvent) -> Self {
+        let mut view = Self::of_order(store, logged);
+        let event = &logged.event;
+        let is_read = delivery::heard(event.kind, &event.body).is_ok()
+            && fact::heard(event.kind, &event.body).is_ok();
+        if !is_read {
+            view.data = Cow::Borrowed(RawValue::NULL);
+            view.unreadable = Some(&*event.body);
+        }
+        view
     }
 
     /// Shows events of the feed that come after a place in the log.
