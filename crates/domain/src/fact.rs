@@ -288,7 +288,7 @@ fn cancel_refused(mut progress: Progress<'_, '_>) -> Option<Change> {
 ///
 /// # Errors
 /// When the body cannot be read; the event is then parked.
-pub fn heard(kind: EventKind, body: &str) -> Result<Option<Fact>, serde_json::Error> {
+pub fn parse(kind: EventKind, body: &str) -> Result<Option<Fact>, serde_json::Error> {
     let tell: fn(Vec<ShipmentLine>) -> Fact = match kind {
         EventKind::DeliveryCancelAgreed => return Ok(Some(Fact::CancelAgreed)),
         EventKind::DeliveryCancelRefused => return Ok(Some(Fact::CancelRefused)),

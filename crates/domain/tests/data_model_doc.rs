@@ -5,7 +5,7 @@ mod world;
 
 use std::collections::BTreeSet;
 use waybill_domain::content::{Content, Personal};
-use waybill_domain::delivery::{self, Carrier, Heard, Released, Subject};
+use waybill_domain::delivery::{self, Carrier, OrderNews, Released, Subject};
 use waybill_domain::event::body::StockChange;
 use waybill_domain::event::{EventKind, NewEvent, encode};
 use waybill_domain::fact::Fact;
@@ -75,16 +75,16 @@ fn order_events() -> Vec<(EventKind, String)> {
         AllocationPolicy::Reject,
         &["local"],
     ));
-    life.hear(&Fact::UnitsReserved(units(&[(1, 2), (2, 1)])), &mut world);
+    life.apply(&Fact::UnitsReserved(units(&[(1, 2), (2, 1)])), &mut world);
     life.ask(&place_hold(), &mut world).expect("it may be held");
-    life.hear(&Fact::ShipmentShipped(units(&[(1, 2), (2, 1)])), &mut world);
+    life.apply(&Fact::ShipmentShipped(units(&[(1, 2), (2, 1)])), &mut world);
     let mut waiting = Life::new(world::pending(
         &[2, 1],
         AllocationPolicy::ShipPartial,
         &["local"],
     ));
-    waiting.hear(&Fact::UnitsReserved(units(&[(1, 2)])), &mut world);
-    waiting.hear(&Fact::Backordered, &mut world);
+    waiting.apply(&Fact::UnitsReserved(units(&[(1, 2)])), &mut world);
+    waiting.apply(&Fact::Backordered, &mut world);
     [
         (EventKind::OrderConfirmed, &life),
         (EventKind::OrderLinesReleased, &waiting),
@@ -96,14 +96,19 @@ fn order_events() -> Vec<(EventKind, String)> {
 }
 
 /// What delivery writes about an order: a shipment made, and the answer to a cancellation before that.
-fn hear(order: &Order, heard: Heard, world: &mut World) -> (Vec<Shipment>, Vec<NewEvent>) {
+fn on_order_news(
+    order: &Order,
+    news: OrderNews,
+    world: &mut World,
+) -> (Vec<Shipment>, Vec<NewEvent>) {
     let subject = Subject {
         order_id: order.id,
         tenant: Tenant::default(),
         part: 0,
         seq: 2,
     };
-    let change = delivery::hear(subject, None, &[], heard, &mut Truck, &mut world.context());
+    let change =
+        delivery::on_order_news(subject, None, &[], news, &mut Truck, &mut world.context());
     let change = change.expect("it is news");
     (
         change.shipments.into_iter().map(|s| s.after).collect(),
@@ -120,15 +125,15 @@ fn delivery_events() -> Vec<(EventKind, String)> {
         quantity: 2,
         requires_shipping: true,
     }];
-    let (made, _) = hear(
+    let (made, _) = on_order_news(
         &order,
-        Heard::Released {
+        OrderNews::Released {
             lines,
             open_holds: vec![],
         },
         &mut world,
     );
-    let (_, answer) = hear(&order, Heard::CancelRequested, &mut world);
+    let (_, answer) = on_order_news(&order, OrderNews::CancelRequested, &mut world);
     let tracked = Update {
         status: Some(ShipmentStatus::Delivered),
         tracking_number: Some("00340434161094042557".into()),

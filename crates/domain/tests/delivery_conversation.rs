@@ -10,7 +10,9 @@ use proptest::test_runner::{Config, TestRunner};
 use std::collections::{BTreeMap, BTreeSet};
 use waybill_domain::change::Change;
 use waybill_domain::command::Command;
-use waybill_domain::delivery::{self, Carrier, Delivery, DeliveryState, Heard, Released, Subject};
+use waybill_domain::delivery::{
+    self, Carrier, Delivery, DeliveryState, OrderNews, Released, Subject,
+};
 use waybill_domain::event::{EventKind, NewEvent};
 use waybill_domain::fact::{self, Fact};
 use waybill_domain::history::ShipmentHistory;
@@ -70,9 +72,9 @@ impl Stage {
             return false;
         };
         self.read_by_delivery += 1;
-        let heard = delivery::heard(event.kind, &event.body).expect("our own event");
-        if let Some(heard) = heard {
-            self.hear(event.seq, heard);
+        let news = delivery::parse(event.kind, &event.body).expect("our own event");
+        if let Some(news) = news {
+            self.on_order_news(event.seq, news);
         }
         true
     }
@@ -92,21 +94,21 @@ impl Stage {
         };
         let lines = order.lines.iter().map(line).collect();
         let open_holds = vec![];
-        self.hear(order.version, Heard::Released { lines, open_holds });
+        self.on_order_news(order.version, OrderNews::Released { lines, open_holds });
     }
 
-    fn hear(&mut self, seq: i64, heard: Heard) {
+    fn on_order_news(&mut self, seq: i64, news: OrderNews) {
         let subject = Subject {
             order_id: self.life.order.id,
             tenant: self.life.order.tenant.clone(),
             part: 0,
             seq,
         };
-        let change = delivery::hear(
+        let change = delivery::on_order_news(
             subject,
             self.delivery.as_ref(),
             &self.shipments,
-            heard,
+            news,
             &mut Truck,
             &mut self.world.context(),
         );
@@ -121,8 +123,8 @@ impl Stage {
             return false;
         };
         self.read_by_status += 1;
-        if let Some(fact) = fact::heard(event.kind, &event.body).expect("our own event") {
-            let changed = self.life.hear(&fact, &mut self.world);
+        if let Some(fact) = fact::parse(event.kind, &event.body).expect("our own event") {
+            let changed = self.life.apply(&fact, &mut self.world);
             assert!(
                 changed,
                 "{fact:?} was news to an order that is {:?}",

@@ -28,7 +28,7 @@ fn confirmed(quantities: &[i64]) -> (Life, World) {
         .iter()
         .map(|l| (l.id, l.quantities.ordered))
         .collect();
-    life.hear(&Fact::UnitsReserved(units(&all)), &mut world);
+    life.apply(&Fact::UnitsReserved(units(&all)), &mut world);
     (life, world)
 }
 
@@ -48,13 +48,13 @@ fn released(life: &Life) -> Vec<(u16, i64)> {
 #[test]
 fn an_order_that_ships_what_is_there_names_each_unit_once() {
     let (mut life, mut world) = born(&[3, 2], AllocationPolicy::ShipPartial);
-    life.hear(&Fact::UnitsReserved(units(&[(1, 2)])), &mut world);
+    life.apply(&Fact::UnitsReserved(units(&[(1, 2)])), &mut world);
     assert_eq!(
         life.order.status,
         OrderStatus::Pending,
         "sources are still asked"
     );
-    life.hear(&Fact::Backordered, &mut world);
+    life.apply(&Fact::Backordered, &mut world);
     let way = [
         EventKind::OrderBackordered,
         EventKind::OrderProcessing,
@@ -62,7 +62,7 @@ fn an_order_that_ships_what_is_there_names_each_unit_once() {
     ];
     assert!(life.kinds.ends_with(&way), "{:?}", life.kinds);
     assert_eq!(released(&life), [(1, 2)]);
-    life.hear(&Fact::UnitsReserved(units(&[(1, 1), (2, 2)])), &mut world);
+    life.apply(&Fact::UnitsReserved(units(&[(1, 1), (2, 2)])), &mut world);
     assert_eq!(
         life.order.status,
         OrderStatus::Processing,
@@ -74,26 +74,26 @@ fn an_order_that_ships_what_is_there_names_each_unit_once() {
 #[test]
 fn an_order_that_waits_for_everything_is_confirmed_when_the_last_unit_is_there() {
     let (mut life, mut world) = born(&[2], AllocationPolicy::Backorder);
-    life.hear(&Fact::UnitsReserved(units(&[(1, 1)])), &mut world);
-    life.hear(&Fact::Backordered, &mut world);
+    life.apply(&Fact::UnitsReserved(units(&[(1, 1)])), &mut world);
+    life.apply(&Fact::Backordered, &mut world);
     assert_eq!(life.order.status, OrderStatus::Backordered);
-    life.hear(&Fact::UnitsReserved(units(&[(1, 1)])), &mut world);
+    life.apply(&Fact::UnitsReserved(units(&[(1, 1)])), &mut world);
     assert_eq!(life.order.status, OrderStatus::Confirmed);
 }
 
 #[test]
 fn an_order_that_may_not_wait_fails_when_it_is_short() {
     let (mut life, mut world) = born(&[2], AllocationPolicy::Reject);
-    life.hear(&Fact::UnitsReserved(units(&[(1, 1)])), &mut world);
-    life.hear(&Fact::Backordered, &mut world);
+    life.apply(&Fact::UnitsReserved(units(&[(1, 1)])), &mut world);
+    life.apply(&Fact::Backordered, &mut world);
     assert_eq!(life.order.status, OrderStatus::Failed);
 }
 
 #[test]
 fn units_of_a_shipment_that_was_called_off_are_released_again() {
     let (mut life, mut world) = confirmed(&[2]);
-    life.hear(&Fact::ShipmentCreated(units(&[(1, 2)])), &mut world);
-    life.hear(&Fact::ShipmentCancelled(units(&[(1, 2)])), &mut world);
+    life.apply(&Fact::ShipmentCreated(units(&[(1, 2)])), &mut world);
+    life.apply(&Fact::ShipmentCancelled(units(&[(1, 2)])), &mut world);
     assert_eq!(life.order.status, OrderStatus::Processing);
     assert_eq!(released(&life), [(1, 2)]);
 }
@@ -101,13 +101,13 @@ fn units_of_a_shipment_that_was_called_off_are_released_again() {
 #[test]
 fn a_cancellation_is_answered_and_what_was_called_off_for_it_is_not_released_again() {
     let (mut life, mut world) = confirmed(&[1, 1]);
-    life.hear(&Fact::ShipmentCreated(units(&[(1, 1)])), &mut world);
-    life.hear(&Fact::ShipmentCreated(units(&[(2, 1)])), &mut world);
+    life.apply(&Fact::ShipmentCreated(units(&[(1, 1)])), &mut world);
+    life.apply(&Fact::ShipmentCreated(units(&[(2, 1)])), &mut world);
     life.ask(&cancel(), &mut world).expect("it may be asked");
-    life.hear(&Fact::ShipmentShipped(units(&[(1, 1)])), &mut world);
-    life.hear(&Fact::ShipmentCancelled(units(&[(2, 1)])), &mut world);
+    life.apply(&Fact::ShipmentShipped(units(&[(1, 1)])), &mut world);
+    life.apply(&Fact::ShipmentCancelled(units(&[(2, 1)])), &mut world);
     assert_eq!(life.kinds.last(), Some(&EventKind::OrderLinesChanged));
-    life.hear(&Fact::CancelRefused, &mut world);
+    life.apply(&Fact::CancelRefused, &mut world);
     let way = [
         EventKind::OrderCancelRejected,
         EventKind::OrderLineCancelled,
@@ -120,8 +120,8 @@ fn a_cancellation_is_answered_and_what_was_called_off_for_it_is_not_released_aga
 #[test]
 fn an_order_of_which_everything_is_lost_passes_shipped_and_fails() {
     let (mut life, mut world) = confirmed(&[1, 1]);
-    life.hear(&Fact::ShipmentCreated(units(&[(1, 1), (2, 1)])), &mut world);
-    life.hear(&Fact::ShipmentLost(units(&[(1, 1), (2, 1)])), &mut world);
+    life.apply(&Fact::ShipmentCreated(units(&[(1, 1), (2, 1)])), &mut world);
+    life.apply(&Fact::ShipmentLost(units(&[(1, 1), (2, 1)])), &mut world);
     assert!(
         life.kinds
             .ends_with(&[EventKind::OrderShipped, EventKind::OrderFailed])
@@ -136,16 +136,16 @@ fn an_order_of_which_everything_is_lost_passes_shipped_and_fails() {
 #[test]
 fn exhausted_sources_end_only_what_waits_once_delivery_has_begun() {
     let (mut life, mut world) = born(&[3], AllocationPolicy::ShipPartial);
-    life.hear(&Fact::UnitsReserved(units(&[(1, 1)])), &mut world);
-    life.hear(&Fact::Backordered, &mut world);
-    life.hear(&Fact::ShipmentCreated(units(&[(1, 1)])), &mut world);
-    life.hear(&Fact::SourcesExhausted, &mut world);
+    life.apply(&Fact::UnitsReserved(units(&[(1, 1)])), &mut world);
+    life.apply(&Fact::Backordered, &mut world);
+    life.apply(&Fact::ShipmentCreated(units(&[(1, 1)])), &mut world);
+    life.apply(&Fact::SourcesExhausted, &mut world);
     assert_eq!(
         life.order.status,
         OrderStatus::Processing,
         "the shipment may be leaving right now"
     );
-    life.hear(&Fact::ShipmentShipped(units(&[(1, 1)])), &mut world);
+    life.apply(&Fact::ShipmentShipped(units(&[(1, 1)])), &mut world);
     assert_eq!(life.order.status, OrderStatus::Shipped);
     assert_eq!(life.order.totals().cancelled, 2);
 }
@@ -153,10 +153,10 @@ fn exhausted_sources_end_only_what_waits_once_delivery_has_begun() {
 #[test]
 fn the_rest_of_a_partly_shipped_order_is_given_up_and_it_is_shipped() {
     let (mut life, mut world) = confirmed(&[1, 1]);
-    life.hear(&Fact::ShipmentCreated(units(&[(1, 1), (2, 1)])), &mut world);
-    life.hear(&Fact::ShipmentDelivered(units(&[(1, 1)])), &mut world);
+    life.apply(&Fact::ShipmentCreated(units(&[(1, 1), (2, 1)])), &mut world);
+    life.apply(&Fact::ShipmentDelivered(units(&[(1, 1)])), &mut world);
     assert_eq!(life.order.status, OrderStatus::PartiallyShipped);
-    life.hear(&Fact::ShipmentFailed(units(&[(2, 1)])), &mut world);
+    life.apply(&Fact::ShipmentFailed(units(&[(2, 1)])), &mut world);
     let way = [
         EventKind::OrderLineCancelled,
         EventKind::OrderShipped,
@@ -168,8 +168,8 @@ fn the_rest_of_a_partly_shipped_order_is_given_up_and_it_is_shipped() {
 #[test]
 fn an_order_whose_only_shipment_fails_is_tried_again_with_everything() {
     let (mut life, mut world) = confirmed(&[2]);
-    life.hear(&Fact::ShipmentCreated(units(&[(1, 2)])), &mut world);
-    life.hear(&Fact::ShipmentFailed(units(&[(1, 2)])), &mut world);
+    life.apply(&Fact::ShipmentCreated(units(&[(1, 2)])), &mut world);
+    life.apply(&Fact::ShipmentFailed(units(&[(1, 2)])), &mut world);
     assert_eq!(life.order.status, OrderStatus::Failed);
     life.ask(&Command::Retry, &mut world)
         .expect("nothing has left");
@@ -177,18 +177,18 @@ fn an_order_whose_only_shipment_fails_is_tried_again_with_everything() {
         (life.order.status, life.order.totals().backordered),
         (OrderStatus::Pending, 2)
     );
-    life.hear(&Fact::UnitsReserved(units(&[(1, 2)])), &mut world);
+    life.apply(&Fact::UnitsReserved(units(&[(1, 2)])), &mut world);
     assert_eq!(life.order.status, OrderStatus::Confirmed);
 }
 
 #[test]
 fn a_shipment_that_fails_while_a_cancellation_is_asked_leaves_the_answer_to_delivery() {
     let (mut life, mut world) = confirmed(&[2]);
-    life.hear(&Fact::ShipmentCreated(units(&[(1, 2)])), &mut world);
+    life.apply(&Fact::ShipmentCreated(units(&[(1, 2)])), &mut world);
     life.ask(&cancel(), &mut world).expect("it may be asked");
-    life.hear(&Fact::ShipmentFailed(units(&[(1, 2)])), &mut world);
+    life.apply(&Fact::ShipmentFailed(units(&[(1, 2)])), &mut world);
     assert_eq!(life.order.status, OrderStatus::Cancelling);
-    life.hear(&Fact::CancelAgreed, &mut world);
+    life.apply(&Fact::CancelAgreed, &mut world);
     assert_eq!(life.order.status, OrderStatus::Cancelled);
 }
 
@@ -196,23 +196,23 @@ fn a_shipment_that_fails_while_a_cancellation_is_asked_leaves_the_answer_to_deli
 fn a_refusal_that_overtakes_the_news_of_what_left_gives_nothing_up() {
     let (mut life, mut world) = confirmed(&[2]);
     life.ask(&cancel(), &mut world).expect("it may be asked");
-    life.hear(&Fact::CancelRefused, &mut world);
+    life.apply(&Fact::CancelRefused, &mut world);
     assert_eq!(
         (life.order.status, life.order.totals().reserved),
         (OrderStatus::Confirmed, 2)
     );
-    life.hear(&Fact::ShipmentDelivered(units(&[(1, 2)])), &mut world);
+    life.apply(&Fact::ShipmentDelivered(units(&[(1, 2)])), &mut world);
     assert_eq!(life.order.status, OrderStatus::Delivered);
 }
 
 #[test]
 fn a_hold_may_be_placed_until_everything_has_left_and_changes_no_status() {
     let (mut life, mut world) = confirmed(&[1, 1]);
-    life.hear(&Fact::ShipmentCreated(units(&[(1, 1)])), &mut world);
-    life.hear(&Fact::ShipmentShipped(units(&[(1, 1)])), &mut world);
+    life.apply(&Fact::ShipmentCreated(units(&[(1, 1)])), &mut world);
+    life.apply(&Fact::ShipmentShipped(units(&[(1, 1)])), &mut world);
     life.ask(&place_hold(), &mut world)
         .expect("one line is still here");
     assert_eq!(life.order.status, OrderStatus::PartiallyShipped);
-    life.hear(&Fact::ShipmentShipped(units(&[(2, 1)])), &mut world);
+    life.apply(&Fact::ShipmentShipped(units(&[(2, 1)])), &mut world);
     assert!(life.ask(&place_hold(), &mut world).is_err());
 }

@@ -60,8 +60,8 @@ proptest! {
             | Fact::CancelAgreed
             | Fact::CancelRefused => fact,
         };
-        life.hear(&fact, &mut world);
-        prop_assert!(!life.hear(&fact, &mut world), "{fact:?} twice");
+        life.apply(&fact, &mut world);
+        prop_assert!(!life.apply(&fact, &mut world), "{fact:?} twice");
     }
 
     #[test]
@@ -73,7 +73,7 @@ proptest! {
         let mut world = World::default();
         let mut life = Life::new(birth);
         let everything = units(&life.order.lines.iter().map(|l| (l.id, 1_000)).collect::<Vec<_>>());
-        life.hear(&Fact::UnitsReserved(everything.clone()), &mut world);
+        life.apply(&Fact::UnitsReserved(everything.clone()), &mut world);
         if answered {
             life.ask(&Command::Cancel { reason: None }, &mut world).expect("a confirmed order may be cancelled");
         }
@@ -82,9 +82,9 @@ proptest! {
             1 => (Fact::ShipmentReturned(everything), EventKind::OrderFailed),
             _ => (Fact::ShipmentLost(everything), EventKind::OrderFailed),
         };
-        prop_assert!(life.hear(&arrived, &mut world));
+        prop_assert!(life.apply(&arrived, &mut world));
         if answered {
-            prop_assert!(life.hear(&Fact::CancelRefused, &mut world));
+            prop_assert!(life.apply(&Fact::CancelRefused, &mut world));
         }
         let way = [EventKind::OrderProcessing, EventKind::OrderShipped, end];
         prop_assert!(life.kinds.ends_with(&way), "{:?}", life.kinds);

@@ -210,7 +210,7 @@ proptest! {
             prop_assert!(!ended || after.status == now.status, "{} is an end", now.status);
             now = after;
             for event in &change.events {
-                facts.extend(fact::heard(event.kind, &event.body).expect("our own event"));
+                facts.extend(fact::parse(event.kind, &event.body).expect("our own event"));
             }
         }
         let lines = units(&[(1, 2)]);

@@ -240,7 +240,7 @@ pub async fn shipments_of(
                 quantity: l.quantities.reserved,
                 requires_shipping: l.requires_shipping,
             });
-        let heard = delivery::Heard::Released {
+        let news = delivery::OrderNews::Released {
             lines: lines.collect(),
             open_holds: vec![],
         };
@@ -251,7 +251,7 @@ pub async fn shipments_of(
             seq: order.version,
         };
         let change = app.contexts().decide(meta, |context| {
-            delivery::hear(subject, None, &[], heard, &mut app.carrier(), context)
+            delivery::on_order_news(subject, None, &[], news, &mut app.carrier(), context)
         });
         let Some(change) = change else {
             return Ok((record, vec![]));

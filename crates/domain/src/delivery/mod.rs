@@ -4,5 +4,5 @@
 mod news;
 mod record;
 
-pub use news::{Carrier, Heard, Subject, hear, heard};
+pub use news::{Carrier, OrderNews, Subject, on_order_news, parse};
 pub use record::{Delivery, DeliveryState, Released};

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 
 /// What an order's event means for its delivery.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Heard {
+pub enum OrderNews {
     /// `order.confirmed` or `order.lines_released`: these units may ship.
     Released {
         lines: Vec<Released>,
@@ -43,16 +43,16 @@ pub struct Subject {
 /// Decides what an event of the order changes in its delivery; `None` when nothing.
 ///
 /// `delivery` and `shipments` are the stored delivery and shipments of the order.
-pub fn hear(
+pub fn on_order_news(
     subject: Subject,
     delivery: Option<&Delivery>,
     shipments: &[Shipment],
-    heard: Heard,
+    news: OrderNews,
     carrier: &mut dyn Carrier,
     context: &mut Context<'_>,
 ) -> Option<Change> {
     let seq = subject.seq;
-    if delivery.is_some_and(|known| seq <= known.heard) {
+    if delivery.is_some_and(|known| seq <= known.last_order_seq) {
         return None;
     }
     let mut change = Change::new(subject.tenant.clone(), subject.order_id, subject.part);
@@ -60,8 +60,8 @@ pub fn hear(
     let mut after = before.clone().unwrap_or_else(|| {
         Delivery::unknown(subject.order_id, subject.tenant, subject.part, context.now)
     });
-    match heard {
-        Heard::Released { lines, open_holds } => {
+    match news {
+        OrderNews::Released { lines, open_holds } => {
             if after.state == DeliveryState::Cancelled {
                 return None;
             }
@@ -72,14 +72,14 @@ pub fn hear(
                 .collect::<Vec<_>>();
             after.open_holds.extend(unheard);
         }
-        Heard::HoldPlaced(hold) => {
+        OrderNews::HoldPlaced(hold) => {
             if after.open_holds.contains(&hold) {
                 return None;
             }
             after.open_holds.push(hold);
         }
-        Heard::HoldReleased(hold) => after.open_holds.retain(|h| *h != hold),
-        Heard::CancelRequested => {
+        OrderNews::HoldReleased(hold) => after.open_holds.retain(|h| *h != hold),
+        OrderNews::CancelRequested => {
             // Agreed before: the answer is in the log, and a cancelled order does not ask again.
             if after.state == DeliveryState::Cancelled {
                 return None;
@@ -91,7 +91,7 @@ pub fn hear(
     if before.as_ref() == Some(&after) && change.shipments.is_empty() {
         return None;
     }
-    after.heard = seq;
+    after.last_order_seq = seq;
     let expected_revision = after.revision;
     after.revision += 1;
     after.updated_at = context.now;
@@ -236,7 +236,7 @@ fn new_shipment(
 ///
 /// # Errors
 /// When the body cannot be read; the event is then parked.
-pub fn heard(kind: EventKind, body: &str) -> Result<Option<Heard>, serde_json::Error> {
+pub fn parse(kind: EventKind, body: &str) -> Result<Option<OrderNews>, serde_json::Error> {
     let concerns = matches!(
         kind,
         EventKind::OrderConfirmed
@@ -254,10 +254,10 @@ pub fn heard(kind: EventKind, body: &str) -> Result<Option<Heard>, serde_json::E
             .ok_or_else(|| serde::de::Error::custom("a hold event without holdId"))
     };
     Ok(Some(match kind {
-        EventKind::OrderHoldPlaced => Heard::HoldPlaced(hold()?),
-        EventKind::OrderHoldReleased => Heard::HoldReleased(hold()?),
-        EventKind::OrderCancelRequested => Heard::CancelRequested,
-        _ => Heard::Released {
+        EventKind::OrderHoldPlaced => OrderNews::HoldPlaced(hold()?),
+        EventKind::OrderHoldReleased => OrderNews::HoldReleased(hold()?),
+        EventKind::OrderCancelRequested => OrderNews::CancelRequested,
+        _ => OrderNews::Released {
             open_holds: step.open_holds,
             lines: step
                 .lines

@@ -41,7 +41,7 @@ pub struct Delivery {
     /// Counts its events.
     pub version: i64,
     /// The order's version up to which delivery has acted on its events; an event that is not newer changes nothing.
-    pub heard: i64,
+    pub last_order_seq: i64,
     /// Open holds, as of that version.
     pub open_holds: Vec<HoldId>,
     /// Units that may ship once no hold is open.
@@ -59,7 +59,7 @@ impl Delivery {
             state: DeliveryState::Waiting,
             revision: 0,
             version: 0,
-            heard: 0,
+            last_order_seq: 0,
             open_holds: vec![],
             released: vec![],
             updated_at: now,

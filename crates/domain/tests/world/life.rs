@@ -51,7 +51,7 @@ impl Life {
                 let hold = self.order.holds.get(*n).map_or(missing, |h| h.id);
                 self.ask(&Command::ReleaseHold { hold }, world).is_ok()
             }
-            Deed::Fact(fact) => self.hear(fact, world),
+            Deed::Fact(fact) => self.apply(fact, world),
         }
     }
 
@@ -102,7 +102,7 @@ impl Life {
     }
 
     /// Tells it something, and checks that it never goes back for it; says whether anything changed.
-    pub fn hear(&mut self, fact: &Fact, world: &mut World) -> bool {
+    pub fn apply(&mut self, fact: &Fact, world: &mut World) -> bool {
         let before = self.order.clone();
         let Some(change) = fact::apply(&self.order, fact, &mut world.context()) else {
             return false;

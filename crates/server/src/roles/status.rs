@@ -61,7 +61,7 @@ impl StatusHandler {
         orders: &mut HashMap<OrderId, Order>,
     ) -> EventOutcome {
         let event = &logged.event;
-        let fact = match fact::heard(event.kind, &event.body) {
+        let fact = match fact::parse(event.kind, &event.body) {
             Ok(Some(fact)) => fact,
             Ok(None) => return EventOutcome::Nothing,
             Err(error) => return EventOutcome::Failed(format!("cannot be read: {error}")),

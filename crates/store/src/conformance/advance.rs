@@ -304,10 +304,12 @@ pub(super) async fn a_shipment_or_delivery_of_an_older_version_is_refused(h: Har
     let id = h.sold("A", 10, 3).await;
     let order = h.order(id).await;
     let early = h
-        .hear(
+        .on_order_news(
             &order,
             2,
-            waybill_domain::delivery::Heard::HoldPlaced(waybill_domain::ids::HoldId(h.make.id())),
+            waybill_domain::delivery::OrderNews::HoldPlaced(waybill_domain::ids::HoldId(
+                h.make.id(),
+            )),
         )
         .await
         .expect("changes");

@@ -10,7 +10,7 @@ use std::time::Duration;
 use waybill_domain::change::Change;
 use waybill_domain::command::{self, Command};
 use waybill_domain::context::Context;
-use waybill_domain::delivery::{self, Carrier, Heard, Subject};
+use waybill_domain::delivery::{self, Carrier, OrderNews, Subject};
 use waybill_domain::event::{EventKind, LoggedEvent};
 use waybill_domain::fact::{self, Fact};
 use waybill_domain::ids::OrderId;
@@ -205,7 +205,7 @@ impl Harness {
     }
 
     /// What the role `delivery` makes of the order's event of that `seq`.
-    pub async fn hear(&self, order: &Order, seq: i64, heard: Heard) -> Option<Change> {
+    pub async fn on_order_news(&self, order: &Order, seq: i64, news: OrderNews) -> Option<Change> {
         let known = self
             .store
             .deliveries(vec![order.id])
@@ -219,11 +219,11 @@ impl Harness {
             seq,
         };
         self.context(|c| {
-            delivery::hear(
+            delivery::on_order_news(
                 subject,
                 delivery.as_ref(),
                 shipments,
-                heard,
+                news,
                 &mut OneSecond,
                 c,
             )
@@ -280,14 +280,14 @@ impl Harness {
             .iter()
             .find(|e| e.event.kind == EventKind::OrderConfirmed)
             .expect("it is confirmed");
-        let heard = delivery::heard(confirmed.event.kind, &confirmed.event.body)
+        let news = delivery::parse(confirmed.event.kind, &confirmed.event.body)
             .expect("the body is readable");
         let order = self.order(id).await;
         let change = self
-            .hear(
+            .on_order_news(
                 &order,
                 confirmed.event.seq,
-                heard.expect("it concerns delivery"),
+                news.expect("it concerns delivery"),
             )
             .await;
         let done = self

@@ -190,12 +190,12 @@ impl Story {
             let order = self.h.order(id).await;
             let (kind, body) = (event.event.kind, &event.event.body);
             let change = if lease.consumer == "delivery" {
-                match delivery::heard(kind, body).expect("readable") {
-                    Some(heard) => self.h.hear(&order, event.event.seq, heard).await,
+                match delivery::parse(kind, body).expect("readable") {
+                    Some(news) => self.h.on_order_news(&order, event.event.seq, news).await,
                     None => None,
                 }
             } else {
-                let known = fact::heard(kind, body).expect("readable");
+                let known = fact::parse(kind, body).expect("readable");
                 known.and_then(|known| self.h.fact(&order, &known))
             };
             batch.changes.extend(change);

@@ -157,7 +157,7 @@ fn delivery(row: &Row) -> Result<Delivery> {
         state: c.text("delivery state", DeliveryState::parse)?,
         revision: c.get()?,
         version: c.get()?,
-        heard: c.get()?,
+        last_order_seq: c.get()?,
         open_holds: c
             .optional_text("open holds", |t| serde_json::from_str(t).ok())?
             .unwrap_or_default(),

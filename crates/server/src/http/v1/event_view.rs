@@ -125,8 +125,8 @@ impl<'a> EventView<'a> {
     pub fn of_dead_letter(store: &Identity, logged: &'a LoggedEvent) -> Self {
         let mut view = Self::of_order(store, logged);
         let event = &logged.event;
-        let is_read = delivery::heard(event.kind, &event.body).is_ok()
-            && fact::heard(event.kind, &event.body).is_ok();
+        let is_read = delivery::parse(event.kind, &event.body).is_ok()
+            && fact::parse(event.kind, &event.body).is_ok();
         if !is_read {
             view.data = Cow::Borrowed(RawValue::NULL);
             view.unreadable = Some(&*event.body);

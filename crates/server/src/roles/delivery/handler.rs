@@ -85,8 +85,8 @@ impl DeliveryHandler {
         let Some(order_id) = event.order_id else {
             return EventOutcome::Failed("an order event without an order".into());
         };
-        let heard = match delivery::heard(event.kind, &event.body) {
-            Ok(Some(heard)) => heard,
+        let news = match delivery::parse(event.kind, &event.body) {
+            Ok(Some(news)) => news,
             Ok(None) => return EventOutcome::Nothing,
             Err(error) => return EventOutcome::Failed(format!("cannot be read: {error}")),
         };
@@ -105,7 +105,7 @@ impl DeliveryHandler {
         let (delivery, shipments) = (known.delivery.as_ref(), &known.shipments);
         let mut carrier = self.carrier.clone();
         let change = self.contexts.decide(&meta, |context| {
-            delivery::hear(subject, delivery, shipments, heard, &mut carrier, context)
+            delivery::on_order_news(subject, delivery, shipments, news, &mut carrier, context)
         });
         let Some(change) = change else {
             return EventOutcome::Nothing;
