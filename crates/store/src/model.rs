@@ -423,4 +423,17 @@ pub struct Stats {
     /// Transactions repeated since the start because of conflicts; and deadlocks, which the lock order rules out.
     pub retries: u64,
     pub deadlocks: u64,
+    /// How long the oldest transaction of another session of the database has been open, as far as the role may see it;
+    /// 0 without any. `None` for the embedded store, which tells it by the size of its log.
+    pub oldest_snapshot_ms: Option<i64>,
+}
+
+/// Callers of a pool of connections that find every connection taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PoolUse {
+    /// Those that wait now.
+    pub waiting: usize,
+    /// How many have waited since the start, and how long in sum.
+    pub waits: u64,
+    pub waited_ms: u64,
 }

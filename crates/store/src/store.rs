@@ -4,8 +4,8 @@ use crate::consume::{BatchDecision, Consumed};
 use crate::error::Result;
 use crate::model::{
     Accepted, Apply, DeliveryOf, DueTimers, Flag, Identity, Lease, LeaseView, LeasedWork,
-    OrderFilter, OrderRecord, OrderRef, Page, Parked, ParkedOutcome, Positions, ShipmentFilter,
-    Snapshot, Stats, StockChange, StockOutcome, WorkOutcome,
+    OrderFilter, OrderRecord, OrderRef, Page, Parked, ParkedOutcome, PoolUse, Positions,
+    ShipmentFilter, Snapshot, Stats, StockChange, StockOutcome, WorkOutcome,
 };
 use async_trait::async_trait;
 use std::sync::Arc;
@@ -247,6 +247,11 @@ pub trait Store: Send + Sync + 'static {
 
     /// Figures for people and metrics; counts a bounded number of rows.
     async fn stats(&self) -> Result<Stats>;
+
+    /// Who waits for a connection, told without one; `None` for a store without a pool.
+    fn pool_use(&self) -> Option<PoolUse> {
+        None
+    }
 
     /// Whether a commit is possible now.
     async fn check_writable(&self) -> Result<()>;

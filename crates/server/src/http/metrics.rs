@@ -13,6 +13,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, header};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::{encode_eof, encode_registry};
+use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::info::Info;
@@ -149,6 +150,15 @@ fn of_store(registry: &mut Registry, stats: &Stats) {
         "Transactions that locked each other out since the start; there are none",
         signed(stats.deadlocks),
     );
+    if let Some(ms) = stats.oldest_snapshot_ms {
+        let age = Seconds::default();
+        age.set(ms as f64 / 1e3);
+        registry.register(
+            "store_oldest_snapshot_seconds",
+            "Age of the oldest open transaction of the database that this process may see",
+            age,
+        );
+    }
     writer_queue(registry, stats);
     orders(registry, stats);
 }
@@ -198,6 +208,7 @@ fn looked_at(app: &App, hub: &Hub) -> Registry {
         app.now().ms_since(app.started_at) / 1_000,
     );
     disk(&mut registry, app);
+    pool(&mut registry, app);
     inventory(&mut registry, app);
     let version = ("version", env!("CARGO_PKG_VERSION"));
     let driver = ("store", app.store.identity().driver);
@@ -229,6 +240,30 @@ fn disk(registry: &mut Registry, app: &App) {
         gauge.set(i64::try_from(bytes).unwrap_or(i64::MAX));
         registry.register(name, help, gauge);
     }
+}
+
+/// The pool of connections, also while the store does not answer: a pool that is too small may be the reason.
+fn pool(registry: &mut Registry, app: &App) {
+    let Some(pool) = app.store.pool_use() else {
+        return;
+    };
+    let waiting = Gauge::<i64>::default();
+    waiting.set(signed(pool.waiting as u64));
+    registry.register(
+        "store_pool_waiting",
+        "Callers that wait for a database connection now",
+        waiting,
+    );
+    registry.register(
+        "store_pool_waits",
+        "Callers that found every database connection taken, since the start",
+        ConstCounter::new(pool.waits),
+    );
+    registry.register(
+        "store_pool_wait_seconds",
+        "How long they waited, in sum",
+        ConstCounter::new(pool.waited_ms as f64 / 1e3),
+    );
 }
 
 fn named(name: &str) -> Named {

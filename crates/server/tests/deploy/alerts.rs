@@ -279,6 +279,8 @@ fn every_alert_has_its_fault() {
     let source = [
         include_str!("alerts.rs"),
         include_str!("churn.rs"),
+        include_str!("pool.rs"),
+        include_str!("snapshot.rs"),
         include_str!("store_down.rs"),
         include_str!("tokens.rs"),
     ]

@@ -15,7 +15,7 @@ use super::WAYBILL;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What it says of this address with these settings; its exit code says the same.
-async fn doctor(url: &str, settings: &[(&str, &str)]) -> Vec<Value> {
+pub async fn doctor(url: &str, settings: &[(&str, &str)]) -> Vec<Value> {
     let start = Start::demo(WAYBILL).env("DATABASE_URL", url);
     let start = settings.iter().fold(start, |start, (k, v)| start.env(k, v));
     let app: Waybill = start.prepared().expect("a folder");
@@ -46,7 +46,7 @@ fn of(checks: &[Value], name: &str) -> (String, String) {
     )
 }
 
-fn is(checks: &[Value], name: &str, verdict: &str, words: &[&str]) {
+pub fn is(checks: &[Value], name: &str, verdict: &str, words: &[&str]) {
     let (found, told) = of(checks, name);
     assert_eq!(found, verdict, "{name}: {told}");
     for word in words {

@@ -7,6 +7,8 @@ mod churn;
 mod doctor;
 mod empty_postgres;
 mod files;
+mod held;
+mod pool;
 mod private_files;
 mod rotation;
 mod rules;
@@ -16,6 +18,7 @@ mod settings;
 #[path = "../apart/shop.rs"]
 #[allow(dead_code, reason = "the crate `apart` uses all of it")]
 mod shop;
+mod snapshot;
 mod status;
 mod store_down;
 mod tokens;

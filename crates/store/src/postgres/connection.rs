@@ -2,11 +2,12 @@
 
 use super::errors::translate;
 use super::generation::Generation;
+use super::waits::Waits;
 use super::{plain, tls};
 use crate::error::{Error, Result};
 use deadpool_postgres::{
     Connect, Hook, HookError, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod,
-    Runtime, Timeouts,
+    Runtime, TimeoutType, Timeouts,
 };
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -132,6 +133,7 @@ pub struct Connections {
     pub begin: String,
     cancelled_waits: Arc<AtomicU64>,
     generation: Arc<Generation>,
+    pub waits: Waits,
 }
 
 /// A connection of the pool; it goes back when it is dropped.
@@ -186,6 +188,7 @@ impl Connections {
             begin,
             cancelled_waits,
             generation,
+            waits: Waits::default(),
         })
     }
 
@@ -201,8 +204,8 @@ impl Connections {
     /// A connection.
     pub async fn get(&self) -> Result<Connection> {
         self.generation.still()?;
-        self.pool.get().await.map_err(|error| match error {
-            PoolError::Timeout(deadpool_postgres::TimeoutType::Wait) => {
+        self.take().await.map_err(|error| match error {
+            PoolError::Timeout(TimeoutType::Wait) => {
                 Error::Busy("no database connection became free")
             }
             PoolError::Timeout(_) => {
@@ -215,6 +218,21 @@ impl Connections {
             PoolError::Closed => Error::Unavailable("the store is closing".into()),
             other => Error::Unavailable(other.to_string()),
         })
+    }
+
+    /// Only a caller that cannot have a connection at once is counted.
+    async fn take(&self) -> std::result::Result<Connection, PoolError> {
+        let at_once = Timeouts {
+            wait: Some(Duration::ZERO),
+            ..self.pool.timeouts()
+        };
+        match self.pool.timeout_get(&at_once).await {
+            Err(PoolError::Timeout(TimeoutType::Wait)) => {
+                let _waiting = self.waits.begin();
+                self.pool.get().await
+            }
+            taken => taken,
+        }
     }
 
     /// Waits for a standby that were cancelled so far, on any connection.

@@ -3,6 +3,7 @@
 use super::connection::{Options, read_url};
 use super::errors::IntoStore;
 use super::migrate;
+use super::snapshots::{self, OpenTransaction};
 use super::unreachable::unreachable;
 use super::{lineage, plain, sharing};
 use crate::error::{Error, Result};
@@ -47,6 +48,9 @@ pub struct Inspection {
     pub other_lineage: Option<String>,
     /// How far this process's clock is ahead of the database's.
     pub clock_skew_ms: i64,
+    /// The transaction of another session that has been open for longest, and whether those of other roles are seen.
+    pub oldest_snapshot: Option<OpenTransaction>,
+    pub sees_other_roles: bool,
     pub connections: i64,
     pub max_connections: i64,
     /// Two clients were given one session: there is a pooler in transaction mode.
@@ -97,6 +101,8 @@ pub async fn inspect(options: &Options, now: &(dyn Fn() -> Time + Sync)) -> Resu
             None => None,
         },
         clock_skew_ms: skew(&client, now).await?,
+        oldest_snapshot: snapshots::oldest(&client).await?,
+        sees_other_roles: snapshots::sees_others(&client).await?,
         connections: plain::number(
             &client,
             "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'",

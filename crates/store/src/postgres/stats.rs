@@ -4,6 +4,7 @@ use super::orders;
 use super::outcome::Commits;
 use super::pipeline::{Pipeline, Sql, params};
 use super::rows::{Columns, count};
+use super::snapshots;
 use crate::error::{Error, Result};
 use crate::model::Stats;
 use std::sync::atomic::Ordering;
@@ -41,6 +42,7 @@ pub async fn read(commits: &Commits, parts: u16) -> Result<Stats> {
     let by_status = pipeline.add(&BY_STATUS, params![statuses]);
     let sizes = pipeline.add(&SIZES, vec![]);
     let cursors = pipeline.add(&CURSORS, vec![]);
+    let snapshot = pipeline.add(&snapshots::OLDEST_MS, vec![]);
     let answers = commits.read_all(pipeline).await?;
     for (row, status) in answers[by_status].iter().zip(OrderStatus::ALL) {
         let count = Columns::from(row, 1).get()?;
@@ -55,6 +57,9 @@ pub async fn read(commits: &Commits, parts: u16) -> Result<Stats> {
     for row in &answers[cursors] {
         let mut c = Columns::of(row);
         stats.cursors.push((c.get()?, c.small("part")?, c.get()?));
+    }
+    if let Some(row) = answers[snapshot].first() {
+        stats.oldest_snapshot_ms = Some(Columns::of(row).get()?);
     }
     (stats.readers, stats.readers_idle) = commits.connections.counts();
     stats.retries = commits.retries.load(Ordering::Relaxed);

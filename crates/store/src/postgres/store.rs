@@ -14,8 +14,8 @@ use crate::consume::{BatchDecision, Consumed};
 use crate::error::{Error, Result};
 use crate::model::{
     Accepted, Apply, DeliveryOf, DueTimers, Flag, Identity, Lease, LeaseView, LeasedWork,
-    OrderFilter, OrderRecord, OrderRef, Page, Parked, ParkedOutcome, Positions, ShipmentFilter,
-    Snapshot, Stats, StockChange, StockOutcome, WorkOutcome,
+    OrderFilter, OrderRecord, OrderRef, Page, Parked, ParkedOutcome, PoolUse, Positions,
+    ShipmentFilter, Snapshot, Stats, StockChange, StockOutcome, WorkOutcome,
 };
 use crate::steps;
 use crate::store::Store;
@@ -348,6 +348,10 @@ impl Store for PostgresStore {
 
     async fn stats(&self) -> Result<Stats> {
         stats::read(self.read()?, self.shared.identity.parts).await
+    }
+
+    fn pool_use(&self) -> Option<PoolUse> {
+        Some(self.shared.commits.connections.waits.counts())
     }
 
     async fn check_writable(&self) -> Result<()> {

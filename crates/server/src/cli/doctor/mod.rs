@@ -1,6 +1,6 @@
 //! `waybill doctor`: problems of this installation and what to do about them. It changes nothing.
 //!
-//! One file per area: the `machine`, the `embedded` store, the `shared` one, whether processes do the `work` of each
+//! One file per area: the `machine`, the `embedded` store, the `shared` one and the `snapshot` held in it, whether processes do the `work` of each
 //! role, and the files that `secrets` came from.
 
 mod check;
@@ -8,6 +8,7 @@ mod embedded;
 mod machine;
 mod secrets;
 mod shared;
+mod snapshot;
 mod work;
 
 use std::process::ExitCode;

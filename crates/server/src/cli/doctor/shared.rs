@@ -3,6 +3,7 @@
 use waybill_store::postgres::{Inspection, LINEAGE_ADVICE, Options, inspect};
 
 use super::check::Check;
+use super::snapshot;
 use crate::clock::{Clock, SystemClock};
 
 /// A clock that is further off misleads who compares logs.
@@ -25,6 +26,7 @@ pub async fn look(options: &Options) -> Vec<Check> {
         standby(&found),
         archive(&found),
         clock(&found),
+        snapshot::judge(found.oldest_snapshot.as_ref(), found.sees_other_roles),
         pooler(&found, options),
         notifications(&found, options),
         room(&found, options),
