@@ -30,7 +30,8 @@ fn most_repeated(output: &str) -> usize {
     let warned = output.lines().filter_map(|line| {
         let line: Value = serde_json::from_str(line).ok()?;
         let is_warning = line["level"].as_str()? == "WARN";
-        is_warning.then(|| format!("{}: {}", line["who"], line["message"]))
+        let (who, consumer) = (&line["who"], &line["consumer"]);
+        is_warning.then(|| format!("{who}, {consumer}: {}", line["message"]))
     });
     let mut counts = std::collections::HashMap::<String, usize>::new();
     for kind in warned {
