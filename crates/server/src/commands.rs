@@ -11,7 +11,7 @@ use waybill_domain::refusal::Refusal;
 use waybill_domain::shipment::{self, Shipment, Update};
 use waybill_domain::stock::{AdjustmentRefusal, StockRow};
 use waybill_domain::text::Tenant;
-use waybill_store::{COMMAND_KEY, Error as StoreError, OrderRecord, OrderRef, StockChange};
+use waybill_store::{Error as StoreError, OrderRecord, OrderRef, StockChange};
 
 use crate::app::App;
 use crate::command_error::CommandError;
@@ -86,11 +86,11 @@ pub async fn command_order(
         }
         match advance_one(app, once, change).await {
             Ok(()) => return Ok(Commanded::now(record)),
-            Err(StoreError::Conflict { .. }) => {}
+            Err(StoreError::Conflict { .. } | StoreError::KeyUsed) => {}
             Err(error) => return Err(error.into()),
         }
     }
-    Err(StoreError::Busy("the order keeps changing").into())
+    Err(StoreError::busy("the order keeps changing").into())
 }
 
 /// A refusal stands, unless the same request was done in the moment before: its own effect is then what refuses it.
@@ -115,15 +115,13 @@ async fn advance_one(app: &App, once: &Once, change: Change) -> Result<(), Store
     results
         .into_iter()
         .next()
-        .unwrap_or(Err(StoreError::Unavailable(
-            "the store gave no answer".into(),
-        )))
+        .unwrap_or(Err(StoreError::unavailable("the store gave no answer")))
 }
 
 /// Whether a write failed because the key of its command was used meanwhile.
 #[must_use]
 pub fn is_key_used(error: &StoreError) -> bool {
-    matches!(error, StoreError::Conflict { what } if *what == COMMAND_KEY)
+    matches!(error, StoreError::KeyUsed)
 }
 
 /// Changes a stock row. Answers the row after it, or after the first time.
@@ -138,10 +136,7 @@ pub async fn adjust_stock(
     for _ in 0..TRIES {
         if let Some(outcome) = once.done_before(app).await? {
             let row = change.replayed(&outcome);
-            let row = row.ok_or(StoreError::DamagedRow {
-                what: "the outcome of a command",
-                detail: outcome,
-            })?;
+            let row = row.ok_or(StoreError::damaged_row("the outcome of a command", outcome))?;
             return Ok(Commanded::before(row));
         }
         let change = StockChange {
@@ -155,7 +150,7 @@ pub async fn adjust_stock(
             None => return Err(StoreError::OutcomeUnknown.into()),
         }
     }
-    Err(StoreError::Busy("the stock row keeps changing").into())
+    Err(StoreError::busy("the stock row keeps changing").into())
 }
 
 /// Takes a step of a shipment by hand; the simulated carrier leaves it alone from then on. Answers the shipment
@@ -197,11 +192,11 @@ pub async fn update_shipment(
         let after = change.shipments.first().map_or(found, |s| s.after.clone());
         match advance_one(app, once, change).await {
             Ok(()) => return Ok(Commanded::now(after)),
-            Err(StoreError::Conflict { .. }) => {}
+            Err(StoreError::Conflict { .. } | StoreError::KeyUsed) => {}
             Err(error) => return Err(error.into()),
         }
     }
-    Err(StoreError::Busy("the shipment keeps changing").into())
+    Err(StoreError::busy("the shipment keeps changing").into())
 }
 
 /// The shipments of an order, made now if delivery has not come round to it yet. Empty when nothing may ship.
@@ -258,9 +253,9 @@ pub async fn shipments_of(
         };
         let once = Once::without_key(tenant.clone());
         match advance_one(app, &once, change).await {
-            Ok(()) | Err(StoreError::Conflict { .. }) => {}
+            Ok(()) | Err(StoreError::Conflict { .. } | StoreError::KeyUsed) => {}
             Err(error) => return Err(error.into()),
         }
     }
-    Err(StoreError::Busy("the order keeps changing").into())
+    Err(StoreError::busy("the order keeps changing").into())
 }

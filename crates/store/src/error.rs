@@ -1,19 +1,25 @@
 //! The errors of a store, distinguished by what the caller should do.
 
+use std::error::Error as StdError;
 use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::sources::Cause;
 
 /// The result of every store call.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// What [`Error::Conflict`] names when the key of a command was used.
-pub const COMMAND_KEY: &str = "the idempotency key";
-
-/// Why a call was not done. Only [`Error::OutcomeUnknown`] may have left something behind.
+/// Why a call was not done. The text is for people; the error below it is the source, which
+/// [`with_sources`](crate::with_sources) adds where an error is logged. Only [`Error::OutcomeUnknown`] may have left
+/// something behind.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
     /// Another write came first; load again, decide again.
     #[error("{what} was changed by somebody else meanwhile")]
     Conflict { what: &'static str },
+    /// Another command with the same idempotency key came first; nothing of this one was written.
+    #[error("the idempotency key was changed by somebody else meanwhile")]
+    KeyUsed,
     /// The lease was taken over; its former owner must stop.
     #[error("consumer {consumer} is not owned by this process any more")]
     Fenced { consumer: String },
@@ -21,23 +27,39 @@ pub enum Error {
     #[error("the disk is full")]
     DiskFull,
     /// The store cannot take more now.
-    #[error("the store is busy: {0}")]
-    Busy(&'static str),
+    #[error("the store is busy: {what}")]
+    Busy {
+        what: &'static str,
+        source: Option<Cause>,
+    },
     /// The store is unavailable now.
-    #[error("the store is not available: {0}")]
-    Unavailable(String),
+    #[error("the store is not available: {detail}")]
+    Unavailable {
+        detail: String,
+        source: Option<Cause>,
+    },
     /// Whether it was committed cannot be found out.
     #[error("whether this was stored could not be found out; ask again with the same key")]
     OutcomeUnknown,
     /// A row, or rows that belong together, hold values that the types do not allow: a defect, or a change by hand.
     #[error("{what} holds what cannot be: {detail}")]
-    DamagedRow { what: &'static str, detail: String },
+    DamagedRow {
+        what: &'static str,
+        detail: String,
+        source: Option<Cause>,
+    },
     /// The database itself is damaged: its file or its pages, whatever the row.
     #[error("the database holds what cannot be: {detail}")]
-    DamagedDatabase { detail: String },
+    DamagedDatabase {
+        detail: String,
+        source: Option<Cause>,
+    },
     /// A constraint of the schema refused what a decision wanted; a defect in the decision.
-    #[error("the store's constraints refused it: {0}")]
-    Refused(String),
+    #[error("the store's constraints refused it: {detail}")]
+    Refused {
+        detail: String,
+        source: Option<Cause>,
+    },
     /// Another process has the data directory.
     #[error("{} is in use by another process ({holder}); stop it, or choose another folder with --data", path.display())]
     Locked { path: PathBuf, holder: String },
@@ -48,7 +70,11 @@ pub enum Error {
     NewerSchema { found: i64, known: i64 },
     /// Anything else at start-up.
     #[error("{what}: {detail}")]
-    Open { what: String, detail: String },
+    Open {
+        what: String,
+        detail: String,
+        source: Option<Cause>,
+    },
 }
 
 impl Error {
@@ -56,13 +82,14 @@ impl Error {
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::DiskFull | Self::Busy(_) | Self::Unavailable(_) => true,
+            Self::DiskFull | Self::Busy { .. } | Self::Unavailable { .. } => true,
             Self::Conflict { .. }
+            | Self::KeyUsed
             | Self::Fenced { .. }
             | Self::OutcomeUnknown
             | Self::DamagedRow { .. }
             | Self::DamagedDatabase { .. }
-            | Self::Refused(_)
+            | Self::Refused { .. }
             | Self::Locked { .. }
             | Self::NewerSchema { .. }
             | Self::Open { .. } => false,
@@ -74,13 +101,14 @@ impl Error {
     #[must_use]
     pub fn is_poison(&self) -> bool {
         match self {
-            Self::Refused(_) | Self::DamagedRow { .. } => true,
+            Self::Refused { .. } | Self::DamagedRow { .. } => true,
             Self::DamagedDatabase { .. }
             | Self::Conflict { .. }
+            | Self::KeyUsed
             | Self::Fenced { .. }
             | Self::DiskFull
-            | Self::Busy(_)
-            | Self::Unavailable(_)
+            | Self::Busy { .. }
+            | Self::Unavailable { .. }
             | Self::OutcomeUnknown
             | Self::Locked { .. }
             | Self::NewerSchema { .. }
@@ -94,13 +122,14 @@ impl Error {
     pub fn is_item_fault(&self) -> bool {
         match self {
             Self::Conflict { .. }
-            | Self::Refused(_)
+            | Self::KeyUsed
+            | Self::Refused { .. }
             | Self::DamagedRow { .. }
             | Self::DamagedDatabase { .. } => true,
             Self::Fenced { .. }
             | Self::DiskFull
-            | Self::Busy(_)
-            | Self::Unavailable(_)
+            | Self::Busy { .. }
+            | Self::Unavailable { .. }
             | Self::OutcomeUnknown
             | Self::Locked { .. }
             | Self::NewerSchema { .. }
@@ -109,10 +138,92 @@ impl Error {
     }
 }
 
-/// A value in a row that the types do not allow.
-pub fn damaged_row(what: &'static str, detail: impl Into<String>) -> Error {
-    Error::DamagedRow {
-        what,
-        detail: detail.into(),
+/// Errors without a source; [`Error::because`] adds one.
+impl Error {
+    /// The store cannot take more now.
+    #[must_use]
+    pub fn busy(what: &'static str) -> Self {
+        Self::Busy { what, source: None }
+    }
+
+    /// The store is unavailable now.
+    #[must_use]
+    pub fn unavailable(detail: impl Into<String>) -> Self {
+        Self::Unavailable {
+            detail: detail.into(),
+            source: None,
+        }
+    }
+
+    /// A constraint refused a write.
+    #[must_use]
+    pub fn refused(detail: impl Into<String>) -> Self {
+        Self::Refused {
+            detail: detail.into(),
+            source: None,
+        }
+    }
+
+    /// A value in a row that the types do not allow.
+    #[must_use]
+    pub fn damaged_row(what: &'static str, detail: impl Into<String>) -> Self {
+        Self::DamagedRow {
+            what,
+            detail: detail.into(),
+            source: None,
+        }
+    }
+
+    /// The database itself is damaged.
+    #[must_use]
+    pub fn damaged_database(detail: impl Into<String>) -> Self {
+        Self::DamagedDatabase {
+            detail: detail.into(),
+            source: None,
+        }
+    }
+
+    /// A store cannot be opened or used by a command: `what` happened, `detail` says why or what to do.
+    #[must_use]
+    pub fn open(what: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self::Open {
+            what: what.into(),
+            detail: detail.into(),
+            source: None,
+        }
+    }
+
+    /// Keeps the error below as the source. The variants that tell a caller everything keep none.
+    #[must_use]
+    pub fn because(mut self, cause: impl StdError + Send + Sync + 'static) -> Self {
+        match &mut self {
+            Self::Busy { source, .. }
+            | Self::Unavailable { source, .. }
+            | Self::Refused { source, .. }
+            | Self::DamagedRow { source, .. }
+            | Self::DamagedDatabase { source, .. }
+            | Self::Open { source, .. } => *source = Some(Arc::new(cause)),
+            Self::Conflict { .. }
+            | Self::KeyUsed
+            | Self::Fenced { .. }
+            | Self::DiskFull
+            | Self::OutcomeUnknown
+            | Self::Locked { .. }
+            | Self::NewerSchema { .. } => {}
+        }
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_damaged_row_is_poison_and_a_damaged_database_is_not() {
+        let row = Error::damaged_row("the database", "a row may be named anything");
+        let database = Error::damaged_database("a page is malformed");
+        assert!(row.is_poison() && row.is_item_fault());
+        assert!(!database.is_poison() && database.is_item_fault());
     }
 }

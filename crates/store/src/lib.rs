@@ -15,6 +15,7 @@ pub mod moving;
 pub mod outage;
 pub mod postgres;
 pub mod reads;
+mod sources;
 pub mod sqlite;
 pub mod status;
 mod steps;
@@ -22,6 +23,7 @@ mod store;
 pub mod verify;
 
 pub use consume::{BatchDecision, Consumed, Known, Needs};
-pub use error::{COMMAND_KEY, Error, Result};
+pub use error::{Error, Result};
 pub use model::*;
+pub use sources::{Cause, with_sources};
 pub use store::{CommitListener, Now, Store};

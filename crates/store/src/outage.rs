@@ -3,11 +3,13 @@
 //! Tasks that try again many times a second (consumers, the lease keeper, the writer) share one [`Outage`] for each
 //! kind of work, so that a database that is away fills no disk with log lines.
 
-use std::fmt::Display;
+use std::error::Error;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
+
+use crate::sources::with_sources;
 
 /// How often a fault that lasts is mentioned again.
 const REMIND_EVERY: Duration = Duration::from_secs(60);
@@ -53,12 +55,20 @@ impl Outage {
     }
 
     /// The work failed, and will be tried again.
-    pub fn failed(&self, error: &dyn Display) {
+    pub fn failed(&self, error: &(dyn Error + 'static)) {
         let (who, what) = (self.who, self.what);
         match self.note_failure(Instant::now()) {
-            Some(Say::Began) => tracing::warn!(who, %error, "{what}; trying again"),
+            Some(Say::Began) => {
+                tracing::warn!(who, error = with_sources(error), "{what}; trying again");
+            }
             Some(Say::Lasts { failures, seconds }) => {
-                tracing::warn!(who, %error, failures, seconds, "{what}, still; trying again");
+                tracing::warn!(
+                    who,
+                    error = with_sources(error),
+                    failures,
+                    seconds,
+                    "{what}, still; trying again"
+                );
             }
             Some(Say::Over { .. }) | None => {}
         }

@@ -7,7 +7,7 @@ use clap::Args;
 use serde_json::json;
 use waybill_store::postgres::{self, NewLife};
 
-use super::{fail, output};
+use super::{fail, fail_with, output};
 use crate::backend;
 use crate::clock::Clock;
 use crate::config::Settings;
@@ -54,7 +54,7 @@ pub async fn run(
 ) -> ExitCode {
     let Some(options) = backend::shared(settings) else {
         let advice = "this is for PostgreSQL, and no address was given (DATABASE_URL or store.url); the embedded store gets its new generation from `waybill backup restore`";
-        return fail(&advice);
+        return fail_with(advice);
     };
     match what {
         Accepted::Restored => {

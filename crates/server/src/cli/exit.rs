@@ -73,14 +73,15 @@ impl Exit {
     #[must_use]
     pub fn of_store(error: &StoreError) -> Self {
         match error {
-            StoreError::Busy(_) | StoreError::Unavailable(_) => Self::Unreachable,
+            StoreError::Busy { .. } | StoreError::Unavailable { .. } => Self::Unreachable,
             StoreError::Conflict { .. }
+            | StoreError::KeyUsed
             | StoreError::Fenced { .. }
             | StoreError::DiskFull
             | StoreError::OutcomeUnknown
             | StoreError::DamagedRow { .. }
             | StoreError::DamagedDatabase { .. }
-            | StoreError::Refused(_)
+            | StoreError::Refused { .. }
             | StoreError::Locked { .. }
             | StoreError::NewerSchema { .. }
             | StoreError::Open { .. } => Self::Failed,

@@ -13,7 +13,7 @@ use http_body_util::Full;
 use serde_json::Value;
 
 use super::duration::parse_duration;
-use super::{fail, failed, output};
+use super::{fail, fail_with, failed, output};
 use crate::client::{ClientError, Connection, Target};
 
 /// Ask a running server whether it can take orders; exit code 0 if so, 1 if not
@@ -40,7 +40,7 @@ pub async fn run(args: HealthArgs) -> ExitCode {
             output::line(word);
             ExitCode::SUCCESS
         }
-        Ok((status, word)) => fail(&format!(
+        Ok((status, word)) => fail_with(&format!(
             "{} answered {}: {word}",
             args.url,
             status.as_u16()

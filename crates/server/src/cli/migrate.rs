@@ -12,7 +12,7 @@ use waybill_store::postgres::Migrated;
 
 use super::accept::{self, AcceptArgs};
 use super::config::SettingsArgs;
-use super::{fail, fail_config, fail_store, output};
+use super::{fail, fail_config, fail_store, fail_with, output};
 use crate::backend;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Settings;
@@ -61,8 +61,8 @@ pub async fn run(args: MigrateArgs) -> ExitCode {
             None => backend::shared(&settings),
         };
         let Some(to) = to else {
-            return fail(
-                &"there is no database to move the store into; give --to, or DATABASE_URL",
+            return fail_with(
+                "there is no database to move the store into; give --to, or DATABASE_URL",
             );
         };
         return moving::run(from, &to, &clock, &entropy, args.json).await;

@@ -40,6 +40,7 @@ use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use self::exit::Exit;
 use crate::client::ClientError;
+use waybill_store::with_sources;
 
 /// Waybill takes orders, holds stock, publishes events, ships, and tells the customer
 #[derive(Debug, Parser)]
@@ -179,13 +180,18 @@ fn failed(error: &ClientError) -> ExitCode {
 }
 
 /// Says why a command failed whose failure has no exit code of its own.
-fn fail(error: &dyn std::fmt::Display) -> ExitCode {
-    output::error_line("failed", Exit::Failed, error)
+fn fail(error: &(dyn std::error::Error + 'static)) -> ExitCode {
+    output::error_line("failed", Exit::Failed, &with_sources(error))
+}
+
+/// Says why a command was not even tried, or what an answer says.
+fn fail_with(message: &str) -> ExitCode {
+    output::error_line("failed", Exit::Failed, &message)
 }
 
 /// Says why a store that the command opened itself could not be used.
 fn fail_store(error: &waybill_store::Error) -> ExitCode {
-    output::error_line("store", Exit::of_store(error), error)
+    output::error_line("store", Exit::of_store(error), &with_sources(error))
 }
 
 /// Says what is wrong with the settings.

@@ -440,7 +440,11 @@ impl<D: PartitionTask> LeaseManager<D> {
             let _ = timeout(self.terms.lease, renewal.view).await;
         }
         if let Err(error) = self.leases.leave(&self.id).await {
-            tracing::warn!(consumer = self.id.consumer, %error, "the consumer could not be left; other processes take its partitions when the leases have run out");
+            tracing::warn!(
+                consumer = self.id.consumer,
+                error = waybill_store::with_sources(&error),
+                "the consumer could not be left; other processes take its partitions when the leases have run out"
+            );
         }
     }
 }
@@ -457,7 +461,7 @@ async fn renewed(renewal: &mut Option<Renewal>) -> Renewed {
     let began = under_way.began;
     *renewal = None;
     let view = view.unwrap_or_else(|error| {
-        Err(StoreError::Unavailable(format!(
+        Err(StoreError::unavailable(format!(
             "a renewal panicked: {error}"
         )))
     });

@@ -39,7 +39,7 @@ struct Reached {
 impl Reached {
     fn book(&self) -> Result<parking_lot::MutexGuard<'_, Book>, StoreError> {
         if self.cut_off.load(Ordering::SeqCst) {
-            return Err(StoreError::Unavailable("cut off".into()));
+            return Err(StoreError::unavailable("cut off"));
         }
         Ok(self.book.lock())
     }
@@ -376,7 +376,7 @@ async fn a_part_that_was_fenced_or_failed_is_looked_at_anew() {
         StoreError::Fenced {
             consumer: "test".into(),
         },
-        StoreError::Unavailable("for a moment".into()),
+        StoreError::unavailable("for a moment"),
     ];
     for fault in faults {
         let a = machine.start("a");

@@ -99,7 +99,7 @@ pub async fn place(app: &App, identity: &Identity, draft: Draft) -> Result<Recei
             Accepted::AskInventory(skus) => new = Arc::new(ask(app, &new, skus).await?),
         }
     }
-    Err(StoreError::Busy("stock of these skus keeps changing").into())
+    Err(StoreError::busy("stock of these skus keeps changing").into())
 }
 
 /// The same order with what the inventory service says about skus that are not tracked. No transaction is open.
@@ -151,18 +151,16 @@ fn earlier_body_hash(
 
 async fn replay(app: &App, new: &NewOrder, id: OrderId) -> Result<Receipt, PlaceError> {
     let found = app.store.order(&new.tenant, OrderRef::Id(id)).await?;
-    let record = found.ok_or_else(|| StoreError::DamagedRow {
-        what: "claims",
-        detail: format!("the order {id} of a claim is not there"),
+    let record = found.ok_or_else(|| {
+        StoreError::damaged_row("claims", format!("the order {id} of a claim is not there"))
     })?;
     receipt_of(record).map_err(Into::into)
 }
 
 /// The receipt of a stored order.
 fn receipt_of(record: OrderRecord) -> Result<Receipt, StoreError> {
-    let damaged = |e: serde_json::Error| StoreError::DamagedRow {
-        what: "an order's content",
-        detail: e.to_string(),
+    let damaged = |e: serde_json::Error| {
+        StoreError::damaged_row("an order's content", e.to_string()).because(e)
     };
     let created_at = record.order.created_at;
     Ok(Receipt {

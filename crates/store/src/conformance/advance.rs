@@ -198,7 +198,7 @@ pub(super) async fn more_than_was_reserved_can_neither_leave_nor_be_given_back(h
         });
         let refused = h.advance(vec![change]).await.remove(0);
         assert!(
-            matches!(refused, Err(Error::Refused(_))),
+            matches!(refused, Err(Error::Refused { .. })),
             "{consumed} {released}: {refused:?}"
         );
     }

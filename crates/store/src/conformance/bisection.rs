@@ -22,7 +22,7 @@ async fn assert_only_these_fail(h: &Harness, size: usize, faults: &[usize]) {
     for (at, result) in results.iter().enumerate() {
         match result {
             Ok(Accepted::Created { .. }) => assert!(!faults.contains(&at), "{at} was let through"),
-            Err(Error::Refused(_)) => assert!(faults.contains(&at), "{at} is not at fault"),
+            Err(Error::Refused { .. }) => assert!(faults.contains(&at), "{at} is not at fault"),
             other => panic!("{at}: {other:?}"),
         }
     }

@@ -1,7 +1,7 @@
 //! Commands that are done once: a key is claimed with what it is for, or not at all.
 
 use super::Harness;
-use crate::error::{COMMAND_KEY, Error, Result};
+use crate::error::{Error, Result};
 use waybill_domain::change::Change;
 use waybill_domain::command::Command;
 use waybill_domain::ids::OrderId;
@@ -40,7 +40,7 @@ async fn holding(h: &Harness, id: OrderId, claim: &CommandClaim) -> Change {
 }
 
 fn is_used(result: &Result<()>) -> bool {
-    matches!(result, Err(Error::Conflict { what }) if *what == COMMAND_KEY)
+    matches!(result, Err(Error::KeyUsed))
 }
 
 pub(super) async fn a_change_with_a_key_is_written_once(h: Harness) {

@@ -1,7 +1,7 @@
 //! Events that could not be applied: in order per order, tried again, redriven or given up (DESIGN §7).
 
 use super::Harness;
-use crate::error::{COMMAND_KEY, Error};
+use crate::error::Error;
 use crate::model::{Flag, Lease, Parked, ParkedOutcome, ParkedState};
 use waybill_domain::command::Command;
 use waybill_domain::event::LoggedEvent;
@@ -169,10 +169,7 @@ pub(super) async fn a_flag_with_a_key_is_set_once(h: Harness) {
     let first = set(flag(0, ParkedState::Redrive)).await;
     assert!(first.expect("the key is free still"));
     let second = set(flag(0, ParkedState::Discard)).await;
-    assert!(
-        matches!(&second, Err(Error::Conflict { what }) if *what == COMMAND_KEY),
-        "{second:?}"
-    );
+    assert!(matches!(&second, Err(Error::KeyUsed)), "{second:?}");
     assert_eq!(s.listed().await[0].state, ParkedState::Redrive);
     let done = s.h.store.command_done(&Tenant::default(), claim.hash).await;
     let done = done.expect("read").expect("it is claimed");

@@ -109,11 +109,11 @@ pub(super) async fn a_closed_store_says_so(h: Harness) {
     h.store.close().await;
     assert!(matches!(
         h.store.accept(vec![order.into()]).await,
-        Err(Error::Unavailable(_))
+        Err(Error::Unavailable { .. })
     ));
     assert!(matches!(
         h.store.stock(&Tenant::default(), vec![], None, 1).await,
-        Err(Error::Unavailable(_))
+        Err(Error::Unavailable { .. })
     ));
     h.store.close().await;
 }

@@ -82,7 +82,8 @@ impl Story {
             match result {
                 Ok(Accepted::Created { .. }) => self.orders.push(id),
                 // A quantity of 0 is at fault, and there may be too little.
-                Ok(Accepted::Short(_) | Accepted::AskInventory(_)) | Err(Error::Refused(_)) => {}
+                Ok(Accepted::Short(_) | Accepted::AskInventory(_)) | Err(Error::Refused { .. }) => {
+                }
                 other => panic!("{other:?}"),
             }
         }

@@ -113,11 +113,10 @@ pub async fn move_store(
                 return Ok(moved);
             }
             // Not there, or not to be asked: the mark stays, since that is the mistake that loses nothing.
-            Err(Error::Open {
-                what: "whether the store has moved could not be found out".into(),
-                detail: "run the same command again: it moves the store, or says that the database holds it already"
-                    .into(),
-            })
+            Err(Error::open(
+                "whether the store has moved could not be found out",
+                "run the same command again: it moves the store, or says that the database holds it already",
+            ))
         }
         Err(error) => {
             source.unmark()?;
@@ -154,24 +153,24 @@ fn compare(table: &Table, read: Digest, written: Digest) -> Result<()> {
         return Ok(());
     }
     let name = table.name;
-    Err(Error::DamagedRow {
-        what: "the copy",
-        detail: format!("{name}: {read} was read, {written} is there; nothing was moved"),
-    })
+    Err(Error::damaged_row(
+        "the copy",
+        format!("{name}: {read} was read, {written} is there; nothing was moved"),
+    ))
 }
 
 fn refuse_findings(report: &Report, what: &str) -> Result<()> {
     match report.findings.first() {
         None => Ok(()),
-        Some(first) => Err(Error::Open {
-            what: format!("{what} does not add up, nothing was moved"),
-            detail: format!(
+        Some(first) => Err(Error::open(
+            format!("{what} does not add up, nothing was moved"),
+            format!(
                 "{} findings, the first: {} {}: {}; `waybill verify --data FOLDER` lists them",
                 report.findings.len(),
                 first.invariant,
                 first.subject,
                 first.detail
             ),
-        }),
+        )),
     }
 }

@@ -64,7 +64,7 @@ mod tests {
             tries += 1;
             let bad = piece.contains(&20);
             let done = if bad {
-                Err(Error::Refused("20".into()))
+                Err(Error::refused("20"))
             } else {
                 Ok(piece.iter().map(|n| Ok(*n)).collect())
             };

@@ -1,10 +1,9 @@
 //! Claims: keys, references and numbers, each of which may belong to one order only.
 
-use super::errors::damaged_row;
 use super::outcome::Commits;
 use super::pipeline::{Pipeline, Sql, params};
 use super::rows::{Columns, count};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::Accepted;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -178,7 +177,9 @@ pub fn answers(
         let hash = Uuid::from_bytes(claim.hash);
         let (order_id, body_hash) = by_key
             .get(&(new.tenant.as_str(), claim.kind.as_str(), hash))
-            .ok_or_else(|| damaged_row("claims", "a claim that stood in the way is not there"))?;
+            .ok_or_else(|| {
+                Error::damaged_row("claims", "a claim that stood in the way is not there")
+            })?;
         let order_id = OrderId(*order_id);
         let same = body_hash.as_bytes() == &new.body_hash || claim.kind == ClaimKind::Duplicate;
         let answer = if same {

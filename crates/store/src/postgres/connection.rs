@@ -1,6 +1,6 @@
 //! Connections: how they are opened, the settings of each session, and the pool.
 
-use super::errors::translate;
+use super::errors::{meaning, translate};
 use super::generation::Generation;
 use super::waits::Waits;
 use super::{plain, tls};
@@ -80,12 +80,15 @@ impl Options {
 /// Reads a connection URL, and how far the server is trusted.
 pub fn read_url(url: &str, options: &Options) -> Result<(Config, MakeRustlsConnect)> {
     let (url, trust) = tls::split(url);
-    let mut config: Config = url.parse().map_err(|e| Error::Open {
-        what: "the database's address cannot be read".into(),
-        detail: format!(
-            "{}; it should look like postgres://user:password@host:5432/name",
-            translate(&e)
-        ),
+    let mut config: Config = url.parse().map_err(|e| {
+        Error::open(
+            "the database's address cannot be read",
+            format!(
+                "{}; it should look like postgres://user:password@host:5432/name",
+                meaning(&e)
+            ),
+        )
+        .because(e)
     })?;
     let ms = Duration::from_millis;
     config.connect_timeout(ms(options.connect_timeout_ms));
@@ -178,9 +181,8 @@ impl Connections {
         };
         // After the settings, so that it is bounded as they say.
         builder = builder.post_create(same_generation(generation.clone()));
-        let pool = builder.build().map_err(|e| Error::Open {
-            what: "the pool of database connections".into(),
-            detail: e.to_string(),
+        let pool = builder.build().map_err(|e| {
+            Error::open("the pool of database connections", e.to_string()).because(e)
         })?;
         Ok(Self {
             pool,
@@ -206,17 +208,15 @@ impl Connections {
         self.generation.still()?;
         self.take().await.map_err(|error| match error {
             PoolError::Timeout(TimeoutType::Wait) => {
-                Error::Busy("no database connection became free")
+                Error::busy("no database connection became free")
             }
-            PoolError::Timeout(_) => {
-                Error::Unavailable("the database does not answer in time".into())
-            }
-            PoolError::Backend(error) => match translate(&error) {
-                Error::Refused(why) => Error::Unavailable(why),
+            PoolError::Timeout(_) => Error::unavailable("the database does not answer in time"),
+            PoolError::Backend(error) => match translate(error) {
+                Error::Refused { detail, source } => Error::Unavailable { detail, source },
                 other => other,
             },
-            PoolError::Closed => Error::Unavailable("the store is closing".into()),
-            other => Error::Unavailable(other.to_string()),
+            PoolError::Closed => Error::unavailable("the store is closing"),
+            other => Error::unavailable(other.to_string()).because(other),
         })
     }
 

@@ -1,16 +1,46 @@
 //! Maps PostgreSQL's SQLSTATEs to what the caller should do.
 
 use crate::error::Error;
-pub use crate::error::damaged_row;
+use std::fmt;
 use tokio_postgres::error::{DbError, Severity, SqlState};
 
-/// Translates an error of a statement.
-pub fn translate(error: &tokio_postgres::Error) -> Error {
+/// Translates an error of a statement, and keeps it as the source.
+pub fn translate(error: tokio_postgres::Error) -> Error {
+    with_cause(meaning(&error), error)
+}
+
+/// Keeps an error of the client library as the source of `known`.
+pub fn with_cause(known: Error, error: tokio_postgres::Error) -> Error {
+    match error.as_db_error() {
+        Some(db) => known.because(Reported(db.clone())),
+        None => known.because(error),
+    }
+}
+
+/// What the server reported. Its text leaves out the message, which the error names already, and DETAIL, which may
+/// quote a whole row with a customer's data.
+#[derive(Debug)]
+pub struct Reported(DbError);
+
+impl fmt::Display for Reported {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SQLSTATE {}", self.0.code().code())?;
+        match self.0.constraint() {
+            Some(name) => write!(f, ", constraint {name}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for Reported {}
+
+/// What an error of a statement means, without its source.
+pub fn meaning(error: &tokio_postgres::Error) -> Error {
     let Some(db) = error.as_db_error() else {
         return if error.is_closed() || std::error::Error::source(error).is_some() {
-            Error::Unavailable(with_source(error))
+            Error::unavailable(with_source(error))
         } else {
-            Error::Refused(error.to_string())
+            Error::refused(error.to_string())
         };
     };
     let code = db.code();
@@ -18,7 +48,7 @@ pub fn translate(error: &tokio_postgres::Error) -> Error {
         return Error::DiskFull;
     }
     if is_contention(code) {
-        return Error::Busy("others are writing the same rows");
+        return Error::busy("others are writing the same rows");
     }
     if *code == SqlState::UNIQUE_VIOLATION {
         return Error::Conflict {
@@ -26,16 +56,14 @@ pub fn translate(error: &tokio_postgres::Error) -> Error {
         };
     }
     match &code.code()[..2] {
-        "22" | "23" => Error::Refused(db.message().to_owned()),
-        "53" => Error::Busy("the database has no room for more"),
-        "XX" => Error::DamagedDatabase {
-            detail: db.message().to_owned(),
-        },
-        _ if *code == SqlState::UNDEFINED_TABLE => Error::Unavailable(format!(
+        "22" | "23" => Error::refused(db.message().to_owned()),
+        "53" => Error::busy("the database has no room for more"),
+        "XX" => Error::damaged_database(db.message().to_owned()),
+        _ if *code == SqlState::UNDEFINED_TABLE => Error::unavailable(format!(
             "{}; run `waybill migrate` on this database",
             db.message()
         )),
-        _ => Error::Unavailable(format!("{} ({})", db.message(), code.code())),
+        _ => Error::unavailable(format!("{} ({})", db.message(), code.code())),
     }
 }
 
@@ -79,6 +107,6 @@ pub trait IntoStore<T> {
 
 impl<T> IntoStore<T> for Result<T, tokio_postgres::Error> {
     fn store(self) -> crate::error::Result<T> {
-        self.map_err(|error| translate(&error))
+        self.map_err(translate)
     }
 }

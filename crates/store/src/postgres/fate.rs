@@ -164,7 +164,7 @@ impl TransactionId {
         let names = params![self.xid.as_str(), self.flushed.as_str()];
         let mut rows = connections.read(&STATUS, names).await?;
         let row = rows.pop();
-        let row = row.ok_or_else(|| Error::Unavailable("the database answered nothing".into()))?;
+        let row = row.ok_or_else(|| Error::unavailable("the database answered nothing"))?;
         let (status, life): (Option<&str>, &str) =
             (row.try_get(0).store()?, row.try_get(1).store()?);
         let nobody_crashed: bool = row.try_get(2).store()?;

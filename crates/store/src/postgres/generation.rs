@@ -45,8 +45,8 @@ impl Generation {
     /// Another one was seen.
     pub fn still(&self) -> Result<()> {
         if self.ended.load(Ordering::SeqCst) {
-            return Err(Error::Unavailable(
-                "the database was restored under this process; start it again".into(),
+            return Err(Error::unavailable(
+                "the database was restored under this process; start it again",
             ));
         }
         Ok(())

@@ -120,7 +120,7 @@ pub async fn inspect(options: &Options, now: &(dyn Fn() -> Time + Sync)) -> Resu
 async fn connect(options: &Options, url: &str, heard: Option<mpsc::Sender<()>>) -> Result<Client> {
     let (config, tls) = read_url(url, options)?;
     let connected = config.connect(tls).await;
-    let (client, mut connection) = connected.map_err(|e| unreachable(&config, &e))?;
+    let (client, mut connection) = connected.map_err(|e| unreachable(&config, e))?;
     tokio::spawn(async move {
         while let Some(Ok(message)) = poll_fn(|cx| connection.poll_message(cx)).await {
             if let (AsyncMessage::Notification(_), Some(heard)) = (message, &heard) {

@@ -49,7 +49,7 @@ pub async fn migrate(
             make_database(&config, &tls).await?;
             (Session::connect(&config, &tls).await.store()?, true)
         }
-        Err(error) => return Err(unreachable(&config, &error)),
+        Err(error) => return Err(unreachable(&config, error)),
     };
     let migrated = bring_up_to_date(&session, options.parts, new_id).await;
     session.end().await;
@@ -169,7 +169,7 @@ async fn make_database(config: &Config, tls: &MakeRustlsConnect) -> Result<()> {
     elsewhere.dbname("postgres");
     let session = Session::connect(&elsewhere, tls)
         .await
-        .map_err(|e| unreachable(&elsewhere, &e))?;
+        .map_err(|e| unreachable(&elsewhere, e))?;
     let made = plain::create_database(&session, &name).await;
     session.end().await;
     match made {
@@ -180,13 +180,13 @@ async fn make_database(config: &Config, tls: &MakeRustlsConnect) -> Result<()> {
         {
             Ok(())
         }
-        Err(error) => Err(Error::Open {
-            what: format!("the database {name} does not exist and cannot be made"),
-            detail: format!(
-                "{}; let its administrator make it, or allow the user CREATEDB",
-                super::errors::translate(&error)
-            ),
-        }),
+        Err(error) => {
+            let what = format!("the database {name} does not exist and cannot be made");
+            let said = super::errors::meaning(&error);
+            let detail =
+                format!("{said}; let its administrator make it, or allow the user CREATEDB");
+            Err(super::errors::with_cause(Error::open(what, detail), error))
+        }
         Ok(()) => Ok(()),
     }
 }

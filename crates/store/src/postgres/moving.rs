@@ -46,7 +46,7 @@ impl Target {
         }
         let (config, tls) = read_url(&options.url, options)?;
         let connected = Session::connect(&config, &tls).await;
-        let client = connected.map_err(|e| unreachable(&config, &e))?;
+        let client = connected.map_err(|e| unreachable(&config, e))?;
         let parts = plain::number(&client, "SELECT value FROM meta WHERE key = 'parts'").await?;
         Ok(Self {
             client,
@@ -93,17 +93,16 @@ impl Target {
         let there: &str = row.try_get(0).store()?;
         let place = self.place();
         Ok(if there == state.store_id {
-            Error::Open {
-                what: format!("{place} holds this store already"),
-                detail: "it was moved before; start the servers on that database".into(),
-            }
+            Error::open(
+                format!("{place} holds this store already"),
+                "it was moved before; start the servers on that database",
+            )
         } else {
-            Error::Open {
-                what: format!("{place} is not empty: {table} has rows"),
-                detail: "a store is moved into a database that never was served; name another one, it is made where that is \
-                         allowed"
-                    .into(),
-            }
+            Error::open(
+                format!("{place} is not empty: {table} has rows"),
+                "a store is moved into a database that never was served; name another one, it is made where that is \
+                         allowed",
+            )
         })
     }
 
@@ -117,10 +116,10 @@ impl Target {
             }
             tokio::time::sleep(BETWEEN_LOOKS).await;
         }
-        Err(Error::Open {
-            what: format!("{} is in use by a process of Waybill", self.place()),
-            detail: "stop it; through a pooler, name the address of the database itself".into(),
-        })
+        Err(Error::open(
+            format!("{} is in use by a process of Waybill", self.place()),
+            "stop it; through a pooler, name the address of the database itself",
+        ))
     }
 
     /// Writes what comes of a table.
@@ -142,7 +141,7 @@ impl Target {
         let mut digest = Digest::default();
         loop {
             let batch = batches.recv().await;
-            let batch = batch.ok_or_else(|| Error::Unavailable("the reading ended".into()))??;
+            let batch = batch.ok_or_else(|| Error::unavailable("the reading ended"))??;
             for row in &batch.rows {
                 digest.add(row);
                 let cells = row.iter().map(as_sql);
@@ -222,7 +221,7 @@ impl Target {
         let ended = plain::commit(&self.client).await;
         ended.map_err(|error| {
             if is_of_the_statement(&error) {
-                translate(&error)
+                translate(error)
             } else {
                 Error::OutcomeUnknown
             }
@@ -235,7 +234,7 @@ impl Target {
 pub async fn holds(options: &Options, store_id: &str) -> Result<bool> {
     let (config, tls) = read_url(&options.url, options)?;
     let connected = Session::connect(&config, &tls).await;
-    let client = connected.map_err(|e| unreachable(&config, &e))?;
+    let client = connected.map_err(|e| unreachable(&config, e))?;
     let sql = "SELECT EXISTS (SELECT 1 FROM meta WHERE key = 'store_id' AND value = $1)";
     plain::begin_reading(&client).await?;
     let row = client.query_one(sql, &[&store_id]).await.store()?;

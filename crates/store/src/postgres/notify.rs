@@ -205,12 +205,12 @@ enum Lost {
 
 impl From<tokio_postgres::Error> for Lost {
     fn from(error: tokio_postgres::Error) -> Self {
-        Self::Connection(super::errors::translate(&error).to_string())
+        Self::Connection(crate::with_sources(&super::errors::translate(error)))
     }
 }
 
 impl From<crate::Error> for Lost {
     fn from(error: crate::Error) -> Self {
-        Self::Connection(error.to_string())
+        Self::Connection(crate::with_sources(&error))
     }
 }

@@ -2,7 +2,6 @@
 //! the notifications.
 
 use super::connection::{Connections, Options, read_url};
-use super::errors::damaged_row;
 use super::generation::Generation;
 use super::lineage;
 use super::migrate;
@@ -41,7 +40,7 @@ impl PostgresStore {
         let (config, tls) = read_url(&options.url, &options)?;
         let client = Session::connect(&config, &tls)
             .await
-            .map_err(|e| unreachable(&config, &e))?;
+            .map_err(|e| unreachable(&config, e))?;
         check_schema(&client).await?;
         check_promises(&client).await?;
         let identity = identify(&client).await?;
@@ -85,7 +84,7 @@ impl PostgresStore {
 async fn is_shared(client: &Client, options: &Options) -> Result<bool> {
     let (config, tls) = read_url(&options.url, options)?;
     let connected = Session::connect(&config, &tls).await;
-    let other = connected.map_err(|e| unreachable(&config, &e))?;
+    let other = connected.map_err(|e| unreachable(&config, e))?;
     let shared = sharing::is_shared(client, &other).await;
     other.end().await;
     shared
@@ -93,10 +92,8 @@ async fn is_shared(client: &Client, options: &Options) -> Result<bool> {
 
 async fn check_schema(client: &Client) -> Result<()> {
     let known = migrations::known();
-    let advice = |what: String| Error::Open {
-        what,
-        detail: "run `waybill migrate`, or start with `--migrate`".into(),
-    };
+    let advice =
+        |what: String| Error::open(what, "run `waybill migrate`, or start with `--migrate`");
     let Some(found) = migrate::found(client).await? else {
         return Err(advice("the database has no tables of Waybill yet".into()));
     };
@@ -116,12 +113,12 @@ async fn check_promises(client: &Client) -> Result<()> {
         current_setting('full_page_writes'), (SELECT reset_val FROM pg_settings WHERE name = 'synchronous_commit')";
     let row = plain::rows(client, ASK).await?.pop().unwrap_or_default();
     let [version, settings @ ..] = row.as_slice() else {
-        return Err(damaged_row("the database's settings", "none were told"));
+        return Err(Error::damaged_row(
+            "the database's settings",
+            "none were told",
+        ));
     };
-    let refuse = |what: String, detail: &str| {
-        let detail = detail.into();
-        Err(Error::Open { what, detail })
-    };
+    let refuse = |what: String, detail: &str| Err(Error::open(what, detail));
     let version: i32 = version.parse().unwrap_or(0);
     if version < OLDEST {
         return refuse(
@@ -149,7 +146,7 @@ async fn identify(client: &Client) -> Result<Identity> {
         .map(|[key, value]| (key, value))
         .collect();
     let mut take = |key: &'static str| {
-        let missing = || damaged_row("meta", format!("{key} is missing"));
+        let missing = || Error::damaged_row("meta", format!("{key} is missing"));
         meta.remove(key).ok_or_else(missing)
     };
     let parts = take("parts")?;
@@ -158,7 +155,7 @@ async fn identify(client: &Client) -> Result<Identity> {
         generation: take("generation")?,
         parts: parts
             .parse()
-            .map_err(|_| damaged_row("meta", format!("parts is {parts}")))?,
+            .map_err(|_| Error::damaged_row("meta", format!("parts is {parts}")))?,
         driver: "postgres",
         one_writer: false,
     })
@@ -177,7 +174,7 @@ async fn sequences(client: &Client, parts: u16) -> Result<Vec<u32>> {
             let detail = format!(
                 "part {part}: it says {at}, the log goes to {last}; after a restore: `waybill migrate --restored`"
             );
-            return Err(damaged_row("the log's counter", detail));
+            return Err(Error::damaged_row("the log's counter", detail));
         }
         let named = format!("SELECT '{name}'::regclass::oid");
         let oid = plain::number(client, &named).await?;

@@ -2,12 +2,11 @@
 //! orders.
 
 use super::claims;
-use super::errors::damaged_row;
 use super::outcome::Commits;
 use super::pipeline::{Pipeline, Sql, params};
 use super::rows::{Columns, count};
 use crate::encoding::{Note, read_birth};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::{OrderFilter, OrderRecord, OrderRef, Page, Positions, Snapshot};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -178,8 +177,8 @@ fn fill_personal(records: &mut [OrderRecord], rows: &[Row]) -> Result<()> {
             record.personal = Some(data);
             continue;
         }
-        let note: Note =
-            serde_json::from_str(&data).map_err(|e| damaged_row("a note", e.to_string()))?;
+        let note: Note = serde_json::from_str(&data)
+            .map_err(|e| Error::damaged_row("a note", e.to_string()).because(e))?;
         note.put_on(&mut record.order);
     }
     Ok(())

@@ -127,12 +127,12 @@ impl Commits {
         fill(&mut pipeline);
         let mut rows = match pipeline.run(&self.connections, &connection).await {
             Ok(rows) => rows,
-            Err(failure) => return Err(self.undo(connection, &failure.error).await),
+            Err(failure) => return Err(self.undo(connection, failure.error).await),
         };
         // BEGIN and its own statement are answered first.
         let rest = rows.split_off(2);
         let identified = rows.pop().and_then(|mut rows| rows.pop());
-        let row = identified.ok_or(Error::Unavailable("the database answered nothing".into()))?;
+        let row = identified.ok_or(Error::unavailable("the database answered nothing"))?;
         let id = TransactionId::read(&row)?;
         let waits = row.try_get(3).store()?;
         let open = Open {
@@ -151,7 +151,7 @@ impl Commits {
     ) -> std::result::Result<(Open, Vec<Vec<Row>>), Failed> {
         match pipeline.run(&self.connections, &open.connection).await {
             Ok(rows) => Ok((open, rows)),
-            Err(failure) => Err(self.undo(open.connection, &failure.error).await),
+            Err(failure) => Err(self.undo(open.connection, failure.error).await),
         }
     }
 
@@ -231,14 +231,14 @@ impl Commits {
             Err(Failure {
                 error,
                 undone: true,
-            }) => Err(self.undo(connection, &error).await),
+            }) => Err(self.undo(connection, error).await),
             Err(Failure { error, .. }) => {
                 drop(connection);
                 tracing::warn!(%error, xid = id.xid(), "nobody answered a COMMIT; looking for what became of it");
                 match id.was_committed(&self.connections, mark).await {
                     // The rows of its statements are lost with the answer.
                     Some(true) => Ok(vec![]),
-                    Some(false) => Err(Failed::Again(translate(&error))),
+                    Some(false) => Err(Failed::Again(translate(error))),
                     None => Err(Failed::Error(Error::OutcomeUnknown)),
                 }
             }
@@ -280,7 +280,7 @@ impl Commits {
             }
             Err(failure) => {
                 end(connection).await;
-                Err(translate(&failure.error))
+                Err(translate(failure.error))
             }
         }
     }
@@ -299,7 +299,7 @@ impl Commits {
         Ok((reader, rows))
     }
 
-    async fn undo(&self, connection: Connection, error: &tokio_postgres::Error) -> Failed {
+    async fn undo(&self, connection: Connection, error: tokio_postgres::Error) -> Failed {
         let contended = error.code().is_some_and(is_contention);
         if error.code() == Some(&SqlState::T_R_DEADLOCK_DETECTED) {
             self.deadlocks.fetch_add(1, Ordering::Relaxed);
@@ -325,10 +325,10 @@ pub struct Reader<'a> {
 impl Reader<'_> {
     async fn run(&self, pipeline: Pipeline<'_>) -> Result<Vec<Vec<Row>>> {
         let Some(connection) = &self.connection else {
-            return Err(Error::Unavailable("the reading is over".into()));
+            return Err(Error::unavailable("the reading is over"));
         };
         let run = pipeline.run(&self.commits.connections, connection).await;
-        run.map_err(|failure| translate(&failure.error))
+        run.map_err(|failure| translate(failure.error))
     }
 
     /// Reads more at the same moment.

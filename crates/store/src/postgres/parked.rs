@@ -10,7 +10,7 @@ use super::pipeline::{Pipeline, Sql, params};
 use super::rows::{Columns, count, small};
 use super::shared::Shared;
 use crate::encoding::{queue, read_envelope, write_envelope};
-use crate::error::{COMMAND_KEY, Error, Result};
+use crate::error::{Error, Result};
 use crate::model::{Flag, Lease, NewParked, Page, Parked, ParkedOutcome, ParkedState};
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
@@ -199,11 +199,7 @@ async fn attempt_flag(
         .await?;
     let is_free = claims.is_empty() || answers.first().is_some_and(|rows| !rows.is_empty());
     let flagged = answers.last().is_some_and(|rows| !rows.is_empty());
-    let free = if is_free {
-        Ok(())
-    } else {
-        Err(Error::Conflict { what: COMMAND_KEY })
-    };
+    let free = if is_free { Ok(()) } else { Err(Error::KeyUsed) };
     let (open, ()) = commits.unless_refused(open, free).await?;
     if flagged {
         commits.commit(open, Pipeline::new(), None).await?;

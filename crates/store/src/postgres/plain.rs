@@ -8,7 +8,7 @@
 //! empty text.
 #![expect(clippy::disallowed_methods, reason = "what other files must use")]
 
-use super::errors::{IntoStore, damaged_row};
+use super::errors::IntoStore;
 use crate::error::Result;
 use tokio_postgres::{Client, Error, SimpleQueryMessage};
 
@@ -56,7 +56,7 @@ pub async fn number(client: &Client, sql: &str) -> Result<i64> {
     let text = cell(client, sql).await?.unwrap_or_default();
     let read = text.parse();
     read.map_err(|_| {
-        damaged_row(
+        crate::error::Error::damaged_row(
             "an answer that should be a number",
             format!("`{text}` to {sql}"),
         )

@@ -5,7 +5,6 @@
 //! process only knows the state before the restore.
 
 use super::connection::{Options, read_url};
-use super::errors::damaged_row;
 use super::migrate::{Migrated, migrate};
 use super::open::{newest_of, stands_at};
 use super::session::Session;
@@ -54,7 +53,7 @@ pub async fn begin_new_life(
 ) -> Result<NewLife> {
     let (config, tls) = read_url(&options.url, options)?;
     let connected = Session::connect(&config, &tls).await;
-    let client = connected.map_err(|e| unreachable(&config, &e))?;
+    let client = connected.map_err(|e| unreachable(&config, e))?;
     alone(&client, PATIENCE).await?;
     let migrated = migrate(options, new_id).await?;
     // The connection of the migration ends by itself.
@@ -88,7 +87,7 @@ pub async fn begin_new_life(
 pub async fn accept_lineage(options: &Options) -> Result<Option<String>> {
     let (config, tls) = read_url(&options.url, options)?;
     let connected = Session::connect(&config, &tls).await;
-    let client = connected.map_err(|e| unreachable(&config, &e))?;
+    let client = connected.map_err(|e| unreachable(&config, e))?;
     Ok(lineage::note(&client, true).await?.change())
 }
 
@@ -107,13 +106,13 @@ async fn alone(client: &Client, patience: Duration) -> Result<()> {
     if company.is_empty() {
         return Ok(());
     }
-    Err(Error::Open {
-        what: "a restored database begins its new life alone, and others are connected".into(),
-        detail: format!(
+    Err(Error::open(
+        "a restored database begins its new life alone, and others are connected",
+        format!(
             "{}; stop every process of Waybill (a pooler keeps its connections longer: RECONNECT, or stop it), then run this again",
             company.join(", ")
         ),
-    })
+    ))
 }
 
 async fn company(client: &Client) -> Result<Vec<String>> {
@@ -123,7 +122,7 @@ async fn company(client: &Client) -> Result<Vec<String>> {
 
 async fn meta(client: &Client, key: &str) -> Result<String> {
     let sql = format!("SELECT value FROM meta WHERE key = '{key}'");
-    let missing = || damaged_row("meta", format!("{key} is missing"));
+    let missing = || Error::damaged_row("meta", format!("{key} is missing"));
     plain::cell(client, &sql).await?.ok_or_else(missing)
 }
 

@@ -1,7 +1,7 @@
 //! Converts between columns and domain types. A value that the types do not allow is an error that names the column.
 
-use super::errors::{IntoStore, damaged_row};
-use crate::error::Result;
+use super::errors::IntoStore;
+use crate::error::{Error, Result};
 use tokio_postgres::Row;
 use tokio_postgres::types::FromSql;
 use uuid::Uuid;
@@ -38,7 +38,7 @@ impl<'a> Columns<'a> {
         parse: impl FnOnce(&str) -> Option<T>,
     ) -> Result<T> {
         let text: &str = self.get()?;
-        parse(text).ok_or_else(|| damaged_row(what, text.to_owned()))
+        parse(text).ok_or_else(|| Error::damaged_row(what, text.to_owned()))
     }
 
     /// As [`Columns::text`], for a column that may be null.
@@ -48,20 +48,20 @@ impl<'a> Columns<'a> {
         parse: impl FnOnce(&str) -> Option<T>,
     ) -> Result<Option<T>> {
         let text: Option<&str> = self.get()?;
-        text.map(|text| parse(text).ok_or_else(|| damaged_row(what, text.to_owned())))
+        text.map(|text| parse(text).ok_or_else(|| Error::damaged_row(what, text.to_owned())))
             .transpose()
     }
 
     /// A number that has a smaller type here than in the table.
     pub fn number<T: TryFrom<i64>>(&mut self, what: &'static str) -> Result<T> {
         let value: i64 = self.get()?;
-        T::try_from(value).map_err(|_| damaged_row(what, value.to_string()))
+        T::try_from(value).map_err(|_| Error::damaged_row(what, value.to_string()))
     }
 
     /// A small number without a sign: a part, a line.
     pub fn small(&mut self, what: &'static str) -> Result<u16> {
         let value: i16 = self.get()?;
-        u16::try_from(value).map_err(|_| damaged_row(what, value.to_string()))
+        u16::try_from(value).map_err(|_| Error::damaged_row(what, value.to_string()))
     }
 
     pub fn uuid(&mut self) -> Result<Uuid> {

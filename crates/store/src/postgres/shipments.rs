@@ -36,7 +36,7 @@ fn shipment(row: &Row) -> Result<Shipment> {
         attempt: {
             let attempt: i32 = c.get()?;
             u16::try_from(attempt)
-                .map_err(|_| super::errors::damaged_row("attempt", attempt.to_string()))?
+                .map_err(|_| crate::error::Error::damaged_row("attempt", attempt.to_string()))?
         },
         status: c.text("shipment status", ShipmentStatus::parse)?,
         version: c.get()?,

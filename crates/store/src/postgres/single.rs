@@ -28,7 +28,7 @@ impl Connections {
             Err(failure) => {
                 // What could not be sent may have left a transaction open.
                 end(connection).await;
-                Err(translate(&failure.error))
+                Err(translate(failure.error))
             }
         }
     }

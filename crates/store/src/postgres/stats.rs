@@ -49,7 +49,7 @@ pub async fn read(commits: &Commits, parts: u16) -> Result<Stats> {
         stats.orders_by_status.push((*status, count));
     }
     let row = answers[sizes].first();
-    let mut c = Columns::of(row.ok_or_else(|| Error::Unavailable("no figures came".into()))?);
+    let mut c = Columns::of(row.ok_or_else(|| Error::unavailable("no figures came"))?);
     stats.parked = c.get()?;
     stats.dead = c.get()?;
     stats.timers = c.get()?;

@@ -1,6 +1,5 @@
 //! Stock rows: reading them and changing counts.
 
-use super::errors::damaged_row;
 use super::fate::Mark;
 use super::lock;
 use super::log;
@@ -9,7 +8,7 @@ use super::outcome::{Commits, Failed};
 use super::pipeline::{Pipeline, Sql, params};
 use super::rows::{Columns, count};
 use super::shared::Shared;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::{Page, StockChange, StockOutcome};
 use std::collections::{BTreeMap, BTreeSet};
 use tokio_postgres::Row;
@@ -221,7 +220,7 @@ fn locked(rows: &[Row], keys: &BTreeSet<&Key>) -> Result<BTreeMap<Key, LockedRow
     }
     match keys.iter().find(|key| !locked.contains_key(**key)) {
         None => Ok(locked),
-        Some((tenant, sku, vendor)) => Err(damaged_row(
+        Some((tenant, sku, vendor)) => Err(Error::damaged_row(
             "a stock row",
             format!(
                 "{sku} at {vendor} of {tenant} has a row in stock_keys and none in stock, so none can be made: delete that one"

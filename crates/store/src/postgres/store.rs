@@ -70,7 +70,7 @@ impl PostgresStore {
 
     fn check_open(&self) -> Result<()> {
         if self.closed.load(Ordering::SeqCst) {
-            return Err(Error::Unavailable("the store is closing".into()));
+            return Err(Error::unavailable("the store is closing"));
         }
         Ok(())
     }
@@ -359,9 +359,9 @@ impl Store for PostgresStore {
         let at = (self.shared.now)().0.to_string();
         let written = commits.write_through(&CHECK, params![at]).await;
         written.map_err(|error| match error {
-            Error::OutcomeUnknown => Error::Unavailable(
-                "a commit did not reach its standby; ready again when one does".into(),
-            ),
+            Error::OutcomeUnknown => {
+                Error::unavailable("a commit did not reach its standby; ready again when one does")
+            }
             other => other,
         })
     }

@@ -47,13 +47,10 @@ pub fn split(url: &str) -> (String, Trust) {
 /// The named certificate cannot be read.
 pub fn connector(trust: &Trust) -> Result<MakeRustlsConnect> {
     let provider = Arc::new(aws_lc_rs::default_provider());
-    let cannot = |detail: String| Error::Open {
-        what: "TLS to the database cannot be set up".into(),
-        detail,
-    };
+    let cannot = |detail: String| Error::open("TLS to the database cannot be set up", detail);
     let builder = ClientConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()
-        .map_err(|e| cannot(e.to_string()))?;
+        .map_err(|e| cannot(e.to_string()).because(e))?;
     let config = if trust.verify {
         let roots = match &trust.root_certificate {
             Some(path) => from_file(path).map_err(cannot)?,

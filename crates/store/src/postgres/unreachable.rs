@@ -2,14 +2,14 @@
 //!
 //! Invariant: it never contains the password.
 
-use super::errors::translate;
+use super::errors::{meaning, with_cause};
 use crate::error::Error;
 use tokio_postgres::Config;
 use tokio_postgres::config::Host;
 use tokio_postgres::error::SqlState;
 
 /// Why there is no connection, and what a person can do about it.
-pub fn unreachable(config: &Config, error: &tokio_postgres::Error) -> Error {
+pub fn unreachable(config: &Config, error: tokio_postgres::Error) -> Error {
     let place = place(config);
     let code = error.code();
     let is = |states: &[SqlState]| code.is_some_and(|code| states.contains(code));
@@ -44,10 +44,10 @@ pub fn unreachable(config: &Config, error: &tokio_postgres::Error) -> Error {
     };
     let said = match error.as_db_error() {
         Some(db) => db.message().to_owned(),
-        None => translate(error).to_string(),
+        None => meaning(&error).to_string(),
     };
     let detail = format!("{said}; {advice}");
-    Error::Open { what, detail }
+    with_cause(Error::open(what, detail), error)
 }
 
 /// `waybill at db-1:5432 or db-2:5432 as order_app`.
@@ -72,6 +72,7 @@ fn place(config: &Config) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::error::Error as _;
 
     fn of(url: &str) -> String {
         place(&url.parse().expect("an address"))
@@ -99,7 +100,8 @@ mod tests {
         let config: Config = url.parse().expect("an address");
         let refused = config.connect(tokio_postgres::NoTls).await;
         let error = refused.map(|_| ()).expect_err("nobody listens");
-        let told = unreachable(&config, &error).to_string();
+        let error = unreachable(&config, error);
+        let told = error.to_string();
         for part in [
             &format!("127.0.0.1:{port}"),
             "as app",
@@ -110,5 +112,10 @@ mod tests {
             assert!(told.contains(part), "{part}: {told}");
         }
         assert!(!told.contains("s3cret"), "{told}");
+        let logged = crate::with_sources(&error);
+        assert_eq!(logged.matches("refused").count(), 1, "{logged}");
+        let cause = error.source().expect("the client library's error");
+        let lowest = cause.source().expect("the system's error");
+        assert!(lowest.is::<std::io::Error>(), "{lowest:?}");
     }
 }

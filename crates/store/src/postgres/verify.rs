@@ -36,10 +36,10 @@ pub async fn look(options: &Options) -> Result<Status> {
     let client = snapshot(options).await?;
     let version = plain::cell(&client, "SHOW server_version").await?;
     let Some(schema) = migrate::found(&client).await? else {
-        return Err(Error::Open {
-            what: "the database has no tables of Waybill yet".into(),
-            detail: "run `waybill migrate`".into(),
-        });
+        return Err(Error::open(
+            "the database has no tables of Waybill yet",
+            "run `waybill migrate`",
+        ));
     };
     let version = version.unwrap_or_default();
     let engine = format!("PostgreSQL {version}, schema {schema}");
@@ -58,7 +58,7 @@ async fn snapshot(options: &Options) -> Result<Session> {
     let (config, tls) = read_url(&options.url, options)?;
     let client = Session::connect(&config, &tls)
         .await
-        .map_err(|e| unreachable(&config, &e))?;
+        .map_err(|e| unreachable(&config, e))?;
     plain::begin_reading(&client).await?;
     Ok(client)
 }

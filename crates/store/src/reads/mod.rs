@@ -59,14 +59,14 @@ impl Reads {
                 drop(place);
                 // The sender goes only with its place.
                 let Ok(Ok(turn)) = waited else {
-                    return Err(Error::Busy("a read waited too long for its turn"));
+                    return Err(Error::busy("a read waited too long for its turn"));
                 };
                 turn
             }
             Err(Full::Tenant) => {
-                return Err(Error::Busy("too many reads of this tenant are waiting"));
+                return Err(Error::busy("too many reads of this tenant are waiting"));
             }
-            Err(Full::All) => return Err(Error::Busy("too many reads are waiting")),
+            Err(Full::All) => return Err(Error::busy("too many reads are waiting")),
         };
         Ok(Reading {
             store: self.store.clone(),

@@ -229,7 +229,7 @@ impl Stock {
                 .insert(new.tenant.clone(), TenantStock::default());
         }
         let Some(stock) = self.by_tenant.get_mut(&new.tenant) else {
-            return Err(Error::Unavailable("unreachable: just inserted".into()));
+            return Err(Error::unavailable("unreachable: just inserted"));
         };
         for line in &new.lines {
             if !stock.read.contains_key(&line.sku) {

@@ -98,9 +98,12 @@ pub fn restore_backup(
     progress: &mut dyn FnMut(Stage),
 ) -> Result<Backup> {
     let source = open_backup(file)?;
-    let cannot = |e: std::io::Error| Error::Open {
-        what: format!("cannot use the folder {}", directory.display()),
-        detail: e.to_string(),
+    let cannot = |e: std::io::Error| {
+        Error::open(
+            format!("cannot use the folder {}", directory.display()),
+            e.to_string(),
+        )
+        .because(e)
     };
     make_directory(directory).map_err(cannot)?;
     // An emptied store leaves its lock file, a killed restore its partial file. Checked before taking the lock and
@@ -142,9 +145,11 @@ fn begin_new_life(copy: &mut Connection, generation: Uuid) -> Result<()> {
 }
 
 fn refuse_filled(directory: &Path) -> Result<()> {
-    let refuse = |detail: String| Error::Open {
-        what: format!("{} is not restored into", directory.display()),
-        detail,
+    let refuse = |detail: String| {
+        Error::open(
+            format!("{} is not restored into", directory.display()),
+            detail,
+        )
     };
     let left = partial_of(Path::new(FILE)).into_os_string();
     if directory.join(FILE).symlink_metadata().is_ok() {
@@ -166,26 +171,23 @@ fn refuse_filled(directory: &Path) -> Result<()> {
 }
 
 fn open_backup(file: &Path) -> Result<Connection> {
-    let no_backup = |why: String| Error::Open {
-        what: format!("{} is no backup", file.display()),
-        detail: why,
-    };
+    let no_backup = |why: String| Error::open(format!("{} is no backup", file.display()), why);
     // Opened first as any file, for the reason why it cannot be.
     let found = File::open(file)
         .and_then(|opened| opened.metadata())
-        .map_err(|e| no_backup(e.to_string()))?;
+        .map_err(|e| no_backup(e.to_string()).because(e))?;
     if !found.is_file() {
         return Err(no_backup("it is not a file".into()));
     }
     let backup = connection::open_file(file, OpenFlags::SQLITE_OPEN_READ_ONLY)
-        .map_err(|e| no_backup(e.to_string()))?;
+        .map_err(|e| no_backup(e.to_string()).because(e))?;
     let tables: i64 = backup
         .query_row(
             "SELECT COUNT(*) FROM sqlite_schema WHERE name IN ('meta', 'events', 'orders')",
             [],
             |row| row.get(0),
         )
-        .map_err(|e| no_backup(e.to_string()))?;
+        .map_err(|e| no_backup(e.to_string()).because(e))?;
     if tables != 3 {
         return Err(no_backup(
             "it is a database, but not one of Waybill's".into(),

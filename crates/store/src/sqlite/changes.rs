@@ -5,7 +5,7 @@ use super::log;
 use super::once;
 use super::tx::Tx;
 use crate::encoding::{Note, json};
-use crate::error::{COMMAND_KEY, Error, Result};
+use crate::error::{Error, Result};
 use rusqlite::params;
 use std::collections::BTreeMap;
 use waybill_domain::change::{
@@ -24,7 +24,7 @@ pub fn write(tx: &mut Tx<'_>, changes: &[Change]) -> Result<()> {
         if let Some(claim) = &change.claim
             && !once::claim(tx, &change.tenant, claim, &claim.outcome)?
         {
-            return Err(Error::Conflict { what: COMMAND_KEY });
+            return Err(Error::KeyUsed);
         }
         write_order_side(tx, change)?;
         write_delivery_side(tx, change)?;

@@ -1,9 +1,9 @@
 //! Claims: keys, references and numbers, each of which may belong to one order only.
 
-use super::errors::{IntoStore, damaged_row};
+use super::errors::IntoStore;
 use super::rows::Columns;
 use super::tx::Tx;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::Accepted;
 use rusqlite::{CachedStatement, Connection, params};
 use waybill_domain::ids::OrderId;
@@ -109,8 +109,9 @@ fn answer(connection: &Connection, new: &NewOrder, claim: &Claim) -> Result<Acce
         &claim.hash,
         Time(i64::MIN),
     )?;
-    let holder = holder
-        .ok_or_else(|| damaged_row("claims", "a claim that stood in the way is not there"))?;
+    let holder = holder.ok_or_else(|| {
+        Error::damaged_row("claims", "a claim that stood in the way is not there")
+    })?;
     let same = holder.body_hash == new.body_hash || claim.kind == ClaimKind::Duplicate;
     Ok(if same {
         Accepted::Replayed {

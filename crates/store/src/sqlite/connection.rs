@@ -62,13 +62,13 @@ const OLDEST_SAFE: i32 = 3_051_003;
 pub fn check_version() -> Result<()> {
     let version = rusqlite::version_number();
     if version < OLDEST_SAFE {
-        return Err(Error::Open {
-            what: "SQLite is too old".into(),
-            detail: format!(
+        return Err(Error::open(
+            "SQLite is too old",
+            format!(
                 "{} can lose committed writes; 3.51.3 is needed",
                 rusqlite::version()
             ),
-        });
+        ));
     }
     Ok(())
 }
@@ -87,7 +87,7 @@ fn make_private(path: &Path) -> std::io::Result<()> {
 /// Opens the one writing connection.
 pub fn open_writer(options: &Options) -> Result<Connection> {
     let path = options.directory.join(FILE);
-    make_private(&path).map_err(|e| unreadable(&path, &e.to_string()))?;
+    make_private(&path).map_err(|e| unreadable(&path, e))?;
     let connection = Connection::open_with_flags(
         &path,
         OpenFlags::SQLITE_OPEN_READ_WRITE
@@ -100,10 +100,10 @@ pub fn open_writer(options: &Options) -> Result<Connection> {
         .query_row("PRAGMA journal_mode=WAL", [], |row| row.get(0))
         .store()?;
     if mode != "wal" {
-        return Err(Error::Open {
-            what: format!("{} cannot use a write-ahead log", path.display()),
-            detail: format!("journal mode is {mode}; use a local disk"),
-        });
+        return Err(Error::open(
+            format!("{} cannot use a write-ahead log", path.display()),
+            format!("journal mode is {mode}; use a local disk"),
+        ));
     }
     connection
         .pragma_update(None, "synchronous", synchronous())
@@ -166,10 +166,8 @@ pub fn open_reader(directory: &Path) -> Result<Connection> {
     let opened = open_file(&path, OpenFlags::SQLITE_OPEN_READ_ONLY).and_then(readable);
     match opened {
         Ok(connection) => Ok(connection),
-        Err(_) if is_at_rest(&path) => {
-            open_immutable(&path).map_err(|e| unreadable(&path, &e.to_string()))
-        }
-        Err(error) => Err(unreadable(&path, &error.to_string())),
+        Err(_) if is_at_rest(&path) => open_immutable(&path).map_err(|e| unreadable(&path, e)),
+        Err(error) => Err(unreadable(&path, error)),
     }
 }
 
@@ -203,13 +201,11 @@ fn open_immutable(path: &Path) -> Result<Connection> {
 }
 
 /// Why a database file could not be opened, with its path, its owner and what to do.
-fn unreadable(path: &Path, why: &str) -> Error {
+fn unreadable(path: &Path, error: impl std::error::Error + Send + Sync + 'static) -> Error {
+    let why = error.to_string();
     let what = format!("cannot read {}", path.display());
     let Ok(file) = std::fs::metadata(path) else {
-        return Error::Open {
-            what,
-            detail: why.to_owned(),
-        };
+        return Error::open(what, why).because(error);
     };
     let owner = owner_name(file.uid());
     let no_database = why.contains("not a database");
@@ -219,10 +215,11 @@ fn unreadable(path: &Path, why: &str) -> Error {
     } else {
         format!("run the command as its owner: sudo -u {owner} waybill …")
     };
-    Error::Open {
+    Error::open(
         what,
-        detail: format!("{why}; the file belongs to {owner}; {advice}"),
-    }
+        format!("{why}; the file belongs to {owner}; {advice}"),
+    )
+    .because(error)
 }
 
 /// The name of a user, or the number where it has none.

@@ -49,8 +49,8 @@ impl Partial {
         copy.execute_batch("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;")
             .store()?;
         source.execute_batch("BEGIN DEFERRED").store()?;
-        let file = File::open(&partial.path).map_err(|e| cannot_write(&partial.path, &e))?;
-        let synced = || file.sync_data().map_err(|e| cannot_write(to, &e));
+        let file = File::open(&partial.path).map_err(|e| cannot_write(&partial.path, e))?;
+        let synced = || file.sync_data().map_err(|e| cannot_write(to, e));
         let copied = copy_pages(source, &mut copy, &synced, progress);
         source.execute_batch("COMMIT").store()?;
         copied?;
@@ -66,7 +66,7 @@ impl Partial {
 
     /// Syncs it and gives it its name; `replace` says whether a file of that name may go.
     pub fn kept(mut self, to: &Path, replace: bool) -> Result<()> {
-        let cannot = |e: std::io::Error| cannot_write(to, &e);
+        let cannot = |e: std::io::Error| cannot_write(to, e);
         File::open(&self.path)
             .and_then(|file| file.sync_all())
             .map_err(cannot)?;
@@ -103,10 +103,9 @@ pub fn remove_left(to: &Path) -> Result<()> {
 /// Removes a file for good.
 pub fn remove_if_there(path: &Path) -> Result<()> {
     match fs::remove_file(path).and_then(|()| sync_folder_of(path)) {
-        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(Error::Open {
-            what: format!("cannot remove {}", path.display()),
-            detail: e.to_string(),
-        }),
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+            Err(Error::open(format!("cannot remove {}", path.display()), e.to_string()).because(e))
+        }
         Ok(()) | Err(_) => Ok(()),
     }
 }
@@ -117,10 +116,10 @@ pub fn refuse_existing(to: &Path) -> Result<()> {
     if to.symlink_metadata().is_err() {
         return Ok(());
     }
-    Err(Error::Open {
-        what: format!("{} is not overwritten", to.display()),
-        detail: "name another file, or remove it yourself".into(),
-    })
+    Err(Error::open(
+        format!("{} is not overwritten", to.display()),
+        "name another file, or remove it yourself",
+    ))
 }
 
 fn create(path: &Path) -> Result<()> {
@@ -130,13 +129,11 @@ fn create(path: &Path) -> Result<()> {
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     match options.open(path) {
         Ok(_) => Ok(()),
-        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => Err(Error::Open {
-            what: format!("{} is there already", path.display()),
-            detail:
-                "another copy is being made, or one was interrupted; if none is running, remove the file"
-                    .into(),
-        }),
-        Err(e) => Err(cannot_write(path, &e)),
+        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => Err(Error::open(
+            format!("{} is there already", path.display()),
+            "another copy is being made, or one was interrupted; if none is running, remove the file",
+        )),
+        Err(e) => Err(cannot_write(path, e)),
     }
 }
 
@@ -167,20 +164,17 @@ fn copy_pages(
             StepResult::Done => break,
             StepResult::More if steps % STEPS_A_SYNC == 0 => sync()?,
             StepResult::More => {}
-            _ => return Err(Error::Busy("somebody else uses the copy being made")),
+            _ => return Err(Error::busy("somebody else uses the copy being made")),
         }
     }
     Ok(())
 }
 
-fn cannot_write(path: &Path, e: &std::io::Error) -> Error {
+fn cannot_write(path: &Path, e: std::io::Error) -> Error {
     if e.kind() == std::io::ErrorKind::StorageFull {
         return Error::DiskFull;
     }
-    Error::Open {
-        what: format!("cannot write {}", path.display()),
-        detail: e.to_string(),
-    }
+    Error::open(format!("cannot write {}", path.display()), e.to_string()).because(e)
 }
 
 /// Makes a rename or a removal in the folder of `path` survive power loss.

@@ -33,8 +33,7 @@ where
 
     fn answer(self: Box<Self>, outcome: Result<()>) {
         let Self { done, reply, .. } = *self;
-        let answer =
-            outcome.and_then(|()| done.ok_or(Error::Unavailable("the job was not run".into())));
+        let answer = outcome.and_then(|()| done.ok_or(Error::unavailable("the job was not run")));
         // The caller may have gone; what was committed stays committed.
         let _ = reply.send(answer);
     }
@@ -79,14 +78,14 @@ impl JobQueue {
         let (reply, answer) = oneshot::channel();
         let mut queues = self.queues.lock();
         if queues.closing {
-            return Err(Error::Unavailable("the store is closing".into()));
+            return Err(Error::unavailable("the store is closing"));
         }
         let queue = match class {
             Class::Foreground => &mut queues.foreground,
             Class::Background => &mut queues.background,
         };
         if queue.len() >= self.limit {
-            return Err(Error::Busy("too many writes are waiting"));
+            return Err(Error::busy("too many writes are waiting"));
         }
         queue.push_back(Box::new(TypedJob {
             work,

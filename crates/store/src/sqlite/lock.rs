@@ -44,9 +44,8 @@ pub fn holder(directory: &Path) -> Option<u32> {
 /// [`Error::Locked`] when another process has it.
 pub fn take(directory: &Path) -> Result<DirectoryLock> {
     let path = directory.join(FILE);
-    let open = |e: std::io::Error| Error::Open {
-        what: format!("cannot open {}", path.display()),
-        detail: e.to_string(),
+    let open = |e: std::io::Error| {
+        Error::open(format!("cannot open {}", path.display()), e.to_string()).because(e)
     };
     let mut file = OpenOptions::new()
         .read(true)

@@ -140,14 +140,17 @@ pub fn check(connection: &Connection) -> Result<()> {
     if found == "ok" {
         return Ok(());
     }
-    Err(Error::DamagedDatabase { detail: found })
+    Err(Error::damaged_database(found))
 }
 
 /// The copies from before migrations in `directory`, oldest first.
 pub fn copies(directory: &Path) -> Result<Vec<PathBuf>> {
-    let cannot = |e: std::io::Error| Error::Open {
-        what: format!("cannot read {}", directory.display()),
-        detail: e.to_string(),
+    let cannot = |e: std::io::Error| {
+        Error::open(
+            format!("cannot read {}", directory.display()),
+            e.to_string(),
+        )
+        .because(e)
     };
     let mut copies = vec![];
     for entry in directory.read_dir().map_err(cannot)? {

@@ -2,7 +2,7 @@
 //! starts on it.
 
 use super::connection;
-use super::errors::{IntoStore, damaged_row};
+use super::errors::IntoStore;
 use super::lock::{self, DirectoryLock};
 use super::verify::{check_all, open_existing};
 use super::{accept, migrate};
@@ -43,10 +43,10 @@ impl Source {
         if found == known {
             return Ok(source);
         }
-        Err(Error::Open {
-            what: format!("the store to be moved has schema {found}, this version moves {known}"),
-            detail: "bring it up to date with `waybill migrate --data FOLDER` of the version that moves it".into(),
-        })
+        Err(Error::open(
+            format!("the store to be moved has schema {found}, this version moves {known}"),
+            "bring it up to date with `waybill migrate --data FOLDER` of the version that moves it",
+        ))
     }
 
     fn reader(&self) -> Result<Connection> {
@@ -58,7 +58,7 @@ impl Source {
         let connection = self.reader()?;
         let named = |key: &str| {
             let found = meta(&connection, key)?;
-            found.ok_or_else(|| damaged_row("meta", format!("{key} is missing")))
+            found.ok_or_else(|| Error::damaged_row("meta", format!("{key} is missing")))
         };
         let counter = |name: &str| -> Result<i64> {
             let sql = "SELECT COALESCE((SELECT value FROM counters WHERE name = ?1), 0)";
@@ -130,12 +130,11 @@ impl Source {
 pub fn refuse_moved(connection: &Connection) -> Result<()> {
     match meta(connection, MOVED_TO)? {
         None => Ok(()),
-        Some(to) => Err(Error::Open {
-            what: format!("the store in this folder was moved to {to}"),
-            detail: "start on that database (DATABASE_URL). If the move was broken off, run it again; to go on from what is \
-                     here instead, make a backup of this folder and restore it"
-                .into(),
-        }),
+        Some(to) => Err(Error::open(
+            format!("the store in this folder was moved to {to}"),
+            "start on that database (DATABASE_URL). If the move was broken off, run it again; to go on from what is \
+                     here instead, make a backup of this folder and restore it",
+        )),
     }
 }
 
@@ -206,7 +205,7 @@ fn read_row(table: &Table, row: &Row<'_>) -> Result<Vec<Value>> {
         let cell = row.get_ref(index).store()?;
         value(column.kind, cell).ok_or_else(|| {
             let detail = format!("{}.{} is {cell:?}", table.name, column.name);
-            damaged_row("a row", detail)
+            Error::damaged_row("a row", detail)
         })
     };
     columns.map(cell).collect()

@@ -47,9 +47,12 @@ impl SqliteStore {
     ) -> Result<Self> {
         connection::check_version()?;
         let directory = &options.directory;
-        let cannot = |e: std::io::Error| Error::Open {
-            what: format!("cannot use the data folder {}", directory.display()),
-            detail: e.to_string(),
+        let cannot = |e: std::io::Error| {
+            Error::open(
+                format!("cannot use the data folder {}", directory.display()),
+                e.to_string(),
+            )
+            .because(e)
         };
         make_directory(directory).map_err(cannot)?;
         let lock = lock::take(directory)?;
@@ -163,10 +166,10 @@ fn load_counters(connection: &Connection) -> Result<Counters> {
         .store()?;
     let position = read("position")?;
     if position < last {
-        return Err(Error::DamagedRow {
-            what: "the log's counter",
-            detail: format!("it says {position}, the log goes to {last}"),
-        });
+        return Err(Error::damaged_row(
+            "the log's counter",
+            format!("it says {position}, the log goes to {last}"),
+        ));
     }
     let number = accept::load_number(connection)?;
     let mut by_status = [0; OrderStatus::ALL.len()];

@@ -1,10 +1,10 @@
 //! Reading orders.
 
 use super::claims;
-use super::errors::{IntoStore, damaged_row};
+use super::errors::IntoStore;
 use super::rows::Columns;
 use crate::encoding::{Note, read_birth};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::{OrderFilter, OrderRecord, OrderRef, Page, Positions, Snapshot};
 use rusqlite::{Connection, Row, params};
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -134,8 +134,8 @@ fn fill_personal(connection: &Connection, order: &mut Order) -> Result<Option<St
             personal = Some(data);
             continue;
         }
-        let note: Note =
-            serde_json::from_str(&data).map_err(|e| damaged_row("a note", e.to_string()))?;
+        let note: Note = serde_json::from_str(&data)
+            .map_err(|e| Error::damaged_row("a note", e.to_string()).because(e))?;
         note.put_on(order);
     }
     Ok(personal)
@@ -196,8 +196,8 @@ pub fn list(
     scan: usize,
 ) -> Result<Page<OrderRecord, i64>> {
     let statuses: Vec<&str> = filter.statuses.iter().map(|s| s.as_str()).collect();
-    let statuses =
-        serde_json::to_string(&statuses).map_err(|e| damaged_row("a filter", e.to_string()))?;
+    let statuses = serde_json::to_string(&statuses)
+        .map_err(|e| Error::damaged_row("a filter", e.to_string()).because(e))?;
     // Which index is not left to the planner: by number alone it would walk the orders of everybody.
     let sql = format!(
         "SELECT {RECORD}, {COLUMNS}, (?3 = '[]' OR o.status IN (SELECT value FROM json_each(?3))) \

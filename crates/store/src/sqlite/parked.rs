@@ -6,7 +6,7 @@ use super::once;
 use super::rows::Columns;
 use super::tx::Tx;
 use crate::encoding::{queue, read_envelope, write_envelope};
-use crate::error::{COMMAND_KEY, Error, Result};
+use crate::error::{Error, Result};
 use crate::model::{Flag, Lease, NewParked, Page, Parked, ParkedOutcome, ParkedState};
 use rusqlite::{Connection, Row, params};
 use waybill_domain::ids::OrderId;
@@ -155,7 +155,7 @@ pub fn flag(tx: &Tx<'_>, tenant: &Tenant, flag: &Flag) -> Result<bool> {
         && changed == 1
         && !once::claim(tx, tenant, claim, &claim.outcome)?
     {
-        return Err(Error::Conflict { what: COMMAND_KEY });
+        return Err(Error::KeyUsed);
     }
     Ok(changed == 1)
 }

@@ -70,10 +70,10 @@ impl Readers {
             let thread = std::thread::Builder::new()
                 .name(format!("store-reader-{index}"))
                 .spawn(move || work(&shared, &connection));
-            threads.push(thread.map_err(|e| Error::Open {
-                what: "cannot start a reader".into(),
-                detail: e.to_string(),
-            })?);
+            threads.push(
+                thread
+                    .map_err(|e| Error::open("cannot start a reader", e.to_string()).because(e))?,
+            );
         }
         Ok(Self {
             shared,
@@ -98,17 +98,17 @@ impl Readers {
         {
             let mut queue = self.shared.queue.lock();
             if queue.closing {
-                return Err(Error::Unavailable("the store is closing".into()));
+                return Err(Error::unavailable("the store is closing"));
             }
             if queue.jobs.len() >= self.shared.limit {
-                return Err(Error::Busy("too many reads are waiting"));
+                return Err(Error::busy("too many reads are waiting"));
             }
             queue.jobs.push_back(job);
         }
         self.shared.waiting.notify_one();
         answer
             .await
-            .unwrap_or(Err(Error::Unavailable("the reader is gone".into())))
+            .unwrap_or(Err(Error::unavailable("the reader is gone")))
     }
 
     /// Connections, and how many of them are idle.

@@ -89,7 +89,7 @@ impl Thread {
     fn begin(&mut self) -> Result<()> {
         self.events.clear();
         let begun = self.setup.connection.execute_batch("BEGIN IMMEDIATE");
-        begun.map_err(|e| translate(&e))
+        begun.map_err(translate)
     }
 
     fn start_over(&mut self, before: Counters) -> Result<()> {
@@ -97,7 +97,7 @@ impl Thread {
         self.setup
             .connection
             .execute_batch("ROLLBACK")
-            .map_err(|e| translate(&e))?;
+            .map_err(translate)?;
         self.begin()
     }
 
@@ -156,7 +156,7 @@ impl Thread {
             .iter()
             .rev()
             .find_map(|(_, outcome)| outcome.as_ref().err().cloned());
-        let cause = cause.unwrap_or(Error::Unavailable("the transaction was rolled back".into()));
+        let cause = cause.unwrap_or(Error::unavailable("the transaction was rolled back"));
         self.all_fail(ran, &cause);
     }
 
@@ -174,7 +174,7 @@ impl Thread {
         let ran = super::defects::answer_early(ran);
         let committed = written.and_then(|()| self.setup.connection.execute_batch("COMMIT"));
         if let Err(error) = committed {
-            return self.commit_failed(&error, ran, before);
+            return self.commit_failed(error, ran, before);
         }
         self.outage.worked();
         for (job, outcome) in ran {
@@ -186,7 +186,7 @@ impl Thread {
         }
     }
 
-    fn commit_failed(&mut self, error: &rusqlite::Error, ran: Vec<Ran>, before: Counters) {
+    fn commit_failed(&mut self, error: rusqlite::Error, ran: Vec<Ran>, before: Counters) {
         // SQLite reports a full disk before it writes the commit frame. After any other disk error it is unknown what
         // was written.
         let full = error.sqlite_error_code() == Some(ErrorCode::DiskFull);
@@ -202,7 +202,7 @@ impl Thread {
         let cause = if full {
             Error::DiskFull
         } else {
-            Error::Unavailable(error.to_string())
+            Error::unavailable(error.to_string()).because(error)
         };
         let failed = ran
             .into_iter()

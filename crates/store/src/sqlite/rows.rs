@@ -1,7 +1,7 @@
 //! Converts between columns and domain types. A value that the types do not allow is an error that names the column.
 
-use super::errors::{IntoStore, damaged_row};
-use crate::error::Result;
+use super::errors::IntoStore;
+use crate::error::{Error, Result};
 use rusqlite::Row;
 use rusqlite::types::FromSql;
 use uuid::Uuid;
@@ -36,8 +36,8 @@ impl<'a, 'b> Columns<'a, 'b> {
         self.next += 1;
         let text = value
             .as_str()
-            .map_err(|e| damaged_row(what, e.to_string()))?;
-        parse(text).ok_or_else(|| damaged_row(what, text.to_owned()))
+            .map_err(|e| Error::damaged_row(what, e.to_string()).because(e))?;
+        parse(text).ok_or_else(|| Error::damaged_row(what, text.to_owned()))
     }
 
     /// As [`Columns::text`], for a column that may be null.
@@ -50,8 +50,8 @@ impl<'a, 'b> Columns<'a, 'b> {
         self.next += 1;
         let text = value
             .as_str_or_null()
-            .map_err(|e| damaged_row(what, e.to_string()))?;
-        text.map(|text| parse(text).ok_or_else(|| damaged_row(what, text.to_owned())))
+            .map_err(|e| Error::damaged_row(what, e.to_string()).because(e))?;
+        text.map(|text| parse(text).ok_or_else(|| Error::damaged_row(what, text.to_owned())))
             .transpose()
     }
 
@@ -60,8 +60,8 @@ impl<'a, 'b> Columns<'a, 'b> {
         self.next += 1;
         let bytes = value
             .as_blob()
-            .map_err(|e| damaged_row(what, e.to_string()))?;
-        Uuid::from_slice(bytes).map_err(|e| damaged_row(what, e.to_string()))
+            .map_err(|e| Error::damaged_row(what, e.to_string()).because(e))?;
+        Uuid::from_slice(bytes).map_err(|e| Error::damaged_row(what, e.to_string()).because(e))
     }
 
     pub fn optional_uuid(&mut self, what: &'static str) -> Result<Option<Uuid>> {
@@ -69,9 +69,11 @@ impl<'a, 'b> Columns<'a, 'b> {
         self.next += 1;
         let bytes = value
             .as_blob_or_null()
-            .map_err(|e| damaged_row(what, e.to_string()))?;
+            .map_err(|e| Error::damaged_row(what, e.to_string()).because(e))?;
         bytes
-            .map(|b| Uuid::from_slice(b).map_err(|e| damaged_row(what, e.to_string())))
+            .map(|b| {
+                Uuid::from_slice(b).map_err(|e| Error::damaged_row(what, e.to_string()).because(e))
+            })
             .transpose()
     }
 

@@ -78,7 +78,7 @@ impl Tx<'_> {
 /// A panic is a defect of one unit; it must not end the thread that everybody waits for.
 fn caught<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
     let done = catch_unwind(AssertUnwindSafe(work));
-    done.unwrap_or_else(|_| Err(Error::Refused("the decision panicked".into())))
+    done.unwrap_or_else(|_| Err(Error::refused("the decision panicked")))
 }
 
 /// Writes the counters that a round has moved.

@@ -30,10 +30,10 @@ pub fn open_for_verify(directory: &Path) -> Result<Report> {
 pub fn open_existing(directory: &Path) -> Result<Connection> {
     let file = directory.join(connection::FILE);
     if !file.exists() {
-        return Err(Error::Open {
-            what: format!("there is no store in {}", directory.display()),
-            detail: "name the data folder with --data".into(),
-        });
+        return Err(Error::open(
+            format!("there is no store in {}", directory.display()),
+            "name the data folder with --data",
+        ));
     }
     let connection = connection::open_reader(directory)?;
     migrate::decide(&connection)?;

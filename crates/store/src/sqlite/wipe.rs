@@ -16,11 +16,13 @@ const BESIDE: [&str; 3] = ["waybill.db-wal", "waybill.db-shm", "waybill.db-journ
 /// # Errors
 /// The directory is a symbolic link, or is no store's; another process has it; or what the disk says.
 pub fn wipe(directory: &Path, also: &[&str]) -> Result<bool> {
-    let refuse = |why: &str| Error::Open {
-        what: format!("{} is not emptied", directory.display()),
-        detail: why.to_owned(),
+    let refuse = |why: &str| {
+        Error::open(
+            format!("{} is not emptied", directory.display()),
+            why.to_owned(),
+        )
     };
-    let cannot = |e: std::io::Error| refuse(&e.to_string());
+    let cannot = |e: std::io::Error| refuse(&e.to_string()).because(e);
     match fs::symlink_metadata(directory) {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(false),
         Err(e) => return Err(cannot(e)),

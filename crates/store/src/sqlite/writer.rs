@@ -22,10 +22,8 @@ impl Writer {
         let handle = std::thread::Builder::new()
             .name("store-writer".into())
             .spawn(move || thread.run());
-        let handle = handle.map_err(|e| Error::Open {
-            what: "cannot start the writer".into(),
-            detail: e.to_string(),
-        })?;
+        let handle =
+            handle.map_err(|e| Error::open("cannot start the writer", e.to_string()).because(e))?;
         Ok(Self {
             jobs,
             thread: Mutex::new(Some(handle)),

@@ -42,10 +42,14 @@ async fn what_cannot_be_sent_commits_nothing() {
     let good = h.make.order(&[("A", 1)]);
     let results = h.accept(vec![bad, good]).await;
     assert!(
-        matches!(results[0], Err(Error::Refused(_))),
+        matches!(results[0], Err(Error::Refused { .. })),
         "{:?}",
         results[0]
     );
+    let refused = results[0].as_ref().expect_err("refused");
+    assert!(std::error::Error::source(refused).is_some(), "{refused}");
+    let logged = waybill_store::with_sources(refused);
+    assert!(logged.contains("SQLSTATE 22"), "{logged}");
     assert!(results[1].is_ok());
     assert_eq!(driver.sql("SELECT count(*) FROM orders").trim(), "1");
     assert_eq!(h.level("A").await.reserved, 1);
@@ -420,7 +424,7 @@ async fn a_process_that_outlives_a_restore_gets_no_connection_any_more() {
 }
 
 fn told_of_the_restore(error: Option<Error>) -> bool {
-    matches!(error, Some(Error::Unavailable(why)) if why.contains("restored under this process"))
+    matches!(error, Some(Error::Unavailable { detail, .. }) if detail.contains("restored under this process"))
 }
 
 #[tokio::test]

@@ -287,7 +287,7 @@ async fn jobs_beyond_the_queue_are_refused_at_once_and_lose_nothing() {
     let (mut taken, mut refused) = (0, 0);
     let mut count = |result: Result<Vec<Result<Accepted>>>| match result {
         Ok(_) => taken += 1,
-        Err(Error::Busy(_)) => refused += 1,
+        Err(Error::Busy { .. }) => refused += 1,
         Err(other) => panic!("{other}"),
     };
     let mut open = vec![];

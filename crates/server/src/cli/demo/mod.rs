@@ -21,7 +21,7 @@ use tokio::time::Instant;
 use waybill_store::sqlite::wipe;
 
 use super::config::SettingsArgs;
-use super::{fail, output};
+use super::{fail, fail_with, output};
 use crate::app::App;
 use crate::auth::{ADMIN_TOKEN_FILE, NewToken, Scopes, mint, write_token_file};
 use crate::clock::{Clock, MICROS_PER_SECOND, SystemClock};
@@ -104,7 +104,7 @@ fn load(args: &DemoArgs) -> Result<Settings, ConfigErrors> {
 fn empty(settings: &Settings) -> Result<(), ExitCode> {
     if settings.database_url().is_some() {
         let advice = "--fresh empties a data folder, never a database: give another database's address, or none";
-        return Err(fail(&advice));
+        return Err(fail_with(advice));
     }
     listen::bind(&settings.listen_addresses()).map_err(|error| fail(&error))?;
     wipe(Path::new(&settings.store.data), &[ADMIN_TOKEN_FILE]).map_err(|error| fail(&error))?;

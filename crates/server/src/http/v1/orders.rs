@@ -137,7 +137,7 @@ impl Shown {
             match Self::read(record, shipments) {
                 Ok(order) => shown.push(order),
                 Err(error) => {
-                    tracing::error!(order_id = %named.id(), %error, "an order cannot be shown");
+                    tracing::error!(order_id = %named.id(), error = waybill_store::with_sources(&error), "an order cannot be shown");
                     unreadable.push(named);
                 }
             }
@@ -194,7 +194,7 @@ impl Shown {
 fn read<T: DeserializeOwned>(what: &'static str, text: &str) -> Result<T, StoreError> {
     serde_json::from_str(text).map_err(|e| {
         let detail = e.to_string();
-        StoreError::DamagedRow { what, detail }
+        StoreError::damaged_row(what, detail).because(e)
     })
 }
 

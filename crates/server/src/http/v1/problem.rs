@@ -99,7 +99,7 @@ impl Problem {
     }
 
     fn caused_by(mut self, cause: &StoreError) -> Self {
-        self.0.cause = Some(cause.to_string());
+        self.0.cause = Some(waybill_store::with_sources(cause));
         self
     }
 

@@ -177,11 +177,11 @@ fn decide<'o>(
             continue;
         }
         let number = numbers.next().map(|row| Columns::of(row).get());
-        let number = number.ok_or_else(|| Error::Unavailable("too few numbers came".into()))??;
+        let number = number.ok_or_else(|| Error::unavailable("too few numbers came"))??;
         let view = batch.stock.view(&new.tenant);
         // A panic is a defect of one order; the others are decided without it.
         let decided = catch_unwind(AssertUnwindSafe(|| intake::decide(new, number, part, view)));
-        let decided = decided.map_err(|_| Error::Refused("the decision panicked".into()))?;
+        let decided = decided.map_err(|_| Error::refused("the decision panicked"))?;
         batch.results.push(match decided {
             Decision::Accept(accepted) => {
                 let birth = Birth::of(&accepted.order);

@@ -4,7 +4,7 @@ use super::super::lock;
 use super::super::once::{Claims, Free};
 use super::super::pipeline::{Pipeline, params};
 use super::super::rows::Columns;
-use crate::error::{COMMAND_KEY, Error, Result};
+use crate::error::{Error, Result};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use tokio_postgres::Row;
 use uuid::Uuid;
@@ -187,7 +187,7 @@ impl Locked {
             }
         };
         if !self.free_keys.allows(&change.tenant, change.claim.as_ref()) {
-            return Err(Error::Conflict { what: COMMAND_KEY });
+            return Err(Error::KeyUsed);
         }
         if let Some(order) = &change.order {
             let version = self.orders.get(&order.after.id.0);

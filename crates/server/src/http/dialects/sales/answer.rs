@@ -293,7 +293,11 @@ pub fn not_stored(store: &StoreError, correlation: &str) -> Response {
             1,
         ),
         other => {
-            tracing::error!(error = %other, correlation_id = correlation, "the store refused what it should have taken");
+            tracing::error!(
+                error = waybill_store::with_sources(other),
+                correlation_id = correlation,
+                "the store refused what it should have taken"
+            );
             error(
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "INTERNAL_ERROR",

@@ -53,10 +53,8 @@ pub async fn read(
     let content: Content = match serde_json::from_str(&record.content) {
         Ok(content) => content,
         Err(error) => {
-            let damaged = StoreError::DamagedRow {
-                what: "an order's content",
-                detail: error.to_string(),
-            };
+            let damaged =
+                StoreError::damaged_row("an order's content", error.to_string()).because(error);
             return answer::not_stored(&damaged, &correlation.id);
         }
     };
