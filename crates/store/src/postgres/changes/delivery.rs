@@ -17,7 +17,7 @@ static INSERT_DELIVERIES: Sql = Sql {
 };
 
 static UPDATE_DELIVERIES: Sql = Sql {
-    text: "/* changes::update_deliveries */ UPDATE deliveries d SET state = c.state, revision = c.revision, version = c.version, heard = c.last_order_seq, \
+    text: "/* changes::update_deliveries */ UPDATE deliveries d SET state = c.state, revision = c.revision, version = c.version, heard = c.heard, \
            open_holds = c.open_holds, released = c.released, updated_at = c.updated_at \
            FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) AS c (order_id, tenant, part, state, revision, version, heard, open_holds, \
            released, updated_at) WHERE d.order_id = c.order_id",
