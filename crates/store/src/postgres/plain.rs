@@ -117,7 +117,7 @@ pub async fn notify(
     client.batch_execute(&sql).await
 }
 
-/// A step of a pipeline without parameters: BEGIN, COMMIT.
+/// The step of a pipeline that begins a transaction.
 pub async fn step(client: &Client, text: &str) -> std::result::Result<(), Error> {
     client.batch_execute(text).await
 }
