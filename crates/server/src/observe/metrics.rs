@@ -9,7 +9,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
-use prometheus_client::registry::Registry;
+use prometheus_client::registry::{Metric, Registry};
 use waybill_domain::time::Time;
 
 use crate::auth::TokenError;
@@ -83,6 +83,55 @@ fn seconds() -> Histogram {
     ])
 }
 
+/// Registers a metric under its name.
+fn named<M: Metric + Clone>(registry: &mut Registry, name: &str, help: &str, metric: M) -> M {
+    registry.register(name, help, metric.clone());
+    metric
+}
+
+fn orders_of_a_batch() -> Histogram {
+    Histogram::new([
+        1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1_000.0,
+    ])
+}
+
+fn stuck_orders(registry: &mut Registry) -> Gauge {
+    let help = "Unfinished orders that nothing has happened to for long";
+    named(
+        registry,
+        "housekeeping_stuck_orders",
+        help,
+        Gauge::default(),
+    )
+}
+
+fn oldest_unfinished(registry: &mut Registry) -> Gauge<f64, AtomicU64> {
+    let help = "Time since the last step of the unfinished order that has stood still longest; 0 while none has for housekeeping.stuck_after_ms";
+    let name = "oldest_unfinished_order_seconds";
+    named(registry, name, help, Gauge::default())
+}
+
+fn takeovers(registry: &mut Registry) -> Family<ConsumerLabel, Counter> {
+    let help = "Leases of other processes that had run out and were taken";
+    named(registry, "lease_takeovers", help, Family::default())
+}
+
+fn lost(registry: &mut Registry) -> Family<ConsumerLabel, Counter> {
+    let help = "Leases that this process had and could not keep";
+    named(registry, "leases_lost", help, Family::default())
+}
+
+fn tokens_refused(registry: &mut Registry) -> Family<Refused, Counter> {
+    let help = "Requests refused for their token, by the reason";
+    let refused: Family<Refused, Counter> =
+        named(registry, "tokens_refused", help, Family::default());
+    for kind in TokenError::KINDS {
+        // 0 from the start: of a counter that appears with its first event no rate can be computed.
+        let _ = refused.get_or_create(&Refused::of(kind.code()));
+    }
+    refused
+}
+
 impl Default for Metrics {
     fn default() -> Self {
         Self::new()
@@ -94,96 +143,55 @@ impl Metrics {
     #[must_use]
     pub fn new() -> Self {
         let mut registry = Registry::with_prefix("waybill");
-        let requests = Family::default();
-        let durations = Family::new_with_constructor(seconds as fn() -> Histogram);
-        let delays = Family::new_with_constructor(seconds as fn() -> Histogram);
-        let applied = Family::default();
-        let intake_batch = Histogram::new([
-            1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1_000.0,
-        ]);
-        let claims_forgotten = Counter::default();
-        let stuck_orders = Gauge::default();
-        let oldest_unfinished = Gauge::default();
-        registry.register("http_requests", "Requests answered", requests.clone());
-        registry.register(
-            "http_request_seconds",
-            "From the request's head to the answer's",
-            durations.clone(),
-        );
-        registry.register(
-            "intake_batch_orders",
-            "Orders taken together into one transaction",
-            intake_batch.clone(),
-        );
-        registry.register(
-            "consumer_changes",
-            "Changes applied by a consumer",
-            applied.clone(),
-        );
-        registry.register(
-            "consumer_delay_seconds",
-            "From an event's commit to its effect's",
-            delays.clone(),
-        );
-        registry.register(
-            "housekeeping_claims_forgotten",
-            "Expired claims deleted",
-            claims_forgotten.clone(),
-        );
-        registry.register(
-            "housekeeping_stuck_orders",
-            "Unfinished orders that nothing has happened to for long",
-            stuck_orders.clone(),
-        );
-        registry.register(
-            "oldest_unfinished_order_seconds",
-            "Since the unfinished order that waits for nobody and has stood still longest last moved; 0 while none has stood for housekeeping.stuck_after_ms",
-            oldest_unfinished.clone(),
-        );
-        let parts = Family::default();
-        let takeovers = Family::default();
-        let lost = Family::default();
-        registry.register(
-            "consumer_parts",
-            "Parts of the log that this process has for a consumer",
-            parts.clone(),
-        );
-        registry.register(
-            "lease_takeovers",
-            "Leases of others that had run out and were taken",
-            takeovers.clone(),
-        );
-        registry.register(
-            "leases_lost",
-            "Leases that this process had and could not keep",
-            lost.clone(),
-        );
-        let tokens_refused = Family::default();
-        for kind in TokenError::KINDS {
-            // Told as 0 from the start: of a counter that appears with its first event no rate can be told.
-            let _ = tokens_refused.get_or_create(&Refused::of(kind.code()));
-        }
-        registry.register(
-            "tokens_refused",
-            "Requests refused for their token, by the reason",
-            tokens_refused.clone(),
-        );
+        let r = &mut registry;
+        let by_route = Family::new_with_constructor(seconds as fn() -> Histogram);
+        let by_consumer = Family::new_with_constructor(seconds as fn() -> Histogram);
         Self {
-            registry,
-            requests,
-            durations,
-            intake_batch,
-            applied,
-            delays,
-            claims_forgotten,
-            stuck_orders,
-            oldest_unfinished,
-            parts,
-            takeovers,
-            lost,
-            tokens_refused,
+            requests: named(r, "http_requests", "Requests answered", Family::default()),
+            durations: named(
+                r,
+                "http_request_seconds",
+                "From the request's head to the answer's",
+                by_route,
+            ),
+            intake_batch: named(
+                r,
+                "intake_batch_orders",
+                "Orders taken together into one transaction",
+                orders_of_a_batch(),
+            ),
+            applied: named(
+                r,
+                "consumer_changes",
+                "Changes applied by a consumer",
+                Family::default(),
+            ),
+            delays: named(
+                r,
+                "consumer_delay_seconds",
+                "From an event's commit to its effect's",
+                by_consumer,
+            ),
+            claims_forgotten: named(
+                r,
+                "housekeeping_claims_forgotten",
+                "Expired claims deleted",
+                Counter::default(),
+            ),
+            stuck_orders: stuck_orders(r),
+            oldest_unfinished: oldest_unfinished(r),
+            parts: named(
+                r,
+                "consumer_parts",
+                "Partitions of the log that this process has for a consumer",
+                Family::default(),
+            ),
+            takeovers: takeovers(r),
+            lost: lost(r),
+            tokens_refused: tokens_refused(r),
             progress: Mutex::default(),
             answers: Default::default(),
+            registry,
         }
     }
 

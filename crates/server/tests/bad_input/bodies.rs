@@ -21,6 +21,7 @@ fn deep() -> Vec<u8> {
     b"[".repeat(100_000)
 }
 
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 pub fn sales() -> Vec<Bad> {
     const INVALID: (u16, &str) = (400, "VALIDATION_ERROR");
     let invalid = |name, body: String| Bad::sales(name, body, INVALID.0, INVALID.1);
@@ -117,6 +118,7 @@ fn v1_with(pointer: &str, value: Value) -> String {
     order.to_string()
 }
 
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 pub fn v1() -> Vec<Bad> {
     let good = v1_with("/currency", json!("USD"));
     let changed = |name, pointer, value, code| Bad::v1(name, v1_with(pointer, value), 400, code);

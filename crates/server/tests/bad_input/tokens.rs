@@ -11,6 +11,7 @@ const V1_ORDER: &str =
     r#"{"currency":"USD","lines":[{"sku":"p","quantity":1,"unitPrice":"1.00"}]}"#;
 
 /// Name, token, and the code that `/v1` gives it.
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn bad_tokens() -> Vec<(&'static str, String, &'static str)> {
     let header = json!({"alg":"HS256","typ":"JWT"});
     let claims = json!({"sub":"mallory","scope":"admin"});

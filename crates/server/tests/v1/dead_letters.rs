@@ -100,6 +100,7 @@ fn database(settings: &mut Settings) -> Option<Database> {
 }
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "one story, told step by step")]
 async fn a_dead_letter_is_shown_redriven_and_discarded_by_its_tenant_alone() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut settings = Settings::of_profile(Profile::Demo);

@@ -13,6 +13,7 @@ fn with(change: impl FnOnce(&mut Value)) -> String {
     order.to_string()
 }
 
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn cases() -> Vec<(String, u16, &'static str, &'static str)> {
     let line = |name: &'static str, value: Value| with(|o| o["lines"][0][name] = value);
     let top = |name: &'static str, value: Value| with(|o| o[name] = value);

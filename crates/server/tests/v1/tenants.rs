@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::shop::{AT_ONCE, Shop, id, small};
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "every route in turn")]
 async fn another_tenant_finds_nothing_on_any_route() {
     let shop = Shop::open(AT_ONCE).await;
     shop.stocked("MUG-1", 5).await;

@@ -82,6 +82,7 @@ pub(super) async fn orders_are_listed_newest_first_in_pages_of_any_size(h: Harne
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "a table of filters")]
 pub(super) async fn every_filter_keeps_exactly_what_it_says(h: Harness) {
     let ids = orders(&h).await;
     let mut all = vec![];

@@ -250,6 +250,24 @@ pub async fn settle(
     Ok(())
 }
 
+/// Checks that the event is still parked, and, where it is to leave, that it stands first.
+fn check_queue(rows: &[Row], position: i64, outcome: &ParkedOutcome) -> Result<()> {
+    let queued = rows.iter().map(|row| Columns::of(row).get());
+    let queued: Vec<i64> = queued.collect::<Result<_>>()?;
+    let is_there = match outcome {
+        ParkedOutcome::Failed { .. } => queued.contains(&position),
+        // One that waits behind another is not settled before it.
+        ParkedOutcome::Applied(_) | ParkedOutcome::Discarded => queued.first() == Some(&position),
+    };
+    if is_there {
+        Ok(())
+    } else {
+        Err(Error::Conflict {
+            what: "a parked event",
+        })
+    }
+}
+
 async fn attempt_settle(
     shared: &Shared,
     lease: &Lease,
@@ -277,21 +295,7 @@ async fn attempt_settle(
         if answers.next().unwrap_or_default().is_empty() {
             return Err(fenced(lease));
         }
-        let rows = answers.next().unwrap_or_default();
-        let queued = rows.iter().map(|row| Columns::of(row).get());
-        let queued: Vec<i64> = queued.collect::<Result<_>>()?;
-        let there = match outcome {
-            ParkedOutcome::Failed { .. } => queued.contains(&position),
-            // One that waits behind another is not settled before it.
-            ParkedOutcome::Applied(_) | ParkedOutcome::Discarded => {
-                queued.first() == Some(&position)
-            }
-        };
-        if !there {
-            return Err(Error::Conflict {
-                what: "a parked event",
-            });
-        }
+        check_queue(&answers.next().unwrap_or_default(), position, outcome)?;
         Locked::read(&wanted, &mut answers)?.with(change)
     })();
     let (open, locked) = commits.unless_refused(open, checked).await?;

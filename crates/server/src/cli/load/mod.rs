@@ -94,6 +94,23 @@ async fn load(args: &LoadArgs) -> Result<ExitCode, ClientError> {
     Ok(ended.into())
 }
 
+impl Run {
+    fn of(plan: &Plan, client: &Client) -> Result<Self, ClientError> {
+        Ok(Self {
+            target: client.target().clone(),
+            uri: client.target().uri(plan.shape.dialect.path())?,
+            authorization: client.authorization().clone(),
+            schedule: Schedule::new(plan.pace),
+            recorder: if plan.timeline {
+                Recorder::with_intervals()
+            } else {
+                Recorder::default()
+            },
+            policy: plan.policy.clone(),
+        })
+    }
+}
+
 /// Does one run; other commands that need load call it too.
 ///
 /// # Errors
@@ -114,18 +131,7 @@ pub async fn execute(
         .map(journal::open)
         .transpose()?
         .unzip();
-    let run = Arc::new(Run {
-        target: client.target().clone(),
-        uri: client.target().uri(plan.shape.dialect.path())?,
-        authorization: client.authorization().clone(),
-        schedule: Schedule::new(plan.pace),
-        recorder: if plan.timeline {
-            Recorder::with_intervals()
-        } else {
-            Recorder::default()
-        },
-        policy: plan.policy.clone(),
-    });
+    let run = Arc::new(Run::of(plan, &client)?);
     let mut workers = open_connections(&run, plan).await?;
     workers
         .iter_mut()
