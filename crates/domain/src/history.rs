@@ -19,6 +19,9 @@ pub struct OrderHistory {
     pub cancelling_from: Option<OrderStatus>,
     /// Per line, from the last event that has them.
     pub lines: BTreeMap<u16, Quantities>,
+    /// The last event cannot be read; that is the newest of the faults. The next step is checked by itself then,
+    /// because the state before it is not known.
+    pub unread: bool,
     pub faults: Vec<String>,
 }
 
@@ -30,6 +33,7 @@ impl OrderHistory {
                 .push(format!("event {kind} has seq {seq} after {}", self.version));
         }
         self.version = seq;
+        let after_unread = std::mem::take(&mut self.unread);
         if kind == EventKind::OrderCreated {
             if self.status.replace(OrderStatus::Pending).is_some() {
                 self.faults.push("created twice".into());
@@ -39,9 +43,10 @@ impl OrderHistory {
         let Ok(step) = serde_json::from_str::<body::OrderStep>(text) else {
             self.faults
                 .push(format!("event {seq} {kind} cannot be read"));
+            self.unread = true;
             return;
         };
-        self.check_step(seq, kind, &step);
+        self.check_step(seq, kind, &step, after_unread);
         if step.status == OrderStatus::Cancelling && step.previous_status.is_some() {
             self.cancelling_from = step.previous_status;
         }
@@ -73,18 +78,30 @@ impl OrderHistory {
         let totals = Quantities::sum(self.lines.values());
         if !lines.is_empty() && !told_early && !agrees(status, &totals) {
             self.faults.push(format!(
-                "event {seq} {kind}: the order is not {status} by its quantities, {totals:?}"
+                "event {seq} {kind}: the order is not {status} by its quantities, {totals}"
             ));
         }
     }
 
-    fn check_step(&mut self, seq: i64, kind: EventKind, step: &body::OrderStep) {
-        let allowed = match (self.status, step.previous_status) {
+    fn check_step(
+        &mut self,
+        seq: i64,
+        kind: EventKind,
+        step: &body::OrderStep,
+        after_unread: bool,
+    ) {
+        let from = if after_unread {
+            step.previous_status.or(Some(step.status))
+        } else {
+            self.status
+        };
+        let allowed = match (from, step.previous_status) {
             (Some(from), Some(previous)) => {
                 from == previous
                     && transitions::find(from, step.status).is_some_and(|row| row.event == kind)
                     && (kind != EventKind::OrderCancelRejected
-                        || self.cancelling_from == Some(step.status))
+                        || self.cancelling_from == Some(step.status)
+                        || after_unread)
             }
             (Some(from), None) => {
                 from == step.status && !transitions::TABLE.iter().any(|row| row.event == kind)
@@ -92,7 +109,7 @@ impl OrderHistory {
             (None, _) => false,
         };
         if !allowed {
-            let from = self.status.map_or("nothing", OrderStatus::as_str);
+            let from = from.map_or("nothing", OrderStatus::as_str);
             self.faults.push(format!(
                 "event {seq} {kind} leads from {from} to {}, which the table does not allow",
                 step.status
@@ -140,6 +157,8 @@ pub struct ShipmentHistory {
     pub status: Option<ShipmentStatus>,
     /// What is in it; the first event tells, and it never changes.
     pub lines: Vec<body::ShipmentLine>,
+    /// The last event cannot be read; that is the newest of the faults.
+    pub unread: bool,
     pub faults: Vec<String>,
 }
 
@@ -151,12 +170,19 @@ impl ShipmentHistory {
                 .push(format!("event {kind} has seq {seq} after {}", self.version));
         }
         self.version = seq;
+        let after_unread = std::mem::take(&mut self.unread);
         let Ok(step) = serde_json::from_str::<body::ShipmentStep>(text) else {
             self.faults
                 .push(format!("event {seq} {kind} cannot be read"));
+            self.unread = true;
             return;
         };
-        let allowed = match self.status {
+        let from = if after_unread {
+            step.previous_status.or(Some(step.status))
+        } else {
+            self.status
+        };
+        let allowed = match from {
             None => kind == EventKind::ShipmentCreated && step.status == ShipmentStatus::Processing,
             Some(from) if kind == EventKind::ShipmentUpdated => from == step.status,
             Some(from) => {
@@ -166,9 +192,10 @@ impl ShipmentHistory {
             }
         };
         if !allowed {
+            let from = from.map_or("nothing", ShipmentStatus::as_str);
             self.faults.push(format!(
-                "event {seq} {kind}: no step from {:?} to {}",
-                self.status, step.status
+                "event {seq} {kind}: no step from {from} to {}",
+                step.status
             ));
         }
         if self.status.is_some() && self.lines != step.lines {

@@ -1,6 +1,7 @@
 //! The nine counters of an order line, and the sums that always hold between them.
 
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 #[expect(
     clippy::trivially_copy_pass_by_ref,
@@ -37,6 +38,28 @@ pub struct Quantities {
     pub returned: i64,
     #[serde(skip_serializing_if = "is_zero")]
     pub lost: i64,
+}
+
+/// As people read it: `ordered 3, reserved 2, shipped 1`.
+impl fmt::Display for Quantities {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ordered {}", self.ordered)?;
+        for (name, units) in [
+            ("cancelled", self.cancelled),
+            ("backordered", self.backordered),
+            ("reserved", self.reserved),
+            ("in shipment", self.in_shipment),
+            ("shipped", self.shipped),
+            ("delivered", self.delivered),
+            ("returned", self.returned),
+            ("lost", self.lost),
+        ] {
+            if units != 0 {
+                write!(f, ", {name} {units}")?;
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Quantities {

@@ -123,3 +123,27 @@ fn a_shipment_whose_past_was_tampered_with_is_found_out() {
         1
     );
 }
+
+#[test]
+fn an_event_that_cannot_be_read_is_one_fault_and_the_next_step_is_none() {
+    let step = |from: Option<OrderStatus>, to: OrderStatus| {
+        let from = from.map(|from| format!(r#""previousStatus":"{from}","#));
+        format!(
+            r#"{{{}"status":"{to}","lines":[]}}"#,
+            from.unwrap_or_default()
+        )
+    };
+    let cancelling = step(Some(OrderStatus::Confirmed), OrderStatus::Cancelling);
+    let past = [
+        (1, EventKind::OrderCreated, "{}".to_owned()),
+        (2, EventKind::OrderConfirmed, "{".to_owned()),
+        (3, EventKind::OrderCancelRequested, cancelling.clone()),
+    ];
+    assert_eq!(faults(&past), ["event 2 order.confirmed cannot be read"]);
+    let past = [
+        past[0].clone(),
+        (2, EventKind::OrderConfirmed, "{".to_owned()),
+        (3, EventKind::OrderCancelled, cancelling),
+    ];
+    assert_eq!(faults(&past).len(), 2, "no such step at all");
+}

@@ -2,6 +2,8 @@
 //! `waybill-domain`, and `waybill-store` makes the result durable.
 
 #![cfg_attr(not(test), deny(clippy::print_stdout, clippy::print_stderr))]
+// What people read is written for them: `Display`, never `Debug`.
+#![cfg_attr(not(test), deny(clippy::use_debug))]
 
 pub mod app;
 pub mod auth;

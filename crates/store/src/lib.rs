@@ -4,7 +4,14 @@
 //! loss; an `Err` other than [`Error::OutcomeUnknown`] left nothing behind. Decisions are made in `waybill-domain`;
 //! where a decision needs locked rows, this crate calls it inside its transaction.
 
+// What people read is written for them: `Display`, never `Debug`.
+#![cfg_attr(not(test), deny(clippy::use_debug))]
+
 #[cfg(feature = "conformance")]
+#[allow(
+    clippy::use_debug,
+    reason = "failures of a test are read by developers"
+)]
 pub mod conformance;
 mod consume;
 mod encoding;

@@ -47,7 +47,14 @@ async fn run_with(settings: Settings, migrate: bool) -> ExitCode {
     let served = process::serve(settings, migrate, |ready| {
         let identity = ready.app.store.identity();
         let rate = ready.app.settings.server.rate_limit_per_minute;
-        tracing::info!(addresses = ?ready.addresses, store = identity.driver, store_id = identity.store_id, rate_limit_per_minute = rate, "ready");
+        let addresses: Vec<String> = ready.addresses.iter().map(ToString::to_string).collect();
+        tracing::info!(
+            addresses = addresses.join(", "),
+            store = identity.driver,
+            store_id = identity.store_id,
+            rate_limit_per_minute = rate,
+            "ready"
+        );
     });
     match served.await {
         Ok(()) => ExitCode::SUCCESS,

@@ -17,7 +17,7 @@ use crate::config::Settings;
 /// Recompute what must hold from the tables and the log, and print what does not add up
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Reads one snapshot, also beside a running server. Exit code 0: everything adds up; 6: something does not; 5: the database does not answer; 1: another failure.\n\nExamples:\n  waybill verify\n  waybill verify --data /var/lib/waybill --json\n  DATABASE_URL=postgres://waybill@db/waybill waybill verify"
+    after_help = "Reads one snapshot, also beside a running server. Exit code 0: everything adds up, or a discarded event explains what does not; 6: something does not; 5: the database does not answer; 1: another failure.\n\nExamples:\n  waybill verify\n  waybill verify --data /var/lib/waybill --json\n  DATABASE_URL=postgres://waybill@db/waybill waybill verify"
 )]
 pub struct VerifyArgs {
     #[command(flatten)]
@@ -90,23 +90,41 @@ pub(super) fn print(report: &Report) -> ExitCode {
     output::line(format!("reservations  {:>10}", c.reservations));
     output::line(format!("stock rows    {:>10}", c.stock_rows));
     output::line(format!("claims        {:>10}", c.claims));
-    for finding in &report.findings {
+    for explained in &report.explained {
         output::line(format!(
-            "{}  {}: {}",
-            finding.invariant, finding.subject, finding.detail
+            "explained  {}; {}",
+            finding_line(&explained.finding),
+            explained.explanation
         ));
     }
-    let findings = report.findings.iter();
-    match findings.len() {
-        0 => output::line("everything adds up"),
-        n => {
-            let references: BTreeSet<String> = findings.filter_map(Finding::reference).collect();
-            let references: Vec<String> = references.into_iter().collect();
-            output::line(format!(
-                "{n} things do not add up; keep the data as they are, and see what to do: {}",
-                references.join(", ")
-            ));
-        }
+    for finding in &report.findings {
+        output::line(finding_line(finding));
     }
+    let references: BTreeSet<String> = report
+        .findings
+        .iter()
+        .filter_map(Finding::reference)
+        .collect();
+    let references: Vec<String> = references.into_iter().collect();
+    let advice = "keep the data as they are, and see what to do";
+    output::line(match (report.findings.len(), report.explained.len()) {
+        (0, 0) => "everything adds up".to_owned(),
+        (0, _) => "everything else adds up; nothing is to be done".to_owned(),
+        (1, _) => format!(
+            "1 thing does not add up; {advice}: {}",
+            references.join(", ")
+        ),
+        (n, _) => format!(
+            "{n} things do not add up; {advice}: {}",
+            references.join(", ")
+        ),
+    });
     exit_code(report)
+}
+
+fn finding_line(finding: &Finding) -> String {
+    format!(
+        "{}  {}: {}",
+        finding.invariant, finding.subject, finding.detail
+    )
 }

@@ -8,6 +8,7 @@ use std::fmt;
 use std::path::Path;
 
 use toml::{Table, Value};
+use waybill_domain::echo::Echo;
 
 use super::database;
 use super::dotenv;
@@ -216,8 +217,12 @@ impl Layers {
             self.text("server.listen", &format!(":{port}"), &origin);
         } else {
             let advice = "a port is a number from 0 to 65535";
-            self.errors
-                .push(origin, "server.listen", Some(format!("{port:?}")), advice);
+            self.errors.push(
+                origin,
+                "server.listen",
+                Some(format!("\"{}\"", Echo(port))),
+                advice,
+            );
         }
     }
 

@@ -1,7 +1,9 @@
 //! The command line through the front door: the real binary, run as a person or a script runs it.
 
+mod another_user;
 mod canned;
 mod contexts;
+mod debug_output;
 mod exits;
 mod load;
 mod orders;

@@ -1,21 +1,10 @@
 //! `waybill verify` as an operator reads it.
 
-use super::poisoned::tamper_while_closed;
+use super::poisoned::{tamper_while_closed, verify};
 use crate::shop::{NEVER, Shop, small};
 use std::collections::BTreeSet;
 
 const INVARIANTS: &str = include_str!("../../../../docs/invariants.md");
-
-/// What `waybill verify` prints for a person about the store of a stopped server.
-async fn printed(shop: &Shop) -> String {
-    let mut verify = shop.0.command("verify");
-    if shop.0.database().is_none() {
-        verify.arg("--data").arg(shop.0.data());
-    }
-    let output = verify.output().await.expect("it runs");
-    assert_eq!(output.status.code(), Some(6), "{output:?}");
-    String::from_utf8(output.stdout).expect("text")
-}
 
 #[tokio::test]
 async fn each_finding_of_verify_leads_to_the_row_that_says_what_to_do() {
@@ -27,7 +16,7 @@ async fn each_finding_of_verify_leads_to_the_row_that_says_what_to_do() {
     ];
     tamper_while_closed(&mut shop.0, &damage.map(str::to_owned)).await;
 
-    let told = printed(&shop).await;
+    let told = verify(&shop, 6).await;
     let numbers: BTreeSet<&str> = told
         .lines()
         .filter(|line| line.starts_with('I'))

@@ -153,6 +153,7 @@ macro_rules! store_conformance_cases {
                 a_dead_event_is_redriven_when_somebody_asks
                 a_flag_with_a_key_is_set_once
                 an_event_is_given_up_when_somebody_asks
+                what_a_discard_leaves_is_explained_and_nothing_else_is
                 a_discard_asked_while_it_was_tried_is_heard
                 an_order_is_unparked_only_when_its_queue_is_empty
                 an_event_behind_another_is_not_settled_before_it

@@ -212,6 +212,43 @@ pub(super) async fn an_event_is_given_up_when_somebody_asks(h: Harness) {
     );
 }
 
+pub(super) async fn what_a_discard_leaves_is_explained_and_nothing_else_is(h: Harness) {
+    let s = stuck(h).await;
+    let unreadable = format!(
+        "UPDATE events SET body = '{{' WHERE position = {}",
+        s.events[1].position
+    );
+    s.h.driver.damage(&unreadable).await;
+    let seen = s.h.driver.verify().await.expect("verify runs");
+    assert!(!seen.findings.is_empty() && seen.explained.is_empty());
+    let last = "UPDATE orders SET version = version + 7";
+    s.settle(0, ParkedOutcome::Applied(None))
+        .await
+        .expect("settled");
+    s.settle(1, ParkedOutcome::Discarded)
+        .await
+        .expect("settled");
+
+    let seen = s.h.driver.verify().await.expect("verify runs");
+    assert!(seen.findings.is_empty(), "{:?}", seen.findings);
+    assert!(!seen.explained.is_empty());
+    for explained in &seen.explained {
+        let words = format!(
+            "{} at position {} was discarded for consumer status at {}",
+            s.events[1].event.kind,
+            s.events[1].position,
+            s.h.clock.now()
+        );
+        assert_eq!(explained.explanation, words);
+    }
+    s.h.driver.damage(last).await;
+    let seen = s.h.findings().await;
+    assert!(
+        matches!(&seen[..], [one] if one.starts_with("I7") && one.contains("version")),
+        "{seen:?}"
+    );
+}
+
 pub(super) async fn a_discard_asked_while_it_was_tried_is_heard(h: Harness) {
     let s = stuck(h).await;
     s.h.clock.advance_ms(1_000);

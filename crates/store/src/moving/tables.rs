@@ -69,6 +69,7 @@ pub const TABLES: &[Table] = &[
     CURSORS,
     LEASES,
     PARKED,
+    DISCARDS,
 ];
 
 const CLAIMS: Table = Table {
@@ -333,5 +334,18 @@ const PARKED: Table = Table {
         big("first_at"),
         big("last_at"),
         big("next_attempt_at"),
+    ],
+};
+
+const DISCARDS: Table = Table {
+    name: "discards",
+    columns: &[
+        text("consumer"),
+        uuid("order_id"),
+        big("position"),
+        small("part"),
+        text("tenant"),
+        text("type"),
+        big("at"),
     ],
 };

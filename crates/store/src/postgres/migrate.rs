@@ -19,6 +19,7 @@ const SQL: [&str; MIGRATIONS.len()] = [
     include_str!("../../migrations/postgres/0003_short_chains.sql"),
     include_str!("../../migrations/postgres/0004_by_tenant.sql"),
     include_str!("../../migrations/postgres/0005_commands_once.sql"),
+    include_str!("../../migrations/postgres/0006_discards.sql"),
 ];
 
 /// What a migration did.

@@ -219,6 +219,15 @@ static REMOVE: Sql = Sql {
     types: &[Type::TEXT, Type::UUID, Type::INT8],
 };
 
+/// Recorded in the transaction that takes the event out of the queue.
+static RECORD_DISCARD: Sql = Sql {
+    text: "/* parked::record_discard */ INSERT INTO discards (consumer, order_id, position, part, tenant, type, at) \
+           SELECT p.consumer, p.order_id, p.position, p.part, p.tenant, e.type, $4 FROM parked p \
+           JOIN events e ON e.part = p.part AND e.position = p.position \
+           WHERE p.consumer = $1 AND p.order_id = $2 AND p.position = $3 ON CONFLICT DO NOTHING",
+    types: &[Type::TEXT, Type::UUID, Type::INT8, Type::INT8],
+};
+
 /// Who asked meanwhile to give it up is heard all the same.
 static FAILED: Sql = Sql {
     text: "/* parked::failed */ UPDATE parked SET state = CASE state WHEN 'discard' THEN state ELSE $4 END, error = $5, attempts = attempts + 1, \
@@ -301,7 +310,11 @@ async fn attempt_settle(
     let (open, locked) = commits.unless_refused(open, checked).await?;
     let mut pipeline = Pipeline::new();
     match outcome {
-        ParkedOutcome::Applied(_) | ParkedOutcome::Discarded => {
+        ParkedOutcome::Applied(_) => {
+            pipeline.add(&REMOVE, params![consumer, order.0, position]);
+        }
+        ParkedOutcome::Discarded => {
+            pipeline.add(&RECORD_DISCARD, params![consumer, order.0, position, now.0]);
             pipeline.add(&REMOVE, params![consumer, order.0, position]);
         }
         ParkedOutcome::Failed {

@@ -103,4 +103,8 @@ impl Tables for PostgresTables<'_> {
         }
         Ok(())
     }
+
+    async fn schema(&mut self) -> Result<i64> {
+        Ok(migrate::found(self.client).await?.unwrap_or(0))
+    }
 }

@@ -200,8 +200,8 @@ fn open_immutable(path: &Path) -> Result<Connection> {
     open_file(Path::new(&address), access).and_then(readable)
 }
 
-/// Why a database file could not be opened, with its path, its owner and what to do.
-fn unreadable(path: &Path, error: impl std::error::Error + Send + Sync + 'static) -> Error {
+/// Why a database file or its folder could not be opened, with its path, its owner and what to do.
+pub fn unreadable(path: &Path, error: impl std::error::Error + Send + Sync + 'static) -> Error {
     let why = error.to_string();
     let what = format!("cannot read {}", path.display());
     let Ok(file) = std::fs::metadata(path) else {
@@ -215,11 +215,7 @@ fn unreadable(path: &Path, error: impl std::error::Error + Send + Sync + 'static
     } else {
         format!("run the command as its owner: sudo -u {owner} waybill …")
     };
-    Error::open(
-        what,
-        format!("{why}; the file belongs to {owner}; {advice}"),
-    )
-    .because(error)
+    Error::open(what, format!("{why}; it belongs to {owner}; {advice}")).because(error)
 }
 
 /// The name of a user, or the number where it has none.

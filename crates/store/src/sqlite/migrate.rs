@@ -15,6 +15,7 @@ const SQL: [&str; MIGRATIONS.len()] = [
     include_str!("../../migrations/sqlite/0003_short_chains.sql"),
     include_str!("../../migrations/sqlite/0004_by_tenant.sql"),
     include_str!("../../migrations/sqlite/0005_commands_once.sql"),
+    include_str!("../../migrations/sqlite/0006_discards.sql"),
 ];
 
 /// Copies from before migrations that are kept; the oldest go.

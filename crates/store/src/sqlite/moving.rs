@@ -204,7 +204,7 @@ fn read_row(table: &Table, row: &Row<'_>) -> Result<Vec<Value>> {
     let cell = |(index, column): (usize, &crate::moving::Column)| {
         let cell = row.get_ref(index).store()?;
         value(column.kind, cell).ok_or_else(|| {
-            let detail = format!("{}.{} is {cell:?}", table.name, column.name);
+            let detail = format!("{}.{} is {}", table.name, column.name, cell.data_type());
             Error::damaged_row("a row", detail)
         })
     };

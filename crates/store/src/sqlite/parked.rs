@@ -177,7 +177,10 @@ pub fn settle(
             }
             Ok(())
         }
-        ParkedOutcome::Discarded => remove(tx, lease, order, position),
+        ParkedOutcome::Discarded => {
+            record_discard(tx, lease, order, position)?;
+            remove(tx, lease, order, position)
+        }
         // A discard that was requested meanwhile stays in force.
         ParkedOutcome::Failed {
             error,
@@ -192,6 +195,18 @@ pub fn settle(
             changes::expect_one(changed, "a parked event")
         }
     }
+}
+
+/// Recorded in the transaction that takes the event out of the queue.
+fn record_discard(tx: &Tx<'_>, lease: &Lease, order: OrderId, position: i64) -> Result<()> {
+    tx.execute(
+        "INSERT INTO discards (consumer, order_id, position, part, tenant, type, at) \
+         SELECT p.consumer, p.order_id, p.position, p.part, p.tenant, e.type, ?4 FROM parked p \
+         JOIN events e ON e.part = p.part AND e.position = p.position \
+         WHERE p.consumer = ?1 AND p.order_id = ?2 AND p.position = ?3 ON CONFLICT DO NOTHING",
+        params![lease.consumer, order.bytes(), position, tx.now.0],
+    )?;
+    Ok(())
 }
 
 fn remove(tx: &mut Tx<'_>, lease: &Lease, order: OrderId, position: i64) -> Result<()> {

@@ -29,11 +29,16 @@ pub fn open_for_verify(directory: &Path) -> Result<Report> {
 /// There is none, or it is a newer version's.
 pub fn open_existing(directory: &Path) -> Result<Connection> {
     let file = directory.join(connection::FILE);
-    if !file.exists() {
-        return Err(Error::open(
-            format!("there is no store in {}", directory.display()),
-            "name the data folder with --data",
-        ));
+    match file.try_exists() {
+        Ok(true) => {}
+        Ok(false) => {
+            return Err(Error::open(
+                format!("there is no store in {}", directory.display()),
+                "name the data folder with --data",
+            ));
+        }
+        // A folder that this user may not enter; it may well hold a store.
+        Err(error) => return Err(connection::unreadable(directory, error)),
     }
     let connection = connection::open_reader(directory)?;
     migrate::decide(&connection)?;
@@ -107,6 +112,10 @@ impl Tables for SqliteTables<'_> {
 
     async fn events(&mut self, visit: VisitEvent<'_>) -> Result<()> {
         log::scan(self.connection, visit)
+    }
+
+    async fn schema(&mut self) -> Result<i64> {
+        migrate::found(self.connection)
     }
 }
 

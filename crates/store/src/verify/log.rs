@@ -1,6 +1,7 @@
 //! I7 and I10, from the log alone: positions rise within a partition, and each aggregate counts 1, 2, 3, … and takes
 //! only allowed steps. The states that the events add up to are passed on to the checks of the tables.
 
+use super::discards::Discards;
 use super::{Finding, Report, Tables};
 use crate::error::Result;
 use std::collections::HashMap;
@@ -15,10 +16,42 @@ pub(super) struct Histories {
     pub shipments: HashMap<Uuid, ShipmentHistory>,
     /// Version of deliveries and stock rows.
     others: HashMap<(AggregateKind, Uuid), i64>,
+    pub discards: Discards,
+    /// Why an event cannot be read, by its aggregate and the place among the aggregate's faults.
+    explained: HashMap<(Uuid, usize), String>,
+}
+
+impl Histories {
+    /// Explains the newest fault of an aggregate, which is that this event cannot be read, if it was discarded.
+    fn explain(&mut self, place: (u16, i64), aggregate: Uuid, faults: usize) {
+        if let (Some(words), Some(newest)) = (
+            self.discards.of_event(place, aggregate),
+            faults.checked_sub(1),
+        ) {
+            self.explained.insert((aggregate, newest), words);
+        }
+    }
+
+    fn report_faults(&self, report: &mut Report) {
+        let orders = self.orders.iter();
+        let orders = orders.map(|(id, history)| ("order", id, &history.faults));
+        let shipments = self.shipments.iter();
+        let shipments = shipments.map(|(id, history)| ("shipment", id, &history.faults));
+        for (kind, id, faults) in orders.chain(shipments) {
+            for (place, fault) in faults.iter().enumerate() {
+                let explanation = self.explained.get(&(*id, place)).map(String::as_str);
+                let subject = format!("{kind} {id}");
+                report.find_or_explain("I7", subject, fault.clone(), explanation);
+            }
+        }
+    }
 }
 
 pub(super) async fn read(tables: &mut dyn Tables, report: &mut Report) -> Result<Histories> {
-    let mut histories = Histories::default();
+    let mut histories = Histories {
+        discards: Discards::read(tables).await?,
+        ..Histories::default()
+    };
     let mut last: HashMap<u16, i64> = HashMap::new();
     let mut disorder = vec![];
     tables
@@ -29,18 +62,25 @@ pub(super) async fn read(tables: &mut dyn Tables, report: &mut Report) -> Result
                 disorder.push(logged.position);
             }
             *last = logged.position;
+            let place = (logged.part, logged.position);
             let event = logged.event;
             match event.aggregate.kind {
-                AggregateKind::Order => histories
-                    .orders
-                    .entry(event.aggregate.id)
-                    .or_default()
-                    .take(event.seq, event.kind, &event.body),
-                AggregateKind::Shipment => histories
-                    .shipments
-                    .entry(event.aggregate.id)
-                    .or_default()
-                    .take(event.seq, event.kind, &event.body),
+                AggregateKind::Order => {
+                    let history = histories.orders.entry(event.aggregate.id).or_default();
+                    history.take(event.seq, event.kind, &event.body);
+                    if history.unread {
+                        let faults = history.faults.len();
+                        histories.explain(place, event.aggregate.id, faults);
+                    }
+                }
+                AggregateKind::Shipment => {
+                    let history = histories.shipments.entry(event.aggregate.id).or_default();
+                    history.take(event.seq, event.kind, &event.body);
+                    if history.unread {
+                        let faults = history.faults.len();
+                        histories.explain(place, event.aggregate.id, faults);
+                    }
+                }
                 AggregateKind::Delivery | AggregateKind::Stock => {
                     let version = histories
                         .others
@@ -62,15 +102,6 @@ pub(super) async fn read(tables: &mut dyn Tables, report: &mut Report) -> Result
     for position in disorder {
         report.find("I10", "log", format!("position {position} does not rise"));
     }
-    for (id, history) in &histories.orders {
-        for fault in &history.faults {
-            report.find("I7", format!("order {id}"), fault.clone());
-        }
-    }
-    for (id, history) in &histories.shipments {
-        for fault in &history.faults {
-            report.find("I7", format!("shipment {id}"), fault.clone());
-        }
-    }
+    histories.report_faults(report);
     Ok(histories)
 }

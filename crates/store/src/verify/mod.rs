@@ -3,6 +3,7 @@
 //! They share no code with the writes they check. A driver hands in its tables; the checks are the same for every
 //! driver. docs/invariants.md says what each number means and what to do about a finding.
 
+mod discards;
 mod log;
 mod orders;
 mod rows;
@@ -33,10 +34,21 @@ impl Finding {
     }
 }
 
+/// A finding that is the known consequence of what an operator decided.
+#[derive(Clone, Debug, Serialize, PartialEq, Eq)]
+pub struct Explained {
+    #[serde(flatten)]
+    pub finding: Finding,
+    pub explanation: String,
+}
+
 /// The outcome of a verification.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Report {
+    /// What does not add up without an explanation; the store is sound when there are none.
     pub findings: Vec<Finding>,
+    /// What does not add up because an event was discarded.
+    pub explained: Vec<Explained>,
     pub counts: Counts,
 }
 
@@ -69,9 +81,11 @@ pub trait Tables: Send {
     async fn rows(&mut self, sql: &str, visit: VisitRow<'_>) -> Result<()>;
     /// The whole log; within a part, oldest first.
     async fn events(&mut self, visit: VisitEvent<'_>) -> Result<()>;
+    /// The number of the schema; a store that was not migrated yet is checked as well.
+    async fn schema(&mut self) -> Result<i64>;
 }
 
-/// Findings listed at most; the rest is counted in one line.
+/// Findings of each list at most; the rest is counted in one line.
 const LISTED: usize = 200;
 
 /// Runs every check.
@@ -86,16 +100,25 @@ pub async fn run(tables: &mut dyn Tables) -> Result<Report> {
     stock::check(tables, &mut report).await?;
     rows::check(tables, &mut report).await?;
     rows::count(tables, &mut report).await?;
-    if report.findings.len() > LISTED {
-        let more = report.findings.len() - LISTED;
-        report.findings.truncate(LISTED);
-        report.findings.push(Finding {
-            invariant: "-",
-            subject: "more".into(),
-            detail: format!("{more} further findings are not listed"),
-        });
-    }
+    let more = shorten(&mut report.findings);
+    report.findings.extend(more);
+    let more = shorten(&mut report.explained);
+    report.explained.extend(more.map(|finding| Explained {
+        finding,
+        explanation: "events were discarded".into(),
+    }));
     Ok(report)
+}
+
+/// Cuts a list to its bound; the line that counts what was cut off.
+fn shorten<T>(list: &mut Vec<T>) -> Option<Finding> {
+    let more = list.len().checked_sub(LISTED).filter(|more| *more > 0)?;
+    list.truncate(LISTED);
+    Some(Finding {
+        invariant: "-",
+        subject: "more".into(),
+        detail: format!("{more} further findings are not listed"),
+    })
 }
 
 impl Report {

@@ -34,10 +34,8 @@ async fn check_rows(
         .rows(sql, &mut |row| {
             seen += 1;
             let order = format!("order {}", row[0]);
-            let Some(history) = Uuid::parse_str(&row[0])
-                .ok()
-                .and_then(|id| histories.orders.get(&id))
-            else {
+            let id = Uuid::parse_str(&row[0]).unwrap_or_default();
+            let Some(history) = histories.orders.get(&id) else {
                 report.find("I6", order, "has no events");
                 return;
             };
@@ -49,11 +47,10 @@ async fn check_rows(
                 report.find("I7", order.clone(), detail);
             }
             if Some(row[2].as_str()) != history.status.map(OrderStatus::as_str) {
-                let detail = format!(
-                    "status {} but its events amount to {:?}",
-                    row[2], history.status
-                );
-                report.find("I9", order, detail);
+                let folded = history.status.map_or("nothing", OrderStatus::as_str);
+                let detail = format!("status {} but its events amount to {folded}", row[2]);
+                let explanation = histories.discards.of_aggregate(&id);
+                report.find_or_explain("I9", order, detail, explanation);
             }
         })
         .await?;
@@ -106,14 +103,16 @@ fn check_lines(mut lines: Lines, histories: &Histories, report: &mut Report) {
         }
         for (line, quantities) in stored {
             if !quantities.adds_up() {
-                let detail = format!("line {line} does not add up: {quantities:?}");
+                let detail = format!("line {line} does not add up: {quantities}");
                 report.find("I7", order(), detail);
             }
             let folded = history.lines.get(&line);
             if folded != Some(&quantities) {
+                let folded = folded.map_or_else(|| "nothing".to_owned(), Quantities::to_string);
                 let detail =
-                    format!("line {line} is {quantities:?} but its events amount to {folded:?}");
-                report.find("I9", order(), detail);
+                    format!("line {line} has {quantities}, but its events amount to {folded}");
+                let explanation = histories.discards.of_aggregate(id);
+                report.find_or_explain("I9", order(), detail, explanation);
             }
         }
     }

@@ -15,7 +15,6 @@ pub(super) async fn check(
     report: &mut Report,
 ) -> Result<()> {
     let mut seen = 0;
-    let mut found = vec![];
     let mut units = Units::default();
     tables
         .rows(
@@ -23,26 +22,28 @@ pub(super) async fn check(
             &mut |row| {
                 seen += 1;
                 if !units.take(&row[2], &row[3], &row[4]) {
-                    found.push((
-                        row[0].clone(),
-                        format!("its lines cannot be read: {}", row[4]),
-                    ));
+                    let detail = format!("its lines cannot be read: {}", row[4]);
+                    report.find("I9", format!("shipment {}", row[0]), detail);
                 }
-                let history = Uuid::parse_str(&row[0])
-                    .ok()
-                    .and_then(|id| histories.shipments.get(&id));
+                let id = Uuid::parse_str(&row[0]).unwrap_or_default();
+                let history = histories.shipments.get(&id);
                 let agrees = history.is_some_and(|h| {
                     row[1] == h.version.to_string()
                         && Some(row[2].as_str()) == h.status.map(ShipmentStatus::as_str)
                 });
                 if !agrees {
-                    found.push((
-                        row[0].clone(),
-                        format!(
-                            "version {} status {} but its events amount to {history:?}",
-                            row[1], row[2]
-                        ),
-                    ));
+                    let version = history.map_or(0, |h| h.version);
+                    let status = history.and_then(|h| h.status);
+                    let status = status.map_or("nothing", ShipmentStatus::as_str);
+                    // A discarded event still counts, so it never explains a version.
+                    let explanation = histories.discards.of_aggregate(&id);
+                    let explanation = explanation.filter(|_| row[1] == version.to_string());
+                    let detail = format!(
+                        "version {} status {} but its events amount to version {version} status {status}",
+                        row[1], row[2]
+                    );
+                    let subject = format!("shipment {}", row[0]);
+                    report.find_or_explain("I9", subject, detail, explanation);
                 }
             },
         )
@@ -57,9 +58,6 @@ pub(super) async fn check(
                 histories.shipments.len()
             ),
         );
-    }
-    for (id, detail) in found {
-        report.find("I9", format!("shipment {id}"), detail);
     }
     units.check(tables, report).await
 }

@@ -96,7 +96,7 @@ async fn a_store_of_schema_3_finds_by_tenant_once_it_is_opened() {
     let order = h.sold("A", 5, 1).await;
     h.store.close().await;
     let former = "DROP INDEX events_of_tenant; DROP INDEX orders_of_tenant; DROP INDEX shipments_of_tenant; \
-                  DROP TABLE command_claims; \
+                  DROP TABLE command_claims; DROP TABLE discards; \
                   CREATE INDEX events_of_order ON events (order_id, position); PRAGMA user_version = 3";
     driver.connection().execute_batch(former).unwrap();
     h.reopen().await;

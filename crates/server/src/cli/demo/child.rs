@@ -63,7 +63,8 @@ impl Server {
         if let Some(out) = out {
             let read = timeout(READY_WITHIN, BufReader::new(out).read_line(&mut line)).await;
             if read.is_err() {
-                return Err(self.not_started(format!("it was not ready within {READY_WITHIN:?}")));
+                let seconds = READY_WITHIN.as_secs();
+                return Err(self.not_started(format!("it was not ready within {seconds} s")));
             }
         }
         let ready: ReadyLine = serde_json::from_str(&line)

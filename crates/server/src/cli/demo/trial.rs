@@ -28,7 +28,7 @@ pub enum TrialError {
         what: String,
         source: std::io::Error,
     },
-    #[error("the trial did not end within {0:?}; this machine is too busy, or something hangs")]
+    #[error("the trial did not end within {} s; this machine is too busy, or something hangs", .0.as_secs())]
     TooLong(Duration),
     #[error("stopped before the end; its server was stopped with it")]
     Interrupted,

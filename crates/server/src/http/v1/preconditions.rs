@@ -4,6 +4,7 @@
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderName, StatusCode, header};
 use serde::Serialize;
+use waybill_domain::echo::Echo;
 use waybill_domain::precondition::{Preconditions, Tag, Tags};
 
 use super::answer::{Answer, set};
@@ -54,9 +55,9 @@ fn tags(headers: &HeaderMap, name: &HeaderName, code: &str) -> Result<Option<Tag
     let texts: Option<Vec<&str>> = lines.map(|line| line.to_str().ok()).collect();
     let text = texts.unwrap_or_default().join(",");
     list(&text).map(Some).ok_or_else(|| {
-        let shown: String = text.chars().take(60).collect();
         let detail = format!(
-            "expected versions as ETag gives them, \"3\" with its quotes, several by commas, or *; found {shown:?}"
+            "expected versions as ETag gives them, \"3\" with its quotes, several by commas, or *; found {}",
+            Echo(&text)
         );
         let name = if *name == header::IF_MATCH {
             "If-Match"

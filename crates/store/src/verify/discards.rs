@@ -1,0 +1,80 @@
+//! Events that an operator discarded, and the findings that follow from that.
+//!
+//! An event is discarded because it cannot be read, so a checker cannot read it either. That is the only fault of the
+//! log that a discard explains; besides, the state that the events of its aggregate add up to is not known.
+
+use super::{Finding, Report, Tables};
+use crate::error::Result;
+use std::collections::HashMap;
+use uuid::Uuid;
+use waybill_domain::time::Time;
+
+/// The schema that first records discards; older stores are checked as well.
+const SINCE_SCHEMA: i64 = 6;
+
+/// What was discarded, in words, by the place of the event in the log.
+#[derive(Default)]
+pub(super) struct Discards {
+    by_place: HashMap<(u16, i64), String>,
+    by_aggregate: HashMap<Uuid, String>,
+}
+
+impl Discards {
+    pub async fn read(tables: &mut dyn Tables) -> Result<Self> {
+        let mut discards = Self::default();
+        if tables.schema().await? < SINCE_SCHEMA {
+            return Ok(discards);
+        }
+        let sql = "SELECT part, position, type, consumer, at FROM discards";
+        tables
+            .rows(sql, &mut |row| {
+                let (Ok(part), Ok(position)) = (row[0].parse(), row[1].parse()) else {
+                    return;
+                };
+                let at = Time(row[4].parse().unwrap_or(0));
+                let words = format!(
+                    "{} at position {position} was discarded for consumer {} at {at}",
+                    row[2], row[3]
+                );
+                discards.by_place.insert((part, position), words);
+            })
+            .await?;
+        Ok(discards)
+    }
+
+    /// Why the event at this place of the log cannot be read, if it was discarded.
+    pub fn of_event(&mut self, place: (u16, i64), aggregate: Uuid) -> Option<String> {
+        let words = self.by_place.get(&place)?.clone();
+        self.by_aggregate.insert(aggregate, words.clone());
+        Some(words)
+    }
+
+    /// Why the state of an aggregate is not what its events add up to, if an event of it was discarded.
+    pub fn of_aggregate(&self, aggregate: &Uuid) -> Option<&str> {
+        self.by_aggregate.get(aggregate).map(String::as_str)
+    }
+}
+
+impl Report {
+    /// Adds a finding to those that are explained, if there is an explanation.
+    pub(super) fn find_or_explain(
+        &mut self,
+        invariant: &'static str,
+        subject: String,
+        detail: String,
+        explanation: Option<&str>,
+    ) {
+        let finding = Finding {
+            invariant,
+            subject,
+            detail,
+        };
+        match explanation {
+            Some(words) => self.explained.push(super::Explained {
+                finding,
+                explanation: words.to_owned(),
+            }),
+            None => self.findings.push(finding),
+        }
+    }
+}
