@@ -111,7 +111,7 @@ async fn advance_one(app: &App, once: &Once, change: Change) -> Result<(), Store
         claim: once.claim(),
         ..change
     };
-    let results = app.store.advance(vec![change], None).await?;
+    let results = app.store.write_changes(vec![change], None).await?;
     results
         .into_iter()
         .next()

@@ -4,7 +4,7 @@
 //! between. A shared store loads first and writes under guards; a write in between is a conflict, and the batch is
 //! decided again.
 
-use crate::model::{Apply, DeliveryOf, NewParked};
+use crate::model::{ConsumerBatch, DeliveryOf, NewParked};
 use waybill_domain::ids::OrderId;
 use waybill_domain::order::Order;
 
@@ -38,7 +38,7 @@ pub struct Consumed {
 impl Consumed {
     /// What a decision wants written.
     #[must_use]
-    pub fn of(decided: &Apply) -> Self {
+    pub fn of(decided: &ConsumerBatch) -> Self {
         Self {
             changes: decided.changes.len(),
             parked: decided.park.clone(),
@@ -63,5 +63,5 @@ pub trait BatchDecision: Send + Sync + 'static {
     fn may_be_parked(&self) -> bool;
 
     /// What is to be written, with the cursor.
-    fn decide(&self, known: &Known) -> Apply;
+    fn decide(&self, known: &Known) -> ConsumerBatch;
 }

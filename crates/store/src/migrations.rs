@@ -58,7 +58,7 @@ impl Migration {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// Apply every migration with a higher number than the schema found, then run.
-    Apply,
+    ConsumerBatch,
     /// Run on it as it is.
     Run,
     /// Its schema is newer and does not say that this binary may run on it.
@@ -76,7 +76,7 @@ pub fn known() -> i64 {
 #[must_use]
 pub fn decide(found: i64, known: i64, note: Option<&str>) -> Verdict {
     if found < known {
-        return Verdict::Apply;
+        return Verdict::ConsumerBatch;
     }
     let min_compatible = note
         .and_then(|note| note.split_once(':'))
@@ -104,8 +104,8 @@ mod tests {
 
     #[test]
     fn a_new_store_and_an_older_one_are_brought_up_to_date() {
-        assert_eq!(decide(0, 2, None), Verdict::Apply);
-        assert_eq!(decide(1, 2, Some("1:1")), Verdict::Apply);
+        assert_eq!(decide(0, 2, None), Verdict::ConsumerBatch);
+        assert_eq!(decide(1, 2, Some("1:1")), Verdict::ConsumerBatch);
     }
 
     #[test]

@@ -104,7 +104,7 @@ pub struct HeldLease {
 
 /// What a consumer writes for one batch of events, together with its cursor.
 #[derive(Clone, Debug)]
-pub struct Apply {
+pub struct ConsumerBatch {
     pub lease: Lease,
     /// The position that the cursor must have.
     pub from: i64,

@@ -37,6 +37,6 @@ pub(crate) async fn in_three_steps<S: Store + ?Sized>(
     }
     let decided = batch.decide(&known);
     let consumed = Consumed::of(&decided);
-    store.apply(decided).await?;
+    store.apply_batch(decided).await?;
     Ok(consumed)
 }

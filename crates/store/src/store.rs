@@ -3,7 +3,7 @@
 use crate::consume::{BatchDecision, Consumed};
 use crate::error::Result;
 use crate::model::{
-    Accepted, Apply, DeliveryOf, DueTimers, Flag, Identity, Lease, LeaseView, LeasedWork,
+    Accepted, ConsumerBatch, DeliveryOf, DueTimers, Flag, Identity, Lease, LeaseView, LeasedWork,
     OrderFilter, OrderRecord, OrderRef, Page, Parked, ParkedOutcome, PoolUse, Positions,
     ShipmentFilter, Snapshot, Stats, StockChange, StockOutcome, WorkOutcome,
 };
@@ -55,7 +55,11 @@ pub trait Store: Send + Sync + 'static {
 
     /// Writes changes that stand for themselves (commands, timers, expiries); one result per change. With a
     /// lease, everything is fenced by it.
-    async fn advance(&self, changes: Vec<Change>, lease: Option<Lease>) -> Result<Vec<Result<()>>>;
+    async fn write_changes(
+        &self,
+        changes: Vec<Change>,
+        lease: Option<Lease>,
+    ) -> Result<Vec<Result<()>>>;
 
     /// What was done with the key of a command, if it was used and has not expired. A change or a flag whose key was used
     /// is [`crate::Error::Conflict`], and nothing of it is written.
@@ -188,7 +192,7 @@ pub trait Store: Send + Sync + 'static {
     /// Writes a batch's effects and the cursor in one transaction.
     ///
     /// Fails with [`crate::Error::Conflict`] when an order was changed or parked meanwhile; nothing is written.
-    async fn apply(&self, apply: Apply) -> Result<()>;
+    async fn apply_batch(&self, apply: ConsumerBatch) -> Result<()>;
 
     /// Orders among `orders` that are parked for a consumer.
     async fn parked_orders(&self, consumer: &str, orders: Vec<OrderId>) -> Result<Vec<OrderId>>;

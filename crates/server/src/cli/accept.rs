@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use serde_json::json;
-use waybill_store::postgres::{self, NewLife};
+use waybill_store::postgres::{self, NewIncarnation};
 
 use super::{fail, fail_with, output};
 use crate::backend;
@@ -59,7 +59,7 @@ pub async fn run(
     match what {
         Accepted::Restored => {
             let mut new_id = || entropy.uuid_v7(clock.now_micros());
-            match postgres::begin_new_life(&options, &mut new_id).await {
+            match postgres::begin_new_incarnation(&options, &mut new_id).await {
                 Ok(life) => tell(&life, as_json),
                 Err(error) => return fail(&error),
             }
@@ -74,7 +74,7 @@ pub async fn run(
     ExitCode::SUCCESS
 }
 
-fn tell(life: &NewLife, as_json: bool) {
+fn tell(life: &NewIncarnation, as_json: bool) {
     let (from, to) = (life.migrated.from, life.migrated.to);
     if as_json {
         let moved = life.moved.iter();

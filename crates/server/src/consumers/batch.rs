@@ -7,7 +7,7 @@ use waybill_domain::event::LoggedEvent;
 use waybill_domain::ids::OrderId;
 use waybill_domain::retry::RetrySchedule;
 use waybill_domain::time::Time;
-use waybill_store::{Apply, BatchDecision, Known, Lease, Needs, NewParked};
+use waybill_store::{BatchDecision, ConsumerBatch, Known, Lease, Needs, NewParked};
 
 use super::handler::{EventOutcome, Handler};
 use crate::context::ContextSource;
@@ -47,7 +47,7 @@ impl<H: Handler> BatchDecision for EventBatch<H> {
         self.may_be_parked
     }
 
-    fn decide(&self, known: &Known) -> Apply {
+    fn decide(&self, known: &Known) -> ConsumerBatch {
         let now = self.contexts.now();
         let is_parked = |e: &&LoggedEvent| {
             e.event
@@ -71,7 +71,7 @@ impl<H: Handler> BatchDecision for EventBatch<H> {
                 }
             }
         }
-        Apply {
+        ConsumerBatch {
             lease: self.lease.clone(),
             from: self.from,
             to: self.to,

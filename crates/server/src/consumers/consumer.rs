@@ -18,7 +18,7 @@ use waybill_domain::event::LoggedEvent;
 use waybill_domain::retry::RetrySchedule;
 use waybill_domain::time::Time;
 use waybill_store::outage::Outage;
-use waybill_store::{Apply, Error as StoreError, Lease, Store};
+use waybill_store::{ConsumerBatch, Error as StoreError, Lease, Store};
 
 use super::background::Background;
 use super::batch::{EventBatch, first_failure, log_parked};
@@ -327,14 +327,14 @@ impl<H: Handler> Consumer<H> {
     ) -> Result<(), StoreError> {
         let (schedule, now) = (&self.resources.schedule, self.resources.contexts.now());
         let parked = [first_failure(event, error, schedule, now)];
-        let apply = Apply {
+        let apply = ConsumerBatch {
             lease: self.lease.clone(),
             from: self.durable,
             to: reached,
             changes: vec![],
             park: parked.to_vec(),
         };
-        self.resources.store.apply(apply).await?;
+        self.resources.store.apply_batch(apply).await?;
         log_parked(&self.lease.consumer, &parked);
         self.parked.expect();
         self.passed(0, reached, &[event.recorded_at]);
@@ -388,14 +388,14 @@ impl<H: Handler> Consumer<H> {
         if self.cursor == self.durable {
             return Ok(());
         }
-        let apply = Apply {
+        let apply = ConsumerBatch {
             lease: self.lease.clone(),
             from: self.durable,
             to: self.cursor,
             changes: vec![],
             park: vec![],
         };
-        self.resources.store.apply(apply).await?;
+        self.resources.store.apply_batch(apply).await?;
         self.durable = self.cursor;
         self.note_passed();
         Ok(())

@@ -16,7 +16,7 @@ use waybill::http::router::router;
 use waybill::random::Entropy;
 use waybill_domain::text::Tenant;
 use waybill_domain::time::Time;
-use waybill_store::{Apply, NewParked, Positions};
+use waybill_store::{ConsumerBatch, NewParked, Positions};
 use waybill_testkit::postgres::{Database, Postgres};
 use waybill_testkit::unavailable::or_skip_all;
 
@@ -76,14 +76,14 @@ async fn park(app: &App, error: &str) {
         error: Some(error.into()),
         next_attempt_at: until,
     };
-    let apply = Apply {
+    let apply = ConsumerBatch {
         lease,
         from: cursor,
         to: reached.of(0),
         changes: vec![],
         park: vec![parked],
     };
-    store.apply(apply).await.expect("parked");
+    store.apply_batch(apply).await.expect("parked");
 }
 
 /// In the crate `on_postgres`, a database to run on.

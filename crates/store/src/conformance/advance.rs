@@ -32,7 +32,7 @@ pub(super) async fn a_change_is_written_whole(h: Harness) {
         .expect("the order changes")
         .after
         .clone();
-    h.advance(vec![change.clone()])
+    h.write_changes(vec![change.clone()])
         .await
         .remove(0)
         .expect("nobody was faster");
@@ -60,7 +60,10 @@ pub(super) async fn what_was_written_about_a_cancellation_is_personal_data(h: Ha
     h.done(id, &cancel).await;
     let refused = h.fact(&h.order(id).await, &Fact::CancelAgreed);
     let change = refused.expect("it changes");
-    h.advance(vec![change]).await.remove(0).expect("written");
+    h.write_changes(vec![change])
+        .await
+        .remove(0)
+        .expect("written");
     let read = h.record(id).await.order;
     assert_eq!(read.status, OrderStatus::Cancelled);
     assert_eq!(read.cancel_reason, reason, "the order answers it");
@@ -79,7 +82,7 @@ pub(super) async fn a_change_decided_on_an_older_version_writes_nothing(h: Harne
         .expect("it changes");
     h.done(id, &NOTE).await;
     let (log, level, order) = (h.log().await, h.level("A").await, h.order(id).await);
-    let refused = h.advance(vec![late.clone()]).await.remove(0);
+    let refused = h.write_changes(vec![late.clone()]).await.remove(0);
     assert!(
         matches!(refused, Err(Error::Conflict { .. })),
         "{refused:?}"
@@ -111,7 +114,7 @@ pub(super) async fn the_others_of_a_batch_are_done(h: Harness) {
         }
         ids.push(id);
     }
-    let results = h.advance(changes).await;
+    let results = h.write_changes(changes).await;
     for (n, result) in results.iter().enumerate() {
         assert_eq!(result.is_ok(), n % 7 != 3, "{n}: {result:?}");
         let status = h.order(ids[n]).await.status;
@@ -135,7 +138,7 @@ pub(super) async fn two_changes_of_one_order_follow_each_other(h: Harness) {
         .after
         .clone();
     let second = h.command(&after, &NOTE);
-    let results = h.advance(vec![first.clone(), second, first]).await;
+    let results = h.write_changes(vec![first.clone(), second, first]).await;
     assert_eq!(
         results.iter().map(Result::is_ok).collect::<Vec<_>>(),
         [true, true, false]
@@ -170,7 +173,7 @@ pub(super) async fn units_that_leave_fall_from_both_and_units_given_back_from_on
     ) = (0, 4);
     order.changed_lines = vec![0];
     assert!(
-        h.advance(vec![ship, give_back])
+        h.write_changes(vec![ship, give_back])
             .await
             .iter()
             .all(Result::is_ok)
@@ -196,7 +199,7 @@ pub(super) async fn more_than_was_reserved_can_neither_leave_nor_be_given_back(h
             consumed,
             released,
         });
-        let refused = h.advance(vec![change]).await.remove(0);
+        let refused = h.write_changes(vec![change]).await.remove(0);
         assert!(
             matches!(refused, Err(Error::Refused { .. })),
             "{consumed} {released}: {refused:?}"
@@ -213,7 +216,7 @@ pub(super) async fn a_finished_reservation_is_never_moved_again(h: Harness) {
     let ship = h
         .fact(&h.order(id).await, &Fact::ShipmentShipped(units(1, 3)))
         .expect("it changes");
-    h.advance(vec![ship])
+    h.write_changes(vec![ship])
         .await
         .remove(0)
         .expect("nobody was faster");
@@ -226,7 +229,7 @@ pub(super) async fn a_finished_reservation_is_never_moved_again(h: Harness) {
         released: 1,
     });
     assert!(matches!(
-        h.advance(vec![change]).await.remove(0),
+        h.write_changes(vec![change]).await.remove(0),
         Err(Error::Conflict { .. })
     ));
     assert_eq!(
@@ -256,7 +259,7 @@ pub(super) async fn holds_are_placed_with_their_notes_and_released(h: Harness) {
         &Command::ReleaseHold { hold: holds[0].id },
     );
     h.clock.advance_ms(1);
-    h.advance(vec![release.clone()])
+    h.write_changes(vec![release.clone()])
         .await
         .remove(0)
         .expect("nobody was faster");
@@ -269,7 +272,7 @@ pub(super) async fn holds_are_placed_with_their_notes_and_released(h: Harness) {
         [true, false, false]
     );
     assert!(matches!(
-        h.advance(vec![release]).await.remove(0),
+        h.write_changes(vec![release]).await.remove(0),
         Err(Error::Conflict { .. })
     ));
     assert_eq!(h.findings().await, [""; 0]);
@@ -288,7 +291,7 @@ pub(super) async fn a_shipment_is_made_once_per_order_vendor_and_attempt(h: Harn
     twin.shipments[0].after.id = waybill_domain::ids::ShipmentId(h.make.id());
     twin.timers.clear();
     assert!(matches!(
-        h.advance(vec![twin]).await.remove(0),
+        h.write_changes(vec![twin]).await.remove(0),
         Err(Error::Conflict { .. })
     ));
     let known = h.store.deliveries(vec![id]).await.expect("read");
@@ -316,7 +319,7 @@ pub(super) async fn a_shipment_or_delivery_of_an_older_version_is_refused(h: Har
     let shipment = h.shipped_off(id).await;
     assert!(
         matches!(
-            h.advance(vec![early]).await.remove(0),
+            h.write_changes(vec![early]).await.remove(0),
             Err(Error::Conflict { .. })
         ),
         "its delivery is there by now"
@@ -326,7 +329,7 @@ pub(super) async fn a_shipment_or_delivery_of_an_older_version_is_refused(h: Har
         waybill_domain::shipment::ShipmentStatus::Shipped,
         None,
     );
-    let results = h.advance(vec![step.clone(), step]).await;
+    let results = h.write_changes(vec![step.clone(), step]).await;
     assert_eq!(
         results.iter().map(Result::is_ok).collect::<Vec<_>>(),
         [true, false]

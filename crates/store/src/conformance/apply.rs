@@ -22,7 +22,7 @@ async fn cursor(h: &Harness, consumer: &str) -> i64 {
 }
 
 /// A note on an order as a batch of a consumer.
-async fn note(h: &Harness, lease: &Lease, from: i64, id: OrderId) -> crate::model::Apply {
+async fn note(h: &Harness, lease: &Lease, from: i64, id: OrderId) -> crate::model::ConsumerBatch {
     let mut batch = Harness::batch(lease, from, from + 2);
     batch.changes = vec![h.command(&h.order(id).await, &Command::AddNote)];
     batch
@@ -43,7 +43,7 @@ pub(super) async fn the_cursor_moves_with_the_effects(h: Harness) {
     let id = h.sold("A", 5, 1).await;
     let (lease, from) = h.lease("status").await;
     h.store
-        .apply(note(&h, &lease, from, id).await)
+        .apply_batch(note(&h, &lease, from, id).await)
         .await
         .expect("applied");
     assert_eq!(
@@ -57,11 +57,11 @@ pub(super) async fn the_cursor_moves_with_the_effects(h: Harness) {
 pub(super) async fn a_batch_without_effects_moves_the_cursor_too(h: Harness) {
     let (lease, from) = h.lease("status").await;
     h.store
-        .apply(Harness::batch(&lease, from, 7))
+        .apply_batch(Harness::batch(&lease, from, 7))
         .await
         .expect("applied");
     h.store
-        .apply(Harness::batch(&lease, 7, 9))
+        .apply_batch(Harness::batch(&lease, 7, 9))
         .await
         .expect("applied");
     assert_eq!(cursor(&h, "status").await, 9);
@@ -71,8 +71,8 @@ pub(super) async fn the_same_batch_twice_is_applied_once(h: Harness) {
     let id = h.sold("A", 5, 1).await;
     let (lease, from) = h.lease("status").await;
     let batch = note(&h, &lease, from, id).await;
-    h.store.apply(batch.clone()).await.expect("applied");
-    assert_fenced(&h.store.apply(batch).await);
+    h.store.apply_batch(batch.clone()).await.expect("applied");
+    assert_fenced(&h.store.apply_batch(batch).await);
     assert_eq!(
         (cursor(&h, "status").await, h.order(id).await.version),
         (2, 3)
@@ -83,7 +83,7 @@ pub(super) async fn a_batch_from_elsewhere_than_the_cursor_changes_nothing(h: Ha
     let id = h.sold("A", 5, 1).await;
     let (lease, _) = h.lease("status").await;
     for from in [-1, 1, 99] {
-        assert_fenced(&h.store.apply(note(&h, &lease, from, id).await).await);
+        assert_fenced(&h.store.apply_batch(note(&h, &lease, from, id).await).await);
     }
     assert_eq!(
         (cursor(&h, "status").await, h.order(id).await.version),
@@ -102,7 +102,7 @@ pub(super) async fn an_effect_that_conflicts_leaves_cursor_and_all_other_effects
         .extend(note(&h, &lease, from, two).await.changes);
     h.done(two, &Command::AddNote).await;
     let log = h.log().await;
-    let refused = h.store.apply(batch).await;
+    let refused = h.store.apply_batch(batch).await;
     assert!(
         matches!(refused, Err(Error::Conflict { .. })),
         "{refused:?}"
@@ -121,14 +121,18 @@ pub(super) async fn whoever_lost_the_lease_changes_nothing(h: Harness) {
     let (old, from) = h.lease("status").await;
     let mut batch = Harness::batch(&old, from, event.position);
     batch.park = vec![h.parking(&event, Some("no"), 0)];
-    h.store.apply(batch).await.expect("parked");
+    h.store.apply_batch(batch).await.expect("parked");
     let change = h.command(&h.order(id).await, &Command::AddNote);
     let (new, from) = h.lease("status").await;
     let log = h.log().await;
-    assert_fenced(&h.store.apply(Harness::batch(&old, from, from + 1)).await);
     assert_fenced(
         &h.store
-            .advance(vec![change.clone()], Some(old.clone()))
+            .apply_batch(Harness::batch(&old, from, from + 1))
+            .await,
+    );
+    assert_fenced(
+        &h.store
+            .write_changes(vec![change.clone()], Some(old.clone()))
             .await,
     );
     for outcome in [
@@ -154,7 +158,7 @@ pub(super) async fn whoever_lost_the_lease_changes_nothing(h: Harness) {
         .expect("read");
     assert_eq!((parked.len(), parked[0].attempts), (1, 1));
     h.store
-        .advance(vec![change], Some(new))
+        .write_changes(vec![change], Some(new))
         .await
         .expect("not fenced")
         .remove(0)
@@ -167,15 +171,15 @@ pub(super) async fn a_lease_of_a_consumer_nobody_has_is_fenced(h: Harness) {
         part: 0,
         epoch: 0,
     };
-    assert_fenced(&h.store.apply(Harness::batch(&nobody, 0, 1)).await);
-    assert_fenced(&h.store.advance(vec![], Some(nobody)).await);
+    assert_fenced(&h.store.apply_batch(Harness::batch(&nobody, 0, 1)).await);
+    assert_fenced(&h.store.write_changes(vec![], Some(nobody)).await);
 }
 
 pub(super) async fn one_consumers_lease_does_not_fence_another(h: Harness) {
     let (status, _) = h.lease("status").await;
     h.lease("delivery").await;
     h.store
-        .apply(Harness::batch(&status, 0, 1))
+        .apply_batch(Harness::batch(&status, 0, 1))
         .await
         .expect("its own lease is the newest");
 }
@@ -187,19 +191,19 @@ pub(super) async fn a_change_of_a_parked_order_is_a_conflict_and_of_another_one_
     let (lease, from) = h.lease("status").await;
     let mut batch = Harness::batch(&lease, from, 2);
     batch.park = vec![h.parking(&events[0], Some("no"), 0)];
-    h.store.apply(batch).await.expect("parked");
-    let refused = h.store.apply(note(&h, &lease, 2, parked).await).await;
+    h.store.apply_batch(batch).await.expect("parked");
+    let refused = h.store.apply_batch(note(&h, &lease, 2, parked).await).await;
     assert!(
         matches!(refused, Err(Error::Conflict { .. })),
         "{refused:?}"
     );
     h.store
-        .apply(note(&h, &lease, 2, free).await)
+        .apply_batch(note(&h, &lease, 2, free).await)
         .await
         .expect("other orders flow on");
     let (other, from) = h.lease("delivery").await;
     h.store
-        .apply(note(&h, &other, from, parked).await)
+        .apply_batch(note(&h, &other, from, parked).await)
         .await
         .expect("it is parked for one consumer only");
 }
@@ -210,7 +214,10 @@ pub(super) async fn an_event_is_parked_in_the_batch_that_changes_its_order_befor
     let (lease, from) = h.lease("status").await;
     let mut batch = note(&h, &lease, from, id).await;
     batch.park = vec![h.parking(&events[1], Some("no"), 0)];
-    h.store.apply(batch).await.expect("applied and parked");
+    h.store
+        .apply_batch(batch)
+        .await
+        .expect("applied and parked");
     assert_eq!(h.order(id).await.version, 3);
     assert_eq!(
         h.store

@@ -3,7 +3,7 @@
 use super::Harness;
 use crate::consume::{BatchDecision, Known, Needs};
 use crate::error::Error;
-use crate::model::{Apply, Lease};
+use crate::model::{ConsumerBatch, Lease};
 use parking_lot::Mutex;
 use std::sync::Arc;
 use waybill_domain::command::Command;
@@ -13,12 +13,12 @@ use waybill_domain::ids::OrderId;
 struct Prepared {
     needs: Needs,
     orders: Vec<OrderId>,
-    wants: Apply,
+    wants: ConsumerBatch,
     given: Mutex<Vec<Known>>,
 }
 
 impl Prepared {
-    fn new(needs: Needs, wants: Apply) -> Arc<Self> {
+    fn new(needs: Needs, wants: ConsumerBatch) -> Arc<Self> {
         let orders = needs.orders.clone();
         Arc::new(Self {
             needs,
@@ -50,7 +50,7 @@ impl BatchDecision for Prepared {
         true
     }
 
-    fn decide(&self, known: &Known) -> Apply {
+    fn decide(&self, known: &Known) -> ConsumerBatch {
         self.given.lock().push(known.clone());
         self.wants.clone()
     }
@@ -63,7 +63,7 @@ fn orders(ids: &[OrderId]) -> Needs {
     }
 }
 
-async fn noting(h: &Harness, lease: &Lease, from: i64, id: OrderId) -> Apply {
+async fn noting(h: &Harness, lease: &Lease, from: i64, id: OrderId) -> ConsumerBatch {
     let mut wants = Harness::batch(lease, from, from + 2);
     wants.changes = vec![h.command(&h.order(id).await, &Command::AddNote)];
     wants
@@ -116,7 +116,7 @@ pub(super) async fn a_decision_learns_which_of_its_orders_are_parked(h: Harness)
     let events = h.events_of(one).await;
     let mut parking = Harness::batch(&lease, from, from + 1);
     parking.park = vec![h.parking(&events[0], Some("it cannot be read"), 100)];
-    h.store.apply(parking).await.expect("parked");
+    h.store.apply_batch(parking).await.expect("parked");
     let mut wants = noting(&h, &lease, from + 1, two).await;
     wants.park = vec![h.parking(&events[1], None, 100)];
     let decision = Prepared::new(orders(&[one, two]), wants);

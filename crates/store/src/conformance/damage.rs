@@ -17,14 +17,14 @@ async fn sound(h: &Harness) {
     for status in [ShipmentStatus::Shipped, ShipmentStatus::Delivered] {
         let step = h.ship(&shipped, status, None);
         shipped = step.shipments[0].after.clone();
-        h.advance(vec![step])
+        h.write_changes(vec![step])
             .await
             .remove(0)
             .expect("nobody was faster");
     }
     let fact = waybill_domain::fact::Fact::ShipmentDelivered(shipped.lines);
     let change = h.fact(&h.order(two).await, &fact).expect("it changes");
-    h.advance(vec![change])
+    h.write_changes(vec![change])
         .await
         .remove(0)
         .expect("nobody was faster");

@@ -3,7 +3,7 @@
 use super::driver::{Driver, ManualClock, Tap};
 use super::factory::Factory;
 use crate::error::Result;
-use crate::model::{Accepted, Apply, Lease, NewParked, OrderRecord, OrderRef};
+use crate::model::{Accepted, ConsumerBatch, Lease, NewParked, OrderRecord, OrderRef};
 use crate::store::Store;
 use std::sync::Arc;
 use std::time::Duration;
@@ -249,11 +249,11 @@ impl Harness {
     }
 
     /// Writes changes that stand for themselves.
-    pub async fn advance(&self, changes: Vec<Change>) -> Vec<Result<()>> {
+    pub async fn write_changes(&self, changes: Vec<Change>) -> Vec<Result<()>> {
         let count = changes.len();
         let results = self
             .store
-            .advance(changes, None)
+            .write_changes(changes, None)
             .await
             .expect("the batch is taken");
         assert_eq!(results.len(), count, "one result per change");
@@ -263,7 +263,7 @@ impl Harness {
     /// Decides and writes a command that must succeed.
     pub async fn done(&self, id: OrderId, command: &Command) {
         let change = self.command(&self.order(id).await, command);
-        self.advance(vec![change])
+        self.write_changes(vec![change])
             .await
             .remove(0)
             .expect("nobody was faster");
@@ -291,7 +291,7 @@ impl Harness {
             )
             .await;
         let done = self
-            .advance(vec![change.expect("a shipment is made")])
+            .write_changes(vec![change.expect("a shipment is made")])
             .await
             .remove(0);
         done.expect("nobody was faster");
@@ -316,8 +316,8 @@ impl Harness {
     }
 
     /// Moves a cursor with nothing beside it.
-    pub fn batch(lease: &Lease, from: i64, to: i64) -> Apply {
-        Apply {
+    pub fn batch(lease: &Lease, from: i64, to: i64) -> ConsumerBatch {
+        ConsumerBatch {
             lease: lease.clone(),
             from,
             to,

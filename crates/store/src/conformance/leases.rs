@@ -31,10 +31,10 @@ pub(super) async fn a_lease_is_one_owners_until_it_runs_out(h: Harness) {
     h.clock.advance_ms(1);
     let second = take(&h, 0, "b").await.expect("it has run out");
     assert_eq!(second.epoch, first.epoch + 1);
-    let late = h.store.apply(Harness::batch(&first, 0, 1)).await;
+    let late = h.store.apply_batch(Harness::batch(&first, 0, 1)).await;
     assert!(matches!(late, Err(Error::Fenced { .. })), "{late:?}");
     h.store
-        .apply(Harness::batch(&second, 0, 1))
+        .apply_batch(Harness::batch(&second, 0, 1))
         .await
         .expect("the owner is not fenced");
 }
@@ -49,7 +49,7 @@ pub(super) async fn an_owner_that_says_it_is_alive_keeps_its_leases(h: Harness) 
         assert_eq!(take(&h, 0, "b").await, None);
     }
     h.store
-        .apply(Harness::batch(&lease, 0, 1))
+        .apply_batch(Harness::batch(&lease, 0, 1))
         .await
         .expect("it was never lost");
 }

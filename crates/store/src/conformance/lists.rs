@@ -216,7 +216,7 @@ pub(super) async fn shipments_are_listed_newest_first_in_pages(h: Harness) {
     for shipment in made.iter_mut().step_by(3) {
         let step = h.ship(shipment, ShipmentStatus::Shipped, None);
         *shipment = step.shipments[0].after.clone();
-        h.advance(vec![step])
+        h.write_changes(vec![step])
             .await
             .remove(0)
             .expect("nobody was faster");

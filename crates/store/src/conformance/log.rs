@@ -20,7 +20,7 @@ async fn some_history(h: &Harness) -> Vec<OrderId> {
         h.accept(batch).await;
         if n % 3 == 0 {
             let note = h.command(&h.order(ids[n / 2]).await, &Command::AddNote);
-            h.advance(vec![note.clone(), note]).await;
+            h.write_changes(vec![note.clone(), note]).await;
         }
     }
     ids

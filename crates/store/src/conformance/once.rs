@@ -47,14 +47,14 @@ pub(super) async fn a_change_with_a_key_is_written_once(h: Harness) {
     let id = h.sold("A", 5, 1).await;
     let claim = claim(&h);
     assert_eq!(done(&h, &claim).await, None);
-    let first = h.advance(vec![holding(&h, id, &claim).await]).await;
+    let first = h.write_changes(vec![holding(&h, id, &claim).await]).await;
     assert!(first[0].is_ok(), "{first:?}");
     let kept = done(&h, &claim).await.expect("it is claimed");
     assert_eq!(
         (kept.request, kept.outcome.as_str()),
         (claim.request, "first")
     );
-    let second = h.advance(vec![holding(&h, id, &claim).await]).await;
+    let second = h.write_changes(vec![holding(&h, id, &claim).await]).await;
     assert!(is_used(&second[0]), "{second:?}");
     let order = h.order(id).await;
     assert_eq!((order.holds.len(), order.version), (1, 3));
@@ -107,7 +107,7 @@ pub(super) async fn a_command_that_is_not_done_leaves_its_key_free(h: Harness) {
     let other = h.sold("B", 5, 1).await;
     h.done(id, &Command::AddNote).await;
     let beside = h.command(&h.order(other).await, &Command::AddNote);
-    let results = h.advance(vec![late, beside]).await;
+    let results = h.write_changes(vec![late, beside]).await;
     assert!(matches!(results[0], Err(Error::Conflict { .. })) && !is_used(&results[0]));
     assert!(results[1].is_ok(), "{results:?}");
     assert_eq!(done(&h, &key).await, None);
@@ -120,7 +120,7 @@ pub(super) async fn a_command_that_is_not_done_leaves_its_key_free(h: Harness) {
     assert!(outcomes[0].is_err() && outcomes[1].is_ok(), "{outcomes:?}");
     assert_eq!(done(&h, &key).await, None);
 
-    let retried = h.advance(vec![holding(&h, id, &key).await]).await;
+    let retried = h.write_changes(vec![holding(&h, id, &key).await]).await;
     assert!(retried[0].is_ok(), "{retried:?}");
 }
 
@@ -147,10 +147,10 @@ pub(super) async fn a_key_is_free_again_when_it_has_expired(h: Harness) {
 pub(super) async fn keys_outlive_the_process(mut h: Harness) {
     let id = h.sold("A", 5, 1).await;
     let key = claim(&h);
-    let first = h.advance(vec![holding(&h, id, &key).await]).await;
+    let first = h.write_changes(vec![holding(&h, id, &key).await]).await;
     assert!(first[0].is_ok(), "{first:?}");
     h.reopen().await;
     assert!(done(&h, &key).await.is_some());
-    let again = h.advance(vec![holding(&h, id, &key).await]).await;
+    let again = h.write_changes(vec![holding(&h, id, &key).await]).await;
     assert!(is_used(&again[0]), "{again:?}");
 }

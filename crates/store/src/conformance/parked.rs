@@ -26,7 +26,7 @@ async fn stuck(h: Harness) -> Stuck {
         h.parking(&events[0], Some("its order is unknown"), 1_000),
         h.parking(&events[1], None, 0),
     ];
-    h.store.apply(batch).await.expect("parked");
+    h.store.apply_batch(batch).await.expect("parked");
     Stuck {
         h,
         lease,
@@ -266,7 +266,7 @@ pub(super) async fn an_order_is_unparked_only_when_its_queue_is_empty(h: Harness
     assert!(s.is_parked().await);
     let mut batch = Harness::batch(&s.lease, s.events[1].position, s.events[1].position + 1);
     batch.changes = vec![s.h.command(&s.h.order(s.id).await, &Command::AddNote)];
-    let refused = s.h.store.apply(batch.clone()).await;
+    let refused = s.h.store.apply_batch(batch.clone()).await;
     assert!(
         matches!(refused, Err(Error::Conflict { .. })),
         "{refused:?}"
@@ -275,7 +275,7 @@ pub(super) async fn an_order_is_unparked_only_when_its_queue_is_empty(h: Harness
         .await
         .expect("settled");
     assert!(!s.is_parked().await);
-    s.h.store.apply(batch).await.expect("it flows again");
+    s.h.store.apply_batch(batch).await.expect("it flows again");
     assert_eq!(s.h.store.stats().await.expect("read").parked, 0);
 }
 
@@ -311,7 +311,7 @@ pub(super) async fn parking_an_event_again_changes_nothing(h: Harness) {
     let s = stuck(h).await;
     let mut batch = Harness::batch(&s.lease, s.events[1].position, s.events[1].position);
     batch.park = vec![s.h.parking(&s.events[0], Some("another reason"), 0)];
-    s.h.store.apply(batch).await.expect("applied");
+    s.h.store.apply_batch(batch).await.expect("applied");
     let listed = s.listed().await;
     assert_eq!(
         (listed[0].error.as_deref(), listed[0].attempts),
@@ -326,7 +326,7 @@ pub(super) async fn an_event_of_no_order_is_parked_too(h: Harness) {
     let (lease, from) = h.lease("allocation").await;
     let mut batch = Harness::batch(&lease, from, event.position);
     batch.park = vec![h.parking(&event, Some("no"), 0)];
-    h.store.apply(batch).await.expect("parked");
+    h.store.apply_batch(batch).await.expect("parked");
     let due = h
         .store
         .due_parked("allocation", 0, h.clock.now(), 10)
@@ -350,7 +350,7 @@ pub(super) async fn dead_letters_are_listed_in_pages_one_per_order(h: Harness) {
         );
         ids.push(id);
     }
-    h.store.apply(batch).await.expect("parked");
+    h.store.apply_batch(batch).await.expect("parked");
     let (mut listed, mut after) = (vec![], None);
     loop {
         let page = h

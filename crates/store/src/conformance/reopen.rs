@@ -85,7 +85,7 @@ pub(super) async fn claims_cursors_and_parked_events_outlive_the_process(mut h: 
     let (lease, from) = h.lease("status").await;
     let mut batch = Harness::batch(&lease, from, 3);
     batch.park = vec![h.parking(&event, Some("no"), 0)];
-    h.store.apply(batch).await.expect("parked");
+    h.store.apply_batch(batch).await.expect("parked");
     h.reopen().await;
     assert!(
         matches!(h.accept_one(h.make.again(&first)).await, Ok(Accepted::Replayed { order_id }) if order_id == first.id)
@@ -97,7 +97,7 @@ pub(super) async fn claims_cursors_and_parked_events_outlive_the_process(mut h: 
         &h.order(first.id).await,
         &waybill_domain::command::Command::AddNote,
     )];
-    let refused = h.store.apply(late).await;
+    let refused = h.store.apply_batch(late).await;
     assert!(
         matches!(refused, Err(Error::Conflict { .. })),
         "it is parked still: {refused:?}"

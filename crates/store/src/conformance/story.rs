@@ -119,7 +119,7 @@ impl Story {
             } else {
                 vec![change]
             };
-            let results = self.h.advance(changes).await;
+            let results = self.h.write_changes(changes).await;
             assert!(results[0].is_ok(), "{:?}", results[0]);
             if twice {
                 assert!(
@@ -155,7 +155,7 @@ impl Story {
             };
             let step = self.h.ship(&shipment, to, next);
             self.h
-                .advance(vec![step])
+                .write_changes(vec![step])
                 .await
                 .remove(0)
                 .expect("nobody was faster");
@@ -201,7 +201,7 @@ impl Story {
             };
             batch.changes.extend(change);
         }
-        self.h.store.apply(batch).await.expect("applied");
+        self.h.store.apply_batch(batch).await.expect("applied");
     }
 }
 

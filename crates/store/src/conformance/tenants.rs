@@ -147,7 +147,7 @@ pub(super) async fn dead_letters_of_another_tenant_can_neither_be_seen_nor_flagg
     let (lease, from) = h.lease("status").await;
     let mut batch = Harness::batch(&lease, from, event.position);
     batch.park = vec![h.parking(&event, Some("no"), 0)];
-    h.store.apply(batch).await.expect("parked");
+    h.store.apply_batch(batch).await.expect("parked");
     assert!(
         h.store
             .list_parked(&other(), None, 10)

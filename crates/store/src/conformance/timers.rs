@@ -68,7 +68,7 @@ pub(super) async fn a_timer_is_gone_with_the_step_it_was_for_and_the_next_one_is
     let then = h.make.in_ms(500);
     let step = h.ship(&made[0], ShipmentStatus::Shipped, Some(then));
     h.store
-        .advance(vec![step.clone()], Some(lease.clone()))
+        .write_changes(vec![step.clone()], Some(lease.clone()))
         .await
         .expect("not fenced")
         .remove(0)
@@ -76,7 +76,7 @@ pub(super) async fn a_timer_is_gone_with_the_step_it_was_for_and_the_next_one_is
     assert_eq!(due(&h, 9).await, (vec![], Some(then)));
     let twice = h
         .store
-        .advance(vec![step], Some(lease.clone()))
+        .write_changes(vec![step], Some(lease.clone()))
         .await
         .expect("not fenced")
         .remove(0);
@@ -85,7 +85,7 @@ pub(super) async fn a_timer_is_gone_with_the_step_it_was_for_and_the_next_one_is
     let shipped = due(&h, 9).await.0.remove(0).1.expect("its shipment");
     let delivered = h.ship(&shipped, ShipmentStatus::Delivered, None);
     h.store
-        .advance(vec![delivered], Some(lease))
+        .write_changes(vec![delivered], Some(lease))
         .await
         .expect("not fenced")
         .remove(0)
@@ -100,7 +100,7 @@ pub(super) async fn a_timer_fired_under_a_lease_that_is_lost_changes_nothing(h: 
     let (old, _) = h.lease("carrier").await;
     h.lease("carrier").await;
     let step = h.ship(&made[0], ShipmentStatus::Shipped, None);
-    let fenced = h.store.advance(vec![step], Some(old)).await;
+    let fenced = h.store.write_changes(vec![step], Some(old)).await;
     assert!(matches!(fenced, Err(Error::Fenced { .. })), "{fenced:?}");
     h.clock.advance_ms(1_000);
     assert_eq!(due(&h, 9).await.0.len(), 1);
@@ -119,7 +119,7 @@ pub(super) async fn a_timer_without_its_shipment_can_be_told_apart_and_cleared(h
         order_id: made[0].order_id,
     };
     change.timers = vec![TimerChange::Set(stray.clone())];
-    h.advance(vec![change.clone()])
+    h.write_changes(vec![change.clone()])
         .await
         .remove(0)
         .expect("written");
@@ -127,7 +127,10 @@ pub(super) async fn a_timer_without_its_shipment_can_be_told_apart_and_cleared(h
     // What the change is about does not say where the timer is; the timer does.
     change.part = 0;
     change.timers = vec![TimerChange::Clear(stray)];
-    h.advance(vec![change]).await.remove(0).expect("written");
+    h.write_changes(vec![change])
+        .await
+        .remove(0)
+        .expect("written");
     assert!(due_in(&h, part, 9).await.0.is_empty());
 }
 

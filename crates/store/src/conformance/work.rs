@@ -112,7 +112,7 @@ pub(super) async fn the_result_of_work_is_written_with_it_or_not_at_all(h: Harne
         order_id: Some(id),
         ..piece(&h, "a", 0)
     }];
-    h.advance(vec![with_work])
+    h.write_changes(vec![with_work])
         .await
         .remove(0)
         .expect("nobody was faster");

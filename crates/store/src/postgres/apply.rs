@@ -2,19 +2,19 @@
 
 use super::bisect::Bisection;
 use super::changes::{self, Locked, Wanted};
+use super::commit_status::CommitMarker;
 #[cfg(feature = "planted-defects")]
 use super::defects;
-use super::fate::Mark;
 use super::fence::{fence, fenced};
 use super::lock;
 use super::log;
-use super::outcome::Failed;
 use super::parked;
 use super::pipeline::{Pipeline, Sql, params};
 use super::rows::{Columns, small};
 use super::shared::Shared;
+use super::transaction::Failed;
 use crate::error::{Error, Result};
-use crate::model::{Apply, Lease};
+use crate::model::{ConsumerBatch, Lease};
 use std::collections::BTreeSet;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
@@ -27,7 +27,7 @@ static MOVE: Sql = Sql {
 };
 
 /// Writes a batch's effects and moves the cursor, all or nothing.
-pub async fn apply(shared: &Shared, apply: &Apply) -> Result<()> {
+pub async fn apply(shared: &Shared, apply: &ConsumerBatch) -> Result<()> {
     let part = apply.lease.part;
     let mut attempts = shared.commits.attempts();
     while let Err(failed) = attempt_apply(shared, apply).await {
@@ -39,7 +39,7 @@ pub async fn apply(shared: &Shared, apply: &Apply) -> Result<()> {
     Ok(())
 }
 
-async fn attempt_apply(shared: &Shared, apply: &Apply) -> std::result::Result<(), Failed> {
+async fn attempt_apply(shared: &Shared, apply: &ConsumerBatch) -> std::result::Result<(), Failed> {
     let commits = &shared.commits;
     let now = (shared.now)();
     let wanted = Wanted::of(&apply.changes);
@@ -92,7 +92,7 @@ async fn attempt_apply(shared: &Shared, apply: &Apply) -> std::result::Result<()
     let part = apply.lease.part;
     log::append(&mut pipeline, part, shared.sequence(part), now, &events);
     commits
-        .commit(open, pipeline, Mark::of(part, &events))
+        .commit(open, pipeline, CommitMarker::of(part, &events))
         .await?;
     Ok(())
 }
@@ -192,7 +192,7 @@ async fn attempt_advance(
     let events: Vec<&NewEvent> = good.iter().flat_map(|c| &c.events).collect();
     log::append(&mut pipeline, part, shared.sequence(part), now, &events);
     commits
-        .commit(open, pipeline, Mark::of(part, &events))
+        .commit(open, pipeline, CommitMarker::of(part, &events))
         .await?;
     Ok(results)
 }

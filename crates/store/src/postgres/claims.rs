@@ -1,8 +1,8 @@
 //! Claims: keys, references and numbers, each of which may belong to one order only.
 
-use super::outcome::Commits;
 use super::pipeline::{Pipeline, Sql, params};
 use super::rows::{Columns, count};
+use super::transaction::Commits;
 use crate::error::{Error, Result};
 use crate::model::Accepted;
 use std::collections::{HashMap, HashSet};

@@ -1,8 +1,8 @@
 //! Which process works as a consumer on which partition, and with which epoch.
 
-use super::outcome::{Commits, Failed};
 use super::pipeline::{Pipeline, Sql, params};
 use super::rows::{Columns, small};
+use super::transaction::{Commits, Failed};
 use crate::error::Result;
 use crate::model::{HeldLease, Lease, LeaseView};
 use tokio_postgres::types::Type;

@@ -1,9 +1,9 @@
 //! The log: appended as the last step of a transaction, and read.
 
 use super::lock;
-use super::outcome::{Commits, Reader};
 use super::pipeline::{Pipeline, Sql, params};
 use super::rows::{Columns, count, small};
+use super::transaction::{Commits, Reader};
 use crate::error::Result;
 use crate::model::Positions;
 use std::collections::{BTreeMap, VecDeque};

@@ -74,7 +74,7 @@ async fn bring_up_to_date(
     let mut applied = false;
     match decide(client, from).await? {
         Verdict::Run => {}
-        Verdict::Apply => {
+        Verdict::ConsumerBatch => {
             for (migration, sql) in MIGRATIONS.iter().zip(SQL) {
                 if migration.number <= from {
                     continue;

@@ -1,9 +1,9 @@
 //! Commands that are done once: the keys they claim (`waybill_domain::once`). They are claimed before any other row is
 //! locked, and given back where the command is not done.
 
-use super::outcome::{Commits, Failed};
 use super::pipeline::{Pipeline, Sql, params};
 use super::rows::{Columns, count};
+use super::transaction::{Commits, Failed};
 use crate::error::Result;
 use std::collections::{BTreeMap, HashSet};
 use tokio_postgres::Row;

@@ -6,12 +6,12 @@ use super::generation::Generation;
 use super::lineage;
 use super::migrate;
 use super::notify::{Grown, Hearing, Notifier};
-use super::outcome::Commits;
 use super::plain;
 use super::session::Session;
 use super::shared::Shared;
 use super::sharing;
 use super::store::PostgresStore;
+use super::transaction::Commits;
 use super::unreachable::unreachable;
 use crate::error::{Error, Result};
 use crate::migrations::{self, Verdict};
@@ -99,7 +99,7 @@ async fn check_schema(client: &Client) -> Result<()> {
     };
     match migrate::decide(client, found).await? {
         Verdict::Run => Ok(()),
-        Verdict::Apply => Err(advice(format!(
+        Verdict::ConsumerBatch => Err(advice(format!(
             "the database has schema {found}, this version needs {known}"
         ))),
         Verdict::Refuse => Err(Error::NewerSchema { found, known }),

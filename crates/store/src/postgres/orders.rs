@@ -2,9 +2,9 @@
 //! orders.
 
 use super::claims;
-use super::outcome::Commits;
 use super::pipeline::{Pipeline, Sql, params};
 use super::rows::{Columns, count};
+use super::transaction::Commits;
 use crate::encoding::{Note, read_birth};
 use crate::error::{Error, Result};
 use crate::model::{OrderFilter, OrderRecord, OrderRef, Page, Positions, Snapshot};

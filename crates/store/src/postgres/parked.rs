@@ -1,14 +1,14 @@
 //! Parked events: an event that could not be applied, and all later events of its order.
 
 use super::changes::{self, Locked, Wanted};
-use super::fate::Mark;
+use super::commit_status::CommitMarker;
 use super::fence::{fence, fenced};
 use super::log;
 use super::once::Claims;
-use super::outcome::{Commits, Failed};
 use super::pipeline::{Pipeline, Sql, params};
 use super::rows::{Columns, count, small};
 use super::shared::Shared;
+use super::transaction::{Commits, Failed};
 use crate::encoding::{queue, read_envelope, write_envelope};
 use crate::error::{Error, Result};
 use crate::model::{Flag, Lease, NewParked, Page, Parked, ParkedOutcome, ParkedState};
@@ -342,7 +342,7 @@ async fn attempt_settle(
     let part = changes.first().map_or(lease.part, |c| c.part);
     log::append(&mut pipeline, part, shared.sequence(part), now, &events);
     commits
-        .commit(open, pipeline, Mark::of(part, &events))
+        .commit(open, pipeline, CommitMarker::of(part, &events))
         .await?;
     Ok(())
 }

@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 /// What was done to a database that was restored.
 #[derive(Clone, Debug)]
-pub struct NewLife {
+pub struct NewIncarnation {
     pub migrated: Migrated,
     pub generation: String,
     pub former: String,
@@ -47,10 +47,10 @@ const COMPANY: &str = "SELECT COALESCE(NULLIF(application_name, ''), 'somebody')
 ///
 /// # Errors
 /// Somebody else is connected; the database cannot be had, or what [`migrate`] says.
-pub async fn begin_new_life(
+pub async fn begin_new_incarnation(
     options: &Options,
     new_id: &mut (dyn FnMut() -> Uuid + Send),
-) -> Result<NewLife> {
+) -> Result<NewIncarnation> {
     let (config, tls) = read_url(&options.url, options)?;
     let connected = Session::connect(&config, &tls).await;
     let client = connected.map_err(|e| unreachable(&config, e))?;
@@ -72,7 +72,7 @@ pub async fn begin_new_life(
     lineage::note(&client, true).await?;
     // Who came meanwhile may have read the former generation.
     alone(&client, Duration::ZERO).await?;
-    Ok(NewLife {
+    Ok(NewIncarnation {
         migrated,
         generation,
         former,

@@ -2,7 +2,7 @@
 
 use super::connection::Options;
 use super::notify::Grown;
-use super::outcome::Commits;
+use super::transaction::Commits;
 use crate::model::Identity;
 use crate::store::{CommitListener, Now};
 use std::sync::Arc;

@@ -1,9 +1,9 @@
 //! Reads shipments, deliveries and timers.
 
 use super::due::Looks;
-use super::outcome::Commits;
 use super::pipeline::{Pipeline, Sql, params};
 use super::rows::{Columns, count, small};
+use super::transaction::Commits;
 use crate::error::Result;
 use crate::model::{DeliveryOf, DueTimers, Page, ShipmentFilter};
 use std::collections::HashMap;

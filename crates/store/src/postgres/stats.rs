@@ -1,10 +1,10 @@
 //! Figures for metrics. What has no counter is counted here, up to a bounded number of rows each.
 
 use super::orders;
-use super::outcome::Commits;
 use super::pipeline::{Pipeline, Sql, params};
 use super::rows::{Columns, count};
 use super::snapshots;
+use super::transaction::Commits;
 use crate::error::{Error, Result};
 use crate::model::Stats;
 use std::sync::atomic::Ordering;

@@ -1,13 +1,13 @@
 //! Stock rows: reading them and changing counts.
 
-use super::fate::Mark;
+use super::commit_status::CommitMarker;
 use super::lock;
 use super::log;
 use super::once::{self, Claims, Free};
-use super::outcome::{Commits, Failed};
 use super::pipeline::{Pipeline, Sql, params};
 use super::rows::{Columns, count};
 use super::shared::Shared;
+use super::transaction::{Commits, Failed};
 use crate::error::{Error, Result};
 use crate::model::{Page, StockChange, StockOutcome};
 use std::collections::{BTreeMap, BTreeSet};
@@ -183,7 +183,7 @@ async fn attempt(
     let events: Vec<&NewEvent> = done.iter().map(|(_, _, event)| event).collect();
     log::append(&mut pipeline, part, shared.sequence(part), now, &events);
     commits
-        .commit(open, pipeline, Mark::of(part, &events))
+        .commit(open, pipeline, CommitMarker::of(part, &events))
         .await?;
     Ok(outcomes)
 }

@@ -3,17 +3,17 @@
 
 use super::due::Looks;
 use super::notify::Notifier;
-use super::outcome::Commits;
 use super::pipeline::{Sql, params};
 use super::rows::Columns;
 use super::shared::Shared;
+use super::transaction::Commits;
 use super::{
     accept, apply, claims, leases, log, once, orders, parked, shipments, stats, stock, work,
 };
 use crate::consume::{BatchDecision, Consumed};
 use crate::error::{Error, Result};
 use crate::model::{
-    Accepted, Apply, DeliveryOf, DueTimers, Flag, Identity, Lease, LeaseView, LeasedWork,
+    Accepted, ConsumerBatch, DeliveryOf, DueTimers, Flag, Identity, Lease, LeaseView, LeasedWork,
     OrderFilter, OrderRecord, OrderRef, Page, Parked, ParkedOutcome, PoolUse, Positions,
     ShipmentFilter, Snapshot, Stats, StockChange, StockOutcome, WorkOutcome,
 };
@@ -127,7 +127,11 @@ impl Store for PostgresStore {
             .await
     }
 
-    async fn advance(&self, changes: Vec<Change>, lease: Option<Lease>) -> Result<Vec<Result<()>>> {
+    async fn write_changes(
+        &self,
+        changes: Vec<Change>,
+        lease: Option<Lease>,
+    ) -> Result<Vec<Result<()>>> {
         self.write(|shared| async move { apply::advance(&shared, &changes, lease.as_ref()).await })
             .await
     }
@@ -272,7 +276,7 @@ impl Store for PostgresStore {
         steps::in_three_steps(self, &*batch).await
     }
 
-    async fn apply(&self, batch: Apply) -> Result<()> {
+    async fn apply_batch(&self, batch: ConsumerBatch) -> Result<()> {
         self.write(|shared| async move { apply::apply(&shared, &batch).await })
             .await
     }

@@ -1,12 +1,12 @@
 //! Work for external services: leased, done elsewhere, its result written back under a guard.
 
 use super::changes::{self, Locked, Wanted};
-use super::fate::Mark;
+use super::commit_status::CommitMarker;
 use super::log;
-use super::outcome::{Commits, Failed};
 use super::pipeline::{Pipeline, Sql, params};
 use super::rows::{Columns, count};
 use super::shared::Shared;
+use super::transaction::{Commits, Failed};
 use crate::error::{Error, Result};
 use crate::model::{LeasedWork, WorkOutcome};
 use tokio_postgres::types::Type;
@@ -139,7 +139,7 @@ async fn attempt(
         &events,
     );
     commits
-        .commit(open, pipeline, Mark::of(log_part, &events))
+        .commit(open, pipeline, CommitMarker::of(log_part, &events))
         .await?;
     Ok(part)
 }

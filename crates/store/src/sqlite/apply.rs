@@ -7,7 +7,7 @@ use super::tx::Tx;
 use super::{orders, parked, shipments};
 use crate::consume::{BatchDecision, Consumed, Known};
 use crate::error::{Error, Result};
-use crate::model::{Apply, Lease};
+use crate::model::{ConsumerBatch, Lease};
 use rusqlite::params;
 use waybill_domain::change::Change;
 
@@ -28,7 +28,7 @@ pub fn consume(tx: &mut Tx<'_>, batch: &dyn BatchDecision) -> Result<Consumed> {
 }
 
 /// Writes a batch's effects and moves the cursor, all or nothing.
-pub fn apply(tx: &mut Tx<'_>, apply: &Apply) -> Result<()> {
+pub fn apply(tx: &mut Tx<'_>, apply: &ConsumerBatch) -> Result<()> {
     fence(tx, &apply.lease)?;
     let moved = tx.execute(
         "UPDATE cursors SET position = ?4 WHERE consumer = ?1 AND part = ?2 AND position = ?3 AND epoch = ?5",

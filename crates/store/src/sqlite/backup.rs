@@ -116,7 +116,7 @@ pub fn restore_backup(
     let partial = Partial::copy(&source, &to, &mut |copied| progress(Stage::Copying(copied)))?;
     let mut copy = partial.open(OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     migrate::apply(&copy)?;
-    begin_new_life(&mut copy, generation)?;
+    begin_new_incarnation(&mut copy, generation)?;
     drop(copy);
     progress(Stage::Checking);
     let mut copy = partial.open(OpenFlags::SQLITE_OPEN_READ_ONLY)?;
@@ -130,7 +130,7 @@ pub fn restore_backup(
 
 /// What of a running store must not go on in the restored one: its generation, and the notes of when it was
 /// copied and where it was moved to.
-fn begin_new_life(copy: &mut Connection, generation: Uuid) -> Result<()> {
+fn begin_new_incarnation(copy: &mut Connection, generation: Uuid) -> Result<()> {
     let change = copy.transaction().store()?;
     set_meta(&change, "generation", &generation.to_string())?;
     if let Some(taken_at) = meta(&change, TAKEN_AT)? {

@@ -16,7 +16,7 @@ pub fn bisect<U, T>(
     if units.is_empty() {
         return Ok(vec![]);
     }
-    match tx.savepoint(|tx| run(tx, units)) {
+    match tx.run_unit(|tx| run(tx, units)) {
         Ok(results) => Ok(results.into_iter().map(Ok).collect()),
         // Without savepoints nothing can be undone here: the round runs again with them.
         Err(error) if !tx.careful || !error.is_item_fault() => Err(error),

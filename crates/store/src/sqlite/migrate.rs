@@ -43,7 +43,7 @@ pub fn decide(connection: &Connection) -> Result<Verdict> {
     };
     match migrations::decide(found, known, note.as_deref()) {
         Verdict::Refuse => Err(Error::NewerSchema { found, known }),
-        verdict @ (Verdict::Apply | Verdict::Run) => Ok(verdict),
+        verdict @ (Verdict::ConsumerBatch | Verdict::Run) => Ok(verdict),
     }
 }
 
@@ -62,7 +62,7 @@ fn note(connection: &Connection) -> Result<Option<String>> {
 /// [`Error::NewerSchema`], or no room for the copy: then nothing was changed.
 pub fn run(connection: &Connection, directory: &Path) -> Result<()> {
     match decide(connection)? {
-        Verdict::Apply => {}
+        Verdict::ConsumerBatch => {}
         Verdict::Run | Verdict::Refuse => return Ok(()),
     }
     let found = found(connection)?;

@@ -146,7 +146,7 @@ impl Thread {
             now: (self.setup.now)(),
             careful,
         };
-        tx.savepoint(|tx| job.run(tx))
+        tx.run_unit(|tx| job.run(tx))
     }
 
     /// A full disk and I/O errors roll everything back, savepoints too: no job of this round was committed.

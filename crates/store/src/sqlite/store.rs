@@ -11,7 +11,7 @@ use super::{
 use crate::consume::{BatchDecision, Consumed};
 use crate::error::Result;
 use crate::model::{
-    Accepted, Apply, DeliveryOf, DueTimers, Flag, Identity, Lease, LeaseView, LeasedWork,
+    Accepted, ConsumerBatch, DeliveryOf, DueTimers, Flag, Identity, Lease, LeaseView, LeasedWork,
     OrderFilter, OrderRecord, OrderRef, Page, Parked, ParkedOutcome, Positions, ShipmentFilter,
     Snapshot, Stats, StockChange, StockOutcome, WorkOutcome,
 };
@@ -67,7 +67,11 @@ impl Store for SqliteStore {
             .await
     }
 
-    async fn advance(&self, changes: Vec<Change>, lease: Option<Lease>) -> Result<Vec<Result<()>>> {
+    async fn write_changes(
+        &self,
+        changes: Vec<Change>,
+        lease: Option<Lease>,
+    ) -> Result<Vec<Result<()>>> {
         let class = if lease.is_some() {
             Class::Background
         } else {
@@ -273,7 +277,7 @@ impl Store for SqliteStore {
             .await
     }
 
-    async fn apply(&self, batch: Apply) -> Result<()> {
+    async fn apply_batch(&self, batch: ConsumerBatch) -> Result<()> {
         self.writer
             .submit(Class::Background, move |tx| apply::apply(tx, &batch))
             .await

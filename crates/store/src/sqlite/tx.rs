@@ -45,7 +45,7 @@ impl Tx<'_> {
 
     /// Runs `work`: all of it stays or none. A transaction that is gone stays gone. On a round's first try there is
     /// no savepoint: an error must then reach the round, which runs again with care.
-    pub fn savepoint<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+    pub fn run_unit<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
         let (counters, events) = (*self.counters, self.events.len());
         if !self.careful {
             return caught(|| work(self));

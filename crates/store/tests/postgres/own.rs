@@ -11,8 +11,8 @@ use waybill_domain::ids::OrderId;
 use waybill_domain::stock::Adjustment;
 use waybill_domain::text::Tenant;
 use waybill_store::conformance::{Driver, Harness, ManualClock, Tap};
-use waybill_store::postgres::{PostgresStore, begin_new_life, migrate};
-use waybill_store::{Apply, Error, Lease, Positions, Store};
+use waybill_store::postgres::{PostgresStore, begin_new_incarnation, migrate};
+use waybill_store::{ConsumerBatch, Error, Lease, Positions, Store};
 
 /// Longer than anything here takes; only a test that hangs meets it.
 const HANGS: Duration = Duration::from_secs(120);
@@ -160,14 +160,17 @@ async fn follow(
                 tokio::task::yield_now().await;
                 continue;
             }
-            let apply = Apply {
+            let apply = ConsumerBatch {
                 lease: lease.clone(),
                 from: cursor,
                 to: reached,
                 changes: vec![],
                 park: vec![],
             };
-            store.apply(apply).await.expect("nobody else is the owner");
+            store
+                .apply_batch(apply)
+                .await
+                .expect("nobody else is the owner");
             cursor = reached;
             seen.extend(events);
         }
@@ -176,7 +179,7 @@ async fn follow(
             ..lease
         };
         let late = store
-            .apply(Harness::batch(&stale, cursor, cursor + 1))
+            .apply_batch(Harness::batch(&stale, cursor, cursor + 1))
             .await;
         assert!(matches!(late, Err(Error::Fenced { .. })), "{late:?}");
     }
@@ -218,7 +221,7 @@ async fn consumers_see_every_event_in_order_while_writers_race_and_leases_change
                     let order = store.orders(vec![id]).await.expect("read").remove(0);
                     let change = h.command(&order, &Command::AddNote);
                     match store
-                        .advance(vec![change], None)
+                        .write_changes(vec![change], None)
                         .await
                         .expect("taken")
                         .remove(0)
@@ -406,7 +409,7 @@ async fn a_process_that_outlives_a_restore_gets_no_connection_any_more() {
         return;
     };
     h.sold("A", 5, 1).await;
-    let company = begin_new_life(&driver.options(), &mut || h.make.id()).await;
+    let company = begin_new_incarnation(&driver.options(), &mut || h.make.id()).await;
     let refused = company.expect_err("the store is open").to_string();
     assert!(refused.contains("others are connected"), "{refused}");
     // As a restore would, but for the time it takes.

@@ -190,7 +190,7 @@ async fn intake_does_not_starve_consumers_nor_they_intake() {
         let (lease, mut at) = h.lease("status").await;
         for _ in 0..100 {
             h.store
-                .apply(Harness::batch(&lease, at, at + 1))
+                .apply_batch(Harness::batch(&lease, at, at + 1))
                 .await
                 .expect("applied");
             at += 1;

@@ -122,7 +122,7 @@ impl TimerTask {
             .map(|(timer, shipment)| self.step(timer, shipment))
             .collect();
         let mut wait = Duration::ZERO;
-        for result in store.advance(changes, Some(lease.clone())).await? {
+        for result in store.write_changes(changes, Some(lease.clone())).await? {
             match result {
                 // The shipment was moved by hand meanwhile, which also cleared its timer.
                 Ok(()) | Err(StoreError::Conflict { .. }) => {}

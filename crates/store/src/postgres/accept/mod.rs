@@ -7,12 +7,12 @@ mod stock;
 use self::stock::{Stock, lock_stock, stock_keys};
 use super::bisect::Bisection;
 use super::claims;
-use super::fate::Mark;
+use super::commit_status::CommitMarker;
 use super::log;
-use super::outcome::{Commits, Failed, Open};
 use super::pipeline::{Pipeline, Sql, params};
 use super::rows::{Columns, count};
 use super::shared::Shared;
+use super::transaction::{Commits, Failed, Open};
 use crate::error::{Error, Result};
 use crate::model::Accepted;
 use std::collections::HashMap;
@@ -108,7 +108,7 @@ async fn attempt(
     log::append(&mut pipeline, part, shared.sequence(part), now, &events);
     #[cfg(feature = "planted-defects")]
     super::defects::about_to_commit(&batch.results).await;
-    let mark = Mark::of(part, &events);
+    let mark = CommitMarker::of(part, &events);
     commits.commit(open, pipeline, mark).await?;
     Ok((batch.results, true))
 }

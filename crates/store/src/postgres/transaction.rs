@@ -4,9 +4,9 @@
 //! cancelled: the caller may go away, the task that commits stays. An outcome that cannot be found out is always
 //! [`Error::OutcomeUnknown`].
 
+use super::commit_status::{CommitMarker, IDENTIFY, TransactionId};
 use super::connection::{Connection, Connections};
 use super::errors::{IntoStore, is_contention, translate};
-use super::fate::{IDENTIFY, Mark, TransactionId};
 use super::pipeline::{Failure, Parameter, Pipeline, Sql};
 use super::single::end;
 use crate::error::{Error, Result};
@@ -212,7 +212,7 @@ impl Commits {
         &self,
         open: Open,
         mut pipeline: Pipeline<'_>,
-        mark: Option<Mark>,
+        mark: Option<CommitMarker>,
     ) -> std::result::Result<Vec<Vec<Row>>, Failed> {
         pipeline.commit();
         let waits = self.connections.cancelled_waits();

@@ -21,7 +21,7 @@ pub struct TransactionId {
     xid: String,
     /// The database's timeline and its server's start time. Under another one this transaction cannot be still under
     /// way.
-    life: String,
+    incarnation: String,
     /// How much of the write-ahead log was on disk when it began.
     flushed: String,
 }
@@ -32,7 +32,7 @@ const SEARCH: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(2);
 const LONGEST_PAUSE: Duration = Duration::from_millis(200);
 
-macro_rules! life {
+macro_rules! incarnation {
     () => {
         "left(pg_walfile_name(pg_current_wal_lsn()), 8) || pg_postmaster_start_time()::text"
     };
@@ -41,8 +41,8 @@ macro_rules! life {
 /// The columns of a [`TransactionId`], and whether its COMMIT will wait for a standby.
 pub static IDENTIFY: Sql = Sql {
     text: concat!(
-        "/* fate::identify */ SELECT pg_current_xact_id()::text, ",
-        life!(),
+        "/* commit_status::identify */ SELECT pg_current_xact_id()::text, ",
+        incarnation!(),
         ", pg_current_wal_flush_lsn()::text, current_setting('synchronous_standby_names') <> ''"
     ),
     types: &[],
@@ -53,21 +53,21 @@ pub static IDENTIFY: Sql = Sql {
 /// given out yet was lost in a crash, and with it everything that had it: 'aborted'.
 static STATUS: Sql = Sql {
     text: concat!(
-        "/* fate::status */ SELECT CASE WHEN $1::text::xid8 < pg_current_xact_id() THEN pg_xact_status($1::text::xid8) ELSE 'aborted' END, ",
-        life!(),
+        "/* commit_status::status */ SELECT CASE WHEN $1::text::xid8 < pg_current_xact_id() THEN pg_xact_status($1::text::xid8) ELSE 'aborted' END, ",
+        incarnation!(),
         ", (SELECT checkpoint_lsn < $2::text::pg_lsn FROM pg_control_checkpoint())"
     ),
     types: &[Type::TEXT, Type::TEXT],
 };
 
 static EVENT_OF_ORDER: Sql = Sql {
-    text: "/* fate::event_of_order */ SELECT 1 FROM events WHERE tenant = $1 AND order_id = $2 AND event_id = $3",
+    text: "/* commit_status::event_of_order */ SELECT 1 FROM events WHERE tenant = $1 AND order_id = $2 AND event_id = $3",
     types: &[Type::TEXT, Type::UUID, Type::UUID],
 };
 
 /// An event of no order has no index to be found by; it is among the newest, for it was written moments ago.
 static NEWEST_EVENT: Sql = Sql {
-    text: "/* fate::newest_event */ SELECT 1 FROM (SELECT event_id FROM events WHERE part = $1 ORDER BY position DESC LIMIT 200000) AS newest \
+    text: "/* commit_status::newest_event */ SELECT 1 FROM (SELECT event_id FROM events WHERE part = $1 ORDER BY position DESC LIMIT 200000) AS newest \
            WHERE event_id = $2",
     types: &[Type::INT2, Type::UUID],
 };
@@ -75,14 +75,14 @@ static NEWEST_EVENT: Sql = Sql {
 /// Shows whether a transaction was committed: one of its events, whose id was made before the first attempt. It is in
 /// the log if and only if the transaction was committed.
 #[derive(Clone, Debug)]
-pub struct Mark {
+pub struct CommitMarker {
     part: i16,
     tenant: Tenant,
     order: Option<Uuid>,
     event: Uuid,
 }
 
-impl Mark {
+impl CommitMarker {
     /// The mark of a transaction that appends these; none if there are none.
     pub fn of(part: u16, events: &[&NewEvent]) -> Option<Self> {
         let first = events.first()?;
@@ -115,7 +115,7 @@ enum Status {
     Committed,
     Gone,
     /// The timeline or the server's start changed, or a crash cannot be ruled out: the number says nothing.
-    OtherLife,
+    OtherIncarnation,
 }
 
 impl TransactionId {
@@ -123,7 +123,7 @@ impl TransactionId {
     pub fn read(row: &Row) -> Result<Self> {
         Ok(Self {
             xid: row.try_get(0).store()?,
-            life: row.try_get(1).store()?,
+            incarnation: row.try_get(1).store()?,
             flushed: row.try_get(2).store()?,
         })
     }
@@ -137,7 +137,7 @@ impl TransactionId {
     pub async fn was_committed(
         &self,
         connections: &Connections,
-        mark: Option<Mark>,
+        mark: Option<CommitMarker>,
     ) -> Option<bool> {
         let until = Instant::now() + SEARCH;
         let mut pause = PAUSE;
@@ -145,8 +145,8 @@ impl TransactionId {
             match (self.status(connections).await, &mark) {
                 (Ok(Status::Gone), _) => return Some(false),
                 (Ok(Status::Committed), None) => return Some(true),
-                (Ok(Status::OtherLife), None) => return None,
-                (Ok(Status::Committed | Status::OtherLife), Some(mark)) => {
+                (Ok(Status::OtherIncarnation), None) => return None,
+                (Ok(Status::Committed | Status::OtherIncarnation), Some(mark)) => {
                     if let Ok(found) = mark.is_there(connections).await {
                         return Some(found);
                     }
@@ -165,13 +165,13 @@ impl TransactionId {
         let mut rows = connections.read(&STATUS, names).await?;
         let row = rows.pop();
         let row = row.ok_or_else(|| Error::unavailable("the database answered nothing"))?;
-        let (status, life): (Option<&str>, &str) =
+        let (status, incarnation): (Option<&str>, &str) =
             (row.try_get(0).store()?, row.try_get(1).store()?);
         let nobody_crashed: bool = row.try_get(2).store()?;
         Ok(match status {
-            _ if life != self.life => Status::OtherLife,
+            _ if incarnation != self.incarnation => Status::OtherIncarnation,
             Some("committed") if nobody_crashed => Status::Committed,
-            Some("committed") => Status::OtherLife,
+            Some("committed") => Status::OtherIncarnation,
             Some("aborted") => Status::Gone,
             _ => Status::UnderWay,
         })
