@@ -17,12 +17,12 @@ impl CommitListener for CommitFanOut {
     fn committed(&self, events: &Arc<[LoggedEvent]>) {
         self.cache.append(events);
         if let Some(newest) = events.last() {
-            self.growth.notify(newest.part);
+            self.growth.notify(newest.partition);
         }
     }
 
-    fn grown(&self, part: u16) {
-        self.growth.notify(part);
+    fn grown(&self, partition: u16) {
+        self.growth.notify(partition);
     }
 }
 
@@ -43,19 +43,19 @@ mod tests {
         let log = fan_out();
         log.cache.start_at(0);
         log.growth.start(1);
-        let (part, all) = (log.growth.watch(0), log.growth.watch_all());
+        let (partition, all) = (log.growth.watch(0), log.growth.watch_all());
         log.committed(&events(1..=2).into());
         assert_eq!(log.cache.last(), 2);
-        assert!(part.has_changed().expect("alive") && all.has_changed().expect("alive"));
+        assert!(partition.has_changed().expect("alive") && all.has_changed().expect("alive"));
     }
 
     #[test]
     fn growth_of_a_shared_log_wakes_readers_and_caches_nothing() {
         let log = fan_out();
         log.growth.start(2);
-        let part = log.growth.watch(1);
+        let partition = log.growth.watch(1);
         log.grown(1);
-        assert!(part.has_changed().expect("alive"));
+        assert!(partition.has_changed().expect("alive"));
         assert!(log.cache.read(0, 1, &[]).is_none());
     }
 }

@@ -10,14 +10,14 @@ use tokio::sync::watch;
 pub struct LogGrowth {
     any: watch::Sender<()>,
     /// One per partition, once their number is known.
-    parts: OnceLock<Vec<watch::Sender<()>>>,
+    partitions: OnceLock<Vec<watch::Sender<()>>>,
 }
 
 impl Default for LogGrowth {
     fn default() -> Self {
         Self {
             any: watch::Sender::new(()),
-            parts: OnceLock::new(),
+            partitions: OnceLock::new(),
         }
     }
 }
@@ -25,24 +25,24 @@ impl Default for LogGrowth {
 impl LogGrowth {
     /// Sets the number of partitions, which is known once the store is open. Before it, only readers of all
     /// partitions are woken.
-    pub fn start(&self, parts: u16) {
-        let senders = (0..parts).map(|_| watch::Sender::new(())).collect();
+    pub fn start(&self, partitions: u16) {
+        let senders = (0..partitions).map(|_| watch::Sender::new(())).collect();
         // A second start has nothing to add: the number is fixed when a store is made.
-        let _ = self.parts.set(senders);
+        let _ = self.partitions.set(senders);
     }
 
     /// Wakes the readers of a partition. A partition that does not exist wakes only readers of all.
-    pub fn notify(&self, part: u16) {
-        if let Some(of_part) = self.of(part) {
-            of_part.send_replace(());
+    pub fn notify(&self, partition: u16) {
+        if let Some(of_partition) = self.of(partition) {
+            of_partition.send_replace(());
         }
         self.any.send_replace(());
     }
 
     /// Changes when the partition has grown.
     #[must_use]
-    pub fn watch(&self, part: u16) -> watch::Receiver<()> {
-        self.of(part).unwrap_or(&self.any).subscribe()
+    pub fn watch(&self, partition: u16) -> watch::Receiver<()> {
+        self.of(partition).unwrap_or(&self.any).subscribe()
     }
 
     /// Changes when any partition has grown.
@@ -51,8 +51,8 @@ impl LogGrowth {
         self.any.subscribe()
     }
 
-    fn of(&self, part: u16) -> Option<&watch::Sender<()>> {
-        self.parts.get()?.get(usize::from(part))
+    fn of(&self, partition: u16) -> Option<&watch::Sender<()>> {
+        self.partitions.get()?.get(usize::from(partition))
     }
 }
 

@@ -34,7 +34,7 @@ fn event(position: i64) -> LoggedEvent {
         meta: EventMeta::default(),
     };
     LoggedEvent {
-        part: 0,
+        partition: 0,
         position,
         recorded_at: Time(0),
         event,

@@ -74,7 +74,7 @@ pub struct DeliveryChange {
 pub struct Change {
     pub tenant: Tenant,
     pub order_id: OrderId,
-    pub part: u16,
+    pub partition: u16,
     /// The key of the command that wants it, if that has one: a change whose key was used is not written.
     pub claim: Option<CommandClaim>,
     pub order: Option<OrderChange>,
@@ -92,11 +92,11 @@ pub struct Change {
 impl Change {
     /// A change that does nothing yet.
     #[must_use]
-    pub fn new(tenant: Tenant, order_id: OrderId, part: u16) -> Self {
+    pub fn new(tenant: Tenant, order_id: OrderId, partition: u16) -> Self {
         Self {
             tenant,
             order_id,
-            part,
+            partition,
             claim: None,
             order: None,
             cancel_reason: None,

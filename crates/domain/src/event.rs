@@ -101,8 +101,8 @@ pub struct NewEvent {
 /// An event with its place in the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoggedEvent {
-    pub part: u16,
-    /// Rises in commit order within a part; gaps mean nothing.
+    pub partition: u16,
+    /// Rises in commit order within a partition; gaps mean nothing.
     pub position: i64,
     pub recorded_at: Time,
     pub event: NewEvent,

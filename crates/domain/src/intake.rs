@@ -106,9 +106,9 @@ pub type StockView = HashMap<Sku, StockLevel>;
 
 /// Decides one order against `stock`, and takes from it what the order reserves.
 ///
-/// `number` is its readable number, `part` the part of the log its batch goes to.
+/// `number` is its readable number, `partition` the partition of the log its batch goes to.
 #[must_use]
-pub fn decide(new: &NewOrder, number: i64, part: u16, stock: &mut StockView) -> Decision {
+pub fn decide(new: &NewOrder, number: i64, partition: u16, stock: &mut StockView) -> Decision {
     let mut missing = vec![];
     let mut shortages: Vec<Shortage> = vec![];
     for (sku, requested) in demand(&new.lines) {
@@ -140,7 +140,7 @@ pub fn decide(new: &NewOrder, number: i64, part: u16, stock: &mut StockView) -> 
     if !shortages.is_empty() {
         return Decision::Short(shortages);
     }
-    Decision::Accept(Box::new(accept(new, number, part, stock)))
+    Decision::Accept(Box::new(accept(new, number, partition, stock)))
 }
 
 /// Demand summed per sku, in the order the skus first appear.
@@ -168,7 +168,7 @@ fn demand(lines: &[NewLine]) -> Vec<(&Sku, i64)> {
     sums
 }
 
-fn accept(new: &NewOrder, number: i64, part: u16, stock: &mut StockView) -> AcceptedOrder {
+fn accept(new: &NewOrder, number: i64, partition: u16, stock: &mut StockView) -> AcceptedOrder {
     let mut reserved = vec![];
     let mut lines = Vec::with_capacity(new.lines.len());
     for (line, id) in new.lines.iter().zip(1_u16..) {
@@ -197,7 +197,7 @@ fn accept(new: &NewOrder, number: i64, part: u16, stock: &mut StockView) -> Acce
     let order = Order {
         id: new.id,
         tenant: new.tenant.clone(),
-        part,
+        partition,
         version: 2,
         status: OrderStatus::Confirmed,
         flags: Flags::default(),

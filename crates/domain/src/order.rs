@@ -49,8 +49,8 @@ pub struct Line {
 pub struct Order {
     pub id: OrderId,
     pub tenant: Tenant,
-    /// The part of the log that everything about it goes to; chosen when it was accepted.
-    pub part: u16,
+    /// The partition of the log that everything about it goes to; chosen when it was accepted.
+    pub partition: u16,
     /// Counts its events; the `seq` of the last one.
     pub version: i64,
     pub status: OrderStatus,

@@ -259,7 +259,11 @@ impl<'a, 'c> Progress<'a, 'c> {
             .map(|(i, step)| self.event(step, i == last))
             .collect();
         debug_assert!(self.order.is_sound(), "{:?}", self.order);
-        let mut change = Change::new(self.order.tenant.clone(), self.order.id, self.order.part);
+        let mut change = Change::new(
+            self.order.tenant.clone(),
+            self.order.id,
+            self.order.partition,
+        );
         change.events = events;
         change.reservations = self.reservations;
         change.holds = self.holds;

@@ -7,7 +7,7 @@ use crate::time::Time;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Timer {
     /// The partition it is found in: its shipment's, also when the shipment is gone.
-    pub part: u16,
+    pub partition: u16,
     pub due_at: Time,
     pub shipment_id: ShipmentId,
     pub order_id: OrderId,

@@ -104,7 +104,7 @@ fn on_order_news(
     let subject = Subject {
         order_id: order.id,
         tenant: Tenant::default(),
-        part: 0,
+        partition: 0,
         seq: 2,
     };
     let change =

@@ -101,7 +101,7 @@ impl Stage {
         let subject = Subject {
             order_id: self.life.order.id,
             tenant: self.life.order.tenant.clone(),
-            part: 0,
+            partition: 0,
             seq,
         };
         let change = delivery::on_order_news(

@@ -24,7 +24,7 @@ fn shipment(status: ShipmentStatus) -> Shipment {
         id: ShipmentId(Uuid::from_u128(7)),
         order_id: OrderId(Uuid::from_u128(8)),
         tenant: Tenant::default(),
-        part: 0,
+        partition: 0,
         vendor: Vendor::local(),
         attempt: 1,
         status,

@@ -92,7 +92,7 @@ impl App {
         if identity.one_writer {
             log_cache.start_at(store.stats().await?.log_positions.of(0));
         }
-        log_growth.start(identity.parts);
+        log_growth.start(identity.partitions);
         let metrics = Arc::new(Metrics::new());
         let flood = Arc::new(Flood::default());
         let intake = Intake::start(&store, &settings.intake, &metrics, &flood);

@@ -53,7 +53,7 @@ pub fn shared_at(settings: &Settings, url: &str) -> postgres::Options {
         accept_concurrency: store.accept_concurrency as usize,
         unnamed_statements: store.unnamed_statements,
         // The bounds of the key keep it within.
-        parts: u16::try_from(store.parts).unwrap_or(u16::MAX),
+        partitions: u16::try_from(store.parts).unwrap_or(u16::MAX),
         statement_timeout_ms: store.statement_timeout_ms.0,
         lock_timeout_ms: store.lock_timeout_ms.0,
         idle_in_transaction_timeout_ms: store.idle_in_transaction_timeout_ms.0,
@@ -78,8 +78,8 @@ pub async fn open(
     let now: Now = Arc::new(move || Time(time.now_micros()));
     if let Some(options) = shared(settings) {
         // Below 2^32, so that nothing is cut off.
-        let first_part = u32::try_from(entropy.range(0..u64::from(u16::MAX))).unwrap_or(0);
-        let store = PostgresStore::open(options, now, listener, first_part).await?;
+        let first_partition = u32::try_from(entropy.range(0..u64::from(u16::MAX))).unwrap_or(0);
+        let store = PostgresStore::open(options, now, listener, first_partition).await?;
         return Ok(Arc::new(store));
     }
     let mut new_id = ids(clock.as_ref(), entropy);

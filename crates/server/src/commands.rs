@@ -242,7 +242,7 @@ pub async fn shipments_of(
         let subject = Subject {
             order_id: id,
             tenant: tenant.clone(),
-            part: order.part,
+            partition: order.partition,
             seq: order.version,
         };
         let change = app.contexts().decide(meta, |context| {

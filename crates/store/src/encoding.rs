@@ -77,7 +77,9 @@ pub fn read_birth(text: &str) -> Option<Birth> {
 /// The whole event, so that the log may forget it.
 #[derive(Serialize, Deserialize)]
 struct Envelope {
-    part: u16,
+    /// Stored under its older name.
+    #[serde(rename = "part")]
+    partition: u16,
     position: i64,
     recorded_at: i64,
     id: EventId,
@@ -96,7 +98,7 @@ struct Envelope {
 pub fn write_envelope(event: &LoggedEvent) -> String {
     let e = &event.event;
     let envelope = Envelope {
-        part: event.part,
+        partition: event.partition,
         position: event.position,
         recorded_at: event.recorded_at.0,
         id: e.id,
@@ -131,7 +133,7 @@ pub fn read_envelope(text: &str) -> Option<LoggedEvent> {
         meta: e.meta,
     };
     Some(LoggedEvent {
-        part: e.part,
+        partition: e.partition,
         position: e.position,
         recorded_at: Time(e.recorded_at),
         event,

@@ -24,35 +24,35 @@ use waybill_domain::timer::Timer;
 pub struct Identity {
     pub store_id: String,
     pub generation: String,
-    /// How many parts the log has; fixed when the store was made.
-    pub parts: u16,
+    /// How many partitions the log has; fixed when the store was made.
+    pub partitions: u16,
     pub driver: &'static str,
     /// Whether this process alone writes the log, so that its listener gets every event.
     pub one_writer: bool,
 }
 
-/// A place in the log: a position in each part.
+/// A place in the log: a position in each partition.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Positions(pub Vec<i64>);
 
 impl Positions {
-    /// Before the first event of a log of so many parts.
+    /// Before the first event of a log of so many partitions.
     #[must_use]
-    pub fn beginning(parts: u16) -> Self {
-        Self(vec![0; usize::from(parts)])
+    pub fn beginning(partitions: u16) -> Self {
+        Self(vec![0; usize::from(partitions)])
     }
 
     /// Sets the position in an existing partition.
-    pub fn move_to(&mut self, part: u16, position: i64) {
-        if let Some(of_part) = self.0.get_mut(usize::from(part)) {
-            *of_part = position;
+    pub fn move_to(&mut self, partition: u16, position: i64) {
+        if let Some(of_partition) = self.0.get_mut(usize::from(partition)) {
+            *of_partition = position;
         }
     }
 
-    /// The position in a part; 0 for a part that is not there.
+    /// The position in a partition; 0 for a partition that is not there.
     #[must_use]
-    pub fn of(&self, part: u16) -> i64 {
-        self.0.get(usize::from(part)).copied().unwrap_or(0)
+    pub fn of(&self, partition: u16) -> i64 {
+        self.0.get(usize::from(partition)).copied().unwrap_or(0)
     }
 }
 
@@ -80,7 +80,7 @@ pub enum Accepted {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lease {
     pub consumer: String,
-    pub part: u16,
+    pub partition: u16,
     pub epoch: i64,
 }
 
@@ -89,14 +89,14 @@ pub struct Lease {
 pub struct LeaseView {
     /// Owners that are alive, in order of their names, including the one that asks.
     pub members: Vec<String>,
-    /// Leases that have not run out, by part.
+    /// Leases that have not run out, by partition.
     pub held: Vec<HeldLease>,
 }
 
 /// A lease and its present owner.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HeldLease {
-    pub part: u16,
+    pub partition: u16,
     pub owner: String,
     pub epoch: i64,
     pub until: Time,
@@ -407,7 +407,7 @@ pub enum WorkOutcome {
 #[derive(Clone, Debug, Default)]
 pub struct Stats {
     pub orders_by_status: Vec<(OrderStatus, i64)>,
-    /// The newest event of each part.
+    /// The newest event of each partition.
     pub log_positions: Positions,
     /// The cursor's position, per consumer and partition.
     pub cursors: Vec<(String, u16, i64)>,

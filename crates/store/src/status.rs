@@ -1,4 +1,4 @@
-//! What a store says about those who work on it: who is alive, who holds which part of the log, how far each
+//! What a store says about those who work on it: who is alive, who holds which partition of the log, how far each
 //! consumer is, what is parked, and the order that has stood still longest.
 //!
 //! For a person who looks, so it reads the tables beside running servers, on one snapshot, and changes nothing. The
@@ -22,8 +22,8 @@ pub struct Status {
     pub engine: String,
     /// By the clock that leases are written by.
     pub taken_at: Time,
-    /// Parts of the log.
-    pub parts: u16,
+    /// Partitions of the log.
+    pub partitions: u16,
     pub members: Vec<Member>,
     pub leases: Vec<Holding>,
     pub progress: Vec<Progress>,
@@ -44,20 +44,20 @@ pub struct Member {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Holding {
     pub consumer: String,
-    pub part: u16,
+    pub partition: u16,
     pub owner: String,
     /// How often it was taken so far.
     pub epoch: i64,
     pub until: Time,
 }
 
-/// How far a consumer is in a part.
+/// How far a consumer is in a partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Progress {
     pub consumer: String,
-    pub part: u16,
+    pub partition: u16,
     pub cursor: i64,
-    /// The newest event of the part.
+    /// The newest event of the partition.
     pub head: i64,
     /// When the first event after the cursor was recorded.
     pub oldest_waiting: Option<Time>,
@@ -110,14 +110,14 @@ const READERS: [&str; 2] = ["delivery", "status"];
 /// # Errors
 /// When the tables cannot be read.
 pub async fn look(tables: &mut dyn Tables, now: Time, engine: String) -> Result<Status> {
-    let parts = parts(tables).await?;
+    let partitions = partitions(tables).await?;
     Ok(Status {
         engine,
         taken_at: now,
-        parts,
+        partitions,
         members: members(tables).await?,
         leases: leases(tables).await?,
-        progress: progress(tables, parts).await?,
+        progress: progress(tables, partitions).await?,
         parked: parked(tables).await?,
         unfinished: unfinished(tables).await?,
     })
@@ -132,14 +132,14 @@ fn time(cell: &str) -> Time {
     Time(number(cell))
 }
 
-async fn parts(tables: &mut dyn Tables) -> Result<u16> {
-    // A store of one part does not keep the number.
-    let mut parts = 1;
+async fn partitions(tables: &mut dyn Tables) -> Result<u16> {
+    // A store of one partition does not keep the number.
+    let mut partitions = 1;
     let sql = "SELECT value FROM meta WHERE key = 'parts'";
     tables
-        .rows(sql, &mut |row| parts = number::<u16>(&row[0]).max(1))
+        .rows(sql, &mut |row| partitions = number::<u16>(&row[0]).max(1))
         .await?;
-    Ok(parts)
+    Ok(partitions)
 }
 
 async fn members(tables: &mut dyn Tables) -> Result<Vec<Member>> {
@@ -164,7 +164,7 @@ async fn leases(tables: &mut dyn Tables) -> Result<Vec<Holding>> {
         .rows(sql, &mut |row| {
             found.push(Holding {
                 consumer: row[0].clone(),
-                part: number(&row[1]),
+                partition: number(&row[1]),
                 owner: row[2].clone(),
                 epoch: number(&row[3]),
                 until: time(&row[4]),
@@ -174,8 +174,8 @@ async fn leases(tables: &mut dyn Tables) -> Result<Vec<Holding>> {
     Ok(found)
 }
 
-/// Of every reader in every part; one that never ran stands at the beginning.
-async fn progress(tables: &mut dyn Tables, parts: u16) -> Result<Vec<Progress>> {
+/// Of every reader in every partition; one that never ran stands at the beginning.
+async fn progress(tables: &mut dyn Tables, partitions: u16) -> Result<Vec<Progress>> {
     let mut cursors = BTreeMap::new();
     let sql = "SELECT consumer, part, position FROM cursors";
     tables
@@ -184,18 +184,18 @@ async fn progress(tables: &mut dyn Tables, parts: u16) -> Result<Vec<Progress>> 
         })
         .await?;
     let mut found = vec![];
-    for part in 0..parts {
+    for partition in 0..partitions {
         let sql = format!(
-            "SELECT position FROM events WHERE part = {part} ORDER BY position DESC LIMIT 1"
+            "SELECT position FROM events WHERE part = {partition} ORDER BY position DESC LIMIT 1"
         );
         let head = first_cell(tables, &sql).await?;
         let head: i64 = head.map_or(0, |cell| number(&cell));
         for consumer in READERS {
-            let cursor = cursors.get(&(consumer.to_owned(), part)).copied();
+            let cursor = cursors.get(&(consumer.to_owned(), partition)).copied();
             let cursor = cursor.unwrap_or(0);
             let oldest_waiting = if head > cursor {
                 let sql = format!(
-                    "SELECT recorded_at FROM events WHERE part = {part} AND position > {cursor} ORDER BY position LIMIT 1"
+                    "SELECT recorded_at FROM events WHERE part = {partition} AND position > {cursor} ORDER BY position LIMIT 1"
                 );
                 first_cell(tables, &sql).await?.map(|cell| time(&cell))
             } else {
@@ -203,7 +203,7 @@ async fn progress(tables: &mut dyn Tables, parts: u16) -> Result<Vec<Progress>> 
             };
             found.push(Progress {
                 consumer: consumer.to_owned(),
-                part,
+                partition,
                 cursor,
                 head,
                 oldest_waiting,

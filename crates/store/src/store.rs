@@ -29,9 +29,9 @@ pub trait CommitListener: Send + Sync + 'static {
     /// and by no other.
     fn committed(&self, events: &Arc<[LoggedEvent]>);
 
-    /// A part has grown, by this process or another: who reads it may look again. Called by a store that shares
+    /// A partition has grown, by this process or another: who reads it may look again. Called by a store that shares
     /// its log; it may be called for nothing, and a call may get lost with a connection.
-    fn grown(&self, part: u16);
+    fn grown(&self, partition: u16);
 }
 
 /// A durable store. See the crate's documentation for what `Ok` and `Err` promise.
@@ -97,8 +97,8 @@ pub trait Store: Send + Sync + 'static {
         filter: ShipmentFilter,
     ) -> Result<Page<Shipment, ShipmentId>>;
 
-    /// Timers of a part that are due, oldest first, with their shipments, and when the next one after them is.
-    async fn due_timers(&self, part: u16, now: Time, limit: usize) -> Result<DueTimers>;
+    /// Timers of a partition that are due, oldest first, with their shipments, and when the next one after them is.
+    async fn due_timers(&self, partition: u16, now: Time, limit: usize) -> Result<DueTimers>;
 
     // --- stock ----------------------------------------------------------------------------------
 
@@ -116,11 +116,11 @@ pub trait Store: Send + Sync + 'static {
 
     // --- log ------------------------------------------------------------------------------------
 
-    /// Events of `kinds` of a part after a position, oldest first, and the position looked up to; looks at a bounded
+    /// Events of `kinds` of a partition after a position, oldest first, and the position looked up to; looks at a bounded
     /// number of events.
     async fn read_log(
         &self,
-        part: u16,
+        partition: u16,
         after: i64,
         limit: usize,
         kinds: &'static [EventKind],
@@ -135,8 +135,8 @@ pub trait Store: Send + Sync + 'static {
         limit: usize,
     ) -> Result<Vec<LoggedEvent>>;
 
-    /// A tenant's events after a position in each part, each part's oldest first, and the positions the scan
-    /// reached. `after` has one position per part.
+    /// A tenant's events after a position in each partition, each partition's oldest first, and the positions the scan
+    /// reached. `after` has one position per partition.
     async fn feed(
         &self,
         tenant: &Tenant,
@@ -165,12 +165,12 @@ pub trait Store: Send + Sync + 'static {
         until: Time,
     ) -> Result<LeaseView>;
 
-    /// Takes the lease of a consumer on a part, with a new epoch, and says where its cursor stands; `None` while
+    /// Takes the lease of a consumer on a partition, with a new epoch, and says where its cursor stands; `None` while
     /// somebody else holds it at `now`. One's own lease is taken anew.
     async fn take_lease(
         &self,
         consumer: &str,
-        part: u16,
+        partition: u16,
         owner: &str,
         now: Time,
         until: Time,
@@ -201,7 +201,7 @@ pub trait Store: Send + Sync + 'static {
     async fn due_parked(
         &self,
         consumer: &str,
-        part: u16,
+        partition: u16,
         now: Time,
         limit: usize,
     ) -> Result<Vec<Parked>>;

@@ -22,8 +22,10 @@ fn seed() -> u64 {
 }
 
 /// A store with a past, and a database to move it into; `None` where there is no PostgreSQL.
-async fn with_a_past(parts: u16) -> Option<(Arc<sqlite::Embedded>, Story, Arc<postgres::Shared>)> {
-    let target = postgres::Shared::new(postgres::Way::Direct, parts).await?;
+async fn with_a_past(
+    partitions: u16,
+) -> Option<(Arc<sqlite::Embedded>, Story, Arc<postgres::Shared>)> {
+    let target = postgres::Shared::new(postgres::Way::Direct, partitions).await?;
     let source = sqlite::Embedded::new();
     println!("seed {}", seed());
     let h = Harness::open(source.clone(), seed()).await;
@@ -164,21 +166,21 @@ async fn an_old_key_gives_the_old_order_and_new_orders_go_to_all_parts() {
         Ok(Accepted::Replayed { order_id }) => assert_eq!(order_id, id),
         other => panic!("{other:?}"),
     }
-    let (mut parts, mut numbers) = (BTreeSet::new(), BTreeSet::from([number]));
+    let (mut partitions, mut numbers) = (BTreeSet::new(), BTreeSet::from([number]));
     for _ in 0..8 {
         let id: OrderId = h.created(h.make.order(&[("D", 1)])).await;
         let record = h.record(id).await;
-        parts.insert(record.order.part);
+        partitions.insert(record.order.partition);
         assert!(record.number > number && numbers.insert(record.number));
     }
-    assert_eq!(parts, BTreeSet::from([0, 1, 2, 3]));
-    // What is old stays in the part it was in, and what happens to it follows what happened.
+    assert_eq!(partitions, BTreeSet::from([0, 1, 2, 3]));
+    // What is old stays in the partition it was in, and what happens to it follows what happened.
     h.shipped_off(id).await;
     let events = h.events_of(id).await;
-    assert!(events.iter().all(|e| e.part == 0));
+    assert!(events.iter().all(|e| e.partition == 0));
     assert!(events.last().expect("events").position > last);
     assert_eq!(h.level("D").await.reserved, 10);
-    // The events of a stock row may go on in another part than they began in, without a hole.
+    // The events of a stock row may go on in another partition than they began in, without a hole.
     for sku in ["A", "B", "C", "D"] {
         h.put(sku, 500).await;
     }

@@ -25,7 +25,7 @@ mod postgres {
             .enable_all()
             .build();
         runtime.expect("a runtime starts").block_on(async {
-            // The cases tell of one part; several are this driver's own subject.
+            // The cases tell of one partition; several are this driver's own subject.
             let Some(driver) = Shared::new(way, 1).await else {
                 return;
             };

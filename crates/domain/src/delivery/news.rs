@@ -35,7 +35,7 @@ pub trait Carrier {
 pub struct Subject {
     pub order_id: OrderId,
     pub tenant: Tenant,
-    pub part: u16,
+    pub partition: u16,
     /// The `seq` of the order's event; for a caller that reads the order itself, the order's version.
     pub seq: i64,
 }
@@ -55,10 +55,15 @@ pub fn on_order_news(
     if delivery.is_some_and(|known| seq <= known.last_order_seq) {
         return None;
     }
-    let mut change = Change::new(subject.tenant.clone(), subject.order_id, subject.part);
+    let mut change = Change::new(subject.tenant.clone(), subject.order_id, subject.partition);
     let before = delivery.cloned();
     let mut after = before.clone().unwrap_or_else(|| {
-        Delivery::unknown(subject.order_id, subject.tenant, subject.part, context.now)
+        Delivery::unknown(
+            subject.order_id,
+            subject.tenant,
+            subject.partition,
+            context.now,
+        )
     });
     match news {
         OrderNews::Released { lines, open_holds } => {
@@ -210,7 +215,7 @@ fn new_shipment(
         id: ShipmentId(context.ids.next()),
         order_id: delivery.order_id,
         tenant: delivery.tenant.clone(),
-        part: delivery.part,
+        partition: delivery.partition,
         vendor,
         attempt,
         status: ShipmentStatus::Processing,

@@ -34,7 +34,7 @@ pub struct Released {
 pub struct Delivery {
     pub order_id: OrderId,
     pub tenant: Tenant,
-    pub part: u16,
+    pub partition: u16,
     pub state: DeliveryState,
     /// Rises with every write; guards it.
     pub revision: i64,
@@ -51,11 +51,11 @@ pub struct Delivery {
 
 impl Delivery {
     /// The delivery of an order that delivery has not heard of.
-    pub(super) fn unknown(order_id: OrderId, tenant: Tenant, part: u16, now: Time) -> Self {
+    pub(super) fn unknown(order_id: OrderId, tenant: Tenant, partition: u16, now: Time) -> Self {
         Self {
             order_id,
             tenant,
-            part,
+            partition,
             state: DeliveryState::Waiting,
             revision: 0,
             version: 0,

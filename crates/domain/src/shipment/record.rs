@@ -14,7 +14,7 @@ pub struct Shipment {
     pub id: ShipmentId,
     pub order_id: OrderId,
     pub tenant: Tenant,
-    pub part: u16,
+    pub partition: u16,
     pub vendor: Vendor,
     pub attempt: u16,
     pub status: ShipmentStatus,
@@ -62,7 +62,7 @@ impl Shipment {
     #[must_use]
     pub fn timer(&self) -> Option<Timer> {
         self.due_at.map(|due_at| Timer {
-            part: self.part,
+            partition: self.partition,
             due_at,
             shipment_id: self.id,
             order_id: self.order_id,

@@ -118,7 +118,7 @@ fn change(
     after: Shipment,
     events: Vec<NewEvent>,
 ) -> Change {
-    let mut change = Change::new(after.tenant.clone(), after.order_id, after.part);
+    let mut change = Change::new(after.tenant.clone(), after.order_id, after.partition);
     if timer_before != after.timer() {
         change.timers.extend(timer_before.map(TimerChange::Clear));
         change.timers.extend(after.timer().map(TimerChange::Set));

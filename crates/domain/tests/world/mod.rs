@@ -77,7 +77,7 @@ pub fn pending(quantities: &[i64], policy: AllocationPolicy, vendors: &[&str]) -
     Order {
         id: OrderId(Uuid::from_u128(FIRST_ID)),
         tenant: Tenant::default(),
-        part: 0,
+        partition: 0,
         version: 1,
         status: OrderStatus::Pending,
         flags: Flags {

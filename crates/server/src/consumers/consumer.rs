@@ -54,7 +54,7 @@ pub struct Consuming<H> {
     resources: ConsumerResources,
     handler: Arc<H>,
     batch_limit: usize,
-    /// Shared by all parts, so that a store that is away is logged once and not for each part.
+    /// Shared by all partitions, so that a store that is away is logged once and not for each partition.
     outage: Arc<Outage>,
 }
 
@@ -77,8 +77,8 @@ impl<H: Handler> PartitionTask for Consuming<H> {
         self.handler.consumer()
     }
 
-    fn parts(&self) -> u16 {
-        self.resources.store.identity().parts
+    fn partitions(&self) -> u16 {
+        self.resources.store.identity().partitions
     }
 
     async fn act(
@@ -88,7 +88,7 @@ impl<H: Handler> PartitionTask for Consuming<H> {
         stop: CancellationToken,
     ) -> Result<(), StoreError> {
         let name = self.handler.consumer();
-        self.resources.metrics.passed(name, lease.part, cursor);
+        self.resources.metrics.passed(name, lease.partition, cursor);
         let mut consumer = Consumer {
             shared: !self.resources.store.identity().one_writer,
             resources: self.resources.clone(),
@@ -134,7 +134,7 @@ enum Turn {
 impl<H: Handler> Consumer<H> {
     async fn run(&mut self, stop: &CancellationToken) -> Result<(), StoreError> {
         let background = self.resources.background.clone();
-        let mut grown = self.resources.log_growth.watch(self.lease.part);
+        let mut grown = self.resources.log_growth.watch(self.lease.partition);
         let mut wait = self.shortest_wait();
         let mut failures = 0;
         while !stop.is_cancelled() {
@@ -168,7 +168,7 @@ impl<H: Handler> Consumer<H> {
                 Err(StoreError::Conflict { what }) => {
                     tracing::debug!(
                         consumer = self.handler.consumer(),
-                        part = self.lease.part,
+                        partition = self.lease.partition,
                         what,
                         "decided on an older state; deciding again"
                     );
@@ -271,7 +271,7 @@ impl<H: Handler> Consumer<H> {
         };
         if retries.run().await? {
             self.parked.expect();
-            self.handler.applied(self.lease.part);
+            self.handler.applied(self.lease.partition);
             return Ok(Turn::More);
         }
         // Stop looking while nothing at all is parked; only parked events can be flagged.
@@ -291,7 +291,9 @@ impl<H: Handler> Consumer<H> {
             return Ok(read);
         }
         let store = &self.resources.store;
-        store.read_log(self.lease.part, after, limit, kinds).await
+        store
+            .read_log(self.lease.partition, after, limit, kinds)
+            .await
     }
 
     /// Applies a batch. When its fault lies in it, it is taken again event by event; an event at fault alone is parked.
@@ -359,7 +361,7 @@ impl<H: Handler> Consumer<H> {
             self.parked.expect();
         }
         self.passed(consumed.changes as u64, reached, &recorded);
-        self.handler.applied(self.lease.part);
+        self.handler.applied(self.lease.partition);
         Ok(())
     }
 
@@ -367,7 +369,7 @@ impl<H: Handler> Consumer<H> {
     fn passed(&mut self, changes: u64, reached: i64, recorded: &[Time]) {
         self.cursor = reached;
         self.durable = reached;
-        let of = (self.handler.consumer(), self.lease.part);
+        let of = (self.handler.consumer(), self.lease.partition);
         let now = self.resources.contexts.now();
         self.resources
             .metrics
@@ -402,7 +404,9 @@ impl<H: Handler> Consumer<H> {
     }
 
     fn note_passed(&self) {
-        let (consumer, part) = (self.handler.consumer(), self.lease.part);
-        self.resources.metrics.passed(consumer, part, self.cursor);
+        let (consumer, partition) = (self.handler.consumer(), self.lease.partition);
+        self.resources
+            .metrics
+            .passed(consumer, partition, self.cursor);
     }
 }

@@ -22,13 +22,13 @@ pub struct Lag {
 #[must_use]
 pub fn events(metrics: &Metrics, log: &Positions) -> BTreeMap<&'static str, i64> {
     let mut lags = BTreeMap::new();
-    for ((consumer, part), progress) in metrics.progress() {
-        *lags.entry(consumer).or_default() += (log.of(part) - progress.position).max(0);
+    for ((consumer, partition), progress) in metrics.progress() {
+        *lags.entry(consumer).or_default() += (log.of(partition) - progress.position).max(0);
     }
     lags
 }
 
-/// By consumer: how far it is behind. Reads the oldest event of each part that is not at its end.
+/// By consumer: how far it is behind. Reads the oldest event of each partition that is not at its end.
 pub async fn lags(
     metrics: &Metrics,
     log: Log<'_>,
@@ -36,12 +36,12 @@ pub async fn lags(
     now: Time,
 ) -> BTreeMap<&'static str, Lag> {
     let mut lags: BTreeMap<&'static str, Lag> = BTreeMap::new();
-    for ((consumer, part), progress) in metrics.progress() {
+    for ((consumer, partition), progress) in metrics.progress() {
         let lag = lags.entry(consumer).or_default();
-        let behind = (ends.of(part) - progress.position).max(0);
+        let behind = (ends.of(partition) - progress.position).max(0);
         lag.events += behind;
         if behind > 0 {
-            let since = log.oldest(part, progress, now).await;
+            let since = log.oldest(partition, progress, now).await;
             lag.ms = lag.ms.max(now.ms_since(since));
         }
     }
@@ -57,11 +57,15 @@ pub struct Log<'a> {
 
 impl Log<'_> {
     /// When the first event after a consumer's position was recorded.
-    async fn oldest(self, part: u16, progress: Progress, now: Time) -> Time {
+    async fn oldest(self, partition: u16, progress: Progress, now: Time) -> Time {
         let after = progress.position;
         let read = match self.cache.read(after, 1, EventKind::ALL) {
             Some(read) => Ok(read),
-            None => self.store.read_log(part, after, 1, EventKind::ALL).await,
+            None => {
+                self.store
+                    .read_log(partition, after, 1, EventKind::ALL)
+                    .await
+            }
         };
         // The log may have an end further on without an event that is still there.
         match read {

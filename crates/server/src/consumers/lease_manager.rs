@@ -37,7 +37,7 @@ pub trait PartitionTask: Send + Sync + 'static {
     fn consumer(&self) -> &'static str;
 
     /// The number of partitions to share.
-    fn parts(&self) -> u16;
+    fn partitions(&self) -> u16;
 
     /// Works on a partition until it is stopped. `Ok` means stopped.
     async fn act(
@@ -59,7 +59,7 @@ pub trait Leases: Send + Sync + 'static {
     async fn take(
         &self,
         of: &ConsumerId,
-        part: u16,
+        partition: u16,
         now: Time,
         until: Time,
     ) -> Result<Option<(Lease, i64)>, StoreError>;
@@ -92,11 +92,11 @@ impl Leases for Arc<dyn Store> {
     async fn take(
         &self,
         of: &ConsumerId,
-        part: u16,
+        partition: u16,
         now: Time,
         until: Time,
     ) -> Result<Option<(Lease, i64)>, StoreError> {
-        self.take_lease(of.consumer, part, &of.owner, now, until)
+        self.take_lease(of.consumer, partition, &of.owner, now, until)
             .await
     }
 
@@ -177,7 +177,7 @@ enum Ended {
 struct HeldPartitions {
     held: BTreeMap<u16, Held>,
     tasks: JoinSet<Ended>,
-    part_of: HashMap<Id, u16>,
+    partition_of: HashMap<Id, u16>,
     /// Until when no other process takes what this one holds.
     valid_until: Instant,
     /// Which other process held a partition when it was last seen, and until when.
@@ -198,7 +198,7 @@ impl<D: PartitionTask> LeaseManager<D> {
         let mut state = HeldPartitions {
             held: BTreeMap::new(),
             tasks: JoinSet::new(),
-            part_of: HashMap::new(),
+            partition_of: HashMap::new(),
             valid_until: now,
             others: BTreeMap::new(),
             ended: BTreeMap::new(),
@@ -261,22 +261,22 @@ impl<D: PartitionTask> LeaseManager<D> {
     /// Lets go of partitions that were lost or are beyond the share, and takes those that are due.
     fn settle(self: &Arc<Self>, state: &mut HeldPartitions, began: Instant, view: &LeaseView) {
         let me = self.id.owner.as_str();
-        for (part, held) in &mut state.held {
+        for (partition, held) in &mut state.held {
             let Some((epoch, at)) = held.taken.get() else {
                 continue;
             };
             let is_mine = |l: &waybill_store::HeldLease| {
-                l.part == *part && l.owner == me && l.epoch == *epoch
+                l.partition == *partition && l.owner == me && l.epoch == *epoch
             };
             // A lease taken after the renewal began is not in its answer.
             if *at < began && !view.held.iter().any(is_mine) {
-                let holder = view.held.iter().find(|lease| lease.part == *part);
-                self.lose(*part, held, holder.map(|lease| lease.owner.as_str()));
+                let holder = view.held.iter().find(|lease| lease.partition == *partition);
+                self.lose(*partition, held, holder.map(|lease| lease.owner.as_str()));
             }
         }
-        let moves = share::moves(self.task.parts(), me, view);
-        for part in &moves.hand_back {
-            if let Some(held) = state.held.get(part) {
+        let moves = share::moves(self.task.partitions(), me, view);
+        for partition in &moves.hand_back {
+            if let Some(held) = state.held.get(partition) {
                 held.stop.cancel();
             }
         }
@@ -284,55 +284,55 @@ impl<D: PartitionTask> LeaseManager<D> {
         let mine = view.held.iter().filter(|lease| lease.owner == me);
         let ended = &state.ended;
         let left_over: Vec<u16> = mine
-            .map(|lease| lease.part)
-            .filter(|part| ended.get(part).is_none_or(|at| *at < began))
+            .map(|lease| lease.partition)
+            .filter(|partition| ended.get(partition).is_none_or(|at| *at < began))
             .collect();
-        for part in moves.take.into_iter().chain(left_over) {
-            if !state.held.contains_key(&part) {
-                self.clone().hold(state, part);
+        for partition in moves.take.into_iter().chain(left_over) {
+            if !state.held.contains_key(&partition) {
+                self.clone().hold(state, partition);
             }
         }
         let others = view.held.iter().filter(|lease| lease.owner != me);
         for lease in others {
             let holder = (lease.owner.clone(), lease.until);
-            state.others.insert(lease.part, holder);
+            state.others.insert(lease.partition, holder);
         }
     }
 
     /// Starts a task that takes the partition's lease, if it is free, and works on it.
-    fn hold(self: Arc<Self>, state: &mut HeldPartitions, part: u16) {
+    fn hold(self: Arc<Self>, state: &mut HeldPartitions, partition: u16) {
         let held = Held {
             stop: CancellationToken::new(),
             taken: Arc::default(),
             lost: false,
         };
         let (stop, taken) = (held.stop.clone(), held.taken.clone());
-        let former = state.others.remove(&part);
-        state.held.insert(part, held);
+        let former = state.others.remove(&partition);
+        state.held.insert(partition, held);
         let task = state.tasks.spawn(async move {
-            self.act(part, stop, &taken, former)
+            self.act(partition, stop, &taken, former)
                 .await
                 .unwrap_or_else(Ended::Failed)
         });
-        state.part_of.insert(task.id(), part);
+        state.partition_of.insert(task.id(), partition);
     }
 
     async fn act(
         &self,
-        part: u16,
+        partition: u16,
         stop: CancellationToken,
         taken: &OnceLock<(i64, Instant)>,
         former: Option<(String, Time)>,
     ) -> Result<Ended, StoreError> {
         let (now, until) = self.times();
-        let Some((lease, cursor)) = self.leases.take(&self.id, part, now, until).await? else {
+        let Some((lease, cursor)) = self.leases.take(&self.id, partition, now, until).await? else {
             return Ok(Ended::NotFree);
         };
         let consumer = self.id.consumer;
         if let Some((former, _)) = former.filter(|(_, until)| *until <= now) {
             tracing::info!(
                 consumer,
-                part,
+                partition,
                 former,
                 "took over a lease of another process that had run out"
             );
@@ -340,9 +340,9 @@ impl<D: PartitionTask> LeaseManager<D> {
         }
         // Set by this task alone, once.
         let _ = taken.set((lease.epoch, Instant::now()));
-        tracing::debug!(consumer, part, epoch = lease.epoch, cursor, "taken");
+        tracing::debug!(consumer, partition, epoch = lease.epoch, cursor, "taken");
         let acted = {
-            let _holding = Holding::new(&self.metrics, consumer, part);
+            let _holding = Holding::new(&self.metrics, consumer, partition);
             self.task.act(lease.clone(), cursor, stop).await
         };
         if let Err(StoreError::Fenced { .. }) = acted {
@@ -362,30 +362,30 @@ impl<D: PartitionTask> LeaseManager<D> {
             .as_ref()
             .map_or_else(tokio::task::JoinError::id, |(id, _)| *id);
         // Every task was entered when it was spawned.
-        let Some(part) = state.part_of.remove(&id) else {
+        let Some(partition) = state.partition_of.remove(&id) else {
             return;
         };
-        let mut held = state.held.remove(&part);
+        let mut held = state.held.remove(&partition);
         let consumer = self.id.consumer;
-        state.ended.insert(part, Instant::now());
+        state.ended.insert(partition, Instant::now());
         match ended {
             Ok((_, Ended::Stopped)) => {
-                tracing::debug!(consumer, part, "handed back");
+                tracing::debug!(consumer, partition, "handed back");
                 return;
             }
             Ok((_, Ended::NotFree)) => {
-                tracing::debug!(consumer, part, "another process took it first");
+                tracing::debug!(consumer, partition, "another process took it first");
             }
             Ok((_, Ended::Fenced)) => {
                 if let Some(held) = &mut held {
-                    self.lose(part, held, None);
+                    self.lose(partition, held, None);
                 }
             }
             Ok((_, Ended::Failed(error))) => {
                 state.acting.failed(&error);
             }
             Err(error) => {
-                tracing::error!(consumer, part, %error, "a consumer panicked; it is started again");
+                tracing::error!(consumer, partition, %error, "a consumer panicked; it is started again");
             }
         }
         state.next_renewal = state
@@ -393,14 +393,14 @@ impl<D: PartitionTask> LeaseManager<D> {
             .min(Instant::now() + PAUSE.min(self.terms.renew_every));
     }
 
-    fn lose(&self, part: u16, held: &mut Held, holder: Option<&str>) {
+    fn lose(&self, partition: u16, held: &mut Held, holder: Option<&str>) {
         if held.lost {
             return;
         }
         self.let_go(held);
         tracing::info!(
             consumer = self.id.consumer,
-            part,
+            partition,
             holder = holder.unwrap_or("unknown"),
             "the lease is lost; another process may take it"
         );
@@ -414,10 +414,10 @@ impl<D: PartitionTask> LeaseManager<D> {
 
     /// The leases of this process have run out, because it could not renew them.
     fn on_expired(&self, state: &mut HeldPartitions) {
-        let (consumer, parts) = (self.id.consumer, state.held.len());
+        let (consumer, partitions) = (self.id.consumer, state.held.len());
         tracing::warn!(
             consumer,
-            parts,
+            partitions,
             "leases could not be renewed before they ran out; stopping work on every partition"
         );
         for held in state.held.values_mut().filter(|held| !held.lost) {
@@ -472,23 +472,23 @@ async fn renewed(renewal: &mut Option<Renewal>) -> Renewed {
 struct Holding<'a> {
     metrics: &'a Metrics,
     consumer: &'static str,
-    part: u16,
+    partition: u16,
 }
 
 impl<'a> Holding<'a> {
-    fn new(metrics: &'a Metrics, consumer: &'static str, part: u16) -> Self {
+    fn new(metrics: &'a Metrics, consumer: &'static str, partition: u16) -> Self {
         metrics.took(consumer);
         Self {
             metrics,
             consumer,
-            part,
+            partition,
         }
     }
 }
 
 impl Drop for Holding<'_> {
     fn drop(&mut self) {
-        self.metrics.gave_up(self.consumer, self.part);
+        self.metrics.gave_up(self.consumer, self.partition);
     }
 }
 

@@ -71,27 +71,27 @@ impl Leases for Reached {
     async fn take(
         &self,
         of: &ConsumerId,
-        part: u16,
+        partition: u16,
         now: Time,
         until: Time,
     ) -> Result<Option<(Lease, i64)>, StoreError> {
         let mut book = self.book()?;
-        let before = book.leases.get(&part);
+        let before = book.leases.get(&partition);
         if before.is_some_and(|l| l.until > now && l.owner != of.owner) {
             return Ok(None);
         }
         let epoch = before.map_or(0, |l| l.epoch) + 1;
         let held = HeldLease {
-            part,
+            partition,
             owner: of.owner.clone(),
             epoch,
             until,
         };
-        book.leases.insert(part, held);
+        book.leases.insert(partition, held);
         let consumer = of.consumer.to_owned();
         let lease = Lease {
             consumer,
-            part,
+            partition,
             epoch,
         };
         Ok(Some((lease, 0)))
@@ -99,7 +99,7 @@ impl Leases for Reached {
 
     async fn release(&self, of: &ConsumerId, lease: &Lease) -> Result<(), StoreError> {
         let mut book = self.book()?;
-        if let Some(held) = book.leases.get_mut(&lease.part)
+        if let Some(held) = book.leases.get_mut(&lease.partition)
             && (&held.owner, held.epoch) == (&of.owner, lease.epoch)
         {
             held.until = Time(0);
@@ -116,11 +116,11 @@ impl Leases for Reached {
     }
 }
 
-/// Notes which parts are acted on.
+/// Notes which partitions are acted on.
 struct Acting {
-    parts: u16,
+    partitions: u16,
     now: Arc<watch::Sender<BTreeSet<u16>>>,
-    /// Ends every part once with this.
+    /// Ends every partition once with this.
     fault: Arc<Mutex<Option<StoreError>>>,
 }
 
@@ -128,8 +128,8 @@ struct Acts<'a>(&'a Acting, u16);
 
 impl Drop for Acts<'_> {
     fn drop(&mut self) {
-        self.0.now.send_modify(|parts| {
-            parts.remove(&self.1);
+        self.0.now.send_modify(|partitions| {
+            partitions.remove(&self.1);
         });
     }
 }
@@ -140,8 +140,8 @@ impl PartitionTask for Acting {
         "test"
     }
 
-    fn parts(&self) -> u16 {
-        self.parts
+    fn partitions(&self) -> u16 {
+        self.partitions
     }
 
     async fn act(&self, lease: Lease, _: i64, stop: CancellationToken) -> Result<(), StoreError> {
@@ -149,10 +149,10 @@ impl PartitionTask for Acting {
         if let Some(fault) = fault {
             return Err(fault);
         }
-        self.now.send_modify(|parts| {
-            parts.insert(lease.part);
+        self.now.send_modify(|partitions| {
+            partitions.insert(lease.partition);
         });
-        let _acts = Acts(self, lease.part);
+        let _acts = Acts(self, lease.partition);
         stop.cancelled().await;
         Ok(())
     }
@@ -168,7 +168,7 @@ struct Process {
 }
 
 impl Process {
-    fn parts(&self) -> BTreeSet<u16> {
+    fn partitions(&self) -> BTreeSet<u16> {
         self.acting.borrow().clone()
     }
 
@@ -184,15 +184,15 @@ impl Process {
 struct Machine {
     book: Arc<Mutex<Book>>,
     began: Instant,
-    parts: u16,
+    partitions: u16,
 }
 
 impl Machine {
-    fn with_parts(parts: u16) -> Self {
+    fn with_partitions(partitions: u16) -> Self {
         Self {
             book: Arc::default(),
             began: Instant::now(),
-            parts,
+            partitions,
         }
     }
 
@@ -214,7 +214,7 @@ impl Machine {
             },
             terms: LeaseTerms::lasting(LEASE),
             task: Acting {
-                parts: self.parts,
+                partitions: self.partitions,
                 now: Arc::new(now),
                 fault: fault.clone(),
             },
@@ -231,14 +231,14 @@ impl Machine {
     }
 }
 
-/// Everybody has parts, nobody the same, together all; the counts, least first.
+/// Everybody has partitions, nobody the same, together all; the counts, least first.
 fn shared_out(machine: &Machine, processes: &[&Process]) -> Vec<usize> {
     let mut all = BTreeSet::new();
     let mut counts = vec![];
     for process in processes {
-        let parts = process.parts();
-        counts.push(parts.len());
-        all.extend(parts);
+        let partitions = process.partitions();
+        counts.push(partitions.len());
+        all.extend(partitions);
     }
     assert_eq!(
         counts.iter().sum::<usize>(),
@@ -247,7 +247,7 @@ fn shared_out(machine: &Machine, processes: &[&Process]) -> Vec<usize> {
     );
     assert_eq!(
         all.len(),
-        usize::from(machine.parts),
+        usize::from(machine.partitions),
         "every part has an owner"
     );
     counts.sort_unstable();
@@ -256,7 +256,7 @@ fn shared_out(machine: &Machine, processes: &[&Process]) -> Vec<usize> {
 
 #[tokio::test(start_paused = true)]
 async fn who_is_alone_has_every_part_at_once() {
-    let machine = Machine::with_parts(16);
+    let machine = Machine::with_partitions(16);
     let a = machine.start("a");
     sleep(Duration::from_millis(1)).await;
     assert_eq!(shared_out(&machine, &[&a]), [16]);
@@ -268,7 +268,7 @@ async fn who_is_alone_has_every_part_at_once() {
 
 #[tokio::test(start_paused = true)]
 async fn who_joins_has_its_share_within_seconds() {
-    let machine = Machine::with_parts(16);
+    let machine = Machine::with_partitions(16);
     let a = machine.start("a");
     sleep(SECONDS).await;
     let b = machine.start("b");
@@ -277,11 +277,11 @@ async fn who_joins_has_its_share_within_seconds() {
     let c = machine.start("c");
     sleep(SECONDS).await;
     assert_eq!(shared_out(&machine, &[&a, &b, &c]), [5, 5, 6]);
-    let before = [a.parts(), b.parts(), c.parts()];
+    let before = [a.partitions(), b.partitions(), c.partitions()];
     sleep(LEASE * 5).await;
     assert_eq!(
         before,
-        [a.parts(), b.parts(), c.parts()],
+        [a.partitions(), b.partitions(), c.partitions()],
         "nobody moves without need"
     );
     assert_eq!(c.counted("waybill_lease_takeovers_total"), "none");
@@ -289,7 +289,7 @@ async fn who_joins_has_its_share_within_seconds() {
 
 #[tokio::test(start_paused = true)]
 async fn who_stops_hands_over_at_once() {
-    let machine = Machine::with_parts(16);
+    let machine = Machine::with_partitions(16);
     let (a, b) = (machine.start("a"), machine.start("b"));
     sleep(SECONDS).await;
     a.stop.cancel();
@@ -301,12 +301,16 @@ async fn who_stops_hands_over_at_once() {
 
 #[tokio::test(start_paused = true)]
 async fn who_dies_is_succeeded_when_its_leases_have_run_out() {
-    let machine = Machine::with_parts(16);
+    let machine = Machine::with_partitions(16);
     let (a, b) = (machine.start("a"), machine.start("b"));
     sleep(SECONDS).await;
     a.task.abort();
     sleep(LEASE / 2).await;
-    assert_eq!(b.parts().len(), 8, "not before its leases have run out");
+    assert_eq!(
+        b.partitions().len(),
+        8,
+        "not before its leases have run out"
+    );
     sleep(LEASE / 2 + Duration::from_millis(1_100)).await;
     assert_eq!(shared_out(&machine, &[&b]), [16]);
     assert_eq!(b.counted("waybill_lease_takeovers_total"), "8");
@@ -314,7 +318,7 @@ async fn who_dies_is_succeeded_when_its_leases_have_run_out() {
 
 #[tokio::test(start_paused = true)]
 async fn who_cannot_renew_stops_before_another_begins_and_comes_back() {
-    let machine = Machine::with_parts(16);
+    let machine = Machine::with_partitions(16);
     let (a, b) = (machine.start("a"), machine.start("b"));
     sleep(SECONDS).await;
     a.cut_off.store(true, Ordering::SeqCst);
@@ -339,7 +343,7 @@ async fn who_cannot_renew_stops_before_another_begins_and_comes_back() {
 
 #[tokio::test(start_paused = true)]
 async fn who_was_frozen_past_its_leases_lets_go_of_what_another_has() {
-    let machine = Machine::with_parts(4);
+    let machine = Machine::with_partitions(4);
     let a = machine.start("a");
     sleep(SECONDS).await;
     // Everybody sleeps; while a did, its leases ran out and b took them.
@@ -359,11 +363,15 @@ async fn who_was_frozen_past_its_leases_lets_go_of_what_another_has() {
 
 #[tokio::test(start_paused = true)]
 async fn one_job_is_done_by_one_process_and_goes_on_after_it() {
-    let machine = Machine::with_parts(1);
+    let machine = Machine::with_partitions(1);
     let (a, b) = (machine.start("a"), machine.start("b"));
     sleep(SECONDS).await;
     assert_eq!(shared_out(&machine, &[&a, &b]), [0, 1]);
-    let (doing, waiting) = if a.parts().is_empty() { (b, a) } else { (a, b) };
+    let (doing, waiting) = if a.partitions().is_empty() {
+        (b, a)
+    } else {
+        (a, b)
+    };
     doing.stop.cancel();
     sleep(SECONDS).await;
     assert_eq!(shared_out(&machine, &[&waiting]), [1]);
@@ -371,7 +379,7 @@ async fn one_job_is_done_by_one_process_and_goes_on_after_it() {
 
 #[tokio::test(start_paused = true)]
 async fn a_part_that_was_fenced_or_failed_is_looked_at_anew() {
-    let machine = Machine::with_parts(4);
+    let machine = Machine::with_partitions(4);
     let faults = [
         StoreError::Fenced {
             consumer: "test".into(),
@@ -382,7 +390,7 @@ async fn a_part_that_was_fenced_or_failed_is_looked_at_anew() {
         let a = machine.start("a");
         *a.fault.lock() = Some(fault);
         sleep(Duration::from_millis(1)).await;
-        assert_eq!(a.parts().len(), 3);
+        assert_eq!(a.partitions().len(), 3);
         sleep(SECONDS).await;
         assert_eq!(shared_out(&machine, &[&a]), [4]);
         a.stop.cancel();

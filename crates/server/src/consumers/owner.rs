@@ -31,11 +31,11 @@ impl Owner {
     /// Reads a name; `None` for one that was given by another version.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let mut parts = text.splitn(3, '/');
+        let mut partitions = text.splitn(3, '/');
         Some(Self {
-            host: parts.next()?.to_owned(),
-            pid: parts.next()?.parse().ok()?,
-            id: parts.next()?.parse().ok()?,
+            host: partitions.next()?.to_owned(),
+            pid: partitions.next()?.parse().ok()?,
+            id: partitions.next()?.parse().ok()?,
         })
     }
 

@@ -23,9 +23,12 @@ pub struct Retries<'a, H> {
 impl<H: Handler> Retries<'_, H> {
     /// Settles the parked events that are due or flagged; whether there were any.
     pub async fn run(&self) -> Result<bool, StoreError> {
-        let (consumer, part) = (self.handler.consumer(), self.lease.part);
+        let (consumer, partition) = (self.handler.consumer(), self.lease.partition);
         let now = self.contexts.now();
-        let due = self.store.due_parked(consumer, part, now, LOOK).await?;
+        let due = self
+            .store
+            .due_parked(consumer, partition, now, LOOK)
+            .await?;
         let any = !due.is_empty();
         for parked in due {
             self.retry(&parked).await?;

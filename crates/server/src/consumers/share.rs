@@ -18,15 +18,15 @@ pub struct Moves {
 
 /// What the process `me` should do about a log of so many partitions.
 #[must_use]
-pub fn moves(parts: u16, me: &str, view: &LeaseView) -> Moves {
+pub fn moves(partitions: u16, me: &str, view: &LeaseView) -> Moves {
     let holds = |owner: &str| view.held.iter().filter(|l| l.owner == owner).count();
-    let (share, place) = share(parts, me, view, holds);
-    let mine: Vec<u16> = (0..parts)
-        .filter(|part| owner(view, *part) == Some(me))
+    let (share, place) = share(partitions, me, view, holds);
+    let mine: Vec<u16> = (0..partitions)
+        .filter(|partition| owner(view, *partition) == Some(me))
         .collect();
     let hand_back = mine.get(share..).unwrap_or_default().to_vec();
-    let mut free: Vec<u16> = (0..parts)
-        .filter(|part| owner(view, *part).is_none())
+    let mut free: Vec<u16> = (0..partitions)
+        .filter(|partition| owner(view, *partition).is_none())
         .collect();
     // Each process begins elsewhere, so that two that look at once seldom want the same partition.
     let count = free.len().max(1);
@@ -38,20 +38,25 @@ pub fn moves(parts: u16, me: &str, view: &LeaseView) -> Moves {
     }
 }
 
-fn owner(view: &LeaseView, part: u16) -> Option<&str> {
-    let lease = view.held.iter().find(|lease| lease.part == part);
+fn owner(view: &LeaseView, partition: u16) -> Option<&str> {
+    let lease = view.held.iter().find(|lease| lease.partition == partition);
     lease.map(|lease| lease.owner.as_str())
 }
 
 /// The number of partitions that `me` should have, and its place among the members. The remainder of the division goes
 /// to those that have more already (up to one more than the others), so that partitions stay where they are.
-fn share(parts: u16, me: &str, view: &LeaseView, holds: impl Fn(&str) -> usize) -> (usize, usize) {
+fn share(
+    partitions: u16,
+    me: &str,
+    view: &LeaseView,
+    holds: impl Fn(&str) -> usize,
+) -> (usize, usize) {
     let members = &view.members;
     let Some(place) = members.iter().position(|member| member == me) else {
         return (0, 0);
     };
-    let each = usize::from(parts) / members.len();
-    let rest = usize::from(parts) % members.len();
+    let each = usize::from(partitions) / members.len();
+    let rest = usize::from(partitions) % members.len();
     let rank = |member: &String| std::cmp::Reverse(holds(member).min(each + 1));
     let mut ranked: Vec<&String> = members.iter().collect();
     // A stable sort: members with the same number stay in the order of their names.
@@ -69,8 +74,8 @@ mod tests {
     use super::*;
 
     fn view(members: &[&str], held: &[(u16, &str)]) -> LeaseView {
-        let lease = |(part, owner): &(u16, &str)| HeldLease {
-            part: *part,
+        let lease = |(partition, owner): &(u16, &str)| HeldLease {
+            partition: *partition,
             owner: (*owner).to_owned(),
             epoch: 1,
             until: Time(0),
@@ -83,11 +88,11 @@ mod tests {
 
     fn carry_out(view: &mut LeaseView, me: &str, moves: &Moves) {
         view.held
-            .retain(|lease| !(lease.owner == me && moves.hand_back.contains(&lease.part)));
-        for part in &moves.take {
-            if owner(view, *part).is_none() {
+            .retain(|lease| !(lease.owner == me && moves.hand_back.contains(&lease.partition)));
+        for partition in &moves.take {
+            if owner(view, *partition).is_none() {
                 view.held.push(HeldLease {
-                    part: *part,
+                    partition: *partition,
                     owner: me.to_owned(),
                     epoch: 1,
                     until: Time(0),
@@ -110,7 +115,7 @@ mod tests {
 
     #[test]
     fn who_has_too_many_hands_back_the_surplus_alone() {
-        let held: Vec<(u16, &str)> = (0..5).map(|part| (part, "a")).collect();
+        let held: Vec<(u16, &str)> = (0..5).map(|partition| (partition, "a")).collect();
         let moves = moves(5, "a", &view(&["a", "b"], &held));
         assert_eq!((moves.hand_back, moves.take), (vec![3, 4], vec![]));
     }
@@ -137,13 +142,13 @@ mod tests {
         assert_eq!((moves.take, moves.hand_back), (vec![], vec![0]));
     }
 
-    /// Anything from the middle of a change: members, and parts held by them, by those who are gone, or by nobody.
+    /// Anything from the middle of a change: members, and partitions held by them, by those who are gone, or by nobody.
     fn anything() -> impl Strategy<Value = (u16, Vec<String>, Vec<Option<u8>>)> {
-        (1u16..40, 1usize..9).prop_flat_map(|(parts, members)| {
+        (1u16..40, 1usize..9).prop_flat_map(|(partitions, members)| {
             let names = (0..members).map(|n| format!("m{n}")).collect::<Vec<_>>();
             let owners = proptest::option::of(0u8..u8::try_from(members).unwrap_or(1));
-            let held = proptest::collection::vec(owners, usize::from(parts));
-            (Just(parts), Just(names), held)
+            let held = proptest::collection::vec(owners, usize::from(partitions));
+            (Just(partitions), Just(names), held)
         })
     }
 
@@ -151,17 +156,17 @@ mod tests {
         let members: Vec<&str> = names.iter().map(String::as_str).collect();
         let held = held.iter().zip(0u16..);
         let held: Vec<(u16, &str)> = held
-            .filter_map(|(owner, part)| owner.map(|o| (part, members[usize::from(o)])))
+            .filter_map(|(owner, partition)| owner.map(|o| (partition, members[usize::from(o)])))
             .collect();
         view(&members, &held)
     }
 
     proptest! {
-        /// Whoever looks when, on however old a picture: within as many rounds as there are parts every part has an
+        /// Whoever looks when, on however old a picture: within as many rounds as there are partitions every partition has an
         /// owner, the shares differ by one at most, and from then on nobody moves.
         #[test]
         fn everybody_comes_to_its_share_and_then_stays(
-            (parts, names, held) in anything(),
+            (partitions, names, held) in anything(),
             order in proptest::collection::vec((0usize..9, proptest::bool::ANY), 0..40),
         ) {
             let mut now = of(&names, &held);
@@ -170,21 +175,21 @@ mod tests {
                 let me = &names[who % names.len()];
                 let seen = now.clone();
                 let other = &names[(who + 1) % names.len()];
-                let first = moves(parts, other, &now);
+                let first = moves(partitions, other, &now);
                 if late {
                     carry_out(&mut now, other, &first);
                 }
-                let mut mine = moves(parts, me, &seen);
-                mine.take.retain(|part| owner(&now, *part).is_none());
+                let mut mine = moves(partitions, me, &seen);
+                mine.take.retain(|partition| owner(&now, *partition).is_none());
                 carry_out(&mut now, me, &mine);
             }
-            for _ in 0..=parts {
+            for _ in 0..=partitions {
                 for me in &names {
-                    let moves = moves(parts, me, &now);
+                    let moves = moves(partitions, me, &now);
                     carry_out(&mut now, me, &moves);
                 }
             }
-            prop_assert_eq!(now.held.len(), usize::from(parts));
+            prop_assert_eq!(now.held.len(), usize::from(partitions));
             let counts: Vec<usize> = names
                 .iter()
                 .map(|m| now.held.iter().filter(|l| l.owner == *m).count())
@@ -192,16 +197,16 @@ mod tests {
             let (least, most) = (counts.iter().min(), counts.iter().max());
             prop_assert!(most.zip(least).is_some_and(|(m, l)| m - l <= 1), "{counts:?}");
             for me in &names {
-                prop_assert_eq!(moves(parts, me, &now), Moves::default());
+                prop_assert_eq!(moves(partitions, me, &now), Moves::default());
             }
         }
 
-        /// Nobody moves more than it must when one joins: a part changes hands only for the newcomer.
+        /// Nobody moves more than it must when one joins: a partition changes hands only for the newcomer.
         #[test]
-        fn only_the_newcomers_share_moves(parts in 1u16..40, members in 1usize..8) {
+        fn only_the_newcomers_share_moves(partitions in 1u16..40, members in 1usize..8) {
             let names: Vec<String> = (0..members).map(|n| format!("m{n}")).collect();
-            let held: Vec<Option<u8>> = (0..usize::from(parts))
-                .map(|part| u8::try_from(part % members).ok())
+            let held: Vec<Option<u8>> = (0..usize::from(partitions))
+                .map(|partition| u8::try_from(partition % members).ok())
                 .collect();
             let before = of(&names, &held);
             let mut joined = before.clone();
@@ -209,13 +214,13 @@ mod tests {
             let mut moved = 0;
             for _ in 0..3 {
                 for me in joined.members.clone() {
-                    let moves = moves(parts, &me, &joined);
+                    let moves = moves(partitions, &me, &joined);
                     moved += moves.hand_back.len();
                     carry_out(&mut joined, &me, &moves);
                 }
             }
-            prop_assert_eq!(joined.held.len(), usize::from(parts));
-            prop_assert_eq!(moved, usize::from(parts) / (members + 1));
+            prop_assert_eq!(joined.held.len(), usize::from(partitions));
+            prop_assert_eq!(moved, usize::from(partitions) / (members + 1));
         }
     }
 }

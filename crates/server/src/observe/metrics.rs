@@ -48,7 +48,7 @@ impl Refused {
     }
 }
 
-/// How far a consumer has come in a part.
+/// How far a consumer has come in a partition.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Progress {
     pub position: i64,
@@ -68,7 +68,7 @@ pub struct Metrics {
     pub stuck_orders: Gauge,
     /// Since the order that has stood still longest last moved; 0 while none has for long.
     pub oldest_unfinished: Gauge<f64, AtomicU64>,
-    parts: Family<ConsumerLabel, Gauge>,
+    partitions: Family<ConsumerLabel, Gauge>,
     takeovers: Family<ConsumerLabel, Counter>,
     lost: Family<ConsumerLabel, Counter>,
     tokens_refused: Family<Refused, Counter>,
@@ -180,7 +180,7 @@ impl Metrics {
             ),
             stuck_orders: stuck_orders(r),
             oldest_unfinished: oldest_unfinished(r),
-            parts: named(
+            partitions: named(
                 r,
                 "consumer_parts",
                 "Partitions of the log that this process has for a consumer",
@@ -227,28 +227,32 @@ impl Metrics {
         std::array::from_fn(|class| self.answers[class].load(Ordering::Relaxed))
     }
 
-    /// How far each consumer has come in each part that this process has for it.
+    /// How far each consumer has come in each partition that this process has for it.
     #[must_use]
     pub fn progress(&self) -> BTreeMap<(&'static str, u16), Progress> {
         self.progress.lock().clone()
     }
 
-    /// Notes how far a consumer has come in a part without anything to do.
-    pub fn passed(&self, consumer: &'static str, part: u16, position: i64) {
+    /// Notes how far a consumer has come in a partition without anything to do.
+    pub fn passed(&self, consumer: &'static str, partition: u16, position: i64) {
         let mut progress = self.progress.lock();
-        progress.entry((consumer, part)).or_default().position = position;
+        progress.entry((consumer, partition)).or_default().position = position;
     }
 
-    /// Notes that this process has a part for a consumer from now on. Whether that reads the log is the consumer's to
+    /// Notes that this process has a partition for a consumer from now on. Whether that reads the log is the consumer's to
     /// say, by telling how far it has come: what keeps timers or houses under a lease is never behind.
     pub fn took(&self, consumer: &'static str) {
-        self.parts.get_or_create(&ConsumerLabel { consumer }).inc();
+        self.partitions
+            .get_or_create(&ConsumerLabel { consumer })
+            .inc();
     }
 
-    /// Forgets a part that this process has no longer.
-    pub fn gave_up(&self, consumer: &'static str, part: u16) {
-        self.parts.get_or_create(&ConsumerLabel { consumer }).dec();
-        self.progress.lock().remove(&(consumer, part));
+    /// Forgets a partition that this process has no longer.
+    pub fn gave_up(&self, consumer: &'static str, partition: u16) {
+        self.partitions
+            .get_or_create(&ConsumerLabel { consumer })
+            .dec();
+        self.progress.lock().remove(&(consumer, partition));
     }
 
     /// Counts a lease of somebody else that had run out and was taken.
@@ -263,11 +267,11 @@ impl Metrics {
         self.lost.get_or_create(&ConsumerLabel { consumer }).inc();
     }
 
-    /// Books a consumer's batch in a part: how many changes, how far it came, and how long after their commits the events took
+    /// Books a consumer's batch in a partition: how many changes, how far it came, and how long after their commits the events took
     /// effect.
     pub fn consumed(
         &self,
-        (consumer, part): (&'static str, u16),
+        (consumer, partition): (&'static str, u16),
         changes: u64,
         position: i64,
         recorded: &[Time],
@@ -281,14 +285,14 @@ impl Metrics {
                 delays.observe((now.0 - at.0).max(0) as f64 / 1e6);
             }
             self.progress.lock().insert(
-                (consumer, part),
+                (consumer, partition),
                 Progress {
                     position,
                     recorded_at: *last,
                 },
             );
         } else {
-            self.passed(consumer, part, position);
+            self.passed(consumer, partition, position);
         }
     }
 }

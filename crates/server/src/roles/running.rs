@@ -34,7 +34,7 @@ impl Roles {
         let resources = app.consumer_resources();
         if settings.runs(Role::Delivery) {
             let batch_limit = settings.delivery.batch_limit;
-            let signals = Arc::new(TimerSignals::new(app.store.identity().parts));
+            let signals = Arc::new(TimerSignals::new(app.store.identity().partitions));
             let handler = DeliveryHandler {
                 contexts: app.contexts(),
                 carrier: app.carrier(),

@@ -142,7 +142,7 @@ async fn on_postgres_a_frozen_worker_is_named_and_a_role_that_nobody_runs_is_bad
         Some(2),
         "{status}"
     );
-    assert_eq!(role(&status, "delivery")["partsHeld"], 16, "{status}");
+    assert_eq!(role(&status, "delivery")["partitionsHeld"], 16, "{status}");
     diagnosed(&shop.api, "roles", "ok", "by 2 processes").await;
     diagnosed(&shop.api, "leases", "ok", "").await;
 

@@ -17,7 +17,7 @@ async fn cursor(h: &Harness, consumer: &str) -> i64 {
     let found = stats
         .cursors
         .iter()
-        .find(|(name, part, _)| name == consumer && *part == 0);
+        .find(|(name, partition, _)| name == consumer && *partition == 0);
     found.expect("the cursor is there").2
 }
 
@@ -31,7 +31,7 @@ async fn note(h: &Harness, lease: &Lease, from: i64, id: OrderId) -> crate::mode
 pub(super) async fn a_new_consumer_starts_at_the_beginning_of_the_log(h: Harness) {
     let (lease, from) = h.lease("status").await;
     assert_eq!(
-        (from, lease.consumer.as_str(), lease.part),
+        (from, lease.consumer.as_str(), lease.partition),
         (0, "status", 0)
     );
     let (again, from) = h.lease("status").await;
@@ -168,7 +168,7 @@ pub(super) async fn whoever_lost_the_lease_changes_nothing(h: Harness) {
 pub(super) async fn a_lease_of_a_consumer_nobody_has_is_fenced(h: Harness) {
     let nobody = Lease {
         consumer: "nobody".into(),
-        part: 0,
+        partition: 0,
         epoch: 0,
     };
     assert_fenced(&h.store.apply_batch(Harness::batch(&nobody, 0, 1)).await);

@@ -85,9 +85,9 @@ impl Tap {
 }
 
 impl Tap {
-    /// Waits until it was told that each of these parts has grown.
-    pub async fn told_of(&self, parts: &BTreeSet<u16>) {
-        while !self.grown.lock().is_superset(parts) {
+    /// Waits until it was told that each of these partitions has grown.
+    pub async fn told_of(&self, partitions: &BTreeSet<u16>) {
+        while !self.grown.lock().is_superset(partitions) {
             self.more.notified().await;
         }
     }
@@ -100,8 +100,8 @@ impl CommitListener for Tap {
         self.more.notify_one();
     }
 
-    fn grown(&self, part: u16) {
-        self.grown.lock().insert(part);
+    fn grown(&self, partition: u16) {
+        self.grown.lock().insert(partition);
         self.more.notify_one();
     }
 }

@@ -147,10 +147,13 @@ impl Harness {
     /// The whole log.
     pub async fn log(&self) -> Vec<LoggedEvent> {
         let mut events: Vec<LoggedEvent> = vec![];
-        for part in 0..self.store.identity().parts {
+        for partition in 0..self.store.identity().partitions {
             let mut after = 0;
             loop {
-                let read = self.store.read_log(part, after, 500, EventKind::ALL).await;
+                let read = self
+                    .store
+                    .read_log(partition, after, 500, EventKind::ALL)
+                    .await;
                 let (more, reached) = read.expect("the log is read");
                 events.extend(more);
                 if reached == after {
@@ -163,12 +166,12 @@ impl Harness {
     }
 
     /// Checks that the listener heard exactly the log, in its order; of a log that is shared, that it was told of
-    /// every part that has grown.
+    /// every partition that has grown.
     pub async fn assert_all_heard(&self) {
         let log = self.log().await;
         if !self.store.identity().one_writer {
-            let parts = log.iter().map(|event| event.part).collect();
-            let told = tokio::time::timeout(HANGS, self.tap.told_of(&parts)).await;
+            let partitions = log.iter().map(|event| event.partition).collect();
+            let told = tokio::time::timeout(HANGS, self.tap.told_of(&partitions)).await;
             return told.expect("the listener was not told");
         }
         let heard = tokio::time::timeout(HANGS, self.tap.heard(log.len())).await;
@@ -215,7 +218,7 @@ impl Harness {
         let subject = Subject {
             order_id: order.id,
             tenant: order.tenant.clone(),
-            part: order.part,
+            partition: order.partition,
             seq,
         };
         self.context(|c| {
@@ -305,7 +308,7 @@ impl Harness {
 
     // --- consumers ------------------------------------------------------------------------------
 
-    /// Takes a consumer's lease on the first part.
+    /// Takes a consumer's lease on the first partition.
     pub async fn lease(&self, consumer: &str) -> (Lease, i64) {
         let (now, until) = (self.clock.now(), self.make.in_ms(60_000));
         self.store

@@ -1,13 +1,16 @@
-//! Leases: one owner of a part at a time, taken over when it has run out or was handed back.
+//! Leases: one owner of a partition at a time, taken over when it has run out or was handed back.
 
 use super::Harness;
 use crate::error::Error;
 use crate::model::{Lease, LeaseView};
 
 /// Takes a lease for a second.
-async fn take(h: &Harness, part: u16, owner: &str) -> Option<Lease> {
+async fn take(h: &Harness, partition: u16, owner: &str) -> Option<Lease> {
     let (now, until) = (h.clock.now(), h.make.in_ms(1_000));
-    let taken = h.store.take_lease("status", part, owner, now, until).await;
+    let taken = h
+        .store
+        .take_lease("status", partition, owner, now, until)
+        .await;
     taken.expect("leases are written").map(|(lease, _)| lease)
 }
 
@@ -20,7 +23,7 @@ async fn alive(h: &Harness, owner: &str) -> LeaseView {
 
 fn owners(standing: &LeaseView) -> Vec<(u16, &str)> {
     let held = standing.held.iter();
-    held.map(|l| (l.part, l.owner.as_str())).collect()
+    held.map(|l| (l.partition, l.owner.as_str())).collect()
 }
 
 pub(super) async fn a_lease_is_one_owners_until_it_runs_out(h: Harness) {

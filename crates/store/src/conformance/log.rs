@@ -32,13 +32,13 @@ pub(super) async fn positions_rise_and_sequences_have_no_gap(h: Harness) {
     let mut seqs: HashMap<_, i64> = HashMap::new();
     let mut last: HashMap<u16, i64> = HashMap::new();
     for LoggedEvent {
-        part,
+        partition,
         position,
         event,
         ..
     } in &log
     {
-        let last = last.entry(*part).or_default();
+        let last = last.entry(*partition).or_default();
         assert!(position > last, "{position} after {last}");
         *last = *position;
         let seq = seqs.entry(event.aggregate).or_default();
@@ -105,7 +105,12 @@ async fn read_all(
 
 pub(super) async fn the_log_is_read_in_pages_of_any_size(h: Harness) {
     some_history(&h).await;
-    let log: Vec<_> = h.log().await.into_iter().filter(|e| e.part == 0).collect();
+    let log: Vec<_> = h
+        .log()
+        .await
+        .into_iter()
+        .filter(|e| e.partition == 0)
+        .collect();
     for limit in [1, 2, 7, 1_000] {
         assert_eq!(
             read_all(&h, EventKind::ALL, limit).await.0,
@@ -117,7 +122,12 @@ pub(super) async fn the_log_is_read_in_pages_of_any_size(h: Harness) {
 
 pub(super) async fn reading_some_kinds_passes_the_others(h: Harness) {
     some_history(&h).await;
-    let log: Vec<_> = h.log().await.into_iter().filter(|e| e.part == 0).collect();
+    let log: Vec<_> = h
+        .log()
+        .await
+        .into_iter()
+        .filter(|e| e.partition == 0)
+        .collect();
     let newest = log.last().expect("events").position;
     let notes: Vec<_> = log
         .into_iter()
@@ -203,13 +213,13 @@ pub(super) async fn the_feed_of_a_tenant_with_little_passes_everything_of_others
     h.created(h.make.order_of("mine", &[("A", 1)])).await;
     some_history(&h).await;
     let log = h.log().await;
-    let beginning = Positions::beginning(h.store.identity().parts);
+    let beginning = Positions::beginning(h.store.identity().partitions);
     for (tenant, count) in [("nobody", 0), ("mine", 3)] {
         let tenant = Tenant::stored(tenant);
         let feed = h.store.feed(&tenant, beginning.clone(), 10).await;
         let (found, reached) = feed.expect("read");
         assert_eq!(found.len(), count);
-        let passed = |e: &LoggedEvent| e.position <= reached.of(e.part);
+        let passed = |e: &LoggedEvent| e.position <= reached.of(e.partition);
         assert!(log.iter().all(passed), "{tenant} came to {reached:?}");
         let again = h.store.feed(&tenant, reached, 10).await.expect("read");
         assert_eq!(again.0, vec![]);

@@ -67,8 +67,8 @@ fn versions_at(log: &[LoggedEvent], place: &Positions) -> BTreeMap<OrderId, i64>
     let of_mine = log.iter().filter(|e| {
         e.event.aggregate.kind == AggregateKind::Order && e.event.tenant == Tenant::default()
     });
-    let by_then = of_mine.filter(|e| e.position <= place.of(e.part));
-    // Oldest first within a part, and an order stays in its part.
+    let by_then = of_mine.filter(|e| e.position <= place.of(e.partition));
+    // Oldest first within a partition, and an order stays in its partition.
     by_then
         .map(|e| (OrderId(e.event.aggregate.id), e.event.seq))
         .collect()

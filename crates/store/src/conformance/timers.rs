@@ -12,11 +12,11 @@ async fn due(h: &Harness, limit: usize) -> (Vec<(Timer, Option<Shipment>)>, Opti
 
 async fn due_in(
     h: &Harness,
-    part: u16,
+    partition: u16,
     limit: usize,
 ) -> (Vec<(Timer, Option<Shipment>)>, Option<Time>) {
     h.store
-        .due_timers(part, h.clock.now(), limit)
+        .due_timers(partition, h.clock.now(), limit)
         .await
         .expect("timers are read")
 }
@@ -109,11 +109,11 @@ pub(super) async fn a_timer_fired_under_a_lease_that_is_lost_changes_nothing(h: 
 pub(super) async fn a_timer_without_its_shipment_can_be_told_apart_and_cleared(h: Harness) {
     let made = shipments(&h, 1).await;
     // The last partition, which is the first one only where there is one.
-    let part = h.store.identity().parts - 1;
+    let partition = h.store.identity().partitions - 1;
     let mut change =
-        waybill_domain::change::Change::new(made[0].tenant.clone(), made[0].order_id, part);
+        waybill_domain::change::Change::new(made[0].tenant.clone(), made[0].order_id, partition);
     let stray = Timer {
-        part,
+        partition,
         due_at: h.clock.now(),
         shipment_id: waybill_domain::ids::ShipmentId(h.make.id()),
         order_id: made[0].order_id,
@@ -123,15 +123,15 @@ pub(super) async fn a_timer_without_its_shipment_can_be_told_apart_and_cleared(h
         .await
         .remove(0)
         .expect("written");
-    assert_eq!(due_in(&h, part, 9).await.0, [(stray.clone(), None)]);
+    assert_eq!(due_in(&h, partition, 9).await.0, [(stray.clone(), None)]);
     // What the change is about does not say where the timer is; the timer does.
-    change.part = 0;
+    change.partition = 0;
     change.timers = vec![TimerChange::Clear(stray)];
     h.write_changes(vec![change])
         .await
         .remove(0)
         .expect("written");
-    assert!(due_in(&h, part, 9).await.0.is_empty());
+    assert!(due_in(&h, partition, 9).await.0.is_empty());
 }
 
 pub(super) async fn timers_outlive_the_process(mut h: Harness) {

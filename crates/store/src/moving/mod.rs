@@ -43,8 +43,9 @@ pub enum Stage {
 pub struct Moved {
     pub store_id: String,
     pub generation: String,
-    /// Parts of the log of the store that it is now.
-    pub parts: u16,
+    /// Partitions of the log of the store that it is now.
+    #[serde(rename = "parts")]
+    pub partitions: u16,
     pub tables: Vec<MovedTable>,
     #[serde(flatten)]
     pub report: Report,
@@ -100,7 +101,7 @@ pub async fn move_store(
     let moved = Moved {
         store_id: state.store_id,
         generation: state.generation,
-        parts: target.parts(),
+        partitions: target.partitions(),
         tables: tables.collect(),
         report,
     };

@@ -250,7 +250,7 @@ const DELIVERIES: Table = Table {
 const TIMERS: Table = Table {
     name: "timers",
     columns: &[
-        // The embedded store has one part and does not say so here.
+        // The embedded store has one partition and does not say so here.
         instead(small("part"), "0"),
         big("due_at"),
         uuid("shipment_id"),

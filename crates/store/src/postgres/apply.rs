@@ -28,13 +28,13 @@ static MOVE: Sql = Sql {
 
 /// Writes a batch's effects and moves the cursor, all or nothing.
 pub async fn apply(shared: &Shared, apply: &ConsumerBatch) -> Result<()> {
-    let part = apply.lease.part;
+    let partition = apply.lease.partition;
     let mut attempts = shared.commits.attempts();
     while let Err(failed) = attempt_apply(shared, apply).await {
         attempts.again(failed).await?;
     }
     if apply.changes.iter().any(|c| !c.events.is_empty()) {
-        shared.grown(part);
+        shared.grown(partition);
     }
     Ok(())
 }
@@ -84,21 +84,27 @@ async fn attempt_apply(shared: &Shared, apply: &ConsumerBatch) -> std::result::R
         &MOVE,
         params![
             apply.lease.consumer.as_str(),
-            small(apply.lease.part),
+            small(apply.lease.partition),
             apply.to
         ],
     );
     let events: Vec<&NewEvent> = all.iter().flat_map(|c| &c.events).collect();
-    let part = apply.lease.part;
-    log::append(&mut pipeline, part, shared.sequence(part), now, &events);
+    let partition = apply.lease.partition;
+    log::append(
+        &mut pipeline,
+        partition,
+        shared.sequence(partition),
+        now,
+        &events,
+    );
     commits
-        .commit(open, pipeline, CommitMarker::of(part, &events))
+        .commit(open, pipeline, CommitMarker::of(partition, &events))
         .await?;
     Ok(())
 }
 
-/// Writes changes that stand for themselves; one that conflicts fails alone. A transaction touches one part of the
-/// log, so changes are written part by part.
+/// Writes changes that stand for themselves; one that conflicts fails alone. A transaction touches one partition of the
+/// log, so changes are written partition by partition.
 pub async fn advance(
     shared: &Shared,
     all: &[Change],
@@ -111,21 +117,23 @@ pub async fn advance(
         return Ok(vec![]);
     }
     let mut results: Vec<Option<Result<()>>> = all.iter().map(|_| None).collect();
-    let parts: BTreeSet<u16> = all.iter().map(|c| c.part).collect();
-    for part in parts {
-        let indexes: Vec<usize> = (0..all.len()).filter(|i| all[*i].part == part).collect();
+    let partitions: BTreeSet<u16> = all.iter().map(|c| c.partition).collect();
+    for partition in partitions {
+        let indexes: Vec<usize> = (0..all.len())
+            .filter(|i| all[*i].partition == partition)
+            .collect();
         let some: Vec<&Change> = indexes.iter().map(|i| &all[*i]).collect();
         let mut bisection = Bisection::of(&some);
         while let Some(piece) = bisection.next() {
-            let done = advance_together(shared, piece, lease, part).await;
+            let done = advance_together(shared, piece, lease, partition).await;
             bisection.tried(piece, done)?;
         }
-        shared.grown(part);
+        shared.grown(partition);
         for (index, result) in indexes.into_iter().zip(bisection.results()) {
             results[index] = Some(result);
         }
     }
-    // Every change has a part.
+    // Every change has a partition.
     Ok(results.into_iter().flatten().collect())
 }
 
@@ -133,11 +141,11 @@ async fn advance_together(
     shared: &Shared,
     changes: &[&Change],
     lease: Option<&Lease>,
-    part: u16,
+    partition: u16,
 ) -> Result<Vec<Result<()>>> {
     let mut attempts = shared.commits.attempts();
     loop {
-        match attempt_advance(shared, changes, lease, part).await {
+        match attempt_advance(shared, changes, lease, partition).await {
             Ok(results) => return Ok(results),
             Err(failed) => attempts.again(failed).await?,
         }
@@ -145,7 +153,7 @@ async fn advance_together(
 }
 
 async fn check_fence(shared: &Shared, lease: &Lease) -> Result<()> {
-    let parameters = params![lease.consumer.as_str(), small(lease.part), lease.epoch];
+    let parameters = params![lease.consumer.as_str(), small(lease.partition), lease.epoch];
     let rows = shared.commits.read(&lock::CURSOR, parameters).await?;
     if rows.is_empty() {
         return Err(fenced(lease));
@@ -157,7 +165,7 @@ async fn attempt_advance(
     shared: &Shared,
     changes: &[&Change],
     lease: Option<&Lease>,
-    part: u16,
+    partition: u16,
 ) -> std::result::Result<Vec<Result<()>>, Failed> {
     let commits = &shared.commits;
     let now = (shared.now)();
@@ -190,9 +198,15 @@ async fn attempt_advance(
     changes::write(&mut pipeline, &good, &locked);
     locked.free_keys.give_back(&mut pipeline);
     let events: Vec<&NewEvent> = good.iter().flat_map(|c| &c.events).collect();
-    log::append(&mut pipeline, part, shared.sequence(part), now, &events);
+    log::append(
+        &mut pipeline,
+        partition,
+        shared.sequence(partition),
+        now,
+        &events,
+    );
     commits
-        .commit(open, pipeline, CommitMarker::of(part, &events))
+        .commit(open, pipeline, CommitMarker::of(partition, &events))
         .await?;
     Ok(results)
 }

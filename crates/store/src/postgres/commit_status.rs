@@ -76,7 +76,7 @@ static NEWEST_EVENT: Sql = Sql {
 /// the log if and only if the transaction was committed.
 #[derive(Clone, Debug)]
 pub struct CommitMarker {
-    part: i16,
+    partition: i16,
     tenant: Tenant,
     order: Option<Uuid>,
     event: Uuid,
@@ -84,10 +84,10 @@ pub struct CommitMarker {
 
 impl CommitMarker {
     /// The mark of a transaction that appends these; none if there are none.
-    pub fn of(part: u16, events: &[&NewEvent]) -> Option<Self> {
+    pub fn of(partition: u16, events: &[&NewEvent]) -> Option<Self> {
         let first = events.first()?;
         Some(Self {
-            part: super::rows::small(part),
+            partition: super::rows::small(partition),
             tenant: first.tenant.clone(),
             order: first.order_id.map(|id| id.0),
             event: first.id.0,
@@ -101,7 +101,7 @@ impl CommitMarker {
                 connections.read(&EVENT_OF_ORDER, parameters).await?
             }
             None => {
-                let parameters = params![self.part, self.event];
+                let parameters = params![self.partition, self.event];
                 connections.read(&NEWEST_EVENT, parameters).await?
             }
         };

@@ -33,8 +33,8 @@ pub struct Options {
     pub pool_wait_ms: u64,
     /// Whether statements have no names: for a pooler in transaction mode that does not know them.
     pub unnamed_statements: bool,
-    /// Parts of the log of a store that is made new.
-    pub parts: u16,
+    /// Partitions of the log of a store that is made new.
+    pub partitions: u16,
     /// Batches of orders that are worth having under way at once.
     pub accept_concurrency: usize,
     /// Statements that take longer are ended by the database; shorter than a lease, as everything below.
@@ -64,7 +64,7 @@ impl Options {
             pool_max: 10,
             pool_wait_ms: 5_000,
             unnamed_statements: false,
-            parts: 16,
+            partitions: 16,
             accept_concurrency: 3,
             statement_timeout_ms: 5_000,
             lock_timeout_ms: 3_000,

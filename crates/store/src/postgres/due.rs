@@ -14,10 +14,10 @@ use waybill_domain::time::Time;
 const MARGIN_MICROS: i64 = 5_000_000;
 /// The least time between two whole looks.
 const WHOLE_AGAIN: Duration = Duration::from_secs(1);
-/// Whole looks take at most this part of the time.
+/// Whole looks take at most this partition of the time.
 const SHARE: u32 = 50;
 
-/// What is known of one part's timers.
+/// What is known of one partition's timers.
 #[derive(Clone, Copy, Default)]
 struct Known {
     from: i64,
@@ -25,7 +25,7 @@ struct Known {
     whole_at: Option<Instant>,
 }
 
-/// The looks at the timers of every part.
+/// The looks at the timers of every partition.
 pub struct Looks(Vec<Mutex<Known>>);
 
 /// A look that is under way.
@@ -36,13 +36,16 @@ pub struct Look {
 }
 
 impl Looks {
-    pub fn new(parts: u16) -> Self {
-        Self((0..parts).map(|_| Mutex::default()).collect())
+    pub fn new(partitions: u16) -> Self {
+        Self((0..partitions).map(|_| Mutex::default()).collect())
     }
 
-    /// Begins a look at a part.
-    pub fn begin(&self, part: u16, began: Instant) -> Look {
-        let known = self.0.get(usize::from(part)).map(|known| *known.lock());
+    /// Begins a look at a partition.
+    pub fn begin(&self, partition: u16, began: Instant) -> Look {
+        let known = self
+            .0
+            .get(usize::from(partition))
+            .map(|known| *known.lock());
         let known = known.unwrap_or_default();
         let whole = known.whole_at.is_none_or(|at| at <= began);
         let from = if whole { i64::MIN } else { known.from };
@@ -50,8 +53,8 @@ impl Looks {
     }
 
     /// Takes in what a look that ended found at `now`: when the first timer is due, if there is one.
-    pub fn end(&self, part: u16, look: &Look, ended: Instant, first: Option<Time>, now: Time) {
-        let Some(known) = self.0.get(usize::from(part)) else {
+    pub fn end(&self, partition: u16, look: &Look, ended: Instant, first: Option<Time>, now: Time) {
+        let Some(known) = self.0.get(usize::from(partition)) else {
             return;
         };
         let mut known = known.lock();

@@ -26,6 +26,6 @@ pub fn fence<'p>(pipeline: &mut Pipeline<'p>, lease: &'p Lease) {
     };
     pipeline.add(
         cursor,
-        params![lease.consumer.as_str(), small(lease.part), lease.epoch],
+        params![lease.consumer.as_str(), small(lease.partition), lease.epoch],
     );
 }

@@ -59,7 +59,7 @@ pub async fn keep_alive(
     for row in &answers[held] {
         let mut c = Columns::of(row);
         standing.held.push(HeldLease {
-            part: c.small("part")?,
+            partition: c.small("part")?,
             owner: c.get()?,
             epoch: c.get()?,
             until: c.time()?,
@@ -86,14 +86,14 @@ static CURSOR: Sql = Sql {
 pub async fn take(
     commits: &Commits,
     consumer: &str,
-    part: u16,
+    partition: u16,
     owner: &str,
     now: Time,
     until: Time,
 ) -> Result<Option<(Lease, i64)>> {
     let mut attempts = commits.attempts();
     loop {
-        match attempt(commits, consumer, part, owner, now, until).await {
+        match attempt(commits, consumer, partition, owner, now, until).await {
             Ok(taken) => return Ok(taken),
             Err(failed) => attempts.again(failed).await?,
         }
@@ -103,15 +103,15 @@ pub async fn take(
 async fn attempt(
     commits: &Commits,
     consumer: &str,
-    part: u16,
+    partition: u16,
     owner: &str,
     now: Time,
     until: Time,
 ) -> std::result::Result<Option<(Lease, i64)>, Failed> {
     let (open, answers) = commits
         .begin(|pipeline| {
-            let part = small(part);
-            pipeline.add(&TAKE, params![consumer, part, owner, until.0, now.0]);
+            let partition = small(partition);
+            pipeline.add(&TAKE, params![consumer, partition, owner, until.0, now.0]);
         })
         .await?;
     let Some(row) = answers[0].first() else {
@@ -120,13 +120,13 @@ async fn attempt(
     };
     let epoch: i64 = Columns::of(row).get()?;
     let mut pipeline = Pipeline::new();
-    pipeline.add(&CURSOR, params![consumer, small(part), epoch]);
+    pipeline.add(&CURSOR, params![consumer, small(partition), epoch]);
     let (open, answers) = commits.go_on(open, pipeline).await?;
     let position = answers[0].first().map(|row| Columns::of(row).get());
     commits.commit(open, Pipeline::new(), None).await?;
     let lease = Lease {
         consumer: consumer.to_owned(),
-        part,
+        partition,
         epoch,
     };
     Ok(Some((lease, position.transpose()?.unwrap_or(0))))
@@ -141,7 +141,7 @@ static RELEASE: Sql = Sql {
 pub async fn release(commits: &Commits, lease: &Lease, owner: &str) -> Result<()> {
     let parameters = params![
         lease.consumer.as_str(),
-        small(lease.part),
+        small(lease.partition),
         lease.epoch,
         owner
     ];

@@ -59,7 +59,7 @@ pub static STOCK: Sql = Sql {
     types: &[Type::TEXT_ARRAY, Type::TEXT_ARRAY, Type::TEXT_ARRAY],
 };
 
-/// The part of the log: the last lock of a transaction, held to its end. The first number is Waybill's own among the
+/// The partition of the log: the last lock of a transaction, held to its end. The first number is Waybill's own among the
 /// advisory locks of the database.
 pub static LOG: Sql = Sql {
     text: "/* lock::log */ SELECT pg_advisory_xact_lock(22873, $1)",

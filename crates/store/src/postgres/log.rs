@@ -17,9 +17,9 @@ use waybill_domain::ids::{EventId, OrderId};
 use waybill_domain::text::Tenant;
 use waybill_domain::time::Time;
 
-/// The sequence that a part's positions come from.
-pub fn sequence(part: u16) -> String {
-    format!("log_positions_{part}")
+/// The sequence that a partition's positions come from.
+pub fn sequence(partition: u16) -> String {
+    format!("log_positions_{partition}")
 }
 
 static INSERT: Sql = Sql {
@@ -50,11 +50,11 @@ static INSERT: Sql = Sql {
     ],
 };
 
-/// Takes the part's lock, then positions, and writes the events: the last step before COMMIT, in the same flush, so
-/// that positions rise in the order of commits and nobody waits long for the lock. `sequence` is the part's sequence.
+/// Takes the partition's lock, then positions, and writes the events: the last step before COMMIT, in the same flush, so
+/// that positions rise in the order of commits and nobody waits long for the lock. `sequence` is the partition's sequence.
 pub fn append<'e>(
     pipeline: &mut Pipeline<'e>,
-    part: u16,
+    partition: u16,
     sequence: u32,
     now: Time,
     events: &[&'e NewEvent],
@@ -62,12 +62,12 @@ pub fn append<'e>(
     if events.is_empty() {
         return;
     }
-    pipeline.add(&lock::LOG, params![i32::from(part)]);
+    pipeline.add(&lock::LOG, params![i32::from(partition)]);
     let each = events.iter();
     pipeline.add(
         &INSERT,
         params![
-            small(part),
+            small(partition),
             sequence,
             i16::try_from(SCHEMA_VERSION).unwrap_or(i16::MAX),
             now.0,
@@ -110,7 +110,7 @@ pub const COLUMNS: &str = columns!();
 
 /// Reads an event.
 pub fn event(mut c: Columns<'_>) -> Result<LoggedEvent> {
-    let part = c.small("part")?;
+    let partition = c.small("part")?;
     let position = c.get()?;
     let kind = c.text("event type", EventKind::parse)?;
     let tenant = c.text("tenant", |t| Some(Tenant::stored(t)))?;
@@ -143,14 +143,14 @@ pub fn event(mut c: Columns<'_>) -> Result<LoggedEvent> {
         meta,
     };
     Ok(LoggedEvent {
-        part,
+        partition,
         position,
         recorded_at,
         event,
     })
 }
 
-/// Without OFFSET 0 it would be computed again for every row. Where a look at a part ends: after so many positions from the first event there is, or at the newest.
+/// Without OFFSET 0 it would be computed again for every row. Where a look at a partition ends: after so many positions from the first event there is, or at the newest.
 macro_rules! horizon {
     () => {
         "CROSS JOIN LATERAL (SELECT LEAST((SELECT min(f.position) FROM events f WHERE f.part = p.part AND f.position > p.after) + $3 - 1, \
@@ -158,7 +158,7 @@ macro_rules! horizon {
     };
 }
 
-/// Events of some kinds in parts, each part's oldest first. Every part has a row, if only to say how far was looked.
+/// Events of some kinds in partitions, each partition's oldest first. Every partition has a row, if only to say how far was looked.
 static READ: Sql = Sql {
     text: concat!(
         "/* log::read */ SELECT p.part, h.last, e.* FROM unnest($1, $2) AS p (part, after) ",
@@ -176,7 +176,7 @@ static READ: Sql = Sql {
     ],
 };
 
-/// A tenant's events in parts, as [`READ`]. Not by the tenant's index, which knows no order: the rows are walked.
+/// A tenant's events in partitions, as [`READ`]. Not by the tenant's index, which knows no order: the rows are walked.
 static FEED: Sql = Sql {
     text: concat!(
         "/* log::feed */ SELECT p.part, h.last, e.* FROM unnest($1, $2) AS p (part, after) ",
@@ -194,7 +194,7 @@ static FEED: Sql = Sql {
     ],
 };
 
-/// Everything about one order. Its part is the order's, and so is that of its shipments.
+/// Everything about one order. Its partition is the order's, and so is that of its shipments.
 static OF_ORDER: Sql = Sql {
     text: concat!(
         "/* log::of_order */ SELECT ",
@@ -204,10 +204,10 @@ static OF_ORDER: Sql = Sql {
     types: &[Type::UUID, Type::TEXT, Type::INT8, Type::INT8],
 };
 
-/// What was found in one part, and how far was looked.
+/// What was found in one partition, and how far was looked.
 struct Found {
     events: VecDeque<LoggedEvent>,
-    /// Where the part's next look begins once `events` are passed.
+    /// Where the partition's next look begins once `events` are passed.
     reached: i64,
 }
 
@@ -220,36 +220,38 @@ impl Found {
     }
 }
 
-/// Sorts the rows of [`READ`] and [`FEED`] by part.
+/// Sorts the rows of [`READ`] and [`FEED`] by partition.
 fn by_part(rows: &[Row], after: &Positions, limit: usize) -> Result<BTreeMap<u16, Found>> {
-    let mut parts: BTreeMap<u16, Found> = BTreeMap::new();
+    let mut partitions: BTreeMap<u16, Found> = BTreeMap::new();
     for row in rows {
         let mut c = Columns::of(row);
-        let part = c.small("part")?;
+        let partition = c.small("part")?;
         let last: Option<i64> = c.get()?;
-        let reached = last.map_or(after.of(part), |last| last.max(after.of(part)));
-        let found = parts.entry(part).or_insert_with(|| Found::up_to(reached));
+        let reached = last.map_or(after.of(partition), |last| last.max(after.of(partition)));
+        let found = partitions
+            .entry(partition)
+            .or_insert_with(|| Found::up_to(reached));
         if c.get::<Option<i16>>()?.is_some() {
             found.events.push_back(event(Columns::from(row, 2))?);
         }
     }
-    full_pages_end_at_their_last(&mut parts, limit);
-    Ok(parts)
+    full_pages_end_at_their_last(&mut partitions, limit);
+    Ok(partitions)
 }
 
 /// A full page may have left out what comes after it.
-fn full_pages_end_at_their_last(parts: &mut BTreeMap<u16, Found>, limit: usize) {
-    for found in parts.values_mut() {
+fn full_pages_end_at_their_last(partitions: &mut BTreeMap<u16, Found>, limit: usize) {
+    for found in partitions.values_mut() {
         let last = found.events.back().filter(|_| found.events.len() == limit);
         found.reached = last.map_or(found.reached, |e| e.position);
     }
 }
 
-/// Events of `kinds` of a part after a position, oldest first, and the position looked up to. Looks at `scan`
+/// Events of `kinds` of a partition after a position, oldest first, and the position looked up to. Looks at `scan`
 /// positions at most.
 pub async fn read(
     commits: &Commits,
-    part: u16,
+    partition: u16,
     after: i64,
     limit: usize,
     kinds: &[EventKind],
@@ -257,16 +259,16 @@ pub async fn read(
 ) -> Result<(Vec<LoggedEvent>, i64)> {
     let kinds: Vec<&str> = kinds.iter().map(|k| k.as_str()).collect();
     let parameters = params![
-        vec![small(part)],
+        vec![small(partition)],
         vec![after],
         count(scan),
         kinds,
         count(limit)
     ];
     let rows = commits.read(&READ, parameters).await?;
-    let mut from = Positions::beginning(part + 1);
-    from.move_to(part, after);
-    let found = by_part(&rows, &from, limit)?.remove(&part);
+    let mut from = Positions::beginning(partition + 1);
+    from.move_to(partition, after);
+    let found = by_part(&rows, &from, limit)?.remove(&partition);
     Ok(found.map_or((vec![], after), |f| (f.events.into(), f.reached)))
 }
 
@@ -288,7 +290,7 @@ static AT: Sql = Sql {
     types: &[Type::INT2_ARRAY, Type::INT8_ARRAY],
 };
 
-/// A tenant's events after a place, and the place looked up to. Each part's events keep their order; between parts,
+/// A tenant's events after a place, and the place looked up to. Each partition's events keep their order; between partitions,
 /// what was recorded first comes first.
 ///
 /// A tenant with few events has all of them looked up by its name, and is told where the log ends. For any other the
@@ -300,14 +302,14 @@ pub async fn read_feed(
     limit: usize,
     scan: usize,
 ) -> Result<(Vec<LoggedEvent>, Positions)> {
-    let parts = u16::try_from(after.0.len()).unwrap_or(u16::MAX);
+    let partitions = u16::try_from(after.0.len()).unwrap_or(u16::MAX);
     let few = scan / 4;
     let mut pipeline = Pipeline::new();
-    pipeline.add(&super::orders::POSITIONS, params![small(parts)]);
+    pipeline.add(&super::orders::POSITIONS, params![small(partitions)]);
     let (reader, ends) = commits.begin_reading(pipeline).await?;
     let ends = ends[0].iter().map(|row| Columns::from(row, 1).get());
     let ends = Positions(ends.collect::<Result<_>>()?);
-    let ahead = (0..parts).map(|part| (ends.of(part) - after.of(part)).max(0));
+    let ahead = (0..partitions).map(|partition| (ends.of(partition) - after.of(partition)).max(0));
     if ahead.sum::<i64>() > count(few) {
         let mut pipeline = Pipeline::new();
         pipeline.add(&ALL_OF, params![tenant.as_str(), count(few) + 1]);
@@ -320,7 +322,7 @@ pub async fn read_feed(
     walk(reader, tenant, after, limit, scan).await
 }
 
-/// The first `limit` events of each part at these places, merged; `ends` is how far that is where there are no more.
+/// The first `limit` events of each partition at these places, merged; `ends` is how far that is where there are no more.
 async fn read_at(
     reader: Reader<'_>,
     places: &[Row],
@@ -331,36 +333,38 @@ async fn read_at(
     let mut by: BTreeMap<u16, Vec<i64>> = BTreeMap::new();
     for row in places {
         let mut c = Columns::of(row);
-        let (part, position) = (c.small("part")?, c.get()?);
-        if position > after.of(part) {
-            by.entry(part).or_default().push(position);
+        let (partition, position) = (c.small("part")?, c.get()?);
+        if position > after.of(partition) {
+            by.entry(partition).or_default().push(position);
         }
     }
-    let (mut parts, mut positions) = (vec![], vec![]);
-    for (part, of_part) in &mut by {
-        of_part.sort_unstable();
-        of_part.truncate(limit);
-        parts.extend(of_part.iter().map(|_| small(*part)));
-        positions.append(of_part);
+    let (mut partitions, mut positions) = (vec![], vec![]);
+    for (partition, of_partition) in &mut by {
+        of_partition.sort_unstable();
+        of_partition.truncate(limit);
+        partitions.extend(of_partition.iter().map(|_| small(*partition)));
+        positions.append(of_partition);
     }
     let mut pipeline = Pipeline::new();
-    pipeline.add(&AT, params![parts, positions]);
+    pipeline.add(&AT, params![partitions, positions]);
     let rows = reader.finish(pipeline).await?;
     let mut found: BTreeMap<u16, Found> = (0u16..)
         .zip(&ends.0)
-        .map(|(part, end)| (part, Found::up_to((*end).max(after.of(part)))))
+        .map(|(partition, end)| (partition, Found::up_to((*end).max(after.of(partition)))))
         .collect();
     for row in &rows[0] {
         let event = event(Columns::from(row, 2))?;
         let end = event.position;
-        let of_part = found.entry(event.part).or_insert_with(|| Found::up_to(end));
-        of_part.events.push_back(event);
+        let of_partition = found
+            .entry(event.partition)
+            .or_insert_with(|| Found::up_to(end));
+        of_partition.events.push_back(event);
     }
     full_pages_end_at_their_last(&mut found, limit);
     Ok(merge(found, after, limit))
 }
 
-/// Walks the log; `scan` positions at most, over all parts.
+/// Walks the log; `scan` positions at most, over all partitions.
 async fn walk(
     reader: Reader<'_>,
     tenant: &Tenant,
@@ -368,15 +372,15 @@ async fn walk(
     limit: usize,
     scan: usize,
 ) -> Result<(Vec<LoggedEvent>, Positions)> {
-    let parts: Vec<i16> = (0..after.0.len())
+    let partitions: Vec<i16> = (0..after.0.len())
         .map(|p| i16::try_from(p).unwrap_or(i16::MAX))
         .collect();
-    let of_each = (scan / parts.len().max(1)).max(1);
+    let of_each = (scan / partitions.len().max(1)).max(1);
     let mut pipeline = Pipeline::new();
     pipeline.add(
         &FEED,
         params![
-            parts,
+            partitions,
             after.0.clone(),
             count(of_each),
             tenant.as_str(),
@@ -384,30 +388,31 @@ async fn walk(
         ],
     );
     let rows = reader.finish(pipeline).await?;
-    let parts = by_part(&rows[0], &after, limit)?;
-    Ok(merge(parts, after, limit))
+    let partitions = by_part(&rows[0], &after, limit)?;
+    Ok(merge(partitions, after, limit))
 }
 
 fn merge(
-    mut parts: BTreeMap<u16, Found>,
+    mut partitions: BTreeMap<u16, Found>,
     mut reached: Positions,
     limit: usize,
 ) -> (Vec<LoggedEvent>, Positions) {
     let mut events = vec![];
     while events.len() < limit {
-        let heads = parts.values_mut().filter(|f| !f.events.is_empty());
-        let Some(first) = heads.min_by_key(|f| (f.events[0].recorded_at, f.events[0].part)) else {
+        let heads = partitions.values_mut().filter(|f| !f.events.is_empty());
+        let Some(first) = heads.min_by_key(|f| (f.events[0].recorded_at, f.events[0].partition))
+        else {
             break;
         };
         let Some(event) = first.events.pop_front() else {
             break;
         };
-        reached.move_to(event.part, event.position);
+        reached.move_to(event.partition, event.position);
         events.push(event);
     }
-    for (part, found) in parts {
+    for (partition, found) in partitions {
         if found.events.is_empty() {
-            reached.move_to(part, found.reached);
+            reached.move_to(partition, found.reached);
         }
     }
     (events, reached)

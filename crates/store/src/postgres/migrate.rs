@@ -52,7 +52,7 @@ pub async fn migrate(
         }
         Err(error) => return Err(unreachable(&config, error)),
     };
-    let migrated = bring_up_to_date(&session, options.parts, new_id).await;
+    let migrated = bring_up_to_date(&session, options.partitions, new_id).await;
     session.end().await;
     let (from, to) = migrated?;
     Ok(Migrated {
@@ -65,7 +65,7 @@ pub async fn migrate(
 /// From which schema to which.
 async fn bring_up_to_date(
     client: &Client,
-    parts: u16,
+    partitions: u16,
     new_id: &mut (dyn FnMut() -> Uuid + Send),
 ) -> Result<(i64, i64)> {
     let table = "CREATE TABLE IF NOT EXISTS schema_version (number bigint PRIMARY KEY)";
@@ -79,7 +79,7 @@ async fn bring_up_to_date(
                 if migration.number <= from {
                     continue;
                 }
-                if apply(client, migration, sql, parts, new_id).await? {
+                if apply(client, migration, sql, partitions, new_id).await? {
                     applied = true;
                     tracing::info!(number = migration.number, "schema migrated");
                 } else if !applied {
@@ -114,7 +114,7 @@ async fn apply(
     client: &Client,
     migration: &Migration,
     sql: &str,
-    parts: u16,
+    partitions: u16,
     new_id: &mut (dyn FnMut() -> Uuid + Send),
 ) -> Result<bool> {
     let (number, note) = (migration.number, migration.note());
@@ -124,7 +124,7 @@ async fn apply(
         return Ok(false);
     }
     let first = if number == 1 {
-        birth(parts, new_id)
+        birth(partitions, new_id)
     } else {
         String::new()
     };
@@ -138,16 +138,16 @@ async fn apply(
     Ok(true)
 }
 
-/// What a new store is given once: its identity, and a sequence of positions for each part.
-fn birth(parts: u16, new_id: &mut (dyn FnMut() -> Uuid + Send)) -> String {
-    let parts = parts.clamp(1, 64);
+/// What a new store is given once: its identity, and a sequence of positions for each partition.
+fn birth(partitions: u16, new_id: &mut (dyn FnMut() -> Uuid + Send)) -> String {
+    let partitions = partitions.clamp(1, 64);
     let mut sql = format!(
-        "INSERT INTO meta (key, value) VALUES ('store_id', '{}'), ('generation', '{}'), ('parts', '{parts}');",
+        "INSERT INTO meta (key, value) VALUES ('store_id', '{}'), ('generation', '{}'), ('parts', '{partitions}');",
         new_id(),
         new_id()
     );
-    for part in 0..parts {
-        sql.push_str(&format!("CREATE SEQUENCE {};", log::sequence(part)));
+    for partition in 0..partitions {
+        sql.push_str(&format!("CREATE SEQUENCE {};", log::sequence(partition)));
     }
     sql
 }

@@ -29,7 +29,7 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
 pub struct Target {
     client: Session,
     config: Config,
-    parts: u16,
+    partitions: u16,
 }
 
 impl Target {
@@ -47,17 +47,18 @@ impl Target {
         let (config, tls) = read_url(&options.url, options)?;
         let connected = Session::connect(&config, &tls).await;
         let client = connected.map_err(|e| unreachable(&config, e))?;
-        let parts = plain::number(&client, "SELECT value FROM meta WHERE key = 'parts'").await?;
+        let partitions =
+            plain::number(&client, "SELECT value FROM meta WHERE key = 'parts'").await?;
         Ok(Self {
             client,
             config,
-            parts: u16::try_from(parts).unwrap_or(1),
+            partitions: u16::try_from(partitions).unwrap_or(1),
         })
     }
 
-    /// Parts of its log.
-    pub fn parts(&self) -> u16 {
-        self.parts
+    /// Partitions of its log.
+    pub fn partitions(&self) -> u16 {
+        self.partitions
     }
 
     /// Where it is, for people.

@@ -1,6 +1,6 @@
 //! Wakes other processes after a commit, on a connection of its own, several commits at a time.
 //!
-//! A notification holds a lock of the whole database until its transaction ends. So it is never part of another
+//! A notification holds a lock of the whole database until its transaction ends. So it is never partition of another
 //! transaction, does not wait for the disk, and is sent at most once every few milliseconds.
 //!
 //! A pooler that shares sessions sends notifications on but delivers none, and a LISTEN would stay on a session that
@@ -29,17 +29,18 @@ const CHANNEL: &str = "waybill_log";
 /// Between two attempts to connect.
 const RECONNECT: Duration = Duration::from_secs(1);
 
-/// Parts that have grown and were not told yet: one bit each.
+/// Partitions that have grown and were not told yet: one bit each.
 #[derive(Default)]
 pub struct Grown {
-    parts: AtomicU64,
+    partitions: AtomicU64,
     any: Notify,
 }
 
 impl Grown {
-    /// Notes a part.
-    pub fn note(&self, part: u16) {
-        self.parts.fetch_or(1 << (part % 64), Ordering::SeqCst);
+    /// Notes a partition.
+    pub fn note(&self, partition: u16) {
+        self.partitions
+            .fetch_or(1 << (partition % 64), Ordering::SeqCst);
         self.any.notify_one();
     }
 }
@@ -112,7 +113,7 @@ async fn tell_until_lost(
             () = grown.any.notified() => {}
             () = &mut works => {}
         }
-        let bits = grown.parts.swap(0, Ordering::SeqCst);
+        let bits = grown.partitions.swap(0, Ordering::SeqCst);
         if bits == 0 {
             continue;
         }
@@ -129,7 +130,7 @@ async fn tell_until_lost(
 /// What is done with what is heard.
 pub struct Hearing {
     pub listener: Arc<dyn CommitListener>,
-    pub parts: u16,
+    pub partitions: u16,
     pub generation: Arc<Generation>,
 }
 
@@ -158,7 +159,7 @@ async fn hear_until_lost(
 ) -> std::result::Result<(), Lost> {
     let Hearing {
         listener,
-        parts,
+        partitions,
         generation,
     } = hearing;
     let (config, tls) = read_url(&options.url, options)?;
@@ -185,8 +186,10 @@ async fn hear_until_lost(
             Some(Err(error)) => return Err(error.into()),
             Some(Ok(AsyncMessage::Notification(told))) => {
                 let bits: u64 = told.payload().parse().unwrap_or(u64::MAX);
-                for part in (0..*parts).filter(|part| bits & (1 << (part % 64)) != 0) {
-                    listener.grown(part);
+                for partition in
+                    (0..*partitions).filter(|partition| bits & (1 << (partition % 64)) != 0)
+                {
+                    listener.grown(partition);
                 }
             }
             Some(Ok(_)) => {}

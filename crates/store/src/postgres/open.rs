@@ -26,7 +26,7 @@ use tokio_postgres::Client;
 const OLDEST: i32 = 140_000;
 
 impl PostgresStore {
-    /// Opens a store that was migrated. `first_part` is where the turn of parts begins, so that processes that start
+    /// Opens a store that was migrated. `first_partition` is where the turn of partitions begins, so that processes that start
     /// together do not follow each other.
     ///
     /// # Errors
@@ -35,7 +35,7 @@ impl PostgresStore {
         options: Options,
         now: Now,
         listener: Arc<dyn CommitListener>,
-        first_part: u32,
+        first_partition: u32,
     ) -> Result<Self> {
         let (config, tls) = read_url(&options.url, &options)?;
         let client = Session::connect(&config, &tls)
@@ -44,7 +44,7 @@ impl PostgresStore {
         check_schema(&client).await?;
         check_promises(&client).await?;
         let identity = identify(&client).await?;
-        let sequences = sequences(&client, identity.parts).await?;
+        let sequences = sequences(&client, identity.partitions).await?;
         if let Some(change) = lineage::look(&client).await?.change() {
             tracing::warn!(
                 change,
@@ -62,7 +62,7 @@ impl PostgresStore {
         let grown = Arc::new(Grown::default());
         let hearing = Hearing {
             listener: listener.clone(),
-            parts: identity.parts,
+            partitions: identity.partitions,
             generation,
         };
         let notifier = Notifier::start(&options, shared, grown.clone(), hearing)?;
@@ -71,7 +71,7 @@ impl PostgresStore {
             now,
             identity,
             sequences,
-            turn: AtomicU32::new(first_part),
+            turn: AtomicU32::new(first_partition),
             listener,
             told: grown,
             options,
@@ -149,30 +149,30 @@ async fn identify(client: &Client) -> Result<Identity> {
         let missing = || Error::damaged_row("meta", format!("{key} is missing"));
         meta.remove(key).ok_or_else(missing)
     };
-    let parts = take("parts")?;
+    let partitions = take("parts")?;
     Ok(Identity {
         store_id: take("store_id")?,
         generation: take("generation")?,
-        parts: parts
+        partitions: partitions
             .parse()
-            .map_err(|_| Error::damaged_row("meta", format!("parts is {parts}")))?,
+            .map_err(|_| Error::damaged_row("meta", format!("parts is {partitions}")))?,
         driver: "postgres",
         one_writer: false,
     })
 }
 
-/// The sequence of each part, by its number in the catalogue. One that stands before its part's newest event would
+/// The sequence of each partition, by its number in the catalogue. One that stands before its partition's newest event would
 /// give positions twice.
-async fn sequences(client: &Client, parts: u16) -> Result<Vec<u32>> {
+async fn sequences(client: &Client, partitions: u16) -> Result<Vec<u32>> {
     let mut sequences = vec![];
-    for part in 0..parts {
-        let name = super::log::sequence(part);
+    for partition in 0..partitions {
+        let name = super::log::sequence(partition);
         // The log first: others may be writing, and a sequence only rises.
-        let last = plain::number(client, &newest_of(part)).await?;
+        let last = plain::number(client, &newest_of(partition)).await?;
         let at = plain::number(client, &stands_at(&name)).await?;
         if at < last {
             let detail = format!(
-                "part {part}: it says {at}, the log goes to {last}; after a restore: `waybill migrate --restored`"
+                "part {partition}: it says {at}, the log goes to {last}; after a restore: `waybill migrate --restored`"
             );
             return Err(Error::damaged_row("the log's counter", detail));
         }
@@ -189,7 +189,7 @@ pub fn stands_at(sequence: &str) -> String {
     format!("SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM {sequence}")
 }
 
-/// The newest position of a part, as a question.
-pub fn newest_of(part: u16) -> String {
-    format!("SELECT COALESCE(max(position), 0) FROM events WHERE part = {part}")
+/// The newest position of a partition, as a question.
+pub fn newest_of(partition: u16) -> String {
+    format!("SELECT COALESCE(max(position), 0) FROM events WHERE part = {partition}")
 }

@@ -40,7 +40,7 @@ fn order(c: &mut Columns<'_>) -> Result<Order> {
     Ok(Order {
         id: c.order_id()?,
         tenant: c.text("tenant", |t| Some(Tenant::stored(t)))?,
-        part: c.small("part")?,
+        partition: c.small("part")?,
         version: c.get()?,
         status: c.text("order status", OrderStatus::parse)?,
         flags: Flags {
@@ -336,7 +336,7 @@ async fn page(
 /// The column of a record that has the order's id.
 const RECORD_ID: usize = 4;
 
-/// Where each part of the log ends.
+/// Where each partition of the log ends.
 pub static POSITIONS: Sql = Sql {
     text: "/* orders::positions */ SELECT p.part, COALESCE((SELECT max(e.position) FROM events e WHERE e.part = p.part), 0) \
            FROM generate_series(0::smallint, $1::smallint - 1) AS p (part) ORDER BY p.part",
@@ -350,7 +350,7 @@ pub async fn snapshot(
     before: Option<i64>,
     limit: usize,
     scan: usize,
-    parts: u16,
+    partitions: u16,
 ) -> Result<Snapshot> {
     let filter = OrderFilter {
         before,
@@ -358,7 +358,7 @@ pub async fn snapshot(
         ..OrderFilter::default()
     };
     let mut beside = Pipeline::new();
-    let asked = beside.add(&POSITIONS, params![super::rows::small(parts)]);
+    let asked = beside.add(&POSITIONS, params![super::rows::small(partitions)]);
     let (page, answers) = page(commits, tenant, &filter, scan, beside).await?;
     let positions = answers[asked].iter().map(|row| Columns::from(row, 1).get());
     Ok(Snapshot {
@@ -367,10 +367,10 @@ pub async fn snapshot(
     })
 }
 
-/// Where each part of the log ends.
-pub async fn positions(commits: &Commits, parts: u16) -> Result<Positions> {
+/// Where each partition of the log ends.
+pub async fn positions(commits: &Commits, partitions: u16) -> Result<Positions> {
     let rows = commits
-        .read(&POSITIONS, params![super::rows::small(parts)])
+        .read(&POSITIONS, params![super::rows::small(partitions)])
         .await?;
     let positions = rows.iter().map(|row| Columns::from(row, 1).get());
     Ok(Positions(positions.collect::<Result<_>>()?))

@@ -48,7 +48,7 @@ pub fn park<'p>(pipeline: &mut Pipeline<'p>, lease: &'p Lease, new: &'p [NewPark
         &PARK,
         params![
             lease.consumer.as_str(),
-            small(lease.part),
+            small(lease.partition),
             now.0,
             p().map(|p| queue(&p.event.event).0).collect::<Vec<_>>(),
             p().map(|p| p.event.position).collect::<Vec<_>>(),
@@ -119,11 +119,11 @@ static DUE: Sql = Sql {
 pub async fn due(
     commits: &Commits,
     consumer: &str,
-    part: u16,
+    partition: u16,
     now: Time,
     limit: usize,
 ) -> Result<Vec<Parked>> {
-    let parameters = params![consumer, small(part), now.0, count(limit)];
+    let parameters = params![consumer, small(partition), now.0, count(limit)];
     let rows = commits.read(&DUE, parameters).await?;
     rows.iter().map(parked).collect()
 }
@@ -255,7 +255,7 @@ pub async fn settle(
     while let Err(failed) = attempt_settle(shared, lease, order, position, outcome).await {
         attempts.again(failed).await?;
     }
-    shared.grown(lease.part);
+    shared.grown(lease.partition);
     Ok(())
 }
 
@@ -339,10 +339,16 @@ async fn attempt_settle(
     let changes: Vec<_> = change.into_iter().collect();
     changes::write(&mut pipeline, &changes, &locked);
     let events: Vec<&NewEvent> = changes.iter().flat_map(|c| &c.events).collect();
-    let part = changes.first().map_or(lease.part, |c| c.part);
-    log::append(&mut pipeline, part, shared.sequence(part), now, &events);
+    let partition = changes.first().map_or(lease.partition, |c| c.partition);
+    log::append(
+        &mut pipeline,
+        partition,
+        shared.sequence(partition),
+        now,
+        &events,
+    );
     commits
-        .commit(open, pipeline, CommitMarker::of(part, &events))
+        .commit(open, pipeline, CommitMarker::of(partition, &events))
         .await?;
     Ok(())
 }

@@ -58,10 +58,10 @@ pub async fn begin_new_incarnation(
     let migrated = migrate(options, new_id).await?;
     // The connection of the migration ends by itself.
     alone(&client, PATIENCE).await?;
-    let parts = meta(&client, "parts").await?.parse().unwrap_or(0);
+    let partitions = meta(&client, "parts").await?.parse().unwrap_or(0);
     let mut moved = vec![];
-    for part in 0..parts {
-        moved.extend(move_on(&client, &log::sequence(part), &newest_of(part)).await?);
+    for partition in 0..partitions {
+        moved.extend(move_on(&client, &log::sequence(partition), &newest_of(partition)).await?);
     }
     let newest = "SELECT COALESCE(max(n), 0) FROM orders";
     moved.extend(move_on(&client, "order_numbers", newest).await?);

@@ -58,7 +58,7 @@ impl<'a> Columns<'a> {
         T::try_from(value).map_err(|_| Error::damaged_row(what, value.to_string()))
     }
 
-    /// A small number without a sign: a part, a line.
+    /// A small number without a sign: a partition, a line.
     pub fn small(&mut self, what: &'static str) -> Result<u16> {
         let value: i16 = self.get()?;
         u16::try_from(value).map_err(|_| Error::damaged_row(what, value.to_string()))
@@ -95,7 +95,7 @@ impl<'a> Columns<'a> {
     }
 }
 
-/// A part or a line as the table has it. Both are far below the type's bound.
+/// A partition or a line as the table has it. Both are far below the type's bound.
 pub fn small(value: u16) -> i16 {
     i16::try_from(value).unwrap_or(i16::MAX)
 }

@@ -13,9 +13,9 @@ pub(super) struct Shared {
     pub commits: Commits,
     pub now: Now,
     pub identity: Identity,
-    /// By part: the sequence of its positions.
+    /// By partition: the sequence of its positions.
     pub sequences: Vec<u32>,
-    /// Which part has the next batch.
+    /// Which partition has the next batch.
     pub turn: AtomicU32,
     pub listener: Arc<dyn CommitListener>,
     pub told: Arc<Grown>,
@@ -23,20 +23,23 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    /// Batches go to the parts in turn, so that those under way at once hardly ever wait for the same one.
+    /// Batches go to the partitions in turn, so that those under way at once hardly ever wait for the same one.
     pub fn next_part(&self) -> u16 {
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
         // The remainder is below a u16.
-        u16::try_from(turn % u32::from(self.identity.parts.max(1))).unwrap_or(0)
+        u16::try_from(turn % u32::from(self.identity.partitions.max(1))).unwrap_or(0)
     }
 
-    pub fn sequence(&self, part: u16) -> u32 {
-        self.sequences.get(usize::from(part)).copied().unwrap_or(0)
+    pub fn sequence(&self, partition: u16) -> u32 {
+        self.sequences
+            .get(usize::from(partition))
+            .copied()
+            .unwrap_or(0)
     }
 
-    /// Wakes who waits for a part, here and in other processes.
-    pub fn grown(&self, part: u16) {
-        self.listener.grown(part);
-        self.told.note(part);
+    /// Wakes who waits for a partition, here and in other processes.
+    pub fn grown(&self, partition: u16) {
+        self.listener.grown(partition);
+        self.told.note(partition);
     }
 }

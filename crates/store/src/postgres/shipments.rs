@@ -31,7 +31,7 @@ fn shipment(row: &Row) -> Result<Shipment> {
         id: ShipmentId(c.uuid()?),
         order_id: c.order_id()?,
         tenant: c.text("tenant", |t| Some(Tenant::stored(t)))?,
-        part: c.small("part")?,
+        partition: c.small("part")?,
         vendor: c.text("vendor", |t| Some(Vendor::stored(t)))?,
         attempt: {
             let attempt: i32 = c.get()?;
@@ -153,7 +153,7 @@ fn delivery(row: &Row) -> Result<Delivery> {
     Ok(Delivery {
         order_id: c.order_id()?,
         tenant: c.text("tenant", |t| Some(Tenant::stored(t)))?,
-        part: c.small("part")?,
+        partition: c.small("part")?,
         state: c.text("delivery state", DeliveryState::parse)?,
         revision: c.get()?,
         version: c.get()?,
@@ -210,25 +210,25 @@ static BY_IDS: Sql = Sql {
     types: &[Type::UUID_ARRAY],
 };
 
-/// Due timers of a part with their shipments, oldest first, and the time of the next one after them.
+/// Due timers of a partition with their shipments, oldest first, and the time of the next one after them.
 pub async fn due_timers(
     commits: &Commits,
     looks: &Looks,
-    part: u16,
+    partition: u16,
     now: Time,
     limit: usize,
 ) -> Result<DueTimers> {
-    let look = looks.begin(part, Instant::now());
-    let parameters = params![small(part), look.from, count(limit) + 1];
+    let look = looks.begin(partition, Instant::now());
+    let parameters = params![small(partition), look.from, count(limit) + 1];
     let rows = commits.read(&TIMERS, parameters).await?;
     let first = rows.first().map(|row| Columns::of(row).time());
-    looks.end(part, &look, Instant::now(), first.transpose()?, now);
+    looks.end(partition, &look, Instant::now(), first.transpose()?, now);
     let mut due: Vec<Timer> = vec![];
     let mut next = None;
     for row in &rows {
         let mut c = Columns::of(row);
         let timer = Timer {
-            part,
+            partition,
             due_at: c.time()?,
             shipment_id: ShipmentId(c.uuid()?),
             order_id: c.order_id()?,

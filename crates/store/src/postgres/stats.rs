@@ -32,9 +32,9 @@ static CURSORS: Sql = Sql {
 };
 
 /// Reads what the tables say.
-pub async fn read(commits: &Commits, parts: u16) -> Result<Stats> {
+pub async fn read(commits: &Commits, partitions: u16) -> Result<Stats> {
     let mut stats = Stats {
-        log_positions: orders::positions(commits, parts).await?,
+        log_positions: orders::positions(commits, partitions).await?,
         ..Stats::default()
     };
     let statuses = i32::try_from(OrderStatus::ALL.len()).unwrap_or(0);

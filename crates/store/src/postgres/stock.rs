@@ -27,11 +27,11 @@ fn key(change: &StockChange) -> Key {
     )
 }
 
-/// The part of the log that a stock row's events go to.
-fn part_of(change: &StockChange, parts: u16) -> u16 {
+/// The partition of the log that a stock row's events go to.
+fn partition_of(change: &StockChange, partitions: u16) -> u16 {
     let id = stock::aggregate(&change.tenant, &change.sku, &change.vendor).id;
     // The remainder is below a u16.
-    u16::try_from(id.as_u128() % u128::from(parts.max(1))).unwrap_or(0)
+    u16::try_from(id.as_u128() % u128::from(partitions.max(1))).unwrap_or(0)
 }
 
 static INSERT: Sql = Sql {
@@ -78,15 +78,15 @@ static MOVEMENTS: Sql = Sql {
     ],
 };
 
-/// Changes stock rows; each row's change is a movement and an event. Changes are made part by part of the log, each
-/// part in a transaction of its own.
+/// Changes stock rows; each row's change is a movement and an event. Changes are made partition by partition of the log, each
+/// partition in a transaction of its own.
 pub async fn adjust(shared: &Shared, changes: &[StockChange]) -> Result<Vec<StockOutcome>> {
     let mut outcomes: Vec<Option<StockOutcome>> = changes.iter().map(|_| None).collect();
-    let part = |change: &StockChange| part_of(change, shared.identity.parts);
-    let parts: BTreeSet<u16> = changes.iter().map(part).collect();
-    for here in parts {
+    let partition = |change: &StockChange| partition_of(change, shared.identity.partitions);
+    let partitions: BTreeSet<u16> = changes.iter().map(partition).collect();
+    for here in partitions {
         let indexes: Vec<usize> = (0..changes.len())
-            .filter(|i| part(&changes[*i]) == here)
+            .filter(|i| partition(&changes[*i]) == here)
             .collect();
         let some: Vec<&StockChange> = indexes.iter().map(|i| &changes[*i]).collect();
         let mut attempts = shared.commits.attempts();
@@ -101,7 +101,7 @@ pub async fn adjust(shared: &Shared, changes: &[StockChange]) -> Result<Vec<Stoc
             outcomes[index] = Some(outcome);
         }
     }
-    // Every change has a part.
+    // Every change has a partition.
     Ok(outcomes.into_iter().flatten().collect())
 }
 
@@ -120,7 +120,7 @@ fn add_keys<'p>(pipeline: &mut Pipeline<'p>, sql: &'static Sql, keys: &BTreeSet<
 async fn attempt(
     shared: &Shared,
     changes: &[&StockChange],
-    part: u16,
+    partition: u16,
 ) -> std::result::Result<Vec<StockOutcome>, Failed> {
     let commits = &shared.commits;
     let now = (shared.now)();
@@ -181,9 +181,15 @@ async fn attempt(
     free.give_back(&mut pipeline);
     add_keys(&mut pipeline, &FORGET_NEW, &keys);
     let events: Vec<&NewEvent> = done.iter().map(|(_, _, event)| event).collect();
-    log::append(&mut pipeline, part, shared.sequence(part), now, &events);
+    log::append(
+        &mut pipeline,
+        partition,
+        shared.sequence(partition),
+        now,
+        &events,
+    );
     commits
-        .commit(open, pipeline, CommitMarker::of(part, &events))
+        .commit(open, pipeline, CommitMarker::of(partition, &events))
         .await?;
     Ok(outcomes)
 }

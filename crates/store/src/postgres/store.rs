@@ -52,7 +52,7 @@ pub struct PostgresStore {
 impl PostgresStore {
     pub(super) fn new(shared: Shared, notifier: Notifier) -> Self {
         Self {
-            due_looks: Looks::new(shared.identity.parts),
+            due_looks: Looks::new(shared.identity.partitions),
             shared: Arc::new(shared),
             claims_walk: Arc::default(),
             stuck_walk: Arc::default(),
@@ -179,8 +179,8 @@ impl Store for PostgresStore {
         shipments::list(self.read()?, tenant, &filter, scan).await
     }
 
-    async fn due_timers(&self, part: u16, now: Time, limit: usize) -> Result<DueTimers> {
-        shipments::due_timers(self.read()?, &self.due_looks, part, now, limit).await
+    async fn due_timers(&self, partition: u16, now: Time, limit: usize) -> Result<DueTimers> {
+        shipments::due_timers(self.read()?, &self.due_looks, partition, now, limit).await
     }
 
     async fn adjust_stock(&self, changes: Vec<StockChange>) -> Result<Vec<StockOutcome>> {
@@ -200,13 +200,13 @@ impl Store for PostgresStore {
 
     async fn read_log(
         &self,
-        part: u16,
+        partition: u16,
         after: i64,
         limit: usize,
         kinds: &'static [EventKind],
     ) -> Result<(Vec<LoggedEvent>, i64)> {
         let scan = self.shared.options.scan_limit;
-        log::read(self.read()?, part, after, limit, kinds, scan).await
+        log::read(self.read()?, partition, after, limit, kinds, scan).await
     }
 
     async fn order_events(
@@ -235,8 +235,11 @@ impl Store for PostgresStore {
         before: Option<i64>,
         limit: usize,
     ) -> Result<Snapshot> {
-        let (scan, parts) = (self.shared.options.scan_limit, self.shared.identity.parts);
-        orders::snapshot(self.read()?, tenant, before, limit, scan, parts).await
+        let (scan, partitions) = (
+            self.shared.options.scan_limit,
+            self.shared.identity.partitions,
+        );
+        orders::snapshot(self.read()?, tenant, before, limit, scan, partitions).await
     }
 
     async fn keep_alive(
@@ -252,14 +255,14 @@ impl Store for PostgresStore {
     async fn take_lease(
         &self,
         consumer: &str,
-        part: u16,
+        partition: u16,
         owner: &str,
         now: Time,
         until: Time,
     ) -> Result<Option<(Lease, i64)>> {
         let (consumer, owner) = (consumer.to_owned(), owner.to_owned());
         self.write(|shared| async move {
-            leases::take(&shared.commits, &consumer, part, &owner, now, until).await
+            leases::take(&shared.commits, &consumer, partition, &owner, now, until).await
         })
         .await
     }
@@ -288,11 +291,11 @@ impl Store for PostgresStore {
     async fn due_parked(
         &self,
         consumer: &str,
-        part: u16,
+        partition: u16,
         now: Time,
         limit: usize,
     ) -> Result<Vec<Parked>> {
-        parked::due(self.read()?, consumer, part, now, limit).await
+        parked::due(self.read()?, consumer, partition, now, limit).await
     }
 
     async fn settle_parked(
@@ -351,7 +354,7 @@ impl Store for PostgresStore {
     }
 
     async fn stats(&self) -> Result<Stats> {
-        stats::read(self.read()?, self.shared.identity.parts).await
+        stats::read(self.read()?, self.shared.identity.partitions).await
     }
 
     fn pool_use(&self) -> Option<PoolUse> {

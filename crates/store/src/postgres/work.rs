@@ -77,14 +77,14 @@ static AGAIN: Sql = Sql {
 /// Records what became of leased work; a lease that was taken over changes nothing.
 pub async fn settle(shared: &Shared, piece: &LeasedWork, outcome: &WorkOutcome) -> Result<()> {
     let mut attempts = shared.commits.attempts();
-    let part = loop {
+    let partition = loop {
         match attempt(shared, piece, outcome).await {
-            Ok(part) => break part,
+            Ok(partition) => break partition,
             Err(failed) => attempts.again(failed).await?,
         }
     };
-    if let Some(part) = part {
-        shared.grown(part);
+    if let Some(partition) = partition {
+        shared.grown(partition);
     }
     Ok(())
 }
@@ -128,9 +128,9 @@ async fn attempt(
             pipeline.add(&AGAIN, params![piece.id, due_at.0, error.as_str()])
         }
     };
-    let part = change.map(|c| c.part);
+    let partition = change.map(|c| c.partition);
     let events: Vec<&NewEvent> = changes.iter().flat_map(|c| &c.events).collect();
-    let log_part = part.unwrap_or(0);
+    let log_part = partition.unwrap_or(0);
     log::append(
         &mut pipeline,
         log_part,
@@ -141,5 +141,5 @@ async fn attempt(
     commits
         .commit(open, pipeline, CommitMarker::of(log_part, &events))
         .await?;
-    Ok(part)
+    Ok(partition)
 }

@@ -114,7 +114,7 @@ fn write_orders(tx: &Tx<'_>, written: &[Written<'_>]) -> Result<()> {
                 accepted.number,
                 order.id.bytes(),
                 order.tenant.as_str(),
-                order.part,
+                order.partition,
                 order.status.as_str(),
                 order.version,
                 order.flags.sourcing,

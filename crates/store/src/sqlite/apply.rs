@@ -32,7 +32,7 @@ pub fn apply(tx: &mut Tx<'_>, apply: &ConsumerBatch) -> Result<()> {
     fence(tx, &apply.lease)?;
     let moved = tx.execute(
         "UPDATE cursors SET position = ?4 WHERE consumer = ?1 AND part = ?2 AND position = ?3 AND epoch = ?5",
-        params![apply.lease.consumer, apply.lease.part, apply.from, apply.to, apply.lease.epoch],
+        params![apply.lease.consumer, apply.lease.partition, apply.from, apply.to, apply.lease.epoch],
     )?;
     if moved != 1 {
         return Err(fenced(&apply.lease));

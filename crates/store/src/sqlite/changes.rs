@@ -50,9 +50,13 @@ pub fn write(tx: &mut Tx<'_>, changes: &[Change]) -> Result<()> {
         }
         add_work(tx, &change.tenant, &change.work)?;
     }
-    // A transaction of one consumer touches one part; the embedded store has only one.
-    let part = changes.first().map_or(0, |change| change.part);
-    log::append(tx, part, changes.iter().flat_map(|change| &change.events))
+    // A transaction of one consumer touches one partition; the embedded store has only one.
+    let partition = changes.first().map_or(0, |change| change.partition);
+    log::append(
+        tx,
+        partition,
+        changes.iter().flat_map(|change| &change.events),
+    )
 }
 
 /// A guarded write that found its row in another state was overtaken.
@@ -193,7 +197,7 @@ fn write_delivery(tx: &Tx<'_>, change: &DeliveryChange) -> Result<()> {
             params![
                 delivery.order_id.bytes(),
                 delivery.tenant.as_str(),
-                delivery.part,
+                delivery.partition,
                 delivery.state.as_str(),
                 delivery.revision,
                 delivery.version,
@@ -233,7 +237,7 @@ fn insert_shipment(tx: &Tx<'_>, change: &ShipmentChange) -> Result<()> {
             s.id.bytes(),
             s.order_id.bytes(),
             s.tenant.as_str(),
-            s.part,
+            s.partition,
             s.vendor.as_str(),
             s.attempt,
             s.status.as_str(),

@@ -57,7 +57,7 @@ fn standing(connection: &Connection, consumer: &str, now: Time) -> Result<LeaseV
     while let Some(row) = rows.next().store()? {
         let mut c = Columns::of(row);
         standing.held.push(HeldLease {
-            part: c.get()?,
+            partition: c.get()?,
             owner: c.get()?,
             epoch: c.get()?,
             until: c.time()?,
@@ -70,7 +70,7 @@ fn standing(connection: &Connection, consumer: &str, now: Time) -> Result<LeaseV
 pub fn take(
     tx: &Tx<'_>,
     consumer: &str,
-    part: u16,
+    partition: u16,
     owner: &str,
     now: Time,
     until: Time,
@@ -79,28 +79,28 @@ pub fn take(
         "INSERT INTO leases (consumer, part, owner, epoch, until) VALUES (?1, ?2, ?3, 1, ?4) \
          ON CONFLICT (consumer, part) DO UPDATE SET owner = excluded.owner, epoch = leases.epoch + 1, until = excluded.until \
          WHERE leases.until <= ?5 OR leases.owner = excluded.owner",
-        params![consumer, part, owner, until.0, now.0],
+        params![consumer, partition, owner, until.0, now.0],
     )?;
     if taken == 0 {
         return Ok(None);
     }
-    let epoch = epoch(tx.connection, consumer, part)?.unwrap_or(0);
+    let epoch = epoch(tx.connection, consumer, partition)?.unwrap_or(0);
     tx.execute(
         "INSERT INTO cursors (consumer, part, position, epoch) VALUES (?1, ?2, 0, ?3) \
          ON CONFLICT (consumer, part) DO UPDATE SET epoch = excluded.epoch",
-        params![consumer, part, epoch],
+        params![consumer, partition, epoch],
     )?;
     let position = tx
         .connection
         .query_row(
             "SELECT position FROM cursors WHERE consumer = ?1 AND part = ?2",
-            params![consumer, part],
+            params![consumer, partition],
             |row| row.get(0),
         )
         .store()?;
     let lease = Lease {
         consumer: consumer.to_owned(),
-        part,
+        partition,
         epoch,
     };
     Ok(Some((lease, position)))
@@ -110,7 +110,7 @@ pub fn take(
 pub fn release(tx: &Tx<'_>, lease: &Lease, owner: &str) -> Result<()> {
     tx.execute(
         "UPDATE leases SET until = 0 WHERE consumer = ?1 AND part = ?2 AND epoch = ?3 AND owner = ?4",
-        params![lease.consumer, lease.part, lease.epoch, owner],
+        params![lease.consumer, lease.partition, lease.epoch, owner],
     )?;
     Ok(())
 }
@@ -128,18 +128,18 @@ pub fn leave(tx: &Tx<'_>, consumer: &str, owner: &str) -> Result<()> {
     Ok(())
 }
 
-fn epoch(connection: &Connection, consumer: &str, part: u16) -> Result<Option<i64>> {
+fn epoch(connection: &Connection, consumer: &str, partition: u16) -> Result<Option<i64>> {
     connection
         .prepare_cached("SELECT epoch FROM leases WHERE consumer = ?1 AND part = ?2")
         .store()?
-        .query_row(params![consumer, part], |row| row.get(0))
+        .query_row(params![consumer, partition], |row| row.get(0))
         .optional()
         .store()
 }
 
 /// Ends the transaction unless the lease is still held.
 pub fn fence(tx: &Tx<'_>, lease: &Lease) -> Result<()> {
-    if epoch(tx.connection, &lease.consumer, lease.part)? == Some(lease.epoch) {
+    if epoch(tx.connection, &lease.consumer, lease.partition)? == Some(lease.epoch) {
         Ok(())
     } else {
         Err(fenced(lease))

@@ -18,7 +18,7 @@ pub const PART: u16 = 0;
 /// Appends events: each takes the next position. There is one writer, so positions rise in commit order.
 pub fn append<'e>(
     tx: &mut Tx<'_>,
-    part: u16,
+    partition: u16,
     events: impl IntoIterator<Item = &'e NewEvent>,
 ) -> Result<()> {
     let mut insert = tx
@@ -35,7 +35,7 @@ pub fn append<'e>(
         insert
             .execute(params![
                 position,
-                part,
+                partition,
                 event.kind.as_str(),
                 event.tenant.as_str(),
                 event.order_id.as_ref().map(OrderId::bytes),
@@ -54,7 +54,7 @@ pub fn append<'e>(
             ])
             .store()?;
         tx.events.push(LoggedEvent {
-            part,
+            partition,
             position,
             recorded_at: tx.now,
             event: event.clone(),
@@ -69,7 +69,7 @@ const COLUMNS: &str = "position, part, type, tenant, order_id, stream, aggregate
 fn event(row: &Row<'_>) -> Result<LoggedEvent> {
     let mut c = Columns::of(row);
     let position = c.get()?;
-    let part = c.get()?;
+    let partition = c.get()?;
     let kind = c.text("event type", EventKind::parse)?;
     let tenant = c.text("tenant", |t| Some(Tenant::stored(t)))?;
     let order_id = c.optional_uuid("event order id")?.map(OrderId);
@@ -101,7 +101,7 @@ fn event(row: &Row<'_>) -> Result<LoggedEvent> {
         meta,
     };
     Ok(LoggedEvent {
-        part,
+        partition,
         position,
         recorded_at,
         event,
@@ -140,11 +140,11 @@ fn horizon(connection: &Connection, after: i64, scan: usize) -> Result<i64> {
     })
 }
 
-/// Events of `kinds` of a part after a position, oldest first, and the position looked up to. Looks at `scan`
+/// Events of `kinds` of a partition after a position, oldest first, and the position looked up to. Looks at `scan`
 /// positions at most.
 pub fn read(
     connection: &Connection,
-    part: u16,
+    partition: u16,
     after: i64,
     limit: usize,
     kinds: &[EventKind],
@@ -157,7 +157,11 @@ pub fn read(
         "position > ?1 AND position <= ?2 AND part = ?3 AND type IN ({}) ORDER BY position LIMIT ?4",
         kinds.join(", ")
     );
-    let events = select(connection, &condition, params![after, last, part, limit])?;
+    let events = select(
+        connection,
+        &condition,
+        params![after, last, partition, limit],
+    )?;
     let full = events.len() == limit;
     let reached = if full {
         events.last().map_or(last, |e| e.position)

@@ -143,7 +143,7 @@ fn identify(connection: &Connection, new_id: &mut dyn FnMut() -> Uuid) -> Result
     Ok(Identity {
         store_id: read("store_id")?,
         generation: read("generation")?,
-        parts: 1,
+        partitions: 1,
         driver: "sqlite",
         one_writer: true,
     })

@@ -21,7 +21,7 @@ fn order(c: &mut Columns<'_, '_>) -> Result<Order> {
     Ok(Order {
         id: c.order_id()?,
         tenant: c.text("tenant", |t| Some(Tenant::stored(t)))?,
-        part: c.get()?,
+        partition: c.get()?,
         version: c.get()?,
         status: c.text("order status", OrderStatus::parse)?,
         flags: Flags {

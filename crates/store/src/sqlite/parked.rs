@@ -49,7 +49,7 @@ pub fn park(tx: &mut Tx<'_>, lease: &Lease, new: &NewParked) -> Result<()> {
             lease.consumer,
             order.bytes(),
             new.event.position,
-            lease.part,
+            lease.partition,
             new.event.event.tenant.as_str(),
             write_envelope(&new.event),
             new.error,
@@ -100,7 +100,7 @@ fn select(
 pub fn due(
     connection: &Connection,
     consumer: &str,
-    part: u16,
+    partition: u16,
     now: Time,
     limit: usize,
 ) -> Result<Vec<Parked>> {
@@ -111,7 +111,7 @@ pub fn due(
     select(
         connection,
         &condition,
-        params![consumer, part, now.0, limit],
+        params![consumer, partition, now.0, limit],
     )
 }
 

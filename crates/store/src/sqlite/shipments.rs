@@ -21,7 +21,7 @@ fn shipment(row: &Row<'_>) -> Result<Shipment> {
         id: ShipmentId(c.uuid("shipment id")?),
         order_id: c.order_id()?,
         tenant: c.text("tenant", |t| Some(Tenant::stored(t)))?,
-        part: c.get()?,
+        partition: c.get()?,
         vendor: c.text("vendor", |t| Some(Vendor::stored(t)))?,
         attempt: c.get()?,
         status: c.text("shipment status", ShipmentStatus::parse)?,
@@ -131,7 +131,7 @@ fn delivery(row: &Row<'_>) -> Result<Delivery> {
     Ok(Delivery {
         order_id: c.order_id()?,
         tenant: c.text("tenant", |t| Some(Tenant::stored(t)))?,
-        part: c.get()?,
+        partition: c.get()?,
         state: c.text("delivery state", DeliveryState::parse)?,
         revision: c.get()?,
         version: c.get()?,
@@ -177,7 +177,7 @@ pub fn due_timers(connection: &Connection, now: Time, limit: usize) -> Result<Du
         let mut c = Columns::of(row);
         let timer = Timer {
             // The embedded store has one partition.
-            part: 0,
+            partition: 0,
             due_at: c.time()?,
             shipment_id: ShipmentId(c.uuid("shipment id")?),
             order_id: c.order_id()?,

@@ -171,14 +171,14 @@ impl Store for SqliteStore {
 
     async fn read_log(
         &self,
-        part: u16,
+        partition: u16,
         after: i64,
         limit: usize,
         kinds: &'static [EventKind],
     ) -> Result<(Vec<LoggedEvent>, i64)> {
         let scan = self.scan_limit;
         self.readers
-            .read(move |c| log::read(c, part, after, limit, kinds, scan))
+            .read(move |c| log::read(c, partition, after, limit, kinds, scan))
             .await
     }
 
@@ -239,7 +239,7 @@ impl Store for SqliteStore {
     async fn take_lease(
         &self,
         consumer: &str,
-        part: u16,
+        partition: u16,
         owner: &str,
         now: Time,
         until: Time,
@@ -247,7 +247,7 @@ impl Store for SqliteStore {
         let (consumer, owner) = (consumer.to_owned(), owner.to_owned());
         self.writer
             .submit(Class::Background, move |tx| {
-                leases::take(tx, &consumer, part, &owner, now, until)
+                leases::take(tx, &consumer, partition, &owner, now, until)
             })
             .await
     }
@@ -293,13 +293,13 @@ impl Store for SqliteStore {
     async fn due_parked(
         &self,
         consumer: &str,
-        part: u16,
+        partition: u16,
         now: Time,
         limit: usize,
     ) -> Result<Vec<Parked>> {
         let consumer = consumer.to_owned();
         self.readers
-            .read(move |c| parked::due(c, &consumer, part, now, limit))
+            .read(move |c| parked::due(c, &consumer, partition, now, limit))
             .await
     }
 

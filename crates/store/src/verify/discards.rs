@@ -28,7 +28,7 @@ impl Discards {
         let sql = "SELECT part, position, type, consumer, at FROM discards";
         tables
             .rows(sql, &mut |row| {
-                let (Ok(part), Ok(position)) = (row[0].parse(), row[1].parse()) else {
+                let (Ok(partition), Ok(position)) = (row[0].parse(), row[1].parse()) else {
                     return;
                 };
                 let at = Time(row[4].parse().unwrap_or(0));
@@ -36,7 +36,7 @@ impl Discards {
                     "{} at position {position} was discarded for consumer {} at {at}",
                     row[2], row[3]
                 );
-                discards.by_place.insert((part, position), words);
+                discards.by_place.insert((partition, position), words);
             })
             .await?;
         Ok(discards)

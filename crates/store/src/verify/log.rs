@@ -57,12 +57,12 @@ pub(super) async fn read(tables: &mut dyn Tables, report: &mut Report) -> Result
     tables
         .events(&mut |logged| {
             report.counts.events += 1;
-            let last = last.entry(logged.part).or_default();
+            let last = last.entry(logged.partition).or_default();
             if logged.position <= *last {
                 disorder.push(logged.position);
             }
             *last = logged.position;
-            let place = (logged.part, logged.position);
+            let place = (logged.partition, logged.position);
             let event = logged.event;
             match event.aggregate.kind {
                 AggregateKind::Order => {

@@ -79,7 +79,7 @@ pub trait Tables: Send {
     /// Runs a SELECT that every driver understands. Cells come as text: null as the empty text, ids as UUIDs in
     /// lower case with hyphens, JSON as its text.
     async fn rows(&mut self, sql: &str, visit: VisitRow<'_>) -> Result<()>;
-    /// The whole log; within a part, oldest first.
+    /// The whole log; within a partition, oldest first.
     async fn events(&mut self, visit: VisitEvent<'_>) -> Result<()>;
     /// The number of the schema; a store that was not migrated yet is checked as well.
     async fn schema(&mut self) -> Result<i64>;

@@ -27,12 +27,15 @@ pub enum Way {
 
 impl Shared {
     /// A migrated database; `None` when no server can be had and that is allowed.
-    pub async fn new(way: Way, parts: u16) -> Option<Arc<Self>> {
+    pub async fn new(way: Way, partitions: u16) -> Option<Arc<Self>> {
         let server = or_skip(Postgres::shared())?;
-        let name = format!("waybill_{parts}_{}", waybill_store::migrations::known());
+        let name = format!(
+            "waybill_{partitions}_{}",
+            waybill_store::migrations::known()
+        );
         let prepare = async |url: &str| {
             let mut options = Options::new(url);
-            options.parts = parts;
+            options.partitions = partitions;
             // The same for every copy: nothing compares two stores.
             let mut id = 0;
             let mut new_id = move || {

@@ -1,4 +1,4 @@
-//! What is this driver's own: its parts, its writers beside each other, its promises.
+//! What is this driver's own: its partitions, its writers beside each other, its promises.
 
 use super::driver::{Shared, Way};
 use std::collections::{BTreeMap, HashMap};
@@ -17,8 +17,8 @@ use waybill_store::{ConsumerBatch, Error, Lease, Positions, Store};
 /// Longer than anything here takes; only a test that hangs meets it.
 const HANGS: Duration = Duration::from_secs(120);
 
-async fn shared(parts: u16) -> Option<(Arc<Shared>, Harness)> {
-    let driver = Shared::new(Way::Direct, parts).await?;
+async fn shared(partitions: u16) -> Option<(Arc<Shared>, Harness)> {
+    let driver = Shared::new(Way::Direct, partitions).await?;
     let harness = Harness::open(driver.clone(), super::seed()).await;
     Some((driver, harness))
 }
@@ -70,10 +70,10 @@ async fn batches_go_to_the_parts_in_turn_and_an_order_stays_in_its_own() {
     for id in &ids {
         h.done(*id, &Command::AddNote).await;
         let order = h.order(*id).await;
-        *batches.entry(order.part).or_default() += 1;
+        *batches.entry(order.partition).or_default() += 1;
         let events = h.events_of(*id).await;
         assert_eq!(events.len(), 3);
-        assert!(events.iter().all(|e| e.part == order.part));
+        assert!(events.iter().all(|e| e.partition == order.partition));
     }
     assert_eq!(batches.into_values().collect::<Vec<_>>(), [2, 2, 2, 2]);
     let (tenant, mut reached) = (Tenant::default(), Positions::beginning(4));
@@ -119,12 +119,12 @@ async fn pages_of_the_feed_lose_nothing_and_keep_the_order_of_each_part() {
     }
 }
 
-/// Each part's positions rise, each aggregate's sequence has no gap.
+/// Each partition's positions rise, each aggregate's sequence has no gap.
 fn assert_rising(events: &[LoggedEvent]) {
     let mut last: HashMap<u16, i64> = HashMap::new();
     let mut seqs: HashMap<_, i64> = HashMap::new();
     for event in events {
-        let before = last.insert(event.part, event.position).unwrap_or(0);
+        let before = last.insert(event.partition, event.position).unwrap_or(0);
         assert!(event.position > before);
         let seq = seqs.entry(event.event.aggregate).or_default();
         assert_eq!(event.event.seq, *seq + 1, "{event:?}");
@@ -132,11 +132,11 @@ fn assert_rising(events: &[LoggedEvent]) {
     }
 }
 
-/// Follows a part as a consumer does, its lease taken over again and again; what it has seen is what it applied.
+/// Follows a partition as a consumer does, its lease taken over again and again; what it has seen is what it applied.
 async fn follow(
     store: Arc<dyn Store>,
     clock: ManualClock,
-    part: u16,
+    partition: u16,
     until: usize,
 ) -> Vec<LoggedEvent> {
     let mut seen: Vec<LoggedEvent> = vec![];
@@ -147,14 +147,16 @@ async fn follow(
         // The former owner has run out: nobody waits for real time here.
         clock.advance_ms(2_000);
         let (now, end) = (clock.now(), clock.now().plus_ms(1_000));
-        let taken = store.take_lease("follower", part, &name, now, end).await;
+        let taken = store
+            .take_lease("follower", partition, &name, now, end)
+            .await;
         let Some((lease, mut cursor)) = taken.expect("leases are written") else {
             continue;
         };
         let known = seen.last().map_or(0, |e| e.position);
         assert_eq!(cursor, known, "the cursor stands where the effects do");
         for _ in 0..5 {
-            let read = store.read_log(part, cursor, 7, EventKind::ALL).await;
+            let read = store.read_log(partition, cursor, 7, EventKind::ALL).await;
             let (events, reached) = read.expect("read");
             if events.is_empty() {
                 tokio::task::yield_now().await;
@@ -199,9 +201,9 @@ async fn consumers_see_every_event_in_order_while_writers_race_and_leases_change
     for _ in 0..ORDERS {
         ids.push(h.created(h.make.order(&[("A", 1)])).await);
     }
-    let parts: HashMap<OrderId, u16> = {
+    let partitions: HashMap<OrderId, u16> = {
         let orders = h.store.orders(ids.clone()).await.expect("read");
-        orders.iter().map(|o| (o.id, o.part)).collect()
+        orders.iter().map(|o| (o.id, o.partition)).collect()
     };
     let h = Arc::new(h);
     // A second process: another pool on the same database.
@@ -235,15 +237,15 @@ async fn consumers_see_every_event_in_order_while_writers_race_and_leases_change
             }
         });
     }
-    let log_of = |part: u16| {
-        let of_part = parts.values().filter(|p| **p == part).count();
-        // Created, confirmed and the notes that go round all orders; the count of stock is in one of the parts.
-        2 * of_part + WRITERS * NOTES / ORDERS * of_part
+    let log_of = |partition: u16| {
+        let of_partition = partitions.values().filter(|p| **p == partition).count();
+        // Created, confirmed and the notes that go round all orders; the count of stock is in one of the partitions.
+        2 * of_partition + WRITERS * NOTES / ORDERS * of_partition
     };
     let mut followers = JoinSet::new();
-    for part in 0..2 {
-        let until = log_of(part);
-        followers.spawn(follow(beside.clone(), h.clock.clone(), part, until));
+    for partition in 0..2 {
+        let until = log_of(partition);
+        followers.spawn(follow(beside.clone(), h.clock.clone(), partition, until));
     }
     let finished = tokio::time::timeout(HANGS, async {
         while let Some(done) = writers.join_next().await {
@@ -318,9 +320,9 @@ async fn other_processes_are_told_that_a_part_has_grown() {
     let told = async {
         // The first notifications may come before it listens; more follow until it has heard.
         let order = h.created(h.make.order(&[("A", 1)])).await;
-        let part = h.order(order).await.part;
-        let parts = [part].into();
-        let heard = tap.told_of(&parts);
+        let partition = h.order(order).await.partition;
+        let partitions = [partition].into();
+        let heard = tap.told_of(&partitions);
         tokio::pin!(heard);
         loop {
             tokio::select! {

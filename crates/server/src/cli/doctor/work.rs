@@ -113,7 +113,9 @@ fn leases(first: &View, second: &View) -> Check {
     }
     let moved = second.partitions.iter().filter(|now| {
         let mut before = first.partitions.iter();
-        before.any(|b| b.consumer == now.consumer && b.part == now.part && b.epoch != now.epoch)
+        before.any(|b| {
+            b.consumer == now.consumer && b.partition == now.partition && b.epoch != now.epoch
+        })
     });
     let moved = moved.count();
     if moved > 0 {
@@ -129,7 +131,7 @@ fn leases(first: &View, second: &View) -> Check {
     let found = format!(
         "{} parts have no holder, as part {} of {}, which {} held last",
         1 + without.count(),
-        one.part,
+        one.partition,
         one.consumer,
         one.holder
     );

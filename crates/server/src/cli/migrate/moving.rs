@@ -40,7 +40,7 @@ fn tell(moved: &Moved, from: &Path) -> ExitCode {
     output::line(output::table(&["moved", "rows", "digest"], &rows));
     output::line(format!(
         "store {}, generation {}, {} parts",
-        moved.store_id, moved.generation, moved.parts
+        moved.store_id, moved.generation, moved.partitions
     ));
     let code = print(&moved.report);
     output::line(format!(

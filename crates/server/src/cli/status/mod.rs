@@ -20,7 +20,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::Settings;
 use view::{Served, View};
 
-/// Show who works on the store: processes, roles nobody runs, parts of the log, lag, parked events, the oldest order
+/// Show who works on the store: processes, roles nobody runs, partitions of the log, lag, parked events, the oldest order
 #[derive(Debug, Args)]
 #[command(
     after_help = "Reads the store itself, beside running servers, and changes nothing. Give it the settings that the servers have. Processes that only take orders hold no part of the log and are not listed. Exit code 0: it could be read; 5: the database does not answer; 1: another failure.\n\nExamples:\n  waybill status\n  waybill status --data /var/lib/waybill --json\n  DATABASE_URL=postgres://waybill@db/waybill waybill status"

@@ -51,7 +51,7 @@ fn processes(view: &View) {
                 process.name.clone(),
                 state,
                 process.roles.join(","),
-                process.parts.to_string(),
+                process.partitions.to_string(),
                 since.map_or_else(String::new, lasting),
             ]
         })
@@ -71,7 +71,7 @@ fn role(role: &RoleView) -> Vec<String> {
         role.role.name().to_owned(),
         state(role.state).to_owned(),
         role.processes.to_string(),
-        format!("{}/{}", role.parts_held, role.parts),
+        format!("{}/{}", role.partitions_held, role.partitions),
         role.lag_events.to_string(),
         lasting(role.lag_ms),
     ]
@@ -85,7 +85,7 @@ fn state(state: RoleState) -> &'static str {
     }
 }
 
-/// Parts of a consumer that one process holds are one line.
+/// Partitions of a consumer that one process holds are one line.
 fn partitions(view: &View) {
     let mut rows: Vec<(String, String, Vec<u16>)> = vec![];
     for partition in &view.partitions {
@@ -98,10 +98,10 @@ fn partitions(view: &View) {
             .iter_mut()
             .find(|(consumer, by, ..)| *consumer == partition.consumer && *by == holder);
         match same {
-            Some((_, _, parts)) => parts.push(partition.part),
+            Some((_, _, partitions)) => partitions.push(partition.partition),
             None => {
                 let consumer = partition.consumer.clone();
-                rows.push((consumer, holder, vec![partition.part]));
+                rows.push((consumer, holder, vec![partition.partition]));
             }
         }
     }
@@ -111,18 +111,18 @@ fn partitions(view: &View) {
     }
     let rows: Vec<Vec<String>> = rows
         .into_iter()
-        .map(|(consumer, holder, parts)| vec![consumer, ranges(&parts), holder])
+        .map(|(consumer, holder, partitions)| vec![consumer, ranges(&partitions), holder])
         .collect();
     output::line(output::table(&["consumer", "parts", "holder"], &rows));
 }
 
 /// `0-3,7`: numbers that follow each other are one range.
-fn ranges(parts: &[u16]) -> String {
+fn ranges(partitions: &[u16]) -> String {
     let mut ranges: Vec<(u16, u16)> = vec![];
-    for part in parts {
+    for partition in partitions {
         match ranges.last_mut() {
-            Some((_, last)) if *last + 1 == *part => *last = *part,
-            _ => ranges.push((*part, *part)),
+            Some((_, last)) if *last + 1 == *partition => *last = *partition,
+            _ => ranges.push((*partition, *partition)),
         }
     }
     let shown = ranges.iter().map(|(first, last)| {

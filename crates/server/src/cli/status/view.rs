@@ -47,7 +47,7 @@ pub struct Process {
     pub alive: bool,
     /// How long it has been silent beyond its leases; 0 while it is alive.
     pub silent_ms: i64,
-    pub parts: usize,
+    pub partitions: usize,
     pub started_at: Option<Time>,
 }
 
@@ -58,7 +58,7 @@ pub enum RoleState {
     Ok,
     /// No process runs it.
     NobodyRunsIt,
-    /// Processes run it, and some part of the log is held by none of them.
+    /// Processes run it, and some partition of the log is held by none of them.
     PartsWithoutHolder,
 }
 
@@ -70,18 +70,18 @@ pub struct RoleView {
     pub role: Role,
     pub state: RoleState,
     pub processes: usize,
-    pub parts_held: usize,
-    pub parts: usize,
+    pub partitions_held: usize,
+    pub partitions: usize,
     pub lag_events: i64,
     pub lag_ms: i64,
 }
 
-/// A consumer's part and who holds it.
+/// A consumer's partition and who holds it.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Partition {
     pub consumer: String,
-    pub part: u16,
+    pub partition: u16,
     pub held: bool,
     /// Who holds it, or held it last.
     pub holder: String,
@@ -212,15 +212,15 @@ impl Look<'_> {
             roles: vec![],
             alive: false,
             silent_ms: 0,
-            parts: leases.filter(|l| l.owner == owner && self.holds(l)).count(),
+            partitions: leases.filter(|l| l.owner == owner && self.holds(l)).count(),
             started_at: parsed.map(|owner| Time(owner.started_ms().saturating_mul(1_000))),
         }
     }
 
     fn role(&self, role: Role) -> Option<RoleView> {
         let consumer = consumer(role)?;
-        let parts = match role {
-            Role::Api | Role::Delivery | Role::Status => usize::from(self.status.parts),
+        let partitions = match role {
+            Role::Api | Role::Delivery | Role::Status => usize::from(self.status.partitions),
             // One job for the whole log.
             Role::Housekeeping => 1,
         };
@@ -229,12 +229,12 @@ impl Look<'_> {
             .filter(|m| m.consumer == consumer && self.counts(m.until))
             .count();
         let leases = self.status.leases.iter();
-        let parts_held = leases
+        let partitions_held = leases
             .filter(|l| l.consumer == consumer && self.holds(l))
             .count();
         let state = if processes == 0 {
             RoleState::NobodyRunsIt
-        } else if parts_held < parts {
+        } else if partitions_held < partitions {
             RoleState::PartsWithoutHolder
         } else {
             RoleState::Ok
@@ -250,8 +250,8 @@ impl Look<'_> {
             role,
             state,
             processes,
-            parts_held,
-            parts,
+            partitions_held,
+            partitions,
             lag_events,
             lag_ms,
         })
@@ -271,12 +271,13 @@ impl Look<'_> {
         leases
             .map(|lease| {
                 let progress = self.status.progress.iter();
-                let of_it = |p: &&Progress| p.consumer == lease.consumer && p.part == lease.part;
+                let of_it =
+                    |p: &&Progress| p.consumer == lease.consumer && p.partition == lease.partition;
                 let (lag_events, lag_ms) =
                     progress.clone().find(of_it).map_or((0, 0), |p| self.lag(p));
                 Partition {
                     consumer: lease.consumer.clone(),
-                    part: lease.part,
+                    partition: lease.partition,
                     held: self.holds(lease),
                     holder: owner::short(&lease.owner),
                     epoch: lease.epoch,

@@ -48,12 +48,12 @@ impl Cursor {
         let inner = of_this_generation(store, read("l", text)?)?;
         let positions: Result<Vec<i64>, _> = inner.split(',').map(str::parse).collect();
         let mut positions = positions.map_err(|_| invalid())?;
-        let parts = usize::from(store.parts);
-        if positions.len() > parts {
+        let partitions = usize::from(store.partitions);
+        if positions.len() > partitions {
             return Err(invalid());
         }
-        // Given out while the log had fewer parts, before the store was moved: the others begin at their beginning.
-        positions.resize(parts, 0);
+        // Given out while the log had fewer partitions, before the store was moved: the others begin at their beginning.
+        positions.resize(partitions, 0);
         Ok(Positions(positions))
     }
 
@@ -97,8 +97,8 @@ impl Cursor {
     /// `invalid_cursor`.
     pub fn stock(text: &str) -> Result<String, Problem> {
         let place = decode("s", text)?;
-        let parts = place.split('\0').count();
-        Some(place).filter(|_| parts <= 2).ok_or_else(invalid)
+        let partitions = place.split('\0').count();
+        Some(place).filter(|_| partitions <= 2).ok_or_else(invalid)
     }
 
     /// A dead letter in a list of dead letters.
@@ -190,7 +190,7 @@ mod tests {
     #[test]
     fn a_cursor_from_before_the_store_had_more_parts_goes_on_in_the_first_one() {
         let embedded = Identity {
-            parts: 1,
+            partitions: 1,
             ..store("g1")
         };
         let before = Cursor::of_positions(&embedded, &Positions(vec![42]));
@@ -202,7 +202,7 @@ mod tests {
         Identity {
             store_id: "s".into(),
             generation: generation.into(),
-            parts: 3,
+            partitions: 3,
             driver: "test",
             one_writer: false,
         }

@@ -137,7 +137,7 @@ impl<'a> EventView<'a> {
     /// Shows events of the feed that come after a place in the log.
     pub fn of_feed(store: &Identity, mut after: Positions, events: &'a [LoggedEvent]) -> Vec<Self> {
         let view = |logged: &'a LoggedEvent| {
-            after.move_to(logged.part, logged.position);
+            after.move_to(logged.partition, logged.position);
             Self::new(logged, Cursor::of_positions(store, &after))
         };
         events.iter().map(view).collect()

@@ -61,7 +61,7 @@ pub async fn feed(
     // An answer must be on its way before the request itself runs out of time.
     let most = app.settings.server.request_timeout_ms.0 * 9 / 10;
     let until = Instant::now() + Duration::from_millis(wait.unwrap_or(0).min(most));
-    let after = after.unwrap_or_else(|| Positions::beginning(store.parts));
+    let after = after.unwrap_or_else(|| Positions::beginning(store.partitions));
     let (found, reached) = wait_for(&app, &hub, &call, after.clone(), limit, until).await?;
     let items = EventView::of_feed(store, after, &found);
     let next = Some(Cursor::of_positions(store, &reached));

@@ -20,7 +20,7 @@ use crate::app::App;
 
 /// Events read at once.
 const PIECE: usize = 1_024;
-/// Pieces of a part read in one round; a part that has grown by more wakes everybody instead.
+/// Pieces of a partition read in one round; a partition that has grown by more wakes everybody instead.
 const PIECES: usize = 4;
 /// Between two rounds, however fast the log grows.
 const PAUSE: Duration = Duration::from_millis(10);
@@ -87,7 +87,7 @@ pub struct Follower {
     hub: Arc<Hub>,
     store: Arc<dyn Store>,
     growth: Arc<LogGrowth>,
-    /// By part: has it grown.
+    /// By partition: has it grown.
     grown: Vec<watch::Receiver<()>>,
     longest_wait: Duration,
     outage: Outage,
@@ -97,12 +97,14 @@ impl Follower {
     /// For the log of this process's store.
     #[must_use]
     pub fn new(app: &App, hub: Arc<Hub>) -> Self {
-        let parts = 0..app.store.identity().parts;
+        let partitions = 0..app.store.identity().partitions;
         Self {
             hub,
             store: app.store.clone(),
             growth: app.log_growth.clone(),
-            grown: parts.map(|part| app.log_growth.watch(part)).collect(),
+            grown: partitions
+                .map(|partition| app.log_growth.watch(partition))
+                .collect(),
             longest_wait: app.settings.consumers.poll_interval_ms.duration(),
             outage: Outage::new("streams", "the log cannot be followed"),
         }
@@ -128,15 +130,15 @@ impl Follower {
         while self.hub.is_watched() {
             any.borrow_and_update();
             self.outage.worked();
-            // Now and then every part is looked at: a wake-up may have been lost.
+            // Now and then every partition is looked at: a wake-up may have been lost.
             let overdue = wait >= self.longest_wait;
             let mut found = false;
-            for part in (0u16..).zip(&mut self.grown) {
-                let (part, grown) = part;
+            for partition in (0u16..).zip(&mut self.grown) {
+                let (partition, grown) = partition;
                 let has_grown = grown.has_changed().unwrap_or(true);
                 grown.borrow_and_update();
                 if has_grown || overdue {
-                    found |= read(&*self.store, &self.hub, part, &mut positions).await?;
+                    found |= read(&*self.store, &self.hub, partition, &mut positions).await?;
                 }
             }
             wait = if found {
@@ -154,20 +156,27 @@ impl Follower {
     }
 }
 
-/// Reads what is new in a part and wakes who watches it; says whether there was anything.
-async fn read(store: &dyn Store, hub: &Hub, part: u16, positions: &mut Positions) -> Result<bool> {
-    let begun = positions.of(part);
+/// Reads what is new in a partition and wakes who watches it; says whether there was anything.
+async fn read(
+    store: &dyn Store,
+    hub: &Hub,
+    partition: u16,
+    positions: &mut Positions,
+) -> Result<bool> {
+    let begun = positions.of(partition);
     for _ in 0..PIECES {
-        let after = positions.of(part);
-        let (events, reached) = store.read_log(part, after, PIECE, EventKind::ALL).await?;
+        let after = positions.of(partition);
+        let (events, reached) = store
+            .read_log(partition, after, PIECE, EventKind::ALL)
+            .await?;
         hub.wake(&events);
-        positions.move_to(part, reached);
+        positions.move_to(partition, reached);
         if events.len() < PIECE && reached == after {
             return Ok(reached > begun);
         }
     }
     let ends = store.stats().await?.log_positions;
-    positions.move_to(part, ends.of(part));
+    positions.move_to(partition, ends.of(partition));
     hub.wake_all();
     Ok(true)
 }

@@ -190,7 +190,7 @@ mod tests {
             meta: EventMeta::default(),
         };
         LoggedEvent {
-            part: 0,
+            partition: 0,
             position: 1,
             recorded_at: Time(0),
             event,

@@ -70,8 +70,8 @@ impl Handler for DeliveryHandler {
         events.iter().map(decide).collect()
     }
 
-    fn applied(&self, part: u16) {
-        self.timers.changed(part).notify_one();
+    fn applied(&self, partition: u16) {
+        self.timers.changed(partition).notify_one();
     }
 }
 
@@ -99,7 +99,7 @@ impl DeliveryHandler {
         let subject = Subject {
             order_id,
             tenant: event.tenant.clone(),
-            part: logged.part,
+            partition: logged.partition,
             seq: event.seq,
         };
         let (delivery, shipments) = (known.delivery.as_ref(), &known.shipments);

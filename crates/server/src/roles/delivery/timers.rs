@@ -61,8 +61,8 @@ impl PartitionTask for TimerTask {
         CONSUMER
     }
 
-    fn parts(&self) -> u16 {
-        self.resources.store.identity().parts
+    fn partitions(&self) -> u16 {
+        self.resources.store.identity().partitions
     }
 
     async fn act(
@@ -71,7 +71,7 @@ impl PartitionTask for TimerTask {
         _cursor: i64,
         stop: CancellationToken,
     ) -> Result<(), StoreError> {
-        let changed = self.signals.changed(lease.part);
+        let changed = self.signals.changed(lease.partition);
         while !stop.is_cancelled() {
             let fired = {
                 let _turn = self.resources.background.turn().await;
@@ -108,7 +108,9 @@ impl TimerTask {
     async fn fire(&self, lease: &Lease) -> Result<Duration, StoreError> {
         let store = &self.resources.store;
         let now = self.resources.contexts.now();
-        let (due, next) = store.due_timers(lease.part, now, self.batch_limit).await?;
+        let (due, next) = store
+            .due_timers(lease.partition, now, self.batch_limit)
+            .await?;
         if due.is_empty() {
             let longest = self.resources.poll_interval;
             let wait = next.map_or(longest, |at| {
@@ -172,7 +174,7 @@ impl TimerTask {
             }
         }
         let tenant = current.map_or_else(Tenant::default, |s| s.tenant);
-        let mut change = Change::new(tenant, timer.order_id, timer.part);
+        let mut change = Change::new(tenant, timer.order_id, timer.partition);
         change.timers.push(TimerChange::Clear(timer));
         change
     }

@@ -60,7 +60,7 @@ impl PartitionTask for Housekeeping {
     }
 
     /// One task for the whole log.
-    fn parts(&self) -> u16 {
+    fn partitions(&self) -> u16 {
         1
     }
 

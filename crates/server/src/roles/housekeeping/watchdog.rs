@@ -89,7 +89,7 @@ mod tests {
         Order {
             id: OrderId(Uuid::from_u128(n)),
             tenant: Tenant::parse("default").expect("a name"),
-            part: 0,
+            partition: 0,
             version: 1,
             status,
             flags: Flags::default(),

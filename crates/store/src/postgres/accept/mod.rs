@@ -46,13 +46,13 @@ pub async fn accept(shared: &Shared, orders: &[Arc<NewOrder>]) -> Result<Vec<Res
 }
 
 async fn accept_together(shared: &Shared, orders: &[Arc<NewOrder>]) -> Result<Vec<Accepted>> {
-    let part = shared.next_part();
+    let partition = shared.next_part();
     let mut attempts = shared.commits.attempts();
     loop {
-        match attempt(shared, orders, part).await {
+        match attempt(shared, orders, partition).await {
             Ok((accepted, has_grown)) => {
                 if has_grown {
-                    shared.grown(part);
+                    shared.grown(partition);
                 }
                 return Ok(accepted);
             }
@@ -70,7 +70,7 @@ static NUMBERS: Sql = Sql {
 async fn attempt(
     shared: &Shared,
     orders: &[Arc<NewOrder>],
-    part: u16,
+    partition: u16,
 ) -> std::result::Result<(Vec<Accepted>, bool), Failed> {
     let commits = &shared.commits;
     let now = (shared.now)();
@@ -86,7 +86,7 @@ async fn attempt(
     let numbers = rows.pop().unwrap_or_default();
     let taken = rows.pop().unwrap_or_default();
     let (open, answered) = answer_lost(commits, open, orders, &taken).await?;
-    let decided = decide(orders, part, answered, &numbers, &stock_rows);
+    let decided = decide(orders, partition, answered, &numbers, &stock_rows);
     let (open, batch) = commits.unless_refused(open, decided).await?;
     if batch.written.is_empty() {
         // Claims that were taken are free again.
@@ -105,10 +105,16 @@ async fn attempt(
         .iter()
         .flat_map(|w| &w.accepted.events)
         .collect();
-    log::append(&mut pipeline, part, shared.sequence(part), now, &events);
+    log::append(
+        &mut pipeline,
+        partition,
+        shared.sequence(partition),
+        now,
+        &events,
+    );
     #[cfg(feature = "planted-defects")]
     super::defects::about_to_commit(&batch.results).await;
-    let mark = CommitMarker::of(part, &events);
+    let mark = CommitMarker::of(partition, &events);
     commits.commit(open, pipeline, mark).await?;
     Ok((batch.results, true))
 }
@@ -157,7 +163,7 @@ async fn answer_lost(
 /// Decides the whole batch in memory, on rows that are locked.
 fn decide<'o>(
     orders: &'o [Arc<NewOrder>],
-    part: u16,
+    partition: u16,
     mut answered: HashMap<usize, Accepted>,
     numbers: &[Row],
     stock_rows: &[Row],
@@ -180,7 +186,9 @@ fn decide<'o>(
         let number = number.ok_or_else(|| Error::unavailable("too few numbers came"))??;
         let view = batch.stock.view(&new.tenant);
         // A panic is a defect of one order; the others are decided without it.
-        let decided = catch_unwind(AssertUnwindSafe(|| intake::decide(new, number, part, view)));
+        let decided = catch_unwind(AssertUnwindSafe(|| {
+            intake::decide(new, number, partition, view)
+        }));
         let decided = decided.map_err(|_| Error::refused("the decision panicked"))?;
         batch.results.push(match decided {
             Decision::Accept(accepted) => {

@@ -94,13 +94,13 @@ pub fn write<'p>(pipeline: &mut Pipeline<'p>, batch: &'p Batch<'_>) {
 }
 
 fn write_orders<'p>(pipeline: &mut Pipeline<'p>, written: &'p [Written<'_>]) {
-    let part = written.first().map_or(0, |w| w.accepted.order.part);
+    let partition = written.first().map_or(0, |w| w.accepted.order.partition);
     let orders = || written.iter().map(|w| &w.accepted.order);
     let new = || written.iter().map(|w| w.new);
     pipeline.add(
         &ORDERS,
         params![
-            small(part),
+            small(partition),
             written
                 .iter()
                 .map(|w| w.accepted.number)

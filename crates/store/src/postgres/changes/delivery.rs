@@ -69,7 +69,7 @@ pub fn write_deliveries<'p>(pipeline: &mut Pipeline<'p>, changes: &[&'p Change])
             params![
                 d().map(|d| d.order_id.0).collect::<Vec<_>>(),
                 d().map(|d| d.tenant.as_str()).collect::<Vec<_>>(),
-                d().map(|d| small(d.part)).collect::<Vec<_>>(),
+                d().map(|d| small(d.partition)).collect::<Vec<_>>(),
                 d().map(|d| d.state.as_str()).collect::<Vec<_>>(),
                 d().map(|d| d.revision).collect::<Vec<_>>(),
                 d().map(|d| d.version).collect::<Vec<_>>(),
@@ -139,7 +139,7 @@ pub fn write_shipments<'p>(pipeline: &mut Pipeline<'p>, changes: &[&'p Change]) 
                 s().map(|s| s.id.0).collect::<Vec<_>>(),
                 s().map(|s| s.order_id.0).collect::<Vec<_>>(),
                 s().map(|s| s.tenant.as_str()).collect::<Vec<_>>(),
-                s().map(|s| small(s.part)).collect::<Vec<_>>(),
+                s().map(|s| small(s.partition)).collect::<Vec<_>>(),
                 s().map(|s| s.vendor.as_str()).collect::<Vec<_>>(),
                 s().map(|s| i32::from(s.attempt)).collect::<Vec<_>>(),
                 s().map(|s| s.status.as_str()).collect::<Vec<_>>(),

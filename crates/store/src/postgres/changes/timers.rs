@@ -35,12 +35,12 @@ pub fn write_timers<'p>(pipeline: &mut Pipeline<'p>, changes: &[&'p Change]) {
         for timer in &change.timers {
             match timer {
                 TimerChange::Set(t) => {
-                    let key = (t.part, t.due_at.0, t.shipment_id.0);
+                    let key = (t.partition, t.due_at.0, t.shipment_id.0);
                     cleared.remove(&key);
                     set.insert(key, t.order_id.0);
                 }
                 TimerChange::Clear(t) => {
-                    let key = (t.part, t.due_at.0, t.shipment_id.0);
+                    let key = (t.partition, t.due_at.0, t.shipment_id.0);
                     set.remove(&key);
                     cleared.insert(key);
                 }
