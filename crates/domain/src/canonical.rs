@@ -46,7 +46,7 @@ pub fn canonical(text: &str) -> Result<String, Fault> {
     }
 }
 
-/// The partition of a text that is still to be read.
+/// The part of a text that is still to be read.
 struct Walk<'t> {
     rest: &'t str,
 }

@@ -3,7 +3,7 @@
 use crate::echo::sentence;
 use std::fmt;
 
-/// Stable codes of refusals; they are partition of the wire contract and never change their meaning.
+/// Stable codes of refusals; they are part of the wire contract and never change their meaning.
 pub mod code {
     pub const MALFORMED_JSON: &str = "malformed_json";
     pub const UNKNOWN_FIELD: &str = "unknown_field";

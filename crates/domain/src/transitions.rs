@@ -251,7 +251,7 @@ pub fn allowed_commands(from: OrderStatus) -> Vec<OrderStatus> {
 pub fn forward_path(from: OrderStatus, to: OrderStatus) -> Option<Vec<&'static Transition>> {
     let mut frontier: Vec<Vec<&'static Transition>> = vec![vec![]];
     let end = |path: &[&'static Transition]| path.last().map_or(from, |t| t.to);
-    // The forward partition of the table has no cycle and at most five steps in a row.
+    // The forward part of the table has no cycle and at most five steps in a row.
     for _ in 0..=5 {
         if let Some(found) = frontier.iter().find(|path| end(path) == to) {
             return Some(found.clone());

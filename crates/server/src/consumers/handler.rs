@@ -13,7 +13,7 @@ pub enum EventOutcome {
     Failed(String),
 }
 
-/// The consumer's partition of a role. It does no I/O: the store loads what it needs and writes what it decides.
+/// The consumer's part of a role. It does no I/O: the store loads what it needs and writes what it decides.
 pub trait Handler: Send + Sync + 'static {
     /// The consumer's name: cursor, lease, metrics.
     fn consumer(&self) -> &'static str;

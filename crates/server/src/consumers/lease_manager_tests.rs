@@ -231,7 +231,7 @@ impl Machine {
     }
 }
 
-/// Everybody has partitions, nobody the same, together all; the counts, least first.
+/// Every process has partitions, no two the same, together all; the counts, least first.
 fn shared_out(machine: &Machine, processes: &[&Process]) -> Vec<usize> {
     let mut all = BTreeSet::new();
     let mut counts = vec![];

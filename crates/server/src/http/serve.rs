@@ -1,7 +1,7 @@
 //! Accepts connections and drives them: HTTP/1.1, straight from hyper to one tower service.
 //!
 //! Invariants: at most `max_connections` at a time, and of them a share per address; connections beyond that may ask
-//! for health ([`spare`](super::spare)) and are told 503 otherwise; no client holds a connection by being slow
+//! for health (`spare`) and are told 503 otherwise; no client holds a connection by being slow
 //! (`header_timeout` bounds a head, `idle_timeout` the wait for the next one, `write_timeout` an unread answer); a
 //! client that hangs up takes its request with it; after `stop` nothing is accepted, what was accepted is answered,
 //! and `shutdown_deadline` ends what is left. It leaves bodies to `body`, and what a request means to the service.

@@ -176,7 +176,7 @@ fn receipt_of(record: OrderRecord) -> Result<Receipt, StoreError> {
             .transpose()
             .map_err(damaged)?
             .unwrap_or_default(),
-        // Holds placed later were not partition of the first answer.
+        // Holds placed later were not part of the first answer.
         holds: record
             .order
             .holds

@@ -51,7 +51,7 @@ impl Story {
         let sku = SKUS[usize::try_from(self.h.make.below(3)).expect("small")];
         let delta = i64::try_from(self.h.make.below(40)).expect("small") - 5;
         let change = self.h.make.stock(sku, Adjustment::Delta(delta));
-        // A refusal is partition of the story.
+        // A refusal is part of the story.
         let _ = self
             .h
             .store

@@ -14,7 +14,7 @@ use waybill_domain::time::Time;
 const MARGIN_MICROS: i64 = 5_000_000;
 /// The least time between two whole looks.
 const WHOLE_AGAIN: Duration = Duration::from_secs(1);
-/// Whole looks take at most this partition of the time.
+/// Whole looks take at most this part of the time.
 const SHARE: u32 = 50;
 
 /// What is known of one partition's timers.

@@ -1,6 +1,6 @@
 //! Wakes other processes after a commit, on a connection of its own, several commits at a time.
 //!
-//! A notification holds a lock of the whole database until its transaction ends. So it is never partition of another
+//! A notification holds a lock of the whole database until its transaction ends. So it is never part of another
 //! transaction, does not wait for the disk, and is sent at most once every few milliseconds.
 //!
 //! A pooler that shares sessions sends notifications on but delivers none, and a LISTEN would stay on a session that

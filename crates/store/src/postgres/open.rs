@@ -172,7 +172,7 @@ async fn sequences(client: &Client, partitions: u16) -> Result<Vec<u32>> {
         let at = plain::number(client, &stands_at(&name)).await?;
         if at < last {
             let detail = format!(
-                "part {partition}: it says {at}, the log goes to {last}; after a restore: `waybill migrate --restored`"
+                "partition {partition}: it says {at}, the log goes to {last}; after a restore: `waybill migrate --restored`"
             );
             return Err(Error::damaged_row("the log's counter", detail));
         }

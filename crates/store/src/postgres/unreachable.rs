@@ -102,14 +102,14 @@ mod tests {
         let error = refused.map(|_| ()).expect_err("nobody listens");
         let error = unreachable(&config, error);
         let told = error.to_string();
-        for partition in [
+        for part in [
             &format!("127.0.0.1:{port}"),
             "as app",
             "orders",
             "refused",
             "DATABASE_URL",
         ] {
-            assert!(told.contains(partition), "{partition}: {told}");
+            assert!(told.contains(part), "{part}: {told}");
         }
         assert!(!told.contains("s3cret"), "{told}");
         let logged = crate::with_sources(&error);

@@ -37,7 +37,7 @@ const RECENT_US: f64 = 60_000.0;
 const BUSY: f64 = 0.35;
 
 impl Schedule {
-    /// `share` is the least partition of the writer's time that background work gets, in [0, 0.9].
+    /// `share` is the least part of the writer's time that background work gets, in [0, 0.9].
     pub fn new(share: f64) -> Self {
         let share = share.clamp(0.0, 0.9);
         Self {

@@ -44,7 +44,7 @@ impl Postgres {
     /// The disk it was started on, for its faults.
     ///
     /// # Errors
-    /// It was started without [`ServerOptions::on_test_disk`].
+    /// It was started without [`super::ServerOptions::on_test_disk`].
     pub fn disk(&self) -> Result<&Control> {
         let disk = self.own()?.disk.as_ref().context("it has no test disk")?;
         Ok(disk.control())

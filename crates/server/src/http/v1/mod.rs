@@ -77,7 +77,7 @@ pub fn api() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(stock::get, stock::put))
 }
 
-/// The routes of the role `api` that wait for news of orders; they find the [`Hub`] among the extensions.
+/// The routes of the role `api` that wait for news of orders; they find the hub among the extensions.
 pub fn watching() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
         .routes(routes!(stream::stream))

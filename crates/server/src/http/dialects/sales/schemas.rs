@@ -1,4 +1,4 @@
-//! The documents of the sales dialect, for the specification. Its answers are written by hand ([`super::answer`]); that
+//! The documents of the sales dialect, for the specification. Its answers are written by hand (`answer`); that
 //! these schemas are true is tested with every answer of every test.
 
 use serde::Serialize;
