@@ -26,7 +26,7 @@ pub struct Commits {
 
 /// Writes to the database's own log and nothing else, so that COMMIT has something to wait for.
 static MARK_THE_LOG: Sql = Sql {
-    text: "/* outcome::mark_the_log */ SELECT pg_logical_emit_message(true, 'waybill', '')",
+    text: "/* transaction::mark_the_log */ SELECT pg_logical_emit_message(true, 'waybill', '')",
     types: &[],
 };
 

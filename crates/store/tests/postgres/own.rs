@@ -446,8 +446,8 @@ async fn statements_say_which_function_they_are_of() {
     };
     h.sold("A", 5, 1).await;
     let unnamed = driver.sql(
-        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'waybill' \
-         AND query NOT LIKE '/* %' AND query NOT IN ('COMMIT', 'BEGIN', 'ROLLBACK') AND query NOT LIKE 'SET %' AND query NOT LIKE 'LISTEN %'",
+        "SELECT DISTINCT query FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'waybill' \
+         AND query NOT LIKE '/* %' AND query NOT IN ('', 'COMMIT', 'BEGIN', 'ROLLBACK') AND query NOT LIKE 'SET %' AND query NOT LIKE 'LISTEN %'",
     );
-    assert_eq!(unnamed.trim(), "0");
+    assert_eq!(unnamed.trim(), "");
 }
