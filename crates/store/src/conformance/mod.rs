@@ -177,6 +177,7 @@ macro_rules! store_conformance_cases {
                 timers_outlive_the_process
             }
             stock {
+                more_units_than_32_bits_hold_add_up
                 counts_and_deltas_are_kept_with_their_event
                 a_count_below_what_is_reserved_is_refused_and_changes_nothing
                 another_version_than_expected_is_refused

@@ -15,6 +15,15 @@ async fn adjust(h: &Harness, change: StockChange) -> StockOutcome {
         .remove(0)
 }
 
+pub(super) async fn more_units_than_32_bits_hold_add_up(h: Harness) {
+    let many = i64::from(u32::MAX) + 10;
+    h.put("A", many).await;
+    h.created(h.make.order(&[("A", 3)])).await;
+    let level = h.level("A").await;
+    assert_eq!((level.on_hand, level.reserved), (many, 3));
+    assert_eq!(h.findings().await, [""; 0]);
+}
+
 pub(super) async fn counts_and_deltas_are_kept_with_their_event(h: Harness) {
     for (adjustment, on_hand, delta) in [
         (Adjustment::Count(10), 10, 10),
