@@ -56,6 +56,7 @@ impl SqliteStore {
         };
         make_directory(directory).map_err(cannot)?;
         let lock = lock::take(directory)?;
+        refuse_orphaned_log(directory)?;
         let mut writer_connection = connection::open_writer(&options)?;
         migrate::run(&writer_connection, directory)?;
         moving::refuse_moved(&writer_connection)?;
@@ -122,6 +123,23 @@ pub(super) fn make_directory(directory: &Path) -> std::io::Result<()> {
         File::open(parent.unwrap_or(Path::new(".")))?.sync_all()?;
     }
     Ok(())
+}
+
+/// A write-ahead log without its database holds the last copy of acknowledged orders: SQLite would make a new database
+/// beside it and delete it. It is left by a copy or a restore that forgot a file.
+fn refuse_orphaned_log(directory: &Path) -> Result<()> {
+    let length = |name: &str| directory.join(name).metadata().map_or(0, |file| file.len());
+    let (database, log) = (connection::FILE, format!("{}-wal", connection::FILE));
+    if length(database) > 0 || length(&log) == 0 {
+        return Ok(());
+    }
+    Err(Error::open(
+        format!(
+            "{} has {log} and no {database}, so orders that are only in the log would be lost",
+            directory.display()
+        ),
+        format!("bring {database} back from where the folder was copied, or move {log} away"),
+    ))
 }
 
 fn identify(connection: &Connection, new_id: &mut dyn FnMut() -> Uuid) -> Result<Identity> {

@@ -44,6 +44,27 @@ async fn a_folder_in_use_is_refused_and_free_again_when_it_is_closed() {
 }
 
 #[tokio::test]
+async fn a_log_whose_database_is_missing_or_empty_is_refused_and_kept() {
+    let driver = Embedded::new();
+    let h = harness(driver.clone()).await;
+    h.put("A", 1).await;
+    // As a process that was killed leaves it, copied without one of its files.
+    let copy = tempfile::tempdir().expect("a folder");
+    let log = copy.path().join("waybill.db-wal");
+    std::fs::copy(driver.path().join("waybill.db-wal"), &log).expect("there is a log");
+    let length = log.metadata().expect("it is there").len();
+    assert!(length > 0);
+    for database in [None, Some("waybill.db")] {
+        if let Some(empty) = database {
+            std::fs::write(copy.path().join(empty), "").expect("written");
+        }
+        let refused = open_again(copy.path()).err().expect("refused").to_string();
+        assert!(refused.contains("would be lost"), "{refused}");
+        assert_eq!(log.metadata().expect("it is there").len(), length);
+    }
+}
+
+#[tokio::test]
 async fn a_store_that_is_dropped_is_closed_before_its_folder_is_free() {
     let driver = Embedded::new();
     let h = harness(driver.clone()).await;
