@@ -29,6 +29,7 @@ use crate::resilience::budget::BodyBudget;
 use crate::resilience::flood::Flood;
 use crate::resilience::rate_limit::RateLimiter;
 use crate::resilience::shares::Shares;
+use crate::resilience::turns::Turns;
 
 /// Events kept in memory for consumers and streams.
 const CACHED_EVENTS: usize = 8_192;
@@ -52,6 +53,8 @@ pub struct App {
     /// What each client holds of the streams.
     pub streams: Arc<Shares>,
     pub intake: Intake,
+    /// Commands on one order, shipment or stock row, one after another.
+    pub turns: Arc<Turns>,
     pub inventory: Option<Guarded>,
     pub metrics: Arc<Metrics>,
     /// Of the listeners, for metrics.
@@ -106,6 +109,7 @@ impl App {
                 settings.server.client_share,
                 1,
             ),
+            turns: Turns::of(settings.commands.queue_limit as usize),
             inventory: inventory::of_settings(&settings, clock.clone(), entropy.clone()),
             owner: Owner::of_this_process(entropy.uuid_v7(now.0)).to_string(),
             connections: Arc::default(),

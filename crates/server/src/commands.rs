@@ -1,5 +1,7 @@
-//! Commands on orders and shipments: load, let the domain decide, write. If another write came in between, load and
-//! decide again.
+//! Commands on orders and shipments: load, let the domain decide, write. Commands on one thing wait for their turn
+//! ([`Tries`]); if background work or another process wrote in between, load and decide again.
+
+mod tries;
 
 use waybill_domain::change::Change;
 use waybill_domain::command::{self, Command};
@@ -13,6 +15,7 @@ use waybill_domain::stock::{AdjustmentRefusal, StockRow};
 use waybill_domain::text::Tenant;
 use waybill_store::{Error as StoreError, OrderRecord, OrderRef, StockChange};
 
+use self::tries::{Thing, Tries};
 use crate::app::App;
 use crate::command_error::CommandError;
 use crate::once::Once;
@@ -41,9 +44,6 @@ impl<T> Commanded<T> {
     }
 }
 
-/// Tries while others keep writing the same thing.
-const TRIES: usize = 8;
-
 /// Commands an order. Answers the order after it: as it was when what was asked is so already, and as it stands now when
 /// the command was done before.
 ///
@@ -57,9 +57,11 @@ pub async fn command_order(
     command: &Command,
     meta: &EventMeta,
 ) -> Result<Commanded<OrderRecord>, CommandError> {
-    for _ in 0..TRIES {
+    let id = order_id(app, &once.tenant, &by).await?;
+    let mut tries = Tries::begin(app, Thing::Order, (&once.tenant, id)).await?;
+    loop {
         let done_before = once.done_before(app).await?.is_some();
-        let Some(mut record) = app.store.order(&once.tenant, by.clone()).await? else {
+        let Some(mut record) = app.store.order(&once.tenant, OrderRef::Id(id)).await? else {
             return Err(CommandError::NotFound);
         };
         if done_before {
@@ -89,8 +91,19 @@ pub async fn command_order(
             Err(StoreError::Conflict { .. } | StoreError::KeyUsed) => {}
             Err(error) => return Err(error.into()),
         }
+        tries.again(app).await?;
     }
-    Err(StoreError::busy("the order keeps changing").into())
+}
+
+/// The id of an order: of the several names it can be called by, the one that its queue goes by.
+async fn order_id(app: &App, tenant: &Tenant, by: &OrderRef) -> Result<OrderId, CommandError> {
+    if let OrderRef::Id(id) = by {
+        return Ok(*id);
+    }
+    match app.store.order(tenant, by.clone()).await? {
+        Some(record) => Ok(record.order.id),
+        None => Err(CommandError::NotFound),
+    }
 }
 
 /// A refusal stands, unless the same request was done in the moment before: its own effect is then what refuses it.
@@ -133,7 +146,9 @@ pub async fn adjust_stock(
     once: &Once,
     change: &StockChange,
 ) -> Result<Commanded<StockRow>, CommandError> {
-    for _ in 0..TRIES {
+    let row = (&change.tenant, &change.sku, &change.vendor);
+    let mut tries = Tries::begin(app, Thing::StockRow, row).await?;
+    loop {
         if let Some(outcome) = once.done_before(app).await? {
             let row = change.replayed(&outcome);
             let row = row.ok_or(StoreError::damaged_row("the outcome of a command", outcome))?;
@@ -149,8 +164,8 @@ pub async fn adjust_stock(
             Some(Err(refusal)) => return Err(refusal.into()),
             None => return Err(StoreError::OutcomeUnknown.into()),
         }
+        tries.again(app).await?;
     }
-    Err(StoreError::busy("the stock row keeps changing").into())
 }
 
 /// Takes a step of a shipment by hand; the simulated carrier leaves it alone from then on. Answers the shipment
@@ -166,7 +181,8 @@ pub async fn update_shipment(
     update: &Update,
     meta: &EventMeta,
 ) -> Result<Commanded<Shipment>, CommandError> {
-    for _ in 0..TRIES {
+    let mut tries = Tries::begin(app, Thing::Shipment, (&once.tenant, id)).await?;
+    loop {
         let done_before = once.done_before(app).await?.is_some();
         let Some(found) = app.store.shipment(&once.tenant, id).await? else {
             return Err(CommandError::NotFound);
@@ -195,8 +211,8 @@ pub async fn update_shipment(
             Err(StoreError::Conflict { .. } | StoreError::KeyUsed) => {}
             Err(error) => return Err(error.into()),
         }
+        tries.again(app).await?;
     }
-    Err(StoreError::busy("the shipment keeps changing").into())
 }
 
 /// The shipments of an order, made now if delivery has not come round to it yet. Empty when nothing may ship.
@@ -209,7 +225,8 @@ pub async fn shipments_of(
     id: OrderId,
     meta: &EventMeta,
 ) -> Result<(OrderRecord, Vec<Shipment>), CommandError> {
-    for _ in 0..TRIES {
+    let mut tries = Tries::begin(app, Thing::Order, (tenant, id)).await?;
+    loop {
         let Some(record) = app.store.order(tenant, OrderRef::Id(id)).await? else {
             return Err(CommandError::NotFound);
         };
@@ -256,6 +273,6 @@ pub async fn shipments_of(
             Ok(()) | Err(StoreError::Conflict { .. } | StoreError::KeyUsed) => {}
             Err(error) => return Err(error.into()),
         }
+        tries.again(app).await?;
     }
-    Err(StoreError::busy("the order keeps changing").into())
 }

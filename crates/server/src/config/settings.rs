@@ -90,6 +90,11 @@ section!(Intake, "intake", {
     wait_ms: Millis => time(1, HOUR_MS),
 });
 
+section!(Commands, "commands", {
+    queue_limit: u32 => count(1, 1_000_000),
+    wait_ms: Millis => time(1, HOUR_MS),
+});
+
 section!(Reads, "reads", {
     at_once: u32 => count(1, 1_000),
     queue_limit: u32 => count(1, 1_000_000),
@@ -182,6 +187,7 @@ pub struct Settings {
     pub server: Server,
     pub store: Store,
     pub intake: Intake,
+    pub commands: Commands,
     pub reads: Reads,
     pub limits: Limits,
     pub orders: Orders,
@@ -217,6 +223,7 @@ pub(super) fn keys() -> impl Iterator<Item = &'static Key> {
         Server::KEYS,
         Store::KEYS,
         Intake::KEYS,
+        Commands::KEYS,
         Reads::KEYS,
         Limits::KEYS,
         Orders::KEYS,

@@ -116,7 +116,7 @@ fn admit(app: &App, request: &Request, route: &str) -> Result<(), Problem> {
 }
 
 /// Bounds how long a handler may take. One that changes something bounds its own waiting (for the body, in the intake's
-/// queue), so it is given that time on top; if it is late even so, what it did is not known. Long answers begin in
+/// queue, for its turn at an order), so it is given that time on top; if it is late even so, what it did is not known. Long answers begin in
 /// time and then take as long as they take.
 async fn in_time(app: &Arc<App>, dialect: &Dialect, request: Request, next: Next) -> Response {
     let bounds = (dialect.bounds)(&app.settings.server);
@@ -131,7 +131,9 @@ async fn in_time(app: &Arc<App>, dialect: &Dialect, request: Request, next: Next
                 Problem::new(codes::REQUEST_TIMEOUT, detail).into_response()
             });
     }
-    let waiting = bounds.body_time + app.settings.intake.wait_ms.duration();
+    let settings = &app.settings;
+    let queue_time = settings.intake.wait_ms.max(settings.commands.wait_ms);
+    let waiting = bounds.body_time + queue_time.duration();
     tokio::time::timeout(limit + waiting, next.run(request))
         .await
         .unwrap_or_else(|_| Problem::from(waybill_store::Error::OutcomeUnknown).into_response())

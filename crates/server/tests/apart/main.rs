@@ -2,6 +2,11 @@
 
 mod shop;
 
+use std::collections::BTreeSet;
+
+use futures::future::join_all;
+use http::Method;
+use serde_json::{Value, json};
 use shop::{EVERY_CONSUMER, PARTS, Shop};
 
 #[tokio::test]
@@ -106,4 +111,34 @@ async fn every_process_answers_reads_and_says_who_does_what_it_does_not() {
         let words = format!("does not run the role {role}");
         assert!(answer.text().contains(&words), "{path}: {}", answer.text());
     }
+}
+
+#[tokio::test]
+async fn many_steps_of_one_shipment_through_two_processes_are_all_taken() {
+    const MANY: usize = 200;
+    let Some(shop) = Shop::open().await else {
+        return;
+    };
+    let orders = shop.place(1).await;
+    shop.delivered(&orders).await;
+    let path = format!("/v1/orders/{}", orders[0]);
+    let order: Value = shop.api.client().get(&path).await.expect("read").json();
+    let shipment = order["shipments"][0]["id"].as_str().expect("an id");
+    let path = format!("/v1/shipments/{shipment}/status");
+    let steps = (0..MANY).map(|n| {
+        let mut client = shop.workers[n % 2].client();
+        let body = json!({"status": "delivered", "trackingNumber": format!("T-{n}")});
+        let path = &path;
+        async move {
+            let sent = client.send(Method::POST, path, &[], body.to_string().into());
+            sent.await.expect("an answer")
+        }
+    });
+    let answers = join_all(steps).await;
+    for answer in &answers {
+        assert_eq!(answer.status, 200, "{}", answer.text());
+    }
+    let tags: BTreeSet<_> = answers.iter().map(|answer| answer.header("etag")).collect();
+    assert_eq!(tags.len(), MANY, "each made a version of its own");
+    shop.adds_up().await;
 }

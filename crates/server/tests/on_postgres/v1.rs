@@ -6,6 +6,8 @@ mod changes;
 mod commands_once;
 #[path = "../v1/contract.rs"]
 mod contract;
+#[path = "../v1/crowd.rs"]
+mod crowd;
 #[path = "../v1/dead_letters.rs"]
 mod dead_letters;
 #[path = "../v1/flood.rs"]

@@ -3,6 +3,7 @@
 mod changes;
 mod commands_once;
 mod contract;
+mod crowd;
 mod dead_letters;
 mod flood;
 mod free_json;
