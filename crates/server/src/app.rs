@@ -1,4 +1,8 @@
-//! What every request and every role shares, built once at start-up.
+//! The composition root: opens the store, builds everything once at start-up, and gives each part what it needs.
+//!
+//! Invariant: only what starts a process knows [`App`]; handlers, intake, commands and roles get their own values.
+
+mod http;
 
 use std::sync::Arc;
 
@@ -27,35 +31,33 @@ use crate::observe::metrics::Metrics;
 use crate::random::Entropy;
 use crate::resilience::budget::BodyBudget;
 use crate::resilience::flood::Flood;
-use crate::resilience::rate_limit::RateLimiter;
 use crate::resilience::shares::Shares;
 use crate::resilience::turns::Turns;
 
 /// Events kept in memory for consumers and streams.
 const CACHED_EVENTS: usize = 8_192;
 
-/// The running system, as everyone sees it.
+/// The running system.
 pub struct App {
     pub settings: Settings,
     pub store: Arc<dyn Store>,
     /// What callers read goes through here.
-    pub reads: Reads,
+    pub reads: Arc<Reads>,
     /// The newest events of a log that this process alone writes.
     pub log_cache: Arc<LogCache>,
     /// Wakes readers of the log.
     pub log_growth: Arc<LogGrowth>,
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<Entropy>,
-    pub verifier: Verifier,
-    pub limiter: Option<RateLimiter>,
+    pub verifier: Arc<Verifier>,
     /// Memory for bodies that are being received.
     pub bodies: Arc<BodyBudget>,
     /// What each client holds of the streams.
     pub streams: Arc<Shares>,
-    pub intake: Intake,
+    pub intake: Arc<Intake>,
     /// Commands on one order, shipment or stock row, one after another.
     pub turns: Arc<Turns>,
-    pub inventory: Option<Guarded>,
+    pub inventory: Option<Arc<Guarded>>,
     pub metrics: Arc<Metrics>,
     /// Of the listeners, for metrics.
     pub connections: Arc<Connections>,
@@ -98,11 +100,10 @@ impl App {
         log_growth.start(identity.partitions);
         let metrics = Arc::new(Metrics::new());
         let flood = Arc::new(Flood::default());
-        let intake = Intake::start(&store, &settings.intake, &metrics, &flood);
+        let intake = Arc::new(Intake::start(&store, &settings.intake, &metrics, &flood));
         let now = Time(clock.now_micros());
         Ok(Arc::new(Self {
-            verifier: Verifier::new(&settings.auth),
-            limiter: RateLimiter::new(&settings.server),
+            verifier: Arc::new(Verifier::new(&settings.auth)),
             bodies: BodyBudget::new(&settings.server),
             streams: Shares::of(
                 settings.server.max_streams.into(),
@@ -110,11 +111,12 @@ impl App {
                 1,
             ),
             turns: Turns::of(settings.commands.queue_limit as usize),
-            inventory: inventory::of_settings(&settings, clock.clone(), entropy.clone()),
+            inventory: inventory::of_settings(&settings, clock.clone(), entropy.clone())
+                .map(Arc::new),
             owner: Owner::of_this_process(entropy.uuid_v7(now.0)).to_string(),
             connections: Arc::default(),
             background: Arc::new(background(&settings, &store, flood)),
-            reads: backend::reads(&settings, &store),
+            reads: Arc::new(backend::reads(&settings, &store)),
             stopping,
             started_at: now,
             settings,
@@ -126,12 +128,6 @@ impl App {
             intake,
             metrics,
         }))
-    }
-
-    /// What time it is.
-    #[must_use]
-    pub fn now(&self) -> Time {
-        Time(self.clock.now_micros())
     }
 
     /// Time and ids for decisions.

@@ -3,6 +3,8 @@
 
 mod tries;
 
+use std::sync::Arc;
+
 use waybill_domain::change::Change;
 use waybill_domain::command::{self, Command};
 use waybill_domain::context::EventMeta;
@@ -13,12 +15,37 @@ use waybill_domain::refusal::Refusal;
 use waybill_domain::shipment::{self, Shipment, Update};
 use waybill_domain::stock::{AdjustmentRefusal, StockRow};
 use waybill_domain::text::Tenant;
-use waybill_store::{Error as StoreError, OrderRecord, OrderRef, StockChange};
+use waybill_store::{Error as StoreError, OrderRecord, OrderRef, StockChange, Store};
 
+pub use self::tries::CommandQueue;
 use self::tries::{Thing, Tries};
-use crate::app::App;
+use crate::carrier::SimulatedCarrier;
 use crate::command_error::CommandError;
+use crate::context::ContextSource;
 use crate::once::Once;
+
+/// What commands on orders use.
+#[derive(Clone)]
+pub struct OrderCommands {
+    pub store: Arc<dyn Store>,
+    pub contexts: ContextSource,
+    pub queue: CommandQueue,
+}
+
+/// What commands on shipments use.
+#[derive(Clone)]
+pub struct ShipmentCommands {
+    pub store: Arc<dyn Store>,
+    pub contexts: ContextSource,
+    pub queue: CommandQueue,
+}
+
+/// What commands on stock use.
+#[derive(Clone)]
+pub struct StockCommands {
+    pub store: Arc<dyn Store>,
+    pub queue: CommandQueue,
+}
 
 /// What a command came to.
 pub struct Commanded<T> {
@@ -50,18 +77,18 @@ impl<T> Commanded<T> {
 /// # Errors
 /// [`CommandError`]; nothing was changed then.
 pub async fn command_order(
-    app: &App,
+    with: &OrderCommands,
     once: &Once,
     by: OrderRef,
     asked: &Preconditions,
     command: &Command,
     meta: &EventMeta,
 ) -> Result<Commanded<OrderRecord>, CommandError> {
-    let id = order_id(app, &once.tenant, &by).await?;
-    let mut tries = Tries::begin(app, Thing::Order, (&once.tenant, id)).await?;
+    let id = order_id(&*with.store, &once.tenant, &by).await?;
+    let mut tries = Tries::begin(&with.queue, Thing::Order, (&once.tenant, id)).await?;
     loop {
-        let done_before = once.done_before(app).await?.is_some();
-        let Some(mut record) = app.store.order(&once.tenant, OrderRef::Id(id)).await? else {
+        let done_before = once.done_before(&*with.store).await?.is_some();
+        let Some(mut record) = with.store.order(&once.tenant, OrderRef::Id(id)).await? else {
             return Err(CommandError::NotFound);
         };
         if done_before {
@@ -71,7 +98,7 @@ pub async fn command_order(
             .check(Some(record.order.version))
             .map_err(Refusal::from)
             .and_then(|()| {
-                app.contexts().decide(meta, |context| {
+                with.contexts.decide(meta, |context| {
                     command::decide(&record.order, command, context)
                 })
             });
@@ -79,28 +106,32 @@ pub async fn command_order(
             Ok(Some(change)) => change,
             Ok(None) => return Ok(Commanded::now(record)),
             Err(refusal) => {
-                unless_done_meanwhile(app, once, refusal).await?;
+                unless_done_meanwhile(&*with.store, once, refusal).await?;
                 continue;
             }
         };
         if let Some(order) = &change.order {
             record.order = order.after.clone();
         }
-        match advance_one(app, once, change).await {
+        match advance_one(&*with.store, once, change).await {
             Ok(()) => return Ok(Commanded::now(record)),
             Err(StoreError::Conflict { .. } | StoreError::KeyUsed) => {}
             Err(error) => return Err(error.into()),
         }
-        tries.again(app).await?;
+        tries.again().await?;
     }
 }
 
 /// The id of an order: of the several names it can be called by, the one that its queue goes by.
-async fn order_id(app: &App, tenant: &Tenant, by: &OrderRef) -> Result<OrderId, CommandError> {
+async fn order_id(
+    store: &dyn Store,
+    tenant: &Tenant,
+    by: &OrderRef,
+) -> Result<OrderId, CommandError> {
     if let OrderRef::Id(id) = by {
         return Ok(*id);
     }
-    match app.store.order(tenant, by.clone()).await? {
+    match store.order(tenant, by.clone()).await? {
         Some(record) => Ok(record.order.id),
         None => Err(CommandError::NotFound),
     }
@@ -108,23 +139,23 @@ async fn order_id(app: &App, tenant: &Tenant, by: &OrderRef) -> Result<OrderId, 
 
 /// A refusal stands, unless the same request was done in the moment before: its own effect is then what refuses it.
 async fn unless_done_meanwhile(
-    app: &App,
+    store: &dyn Store,
     once: &Once,
     refusal: Refusal,
 ) -> Result<(), CommandError> {
-    match once.done_before(app).await? {
+    match once.done_before(store).await? {
         Some(_) => Ok(()),
         None => Err(refusal.into()),
     }
 }
 
 /// Writes a change together with the key of its command.
-async fn advance_one(app: &App, once: &Once, change: Change) -> Result<(), StoreError> {
+async fn advance_one(store: &dyn Store, once: &Once, change: Change) -> Result<(), StoreError> {
     let change = Change {
         claim: once.claim(),
         ..change
     };
-    let results = app.store.write_changes(vec![change], None).await?;
+    let results = store.write_changes(vec![change], None).await?;
     results
         .into_iter()
         .next()
@@ -142,14 +173,14 @@ pub fn is_key_used(error: &StoreError) -> bool {
 /// # Errors
 /// [`CommandError`]; nothing was changed then.
 pub async fn adjust_stock(
-    app: &App,
+    with: &StockCommands,
     once: &Once,
     change: &StockChange,
 ) -> Result<Commanded<StockRow>, CommandError> {
     let row = (&change.tenant, &change.sku, &change.vendor);
-    let mut tries = Tries::begin(app, Thing::StockRow, row).await?;
+    let mut tries = Tries::begin(&with.queue, Thing::StockRow, row).await?;
     loop {
-        if let Some(outcome) = once.done_before(app).await? {
+        if let Some(outcome) = once.done_before(&*with.store).await? {
             let row = change.replayed(&outcome);
             let row = row.ok_or(StoreError::damaged_row("the outcome of a command", outcome))?;
             return Ok(Commanded::before(row));
@@ -158,13 +189,13 @@ pub async fn adjust_stock(
             claim: once.claim(),
             ..change.clone()
         };
-        match app.store.adjust_stock(vec![change]).await?.pop() {
+        match with.store.adjust_stock(vec![change]).await?.pop() {
             Some(Ok(row)) => return Ok(Commanded::now(row)),
             Some(Err(AdjustmentRefusal::KeyUsed)) => {}
             Some(Err(refusal)) => return Err(refusal.into()),
             None => return Err(StoreError::OutcomeUnknown.into()),
         }
-        tries.again(app).await?;
+        tries.again().await?;
     }
 }
 
@@ -174,17 +205,17 @@ pub async fn adjust_stock(
 /// # Errors
 /// [`CommandError`]; nothing was changed then.
 pub async fn update_shipment(
-    app: &App,
+    with: &ShipmentCommands,
     once: &Once,
     id: ShipmentId,
     asked: &Preconditions,
     update: &Update,
     meta: &EventMeta,
 ) -> Result<Commanded<Shipment>, CommandError> {
-    let mut tries = Tries::begin(app, Thing::Shipment, (&once.tenant, id)).await?;
+    let mut tries = Tries::begin(&with.queue, Thing::Shipment, (&once.tenant, id)).await?;
     loop {
-        let done_before = once.done_before(app).await?.is_some();
-        let Some(found) = app.store.shipment(&once.tenant, id).await? else {
+        let done_before = once.done_before(&*with.store).await?.is_some();
+        let Some(found) = with.store.shipment(&once.tenant, id).await? else {
             return Err(CommandError::NotFound);
         };
         if done_before {
@@ -194,24 +225,24 @@ pub async fn update_shipment(
             .check(Some(found.version))
             .map_err(Refusal::from)
             .and_then(|()| {
-                app.contexts()
+                with.contexts
                     .decide(meta, |context| shipment::update(&found, update, context))
             });
         let change = match decided {
             Ok(Some(change)) => change,
             Ok(None) => return Ok(Commanded::now(found)),
             Err(refusal) => {
-                unless_done_meanwhile(app, once, refusal).await?;
+                unless_done_meanwhile(&*with.store, once, refusal).await?;
                 continue;
             }
         };
         let after = change.shipments.first().map_or(found, |s| s.after.clone());
-        match advance_one(app, once, change).await {
+        match advance_one(&*with.store, once, change).await {
             Ok(()) => return Ok(Commanded::now(after)),
             Err(StoreError::Conflict { .. } | StoreError::KeyUsed) => {}
             Err(error) => return Err(error.into()),
         }
-        tries.again(app).await?;
+        tries.again().await?;
     }
 }
 
@@ -220,17 +251,18 @@ pub async fn update_shipment(
 /// # Errors
 /// [`CommandError::NotFound`] for an order that is not the tenant's.
 pub async fn shipments_of(
-    app: &App,
+    with: &ShipmentCommands,
+    carrier: &SimulatedCarrier,
     tenant: &Tenant,
     id: OrderId,
     meta: &EventMeta,
 ) -> Result<(OrderRecord, Vec<Shipment>), CommandError> {
-    let mut tries = Tries::begin(app, Thing::Order, (tenant, id)).await?;
+    let mut tries = Tries::begin(&with.queue, Thing::Order, (tenant, id)).await?;
     loop {
-        let Some(record) = app.store.order(tenant, OrderRef::Id(id)).await? else {
+        let Some(record) = with.store.order(tenant, OrderRef::Id(id)).await? else {
             return Err(CommandError::NotFound);
         };
-        let held = app.store.deliveries(vec![id]).await?.pop();
+        let held = with.store.deliveries(vec![id]).await?.pop();
         let (known, shipments) =
             held.map_or((None, vec![]), |(_, known, shipments)| (known, shipments));
         let order = &record.order;
@@ -262,17 +294,17 @@ pub async fn shipments_of(
             partition: order.partition,
             seq: order.version,
         };
-        let change = app.contexts().decide(meta, |context| {
-            delivery::on_order_news(subject, None, &[], news, &mut app.carrier(), context)
+        let change = with.contexts.decide(meta, |context| {
+            delivery::on_order_news(subject, None, &[], news, &mut carrier.clone(), context)
         });
         let Some(change) = change else {
             return Ok((record, vec![]));
         };
         let once = Once::without_key(tenant.clone());
-        match advance_one(app, &once, change).await {
+        match advance_one(&*with.store, &once, change).await {
             Ok(()) | Err(StoreError::Conflict { .. } | StoreError::KeyUsed) => {}
             Err(error) => return Err(error.into()),
         }
-        tries.again(app).await?;
+        tries.again().await?;
     }
 }

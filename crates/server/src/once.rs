@@ -7,8 +7,8 @@
 use waybill_domain::once::{CommandClaim, Reuse};
 use waybill_domain::text::Tenant;
 use waybill_domain::time::Time;
+use waybill_store::Store;
 
-use crate::app::App;
 use crate::command_error::CommandError;
 use crate::intake::claims;
 
@@ -78,11 +78,11 @@ impl Once {
     ///
     /// # Errors
     /// The key was used for another request; the store's.
-    pub async fn done_before(&self, app: &App) -> Result<Option<String>, CommandError> {
+    pub async fn done_before(&self, store: &dyn Store) -> Result<Option<String>, CommandError> {
         let Some(claim) = &self.claim else {
             return Ok(None);
         };
-        let done = app.store.command_done(&self.tenant, claim.hash).await?;
+        let done = store.command_done(&self.tenant, claim.hash).await?;
         match done.map(|done| done.answer(claim)) {
             None => Ok(None),
             Some(Reuse::Replay(outcome)) => Ok(Some(outcome)),

@@ -14,7 +14,7 @@ use crate::backend;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{ConfigErrors, Profile, Settings, check_safety};
 use crate::http::listen::{self, BindError};
-use crate::http::{descriptors, router, serve};
+use crate::http::{descriptors, serve};
 use crate::observe::logs;
 use crate::random::Entropy;
 use crate::roles::Roles;
@@ -79,7 +79,7 @@ pub async fn serve(
     let connections = app.connections.clone();
     let served = tokio::spawn(serve::serve(
         listeners,
-        router::router(&app),
+        app.router(),
         options,
         connections,
         stop,

@@ -29,7 +29,7 @@ pub fn run(args: &OpenapiArgs) -> ExitCode {
         .and_then(|sources| Settings::load(&sources));
     match settings {
         Ok(settings) => {
-            output::raw(specification(&settings).as_bytes());
+            output::raw(specification(&settings.limits).as_bytes());
             output::raw(b"\n");
             Exit::Done.into()
         }

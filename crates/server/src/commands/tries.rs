@@ -5,14 +5,15 @@
 //! again; none begins after the deadline.
 
 use std::hash::Hash;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 use waybill_store::Error as StoreError;
 
-use crate::app::App;
 use crate::command_error::CommandError;
-use crate::resilience::turns::{NoTurn, Turn, deadline_in};
+use crate::random::Entropy;
+use crate::resilience::turns::{NoTurn, Turn, Turns, deadline_in};
 
 /// The longest pause, in milliseconds.
 const MOST_PAUSE_MS: u64 = 64;
@@ -25,8 +26,17 @@ pub enum Thing {
     StockRow,
 }
 
+/// Where commands wait for their turn, and how long one goes on.
+#[derive(Clone)]
+pub struct CommandQueue {
+    pub turns: Arc<Turns>,
+    pub wait: Duration,
+    pub entropy: Arc<Entropy>,
+}
+
 /// A command that has its turn.
 pub struct Tries {
+    entropy: Arc<Entropy>,
     thing: Thing,
     deadline: Instant,
     lost: u32,
@@ -38,10 +48,15 @@ impl Tries {
     ///
     /// # Errors
     /// [`StoreError::Busy`] if too many wait, or for too long.
-    pub async fn begin(app: &App, thing: Thing, key: impl Hash) -> Result<Self, CommandError> {
-        let deadline = deadline_in(app.settings.commands.wait_ms.duration());
-        let turn = app.turns.take((thing, key), deadline).await;
+    pub async fn begin(
+        queue: &CommandQueue,
+        thing: Thing,
+        key: impl Hash,
+    ) -> Result<Self, CommandError> {
+        let deadline = deadline_in(queue.wait);
+        let turn = queue.turns.take((thing, key), deadline).await;
         Ok(Self {
+            entropy: queue.entropy.clone(),
             thing,
             deadline,
             lost: 0,
@@ -53,13 +68,13 @@ impl Tries {
     ///
     /// # Errors
     /// [`StoreError::Busy`] when the time of this command is over.
-    pub async fn again(&mut self, app: &App) -> Result<(), CommandError> {
+    pub async fn again(&mut self) -> Result<(), CommandError> {
         if Instant::now() >= self.deadline {
             return Err(self.thing.keeps_changing().into());
         }
         let most_ms = (1 << self.lost.min(16)).min(MOST_PAUSE_MS);
         if self.lost > 0 {
-            tokio::time::sleep(Duration::from_millis(app.entropy.range(0..most_ms))).await;
+            tokio::time::sleep(Duration::from_millis(self.entropy.range(0..most_ms))).await;
         }
         self.lost += 1;
         Ok(())

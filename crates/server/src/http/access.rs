@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
+use waybill_domain::time::Time;
 
 use super::json;
-use crate::app::App;
-use crate::auth::{Identity, Scope, TokenError, bearer};
+use crate::auth::{Identity, Scope, TokenError, Verifier, bearer};
+use crate::clock::Clock;
+use crate::observe::metrics::Metrics;
 
 /// Why a request may not go on.
 #[derive(Debug)]
@@ -18,31 +20,56 @@ pub enum Denied {
     Scope(Scope),
 }
 
-/// The caller, if the token is good and has the scope.
-///
-/// # Errors
-/// [`Denied`].
-pub fn caller(app: &App, headers: &HeaderMap, scope: Scope) -> Result<Arc<Identity>, Denied> {
-    let identity = trusted(app, headers).map_err(|error| {
-        app.metrics.token_refused(error.code());
-        Denied::Token(error)
-    })?;
-    if identity.may(scope) {
-        Ok(identity)
-    } else {
-        app.metrics.token_refused("insufficient_scope");
-        Err(Denied::Scope(scope))
+/// What checking a token takes.
+#[derive(Clone)]
+pub struct Access {
+    pub verifier: Arc<Verifier>,
+    pub clock: Arc<dyn Clock>,
+    /// Counts the refusals.
+    pub metrics: Arc<Metrics>,
+}
+
+impl Access {
+    /// The caller, if the token is good and has the scope.
+    ///
+    /// # Errors
+    /// [`Denied`].
+    pub fn caller(&self, headers: &HeaderMap, scope: Scope) -> Result<Arc<Identity>, Denied> {
+        let trusted = in_header(headers)
+            .ok_or(TokenError::Missing)
+            .and_then(|token| self.verify(token));
+        let identity = trusted.map_err(|error| {
+            self.metrics.token_refused(error.code());
+            Denied::Token(error)
+        })?;
+        if identity.may(scope) {
+            Ok(identity)
+        } else {
+            self.metrics.token_refused("insufficient_scope");
+            Err(Denied::Scope(scope))
+        }
+    }
+
+    /// The identity that a token stands for now.
+    ///
+    /// # Errors
+    /// The token is not to be trusted.
+    pub fn verify(&self, token: &str) -> Result<Arc<Identity>, TokenError> {
+        self.verifier.verify(token, self.clock.now_micros())
+    }
+
+    /// The time by which tokens are checked.
+    #[must_use]
+    pub fn now(&self) -> Time {
+        Time(self.clock.now_micros())
     }
 }
 
-/// Who a request's token stands for.
-fn trusted(app: &App, headers: &HeaderMap) -> Result<Arc<Identity>, TokenError> {
-    let token = headers
-        .get(header::AUTHORIZATION)
-        .and_then(|v| v.to_str().ok())
-        .and_then(bearer);
-    let token = token.ok_or(TokenError::Missing)?;
-    app.verifier.verify(token, app.clock.now_micros())
+/// The token of the header `Authorization`, if there is one.
+#[must_use]
+pub fn in_header(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(header::AUTHORIZATION)?;
+    value.to_str().ok().and_then(bearer)
 }
 
 /// The answer of all dialects to overload: `error`, `message`, `correlationId`, and when to come back.

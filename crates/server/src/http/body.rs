@@ -13,11 +13,9 @@ use hyper::body::Body;
 use waybill_domain::echo::Echo;
 
 use super::body_error::BodyError;
-use super::dialect::Dialect;
+use super::dialect::Bounds;
 use super::v1::codes;
 use super::v1::problem::Problem;
-use crate::app::App;
-use crate::auth::Identity;
 use crate::resilience::budget::BodyMemory;
 
 /// A body, and the memory that it takes.
@@ -34,22 +32,19 @@ impl std::ops::Deref for Whole {
     }
 }
 
-/// The body of a request whose caller is known, as the dialect of its route takes it.
+/// The body of a request, within the bounds of its route.
 ///
 /// # Errors
 /// 400, 408, 413, 415 or 503.
 pub async fn receive(
-    app: &App,
-    dialect: &Dialect,
-    caller: &Identity,
+    bounds: &Bounds,
+    mut memory: BodyMemory,
     headers: &HeaderMap,
     body: axum::body::Body,
 ) -> Result<Whole, Problem> {
     if !body.is_end_stream() {
         check_content(headers)?;
     }
-    let bounds = (dialect.bounds)(&app.settings.server);
-    let mut memory = app.bodies.body((&caller.tenant, &caller.subject));
     let bytes = read_body(body, bounds.body_bytes, bounds.body_time, &mut memory).await?;
     Ok(Whole {
         bytes,

@@ -3,7 +3,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::extract::{ConnectInfo, MatchedPath, Request, State};
 use axum::middleware::Next;
@@ -11,9 +11,9 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use waybill_domain::context::EventMeta;
 
-use crate::app::App;
 use crate::auth::Identity;
-use crate::config::Profile;
+use crate::config::{self, Profile};
+use crate::http::access::{self, Access};
 use crate::http::dialect::Dialect;
 use crate::http::dialects;
 use crate::http::head::{self, Head, Names};
@@ -21,6 +21,8 @@ use crate::http::spare::HealthOnly;
 use crate::http::v1::codes;
 use crate::http::v1::problem::{self, Problem};
 use crate::http::{cors, token_end};
+use crate::observe::metrics::Metrics;
+use crate::random::Entropy;
 use crate::resilience::rate_limit::RateLimiter;
 
 /// What a request is known by; in the request's extensions.
@@ -50,17 +52,29 @@ static TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 /// The longest correlation id taken from a caller.
 const ID_CHARS: usize = 128;
 
+/// What happens at the edge, and what it takes.
+pub struct Edge {
+    pub access: Access,
+    pub limiter: Option<RateLimiter>,
+    pub profile: Profile,
+    pub server: config::Server,
+    /// The longest that an order waits for its batch, or a command for its turn.
+    pub queue_time: Duration,
+    pub entropy: Arc<Entropy>,
+    pub metrics: Arc<Metrics>,
+}
+
 /// Wraps every route.
-pub async fn edge(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
+pub async fn edge(State(edge): State<Arc<Edge>>, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
     let dialect = dialects::of_path(request.uri().path());
-    let correlation = correlation(&app, request.headers());
+    let correlation = correlation(&edge.entropy, request.headers());
     let method = method_name(request.method());
     let route = request.extensions().get::<MatchedPath>().cloned();
     let route = route.as_ref().map_or("unmatched", MatchedPath::as_str);
-    let origin = cors::allowed(&app.settings.server.cors_origins, request.headers());
+    let origin = cors::allowed(&edge.server.cors_origins, request.headers());
     let may_ask = origin.is_some();
-    let response = if let Err(refused) = admit(&app, &request, route) {
+    let response = if let Err(refused) = admit(&edge, &request, route) {
         refused.into_response()
     } else if let Some(told) =
         cors::preflight(request.method(), request.headers()).filter(|_| may_ask)
@@ -68,7 +82,7 @@ pub async fn edge(State(app): State<Arc<App>>, mut request: Request, next: Next)
         told
     } else {
         request.extensions_mut().insert(correlation.clone());
-        in_time(&app, dialect, request, next).await
+        in_time(&edge, dialect, request, next).await
     };
     let mut response = problem::write(response, dialect.words, &correlation.id);
     if let Some(origin) = origin {
@@ -76,7 +90,7 @@ pub async fn edge(State(app): State<Arc<App>>, mut request: Request, next: Next)
     }
     let took = started.elapsed();
     let status = response.status().as_u16();
-    app.metrics
+    edge.metrics
         .answered(method, route, status, took.as_secs_f64());
     tracing::debug!(
         method,
@@ -90,7 +104,7 @@ pub async fn edge(State(app): State<Arc<App>>, mut request: Request, next: Next)
 }
 
 /// Whether a request may go on: the connection has a place, the head is in order, the client does not ask too often.
-fn admit(app: &App, request: &Request, route: &str) -> Result<(), Problem> {
+fn admit(edge: &Edge, request: &Request, route: &str) -> Result<(), Problem> {
     let is_health = route.starts_with("/health");
     if request.extensions().get::<HealthOnly>().is_some() && !is_health {
         let detail = "this server, or this client's share of it, has no connection left; try again in a second";
@@ -98,7 +112,7 @@ fn admit(app: &App, request: &Request, route: &str) -> Result<(), Problem> {
             .retry_after(1)
             .header(header::CONNECTION, HeaderValue::from_static("close")));
     }
-    let names = match app.settings.profile {
+    let names = match edge.profile {
         Profile::Demo => Names::Loopback,
         Profile::Standard => Names::Any,
     };
@@ -109,8 +123,8 @@ fn admit(app: &App, request: &Request, route: &str) -> Result<(), Problem> {
         headers: request.headers(),
     };
     head::check(&head, names)?;
-    match &app.limiter {
-        Some(limiter) if !is_health => within_rate(app, limiter, request),
+    match &edge.limiter {
+        Some(limiter) if !is_health => within_rate(&edge.access, limiter, request),
         _ => Ok(()),
     }
 }
@@ -118,12 +132,12 @@ fn admit(app: &App, request: &Request, route: &str) -> Result<(), Problem> {
 /// Bounds how long a handler may take. One that changes something bounds its own waiting (for the body, in the intake's
 /// queue, for its turn at an order), so it is given that time on top; if it is late even so, what it did is not known. Long answers begin in
 /// time and then take as long as they take.
-async fn in_time(app: &Arc<App>, dialect: &Dialect, request: Request, next: Next) -> Response {
-    let bounds = (dialect.bounds)(&app.settings.server);
+async fn in_time(edge: &Edge, dialect: &Dialect, request: Request, next: Next) -> Response {
+    let bounds = (dialect.bounds)(&edge.server);
     let limit = bounds.answer_time;
     if request.method().is_safe() {
-        let token_end = token_end::of(app, request.headers(), request.uri());
-        let answer = token_end::within(app, token_end, next.run(request));
+        let token_end = token_end::of(&edge.access, request.headers(), request.uri());
+        let answer = token_end::within(&edge.access.clock, token_end, next.run(request));
         return tokio::time::timeout(limit, answer)
             .await
             .unwrap_or_else(|_| {
@@ -131,9 +145,7 @@ async fn in_time(app: &Arc<App>, dialect: &Dialect, request: Request, next: Next
                 Problem::new(codes::REQUEST_TIMEOUT, detail).into_response()
             });
     }
-    let settings = &app.settings;
-    let queue_time = settings.intake.wait_ms.max(settings.commands.wait_ms);
-    let waiting = bounds.body_time + queue_time.duration();
+    let waiting = bounds.body_time + edge.queue_time;
     tokio::time::timeout(limit + waiting, next.run(request))
         .await
         .unwrap_or_else(|_| Problem::from(waybill_store::Error::OutcomeUnknown).into_response())
@@ -153,7 +165,7 @@ fn method_name(method: &Method) -> &'static str {
 }
 
 /// The caller's correlation id if it is short and plain, else a fresh one.
-fn correlation(app: &App, headers: &HeaderMap) -> Correlation {
+fn correlation(entropy: &Entropy, headers: &HeaderMap) -> Correlation {
     let plain = |text: &&str| {
         !text.is_empty() && text.len() <= ID_CHARS && text.bytes().all(|b| b.is_ascii_graphic())
     };
@@ -164,7 +176,7 @@ fn correlation(app: &App, headers: &HeaderMap) -> Correlation {
             .filter(plain)
             .map(Arc::from)
     };
-    let id = given(&CORRELATION_ID).unwrap_or_else(|| app.entropy.uuid_v4().to_string().into());
+    let id = given(&CORRELATION_ID).unwrap_or_else(|| entropy.uuid_v4().to_string().into());
     Correlation {
         id,
         traceparent: given(&TRACEPARENT),
@@ -191,14 +203,10 @@ fn finish(mut response: Response, correlation: &Correlation) -> Response {
 }
 
 /// Counts a request of a client, by its token, else by its address.
-fn within_rate(app: &App, limiter: &RateLimiter, request: &Request) -> Result<(), Problem> {
-    let now = app.clock.now_micros();
-    let token = request
-        .headers()
-        .get(header::AUTHORIZATION)
-        .and_then(|v| v.to_str().ok())
-        .and_then(crate::auth::bearer);
-    let identity = token.and_then(|token| app.verifier.verify(token, now).ok());
+fn within_rate(access: &Access, limiter: &RateLimiter, request: &Request) -> Result<(), Problem> {
+    let now = access.now().0;
+    let token = access::in_header(request.headers());
+    let identity = token.and_then(|token| access.verify(token).ok());
     let decision = match identity {
         Some(identity) => limiter.ask((&identity.tenant, &identity.subject), now),
         None => {

@@ -10,12 +10,25 @@ use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use tokio_util::sync::CancellationToken;
 use utoipa::{IntoParams, ToSchema};
-use waybill_store::Error as StoreError;
+use waybill_domain::time::Time;
+use waybill_store::{Error as StoreError, Store};
 
 use super::json;
-use crate::app::App;
+use crate::context::ContextSource;
+use crate::inventory::Guarded;
 use crate::resilience::breaker;
+
+/// What health looks at.
+pub struct HealthApi {
+    pub store: Arc<dyn Store>,
+    pub inventory: Option<Arc<Guarded>>,
+    pub contexts: ContextSource,
+    pub started_at: Time,
+    /// Cancelled when the process is asked to stop.
+    pub stopping: CancellationToken,
+}
 
 /// How this process is.
 #[derive(Serialize, ToSchema)]
@@ -73,11 +86,11 @@ enum Storage {
 }
 
 impl Storage {
-    async fn of(app: &App) -> Self {
-        let Err(why) = in_time(app.store.check_writable()).await else {
+    async fn of(store: &dyn Store) -> Self {
+        let Err(why) = in_time(store.check_writable()).await else {
             return Self::Writable;
         };
-        match in_time(app.store.check_readable()).await {
+        match in_time(store.check_readable()).await {
             Ok(()) => Self::ReadOnly(why),
             Err(_) => Self::Away(why),
         }
@@ -114,10 +127,10 @@ async fn in_time(asked: impl Future<Output = Result<(), StoreError>>) -> Result<
     get, path = "/health", operation_id = "getHealth", tag = "health",
     responses((status = 200, description = "Healthy or degraded", body = Health, example = json!({"status": "healthy", "timestamp": "2026-05-04T10:00:00Z", "uptime": 17, "version": "0.1.0", "service": "waybill", "services": {"database": "up", "api": "up"}, "dependencies": {"database": true}})), (status = 503, description = "This process cannot commit", body = Health)),
 )]
-pub async fn details(State(app): State<Arc<App>>) -> Response {
-    let storage = Storage::of(&app).await;
+pub async fn details(State(api): State<Arc<HealthApi>>) -> Response {
+    let storage = Storage::of(&*api.store).await;
     let database = matches!(storage, Storage::Writable);
-    let inventory = app.inventory.as_ref().map(|i| i.breaker().state);
+    let inventory = api.inventory.as_ref().map(|i| i.breaker().state);
     let degraded = inventory.is_some_and(|state| state == breaker::State::Open);
     let status = match (database, degraded) {
         (false, _) => "unhealthy",
@@ -126,8 +139,8 @@ pub async fn details(State(app): State<Arc<App>>) -> Response {
     };
     let mut body = json!({
         "status": status,
-        "timestamp": app.now(),
-        "uptime": app.now().ms_since(app.started_at) / 1_000,
+        "timestamp": api.contexts.now(),
+        "uptime": api.contexts.now().ms_since(api.started_at) / 1_000,
         "version": env!("CARGO_PKG_VERSION"),
         "service": "waybill",
         "services": {"database": storage.word(), "api": "up"},
@@ -183,12 +196,12 @@ pub struct Ready {
     get, path = "/health/ready", operation_id = "getReadiness", tag = "health", params(Ready),
     responses((status = 200, description = "Orders can be taken", body = Readiness, example = json!({"status": "ready"})), (status = 400, description = "Not a question it knows"), (status = 503, description = "Stopping, or nothing can be committed (`for=reads`: or read)", body = Readiness)),
 )]
-pub async fn ready(State(app): State<Arc<App>>, Query(asked): Query<Ready>) -> Response {
+pub async fn ready(State(api): State<Arc<HealthApi>>, Query(asked): Query<Ready>) -> Response {
     let possible = match asked.what.unwrap_or(ReadyFor::Orders) {
-        ReadyFor::Orders => in_time(app.store.check_writable()).await,
-        ReadyFor::Reads => in_time(app.store.check_readable()).await,
+        ReadyFor::Orders => in_time(api.store.check_writable()).await,
+        ReadyFor::Reads => in_time(api.store.check_readable()).await,
     };
-    if !app.stopping.is_cancelled() && possible.is_ok() {
+    if !api.stopping.is_cancelled() && possible.is_ok() {
         json::Raw("{\"status\":\"ready\"}".into()).into_response()
     } else {
         (

@@ -2,12 +2,11 @@
 //!
 //! Needs a token with `metrics:read`, except in `demo`, which listens on loopback only.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use axum::Extension;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, header};
@@ -18,17 +17,42 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
-use waybill_store::Stats;
+use waybill_broker::log_cache::LogCache;
+use waybill_domain::time::Time;
+use waybill_store::{Stats, Store};
 
-use super::access;
+use super::access::Access;
+use super::serve::Connections;
 use super::v1::hub::Hub;
 use super::v1::problem::Problem;
-use crate::app::App;
 use crate::auth::Scope;
-use crate::config::Profile;
 use crate::consumers::lag;
+use crate::context::ContextSource;
+use crate::intake::Intake;
+use crate::inventory::Guarded;
+use crate::observe::metrics::Metrics;
 use crate::observe::process;
 use crate::resilience::breaker;
+use crate::resilience::budget::BodyBudget;
+
+/// What a scrape shows, and whether it needs a token.
+pub struct MetricsApi {
+    pub access: Access,
+    /// No token is needed.
+    pub is_open: bool,
+    pub metrics: Arc<Metrics>,
+    pub store: Arc<dyn Store>,
+    /// The folder of the embedded store; none where a database has the data.
+    pub data: Option<PathBuf>,
+    pub log_cache: Arc<LogCache>,
+    pub intake: Arc<Intake>,
+    pub inventory: Option<Arc<Guarded>>,
+    pub connections: Arc<Connections>,
+    pub bodies: Arc<BodyBudget>,
+    pub hub: Arc<Hub>,
+    pub contexts: ContextSource,
+    pub started_at: Time,
+}
 
 /// One label; its values are bounded by what there is to label.
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -48,23 +72,22 @@ type Seconds = Gauge<f64, std::sync::atomic::AtomicU64>;
     security(("token" = ["metrics:read"])),
 )]
 pub async fn scrape(
-    State(app): State<Arc<App>>,
-    Extension(hub): Extension<Arc<Hub>>,
+    State(api): State<Arc<MetricsApi>>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    if app.settings.profile != Profile::Demo {
-        access::caller(&app, &headers, Scope::MetricsRead)?;
+    if !api.is_open {
+        api.access.caller(&headers, Scope::MetricsRead)?;
     }
-    let stats = stats(&app).await;
-    let mut looked = looked_at(&app, &hub);
+    let stats = stats(&*api.store).await;
+    let mut looked = looked_at(&api);
     up(&mut looked, stats.is_some());
     if let Some(stats) = &stats {
         of_store(&mut looked, stats);
-        consumers(&mut looked, &app, stats).await;
+        consumers(&mut looked, &api, stats).await;
     }
     let mut text = String::with_capacity(16 << 10);
     // Writing to a String cannot fail.
-    let _ = encode_registry(&mut text, &app.metrics.registry);
+    let _ = encode_registry(&mut text, &api.metrics.registry);
     let _ = encode_registry(&mut text, &looked);
     let _ = encode_eof(&mut text);
     let kind =
@@ -73,8 +96,8 @@ pub async fn scrape(
 }
 
 /// The store's figures, unless it does not answer in time: then the scrape has everything else.
-async fn stats(app: &App) -> Option<Stats> {
-    let asked = tokio::time::timeout(STORE_PATIENCE, app.store.stats()).await;
+async fn stats(store: &dyn Store) -> Option<Stats> {
+    let asked = tokio::time::timeout(STORE_PATIENCE, store.stats()).await;
     asked.ok()?.ok()
 }
 
@@ -164,7 +187,7 @@ fn of_store(registry: &mut Registry, stats: &Stats) {
 }
 
 /// Gauges of this process, read now.
-fn looked_at(app: &App, hub: &Hub) -> Registry {
+fn looked_at(api: &MetricsApi) -> Registry {
     let mut registry = Registry::with_prefix("waybill");
     let mut gauge = |name: &str, help: &str, value: i64| {
         let gauge = Gauge::<i64>::default();
@@ -174,14 +197,14 @@ fn looked_at(app: &App, hub: &Hub) -> Registry {
     gauge(
         "intake_waiting_orders",
         "Orders that wait for their batch",
-        signed(app.intake.waiting() as u64),
+        signed(api.intake.waiting() as u64),
     );
     gauge(
         "http_connections",
         "Open connections",
-        signed(app.connections.open()),
+        signed(api.connections.open()),
     );
-    let refused = app.connections.refused.load(Ordering::Relaxed);
+    let refused = api.connections.refused.load(Ordering::Relaxed);
     gauge(
         "http_connections_refused",
         "Connections beyond the bound, so far",
@@ -190,12 +213,12 @@ fn looked_at(app: &App, hub: &Hub) -> Registry {
     gauge(
         "http_body_bytes",
         "Memory of the request bodies that are being received",
-        signed(app.bodies.used()),
+        signed(api.bodies.used()),
     );
     gauge(
         "order_streams",
         "Open streams of orders",
-        signed(hub.count() as u64),
+        signed(api.hub.count() as u64),
     );
     gauge(
         "process_resident_bytes",
@@ -205,23 +228,20 @@ fn looked_at(app: &App, hub: &Hub) -> Registry {
     gauge(
         "uptime_seconds",
         "Since the start",
-        app.now().ms_since(app.started_at) / 1_000,
+        api.contexts.now().ms_since(api.started_at) / 1_000,
     );
-    disk(&mut registry, app);
-    pool(&mut registry, app);
-    inventory(&mut registry, app);
+    disk(&mut registry, api.data.as_deref());
+    pool(&mut registry, &*api.store);
+    inventory(&mut registry, api.inventory.as_deref());
     let version = ("version", env!("CARGO_PKG_VERSION"));
-    let driver = ("store", app.store.identity().driver);
+    let driver = ("store", api.store.identity().driver);
     registry.register("build", "What this is", Info::new(vec![version, driver]));
     registry
 }
 
 /// Room for the embedded store. A database server elsewhere watches its own disk.
-fn disk(registry: &mut Registry, app: &App) {
-    if app.settings.database_url().is_some() {
-        return;
-    }
-    let Some(disk) = process::disk(Path::new(&app.settings.store.data)) else {
+fn disk(registry: &mut Registry, data: Option<&Path>) {
+    let Some(disk) = data.and_then(process::disk) else {
         return;
     };
     for (name, help, bytes) in [
@@ -243,8 +263,8 @@ fn disk(registry: &mut Registry, app: &App) {
 }
 
 /// The pool of connections, also while the store does not answer: a pool that is too small may be the reason.
-fn pool(registry: &mut Registry, app: &App) {
-    let Some(pool) = app.store.pool_use() else {
+fn pool(registry: &mut Registry, store: &dyn Store) {
+    let Some(pool) = store.pool_use() else {
         return;
     };
     let waiting = Gauge::<i64>::default();
@@ -293,8 +313,8 @@ fn orders(registry: &mut Registry, stats: &Stats) {
     registry.register("orders", "Orders by status", orders);
 }
 
-fn inventory(registry: &mut Registry, app: &App) {
-    let Some(inventory) = &app.inventory else {
+fn inventory(registry: &mut Registry, inventory: Option<&Guarded>) {
+    let Some(inventory) = inventory else {
         return;
     };
     let snapshot = inventory.breaker();
@@ -324,14 +344,14 @@ fn inventory(registry: &mut Registry, app: &App) {
 
 /// How far behind each consumer of this process is: in places of the log, and in seconds since the oldest event that it
 /// has not passed was recorded.
-async fn consumers(registry: &mut Registry, app: &App, stats: &Stats) {
+async fn consumers(registry: &mut Registry, api: &MetricsApi, stats: &Stats) {
     let events = Family::<Named, Gauge>::default();
     let seconds = Family::<Named, Seconds>::default();
     let log = lag::Log {
-        cache: &app.log_cache,
-        store: &*app.store,
+        cache: &api.log_cache,
+        store: &*api.store,
     };
-    let lags = lag::lags(&app.metrics, log, &stats.log_positions, app.now()).await;
+    let lags = lag::lags(&api.metrics, log, &stats.log_positions, api.contexts.now()).await;
     for (consumer, lag) in lags {
         let name = Named {
             name: consumer.to_owned(),

@@ -20,15 +20,17 @@ pub mod idempotency_key;
 pub mod json;
 mod json_words;
 pub mod listen;
-mod metrics;
+pub mod metrics;
 mod object;
 pub mod openapi;
 #[cfg(test)]
 mod reads_tests;
+pub mod requests;
 pub mod router;
 pub mod serve;
 mod socket;
 mod spare;
+pub mod state;
 mod token_end;
 pub mod v1;
 pub mod worded;

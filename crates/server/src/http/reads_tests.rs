@@ -38,10 +38,10 @@ fn handlers_read_in_their_tenants_turn() {
     for (name, text) in files {
         let text: String = text.split_whitespace().collect();
         for read in READS {
-            let past = format!("app.store.{read}(");
+            let past = format!("api.store.{read}(");
             assert!(
                 !text.contains(&past),
-                "{name}: read with `app.reads.turn(&tenant)`, not with {past}…)"
+                "{name}: read with `api.reads.turn(&tenant)`, not with {past}…)"
             );
         }
     }

@@ -1,43 +1,46 @@
 //! Which path leads to which handler. The routes of a role are mounted where it runs.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use axum::Router;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use axum::{Extension, Router};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::dialects::sales;
+use super::edge::{self, Edge};
+use super::state::HttpState;
+use super::v1::codes;
 use super::v1::problem::Problem;
-use super::v1::{codes, follower};
-use super::{docs, edge, health, metrics, openapi, v1};
-use crate::app::App;
-use crate::config::{Role, Settings};
+use super::{docs, health, metrics, openapi, v1};
+use crate::config::{Limits, Role};
 
 /// Routes with their descriptions.
-type Routes = OpenApiRouter<Arc<App>>;
+type Routes = OpenApiRouter<HttpState>;
 
-/// All routes of this process.
-pub fn router(app: &Arc<App>) -> Router {
-    let hub = follower::start(app);
+/// All routes of this process, which runs these roles.
+pub fn router(
+    state: HttpState,
+    edge: Arc<Edge>,
+    limits: &Limits,
+    roles: &BTreeSet<Role>,
+) -> Router {
     // Every process has every route, so that the specification is the same everywhere and reads go to any process;
     // what changes something is done where its role runs.
-    let of_role = |routes: Routes, role| {
-        routes.layer(axum::middleware::from_fn_with_state(
-            (app.clone(), role),
-            only_where_it_runs,
-        ))
+    let of_role = |routes: Routes, role: Role| {
+        if roles.contains(&role) {
+            return routes;
+        }
+        routes.layer(axum::middleware::from_fn_with_state(role, only_reads))
     };
-    let watching = v1::watching().layer(Extension(hub.clone()));
-    let api = of_role(api(watching), Role::Api);
+    let api = of_role(api(), Role::Api);
     let delivery = of_role(v1::delivery(), Role::Delivery);
-    let figures = figures().layer(Extension(hub));
-    let (router, specification) = described(api, delivery, figures).split_for_parts();
-    let specification = openapi::complete(specification, &app.settings.limits);
-    let specification: Arc<str> = specification.into();
+    let (router, specification) = described(api, delivery).split_for_parts();
+    let specification: Arc<str> = openapi::complete(specification, limits).into();
     router
         .route(
             "/openapi.json",
@@ -46,49 +49,37 @@ pub fn router(app: &Arc<App>) -> Router {
         .merge(docs::routes())
         .merge(v1::problem_pages::routes())
         .fallback(nowhere)
-        .layer(axum::middleware::from_fn_with_state(
-            app.clone(),
-            edge::edge,
-        ))
-        .with_state(app.clone())
+        .layer(axum::middleware::from_fn_with_state(edge, edge::edge))
+        .with_state(state)
 }
 
-/// The specification of a server with these settings.
+/// The specification of a server with these limits.
 #[must_use]
-pub fn specification(settings: &Settings) -> String {
-    let routes = described(api(v1::watching()), v1::delivery(), figures());
-    openapi::complete(routes.into_openapi(), &settings.limits)
+pub fn specification(limits: &Limits) -> String {
+    let routes = described(api(), v1::delivery());
+    openapi::complete(routes.into_openapi(), limits)
 }
 
 /// All routes. Each is mounted with its description, so that the specification cannot differ.
-fn described(api: Routes, delivery: Routes, figures: Routes) -> Routes {
+fn described(api: Routes, delivery: Routes) -> Routes {
     OpenApiRouter::with_openapi(openapi::base())
         .merge(v1::everywhere())
         .merge(api)
         .merge(delivery)
-        .merge(figures)
+        .routes(routes!(metrics::scrape))
         .routes(routes!(health::details))
         .routes(routes!(health::live))
         .routes(routes!(health::ready))
 }
 
-/// The routes of the role `api`; those that wait for news of orders need the hub.
-fn api(watching: Routes) -> Routes {
-    v1::api().merge(watching).merge(sales::routes())
+/// The routes of the role `api`.
+fn api() -> Routes {
+    v1::api().merge(sales::routes())
 }
 
-/// The figures, which also count who waits at the hub.
-fn figures() -> Routes {
-    OpenApiRouter::new().routes(routes!(metrics::scrape))
-}
-
-/// Lets reads through, and everything where the role runs; else says which role does it.
-async fn only_where_it_runs(
-    State((app, role)): State<(Arc<App>, Role)>,
-    request: Request,
-    next: Next,
-) -> Response {
-    if request.method().is_safe() || app.settings.runs(role) {
+/// Lets reads through; for everything else says which role does it.
+async fn only_reads(State(role): State<Role>, request: Request, next: Next) -> Response {
+    if request.method().is_safe() {
         return next.run(request).await;
     }
     let detail = format!(

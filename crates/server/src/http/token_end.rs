@@ -13,10 +13,10 @@ use axum::response::{IntoResponse, Response};
 use futures::StreamExt;
 use http::{HeaderMap, Uri, header};
 
-use super::access::Denied;
+use super::access::{Access, Denied};
 use super::v1::problem::Problem;
-use crate::app::App;
 use crate::auth::{TokenError, bearer};
+use crate::clock::Clock;
 
 /// The wall clock may be set while an answer waits, so it is looked at again at least this often.
 const LONGEST_SLEEP: Duration = Duration::from_secs(30);
@@ -24,9 +24,9 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(30);
 /// When the token of a request ends, in microseconds since 1970. `None` for a request without a good token, and for a
 /// token without end.
 #[must_use]
-pub fn of(app: &App, headers: &HeaderMap, uri: &Uri) -> Option<i64> {
+pub fn of(access: &Access, headers: &HeaderMap, uri: &Uri) -> Option<i64> {
     let until = |token: &str| {
-        let identity = app.verifier.verify(token, app.clock.now_micros()).ok()?;
+        let identity = access.verify(token).ok()?;
         Some(identity.until_micros).filter(|until| *until < i64::MAX)
     };
     match headers.get(header::AUTHORIZATION) {
@@ -45,7 +45,7 @@ fn in_address(uri: &Uri) -> Option<String> {
 
 /// The answer, which ends when the token ends: one that has not begun by then is 401.
 pub async fn within(
-    app: &Arc<App>,
+    clock: &Arc<dyn Clock>,
     until_micros: Option<i64>,
     answer: impl Future<Output = Response>,
 ) -> Response {
@@ -54,25 +54,25 @@ pub async fn within(
     };
     tokio::select! {
         biased;
-        response = answer => ending(app, until_micros, response),
-        () = passed(app.clone(), until_micros) => {
+        response = answer => ending(clock, until_micros, response),
+        () = passed(clock.clone(), until_micros) => {
             Problem::from(Denied::Token(TokenError::Expired)).into_response()
         }
     }
 }
 
 /// A body whose length is known is on its way already; any other one is a stream.
-fn ending(app: &Arc<App>, until_micros: i64, response: Response) -> Response {
+fn ending(clock: &Arc<dyn Clock>, until_micros: i64, response: Response) -> Response {
     if response.body().size_hint().exact().is_some() {
         return response;
     }
-    let end = Box::pin(passed(app.clone(), until_micros));
+    let end = Box::pin(passed(clock.clone(), until_micros));
     response.map(|body| Body::from_stream(body.into_data_stream().take_until(end)))
 }
 
-async fn passed(app: Arc<App>, until_micros: i64) {
+async fn passed(clock: Arc<dyn Clock>, until_micros: i64) {
     loop {
-        let left = until_micros.saturating_sub(app.clock.now_micros());
+        let left = until_micros.saturating_sub(clock.now_micros());
         match u64::try_from(left) {
             Ok(left) if left > 0 => {
                 tokio::time::sleep(Duration::from_micros(left).min(LONGEST_SLEEP)).await;

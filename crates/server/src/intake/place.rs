@@ -11,13 +11,23 @@ use waybill_domain::order::{Hold, HoldReason};
 use waybill_domain::refusal::Shortage;
 use waybill_domain::text::Sku;
 use waybill_domain::time::Time;
-use waybill_store::{Accepted, Error as StoreError, OrderRecord, OrderRef};
+use waybill_store::{Accepted, Error as StoreError, OrderRecord, OrderRef, Store};
 
 use super::draft::{self, Draft};
-use super::{IntakeError, claims};
-use crate::app::App;
+use super::{Intake, IntakeError, claims};
 use crate::auth::Identity;
-use crate::inventory::{Demand, Inventory, InventoryError};
+use crate::context::ContextSource;
+use crate::inventory::{Demand, Guarded, Inventory, InventoryError};
+
+/// What placing an order uses.
+pub struct Placing {
+    pub intake: Arc<Intake>,
+    /// Where the order of a replay is read.
+    pub store: Arc<dyn Store>,
+    /// Who knows the skus that the store does not track, if somebody does.
+    pub inventory: Option<Arc<Guarded>>,
+    pub contexts: ContextSource,
+}
 
 /// What stands on an order from its creation: the first answer is rendered from it, now or at a replay.
 pub struct Receipt {
@@ -60,14 +70,18 @@ const ROUNDS: usize = 3;
 ///
 /// # Errors
 /// [`PlaceError`]; nothing was stored unless the store says that it does not know.
-pub async fn place(app: &App, identity: &Identity, draft: Draft) -> Result<Receipt, PlaceError> {
-    let now = app.now();
+pub async fn place(
+    with: &Placing,
+    identity: &Identity,
+    draft: Draft,
+) -> Result<Receipt, PlaceError> {
+    let now = with.contexts.now();
     let dialect = draft.dialect;
     let compared_total = draft.compared_total;
-    let (new, content, personal) = draft.into_new_order(identity, &app.entropy, now);
+    let (new, content, personal) = draft.into_new_order(identity, &with.contexts.entropy, now);
     let mut new = Arc::new(new);
     for _ in 0..ROUNDS {
-        match app.intake.submit(new.clone()).await? {
+        match with.intake.submit(new.clone()).await? {
             Accepted::Created { number, birth } => {
                 let number = content
                     .order_number
@@ -84,27 +98,33 @@ pub async fn place(app: &App, identity: &Identity, draft: Draft) -> Result<Recei
                     replayed: false,
                 });
             }
-            Accepted::Replayed { order_id } => return replay(app, &new, order_id).await,
+            Accepted::Replayed { order_id } => return replay(&*with.store, &new, order_id).await,
             Accepted::Taken {
                 kind,
                 order_id,
                 body_hash,
             } => {
                 if body_hash == earlier_body_hash(dialect, &content, compared_total, &new) {
-                    return replay(app, &new, order_id).await;
+                    return replay(&*with.store, &new, order_id).await;
                 }
                 return Err(PlaceError::Taken { kind, order_id });
             }
             Accepted::Short(shortages) => return Err(PlaceError::Short(shortages)),
-            Accepted::AskInventory(skus) => new = Arc::new(ask(app, &new, skus).await?),
+            Accepted::AskInventory(skus) => {
+                new = Arc::new(ask(with.inventory.as_deref(), &new, skus).await?)
+            }
         }
     }
     Err(StoreError::busy("stock of these skus keeps changing").into())
 }
 
 /// The same order with what the inventory service says about skus that are not tracked. No transaction is open.
-async fn ask(app: &App, new: &NewOrder, skus: Vec<Sku>) -> Result<NewOrder, PlaceError> {
-    let Some(inventory) = &app.inventory else {
+async fn ask(
+    inventory: Option<&Guarded>,
+    new: &NewOrder,
+    skus: Vec<Sku>,
+) -> Result<NewOrder, PlaceError> {
+    let Some(inventory) = inventory else {
         return Err(PlaceError::UnknownSkus(skus));
     };
     let wanted = |sku: &Sku| {
@@ -149,8 +169,8 @@ fn earlier_body_hash(
     claims::order_body(dialect, &content, new.personal.as_deref(), &holds)
 }
 
-async fn replay(app: &App, new: &NewOrder, id: OrderId) -> Result<Receipt, PlaceError> {
-    let found = app.store.order(&new.tenant, OrderRef::Id(id)).await?;
+async fn replay(store: &dyn Store, new: &NewOrder, id: OrderId) -> Result<Receipt, PlaceError> {
+    let found = store.order(&new.tenant, OrderRef::Id(id)).await?;
     let record = found.ok_or_else(|| {
         StoreError::damaged_row("claims", format!("the order {id} of a claim is not there"))
     })?;

@@ -12,7 +12,6 @@ use waybill::app::App;
 use waybill::backend;
 use waybill::clock::{Clock, SystemClock};
 use waybill::config::{Profile, Secret, Settings};
-use waybill::http::router::router;
 use waybill::random::Entropy;
 use waybill_domain::text::Tenant;
 use waybill_domain::time::Time;
@@ -113,7 +112,7 @@ async fn a_dead_letter_is_shown_redriven_and_discarded_by_its_tenant_alone() {
         migrated.expect("a schema");
     }
     let app = App::start(settings, clock, entropy).await.expect("a store");
-    let router = router(&app);
+    let router = app.router();
     let (status, order) = ask(
         &router,
         "default",

@@ -163,7 +163,7 @@ async fn banner(app: &App, addresses: &[std::net::SocketAddr], begun: Instant) -
             .first()
             .is_some_and(|first| !first.kid.starts_with("demo-")),
         program: banner::program(),
-        key: format!("try-{}", app.now().0 / MICROS_PER_SECOND),
+        key: format!("try-{}", app.contexts().now().0 / MICROS_PER_SECOND),
     }
 }
 

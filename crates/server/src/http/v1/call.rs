@@ -14,11 +14,11 @@ use super::codes;
 use super::params::Params;
 use super::preconditions;
 use super::problem::Problem;
-use crate::app::App;
 use crate::auth::{Identity, Scope};
-use crate::http::body::{self, Whole};
+use crate::http::body::Whole;
 use crate::http::edge::Correlation;
-use crate::http::{access, json};
+use crate::http::json;
+use crate::http::requests::Requests;
 
 /// A request with a verified caller.
 pub struct Call {
@@ -33,8 +33,8 @@ impl Call {
     ///
     /// # Errors
     /// 401 or 403.
-    pub fn open(app: &App, head: Parts, scope: Scope) -> Result<Self, Problem> {
-        let identity = access::caller(app, &head.headers, scope)?;
+    pub fn open(requests: &Requests, head: Parts, scope: Scope) -> Result<Self, Problem> {
+        let identity = requests.access.caller(&head.headers, scope)?;
         Ok(Self::of(identity, head))
     }
 
@@ -59,14 +59,16 @@ impl Call {
     /// # Errors
     /// 401, 403, 400, 408, 413, 415 or 503.
     pub async fn with_body(
-        app: &App,
+        requests: &Requests,
         request: Request,
         scope: Scope,
     ) -> Result<(Self, Whole), Problem> {
         let (head, body) = request.into_parts();
-        let call = Self::open(app, head, scope)?;
+        let call = Self::open(requests, head, scope)?;
         let headers = &call.head.headers;
-        let body = body::receive(app, &super::DIALECT, &call.identity, headers, body).await?;
+        let body = requests
+            .body(&super::DIALECT, &call.identity, headers, body)
+            .await?;
         Ok((call, body))
     }
 

@@ -10,11 +10,11 @@ use waybill_domain::command::Command;
 use waybill_domain::status::OrderStatus;
 
 use super::answer::Answer;
+use super::apis::OrdersApi;
 use super::call::Call;
 use super::command::marked;
 use super::order_view::OrderView;
 use super::{order_request, orders, strict};
-use crate::app::App;
 use crate::auth::Scope;
 use crate::commands::{self, Commanded};
 
@@ -40,23 +40,24 @@ pub struct CancelBody {
     security(("token" = ["order:cancel"])),
 )]
 pub async fn cancel(
-    State(app): State<Arc<App>>,
+    State(api): State<Arc<OrdersApi>>,
     Path(id): Path<String>,
     request: Request,
 ) -> Answer {
-    let (call, body, once) = Call::command(&app, request, Scope::OrderCancel).await?;
+    let (call, body, once) = Call::command(&api.requests, request, Scope::OrderCancel).await?;
     let asked = call.preconditions()?;
     let body: CancelBody = strict::read_or_empty(&body)?;
     let command = Command::Cancel {
         reason: order_request::free("reason", body.reason)?,
     };
     let by = orders::named(&id)?;
-    let commanded = commands::command_order(&app, &once, by, &asked, &command, &call.meta()).await;
+    let commanded =
+        commands::command_order(&api.commands, &once, by, &asked, &command, &call.meta()).await;
     let Commanded { after, replayed } = commanded.map_err(orders::refused)?;
     let status = match after.order.status {
         OrderStatus::Cancelling => StatusCode::ACCEPTED,
         _ => StatusCode::OK,
     };
-    let answer = orders::answer(&app, status, after).await?;
+    let answer = orders::answer(&api, status, after).await?;
     Ok(marked(answer, replayed))
 }

@@ -10,11 +10,10 @@ use super::answer::set;
 use super::call::Call;
 use super::codes;
 use super::problem::Problem;
-use crate::app::App;
 use crate::auth::Scope;
 use crate::command_error::CommandError;
 use crate::http::body::Whole;
-use crate::http::idempotency_key;
+use crate::http::requests::Requests;
 use crate::once::{self, Once};
 
 /// The header of an answer that was given before.
@@ -26,17 +25,15 @@ impl Call {
     /// # Errors
     /// As [`Call::with_body`]; `idempotency_key_invalid`.
     pub async fn command(
-        app: &App,
+        requests: &Requests,
         request: Request,
         scope: Scope,
     ) -> Result<(Self, Whole, Once), Problem> {
-        let (call, body) = Self::with_body(app, request, scope).await?;
-        let limit = app.settings.limits.key_chars as usize;
-        let Some(key) = idempotency_key::read(&call.head.headers, limit)? else {
+        let (call, body) = Self::with_body(requests, request, scope).await?;
+        let Some(key) = requests.key(&call.head.headers)? else {
             let once = Once::without_key(call.tenant.clone());
             return Ok((call, body, once));
         };
-        let window_ms = i64::try_from(app.settings.idempotency.window_ms.0).unwrap_or(i64::MAX);
         let request = once::Request {
             method: call.head.method.as_str(),
             path: call.head.uri.path(),
@@ -47,7 +44,7 @@ impl Call {
             &call.identity.subject,
             key,
             &request,
-            app.now().plus_ms(window_ms),
+            requests.access.now().plus_ms(requests.key_window_ms),
         );
         Ok((call, body, once))
     }

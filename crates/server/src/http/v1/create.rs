@@ -8,6 +8,7 @@ use http::{StatusCode, header};
 use waybill_domain::problem::code;
 
 use super::answer::{Answer, set};
+use super::apis::OrdersApi;
 use super::call::{Call, versioned};
 use super::command::marked;
 use super::order_body::OrderBody;
@@ -16,9 +17,7 @@ use super::order_view::{OrderView, Standing};
 use super::problem::Problem;
 use super::problem_body::ProblemBody;
 use super::strict;
-use crate::app::App;
 use crate::auth::Scope;
-use crate::http::idempotency_key;
 use crate::intake::draft::Draft;
 use crate::intake::place::{self, Receipt};
 
@@ -40,20 +39,15 @@ use crate::intake::place::{self, Receipt};
     ),
     security(("token" = ["order:create"])),
 )]
-pub async fn create(State(app): State<Arc<App>>, request: Request) -> Answer {
-    let (call, body) = Call::with_body(&app, request, Scope::OrderCreate).await?;
-    let limit = app.settings.limits.key_chars as usize;
-    let key = idempotency_key::read(&call.head.headers, limit)?.map(str::to_owned);
+pub async fn create(State(api): State<Arc<OrdersApi>>, request: Request) -> Answer {
+    let (call, body) = Call::with_body(&api.requests, request, Scope::OrderCreate).await?;
+    let key = api.requests.key(&call.head.headers)?.map(str::to_owned);
     let Checked {
         content,
         personal,
         holds,
         compared_total,
-    } = order_request::check(
-        strict::read(&body)?,
-        &app.settings.limits,
-        app.settings.orders.rounding,
-    )?;
+    } = order_request::check(strict::read(&body)?, &api.requests.limits, api.rounding)?;
     if key.is_none() && content.order_number.is_none() && content.client_reference.is_none() {
         let detail = "send the header Idempotency-Key, or give the order an orderNumber or clientReference, so that a repeated request makes no second order";
         return Err(Problem::new(code::KEY_REQUIRED, detail).of("Idempotency-Key"));
@@ -65,10 +59,10 @@ pub async fn create(State(app): State<Arc<App>>, request: Request) -> Answer {
         holds,
         compared_total,
         key,
-        key_window_ms: i64::try_from(app.settings.idempotency.window_ms.0).unwrap_or(i64::MAX),
+        key_window_ms: api.requests.key_window_ms,
         meta: call.meta(),
     };
-    let receipt = place::place(&app, &call.identity, draft).await?;
+    let receipt = place::place(&api.placing, &call.identity, draft).await?;
     Ok(created(&receipt))
 }
 

@@ -15,6 +15,7 @@ use waybill_domain::time::Time;
 use waybill_store::{Flag, Identity, Parked, ParkedState};
 
 use super::answer::Answer;
+use super::apis::DeadLettersApi;
 use super::call::Call;
 use super::codes;
 use super::command;
@@ -23,7 +24,6 @@ use super::event_view::EventView;
 use super::page::Page;
 use super::problem::Problem;
 use super::strict::{self, Nothing};
-use crate::app::App;
 use crate::auth::Scope;
 use crate::commands::is_key_used;
 use crate::http::json;
@@ -125,14 +125,14 @@ impl Name {
     responses((status = 200, description = "By consumer and order", body = Page<DeadLetterView<'static>>)),
     security(("token" = ["deadletter:read"])),
 )]
-pub async fn list(State(app): State<Arc<App>>, request: Request) -> Answer {
-    let call = Call::open(&app, request.into_parts().0, Scope::DeadLetterRead)?;
+pub async fn list(State(api): State<Arc<DeadLettersApi>>, request: Request) -> Answer {
+    let call = Call::open(&api.requests, request.into_parts().0, Scope::DeadLetterRead)?;
     let params = call.params(&["after", "limit"])?;
     let after = params.one("after")?.map(Cursor::dead_letter).transpose()?;
-    let limit = params.limit(&app.settings.limits)?;
-    let reading = app.reads.turn(&call.tenant).await?;
+    let limit = params.limit(&api.requests.limits)?;
+    let reading = api.reads.turn(&call.tenant).await?;
     let page = reading.list_parked(&call.tenant, after, limit).await?;
-    let store = app.store.identity();
+    let store = &api.identity;
     let items = page
         .items
         .iter()
@@ -148,14 +148,14 @@ fn gone() -> Problem {
 }
 
 /// One dead letter of the caller's tenant.
-async fn find(app: &App, call: &Call, id: &str) -> Result<(Name, Parked), Problem> {
+async fn find(api: &DeadLettersApi, call: &Call, id: &str) -> Result<(Name, Parked), Problem> {
     let name = Name::read(id)
         .filter(|_| !id.contains('\0'))
         .ok_or_else(gone)?;
     // The list goes on after a place, so the place just before this one shows it first.
     let before = Uuid::from_u128(name.order.0.as_u128().saturating_sub(1));
     let after = format!("{}/{before}", name.consumer);
-    let store = app.reads.turn(&call.tenant).await?;
+    let store = api.reads.turn(&call.tenant).await?;
     let page = store.list_parked(&call.tenant, Some(after), 1).await?;
     let found = page.items.into_iter().next().filter(|parked| {
         let of = Name::of(parked);
@@ -173,11 +173,15 @@ async fn find(app: &App, call: &Call, id: &str) -> Result<(Name, Parked), Proble
     responses((status = 200, description = "The dead letter", body = DeadLetterView<'static>)),
     security(("token" = ["deadletter:read"])),
 )]
-pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>, request: Request) -> Answer {
-    let call = Call::open(&app, request.into_parts().0, Scope::DeadLetterRead)?;
+pub async fn get(
+    State(api): State<Arc<DeadLettersApi>>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Answer {
+    let call = Call::open(&api.requests, request.into_parts().0, Scope::DeadLetterRead)?;
     call.params(&[])?;
-    let (_, parked) = find(&app, &call, &id).await?;
-    Ok(json::of(&DeadLetterView::new(app.store.identity(), &parked)).into_response())
+    let (_, parked) = find(&api, &call, &id).await?;
+    Ok(json::of(&DeadLetterView::new(&api.identity, &parked)).into_response())
 }
 
 /// Asks for a dead letter to be tried again.
@@ -191,11 +195,11 @@ pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>, request: R
     security(("token" = ["deadletter:write"])),
 )]
 pub async fn redrive(
-    State(app): State<Arc<App>>,
+    State(api): State<Arc<DeadLettersApi>>,
     Path(id): Path<String>,
     request: Request,
 ) -> Answer {
-    flag(&app, &id, request, ParkedState::Redrive).await
+    flag(&api, &id, request, ParkedState::Redrive).await
 }
 
 /// Asks for a dead letter to be given up; later events of its order go on.
@@ -209,23 +213,23 @@ pub async fn redrive(
     security(("token" = ["deadletter:write"])),
 )]
 pub async fn discard(
-    State(app): State<Arc<App>>,
+    State(api): State<Arc<DeadLettersApi>>,
     Path(id): Path<String>,
     request: Request,
 ) -> Answer {
-    flag(&app, &id, request, ParkedState::Discard).await
+    flag(&api, &id, request, ParkedState::Discard).await
 }
 
-async fn flag(app: &App, id: &str, request: Request, state: ParkedState) -> Answer {
-    let (call, body, once) = Call::command(app, request, Scope::DeadLetterWrite).await?;
+async fn flag(api: &DeadLettersApi, id: &str, request: Request, state: ParkedState) -> Answer {
+    let (call, body, once) = Call::command(&api.requests, request, Scope::DeadLetterWrite).await?;
     let Nothing {} = strict::read_or_empty(&body)?;
     let not_done = |error| command::not_done(error, gone);
-    if let Some(outcome) = once.done_before(app).await.map_err(not_done)? {
+    if let Some(outcome) = once.done_before(&*api.store).await.map_err(not_done)? {
         return Ok(accepted(outcome, true));
     }
-    let (name, mut parked) = find(app, &call, id).await?;
+    let (name, mut parked) = find(api, &call, id).await?;
     parked.state = state;
-    let shown = json::of(&DeadLetterView::new(app.store.identity(), &parked)).0;
+    let shown = json::of(&DeadLetterView::new(&api.identity, &parked)).0;
     let flag = Flag {
         consumer: name.consumer,
         order: name.order,
@@ -233,7 +237,7 @@ async fn flag(app: &App, id: &str, request: Request, state: ParkedState) -> Answ
         state,
         claim: once.claim_with(&shown),
     };
-    match app.store.flag_parked(&call.tenant, flag).await {
+    match api.store.flag_parked(&call.tenant, flag).await {
         Ok(true) => Ok(accepted(shown, false)),
         Ok(false) => {
             let detail = "it was applied or given up just now";
@@ -241,7 +245,7 @@ async fn flag(app: &App, id: &str, request: Request, state: ParkedState) -> Answ
         }
         // The same request was faster; its outcome is there now.
         Err(error) if is_key_used(&error) => {
-            let outcome = once.done_before(app).await.map_err(not_done)?;
+            let outcome = once.done_before(&*api.store).await.map_err(not_done)?;
             Ok(accepted(outcome.unwrap_or(shown), true))
         }
         Err(error) => Err(error.into()),

@@ -6,12 +6,12 @@ use axum::extract::{Path, Request, State};
 use axum::response::IntoResponse;
 
 use super::answer::Answer;
+use super::apis::OrdersApi;
 use super::call::Call;
 use super::cursor::Cursor;
 use super::event_view::EventView;
 use super::orders;
 use super::page::Page;
-use crate::app::App;
 use crate::auth::Scope;
 use crate::http::json;
 
@@ -27,19 +27,19 @@ use crate::http::json;
     security(("token" = ["order:read"])),
 )]
 pub async fn events(
-    State(app): State<Arc<App>>,
+    State(api): State<Arc<OrdersApi>>,
     Path(id): Path<String>,
     request: Request,
 ) -> Answer {
-    let call = Call::open(&app, request.into_parts().0, Scope::OrderRead)?;
+    let call = Call::open(&api.requests, request.into_parts().0, Scope::OrderRead)?;
     let params = call.params(&["after", "limit"])?;
-    let store = app.store.identity();
+    let store = &api.identity;
     let after = params.one("after")?;
     let after = after
         .map(|text| Cursor::position(store, text))
         .transpose()?;
-    let limit = params.limit(&app.settings.limits)?;
-    let reading = app.reads.turn(&call.tenant).await?;
+    let limit = params.limit(&api.requests.limits)?;
+    let reading = api.reads.turn(&call.tenant).await?;
     let id = orders::find(&*reading, &call.tenant, &id).await?.order.id;
     let after = after.unwrap_or(0);
     let found = reading.order_events(&call.tenant, id, after, limit).await?;

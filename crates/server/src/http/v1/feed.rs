@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Extension;
 use axum::extract::{Request, State};
 use axum::response::IntoResponse;
 use tokio::time::Instant;
@@ -11,12 +10,12 @@ use waybill_domain::event::{AggregateKind, LoggedEvent};
 use waybill_store::Positions;
 
 use super::answer::Answer;
+use super::apis::FollowApi;
 use super::call::Call;
 use super::cursor::Cursor;
 use super::event_view::EventView;
-use super::hub::{Hub, Watch};
+use super::hub::Watch;
 use super::page::Page;
-use crate::app::App;
 use crate::auth::Scope;
 use crate::http::json;
 
@@ -42,27 +41,23 @@ const LOOKS: usize = 8;
     responses((status = 200, description = "Oldest first; next is always there", body = Page<EventView<'static>>)),
     security(("token" = ["order:read"])),
 )]
-pub async fn feed(
-    State(app): State<Arc<App>>,
-    Extension(hub): Extension<Arc<Hub>>,
-    request: Request,
-) -> Answer {
-    let call = Call::open(&app, request.into_parts().0, Scope::OrderRead)?;
+pub async fn feed(State(api): State<Arc<FollowApi>>, request: Request) -> Answer {
+    let call = Call::open(&api.requests, request.into_parts().0, Scope::OrderRead)?;
     let params = call.params(&["after", "limit", "wait_ms"])?;
-    let store = app.store.identity();
+    let store = &api.identity;
     let after = params.one("after")?;
     let after = after
         .map(|text| Cursor::positions(store, text))
         .transpose()?;
-    let limit = params.limit(&app.settings.limits)?;
+    let limit = params.limit(&api.requests.limits)?;
     let wait = params.read("wait_ms", "a number of milliseconds up to 30000", |text| {
         text.parse().ok().filter(|ms| *ms <= LONGEST_WAIT_MS)
     })?;
     // An answer must be on its way before the request itself runs out of time.
-    let most = app.settings.server.request_timeout_ms.0 * 9 / 10;
+    let most = api.requests.server.request_timeout_ms.0 * 9 / 10;
     let until = Instant::now() + Duration::from_millis(wait.unwrap_or(0).min(most));
     let after = after.unwrap_or_else(|| Positions::beginning(store.partitions));
-    let (found, reached) = wait_for(&app, &hub, &call, after.clone(), limit, until).await?;
+    let (found, reached) = wait_for(&api, &call, after.clone(), limit, until).await?;
     let items = EventView::of_feed(store, after, &found);
     let next = Some(Cursor::of_positions(store, &reached));
     Ok(json::of(&Page { items, next }).into_response())
@@ -71,18 +66,17 @@ pub async fn feed(
 /// The events after a place and the place looked up to; waits for the first one until the time is over. Only the
 /// tenant's own events end a wait; those of others cost a bounded number of looks.
 async fn wait_for(
-    app: &App,
-    hub: &Arc<Hub>,
+    api: &FollowApi,
     call: &Call,
     mut after: Positions,
     limit: usize,
     until: Instant,
 ) -> Result<(Vec<LoggedEvent>, Positions), waybill_store::Error> {
     // Watching begins before reading, so that nothing falls between.
-    let watch = hub.watch_tenant(&call.tenant);
+    let watch = api.hub.watch_tenant(&call.tenant);
     let mut looks = 0;
     loop {
-        let store = app.reads.turn(&call.tenant).await?;
+        let store = api.reads.turn(&call.tenant).await?;
         let feed = store.feed(&call.tenant, after.clone(), limit).await;
         drop(store);
         let (mut found, reached) = feed?;
@@ -96,19 +90,19 @@ async fn wait_for(
             .sum();
         after = reached;
         looks += 1;
-        let over = Instant::now() >= until || app.stopping.is_cancelled();
+        let over = Instant::now() >= until || api.stopping.is_cancelled();
         if !found.is_empty() || over || (passed > NEAR && looks == LOOKS) {
             return Ok((found, after));
         }
         if passed <= NEAR {
             looks = 0;
-            wait(app, watch.as_ref(), until).await;
+            wait(api, watch.as_ref(), until).await;
         }
     }
 }
 
 /// Waits until there may be something to see, or the time is over.
-async fn wait(app: &App, watch: Option<&Watch>, until: Instant) {
+async fn wait(api: &FollowApi, watch: Option<&Watch>, until: Instant) {
     let woken = async {
         match watch {
             Some(watch) => {
@@ -116,11 +110,11 @@ async fn wait(app: &App, watch: Option<&Watch>, until: Instant) {
                 tokio::time::sleep(PAUSE).await;
             }
             // As many watch as may.
-            None => tokio::time::sleep(app.settings.consumers.poll_interval_ms.duration()).await,
+            None => tokio::time::sleep(api.poll_interval).await,
         }
     };
     tokio::select! {
-        () = app.stopping.cancelled() => {}
+        () = api.stopping.cancelled() => {}
         () = tokio::time::sleep_until(until) => {}
         () = woken => {}
     }

@@ -16,7 +16,6 @@ use waybill_store::outage::Outage;
 use waybill_store::{Positions, Result, Store};
 
 use super::hub::Hub;
-use crate::app::App;
 
 /// Events read at once.
 const PIECE: usize = 1_024;
@@ -27,22 +26,25 @@ const PAUSE: Duration = Duration::from_millis(10);
 /// Before another try when the store is not to be had.
 const BACK_OFF: Duration = Duration::from_millis(500);
 
-/// A hub, and the task that feeds it until the process stops: from memory where this process alone writes the
+/// Where the newest events are read, and what tells that there are more.
+pub struct LogEnd {
+    pub store: Arc<dyn Store>,
+    pub cache: Arc<LogCache>,
+    pub growth: Arc<LogGrowth>,
+    /// The longest wait without a wake-up.
+    pub poll_interval: Duration,
+}
+
+/// A hub for at most so many streams, and the task that feeds it until the process stops: from memory where this process alone writes the
 /// log, else from the table, but only while somebody watches.
 #[must_use]
-pub fn start(app: &Arc<App>) -> Arc<Hub> {
-    let hub = Arc::new(Hub::new(app.settings.server.max_streams as usize));
-    let stop = app.stopping.clone();
-    if app.store.identity().one_writer {
-        let grown = app.log_growth.watch_all();
-        tokio::spawn(follow_cache(
-            hub.clone(),
-            app.log_cache.clone(),
-            grown,
-            stop,
-        ));
+pub fn start(log: LogEnd, most: usize, stop: CancellationToken) -> Arc<Hub> {
+    let hub = Arc::new(Hub::new(most));
+    if log.store.identity().one_writer {
+        let grown = log.growth.watch_all();
+        tokio::spawn(follow_cache(hub.clone(), log.cache, grown, stop));
     } else {
-        let follower = Follower::new(app, hub.clone());
+        let follower = Follower::new(log, hub.clone());
         tokio::spawn(stop.run_until_cancelled_owned(follower.run()));
     }
     hub
@@ -96,16 +98,16 @@ pub struct Follower {
 impl Follower {
     /// For the log of this process's store.
     #[must_use]
-    pub fn new(app: &App, hub: Arc<Hub>) -> Self {
-        let partitions = 0..app.store.identity().partitions;
+    pub fn new(log: LogEnd, hub: Arc<Hub>) -> Self {
+        let partitions = 0..log.store.identity().partitions;
         Self {
             hub,
-            store: app.store.clone(),
-            growth: app.log_growth.clone(),
             grown: partitions
-                .map(|partition| app.log_growth.watch(partition))
+                .map(|partition| log.growth.watch(partition))
                 .collect(),
-            longest_wait: app.settings.consumers.poll_interval_ms.duration(),
+            store: log.store,
+            growth: log.growth,
+            longest_wait: log.poll_interval,
             outage: Outage::new("streams", "the log cannot be followed"),
         }
     }

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use axum::extract::{Path, Request, State};
 
 use super::answer::Answer;
+use super::apis::OrdersApi;
 use super::call::Call;
 use super::order_view::OrderView;
 use super::orders::{self, Shown};
-use crate::app::App;
 use crate::auth::Scope;
 
 /// One order, by id, `number:` or `ref:`.
@@ -21,11 +21,15 @@ use crate::auth::Scope;
     responses((status = 200, description = "The order", body = OrderView<'static>, headers(("ETag" = String, description = "Its version, in quotes"))), (status = 304, description = "The caller has it already")),
     security(("token" = ["order:read"])),
 )]
-pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>, request: Request) -> Answer {
-    let call = Call::open(&app, request.into_parts().0, Scope::OrderRead)?;
+pub async fn get(
+    State(api): State<Arc<OrdersApi>>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Answer {
+    let call = Call::open(&api.requests, request.into_parts().0, Scope::OrderRead)?;
     call.params(&[])?;
     let asked = call.preconditions()?;
-    let store = app.reads.turn(&call.tenant).await?;
+    let store = api.reads.turn(&call.tenant).await?;
     let record = orders::find(&*store, &call.tenant, &id).await?;
     let shipments = orders::shipments(&*store, record.order.id).await?;
     drop(store);

@@ -11,13 +11,13 @@ use waybill_domain::ids::HoldId;
 use waybill_domain::problem::code;
 
 use super::answer::Answer;
+use super::apis::OrdersApi;
 use super::call::Call;
 use super::command::marked;
 use super::order_view::OrderView;
 use super::problem::Problem;
 use super::strict::Nothing;
 use super::{order_request, orders, strict};
-use crate::app::App;
 use crate::auth::Scope;
 use crate::commands::{self, Commanded};
 
@@ -46,11 +46,11 @@ pub struct HoldBody {
     security(("token" = ["order:write"])),
 )]
 pub async fn place(
-    State(app): State<Arc<App>>,
+    State(api): State<Arc<OrdersApi>>,
     Path(id): Path<String>,
     request: Request,
 ) -> Answer {
-    let (call, body, once) = Call::command(&app, request, Scope::OrderWrite).await?;
+    let (call, body, once) = Call::command(&api.requests, request, Scope::OrderWrite).await?;
     let asked = call.preconditions()?;
     let body: HoldBody = strict::read(&body)?;
     let command = Command::PlaceHold {
@@ -59,14 +59,15 @@ pub async fn place(
         note: order_request::free("note", body.note)?,
     };
     let by = orders::named(&id)?;
-    let commanded = commands::command_order(&app, &once, by, &asked, &command, &call.meta()).await;
+    let commanded =
+        commands::command_order(&api.commands, &once, by, &asked, &command, &call.meta()).await;
     let Commanded { after, replayed } = commanded.map_err(orders::refused)?;
     let status = if replayed {
         StatusCode::OK
     } else {
         StatusCode::CREATED
     };
-    let answer = orders::answer(&app, status, after).await?;
+    let answer = orders::answer(&api, status, after).await?;
     Ok(marked(answer, replayed))
 }
 
@@ -83,19 +84,20 @@ pub async fn place(
     security(("token" = ["order:write"])),
 )]
 pub async fn release(
-    State(app): State<Arc<App>>,
+    State(api): State<Arc<OrdersApi>>,
     Path((id, hold)): Path<(String, String)>,
     request: Request,
 ) -> Answer {
-    let (call, body, once) = Call::command(&app, request, Scope::OrderWrite).await?;
+    let (call, body, once) = Call::command(&api.requests, request, Scope::OrderWrite).await?;
     let asked = call.preconditions()?;
     let Nothing {} = strict::read_or_empty(&body)?;
     let hold = HoldId::parse(&hold)
         .ok_or_else(|| Problem::new(code::INVALID_ID, "expected a UUID").of("hold"))?;
     let command = Command::ReleaseHold { hold };
     let by = orders::named(&id)?;
-    let commanded = commands::command_order(&app, &once, by, &asked, &command, &call.meta()).await;
+    let commanded =
+        commands::command_order(&api.commands, &once, by, &asked, &command, &call.meta()).await;
     let Commanded { after, replayed } = commanded.map_err(orders::refused)?;
-    let answer = orders::answer(&app, StatusCode::OK, after).await?;
+    let answer = orders::answer(&api, StatusCode::OK, after).await?;
     Ok(marked(answer, replayed))
 }

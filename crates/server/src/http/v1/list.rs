@@ -9,6 +9,7 @@ use waybill_domain::text::quoted;
 use waybill_store::OrderFilter;
 
 use super::answer::Answer;
+use super::apis::OrdersApi;
 use super::call::Call;
 use super::codes;
 use super::cursor::Cursor;
@@ -16,7 +17,6 @@ use super::orders::Shown;
 use super::page::OrderPage;
 use super::params::Params;
 use super::problem::Problem;
-use crate::app::App;
 use crate::auth::Scope;
 use crate::http::json;
 
@@ -47,8 +47,8 @@ const PARAMETERS: &[&str] = &[
     responses((status = 200, description = "Newest first", body = OrderPage<'static>)),
     security(("token" = ["order:read"])),
 )]
-pub async fn list(State(app): State<Arc<App>>, request: Request) -> Answer {
-    let call = Call::open(&app, request.into_parts().0, Scope::OrderRead)?;
+pub async fn list(State(api): State<Arc<OrdersApi>>, request: Request) -> Answer {
+    let call = Call::open(&api.requests, request.into_parts().0, Scope::OrderRead)?;
     let params = call.params(PARAMETERS)?;
     let filter = OrderFilter {
         statuses: statuses(&params)?,
@@ -58,9 +58,9 @@ pub async fn list(State(app): State<Arc<App>>, request: Request) -> Answer {
         placed_from: params.time("placedFrom")?,
         placed_to: params.time("placedTo")?,
         before: params.one("after")?.map(Cursor::order).transpose()?,
-        limit: params.limit(&app.settings.limits)?,
+        limit: params.limit(&api.requests.limits)?,
     };
-    let store = app.reads.turn(&call.tenant).await?;
+    let store = api.reads.turn(&call.tenant).await?;
     let page = store.list_orders(&call.tenant, filter).await?;
     // A page is bounded, and so is what an order has of them: one look for all.
     let ids = page.items.iter().map(|record| record.order.id).collect();

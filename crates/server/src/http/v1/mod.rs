@@ -5,6 +5,7 @@
 
 mod amount;
 mod answer;
+pub mod apis;
 mod call;
 mod cancel;
 pub mod codes;
@@ -46,13 +47,11 @@ mod strict;
 mod transitions;
 mod unreadable;
 
-use std::sync::Arc;
-
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::app::App;
 use crate::http::dialect::{Bounds, Dialect};
+use crate::http::state::HttpState;
 
 /// What its routes have in common. Paths of no dialect have its words, too.
 pub static DIALECT: Dialect = Dialect {
@@ -63,7 +62,7 @@ pub static DIALECT: Dialect = Dialect {
 };
 
 /// The routes of the role `api`, each with its description.
-pub fn api() -> OpenApiRouter<Arc<App>> {
+pub fn api() -> OpenApiRouter<HttpState> {
     OpenApiRouter::new()
         .routes(routes!(create::create, list::list))
         .routes(routes!(snapshot::snapshot))
@@ -75,17 +74,12 @@ pub fn api() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(holds::release))
         .routes(routes!(stock::list))
         .routes(routes!(stock::get, stock::put))
-}
-
-/// The routes of the role `api` that wait for news of orders; they find the hub among the extensions.
-pub fn watching() -> OpenApiRouter<Arc<App>> {
-    OpenApiRouter::new()
         .routes(routes!(stream::stream))
         .routes(routes!(feed::feed))
 }
 
 /// The routes of the role `delivery`.
-pub fn delivery() -> OpenApiRouter<Arc<App>> {
+pub fn delivery() -> OpenApiRouter<HttpState> {
     OpenApiRouter::new()
         .routes(routes!(shipments::list))
         .routes(routes!(shipments::get))
@@ -93,7 +87,7 @@ pub fn delivery() -> OpenApiRouter<Arc<App>> {
 }
 
 /// The routes that every process has.
-pub fn everywhere() -> OpenApiRouter<Arc<App>> {
+pub fn everywhere() -> OpenApiRouter<HttpState> {
     OpenApiRouter::new()
         .routes(routes!(dead_letters::list))
         .routes(routes!(dead_letters::get))

@@ -13,6 +13,7 @@ use waybill_domain::text::{Tenant, quoted};
 use waybill_store::{Error as StoreError, OrderRecord, OrderRef, Store};
 
 use super::answer::Answer;
+use super::apis::OrdersApi;
 use super::call::versioned;
 use super::codes;
 use super::command;
@@ -20,7 +21,6 @@ use super::order_view::{OrderView, Standing};
 use super::preconditions;
 use super::problem::Problem;
 use super::unreadable::UnreadableOrder;
-use crate::app::App;
 use crate::command_error::CommandError;
 use crate::intake::claims;
 
@@ -202,7 +202,7 @@ fn read<T: DeserializeOwned>(what: &'static str, text: &str) -> Result<T, StoreE
 ///
 /// # Errors
 /// The store's.
-pub async fn answer(app: &App, status: StatusCode, record: OrderRecord) -> Answer {
-    let shipments = shipments(&*app.store, record.order.id).await?;
+pub async fn answer(api: &OrdersApi, status: StatusCode, record: OrderRecord) -> Answer {
+    let shipments = shipments(&*api.store, record.order.id).await?;
     Ok(Shown::new(record, Some(shipments))?.answer(status))
 }

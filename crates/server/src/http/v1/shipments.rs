@@ -14,13 +14,13 @@ use waybill_domain::shipment::{ShipmentStatus, Update};
 use waybill_store::ShipmentFilter;
 
 use super::answer::Answer;
+use super::apis::ShipmentsApi;
 use super::call::{Call, versioned};
 use super::cursor::Cursor;
 use super::page::Page;
 use super::problem::Problem;
 use super::shipment_view::ShipmentView;
 use super::{codes, command, order_request, preconditions, strict};
-use crate::app::App;
 use crate::auth::Scope;
 use crate::commands::{self, Commanded};
 use crate::http::json;
@@ -37,16 +37,16 @@ use crate::http::json;
     responses((status = 200, description = "Newest first", body = Page<ShipmentView<'static>>)),
     security(("token" = ["shipment:read"])),
 )]
-pub async fn list(State(app): State<Arc<App>>, request: Request) -> Answer {
-    let call = Call::open(&app, request.into_parts().0, Scope::ShipmentRead)?;
+pub async fn list(State(api): State<Arc<ShipmentsApi>>, request: Request) -> Answer {
+    let call = Call::open(&api.requests, request.into_parts().0, Scope::ShipmentRead)?;
     let params = call.params(&["orderId", "status", "after", "limit"])?;
     let filter = ShipmentFilter {
         order_id: params.read("orderId", "an order's UUID", OrderId::parse)?,
         status: params.read("status", &all_names(), ShipmentStatus::parse)?,
         before: params.one("after")?.map(Cursor::shipment).transpose()?,
-        limit: params.limit(&app.settings.limits)?,
+        limit: params.limit(&api.requests.limits)?,
     };
-    let store = app.reads.turn(&call.tenant).await?;
+    let store = api.reads.turn(&call.tenant).await?;
     let page = store.list_shipments(&call.tenant, filter).await?;
     let items = page.items.iter().map(ShipmentView::new).collect();
     let next = page.next.map(Cursor::of_shipment);
@@ -80,11 +80,15 @@ fn not_found() -> Problem {
     responses((status = 200, description = "The shipment", body = ShipmentView<'static>, headers(("ETag" = String, description = "Its version, in quotes"))), (status = 304, description = "The caller has it already")),
     security(("token" = ["shipment:read"])),
 )]
-pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>, request: Request) -> Answer {
-    let call = Call::open(&app, request.into_parts().0, Scope::ShipmentRead)?;
+pub async fn get(
+    State(api): State<Arc<ShipmentsApi>>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Answer {
+    let call = Call::open(&api.requests, request.into_parts().0, Scope::ShipmentRead)?;
     call.params(&[])?;
     let asked = call.preconditions()?;
-    let store = app.reads.turn(&call.tenant).await?;
+    let store = api.reads.turn(&call.tenant).await?;
     let found = store.shipment(&call.tenant, named(&id)?).await?;
     let shipment = found.ok_or_else(not_found)?;
     let tag = Tag::of(shipment.version);
@@ -118,8 +122,12 @@ pub struct StepBody {
     responses((status = 200, description = "The shipment after it", body = ShipmentView<'static>, headers(("ETag" = String, description = "Its version, in quotes")))),
     security(("token" = ["shipment:write"])),
 )]
-pub async fn step(State(app): State<Arc<App>>, Path(id): Path<String>, request: Request) -> Answer {
-    let (call, body, once) = Call::command(&app, request, Scope::ShipmentWrite).await?;
+pub async fn step(
+    State(api): State<Arc<ShipmentsApi>>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Answer {
+    let (call, body, once) = Call::command(&api.requests, request, Scope::ShipmentWrite).await?;
     let asked = call.preconditions()?;
     let id = named(&id)?;
     let body: StepBody = strict::read(&body)?;
@@ -133,7 +141,8 @@ pub async fn step(State(app): State<Arc<App>>, Path(id): Path<String>, request: 
         carrier: order_request::free("carrier", body.carrier)?,
         due_at: None,
     };
-    let updated = commands::update_shipment(&app, &once, id, &asked, &update, &call.meta()).await;
+    let updated =
+        commands::update_shipment(&api.commands, &once, id, &asked, &update, &call.meta()).await;
     let Commanded { after, replayed } =
         updated.map_err(|error| command::not_done(error, not_found))?;
     let answer = versioned(StatusCode::OK, after.version, &ShipmentView::new(&after));

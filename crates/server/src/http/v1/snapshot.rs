@@ -9,12 +9,12 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::answer::Answer;
+use super::apis::OrdersApi;
 use super::call::Call;
 use super::cursor::Cursor;
 use super::order_view::OrderView;
 use super::orders::Shown;
 use super::unreadable::UnreadableOrder;
-use crate::app::App;
 use crate::auth::Scope;
 use crate::http::json;
 
@@ -53,19 +53,19 @@ struct SnapshotPage<'a> {
     responses((status = 200, description = "Newest first", body = SnapshotPage<'static>)),
     security(("token" = ["order:read"])),
 )]
-pub async fn snapshot(State(app): State<Arc<App>>, request: Request) -> Answer {
-    let call = Call::open(&app, request.into_parts().0, Scope::OrderRead)?;
+pub async fn snapshot(State(api): State<Arc<OrdersApi>>, request: Request) -> Answer {
+    let call = Call::open(&api.requests, request.into_parts().0, Scope::OrderRead)?;
     let params = call.params(&["after", "limit"])?;
     let before = params.one("after")?.map(Cursor::order).transpose()?;
-    let limit = params.limit(&app.settings.limits)?;
-    let store = app.reads.turn(&call.tenant).await?;
+    let limit = params.limit(&api.requests.limits)?;
+    let store = api.reads.turn(&call.tenant).await?;
     let snapshot = store.snapshot(&call.tenant, before, limit).await?;
     drop(store);
     let records = snapshot.page.items.into_iter();
     let (shown, unreadable) = Shown::all(records.map(|record| (record, None)));
     let page = SnapshotPage {
         items: shown.iter().map(Shown::view).collect(),
-        cursor: Cursor::of_positions(app.store.identity(), &snapshot.positions),
+        cursor: Cursor::of_positions(&api.identity, &snapshot.positions),
         next: snapshot.page.next.map(Cursor::of_order),
         unreadable,
     };

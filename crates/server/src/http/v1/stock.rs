@@ -14,6 +14,7 @@ use waybill_domain::time::Time;
 use waybill_store::StockChange;
 
 use super::answer::Answer;
+use super::apis::StockApi;
 use super::call::{Call, versioned};
 use super::codes;
 use super::cursor::Cursor;
@@ -21,7 +22,6 @@ use super::order_body::Text;
 use super::page::Page;
 use super::problem::Problem;
 use super::{amount, command, order_request, preconditions, strict};
-use crate::app::App;
 use crate::auth::Scope;
 use crate::commands::{self, Commanded};
 use crate::http::json;
@@ -80,8 +80,8 @@ const SKUS: usize = 100;
     responses((status = 200, description = "By sku", body = Page<StockView<'static>>)),
     security(("token" = ["stock:read"])),
 )]
-pub async fn list(State(app): State<Arc<App>>, request: Request) -> Answer {
-    let call = Call::open(&app, request.into_parts().0, Scope::StockRead)?;
+pub async fn list(State(api): State<Arc<StockApi>>, request: Request) -> Answer {
+    let call = Call::open(&api.requests, request.into_parts().0, Scope::StockRead)?;
     let params = call.params(&["sku", "after", "limit"])?;
     let skus: Vec<String> = params.all("sku").map(str::to_owned).collect();
     if skus.len() > SKUS {
@@ -89,8 +89,8 @@ pub async fn list(State(app): State<Arc<App>>, request: Request) -> Answer {
         return Err(Problem::new(codes::INVALID_PARAMETER, detail).of("sku"));
     }
     let after = params.one("after")?.map(Cursor::stock).transpose()?;
-    let limit = params.limit(&app.settings.limits)?;
-    let store = app.reads.turn(&call.tenant).await?;
+    let limit = params.limit(&api.requests.limits)?;
+    let store = api.reads.turn(&call.tenant).await?;
     let page = store.stock(&call.tenant, skus, after, limit).await?;
     let items = page.items.iter().map(StockView::new).collect();
     let next = page.next.map(|place| Cursor::of_stock(&place));
@@ -113,12 +113,16 @@ const VENDORS: usize = 1_000;
     responses((status = 200, description = "The row", body = StockView<'static>, headers(("ETag" = String, description = "Its version and what is reserved, in quotes"))), (status = 304, description = "The caller has it already")),
     security(("token" = ["stock:read"])),
 )]
-pub async fn get(State(app): State<Arc<App>>, Path(sku): Path<String>, request: Request) -> Answer {
-    let call = Call::open(&app, request.into_parts().0, Scope::StockRead)?;
+pub async fn get(
+    State(api): State<Arc<StockApi>>,
+    Path(sku): Path<String>,
+    request: Request,
+) -> Answer {
+    let call = Call::open(&api.requests, request.into_parts().0, Scope::StockRead)?;
     call.params(&[])?;
     let asked = call.preconditions()?;
     let skus = vec![Sku::parse(&sku)?.to_string()];
-    let store = app.reads.turn(&call.tenant).await?;
+    let store = api.reads.turn(&call.tenant).await?;
     let page = store.stock(&call.tenant, skus, None, VENDORS).await?;
     let mut rows = page.items.iter();
     let row = rows.find(|row| row.vendor == Vendor::local());
@@ -167,8 +171,12 @@ pub struct StockBody<'a> {
     responses((status = 200, description = "The row after it", body = StockView<'static>, headers(("ETag" = String, description = "Its version, in quotes")))),
     security(("token" = ["stock:write"])),
 )]
-pub async fn put(State(app): State<Arc<App>>, Path(sku): Path<String>, request: Request) -> Answer {
-    let (call, body, once) = Call::command(&app, request, Scope::StockWrite).await?;
+pub async fn put(
+    State(api): State<Arc<StockApi>>,
+    Path(sku): Path<String>,
+    request: Request,
+) -> Answer {
+    let (call, body, once) = Call::command(&api.requests, request, Scope::StockWrite).await?;
     let preconditions = call.preconditions()?;
     let body: StockBody<'_> = strict::read(&body)?;
     let number = |field: &str, raw: Text<'_>| raw.map(|raw| amount::whole(field, raw)).transpose();
@@ -177,7 +185,7 @@ pub async fn put(State(app): State<Arc<App>>, Path(sku): Path<String>, request: 
         number("delta", body.delta)?,
     );
     let safety = number("safety", body.safety)?;
-    let now = app.now();
+    let now = api.contexts.now();
     let change = StockChange {
         tenant: call.tenant.clone(),
         sku: Sku::parse(&sku)?,
@@ -188,11 +196,11 @@ pub async fn put(State(app): State<Arc<App>>, Path(sku): Path<String>, request: 
         claim: None,
         reason: order_request::free("reason", body.reason)?,
         reference: order_request::reference("reference", body.reference)?,
-        event_id: app.entropy.uuid_v7(now.0),
+        event_id: api.contexts.entropy.uuid_v7(now.0),
         meta: call.meta(),
         at: now,
     };
-    let adjusted = commands::adjust_stock(&app, &once, &change).await;
+    let adjusted = commands::adjust_stock(&api.commands, &once, &change).await;
     let not_found = || Problem::new(codes::NOT_FOUND, "there is no such row");
     let Commanded { after, replayed } =
         adjusted.map_err(|error| command::not_done(error, not_found))?;

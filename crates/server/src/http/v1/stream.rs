@@ -7,7 +7,6 @@ use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Extension;
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};
@@ -20,15 +19,16 @@ use waybill_domain::status::OrderStatus;
 use waybill_domain::text::Tenant;
 
 use super::answer::{Answer, set};
+use super::apis::FollowApi;
 use super::call::Call;
 use super::codes;
 use super::cursor::Cursor;
-use super::hub::{Hub, Watch};
+use super::hub::Watch;
 use super::orders;
 use super::problem::Problem;
-use crate::app::App;
 use crate::auth::{Scope, TokenError};
-use crate::http::access::{self, Denied};
+use crate::http::access::Denied;
+use crate::http::requests::Requests;
 use crate::resilience::shares::Share;
 
 /// Keeps idle proxies from closing the connection.
@@ -50,13 +50,12 @@ static LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
     security(("token" = ["order:read"]), ("token" = ["order:stream"])),
 )]
 pub async fn stream(
-    State(app): State<Arc<App>>,
-    Extension(hub): Extension<Arc<Hub>>,
+    State(api): State<Arc<FollowApi>>,
     Path(id): Path<String>,
     request: Request,
 ) -> Answer {
-    let call = caller(&app, request)?;
-    let store = app.store.identity();
+    let call = caller(&api.requests, request)?;
+    let store = &api.identity;
     let after = call.head.headers.get(&LAST_EVENT_ID);
     let after = after
         .and_then(|v| v.to_str().ok())
@@ -65,25 +64,25 @@ pub async fn stream(
         .map(|text| Cursor::position(store, text).map_err(|p| p.of("Last-Event-ID")))
         .transpose()?;
     // Watching begins before reading, so that nothing falls between.
-    let reading = app.reads.turn(&call.tenant).await?;
+    let reading = api.reads.turn(&call.tenant).await?;
     let order = orders::find(&*reading, &call.tenant, &id).await?.order;
     drop(reading);
-    let watch = hub.watch(order.id).ok_or_else(|| {
+    let watch = api.hub.watch(order.id).ok_or_else(|| {
         let detail = "this server has as many streams as it may; try again later, or read the order now and then";
         Problem::new(codes::TOO_MANY_STREAMS, detail)
     })?;
-    let mut share = app
+    let mut share = api
         .streams
         .client((&call.identity.tenant, &call.identity.subject));
     if !share.take(1) {
-        let most = app.streams.most();
+        let most = api.streams.most();
         let detail = format!(
             "this client has {most} streams open, as many as one may (server.client_share of server.max_streams)"
         );
         return Err(Problem::new(codes::TOO_MANY_STREAMS, detail));
     }
     let mut steps = Steps {
-        app,
+        api,
         watch,
         _share: share,
         tenant: call.tenant,
@@ -116,22 +115,25 @@ fn answer(body: Body) -> Response {
 }
 
 /// By header as everywhere; a browser that cannot set one passes a token that can do nothing else.
-fn caller(app: &App, request: Request) -> Result<Call, Problem> {
+fn caller(requests: &Requests, request: Request) -> Result<Call, Problem> {
     let (head, _) = request.into_parts();
     if head.headers.contains_key(header::AUTHORIZATION) {
-        let may_read = access::caller(app, &head.headers, Scope::OrderRead).is_ok();
+        let may_read = requests
+            .access
+            .caller(&head.headers, Scope::OrderRead)
+            .is_ok();
         let scope = if may_read {
             Scope::OrderRead
         } else {
             Scope::OrderStream
         };
-        return Call::open(app, head, scope);
+        return Call::open(requests, head, scope);
     }
     let in_header = Call::of(Arc::new(nobody()), head);
     let params = in_header.params(&["access_token"])?;
     let token = params.one("access_token")?;
     let token = token.ok_or(Denied::Token(TokenError::Missing))?;
-    let verified = app.verifier.verify(token, app.clock.now_micros());
+    let verified = requests.access.verify(token);
     let identity = verified.map_err(Denied::Token)?;
     if !identity.scopes.are_only(Scope::OrderStream) {
         let detail = "a token in an address may have the one scope order:stream and no other: addresses end up in logs";
@@ -152,7 +154,7 @@ fn nobody() -> crate::auth::Identity {
 
 /// Where a stream stands.
 struct Steps {
-    app: Arc<App>,
+    api: Arc<FollowApi>,
     watch: Watch,
     _share: Share,
     tenant: Tenant,
@@ -177,7 +179,7 @@ impl Steps {
     async fn look(&mut self) -> Result<Bytes, Problem> {
         let mut out = String::new();
         loop {
-            let store = self.app.reads.turn(&self.tenant).await?;
+            let store = self.api.reads.turn(&self.tenant).await?;
             let events = store
                 .order_events(&self.tenant, self.order, self.position, PIECE)
                 .await?;
@@ -197,7 +199,7 @@ impl Steps {
             if self.ended {
                 return None;
             }
-            let stopping = self.app.stopping.clone();
+            let stopping = self.api.stopping.clone();
             tokio::select! {
                 () = stopping.cancelled() => return None,
                 () = self.watch.changed() => {}
@@ -252,7 +254,7 @@ impl Steps {
                 "carrier": told.carrier,
             });
         }
-        let cursor = Cursor::of_position(self.app.store.identity(), logged.position);
+        let cursor = Cursor::of_position(&self.api.identity, logged.position);
         let _ = write!(out, "event: {}\nid: {cursor}\ndata: {data}\n\n", event.kind);
     }
 }

@@ -12,10 +12,10 @@ use waybill_domain::time::Time;
 use waybill_domain::transitions;
 
 use super::answer::Answer;
+use super::apis::OrdersApi;
 use super::call::Call;
 use super::orders;
 use super::preconditions;
-use crate::app::App;
 use crate::auth::Scope;
 
 /// Events looked at in one reading.
@@ -87,11 +87,15 @@ struct Told {
     responses((status = 200, description = "Where it may go, and its history", body = TransitionsView, headers(("ETag" = String, description = "Its version, in quotes"))), (status = 304, description = "The caller has it already")),
     security(("token" = ["order:read"])),
 )]
-pub async fn list(State(app): State<Arc<App>>, Path(id): Path<String>, request: Request) -> Answer {
-    let call = Call::open(&app, request.into_parts().0, Scope::OrderRead)?;
+pub async fn list(
+    State(api): State<Arc<OrdersApi>>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Answer {
+    let call = Call::open(&api.requests, request.into_parts().0, Scope::OrderRead)?;
     call.params(&[])?;
     let asked = call.preconditions()?;
-    let store = app.reads.turn(&call.tenant).await?;
+    let store = api.reads.turn(&call.tenant).await?;
     let order = orders::find(&*store, &call.tenant, &id).await?.order;
     let mut history = vec![];
     let mut after = 0;

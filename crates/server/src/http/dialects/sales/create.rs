@@ -8,14 +8,10 @@ use axum::response::{IntoResponse, Response};
 use waybill_domain::content::Personal;
 
 use super::answer;
+use super::api::SalesApi;
 use super::request;
-use crate::app::App;
 use crate::auth::Scope;
-use crate::http::access;
-use crate::http::body;
 use crate::http::edge::Correlation;
-use crate::http::idempotency_key;
-use crate::http::v1::problem::Problem;
 use crate::intake::draft::Draft;
 use crate::intake::place;
 
@@ -28,27 +24,32 @@ use crate::intake::place;
     security(("token" = ["order:create"])),
 )]
 pub async fn create(
-    State(app): State<Arc<App>>,
+    State(api): State<Arc<SalesApi>>,
     Extension(correlation): Extension<Correlation>,
     request: Request,
 ) -> Response {
     let (head, body) = request.into_parts();
-    let identity = match access::caller(&app, &head.headers, Scope::OrderCreate) {
+    let identity = match api
+        .requests
+        .access
+        .caller(&head.headers, Scope::OrderCreate)
+    {
         Ok(identity) => identity,
         Err(denied) => return answer::denied(&denied),
     };
-    let body = body::receive(&app, &super::DIALECT, &identity, &head.headers, body).await;
+    let body = api
+        .requests
+        .body(&super::DIALECT, &identity, &head.headers, body)
+        .await;
     let body = match body {
         Ok(body) => body,
         Err(problem) => return problem.into_response(),
     };
-    let limit = app.settings.limits.key_chars as usize;
-    let key = match idempotency_key::read(&head.headers, limit) {
+    let key = match api.requests.key(&head.headers) {
         Ok(key) => key.map(str::to_owned),
-        Err(error) => return Problem::from(error).into_response(),
+        Err(problem) => return problem.into_response(),
     };
-    let rounding = app.settings.orders.rounding;
-    let checked = match request::parse(&body, &app.settings.limits, rounding) {
+    let checked = match request::parse(&body, &api.requests.limits, api.rounding) {
         Ok(checked) => checked,
         Err(faults) => return answer::invalid(&faults, &correlation.id),
     };
@@ -59,11 +60,11 @@ pub async fn create(
         holds: vec![],
         compared_total: checked.compared_total,
         key,
-        key_window_ms: i64::try_from(app.settings.idempotency.window_ms.0).unwrap_or(i64::MAX),
+        key_window_ms: api.requests.key_window_ms,
         meta: correlation.meta(&identity),
     };
     // Boxed: it is large, and a handler is moved several times before it runs.
-    match Box::pin(place::place(&app, &identity, draft)).await {
+    match Box::pin(place::place(&api.placing, &identity, draft)).await {
         Ok(receipt) => answer::created(&receipt, &correlation.id),
         Err(error) => answer::not_placed(&error, &correlation.id),
     }

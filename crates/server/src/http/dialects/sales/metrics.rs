@@ -13,11 +13,11 @@ use serde_json::{Map, Value, json};
 use waybill_store::Stats;
 
 use super::answer;
-use crate::app::App;
+use super::api::SalesFigures;
 use crate::auth::Scope;
 use crate::consumers::lag;
 use crate::http::edge::Correlation;
-use crate::http::{access, json as body};
+use crate::http::json as body;
 use crate::observe::process;
 
 const MIB: u64 = 1 << 20;
@@ -30,19 +30,19 @@ const MIB: u64 = 1 << 20;
     security(("token" = ["metrics:read"]), ("token" = ["order:read"])),
 )]
 pub async fn read(
-    State(app): State<Arc<App>>,
+    State(api): State<Arc<SalesFigures>>,
     Extension(correlation): Extension<Correlation>,
     headers: HeaderMap,
 ) -> Response {
-    let sees_all = access::caller(&app, &headers, Scope::MetricsRead).is_ok();
-    if !sees_all && let Err(denied) = access::caller(&app, &headers, Scope::OrderRead) {
+    let sees_all = api.access.caller(&headers, Scope::MetricsRead).is_ok();
+    if !sees_all && let Err(denied) = api.access.caller(&headers, Scope::OrderRead) {
         return answer::denied(&denied);
     }
-    match app.store.stats().await {
+    match api.store.stats().await {
         Ok(stats) => {
-            let mut figures = of_process(&app, &stats);
+            let mut figures = of_process(&api, &stats);
             if sees_all {
-                figures.extend(of_all_tenants(&app, &stats));
+                figures.extend(of_all_tenants(&api, &stats));
             }
             body::of(&figures).into_response()
         }
@@ -50,14 +50,14 @@ pub async fn read(
     }
 }
 
-fn of_process(app: &App, stats: &Stats) -> Map<String, Value> {
+fn of_process(api: &SalesFigures, stats: &Stats) -> Map<String, Value> {
     let memory = process::memory();
     // A machine that does not tell its memory shows 0%.
     let percent = (memory.used_bytes * 100)
         .checked_div(memory.total_bytes)
         .unwrap_or(0);
     object(json!({
-        "timestamp": app.now(),
+        "timestamp": api.contexts.now(),
         "database": {
             "totalConnections": stats.readers + 1,
             "idleConnections": stats.readers_idle,
@@ -68,9 +68,9 @@ fn of_process(app: &App, stats: &Stats) -> Map<String, Value> {
             "total": memory.total_bytes / MIB,
             "usage": format!("{percent}%"),
         },
-        "uptime": app.now().ms_since(app.started_at) / 1_000,
+        "uptime": api.contexts.now().ms_since(api.started_at) / 1_000,
         "process": {"pid": std::process::id(), "version": env!("CARGO_PKG_VERSION")},
-        "circuitBreaker": app.inventory.as_ref().map(|inventory| {
+        "circuitBreaker": api.inventory.as_ref().map(|inventory| {
             let breaker = inventory.breaker();
             json!({
                 "state": breaker.state.name(),
@@ -84,11 +84,11 @@ fn of_process(app: &App, stats: &Stats) -> Map<String, Value> {
     }))
 }
 
-fn of_all_tenants(app: &App, stats: &Stats) -> Map<String, Value> {
-    let [_, _, ok, _, refused, failed] = app.metrics.answers();
-    let total: u64 = app.metrics.answers().iter().sum();
+fn of_all_tenants(api: &SalesFigures, stats: &Stats) -> Map<String, Value> {
+    let [_, _, ok, _, refused, failed] = api.metrics.answers();
+    let total: u64 = api.metrics.answers().iter().sum();
     object(json!({
-        "outbox": outbox(app, stats),
+        "outbox": outbox(api, stats),
         "orders": orders(stats),
         "requests": {"total": total, "succeeded": ok, "refused": refused, "failed": failed},
     }))
@@ -102,8 +102,8 @@ fn object(value: Value) -> Map<String, Value> {
 }
 
 /// How far each reader of the log is behind.
-fn outbox(app: &App, stats: &Stats) -> Value {
-    let lag = lag::events(&app.metrics, &stats.log_positions).into_iter();
+fn outbox(api: &SalesFigures, stats: &Stats) -> Value {
+    let lag = lag::events(&api.metrics, &stats.log_positions).into_iter();
     let lag: Map<String, Value> = lag
         .map(|(consumer, behind)| (consumer.to_owned(), behind.into()))
         .collect();

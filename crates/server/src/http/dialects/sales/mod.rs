@@ -1,6 +1,7 @@
 //! The sales dialect: `/api/orders` and `/api/metrics`.
 
 mod answer;
+pub mod api;
 mod create;
 mod metrics;
 mod metrics_schemas;
@@ -10,13 +11,11 @@ pub mod schemas;
 mod simulate;
 mod words;
 
-use std::sync::Arc;
-
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::app::App;
 use crate::http::dialect::{Bounds, Dialect};
+use crate::http::state::HttpState;
 
 /// What its routes have in common.
 pub static DIALECT: Dialect = Dialect {
@@ -27,7 +26,7 @@ pub static DIALECT: Dialect = Dialect {
 };
 
 /// The routes of this dialect, each with its description.
-pub fn routes() -> OpenApiRouter<Arc<App>> {
+pub fn routes() -> OpenApiRouter<HttpState> {
     OpenApiRouter::new()
         .routes(routes!(create::create))
         .routes(routes!(metrics::read))

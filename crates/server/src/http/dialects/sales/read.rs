@@ -13,10 +13,10 @@ use waybill_domain::text::Tenant;
 use waybill_store::{Error as StoreError, OrderRef};
 
 use super::answer;
-use crate::app::App;
+use super::api::SalesApi;
 use crate::auth::Scope;
 use crate::http::edge::Correlation;
-use crate::http::{access, json};
+use crate::http::json;
 
 /// Answers an order.
 #[utoipa::path(
@@ -28,12 +28,12 @@ use crate::http::{access, json};
     security(("token" = ["order:read"])),
 )]
 pub async fn read(
-    State(app): State<Arc<App>>,
+    State(api): State<Arc<SalesApi>>,
     Extension(correlation): Extension<Correlation>,
     headers: HeaderMap,
     Path(id): Path<String>,
 ) -> Response {
-    let identity = match access::caller(&app, &headers, Scope::OrderRead) {
+    let identity = match api.requests.access.caller(&headers, Scope::OrderRead) {
         Ok(identity) => identity,
         Err(denied) => return answer::denied(&denied),
     };
@@ -41,7 +41,7 @@ pub async fn read(
         return answer::not_found(&id, &correlation.id);
     };
     let tenant = Tenant::stored(&identity.tenant);
-    let store = match app.reads.turn(&tenant).await {
+    let store = match api.reads.turn(&tenant).await {
         Ok(store) => store,
         Err(error) => return answer::not_stored(&error, &correlation.id),
     };

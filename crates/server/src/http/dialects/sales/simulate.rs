@@ -14,15 +14,14 @@ use waybill_domain::status::OrderStatus;
 use waybill_domain::text::Tenant;
 
 use super::answer;
+use super::api::SalesApi;
 use super::request::Fault;
-use crate::app::App;
 use crate::auth::{Identity, Scope};
 use crate::command_error::CommandError;
 use crate::commands;
-use crate::http::body;
 use crate::http::edge::Correlation;
+use crate::http::json;
 use crate::http::object::Object;
-use crate::http::{access, json};
 use crate::once::Once;
 
 #[derive(Deserialize)]
@@ -39,17 +38,24 @@ struct Body {
     security(("token" = ["shipment:write"])),
 )]
 pub async fn simulate(
-    State(app): State<Arc<App>>,
+    State(api): State<Arc<SalesApi>>,
     Extension(correlation): Extension<Correlation>,
     Path(id): Path<String>,
     request: Request,
 ) -> Response {
     let (head, body) = request.into_parts();
-    let identity = match access::caller(&app, &head.headers, Scope::ShipmentWrite) {
+    let identity = match api
+        .requests
+        .access
+        .caller(&head.headers, Scope::ShipmentWrite)
+    {
         Ok(identity) => identity,
         Err(denied) => return answer::denied(&denied),
     };
-    let body = body::receive(&app, &super::DIALECT, &identity, &head.headers, body).await;
+    let body = api
+        .requests
+        .body(&super::DIALECT, &identity, &head.headers, body)
+        .await;
     let body = match body {
         Ok(body) => body,
         Err(problem) => return problem.into_response(),
@@ -64,7 +70,7 @@ pub async fn simulate(
     let Some(order_id) = OrderId::parse(&id) else {
         return answer::not_found(&id, &correlation.id);
     };
-    match step(&app, &identity, order_id, to, &correlation).await {
+    match step(&api, &identity, order_id, to, &correlation).await {
         Ok(()) => {
             let message = format!("Simulated {to} event for order {order_id}");
             json::Raw(format!(
@@ -93,7 +99,7 @@ enum Refused {
 }
 
 async fn step(
-    app: &App,
+    api: &SalesApi,
     identity: &Identity,
     id: OrderId,
     to: ShipmentStatus,
@@ -101,9 +107,10 @@ async fn step(
 ) -> Result<(), Refused> {
     let tenant = Tenant::stored(&identity.tenant);
     let meta = correlation.meta(identity);
-    let (record, shipments) = commands::shipments_of(app, &tenant, id, &meta)
-        .await
-        .map_err(Refused::Command)?;
+    let (record, shipments) =
+        commands::shipments_of(&api.shipments, &api.carrier, &tenant, id, &meta)
+            .await
+            .map_err(Refused::Command)?;
     let status = record.order.status;
     let open: Vec<Shipment> = shipments
         .into_iter()
@@ -124,7 +131,7 @@ async fn step(
             ..Update::default()
         };
         commands::update_shipment(
-            app,
+            &api.shipments,
             &once,
             shipment.id,
             &Preconditions::default(),

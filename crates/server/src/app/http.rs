@@ -1,0 +1,217 @@
+//! What each group of routes gets of the running system.
+
+use std::sync::Arc;
+
+use axum::Router;
+
+use super::App;
+use crate::commands::{CommandQueue, OrderCommands, ShipmentCommands, StockCommands};
+use crate::config::Profile;
+use crate::http::access::Access;
+use crate::http::dialects::sales::api::{SalesApi, SalesFigures};
+use crate::http::edge::Edge;
+use crate::http::health::HealthApi;
+use crate::http::metrics::MetricsApi;
+use crate::http::requests::Requests;
+use crate::http::router;
+use crate::http::state::HttpState;
+use crate::http::v1::apis::{DeadLettersApi, FollowApi, OrdersApi, ShipmentsApi, StockApi};
+use crate::http::v1::follower::{self, LogEnd};
+use crate::http::v1::hub::Hub;
+use crate::intake::place::Placing;
+use crate::resilience::rate_limit::RateLimiter;
+
+impl App {
+    /// All routes of this process. Starts the task that wakes streams; it ends when the process stops.
+    pub fn router(&self) -> Router {
+        let settings = &self.settings;
+        let queue_time = settings.intake.wait_ms.max(settings.commands.wait_ms);
+        let edge = Edge {
+            access: self.access(),
+            limiter: RateLimiter::new(&self.settings.server),
+            profile: self.settings.profile,
+            server: self.settings.server.clone(),
+            queue_time: queue_time.duration(),
+            entropy: self.entropy.clone(),
+            metrics: self.metrics.clone(),
+        };
+        router::router(
+            self.http_state(),
+            Arc::new(edge),
+            &settings.limits,
+            &settings.roles,
+        )
+    }
+
+    fn http_state(&self) -> HttpState {
+        let hub = self.hub();
+        let requests = Arc::new(Requests {
+            access: self.access(),
+            bodies: self.bodies.clone(),
+            server: self.settings.server.clone(),
+            limits: self.settings.limits.clone(),
+            // Bounded by the key's declaration far below this.
+            key_window_ms: i64::try_from(self.settings.idempotency.window_ms.0).unwrap_or(i64::MAX),
+        });
+        let placing = Arc::new(Placing {
+            intake: self.intake.clone(),
+            store: self.store.clone(),
+            inventory: self.inventory.clone(),
+            contexts: self.contexts(),
+        });
+        HttpState {
+            orders: Arc::new(self.orders(&requests, &placing)),
+            follow: Arc::new(self.follow(&requests, &hub)),
+            stock: Arc::new(self.stock(&requests)),
+            shipments: Arc::new(self.shipments(&requests)),
+            dead_letters: Arc::new(self.dead_letters(&requests)),
+            sales: Arc::new(self.sales(&requests, &placing)),
+            sales_figures: Arc::new(self.sales_figures()),
+            health: Arc::new(self.health()),
+            metrics: Arc::new(self.figures(hub)),
+        }
+    }
+
+    fn access(&self) -> Access {
+        Access {
+            verifier: self.verifier.clone(),
+            clock: self.clock.clone(),
+            metrics: self.metrics.clone(),
+        }
+    }
+
+    fn hub(&self) -> Arc<Hub> {
+        let log = LogEnd {
+            store: self.store.clone(),
+            cache: self.log_cache.clone(),
+            growth: self.log_growth.clone(),
+            poll_interval: self.settings.consumers.poll_interval_ms.duration(),
+        };
+        let most = self.settings.server.max_streams as usize;
+        follower::start(log, most, self.stopping.clone())
+    }
+
+    fn orders(&self, requests: &Arc<Requests>, placing: &Arc<Placing>) -> OrdersApi {
+        OrdersApi {
+            requests: requests.clone(),
+            reads: self.reads.clone(),
+            placing: placing.clone(),
+            commands: OrderCommands {
+                store: self.store.clone(),
+                contexts: self.contexts(),
+                queue: self.command_queue(),
+            },
+            store: self.store.clone(),
+            identity: self.store.identity().clone(),
+            rounding: self.settings.orders.rounding,
+        }
+    }
+
+    fn follow(&self, requests: &Arc<Requests>, hub: &Arc<Hub>) -> FollowApi {
+        FollowApi {
+            requests: requests.clone(),
+            reads: self.reads.clone(),
+            identity: self.store.identity().clone(),
+            hub: hub.clone(),
+            streams: self.streams.clone(),
+            stopping: self.stopping.clone(),
+            poll_interval: self.settings.consumers.poll_interval_ms.duration(),
+        }
+    }
+
+    fn stock(&self, requests: &Arc<Requests>) -> StockApi {
+        StockApi {
+            requests: requests.clone(),
+            reads: self.reads.clone(),
+            commands: StockCommands {
+                store: self.store.clone(),
+                queue: self.command_queue(),
+            },
+            contexts: self.contexts(),
+        }
+    }
+
+    fn shipments(&self, requests: &Arc<Requests>) -> ShipmentsApi {
+        ShipmentsApi {
+            requests: requests.clone(),
+            reads: self.reads.clone(),
+            commands: self.shipment_commands(),
+        }
+    }
+
+    fn shipment_commands(&self) -> ShipmentCommands {
+        ShipmentCommands {
+            store: self.store.clone(),
+            contexts: self.contexts(),
+            queue: self.command_queue(),
+        }
+    }
+
+    fn command_queue(&self) -> CommandQueue {
+        CommandQueue {
+            turns: self.turns.clone(),
+            wait: self.settings.commands.wait_ms.duration(),
+            entropy: self.entropy.clone(),
+        }
+    }
+
+    fn dead_letters(&self, requests: &Arc<Requests>) -> DeadLettersApi {
+        DeadLettersApi {
+            requests: requests.clone(),
+            reads: self.reads.clone(),
+            identity: self.store.identity().clone(),
+            store: self.store.clone(),
+        }
+    }
+
+    fn sales(&self, requests: &Arc<Requests>, placing: &Arc<Placing>) -> SalesApi {
+        SalesApi {
+            requests: requests.clone(),
+            reads: self.reads.clone(),
+            placing: placing.clone(),
+            shipments: self.shipment_commands(),
+            carrier: self.carrier(),
+            rounding: self.settings.orders.rounding,
+        }
+    }
+
+    fn sales_figures(&self) -> SalesFigures {
+        SalesFigures {
+            access: self.access(),
+            metrics: self.metrics.clone(),
+            store: self.store.clone(),
+            inventory: self.inventory.clone(),
+            contexts: self.contexts(),
+            started_at: self.started_at,
+        }
+    }
+
+    fn health(&self) -> HealthApi {
+        HealthApi {
+            store: self.store.clone(),
+            inventory: self.inventory.clone(),
+            contexts: self.contexts(),
+            started_at: self.started_at,
+            stopping: self.stopping.clone(),
+        }
+    }
+
+    fn figures(&self, hub: Arc<Hub>) -> MetricsApi {
+        let embedded = self.settings.database_url().is_none();
+        MetricsApi {
+            access: self.access(),
+            is_open: self.settings.profile == Profile::Demo,
+            metrics: self.metrics.clone(),
+            store: self.store.clone(),
+            data: embedded.then(|| self.settings.store.data.clone().into()),
+            log_cache: self.log_cache.clone(),
+            intake: self.intake.clone(),
+            inventory: self.inventory.clone(),
+            connections: self.connections.clone(),
+            bodies: self.bodies.clone(),
+            hub,
+            contexts: self.contexts(),
+            started_at: self.started_at,
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! What the routes of the sales dialect use, and nothing else. `app` builds them.
+
+use std::sync::Arc;
+
+use waybill_domain::money::Rounding;
+use waybill_domain::time::Time;
+use waybill_store::Store;
+use waybill_store::reads::Reads;
+
+use crate::carrier::SimulatedCarrier;
+use crate::commands::ShipmentCommands;
+use crate::context::ContextSource;
+use crate::http::access::Access;
+use crate::http::requests::Requests;
+use crate::intake::place::Placing;
+use crate::inventory::Guarded;
+use crate::observe::metrics::Metrics;
+
+/// Placing and reading orders, and moving their shipments by hand.
+pub struct SalesApi {
+    pub requests: Arc<Requests>,
+    pub reads: Arc<Reads>,
+    pub placing: Arc<Placing>,
+    pub shipments: ShipmentCommands,
+    pub carrier: SimulatedCarrier,
+    pub rounding: Rounding,
+}
+
+/// The figures of `GET /api/metrics`.
+pub struct SalesFigures {
+    pub access: Access,
+    pub metrics: Arc<Metrics>,
+    pub store: Arc<dyn Store>,
+    pub inventory: Option<Arc<Guarded>>,
+    pub contexts: ContextSource,
+    pub started_at: Time,
+}

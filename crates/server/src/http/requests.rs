@@ -1,0 +1,53 @@
+//! Reading a request, the same for every route: who asks, its body, its idempotency key.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use http::HeaderMap;
+
+use super::access::Access;
+use super::body::{self, Whole};
+use super::dialect::Dialect;
+use super::idempotency_key;
+use super::v1::problem::Problem;
+use crate::auth::Identity;
+use crate::config;
+use crate::resilience::budget::BodyBudget;
+
+/// What reading a request takes.
+pub struct Requests {
+    pub access: Access,
+    /// Memory for bodies that are being received.
+    pub bodies: Arc<BodyBudget>,
+    pub server: config::Server,
+    pub limits: config::Limits,
+    /// How long an idempotency key is remembered, in milliseconds.
+    pub key_window_ms: i64,
+}
+
+impl Requests {
+    /// The body of a request whose caller is known, as the dialect of its route takes it.
+    ///
+    /// # Errors
+    /// 400, 408, 413, 415 or 503.
+    pub async fn body(
+        &self,
+        dialect: &Dialect,
+        caller: &Identity,
+        headers: &HeaderMap,
+        body: Body,
+    ) -> Result<Whole, Problem> {
+        let bounds = (dialect.bounds)(&self.server);
+        let memory = self.bodies.body((&caller.tenant, &caller.subject));
+        body::receive(&bounds, memory, headers, body).await
+    }
+
+    /// The idempotency key of a request, if it has one.
+    ///
+    /// # Errors
+    /// `idempotency_key_invalid`.
+    pub fn key<'a>(&self, headers: &'a HeaderMap) -> Result<Option<&'a str>, Problem> {
+        let limit = self.limits.key_chars as usize;
+        Ok(idempotency_key::read(headers, limit)?)
+    }
+}

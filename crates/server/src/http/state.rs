@@ -1,0 +1,46 @@
+//! What handlers extract as their `State`: one value per group of routes.
+
+use std::sync::Arc;
+
+use axum::extract::FromRef;
+
+use super::dialects::sales::api::{SalesApi, SalesFigures};
+use super::health::HealthApi;
+use super::metrics::MetricsApi;
+use super::v1::apis::{DeadLettersApi, FollowApi, OrdersApi, ShipmentsApi, StockApi};
+
+/// The groups of routes. A handler extracts its own group with `State<Arc<…>>` and sees no other.
+#[derive(Clone)]
+pub struct HttpState {
+    pub orders: Arc<OrdersApi>,
+    pub follow: Arc<FollowApi>,
+    pub stock: Arc<StockApi>,
+    pub shipments: Arc<ShipmentsApi>,
+    pub dead_letters: Arc<DeadLettersApi>,
+    pub sales: Arc<SalesApi>,
+    pub sales_figures: Arc<SalesFigures>,
+    pub health: Arc<HealthApi>,
+    pub metrics: Arc<MetricsApi>,
+}
+
+macro_rules! groups {
+    ($($field:ident: $group:ty,)+) => {$(
+        impl FromRef<HttpState> for Arc<$group> {
+            fn from_ref(state: &HttpState) -> Self {
+                state.$field.clone()
+            }
+        }
+    )+};
+}
+
+groups! {
+    orders: OrdersApi,
+    follow: FollowApi,
+    stock: StockApi,
+    shipments: ShipmentsApi,
+    dead_letters: DeadLettersApi,
+    sales: SalesApi,
+    sales_figures: SalesFigures,
+    health: HealthApi,
+    metrics: MetricsApi,
+}

@@ -1,0 +1,66 @@
+//! What each group of routes of `/v1` uses, and nothing else. `app` builds them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+use waybill_domain::money::Rounding;
+use waybill_store::reads::Reads;
+use waybill_store::{Identity, Store};
+
+use super::hub::Hub;
+use crate::commands::{OrderCommands, ShipmentCommands, StockCommands};
+use crate::context::ContextSource;
+use crate::http::requests::Requests;
+use crate::intake::place::Placing;
+use crate::resilience::shares::Shares;
+
+/// Orders: placing, reading and commanding them.
+pub struct OrdersApi {
+    pub requests: Arc<Requests>,
+    pub reads: Arc<Reads>,
+    pub placing: Arc<Placing>,
+    pub commands: OrderCommands,
+    /// What an order is answered with after a command.
+    pub store: Arc<dyn Store>,
+    /// Cursors name the store they are of.
+    pub identity: Identity,
+    pub rounding: Rounding,
+}
+
+/// Following orders: the stream of one, and the feed of all.
+pub struct FollowApi {
+    pub requests: Arc<Requests>,
+    pub reads: Arc<Reads>,
+    pub identity: Identity,
+    pub hub: Arc<Hub>,
+    /// What each client holds of the streams.
+    pub streams: Arc<Shares>,
+    /// Cancelled when the process is asked to stop; long answers end by it.
+    pub stopping: CancellationToken,
+    /// The longest wait without a wake-up.
+    pub poll_interval: Duration,
+}
+
+/// Stock levels.
+pub struct StockApi {
+    pub requests: Arc<Requests>,
+    pub reads: Arc<Reads>,
+    pub commands: StockCommands,
+    pub contexts: ContextSource,
+}
+
+/// Shipments.
+pub struct ShipmentsApi {
+    pub requests: Arc<Requests>,
+    pub reads: Arc<Reads>,
+    pub commands: ShipmentCommands,
+}
+
+/// Events that no consumer could apply.
+pub struct DeadLettersApi {
+    pub requests: Arc<Requests>,
+    pub reads: Arc<Reads>,
+    pub identity: Identity,
+    pub store: Arc<dyn Store>,
+}
