@@ -2,15 +2,13 @@
 
 use super::bisect::Bisection;
 use super::changes::{self, Locked, Wanted};
-use super::commit_status::CommitMarker;
 #[cfg(feature = "planted-defects")]
 use super::defects;
 use super::fence::{fence, fenced};
 use super::lock;
-use super::log;
 use super::parked;
 use super::pipeline::{Pipeline, Sql, params};
-use super::rows::{Columns, small};
+use super::rows::small;
 use super::shared::Shared;
 use super::transaction::Failed;
 use crate::error::{Error, Result};
@@ -45,37 +43,35 @@ async fn attempt_apply(shared: &Shared, apply: &ConsumerBatch) -> std::result::R
     let wanted = Wanted::of(&apply.changes);
     let orders = apply.changes.iter().map(|c| c.order_id.0);
     let orders: Vec<Uuid> = orders.collect::<BTreeSet<_>>().into_iter().collect();
-    let (open, answers) = commits
-        .begin(|pipeline| {
-            fence(pipeline, &apply.lease);
-            pipeline.add(
-                &lock::PARKED,
-                params![apply.lease.consumer.as_str(), orders],
-            );
-            wanted.lock(pipeline, now);
-        })
+    let (open, locked) = commits
+        .begin(
+            |pipeline| {
+                let fence = fence(pipeline, &apply.lease);
+                let parameters = params![apply.lease.consumer.as_str(), orders];
+                let parked = pipeline.add(&lock::PARKED, parameters);
+                (fence, parked, wanted.lock(pipeline, now))
+            },
+            |answers, (fence, parked, locks)| {
+                let position = fence.position(answers)?;
+                #[cfg(feature = "planted-defects")]
+                let position = if defects::unfenced() {
+                    apply.from
+                } else {
+                    position
+                };
+                if position != apply.from {
+                    return Err(fenced(&apply.lease));
+                }
+                // Whether an order is parked is read inside the transaction, where it cannot change.
+                if !answers.take(parked).is_empty() {
+                    return Err(Error::Conflict {
+                        what: "a parked order",
+                    });
+                }
+                Locked::read(locks, answers)?.with(&apply.changes)
+            },
+        )
         .await?;
-    let mut answers = answers.into_iter();
-    let checked = (|| {
-        let cursor = answers.next().unwrap_or_default();
-        let position: Option<i64> = cursor
-            .first()
-            .map(|row| Columns::of(row).get())
-            .transpose()?;
-        #[cfg(feature = "planted-defects")]
-        let position = position.map(|at| if defects::unfenced() { apply.from } else { at });
-        if position != Some(apply.from) {
-            return Err(fenced(&apply.lease));
-        }
-        // Whether an order is parked is read inside the transaction, where it cannot change.
-        if !answers.next().unwrap_or_default().is_empty() {
-            return Err(Error::Conflict {
-                what: "a parked order",
-            });
-        }
-        Locked::read(&wanted, &mut answers)?.with(&apply.changes)
-    })();
-    let (open, locked) = commits.unless_refused(open, checked).await?;
     let all: Vec<&Change> = apply.changes.iter().collect();
     let mut pipeline = Pipeline::new();
     parked::park(&mut pipeline, &apply.lease, &apply.park, now);
@@ -90,17 +86,9 @@ async fn attempt_apply(shared: &Shared, apply: &ConsumerBatch) -> std::result::R
     );
     let events: Vec<&NewEvent> = all.iter().flat_map(|c| &c.events).collect();
     let partition = apply.lease.partition;
-    log::append(
-        &mut pipeline,
-        partition,
-        shared.sequence(partition),
-        now,
-        &events,
-    );
-    commits
-        .commit(open, pipeline, CommitMarker::of(partition, &events))
-        .await?;
-    Ok(())
+    shared
+        .append_and_commit(open, pipeline, partition, now, &events)
+        .await
 }
 
 /// Writes changes that stand for themselves; one that conflicts fails alone. A transaction touches one partition of the
@@ -153,12 +141,10 @@ async fn advance_together(
 }
 
 async fn check_fence(shared: &Shared, lease: &Lease) -> Result<()> {
-    let parameters = params![lease.consumer.as_str(), small(lease.partition), lease.epoch];
-    let rows = shared.commits.read(&lock::CURSOR, parameters).await?;
-    if rows.is_empty() {
-        return Err(fenced(lease));
-    }
-    Ok(())
+    let mut pipeline = Pipeline::new();
+    let fence = fence(&mut pipeline, lease);
+    let mut answers = shared.commits.read_all(pipeline).await?;
+    fence.position(&mut answers).map(drop)
 }
 
 async fn attempt_advance(
@@ -170,23 +156,20 @@ async fn attempt_advance(
     let commits = &shared.commits;
     let now = (shared.now)();
     let wanted = Wanted::of(changes.iter().copied());
-    let (open, answers) = commits
-        .begin(|pipeline| {
-            if let Some(lease) = lease {
-                fence(pipeline, lease);
-            }
-            wanted.lock(pipeline, now);
-        })
+    let (open, mut locked) = commits
+        .begin(
+            |pipeline| {
+                let fence = lease.map(|lease| fence(pipeline, lease));
+                (fence, wanted.lock(pipeline, now))
+            },
+            |answers, (fence, locks)| {
+                if let Some(fence) = fence {
+                    fence.position(answers)?;
+                }
+                Locked::read(locks, answers)
+            },
+        )
         .await?;
-    let mut answers = answers.into_iter();
-    if let Some(lease) = lease
-        && answers.next().unwrap_or_default().is_empty()
-    {
-        commits.roll_back(open).await;
-        return Err(Failed::Error(fenced(lease)));
-    }
-    let read = Locked::read(&wanted, &mut answers);
-    let (open, mut locked) = commits.unless_refused(open, read).await?;
     let results: Vec<Result<()>> = changes.iter().map(|change| locked.take(change)).collect();
     let good = changes.iter().zip(&results).filter(|(_, r)| r.is_ok());
     let good: Vec<&Change> = good.map(|(change, _)| *change).collect();
@@ -198,15 +181,8 @@ async fn attempt_advance(
     changes::write(&mut pipeline, &good, &locked);
     locked.free_keys.give_back(&mut pipeline);
     let events: Vec<&NewEvent> = good.iter().flat_map(|c| &c.events).collect();
-    log::append(
-        &mut pipeline,
-        partition,
-        shared.sequence(partition),
-        now,
-        &events,
-    );
-    commits
-        .commit(open, pipeline, CommitMarker::of(partition, &events))
+    shared
+        .append_and_commit(open, pipeline, partition, now, &events)
         .await?;
     Ok(results)
 }

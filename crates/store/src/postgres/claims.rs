@@ -1,6 +1,6 @@
 //! Claims: keys, references and numbers, each of which may belong to one order only.
 
-use super::pipeline::{Pipeline, Sql, params};
+use super::pipeline::{Handle, Pipeline, Rows, Sql, params};
 use super::rows::{Columns, count};
 use super::transaction::Commits;
 use crate::error::{Error, Result};
@@ -90,7 +90,11 @@ fn sorted(orders: &[Arc<NewOrder>]) -> Vec<(&NewOrder, &Claim)> {
 }
 
 /// Takes all claims of a batch; the answer says which were taken. An expired claim does not stand in the way.
-pub fn take<'p>(pipeline: &mut Pipeline<'p>, orders: &'p [Arc<NewOrder>], now: Time) {
+pub fn take<'p>(
+    pipeline: &mut Pipeline<'p>,
+    orders: &'p [Arc<NewOrder>],
+    now: Time,
+) -> Handle<Rows> {
     let all = sorted(orders);
     let each = all.iter();
     pipeline.add(
@@ -113,7 +117,7 @@ pub fn take<'p>(pipeline: &mut Pipeline<'p>, orders: &'p [Arc<NewOrder>], now: T
                 .collect::<Vec<_>>(),
             now.0,
         ],
-    );
+    )
 }
 
 /// The claims that were not taken, with the orders that asked for them.
@@ -143,7 +147,7 @@ pub fn ask_holders<'p>(
     pipeline: &mut Pipeline<'p>,
     orders: &'p [Arc<NewOrder>],
     lost: &[(usize, &'p Claim)],
-) {
+) -> Handle<Rows> {
     let each = lost.iter();
     pipeline.add(
         &HOLDERS,
@@ -157,7 +161,7 @@ pub fn ask_holders<'p>(
             each.map(|(_, c)| Uuid::from_bytes(c.hash))
                 .collect::<Vec<_>>(),
         ],
-    );
+    )
 }
 
 /// What the orders that lost a claim are answered, by their index.
@@ -286,10 +290,11 @@ pub async fn forget(
     let parameters = params![place(from), place(to), now.0, count(limit)];
     let found = pipeline.add(&LOOK, parameters);
     let pages = pipeline.add(&PAGES, vec![]);
-    let answers = commits.read_all(pipeline).await?;
-    let expired = &answers[found];
+    let mut answers = commits.read_all(pipeline).await?;
+    let expired = answers.take(found);
     if expired.len() < limit {
-        let size = answers[pages].first().map(|row| Columns::of(row).get());
+        let pages = answers.take(pages);
+        let size = pages.first().map(|row| Columns::of(row).get());
         let around = to >= size.transpose()?.unwrap_or(0);
         walk.store(if around { 0 } else { to }, Ordering::Relaxed);
     }
@@ -298,7 +303,7 @@ pub async fn forget(
     }
     let mut hashes: Vec<Uuid> = vec![];
     let (mut kinds, mut tenants): (Vec<&str>, Vec<&str>) = (vec![], vec![]);
-    for row in expired {
+    for row in &expired {
         let mut c = Columns::of(row);
         hashes.push(c.get()?);
         kinds.push(c.get()?);

@@ -10,6 +10,7 @@ use deadpool_postgres::{
     Runtime, TimeoutType, Timeouts,
 };
 use std::future::{Future, poll_fn};
+use std::ops::Deref;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -141,6 +142,38 @@ pub struct Connections {
 
 /// A connection of the pool; it goes back when it is dropped.
 pub type Connection = Object;
+
+/// A connection that may be inside a transaction. Dropped, also where a caller stops waiting in the middle of a flush, it
+/// is closed, so that the database rolls back and the next user of the pool gets no half transaction.
+pub struct Taken(Option<Connection>);
+
+impl Taken {
+    pub fn of(connection: Connection) -> Self {
+        Self(Some(connection))
+    }
+
+    /// Its transaction is over: it may be used again.
+    pub fn into_pool(mut self) -> Option<Connection> {
+        self.0.take()
+    }
+}
+
+impl Deref for Taken {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        // Only `into_pool` and `drop` empty it, and both end it.
+        self.0.as_ref().expect("it is there until its end")
+    }
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        if let Some(connection) = self.0.take() {
+            drop(Connection::take(connection));
+        }
+    }
+}
 
 impl Connections {
     /// A pool; no connection is made yet. `shared` says that a pooler gives its sessions to others too.

@@ -3,9 +3,9 @@
 #[cfg(feature = "planted-defects")]
 use super::defects;
 use super::lock;
-use super::pipeline::{Pipeline, params};
-use super::rows::small;
-use crate::error::Error;
+use super::pipeline::{Answers, Handle, Pipeline, Rows, params};
+use super::rows::{Columns, small};
+use crate::error::{Error, Result};
 use crate::model::Lease;
 
 /// The answer to a process that has lost the lease.
@@ -15,8 +15,14 @@ pub fn fenced(lease: &Lease) -> Error {
     }
 }
 
-/// Adds the lock of a lease's cursor; its answer is empty when the lease is lost.
-pub fn fence<'p>(pipeline: &mut Pipeline<'p>, lease: &'p Lease) {
+/// The lock of a lease's cursor that was asked for.
+pub struct Fence<'p> {
+    lease: &'p Lease,
+    cursor: Handle<Rows>,
+}
+
+/// Adds the lock of a lease's cursor.
+pub fn fence<'p>(pipeline: &mut Pipeline<'p>, lease: &'p Lease) -> Fence<'p> {
     let cursor = &lock::CURSOR;
     #[cfg(feature = "planted-defects")]
     let cursor = if defects::unfenced() {
@@ -24,8 +30,19 @@ pub fn fence<'p>(pipeline: &mut Pipeline<'p>, lease: &'p Lease) {
     } else {
         cursor
     };
-    pipeline.add(
-        cursor,
-        params![lease.consumer.as_str(), small(lease.partition), lease.epoch],
-    );
+    let parameters = params![lease.consumer.as_str(), small(lease.partition), lease.epoch];
+    let cursor = pipeline.add(cursor, parameters);
+    Fence { lease, cursor }
+}
+
+impl Fence<'_> {
+    /// Where the consumer's cursor stands.
+    ///
+    /// # Errors
+    /// [`Error::Fenced`] when the lease is lost.
+    pub fn position(self, answers: &mut Answers) -> Result<i64> {
+        let rows = answers.take(self.cursor);
+        let row = rows.first().ok_or_else(|| fenced(self.lease))?;
+        Columns::of(row).get()
+    }
 }

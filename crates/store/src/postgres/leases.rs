@@ -3,7 +3,7 @@
 use super::pipeline::{Pipeline, Sql, params};
 use super::rows::{Columns, small};
 use super::transaction::{Commits, Failed};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::{HeldLease, Lease, LeaseView};
 use tokio_postgres::types::Type;
 use waybill_domain::time::Time;
@@ -51,12 +51,12 @@ pub async fn keep_alive(
     pipeline.add_write(connections, &RENEW, renewed);
     let members = pipeline.add(&MEMBERS, params![consumer, now.0]);
     let held = pipeline.add(&HELD, params![consumer, now.0]);
-    let answers = commits.read_all(pipeline).await?;
+    let mut answers = commits.read_all(pipeline).await?;
     let mut standing = LeaseView::default();
-    for row in &answers[members] {
+    for row in &answers.take(members) {
         standing.members.push(Columns::of(row).get()?);
     }
-    for row in &answers[held] {
+    for row in &answers.take(held) {
         let mut c = Columns::of(row);
         standing.held.push(HeldLease {
             partition: c.small("part")?,
@@ -108,28 +108,44 @@ async fn attempt(
     now: Time,
     until: Time,
 ) -> std::result::Result<Option<(Lease, i64)>, Failed> {
-    let (open, answers) = commits
-        .begin(|pipeline| {
-            let partition = small(partition);
-            pipeline.add(&TAKE, params![consumer, partition, owner, until.0, now.0]);
-        })
+    let (open, epoch) = commits
+        .begin(
+            |pipeline| {
+                let partition = small(partition);
+                pipeline.add(&TAKE, params![consumer, partition, owner, until.0, now.0])
+            },
+            |answers, taken| {
+                let epoch = answers
+                    .take(taken)
+                    .first()
+                    .map(|row| Columns::of(row).get());
+                epoch.transpose()
+            },
+        )
         .await?;
-    let Some(row) = answers[0].first() else {
+    let Some(epoch): Option<i64> = epoch else {
         commits.roll_back(open).await;
         return Ok(None);
     };
-    let epoch: i64 = Columns::of(row).get()?;
-    let mut pipeline = Pipeline::new();
-    pipeline.add(&CURSOR, params![consumer, small(partition), epoch]);
-    let (open, answers) = commits.go_on(open, pipeline).await?;
-    let position = answers[0].first().map(|row| Columns::of(row).get());
+    let (open, position) = commits
+        .go_on(
+            open,
+            |pipeline| pipeline.add(&CURSOR, params![consumer, small(partition), epoch]),
+            |answers, cursor| {
+                let rows = answers.take(cursor);
+                let row = rows.first();
+                let row = row.ok_or_else(|| Error::unavailable("no cursor came"))?;
+                Columns::of(row).get()
+            },
+        )
+        .await?;
     commits.commit(open, Pipeline::new(), None).await?;
     let lease = Lease {
         consumer: consumer.to_owned(),
         partition,
         epoch,
     };
-    Ok(Some((lease, position.transpose()?.unwrap_or(0))))
+    Ok(Some((lease, position)))
 }
 
 static RELEASE: Sql = Sql {

@@ -305,17 +305,19 @@ pub async fn read_feed(
     let partitions = u16::try_from(after.0.len()).unwrap_or(u16::MAX);
     let few = scan / 4;
     let mut pipeline = Pipeline::new();
-    pipeline.add(&super::orders::POSITIONS, params![small(partitions)]);
-    let (reader, ends) = commits.begin_reading(pipeline).await?;
-    let ends = ends[0].iter().map(|row| Columns::from(row, 1).get());
+    let ends = pipeline.add(&super::orders::POSITIONS, params![small(partitions)]);
+    let (reader, mut answers) = commits.begin_reading(pipeline).await?;
+    let ends = answers.take(ends);
+    let ends = ends.iter().map(|row| Columns::from(row, 1).get());
     let ends = Positions(ends.collect::<Result<_>>()?);
     let ahead = (0..partitions).map(|partition| (ends.of(partition) - after.of(partition)).max(0));
     if ahead.sum::<i64>() > count(few) {
         let mut pipeline = Pipeline::new();
-        pipeline.add(&ALL_OF, params![tenant.as_str(), count(few) + 1]);
-        let (reader, places) = reader.go_on(pipeline).await?;
-        if places[0].len() <= few {
-            return read_at(reader, &places[0], after, &ends, limit).await;
+        let places = pipeline.add(&ALL_OF, params![tenant.as_str(), count(few) + 1]);
+        let (reader, mut answers) = reader.go_on(pipeline).await?;
+        let places = answers.take(places);
+        if places.len() <= few {
+            return read_at(reader, &places, after, &ends, limit).await;
         }
         return walk(reader, tenant, after, limit, scan).await;
     }
@@ -346,13 +348,13 @@ async fn read_at(
         positions.append(of_partition);
     }
     let mut pipeline = Pipeline::new();
-    pipeline.add(&AT, params![partitions, positions]);
-    let rows = reader.finish(pipeline).await?;
+    let events = pipeline.add(&AT, params![partitions, positions]);
+    let rows = reader.finish(pipeline).await?.take(events);
     let mut found: BTreeMap<u16, Found> = (0u16..)
         .zip(&ends.0)
         .map(|(partition, end)| (partition, Found::up_to((*end).max(after.of(partition)))))
         .collect();
-    for row in &rows[0] {
+    for row in &rows {
         let event = event(Columns::from(row, 2))?;
         let end = event.position;
         let of_partition = found
@@ -377,7 +379,7 @@ async fn walk(
         .collect();
     let of_each = (scan / partitions.len().max(1)).max(1);
     let mut pipeline = Pipeline::new();
-    pipeline.add(
+    let events = pipeline.add(
         &FEED,
         params![
             partitions,
@@ -387,8 +389,8 @@ async fn walk(
             count(limit)
         ],
     );
-    let rows = reader.finish(pipeline).await?;
-    let partitions = by_part(&rows[0], &after, limit)?;
+    let rows = reader.finish(pipeline).await?.take(events);
+    let partitions = by_part(&rows, &after, limit)?;
     Ok(merge(partitions, after, limit))
 }
 

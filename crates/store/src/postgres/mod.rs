@@ -6,6 +6,7 @@
 //! guards what the domain has decided. Files are named as in the other driver.
 
 mod accept;
+mod answers;
 mod apply;
 mod bisect;
 mod changes;

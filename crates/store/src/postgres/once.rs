@@ -1,12 +1,11 @@
 //! Commands that are done once: the keys they claim (`waybill_domain::once`). They are claimed before any other row is
 //! locked, and given back where the command is not done.
 
-use super::pipeline::{Pipeline, Sql, params};
+use super::pipeline::{Answers, Handle, Pipeline, Rows, Sql, params};
 use super::rows::{Columns, count};
 use super::transaction::{Commits, Failed};
 use crate::error::Result;
 use std::collections::{BTreeMap, HashSet};
-use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 use waybill_domain::once::{CommandClaim, CommandDone};
@@ -72,15 +71,13 @@ impl Claims {
         Self(all)
     }
 
-    /// Without any, nothing is asked of the database.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// Claims them all; the answer goes to [`Free::read`].
-    pub fn claim<'p>(&'p self, pipeline: &mut Pipeline<'p>, now: Time) {
+    /// Claims them all; without any, the database is asked nothing.
+    pub fn claim<'p>(&'p self, pipeline: &mut Pipeline<'p>, now: Time) -> Claimed {
+        if self.0.is_empty() {
+            return Claimed(None);
+        }
         let each = || self.0.iter();
-        pipeline.add(
+        let claimed = pipeline.add(
             &CLAIM,
             params![
                 each().map(|((_, t), _)| t.as_str()).collect::<Vec<_>>(),
@@ -93,6 +90,25 @@ impl Claims {
                 now.0,
             ],
         );
+        Claimed(Some(claimed))
+    }
+}
+
+/// The claims that were asked for.
+pub struct Claimed(Option<Handle<Rows>>);
+
+impl Claimed {
+    /// Which of them were free.
+    pub fn free(self, answers: &mut Answers) -> Result<Free> {
+        let Some(claimed) = self.0 else {
+            return Ok(Free::default());
+        };
+        let rows = answers.take(claimed);
+        let keys = rows.iter().map(|row| {
+            let mut c = Columns::of(row);
+            Ok((c.get()?, c.uuid()?))
+        });
+        keys.collect::<Result<_>>().map(Free)
     }
 }
 
@@ -101,15 +117,6 @@ impl Claims {
 pub struct Free(HashSet<Key>);
 
 impl Free {
-    /// Reads the answer of [`Claims::claim`].
-    pub fn read(rows: &[Row]) -> Result<Self> {
-        let keys = rows.iter().map(|row| {
-            let mut c = Columns::of(row);
-            Ok((c.get()?, c.uuid()?))
-        });
-        keys.collect::<Result<_>>().map(Self)
-    }
-
     /// Whether a command may be done as far as its key goes.
     pub fn allows(&self, tenant: &Tenant, claim: Option<&CommandClaim>) -> bool {
         claim.is_none_or(|claim| self.0.contains(&key(tenant, claim)))
@@ -166,20 +173,25 @@ async fn attempt_done(
     hash: [u8; 16],
     now: Time,
 ) -> std::result::Result<Option<CommandDone>, Failed> {
-    let (open, answers) = commits
-        .begin(|pipeline| {
-            let parameters = params![tenant.as_str(), Uuid::from_bytes(hash), now.0];
-            pipeline.add(&DONE, parameters);
-        })
+    let (open, done) = commits
+        .begin(
+            |pipeline| {
+                let parameters = params![tenant.as_str(), Uuid::from_bytes(hash), now.0];
+                pipeline.add(&DONE, parameters)
+            },
+            |answers, done| {
+                let done = answers.take(done);
+                let read = done.first().map(|row| {
+                    let mut c = Columns::of(row);
+                    Ok(CommandDone {
+                        request: c.uuid()?.into_bytes(),
+                        outcome: c.get()?,
+                    })
+                });
+                read.transpose()
+            },
+        )
         .await?;
-    let read = answers[0].first().map(|row| {
-        let mut c = Columns::of(row);
-        Ok(CommandDone {
-            request: c.uuid()?.into_bytes(),
-            outcome: c.get()?,
-        })
-    });
-    let (open, done) = commits.unless_refused(open, read.transpose()).await?;
     if done.is_some() {
         commits.tell_what_was_read(open).await?;
     } else {

@@ -2,7 +2,7 @@
 //! orders.
 
 use super::claims;
-use super::pipeline::{Pipeline, Sql, params};
+use super::pipeline::{Answers, Handle, Pipeline, Rows, Sql, params};
 use super::rows::{Columns, count};
 use super::transaction::Commits;
 use crate::encoding::{Note, read_birth};
@@ -131,19 +131,18 @@ fn by_id<'o>(orders: impl Iterator<Item = &'o mut Order>) -> HashMap<Uuid, &'o m
 pub async fn states(commits: &Commits, ids: &[OrderId]) -> Result<Vec<Order>> {
     let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
     let mut pipeline = Pipeline::new();
-    for sql in [&STATES, &LINES, &HOLDS] {
-        pipeline.add(sql, params![&*ids]);
-    }
-    let answers = commits.read_same_moment(pipeline).await?;
+    let [states, lines, holds] =
+        [&STATES, &LINES, &HOLDS].map(|sql| pipeline.add(sql, params![&*ids]));
+    let mut answers = commits.read_same_moment(pipeline).await?;
     let mut found = HashMap::with_capacity(ids.len());
-    for row in &answers[0] {
+    for row in &answers.take(states) {
         let order = order(&mut Columns::of(row))?;
         found.insert(order.id.0, order);
     }
     let mut orders: Vec<Order> = ids.iter().filter_map(|id| found.remove(id)).collect();
     let mut index = by_id(orders.iter_mut());
-    fill_lines(&mut index, &answers[1])?;
-    fill_holds(&mut index, &answers[2])?;
+    fill_lines(&mut index, &answers.take(lines))?;
+    fill_holds(&mut index, &answers.take(holds))?;
     Ok(orders)
 }
 
@@ -198,19 +197,28 @@ static BY_NUMBER: Sql = Sql {
     types: &[Type::TEXT, Type::INT8],
 };
 
-/// Completes records with the answers of [`ask_rest`].
-fn complete(rows: &[Row], rest: &[Vec<Row>]) -> Result<Vec<OrderRecord>> {
+/// What completes records, once it is answered.
+struct Rest {
+    lines: Handle<Rows>,
+    holds: Handle<Rows>,
+    personal: Handle<Rows>,
+}
+
+fn complete(rows: &[Row], rest: Rest, answers: &mut Answers) -> Result<Vec<OrderRecord>> {
     let mut records = rows.iter().map(record).collect::<Result<Vec<_>>>()?;
     let mut index = by_id(records.iter_mut().map(|r| &mut r.order));
-    fill_lines(&mut index, &rest[0])?;
-    fill_holds(&mut index, &rest[1])?;
-    fill_personal(&mut records, &rest[2])?;
+    fill_lines(&mut index, &answers.take(rest.lines))?;
+    fill_holds(&mut index, &answers.take(rest.holds))?;
+    fill_personal(&mut records, &answers.take(rest.personal))?;
     Ok(records)
 }
 
-fn ask_rest<'p>(pipeline: &mut Pipeline<'p>, ids: &'p [Uuid]) {
-    for sql in [&LINES, &HOLDS, &PERSONAL] {
-        pipeline.add(sql, params![ids]);
+fn ask_rest<'p>(pipeline: &mut Pipeline<'p>, ids: &'p [Uuid]) -> Rest {
+    let mut ask = |sql| pipeline.add(sql, params![ids]);
+    Rest {
+        lines: ask(&LINES),
+        holds: ask(&HOLDS),
+        personal: ask(&PERSONAL),
     }
 }
 
@@ -238,10 +246,11 @@ pub async fn find(
     let Some(id) = id else { return Ok(None) };
     let ids = [id.0];
     let mut pipeline = Pipeline::new();
-    pipeline.add(&BY_ID, params![tenant.as_str(), id.0]);
-    ask_rest(&mut pipeline, &ids);
-    let answers = commits.read_same_moment(pipeline).await?;
-    Ok(complete(&answers[0], &answers[1..])?.pop())
+    let record = pipeline.add(&BY_ID, params![tenant.as_str(), id.0]);
+    let rest = ask_rest(&mut pipeline, &ids);
+    let mut answers = commits.read_same_moment(pipeline).await?;
+    let record = answers.take(record);
+    Ok(complete(&record, rest, &mut answers)?.pop())
 }
 
 /// The newest of the tenant's next so many orders: what is filtered away is looked at all the same. Written as a range
@@ -294,7 +303,7 @@ async fn page(
     filter: &OrderFilter,
     scan: usize,
     mut beside: Pipeline<'_>,
-) -> Result<(Page<OrderRecord, i64>, Vec<Vec<Row>>)> {
+) -> Result<(Page<OrderRecord, i64>, Answers)> {
     let before = filter.before.unwrap_or(i64::MAX);
     let statuses: Vec<&str> = filter.statuses.iter().map(|s| s.as_str()).collect();
     let asked = beside.add(
@@ -313,22 +322,23 @@ async fn page(
         ],
     );
     let (reader, mut answers) = commits.begin_reading(beside).await?;
-    let rows = answers.remove(asked);
+    let rows = answers.take(asked);
     let ids = rows.iter().map(|row| Columns::from(row, RECORD_ID).uuid());
     let ids = ids.collect::<Result<Vec<_>>>()?;
     let full = ids.len() == filter.limit;
     let mut pipeline = Pipeline::new();
-    ask_rest(&mut pipeline, &ids);
-    if !full {
-        pipeline.add(&LAST, params![before, tenant.as_str(), count(scan) - 1]);
-    }
-    let rest = reader.finish(pipeline).await?;
-    let items = complete(&rows, &rest)?;
-    let next = if full {
-        items.last().map(|r| r.number)
-    } else {
-        let last = rest.last().and_then(|rows| rows.first());
-        last.map(|row| Columns::of(row).get()).transpose()?
+    let rest = ask_rest(&mut pipeline, &ids);
+    let parameters = params![before, tenant.as_str(), count(scan) - 1];
+    let last = (!full).then(|| pipeline.add(&LAST, parameters));
+    let mut completing = reader.finish(pipeline).await?;
+    let items = complete(&rows, rest, &mut completing)?;
+    let next = match last {
+        None => items.last().map(|r| r.number),
+        Some(last) => {
+            let last = completing.take(last);
+            let last = last.first().map(|row| Columns::of(row).get());
+            last.transpose()?
+        }
     };
     Ok((Page { items, next }, answers))
 }
@@ -359,8 +369,9 @@ pub async fn snapshot(
     };
     let mut beside = Pipeline::new();
     let asked = beside.add(&POSITIONS, params![super::rows::small(partitions)]);
-    let (page, answers) = page(commits, tenant, &filter, scan, beside).await?;
-    let positions = answers[asked].iter().map(|row| Columns::from(row, 1).get());
+    let (page, mut answers) = page(commits, tenant, &filter, scan, beside).await?;
+    let positions = answers.take(asked);
+    let positions = positions.iter().map(|row| Columns::from(row, 1).get());
     Ok(Snapshot {
         page,
         positions: Positions(positions.collect::<Result<_>>()?),

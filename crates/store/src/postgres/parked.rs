@@ -1,9 +1,7 @@
 //! Parked events: an event that could not be applied, and all later events of its order.
 
 use super::changes::{self, Locked, Wanted};
-use super::commit_status::CommitMarker;
-use super::fence::{fence, fenced};
-use super::log;
+use super::fence::fence;
 use super::once::Claims;
 use super::pipeline::{Pipeline, Sql, params};
 use super::rows::{Columns, count, small};
@@ -157,7 +155,7 @@ pub async fn list(
 }
 
 static FLAG: Sql = Sql {
-    text: "/* parked::flag */ UPDATE parked SET state = $5 WHERE tenant = $1 AND consumer = $2 AND order_id = $3 AND position = $4 RETURNING 1",
+    text: "/* parked::flag */ UPDATE parked SET state = $5 WHERE tenant = $1 AND consumer = $2 AND order_id = $3 AND position = $4",
     types: &[Type::TEXT, Type::TEXT, Type::UUID, Type::INT8, Type::TEXT],
 };
 
@@ -180,27 +178,28 @@ async fn attempt_flag(
     let commits = &shared.commits;
     let now = (shared.now)();
     let claims = Claims::of([(tenant, flag.claim.as_ref())].into_iter());
-    let (open, answers) = commits
-        .begin(|pipeline| {
-            if !claims.is_empty() {
-                claims.claim(pipeline, now);
-            }
-            pipeline.add(
-                &FLAG,
-                params![
+    let (open, flagged) = commits
+        .begin(
+            |pipeline| {
+                let claimed = claims.claim(pipeline, now);
+                let parameters = params![
                     tenant.as_str(),
                     flag.consumer.as_str(),
                     flag.order.0,
                     flag.position,
                     flag.state.as_str()
-                ],
-            );
-        })
+                ];
+                (claimed, pipeline.add_counted(&FLAG, parameters))
+            },
+            |answers, (claimed, flagged)| {
+                let free = claimed.free(answers)?;
+                if !free.allows(tenant, flag.claim.as_ref()) {
+                    return Err(Error::KeyUsed);
+                }
+                Ok(answers.take(flagged) > 0)
+            },
+        )
         .await?;
-    let is_free = claims.is_empty() || answers.first().is_some_and(|rows| !rows.is_empty());
-    let flagged = answers.last().is_some_and(|rows| !rows.is_empty());
-    let free = if is_free { Ok(()) } else { Err(Error::KeyUsed) };
-    let (open, ()) = commits.unless_refused(open, free).await?;
     if flagged {
         commits.commit(open, Pipeline::new(), None).await?;
     } else {
@@ -292,22 +291,20 @@ async fn attempt_settle(
     };
     let wanted = Wanted::of(change);
     let consumer = lease.consumer.as_str();
-    let (open, answers) = commits
-        .begin(|pipeline| {
-            fence(pipeline, lease);
-            pipeline.add(&QUEUE, params![consumer, order.0]);
-            wanted.lock(pipeline, now);
-        })
+    let (open, locked) = commits
+        .begin(
+            |pipeline| {
+                let fence = fence(pipeline, lease);
+                let queue = pipeline.add(&QUEUE, params![consumer, order.0]);
+                (fence, queue, wanted.lock(pipeline, now))
+            },
+            |answers, (fence, queue, locks)| {
+                fence.position(answers)?;
+                check_queue(&answers.take(queue), position, outcome)?;
+                Locked::read(locks, answers)?.with(change)
+            },
+        )
         .await?;
-    let mut answers = answers.into_iter();
-    let checked = (|| {
-        if answers.next().unwrap_or_default().is_empty() {
-            return Err(fenced(lease));
-        }
-        check_queue(&answers.next().unwrap_or_default(), position, outcome)?;
-        Locked::read(&wanted, &mut answers)?.with(change)
-    })();
-    let (open, locked) = commits.unless_refused(open, checked).await?;
     let mut pipeline = Pipeline::new();
     match outcome {
         ParkedOutcome::Applied(_) => {
@@ -340,15 +337,7 @@ async fn attempt_settle(
     changes::write(&mut pipeline, &changes, &locked);
     let events: Vec<&NewEvent> = changes.iter().flat_map(|c| &c.events).collect();
     let partition = changes.first().map_or(lease.partition, |c| c.partition);
-    log::append(
-        &mut pipeline,
-        partition,
-        shared.sequence(partition),
-        now,
-        &events,
-    );
-    commits
-        .commit(open, pipeline, CommitMarker::of(partition, &events))
-        .await?;
-    Ok(())
+    shared
+        .append_and_commit(open, pipeline, partition, now, &events)
+        .await
 }

@@ -1,12 +1,15 @@
-//! Statements that are sent together and answered together: one round trip for all.
+//! Statements that are sent one after another without waiting in between, and answered in their order: one round trip
+//! for all.
 
+use super::answers::{Answer, Committed, Count, Kind, PipelineId};
+pub use super::answers::{Answers, Handle, Rows};
 use super::connection::{Connection, Connections};
 use super::errors::{is_aftermath, is_of_the_statement};
 use super::plain;
 use futures::poll;
 use std::task::Poll;
 use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{Error, Row, Statement};
+use tokio_postgres::{Error, Statement};
 
 /// A statement with the types of its parameters. It begins with a comment that names its function, so that the
 /// database's log of slow statements names the code.
@@ -33,15 +36,29 @@ impl Sql {
 pub type Parameter<'a> = Box<dyn ToSql + Sync + Send + 'a>;
 
 enum Step<'a> {
-    /// Text that begins a transaction.
+    /// Text that begins a transaction. It has no answer.
     Begin(&'a str),
-    Statement(&'static Sql, Vec<Parameter<'a>>),
+    Statement {
+        sql: &'static Sql,
+        parameters: Vec<Parameter<'a>>,
+        kind: AnswerKind,
+    },
     Commit,
 }
 
-/// Statements to be sent together.
+/// What is read of a statement's answer.
+#[derive(Clone, Copy)]
+enum AnswerKind {
+    Rows,
+    Count,
+}
+
+/// Statements to be sent one after another.
 pub struct Pipeline<'a> {
+    id: PipelineId,
     steps: Vec<Step<'a>>,
+    /// How many of the steps have an answer.
+    answered: usize,
 }
 
 /// Boxes parameters for [`Pipeline::add`].
@@ -60,14 +77,18 @@ pub struct Failure {
 
 impl<'a> Pipeline<'a> {
     pub fn new() -> Self {
-        Self { steps: vec![] }
+        Self {
+            id: PipelineId::new(),
+            steps: vec![],
+            answered: 0,
+        }
     }
 
     /// A transaction's first flush.
     pub fn begin(connections: &'a Connections) -> Self {
-        Self {
-            steps: vec![Step::Begin(&connections.begin)],
-        }
+        let mut pipeline = Self::new();
+        pipeline.steps.push(Step::Begin(&connections.begin));
+        pipeline
     }
 
     /// Puts a reading transaction around the statements.
@@ -84,21 +105,49 @@ impl<'a> Pipeline<'a> {
         self
     }
 
-    /// Adds a statement; says which answer will be its own.
-    pub fn add(&mut self, sql: &'static Sql, parameters: Vec<Parameter<'a>>) -> usize {
-        debug_assert_eq!(sql.types.len(), parameters.len(), "{}", sql.text);
-        self.steps.push(Step::Statement(sql, parameters));
-        self.steps.len() - 1
+    /// Adds a statement whose rows are read.
+    pub fn add(&mut self, sql: &'static Sql, parameters: Vec<Parameter<'a>>) -> Handle<Rows> {
+        self.push_statement(sql, parameters, AnswerKind::Rows)
     }
 
-    /// Adds a statement that writes, in a transaction of its own between BEGIN and COMMIT; says which answer will be its
-    /// own. All three go out with the flush.
+    /// Adds a statement that tells how many rows it wrote.
+    pub fn add_counted(
+        &mut self,
+        sql: &'static Sql,
+        parameters: Vec<Parameter<'a>>,
+    ) -> Handle<Count> {
+        self.push_statement(sql, parameters, AnswerKind::Count)
+    }
+
+    fn push_statement<A: Kind>(
+        &mut self,
+        sql: &'static Sql,
+        parameters: Vec<Parameter<'a>>,
+        kind: AnswerKind,
+    ) -> Handle<A> {
+        debug_assert_eq!(sql.types.len(), parameters.len(), "{}", sql.text);
+        self.push(Step::Statement {
+            sql,
+            parameters,
+            kind,
+        })
+    }
+
+    /// Adds a step that is answered.
+    fn push<A: Kind>(&mut self, step: Step<'a>) -> Handle<A> {
+        self.steps.push(step);
+        self.answered += 1;
+        Handle::new(self.id, self.answered - 1)
+    }
+
+    /// Adds a statement that writes, in a transaction of its own between BEGIN and COMMIT. All three go out with the
+    /// flush.
     pub fn add_write(
         &mut self,
         connections: &'a Connections,
         sql: &'static Sql,
         parameters: Vec<Parameter<'a>>,
-    ) -> usize {
+    ) -> Handle<Rows> {
         self.steps.push(Step::Begin(&connections.begin));
         let answer = self.add(sql, parameters);
         self.commit();
@@ -117,16 +166,16 @@ impl<'a> Pipeline<'a> {
                 begun = false;
                 true
             }
-            Step::Statement(sql, _) => begun || !sql.writes(),
+            Step::Statement { sql, .. } => begun || !sql.writes(),
         })
     }
 
     /// Ends the transaction with this flush.
-    pub fn commit(&mut self) {
-        self.steps.push(Step::Commit);
+    pub fn commit(&mut self) -> Handle<Committed> {
+        self.push(Step::Commit)
     }
 
-    /// Sends everything and waits for every answer; the rows of each statement.
+    /// Sends everything and waits for every answer.
     ///
     /// The first poll of a client's future puts its message on the wire, so each step is polled once before the next
     /// one is made: they go out in their order. A step that cannot be sent (a parameter that its type does not take)
@@ -135,29 +184,29 @@ impl<'a> Pipeline<'a> {
         self,
         connections: &Connections,
         connection: &Connection,
-    ) -> Result<Vec<Vec<Row>>, Failure> {
+    ) -> Result<Answers, Failure> {
         let known = self.prepare(connections, connection).await?;
-        let mut answers = Answers::default();
+        let mut received = Received::default();
         let mut pending = Vec::with_capacity(self.steps.len());
         for (step, known) in self.steps.iter().zip(&known) {
             // Before it is sent: when the connection ends at the same moment, it may have gone out all the same.
-            answers.commit_was_sent |= matches!(step, Step::Commit);
+            received.commit_was_sent |= matches!(step, Step::Commit);
             let mut answer = Box::pin(step.send(connection, known.as_ref()));
             match poll!(&mut answer) {
                 Poll::Pending => pending.push(answer),
                 Poll::Ready(Err(error)) => {
-                    answers.not_sent = Some(error);
+                    received.not_sent = Some(error);
                     break;
                 }
                 // Every answer before it is there too.
-                Poll::Ready(Ok(rows)) => {
-                    answers.wait_for(&mut pending).await;
-                    answers.take(Ok(rows));
+                Poll::Ready(Ok(answer)) => {
+                    received.wait_for(&mut pending).await;
+                    received.take(Ok(answer));
                 }
             }
         }
-        answers.wait_for(&mut pending).await;
-        answers.finish()
+        received.wait_for(&mut pending).await;
+        Ok(Answers::new(self.id, received.finish()?))
     }
 
     /// Makes statements known to the connection where they have names. Done first: while the flush goes out, nothing
@@ -170,14 +219,14 @@ impl<'a> Pipeline<'a> {
         let mut known = Vec::with_capacity(self.steps.len());
         for step in &self.steps {
             known.push(match step {
-                Step::Statement(sql, _) if !connections.unnamed => {
+                Step::Statement { sql, .. } if !connections.unnamed => {
                     let prepared = connection.prepare_typed_cached(sql.text, sql.types).await;
                     Some(prepared.map_err(|error| Failure {
                         error,
                         undone: true,
                     })?)
                 }
-                Step::Statement(..) | Step::Begin(_) | Step::Commit => None,
+                Step::Statement { .. } | Step::Begin(_) | Step::Commit => None,
             });
         }
         Ok(known)
@@ -185,37 +234,82 @@ impl<'a> Pipeline<'a> {
 }
 
 impl Step<'_> {
+    /// Sends the step and waits for its answer, which BEGIN has none of.
     async fn send(
         &self,
         connection: &Connection,
         known: Option<&Statement>,
-    ) -> Result<Vec<Row>, Error> {
-        match (self, known) {
-            (Step::Begin(text), _) => plain::step(connection, text).await.map(|()| vec![]),
-            (Step::Commit, _) => plain::commit(connection).await.map(|()| vec![]),
-            (Step::Statement(_, parameters), Some(statement)) => {
-                let parameters: Vec<&(dyn ToSql + Sync)> = parameters
-                    .iter()
-                    .map(|p| &**p as &(dyn ToSql + Sync))
-                    .collect();
-                connection.query(statement, &parameters).await
+    ) -> Result<Option<Answer>, Error> {
+        match self {
+            Step::Begin(text) => plain::step(connection, text).await.map(|()| None),
+            Step::Commit => {
+                let committed = plain::commit(connection).await;
+                committed.map(|()| Some(Answer::Committed))
             }
-            (Step::Statement(sql, parameters), None) => {
-                let typed: Vec<(&(dyn ToSql + Sync), Type)> = parameters
-                    .iter()
-                    .zip(sql.types)
-                    .map(|(p, t)| (&**p as &(dyn ToSql + Sync), t.clone()))
-                    .collect();
-                connection.query_typed(sql.text, &typed).await
+            Step::Statement {
+                sql,
+                parameters,
+                kind,
+            } => {
+                let answer = match known {
+                    Some(statement) => named(connection, statement, parameters, *kind).await,
+                    None => unnamed(connection, sql, parameters, *kind).await,
+                };
+                answer.map(Some)
             }
         }
     }
 }
 
-/// The answers to what was sent, in its order.
+async fn named(
+    connection: &Connection,
+    statement: &Statement,
+    parameters: &[Parameter<'_>],
+    kind: AnswerKind,
+) -> Result<Answer, Error> {
+    let parameters: Vec<&(dyn ToSql + Sync)> = parameters
+        .iter()
+        .map(|p| &**p as &(dyn ToSql + Sync))
+        .collect();
+    match kind {
+        AnswerKind::Rows => {
+            let rows = connection.query(statement, &parameters).await;
+            rows.map(Answer::Rows)
+        }
+        AnswerKind::Count => {
+            let count = connection.execute(statement, &parameters).await;
+            count.map(Answer::Count)
+        }
+    }
+}
+
+async fn unnamed(
+    connection: &Connection,
+    sql: &Sql,
+    parameters: &[Parameter<'_>],
+    kind: AnswerKind,
+) -> Result<Answer, Error> {
+    let typed: Vec<(&(dyn ToSql + Sync), Type)> = parameters
+        .iter()
+        .zip(sql.types)
+        .map(|(p, t)| (&**p as &(dyn ToSql + Sync), t.clone()))
+        .collect();
+    match kind {
+        AnswerKind::Rows => {
+            let rows = connection.query_typed(sql.text, &typed).await;
+            rows.map(Answer::Rows)
+        }
+        AnswerKind::Count => {
+            let count = connection.execute_typed(sql.text, &typed).await;
+            count.map(Answer::Count)
+        }
+    }
+}
+
+/// What came back so far, in the order in which it was sent.
 #[derive(Default)]
-struct Answers {
-    rows: Vec<Vec<Row>>,
+struct Received {
+    answers: Vec<Answer>,
     failed: Option<Error>,
     not_sent: Option<Error>,
     /// It may have been sent.
@@ -224,10 +318,10 @@ struct Answers {
     refused: bool,
 }
 
-impl Answers {
+impl Received {
     async fn wait_for<A>(&mut self, pending: &mut Vec<A>)
     where
-        A: Future<Output = Result<Vec<Row>, Error>>,
+        A: Future<Output = Result<Option<Answer>, Error>>,
     {
         for answer in pending.drain(..) {
             let answer = answer.await;
@@ -235,9 +329,9 @@ impl Answers {
         }
     }
 
-    fn take(&mut self, answer: Result<Vec<Row>, Error>) {
+    fn take(&mut self, answer: Result<Option<Answer>, Error>) {
         match answer {
-            Ok(rows) => self.rows.push(rows),
+            Ok(answer) => self.answers.extend(answer),
             Err(error) => {
                 self.refused |= is_of_the_statement(&error);
                 // The first error is the reason, the others follow from it.
@@ -248,14 +342,100 @@ impl Answers {
         }
     }
 
-    fn finish(self) -> Result<Vec<Vec<Row>>, Failure> {
+    fn finish(self) -> Result<Vec<Answer>, Failure> {
         // What was sent before it was answered well, or its own error says more.
         match self.failed.or(self.not_sent) {
-            None => Ok(self.rows),
+            None => Ok(self.answers),
             Some(error) => Err(Failure {
                 error,
                 undone: self.refused || !self.commit_was_sent,
             }),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::connection::Options;
+    use super::super::generation::Generation;
+    use super::*;
+    use std::sync::Arc;
+    use waybill_testkit::postgres::{Database, Postgres};
+    use waybill_testkit::unavailable::or_skip;
+
+    /// Each statement takes the next number when it arrives. Its text makes some messages longer than others.
+    static ARRIVE: Sql = Sql {
+        text: "/* pipeline::arrive */ SELECT nextval('arrivals'), length($1)",
+        types: &[Type::TEXT],
+    };
+
+    static WRITE: Sql = Sql {
+        text: "/* pipeline::write */ INSERT INTO written (n) SELECT generate_series(1, $1)",
+        types: &[Type::INT4],
+    };
+
+    async fn connected(unnamed: bool) -> Option<(Database, Connections)> {
+        let server = or_skip(Postgres::shared())?;
+        let database = server.database(None).expect("a database is made");
+        let made = database.sql(
+            "CREATE SEQUENCE arrivals; CREATE TABLE written (n integer); \
+             CREATE TABLE meta (key text, value text); INSERT INTO meta VALUES ('generation', 'first')",
+        );
+        made.expect("the statements run");
+        let mut options = Options::new(database.url());
+        options.unnamed_statements = unnamed;
+        let generation = Arc::new(Generation::new("first"));
+        let connections = Connections::new(&options, unnamed, generation);
+        Some((database, connections.expect("the address is well formed")))
+    }
+
+    #[tokio::test]
+    async fn statements_arrive_in_the_order_in_which_they_were_added() {
+        for unnamed in [false, true] {
+            let Some((database, connections)) = connected(unnamed).await else {
+                return;
+            };
+            let mut pipeline = Pipeline::begin(&connections);
+            let arrive = |pipeline: &mut Pipeline<'_>, n: usize| {
+                let text = "x".repeat(if n.is_multiple_of(3) { 50_000 } else { 1 });
+                pipeline.add(&ARRIVE, params![text])
+            };
+            let mut arrived: Vec<_> = (0..20).map(|n| arrive(&mut pipeline, n)).collect();
+            let written = pipeline.add_counted(&WRITE, params![3]);
+            let committed = pipeline.commit();
+            arrived.extend((20..40).map(|n| arrive(&mut pipeline, n)));
+            let connection = connections.get().await.expect("a connection");
+            let run = pipeline.run(&connections, &connection).await;
+            let mut answers = run.expect("it is answered");
+            answers.take(committed);
+            assert_eq!(answers.take(written), 3);
+            // Redeemed in another order than they were added in.
+            arrived.reverse();
+            let numbers: Vec<i64> = arrived
+                .into_iter()
+                .map(|handle| answers.take(handle)[0].get(0))
+                .collect();
+            assert_eq!(numbers, (1..=40).rev().collect::<Vec<i64>>());
+            let found = database.sql("SELECT count(*) FROM written");
+            assert_eq!(found.expect("it runs").trim(), "3");
+        }
+    }
+
+    #[tokio::test]
+    async fn nothing_follows_a_step_that_cannot_be_sent_and_least_of_all_its_commit() {
+        let Some((database, connections)) = connected(false).await else {
+            return;
+        };
+        let mut pipeline = Pipeline::begin(&connections);
+        pipeline.add(&WRITE, params![1]);
+        // The type takes no text, which the client library finds before it sends.
+        pipeline.add(&WRITE, params!["one"]);
+        pipeline.commit();
+        let connection = connections.get().await.expect("a connection");
+        let run = pipeline.run(&connections, &connection).await;
+        assert!(run.expect_err("it cannot be sent").undone);
+        drop(Connection::take(connection));
+        let found = database.sql("SELECT count(*) FROM written");
+        assert_eq!(found.expect("it runs").trim(), "0");
     }
 }

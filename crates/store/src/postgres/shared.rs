@@ -1,12 +1,17 @@
 //! What every call of a store shares: connections, identity, positions of the log, and who is told of its growth.
 
+use super::commit_status::CommitMarker;
 use super::connection::Options;
+use super::log;
 use super::notify::Grown;
-use super::transaction::Commits;
+use super::pipeline::Pipeline;
+use super::transaction::{Commits, Failed, Open};
 use crate::model::Identity;
 use crate::store::{CommitListener, Now};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use waybill_domain::event::NewEvent;
+use waybill_domain::time::Time;
 
 /// What every call of a store shares.
 pub(super) struct Shared {
@@ -30,11 +35,27 @@ impl Shared {
         u16::try_from(turn % u32::from(self.identity.partitions.max(1))).unwrap_or(0)
     }
 
-    pub fn sequence(&self, partition: u16) -> u32 {
+    fn sequence(&self, partition: u16) -> u32 {
         self.sequences
             .get(usize::from(partition))
             .copied()
             .unwrap_or(0)
+    }
+
+    /// Appends events to a partition of the log as the last step before COMMIT, and commits. One of the events is looked
+    /// for when COMMIT is not answered.
+    pub async fn append_and_commit<'p>(
+        &'p self,
+        open: Open,
+        mut pipeline: Pipeline<'p>,
+        partition: u16,
+        now: Time,
+        events: &[&'p NewEvent],
+    ) -> std::result::Result<(), Failed> {
+        let sequence = self.sequence(partition);
+        log::append(&mut pipeline, partition, sequence, now, events);
+        let mark = CommitMarker::of(partition, events);
+        self.commits.commit(open, pipeline, mark).await
     }
 
     /// Wakes who waits for a partition, here and in other processes.

@@ -112,23 +112,26 @@ pub async fn list(
         return Ok(Page { items, next });
     }
     let mut pipeline = Pipeline::new();
-    pipeline.add(
+    let listed = pipeline.add(
         &LIST,
         params![before, count(scan), tenant.as_str(), status, limit],
     );
-    let (reader, answers) = commits.begin_reading(pipeline).await?;
-    let items = of(&answers[0])?;
+    let (reader, mut answers) = commits.begin_reading(pipeline).await?;
+    let items = of(&answers.take(listed))?;
     let full = items.len() == filter.limit;
     let mut pipeline = Pipeline::new();
-    if !full {
-        pipeline.add(&LAST, params![before, count(scan) - 1, tenant.as_str()]);
-    }
-    let answers = reader.finish(pipeline).await?;
-    let next = if full {
-        items.last().map(|s| s.id)
-    } else {
-        let last = answers[0].first().map(|row| Columns::of(row).uuid());
-        last.transpose()?.map(ShipmentId)
+    let parameters = params![before, count(scan) - 1, tenant.as_str()];
+    let last = (!full).then(|| pipeline.add(&LAST, parameters));
+    let mut answers = reader.finish(pipeline).await?;
+    let next = match last {
+        None => items.last().map(|s| s.id),
+        Some(last) => {
+            let last = answers
+                .take(last)
+                .first()
+                .map(|row| Columns::of(row).uuid());
+            last.transpose()?.map(ShipmentId)
+        }
     };
     Ok(Page { items, next })
 }
@@ -172,16 +175,16 @@ fn delivery(row: &Row) -> Result<Delivery> {
 pub async fn deliveries(commits: &Commits, orders: &[OrderId]) -> Result<Vec<DeliveryOf>> {
     let ids: Vec<Uuid> = orders.iter().map(|id| id.0).collect();
     let mut pipeline = Pipeline::new();
-    pipeline.add(&DELIVERIES, params![&*ids]);
-    pipeline.add(&OF_ORDERS, params![&*ids]);
-    let answers = commits.read_same_moment(pipeline).await?;
-    let mut known: HashMap<OrderId, Delivery> = HashMap::with_capacity(answers[0].len());
-    for row in &answers[0] {
+    let deliveries = pipeline.add(&DELIVERIES, params![&*ids]);
+    let shipments_of = pipeline.add(&OF_ORDERS, params![&*ids]);
+    let mut answers = commits.read_same_moment(pipeline).await?;
+    let mut known: HashMap<OrderId, Delivery> = HashMap::with_capacity(ids.len());
+    for row in &answers.take(deliveries) {
         let delivery = delivery(row)?;
         known.insert(delivery.order_id, delivery);
     }
     let mut shipments: HashMap<OrderId, Vec<Shipment>> = HashMap::new();
-    for row in &answers[1] {
+    for row in &answers.take(shipments_of) {
         let shipment = shipment(row)?;
         shipments
             .entry(shipment.order_id)

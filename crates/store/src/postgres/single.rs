@@ -1,8 +1,8 @@
 //! Statements outside of any transaction of ours, each flush on a connection that goes back to the pool.
 
-use super::connection::{Connection, Connections};
+use super::connection::{Connections, Taken};
 use super::errors::translate;
-use super::pipeline::{Parameter, Pipeline, Sql};
+use super::pipeline::{Answers, Parameter, Pipeline, Sql};
 use super::plain;
 use crate::error::Result;
 use tokio_postgres::Row;
@@ -15,19 +15,19 @@ impl Connections {
         parameters: Vec<Parameter<'a>>,
     ) -> Result<Vec<Row>> {
         let mut pipeline = Pipeline::new();
-        pipeline.add(sql, parameters);
-        Ok(self.read_all(pipeline).await?.remove(0))
+        let rows = pipeline.add(sql, parameters);
+        Ok(self.read_all(pipeline).await?.take(rows))
     }
 
     /// Several statements that need not see the same moment; those that write, by [`Pipeline::add_write`].
-    pub async fn read_all(&self, pipeline: Pipeline<'_>) -> Result<Vec<Vec<Row>>> {
+    pub async fn read_all(&self, pipeline: Pipeline<'_>) -> Result<Answers> {
         debug_assert!(pipeline.begins_what_it_writes(), "its COMMIT may not last");
         let connection = self.get().await?;
         match pipeline.run(self, &connection).await {
-            Ok(rows) => Ok(rows),
+            Ok(answers) => Ok(answers),
             Err(failure) => {
                 // What could not be sent may have left a transaction open.
-                end(connection).await;
+                end(Taken::of(connection)).await;
                 Err(translate(failure.error))
             }
         }
@@ -41,13 +41,13 @@ impl Connections {
     ) -> Result<Vec<Row>> {
         let mut pipeline = Pipeline::new();
         let written = pipeline.add_write(self, sql, parameters);
-        Ok(self.read_all(pipeline).await?.swap_remove(written))
+        Ok(self.read_all(pipeline).await?.take(written))
     }
 }
 
 /// Ends a transaction; a connection that cannot is given up.
-pub async fn end(connection: Connection) {
-    if connection.is_closed() || plain::roll_back(&connection).await.is_err() {
-        drop(Connection::take(connection));
+pub async fn end(connection: Taken) {
+    if !connection.is_closed() && plain::roll_back(&connection).await.is_ok() {
+        drop(connection.into_pool());
     }
 }

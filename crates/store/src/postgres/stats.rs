@@ -43,22 +43,23 @@ pub async fn read(commits: &Commits, partitions: u16) -> Result<Stats> {
     let sizes = pipeline.add(&SIZES, vec![]);
     let cursors = pipeline.add(&CURSORS, vec![]);
     let snapshot = pipeline.add(&snapshots::OLDEST_MS, vec![]);
-    let answers = commits.read_all(pipeline).await?;
-    for (row, status) in answers[by_status].iter().zip(OrderStatus::ALL) {
+    let mut answers = commits.read_all(pipeline).await?;
+    for (row, status) in answers.take(by_status).iter().zip(OrderStatus::ALL) {
         let count = Columns::from(row, 1).get()?;
         stats.orders_by_status.push((*status, count));
     }
-    let row = answers[sizes].first();
+    let sizes = answers.take(sizes);
+    let row = sizes.first();
     let mut c = Columns::of(row.ok_or_else(|| Error::unavailable("no figures came"))?);
     stats.parked = c.get()?;
     stats.dead = c.get()?;
     stats.timers = c.get()?;
     stats.work = c.get()?;
-    for row in &answers[cursors] {
+    for row in &answers.take(cursors) {
         let mut c = Columns::of(row);
         stats.cursors.push((c.get()?, c.small("part")?, c.get()?));
     }
-    if let Some(row) = answers[snapshot].first() {
+    if let Some(row) = answers.take(snapshot).first() {
         stats.oldest_snapshot_ms = Some(Columns::of(row).get()?);
     }
     (stats.readers, stats.readers_idle) = commits.connections.counts();

@@ -1,10 +1,8 @@
 //! Stock rows: reading them and changing counts.
 
-use super::commit_status::CommitMarker;
 use super::lock;
-use super::log;
-use super::once::{self, Claims, Free};
-use super::pipeline::{Pipeline, Sql, params};
+use super::once::{self, Claims};
+use super::pipeline::{Handle, Pipeline, Rows, Sql, params};
 use super::rows::{Columns, count};
 use super::shared::Shared;
 use super::transaction::{Commits, Failed};
@@ -105,16 +103,18 @@ pub async fn adjust(shared: &Shared, changes: &[StockChange]) -> Result<Vec<Stoc
     Ok(outcomes.into_iter().flatten().collect())
 }
 
-fn add_keys<'p>(pipeline: &mut Pipeline<'p>, sql: &'static Sql, keys: &BTreeSet<&'p Key>) {
+fn add_keys<'p>(
+    pipeline: &mut Pipeline<'p>,
+    sql: &'static Sql,
+    keys: &BTreeSet<&'p Key>,
+) -> Handle<Rows> {
     let each = keys.iter();
-    pipeline.add(
-        sql,
-        params![
-            each.clone().map(|k| k.0.as_str()).collect::<Vec<_>>(),
-            each.clone().map(|k| k.1.as_str()).collect::<Vec<_>>(),
-            each.map(|k| k.2.as_str()).collect::<Vec<_>>(),
-        ],
-    );
+    let parameters = params![
+        each.clone().map(|k| k.0.as_str()).collect::<Vec<_>>(),
+        each.clone().map(|k| k.1.as_str()).collect::<Vec<_>>(),
+        each.map(|k| k.2.as_str()).collect::<Vec<_>>(),
+    ];
+    pipeline.add(sql, parameters)
 }
 
 async fn attempt(
@@ -127,32 +127,29 @@ async fn attempt(
     let owned: Vec<Key> = changes.iter().map(|c| key(c)).collect();
     let keys: BTreeSet<&Key> = owned.iter().collect();
     let claims = Claims::of(changes.iter().map(|c| (&c.tenant, c.claim.as_ref())));
-    let (open, mut answers) = commits
-        .begin(|pipeline| {
-            if !claims.is_empty() {
-                claims.claim(pipeline, now);
-            }
-            // A row that is not there cannot be locked; it is made first, in the order of the keys.
-            let each = keys.iter();
-            pipeline.add(
-                &INSERT,
-                params![
-                    each.clone().map(|k| k.0.clone()).collect::<Vec<_>>(),
-                    each.clone().map(|k| k.1.clone()).collect::<Vec<_>>(),
-                    each.map(|k| k.2.clone()).collect::<Vec<_>>(),
-                    now.0,
-                ],
-            );
-            add_keys(pipeline, &lock::STOCK, &keys);
-        })
+    let (open, (mut locked, mut free)) = commits
+        .begin(
+            |pipeline| {
+                let claimed = claims.claim(pipeline, now);
+                // A row that is not there cannot be locked; it is made first, in the order of the keys.
+                let each = keys.iter();
+                pipeline.add(
+                    &INSERT,
+                    params![
+                        each.clone().map(|k| k.0.clone()).collect::<Vec<_>>(),
+                        each.clone().map(|k| k.1.clone()).collect::<Vec<_>>(),
+                        each.map(|k| k.2.clone()).collect::<Vec<_>>(),
+                        now.0,
+                    ],
+                );
+                (claimed, add_keys(pipeline, &lock::STOCK, &keys))
+            },
+            |answers, (claimed, rows)| {
+                let rows = answers.take(rows);
+                Ok((locked(&rows, &keys)?, claimed.free(answers)?))
+            },
+        )
         .await?;
-    let free = if claims.is_empty() {
-        Ok(Free::default())
-    } else {
-        Free::read(&answers.remove(0))
-    };
-    let read = locked(&answers[1], &keys).and_then(|locked| Ok((locked, free?)));
-    let (open, (mut locked, mut free)) = commits.unless_refused(open, read).await?;
     let mut outcomes = Vec::with_capacity(changes.len());
     let mut done: Vec<(&StockChange, i64, NewEvent)> = vec![];
     for (change, key) in changes.iter().zip(&owned) {
@@ -181,15 +178,8 @@ async fn attempt(
     free.give_back(&mut pipeline);
     add_keys(&mut pipeline, &FORGET_NEW, &keys);
     let events: Vec<&NewEvent> = done.iter().map(|(_, _, event)| event).collect();
-    log::append(
-        &mut pipeline,
-        partition,
-        shared.sequence(partition),
-        now,
-        &events,
-    );
-    commits
-        .commit(open, pipeline, CommitMarker::of(partition, &events))
+    shared
+        .append_and_commit(open, pipeline, partition, now, &events)
         .await?;
     Ok(outcomes)
 }

@@ -137,7 +137,11 @@ impl Store for PostgresStore {
     }
 
     async fn command_done(&self, tenant: &Tenant, hash: [u8; 16]) -> Result<Option<CommandDone>> {
-        once::done(self.read()?, tenant, hash, (self.shared.now)()).await
+        let tenant = tenant.clone();
+        self.write(|shared| async move {
+            once::done(&shared.commits, &tenant, hash, (shared.now)()).await
+        })
+        .await
     }
 
     async fn order(&self, tenant: &Tenant, by: OrderRef) -> Result<Option<OrderRecord>> {

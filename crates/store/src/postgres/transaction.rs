@@ -5,9 +5,9 @@
 //! [`Error::OutcomeUnknown`].
 
 use super::commit_status::{CommitMarker, IDENTIFY, TransactionId};
-use super::connection::{Connection, Connections};
+use super::connection::{Connections, Taken};
 use super::errors::{IntoStore, is_contention, translate};
-use super::pipeline::{Failure, Parameter, Pipeline, Sql};
+use super::pipeline::{Answers, Failure, Parameter, Pipeline, Sql};
 use super::single::end;
 use crate::error::{Error, Result};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -35,9 +35,9 @@ const ATTEMPTS: u32 = 6;
 /// The first pause before that; it doubles.
 const PAUSE: Duration = Duration::from_millis(2);
 
-/// A transaction that has begun.
+/// A transaction that has begun. Dropped before its end, it takes its connection with it, and the database rolls back.
 pub struct Open {
-    connection: Connection,
+    connection: Taken,
     id: TransactionId,
     /// Whether its COMMIT waits for a standby.
     waits: bool,
@@ -116,41 +116,43 @@ impl Commits {
         }
     }
 
-    /// Begins a transaction with a first flush; `fill` adds to it. The rows of each added statement, in order.
-    pub async fn begin<'a>(
+    /// Begins a transaction with a first flush of what `ask` adds, and goes on with what `read` makes of the answers.
+    /// Where `read` refuses them, the transaction is given up.
+    pub async fn begin<'a, H, T>(
         &'a self,
-        fill: impl FnOnce(&mut Pipeline<'a>),
-    ) -> std::result::Result<(Open, Vec<Vec<Row>>), Failed> {
-        let connection = self.connections.get().await?;
+        ask: impl FnOnce(&mut Pipeline<'a>) -> H,
+        read: impl FnOnce(&mut Answers, H) -> Result<T>,
+    ) -> std::result::Result<(Open, T), Failed> {
+        let connection = Taken::of(self.connections.get().await?);
         let mut pipeline = Pipeline::begin(&self.connections);
-        pipeline.add(&IDENTIFY, vec![]);
-        fill(&mut pipeline);
-        let mut rows = match pipeline.run(&self.connections, &connection).await {
-            Ok(rows) => rows,
+        let identified = pipeline.add(&IDENTIFY, vec![]);
+        let asked = ask(&mut pipeline);
+        let mut answers = match pipeline.run(&self.connections, &connection).await {
+            Ok(answers) => answers,
             Err(failure) => return Err(self.undo(connection, failure.error).await),
         };
-        // BEGIN and its own statement are answered first.
-        let rest = rows.split_off(2);
-        let identified = rows.pop().and_then(|mut rows| rows.pop());
-        let row = identified.ok_or(Error::unavailable("the database answered nothing"))?;
-        let id = TransactionId::read(&row)?;
-        let waits = row.try_get(3).store()?;
+        let identified = answers.take(identified);
+        let row = identified.first();
+        let row = row.ok_or_else(|| Error::unavailable("the database answered nothing"))?;
         let open = Open {
             connection,
-            id,
-            waits,
+            id: TransactionId::read(row)?,
+            waits: row.try_get(3).store()?,
         };
-        Ok((open, rest))
+        self.unless_refused(open, read(&mut answers, asked)).await
     }
 
-    /// Runs further statements of a transaction.
-    pub async fn go_on(
-        &self,
+    /// Runs further statements of a transaction, as [`Commits::begin`] runs the first ones.
+    pub async fn go_on<'a, H, T>(
+        &'a self,
         open: Open,
-        pipeline: Pipeline<'_>,
-    ) -> std::result::Result<(Open, Vec<Vec<Row>>), Failed> {
+        ask: impl FnOnce(&mut Pipeline<'a>) -> H,
+        read: impl FnOnce(&mut Answers, H) -> Result<T>,
+    ) -> std::result::Result<(Open, T), Failed> {
+        let mut pipeline = Pipeline::new();
+        let asked = ask(&mut pipeline);
         match pipeline.run(&self.connections, &open.connection).await {
-            Ok(rows) => Ok((open, rows)),
+            Ok(mut answers) => self.unless_refused(open, read(&mut answers, asked)).await,
             Err(failure) => Err(self.undo(open.connection, failure.error).await),
         }
     }
@@ -213,15 +215,17 @@ impl Commits {
         open: Open,
         mut pipeline: Pipeline<'_>,
         mark: Option<CommitMarker>,
-    ) -> std::result::Result<Vec<Vec<Row>>, Failed> {
-        pipeline.commit();
+    ) -> std::result::Result<(), Failed> {
+        let committed = pipeline.commit();
         let waits = self.connections.cancelled_waits();
         let Open { connection, id, .. } = open;
         match pipeline.run(&self.connections, &connection).await {
-            Ok(rows) => {
+            Ok(mut answers) => {
+                answers.take(committed);
+                drop(connection.into_pool());
                 if self.connections.cancelled_waits() == waits {
                     self.prove(waits);
-                    return Ok(rows);
+                    return Ok(());
                 }
                 tracing::error!(
                     "a wait for the standby was cancelled; not ready until a commit has reached it"
@@ -236,8 +240,7 @@ impl Commits {
                 drop(connection);
                 tracing::warn!(%error, xid = id.xid(), "nobody answered a COMMIT; looking for what became of it");
                 match id.was_committed(&self.connections, mark).await {
-                    // The rows of its statements are lost with the answer.
-                    Some(true) => Ok(vec![]),
+                    Some(true) => Ok(()),
                     Some(false) => Err(Failed::Again(translate(error))),
                     None => Err(Failed::Error(Error::OutcomeUnknown)),
                 }
@@ -255,7 +258,7 @@ impl Commits {
     }
 
     /// As [`Connections::read_all`].
-    pub async fn read_all(&self, pipeline: Pipeline<'_>) -> Result<Vec<Vec<Row>>> {
+    pub async fn read_all(&self, pipeline: Pipeline<'_>) -> Result<Answers> {
         self.connections.read_all(pipeline).await
     }
 
@@ -269,37 +272,29 @@ impl Commits {
     }
 
     /// Several statements that see the same moment.
-    pub async fn read_same_moment(&self, pipeline: Pipeline<'_>) -> Result<Vec<Vec<Row>>> {
+    pub async fn read_same_moment(&self, pipeline: Pipeline<'_>) -> Result<Answers> {
         let connection = self.connections.get().await?;
         let run = pipeline.at_one_moment().run(&self.connections, &connection);
         match run.await {
-            Ok(mut rows) => {
-                rows.remove(0);
-                rows.pop();
-                Ok(rows)
-            }
+            Ok(answers) => Ok(answers),
             Err(failure) => {
-                end(connection).await;
+                end(Taken::of(connection)).await;
                 Err(translate(failure.error))
             }
         }
     }
 
     /// Begins to read at one moment, when what is read next depends on what was read first.
-    pub async fn begin_reading(
-        &self,
-        pipeline: Pipeline<'_>,
-    ) -> Result<(Reader<'_>, Vec<Vec<Row>>)> {
+    pub async fn begin_reading(&self, pipeline: Pipeline<'_>) -> Result<(Reader<'_>, Answers)> {
         let reader = Reader {
             commits: self,
-            connection: Some(self.connections.get().await?),
+            connection: Taken::of(self.connections.get().await?),
         };
-        let mut rows = reader.run(pipeline.beginning_to_read()).await?;
-        rows.remove(0);
-        Ok((reader, rows))
+        let answers = reader.run(pipeline.beginning_to_read()).await?;
+        Ok((reader, answers))
     }
 
-    async fn undo(&self, connection: Connection, error: tokio_postgres::Error) -> Failed {
+    async fn undo(&self, connection: Taken, error: tokio_postgres::Error) -> Failed {
         let contended = error.code().is_some_and(is_contention);
         if error.code() == Some(&SqlState::T_R_DEADLOCK_DETECTED) {
             self.deadlocks.fetch_add(1, Ordering::Relaxed);
@@ -319,39 +314,28 @@ impl Commits {
 /// A transaction that only reads. Dropped before its end, it takes its connection with it.
 pub struct Reader<'a> {
     commits: &'a Commits,
-    connection: Option<Connection>,
+    connection: Taken,
 }
 
 impl Reader<'_> {
-    async fn run(&self, pipeline: Pipeline<'_>) -> Result<Vec<Vec<Row>>> {
-        let Some(connection) = &self.connection else {
-            return Err(Error::unavailable("the reading is over"));
-        };
-        let run = pipeline.run(&self.commits.connections, connection).await;
+    async fn run(&self, pipeline: Pipeline<'_>) -> Result<Answers> {
+        let connections = &self.commits.connections;
+        let run = pipeline.run(connections, &self.connection).await;
         run.map_err(|failure| translate(failure.error))
     }
 
     /// Reads more at the same moment.
-    pub async fn go_on(self, pipeline: Pipeline<'_>) -> Result<(Self, Vec<Vec<Row>>)> {
-        let rows = self.run(pipeline).await?;
-        Ok((self, rows))
+    pub async fn go_on(self, pipeline: Pipeline<'_>) -> Result<(Self, Answers)> {
+        let answers = self.run(pipeline).await?;
+        Ok((self, answers))
     }
 
     /// Reads the rest and ends.
-    pub async fn finish(mut self, mut pipeline: Pipeline<'_>) -> Result<Vec<Vec<Row>>> {
-        pipeline.commit();
-        let mut rows = self.run(pipeline).await?;
-        rows.pop();
-        // It goes back to the pool.
-        drop(self.connection.take());
-        Ok(rows)
-    }
-}
-
-impl Drop for Reader<'_> {
-    fn drop(&mut self) {
-        if let Some(connection) = self.connection.take() {
-            drop(Connection::take(connection));
-        }
+    pub async fn finish(self, mut pipeline: Pipeline<'_>) -> Result<Answers> {
+        let ended = pipeline.commit();
+        let mut answers = self.run(pipeline).await?;
+        answers.take(ended);
+        drop(self.connection.into_pool());
+        Ok(answers)
     }
 }

@@ -1,8 +1,6 @@
 //! Work for external services: leased, done elsewhere, its result written back under a guard.
 
 use super::changes::{self, Locked, Wanted};
-use super::commit_status::CommitMarker;
-use super::log;
 use super::pipeline::{Pipeline, Sql, params};
 use super::rows::{Columns, count};
 use super::shared::Shared;
@@ -102,23 +100,23 @@ async fn attempt(
     };
     let wanted = Wanted::of(change);
     // Timers and work come last among the classes, so the piece is locked after what its result changes.
-    let (open, answers) = commits
-        .begin(|pipeline| {
-            wanted.lock(pipeline, now);
-            pipeline.add(&LOCK, params![piece.id, piece.epoch]);
-        })
+    let (open, locked) = commits
+        .begin(
+            |pipeline| {
+                let locks = wanted.lock(pipeline, now);
+                let held = pipeline.add(&LOCK, params![piece.id, piece.epoch]);
+                (locks, held)
+            },
+            |answers, (locks, held)| {
+                if answers.take(held).is_empty() {
+                    return Err(Error::Fenced {
+                        consumer: piece.target.clone(),
+                    });
+                }
+                Locked::read(locks, answers)?.with(change)
+            },
+        )
         .await?;
-    let held = answers.last().is_some_and(|rows| !rows.is_empty());
-    let mut answers = answers.into_iter();
-    let checked = (|| {
-        if !held {
-            return Err(Error::Fenced {
-                consumer: piece.target.clone(),
-            });
-        }
-        Locked::read(&wanted, &mut answers)?.with(change)
-    })();
-    let (open, locked) = commits.unless_refused(open, checked).await?;
     let changes: Vec<_> = change.into_iter().collect();
     let mut pipeline = Pipeline::new();
     changes::write(&mut pipeline, &changes, &locked);
@@ -130,16 +128,10 @@ async fn attempt(
     };
     let partition = change.map(|c| c.partition);
     let events: Vec<&NewEvent> = changes.iter().flat_map(|c| &c.events).collect();
+    // Without a change there are no events, and the partition does not matter.
     let log_part = partition.unwrap_or(0);
-    log::append(
-        &mut pipeline,
-        log_part,
-        shared.sequence(log_part),
-        now,
-        &events,
-    );
-    commits
-        .commit(open, pipeline, CommitMarker::of(log_part, &events))
+    shared
+        .append_and_commit(open, pipeline, log_part, now, &events)
         .await?;
     Ok(partition)
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
+use tokio_postgres::NoTls;
 use waybill_domain::command::Command;
 use waybill_domain::event::{EventKind, LoggedEvent};
 use waybill_domain::ids::OrderId;
@@ -451,3 +452,51 @@ async fn statements_say_which_function_they_are_of() {
     );
     assert_eq!(unnamed.trim(), "");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_stops_asking_for_a_command_leaves_no_transaction_open() {
+    let Some((driver, h)) = shared(1).await else {
+        return;
+    };
+    let mut options = driver.options();
+    // What is left open would otherwise be ended by the database.
+    (
+        options.statement_timeout_ms,
+        options.idle_in_transaction_timeout_ms,
+    ) = (0, 0);
+    options.lock_timeout_ms = 0;
+    let opened = PostgresStore::open(options, h.clock.as_now(), Arc::new(Tap::default()), 0).await;
+    let store = opened.expect("opens");
+    // The look at the key waits for this lock, so the caller goes away in the middle of the first flush.
+    let (client, connection) = tokio_postgres::connect(&driver.options().url, NoTls)
+        .await
+        .expect("connects");
+    tokio::spawn(connection);
+    let run = async |sql| client.execute(sql, &[]).await.expect("it runs");
+    run("BEGIN").await;
+    run("LOCK TABLE command_claims").await;
+    {
+        let tenant = Tenant::default();
+        let mut asking = store.command_done(&tenant, [7; 16]);
+        let waits = async {
+            while driver.sql(WAITING).trim() != "1" {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::select! {
+            _ = &mut asking => panic!("it waits for the lock"),
+            waited = tokio::time::timeout(HANGS, waits) => waited.expect("it comes to the lock"),
+        }
+    }
+    run("COMMIT").await;
+    let over = async {
+        while driver.sql(OPEN).trim() != "0" {
+            tokio::task::yield_now().await;
+        }
+    };
+    let ended = tokio::time::timeout(HANGS / 10, over).await;
+    ended.expect("the transaction ends with nobody waiting for it");
+}
+
+const WAITING: &str = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+const OPEN: &str = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'waybill' AND xact_start IS NOT NULL";

@@ -7,8 +7,6 @@ mod stock;
 use self::stock::{Stock, lock_stock, stock_keys};
 use super::bisect::Bisection;
 use super::claims;
-use super::commit_status::CommitMarker;
-use super::log;
 use super::pipeline::{Pipeline, Sql, params};
 use super::rows::{Columns, count};
 use super::shared::Shared;
@@ -20,7 +18,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
-use waybill_domain::intake::{self, AcceptedOrder, Birth, Decision, NewOrder};
+use waybill_domain::intake::{self, AcceptedOrder, Birth, Claim, Decision, NewOrder};
 
 /// Takes a batch of orders; an order at fault fails alone.
 pub async fn accept(shared: &Shared, orders: &[Arc<NewOrder>]) -> Result<Vec<Result<Accepted>>> {
@@ -75,18 +73,24 @@ async fn attempt(
     let commits = &shared.commits;
     let now = (shared.now)();
     let keys = stock_keys(orders);
-    let (open, mut rows) = commits
-        .begin(|pipeline| {
-            claims::take(pipeline, orders, now);
-            pipeline.add(&NUMBERS, params![count(orders.len())]);
-            lock_stock(pipeline, &keys);
-        })
+    let (open, asked) = commits
+        .begin(
+            |pipeline| {
+                let taken = claims::take(pipeline, orders, now);
+                let numbers = pipeline.add(&NUMBERS, params![count(orders.len())]);
+                (taken, numbers, lock_stock(pipeline, &keys))
+            },
+            |answers, (taken, numbers, stock)| {
+                Ok(Asked {
+                    lost: claims::lost(orders, &answers.take(taken))?,
+                    numbers: read_numbers(&answers.take(numbers))?,
+                    stock: Stock::read(&answers.take(stock))?,
+                })
+            },
+        )
         .await?;
-    let stock_rows = rows.pop().unwrap_or_default();
-    let numbers = rows.pop().unwrap_or_default();
-    let taken = rows.pop().unwrap_or_default();
-    let (open, answered) = answer_lost(commits, open, orders, &taken).await?;
-    let decided = decide(orders, partition, answered, &numbers, &stock_rows);
+    let (open, answered) = answer_lost(commits, open, orders, &asked.lost).await?;
+    let decided = decide(orders, partition, answered, asked);
     let (open, batch) = commits.unless_refused(open, decided).await?;
     if batch.written.is_empty() {
         // Claims that were taken are free again.
@@ -105,18 +109,24 @@ async fn attempt(
         .iter()
         .flat_map(|w| &w.accepted.events)
         .collect();
-    log::append(
-        &mut pipeline,
-        partition,
-        shared.sequence(partition),
-        now,
-        &events,
-    );
     #[cfg(feature = "planted-defects")]
     super::defects::about_to_commit(&batch.results).await;
-    let mark = CommitMarker::of(partition, &events);
-    commits.commit(open, pipeline, mark).await?;
+    shared
+        .append_and_commit(open, pipeline, partition, now, &events)
+        .await?;
     Ok((batch.results, true))
+}
+
+/// What the first flush said.
+struct Asked<'o> {
+    /// The claims that others hold, with the indexes of the orders that asked for them.
+    lost: Vec<(usize, &'o Claim)>,
+    numbers: Vec<i64>,
+    stock: Stock,
+}
+
+fn read_numbers(rows: &[Row]) -> Result<Vec<i64>> {
+    rows.iter().map(|row| Columns::of(row).get()).collect()
 }
 
 /// What was decided about a batch.
@@ -147,17 +157,18 @@ async fn answer_lost(
     commits: &Commits,
     open: Open,
     orders: &[Arc<NewOrder>],
-    taken: &[Row],
+    lost: &[(usize, &Claim)],
 ) -> std::result::Result<(Open, HashMap<usize, Accepted>), Failed> {
-    let lost = claims::lost(orders, taken)?;
     if lost.is_empty() {
         return Ok((open, HashMap::new()));
     }
-    let mut pipeline = Pipeline::new();
-    claims::ask_holders(&mut pipeline, orders, &lost);
-    let (open, rows) = commits.go_on(open, pipeline).await?;
-    let answers = claims::answers(orders, &lost, &rows[0]);
-    commits.unless_refused(open, answers).await
+    commits
+        .go_on(
+            open,
+            |pipeline| claims::ask_holders(pipeline, orders, lost),
+            |answers, holders| claims::answers(orders, lost, &answers.take(holders)),
+        )
+        .await
 }
 
 /// Decides the whole batch in memory, on rows that are locked.
@@ -165,16 +176,15 @@ fn decide<'o>(
     orders: &'o [Arc<NewOrder>],
     partition: u16,
     mut answered: HashMap<usize, Accepted>,
-    numbers: &[Row],
-    stock_rows: &[Row],
+    asked: Asked<'_>,
 ) -> Result<Batch<'o>> {
     let mut batch = Batch {
         results: Vec::with_capacity(orders.len()),
         written: Vec::with_capacity(orders.len()),
         refused: vec![],
-        stock: Stock::read(stock_rows)?,
+        stock: asked.stock,
     };
-    let mut numbers = numbers.iter();
+    let mut numbers = asked.numbers.into_iter();
     for (index, new) in orders.iter().enumerate() {
         if let Some(answer) = answered.remove(&index) {
             // It may have won other claims before it lost one.
@@ -182,8 +192,8 @@ fn decide<'o>(
             batch.results.push(answer);
             continue;
         }
-        let number = numbers.next().map(|row| Columns::of(row).get());
-        let number = number.ok_or_else(|| Error::unavailable("too few numbers came"))??;
+        let number = numbers.next();
+        let number = number.ok_or_else(|| Error::unavailable("too few numbers came"))?;
         let view = batch.stock.view(&new.tenant);
         // A panic is a defect of one order; the others are decided without it.
         let decided = catch_unwind(AssertUnwindSafe(|| {

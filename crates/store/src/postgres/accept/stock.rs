@@ -1,7 +1,7 @@
 //! The stock rows that a batch sells from: locked once, changed in memory, written once per row.
 
 use super::super::lock;
-use super::super::pipeline::{Pipeline, Sql, params};
+use super::super::pipeline::{Handle, Pipeline, Rows, Sql, params};
 use super::super::rows::Columns;
 use crate::error::Result;
 use std::collections::{BTreeSet, HashMap};
@@ -30,7 +30,10 @@ pub fn stock_keys(orders: &[Arc<NewOrder>]) -> BTreeSet<(&str, &str)> {
 }
 
 /// Locks those rows.
-pub fn lock_stock<'p>(pipeline: &mut Pipeline<'p>, keys: &BTreeSet<(&'p str, &'p str)>) {
+pub fn lock_stock<'p>(
+    pipeline: &mut Pipeline<'p>,
+    keys: &BTreeSet<(&'p str, &'p str)>,
+) -> Handle<Rows> {
     pipeline.add(
         &lock::STOCK,
         params![
@@ -38,7 +41,7 @@ pub fn lock_stock<'p>(pipeline: &mut Pipeline<'p>, keys: &BTreeSet<(&'p str, &'p
             keys.iter().map(|(_, sku)| *sku).collect::<Vec<_>>(),
             vec![Vendor::LOCAL; keys.len()],
         ],
-    );
+    )
 }
 
 /// The stock rows a batch looks at: read once, changed in memory, written once per row.

@@ -1,8 +1,8 @@
 //! Locks the rows that changes will write, and compares their versions with those the changes were decided on.
 
 use super::super::lock;
-use super::super::once::{Claims, Free};
-use super::super::pipeline::{Pipeline, params};
+use super::super::once::{Claimed, Claims, Free};
+use super::super::pipeline::{Answers, Handle, Pipeline, Rows, params};
 use super::super::rows::Columns;
 use crate::error::{Error, Result};
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -55,35 +55,53 @@ impl Wanted {
         }
     }
 
-    /// Adds the locks; the answers go to [`Locked::read`].
-    pub fn lock<'p>(&'p self, pipeline: &mut Pipeline<'p>, now: Time) {
-        if !self.claims.is_empty() {
-            self.claims.claim(pipeline, now);
-        }
-        let classes = [
-            (&lock::ORDERS, &self.orders),
-            (&lock::DELIVERIES, &self.deliveries),
-            (&lock::SHIPMENTS, &self.shipments),
-            (&lock::HOLDS, &self.holds),
-            (&lock::RESERVATIONS, &self.reservations),
-        ];
-        for (sql, ids) in classes {
-            if !ids.is_empty() {
-                pipeline.add(sql, params![&**ids]);
-            }
-        }
-        if !self.stock.is_empty() {
-            let each = self.stock.iter();
-            pipeline.add(
-                &lock::STOCK,
-                params![
-                    each.clone().map(|k| k.0.as_str()).collect::<Vec<_>>(),
-                    each.clone().map(|k| k.1.as_str()).collect::<Vec<_>>(),
-                    each.map(|k| k.2.as_str()).collect::<Vec<_>>(),
-                ],
-            );
+    /// Adds the locks, class by class; a class of which nothing is wanted is not asked for.
+    pub fn lock<'p>(&'p self, pipeline: &mut Pipeline<'p>, now: Time) -> Locks {
+        let claims = self.claims.claim(pipeline, now);
+        let mut by_id = |sql, ids: &'p [Uuid]| {
+            let parameters = params![ids];
+            (!ids.is_empty()).then(|| pipeline.add(sql, parameters))
+        };
+        // Fields are evaluated in the order in which they are written: that of the classes.
+        Locks {
+            claims,
+            orders: by_id(&lock::ORDERS, &self.orders),
+            deliveries: by_id(&lock::DELIVERIES, &self.deliveries),
+            shipments: by_id(&lock::SHIPMENTS, &self.shipments),
+            holds: by_id(&lock::HOLDS, &self.holds),
+            reservations: by_id(&lock::RESERVATIONS, &self.reservations),
+            stock: self.lock_stock(pipeline),
         }
     }
+
+    fn lock_stock<'p>(&'p self, pipeline: &mut Pipeline<'p>) -> Option<Handle<Rows>> {
+        if self.stock.is_empty() {
+            return None;
+        }
+        let each = self.stock.iter();
+        let parameters = params![
+            each.clone().map(|k| k.0.as_str()).collect::<Vec<_>>(),
+            each.clone().map(|k| k.1.as_str()).collect::<Vec<_>>(),
+            each.map(|k| k.2.as_str()).collect::<Vec<_>>(),
+        ];
+        Some(pipeline.add(&lock::STOCK, parameters))
+    }
+}
+
+/// The locks that were asked for, class by class.
+pub struct Locks {
+    claims: Claimed,
+    orders: Option<Handle<Rows>>,
+    deliveries: Option<Handle<Rows>>,
+    shipments: Option<Handle<Rows>>,
+    holds: Option<Handle<Rows>>,
+    reservations: Option<Handle<Rows>>,
+    stock: Option<Handle<Rows>>,
+}
+
+/// The rows of a class, none if it was not asked for.
+fn rows_of(answers: &mut Answers, class: Option<Handle<Rows>>) -> Vec<Row> {
+    class.map_or_else(Vec::new, |class| answers.take(class))
 }
 
 /// What the locked rows say, kept up while changes are taken in.
@@ -100,42 +118,34 @@ pub struct Locked {
 }
 
 impl Locked {
-    /// Reads the answers of [`Wanted::lock`], which come in its order.
-    pub fn read(wanted: &Wanted, answers: &mut impl Iterator<Item = Vec<Row>>) -> Result<Self> {
-        let mut locked = Self::default();
-        if !wanted.claims.is_empty() {
-            locked.free_keys = Free::read(&answers.next().unwrap_or_default())?;
-        }
-        for (versions, ids) in [
-            (&mut locked.orders, &wanted.orders),
-            (&mut locked.deliveries, &wanted.deliveries),
-            (&mut locked.shipments, &wanted.shipments),
+    /// Reads what the locked rows say.
+    pub fn read(locks: Locks, answers: &mut Answers) -> Result<Self> {
+        let mut locked = Self {
+            free_keys: locks.claims.free(answers)?,
+            ..Self::default()
+        };
+        for (versions, class) in [
+            (&mut locked.orders, locks.orders),
+            (&mut locked.deliveries, locks.deliveries),
+            (&mut locked.shipments, locks.shipments),
         ] {
-            if !ids.is_empty() {
-                for row in answers.next().unwrap_or_default() {
-                    let mut c = Columns::of(&row);
-                    versions.insert(c.uuid()?, c.get()?);
-                }
-            }
-        }
-        if !wanted.holds.is_empty() {
-            for row in answers.next().unwrap_or_default() {
-                locked.open_holds.insert(Columns::of(&row).uuid()?);
-            }
-        }
-        if !wanted.reservations.is_empty() {
-            for row in answers.next().unwrap_or_default() {
+            for row in rows_of(answers, class) {
                 let mut c = Columns::of(&row);
-                let key = (c.uuid()?, c.small("line")?, c.get()?);
-                locked.open_reservations.insert(key);
+                versions.insert(c.uuid()?, c.get()?);
             }
         }
-        if !wanted.stock.is_empty() {
-            for row in answers.next().unwrap_or_default() {
-                let mut c = Columns::of(&row);
-                let key = (c.get()?, c.get()?, c.get()?);
-                locked.stock_rows.insert(key, Columns::from(&row, 7).get()?);
-            }
+        for row in rows_of(answers, locks.holds) {
+            locked.open_holds.insert(Columns::of(&row).uuid()?);
+        }
+        for row in rows_of(answers, locks.reservations) {
+            let mut c = Columns::of(&row);
+            let key = (c.uuid()?, c.small("line")?, c.get()?);
+            locked.open_reservations.insert(key);
+        }
+        for row in rows_of(answers, locks.stock) {
+            let mut c = Columns::of(&row);
+            let key = (c.get()?, c.get()?, c.get()?);
+            locked.stock_rows.insert(key, Columns::from(&row, 7).get()?);
         }
         Ok(locked)
     }
