@@ -27,12 +27,16 @@ use crate::context::ContextSource;
 use crate::http::serve::Connections;
 use crate::intake::Intake;
 use crate::inventory::{self, Guarded};
-use crate::observe::metrics::Metrics;
+use crate::observe::metrics::{Metrics, PREFIX};
 use crate::random::Entropy;
 use crate::resilience::budget::BodyBudget;
 use crate::resilience::flood::Flood;
 use crate::resilience::shares::Shares;
 use crate::resilience::turns::Turns;
+use crate::roles::definition::Registry;
+use crate::roles::delivery;
+use crate::roles::running::PreparedRoles;
+use crate::roles::tasks::{RoleResources, RoleTasks};
 
 /// Events kept in memory for consumers and streams.
 const CACHED_EVENTS: usize = 8_192;
@@ -68,15 +72,18 @@ pub struct App {
     /// Who this process is, on leases.
     pub owner: String,
     pub started_at: Time,
+    roles: Registry,
+    prepared: PreparedRoles,
 }
 
 impl App {
-    /// Opens the store and wires everything to it. Roles are started apart.
+    /// Opens the store and wires everything to it, for a build with these roles. They are started apart.
     ///
     /// # Errors
     /// Whatever keeps the store from being opened.
     pub async fn start(
         settings: Settings,
+        roles: Registry,
         clock: Arc<dyn Clock>,
         entropy: Arc<Entropy>,
     ) -> Result<Arc<Self>, waybill_store::Error> {
@@ -98,7 +105,9 @@ impl App {
             log_cache.start_at(store.stats().await?.log_positions.of(0));
         }
         log_growth.start(identity.partitions);
-        let metrics = Arc::new(Metrics::new());
+        let mut registry = prometheus_client::registry::Registry::with_prefix(PREFIX);
+        let prepared = PreparedRoles::of(roles, &mut registry);
+        let metrics = Arc::new(Metrics::beside(registry));
         let flood = Arc::new(Flood::default());
         let intake = Arc::new(Intake::start(&store, &settings.intake, &metrics, &flood));
         let now = Time(clock.now_micros());
@@ -119,6 +128,8 @@ impl App {
             reads: Arc::new(backend::reads(&settings, &store)),
             stopping,
             started_at: now,
+            roles,
+            prepared,
             settings,
             store,
             log_cache,
@@ -140,19 +151,23 @@ impl App {
     }
 
     /// The carrier that shipments are given to.
+    fn carrier(&self) -> SimulatedCarrier {
+        delivery::carrier(&self.settings.section(), &self.entropy)
+    }
+
+    /// Starts the roles that the settings name.
     #[must_use]
-    pub fn carrier(&self) -> SimulatedCarrier {
-        let delivery = &self.settings.delivery;
-        SimulatedCarrier {
-            ship_delay: delivery.ship_delay_ms,
-            deliver_delay: delivery.deliver_delay_ms,
-            entropy: self.entropy.clone(),
-        }
+    pub fn start_roles(&self) -> RoleTasks {
+        let resources = RoleResources {
+            settings: self.settings.clone(),
+            consumers: self.consumer_resources(),
+        };
+        self.prepared.start(&resources, &self.owner)
     }
 
     /// What the consumers of this process use.
     #[must_use]
-    pub fn consumer_resources(&self) -> ConsumerResources {
+    fn consumer_resources(&self) -> ConsumerResources {
         let (consumers, retry) = (&self.settings.consumers, &self.settings.retry);
         let ms = |millis: Millis| i64::try_from(millis.0).unwrap_or(i64::MAX);
         ConsumerResources {

@@ -17,7 +17,7 @@ use crate::http::listen::{self, BindError};
 use crate::http::{descriptors, serve};
 use crate::observe::logs;
 use crate::random::Entropy;
-use crate::roles::Roles;
+use crate::roles;
 
 /// Why a process did not start.
 #[derive(Debug, thiserror::Error)]
@@ -72,8 +72,8 @@ pub async fn serve(
     if migrate == Migrate::First && settings.database_url().is_some() {
         backend::migrate(&settings, &clock, &entropy).await?;
     }
-    let app = App::start(settings, clock, entropy).await?;
-    let roles = Roles::start(&app);
+    let app = App::start(settings, roles::ALL, clock, entropy).await?;
+    let tasks = app.start_roles();
     let stop = app.stopping.clone();
     let heard = hear_signals(stop.clone(), hangups.closed.clone())?;
     let connections = app.connections.clone();
@@ -96,7 +96,7 @@ pub async fn serve(
         Ok(_) => {}
         Err(error) => tracing::error!(%error, "serving ended badly"),
     }
-    roles.stop().await;
+    tasks.stop().await;
     app.store.close().await;
     heard.abort();
     hangups.task.abort();

@@ -13,7 +13,7 @@ use crate::http::edge::Edge;
 use crate::http::health::HealthApi;
 use crate::http::metrics::MetricsApi;
 use crate::http::requests::Requests;
-use crate::http::router;
+use crate::http::router::{self, RoleRoutes};
 use crate::http::state::HttpState;
 use crate::http::v1::apis::{DeadLettersApi, FollowApi, OrdersApi, ShipmentsApi, StockApi};
 use crate::http::v1::follower::{self, LogEnd};
@@ -35,11 +35,16 @@ impl App {
             entropy: self.entropy.clone(),
             metrics: self.metrics.clone(),
         };
+        let roles = self.roles.iter().map(|role| RoleRoutes {
+            name: role.name,
+            runs: settings.runs(role.name),
+            routes: (role.routes)(),
+        });
         router::router(
             self.http_state(),
             Arc::new(edge),
             &settings.limits,
-            &settings.roles,
+            roles.collect(),
         )
     }
 

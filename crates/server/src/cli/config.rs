@@ -11,6 +11,7 @@ use toml::{Table, Value};
 use super::exit::Exit;
 use super::{fail_config, output};
 use crate::config::{ConfigErrors, Flag, Loaded, Sources, check_safety};
+use crate::roles;
 
 /// The flags that set keys, for every command that starts from settings.
 #[derive(Debug, Clone, Default, Args)]
@@ -42,6 +43,7 @@ impl SettingsArgs {
     /// A file cannot be read.
     pub fn sources(&self) -> Result<Sources, ConfigErrors> {
         let mut sources = Sources::of_process(self.config.as_deref())?
+            .with_roles(roles::settings())
             .flags("--roles", "roles", &self.roles)
             .flags("--listen", "server.listen", &self.listen);
         for (name, key, text) in [
@@ -222,7 +224,7 @@ fn effective(loaded: &Loaded) -> Table {
     if settings.listen_url().is_some() {
         settings.store.listen_url = crate::config::Secret::new("[redacted]");
     }
-    Table::try_from(settings).expect("settings were read from a table, so they make one")
+    settings.to_table()
 }
 
 #[cfg(test)]
@@ -260,9 +262,10 @@ mod tests {
     }
 
     fn loaded(pairs: &[(&'static str, &str)]) -> Loaded {
-        let sources = pairs.iter().fold(Sources::default(), |s, (key, text)| {
-            s.flag("--set", *key, *text)
-        });
+        let sources = pairs.iter().fold(
+            Sources::default().with_roles(crate::roles::settings()),
+            |s, (key, text)| s.flag("--set", *key, *text),
+        );
         Loaded::from_sources(&sources).expect("valid")
     }
 

@@ -9,6 +9,7 @@ use super::exit::Exit;
 use super::{fail, output};
 use crate::config::Settings;
 use crate::http::router::specification;
+use crate::roles;
 
 /// Print the OpenAPI document of the HTTP API, to generate a client from
 #[derive(Debug, Args)]
@@ -29,7 +30,13 @@ pub fn run(args: &OpenapiArgs) -> ExitCode {
         .and_then(|sources| Settings::load(&sources));
     match settings {
         Ok(settings) => {
-            output::raw(specification(&settings.limits).as_bytes());
+            output::raw(
+                specification(
+                    &settings.limits,
+                    roles::ALL.iter().map(|role| (role.routes)()),
+                )
+                .as_bytes(),
+            );
             output::raw(b"\n");
             Exit::Done.into()
         }

@@ -3,8 +3,16 @@
 
 use toml::Value;
 
-use super::role::Role;
 use super::values::{Listen, Millis, MillisRange};
+
+/// A role, as a list of roles shows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RoleName {
+    /// Its one name: flag, log field, section of the settings.
+    pub name: &'static str,
+    /// What it does, in a few words.
+    pub summary: &'static str,
+}
 
 /// A key of the configuration.
 #[derive(Debug, Clone, Copy)]
@@ -61,7 +69,7 @@ const MAX_SECRETS: usize = 8;
 
 impl Kind {
     /// What is allowed, in the words of an error.
-    pub fn allowed(self) -> String {
+    pub fn allowed(self, roles: &[RoleName]) -> String {
         match self {
             Self::Integer { least, most } => format!("a whole number from {least} to {most}"),
             Self::Decimal { least, most } => format!("a number from {least} to {most}"),
@@ -79,9 +87,13 @@ impl Kind {
             }
             Self::TextList => "a list of texts".into(),
             Self::Roles => {
+                let names: Vec<&str> = roles.iter().map(|role| role.name).collect();
+                let each = |role: &RoleName| format!("{}: {}", role.name, role.summary);
+                let summaries: Vec<String> = roles.iter().map(each).collect();
                 format!(
-                    "\"all\" or some of {}",
-                    Role::ALL.map(Role::name).join(", ")
+                    "\"all\" or some of {} ({})",
+                    names.join(", "),
+                    summaries.join("; ")
                 )
             }
             Self::Secrets => format!(
@@ -124,7 +136,7 @@ impl Kind {
     }
 
     /// The normal form of a value, or `None` when it is not allowed.
-    pub fn normal(self, value: &Value) -> Option<Value> {
+    pub fn normal(self, value: &Value, known: &[RoleName]) -> Option<Value> {
         match self {
             Self::Integer { least, most } => value
                 .as_integer()
@@ -153,7 +165,7 @@ impl Kind {
                 .filter(|list| !list.is_empty())
                 .map(Value::Array),
             Self::TextList => list(value, |text| !text.is_empty()).map(Value::Array),
-            Self::Roles => roles(value),
+            Self::Roles => roles(value, known),
             Self::Secrets => secrets(value),
         }
     }
@@ -200,21 +212,19 @@ fn list(value: &Value, fits: impl Fn(&str) -> bool) -> Option<Vec<Value>> {
         .then(|| items.clone())
 }
 
-fn roles(value: &Value) -> Option<Value> {
+fn roles(value: &Value, known: &[RoleName]) -> Option<Value> {
     let named = list(value, |name| {
-        name == "all" || Role::from_name(name).is_some()
+        name == "all" || known.iter().any(|role| role.name == name)
     })?;
     if named.is_empty() {
         return None;
     }
     let all = named.iter().any(|name| name.as_str() == Some("all"));
-    let chosen = Role::ALL
-        .into_iter()
-        .filter(|role| all || named.iter().any(|name| name.as_str() == Some(role.name())));
+    let chosen = known
+        .iter()
+        .filter(|role| all || named.iter().any(|name| name.as_str() == Some(role.name)));
     Some(Value::Array(
-        chosen
-            .map(|role| Value::String(role.name().into()))
-            .collect(),
+        chosen.map(|role| Value::String(role.name.into())).collect(),
     ))
 }
 

@@ -3,7 +3,32 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::config::{InventoryMode, Listen, Millis, Profile, Role};
+use crate::config::settings::keys;
+use crate::config::{
+    InventoryMode, Key, Listen, Millis, RoleName, RoleSection, RoleSettings, section,
+};
+
+section!(Chef, "chef", {
+    knives: u32 => count(1, 9),
+});
+
+/// The roles of a build: `api`, and one with a section.
+fn roles() -> Vec<RoleSettings> {
+    let role = |name, section| RoleSettings {
+        role: RoleName {
+            name,
+            summary: "works",
+        },
+        section,
+    };
+    let chef = RoleSection::of::<Chef>("[chef]\nknives = 3\n");
+    vec![
+        role("api", None),
+        role("delivery", None),
+        role("status", None),
+        role("chef", Some(chef)),
+    ]
+}
 
 fn file(text: &str) -> Sources {
     Sources {
@@ -24,11 +49,12 @@ fn environment(pairs: &[(&str, &str)]) -> Sources {
 }
 
 fn settings(sources: &Sources) -> Settings {
-    Settings::load(sources).unwrap_or_else(|errors| panic!("{errors}"))
+    Settings::load(&sources.clone().with_roles(roles())).unwrap_or_else(|errors| panic!("{errors}"))
 }
 
 fn complaints(sources: &Sources) -> Vec<String> {
-    let errors = Settings::load(sources).expect_err("something is wrong");
+    let errors =
+        Settings::load(&sources.clone().with_roles(roles())).expect_err("something is wrong");
     errors.0.iter().map(ToString::to_string).collect()
 }
 
@@ -50,7 +76,7 @@ fn paths(table: &Table) -> BTreeSet<String> {
 #[test]
 fn the_default_file_the_declared_keys_and_the_struct_name_the_same_keys() {
     let declared: BTreeSet<String> = keys().map(Key::path).collect();
-    let documented = paths(&DEFAULTS.parse().expect("toml"));
+    let documented = paths(&defaults().parse().expect("toml"));
     let structure = Table::try_from(Settings::of_profile(Profile::Standard)).expect("a table");
     assert_eq!(declared, documented);
     assert_eq!(declared, paths(&structure));
@@ -59,7 +85,6 @@ fn the_default_file_the_declared_keys_and_the_struct_name_the_same_keys() {
 #[test]
 fn both_profiles_load_by_themselves() {
     let standard = Settings::of_profile(Profile::Standard);
-    assert_eq!(standard.roles.len(), Role::ALL.len());
     assert_eq!(standard.intake.queue_limit, 2_000);
     assert_eq!(standard.idempotency.window_ms, Millis(86_400_000));
     assert_eq!(standard.inventory.mode, InventoryMode::None);
@@ -170,7 +195,7 @@ fn the_port_of_the_role_wins_over_port_and_listen_over_both() {
         [Listen::Port(1)]
     );
     assert_eq!(
-        listen(&[("WAYBILL_ROLES", "housekeeping")], None),
+        listen(&[("WAYBILL_ROLES", "chef")], None),
         [Listen::Port(1)]
     );
     assert_eq!(
@@ -191,7 +216,7 @@ fn every_error_of_every_source_is_reported_at_once() {
         .environment
         .insert("WAYBILL_STORE__DATE".into(), "x".into());
     sources.environment.insert("PORT".into(), "http".into());
-    let complaints = complaints(&sources.flag("--roles", "roles", "api,chef"));
+    let complaints = complaints(&sources.flag("--roles", "roles", "api,baker"));
     let expected = [
         "file waybill.toml: server.listen = [\"nowhere\"]: not allowed; give addresses",
         "file waybill.toml: server.lisen: there is no such setting; did you mean server.listen?",
@@ -199,7 +224,7 @@ fn every_error_of_every_source_is_reported_at_once() {
         ".env RETRY_BASE_DELAY: retry.base_delay_ms = \"soon\": not allowed; give milliseconds",
         "environment WAYBILL_STORE__DATE: store.date: there is no such setting; did you mean WAYBILL_STORE__DATA?",
         "environment PORT: server.listen = \"http\": a port is a number",
-        "--roles: roles = [\"api\", \"chef\"]: not allowed",
+        "--roles: roles = [\"api\", \"baker\"]: not allowed",
     ];
     for text in expected {
         assert!(
@@ -248,7 +273,7 @@ fn the_example_of_dotenv_is_valid_and_changes_no_default() {
         dotenv: Some(example.into()),
         ..Sources::default()
     };
-    assert_eq!(settings(&sources), Settings::of_profile(Profile::Standard));
+    assert_eq!(settings(&sources), settings(&Sources::default()));
 }
 
 #[test]
@@ -256,7 +281,7 @@ fn a_role_without_work_is_refused_with_the_roles_that_have_some() {
     for role in ["allocation", "relay", "webhooks", "stock-sync"] {
         let said = complaints(&environment(&[("WAYBILL_ROLES", role)]));
         assert_eq!(said.len(), 1, "{said:?}");
-        let names = "some of api, delivery, status, housekeeping";
+        let names = "some of api, delivery, status, chef (api: works; ";
         assert!(
             said[0].contains(role) && said[0].contains(names),
             "{said:?}"
@@ -274,4 +299,30 @@ fn a_setting_that_stood_for_nothing_is_refused() {
         let said = complaints(&environment(&[(name, "1")]));
         assert!(said[0].contains("no such setting"), "{said:?}");
     }
+}
+
+#[test]
+fn a_role_brings_its_own_settings() {
+    let knives = |sources: &Sources| settings(sources).section::<Chef>().knives;
+    assert_eq!(knives(&Sources::default()), 3);
+    let given = environment(&[("WAYBILL_CHEF__KNIVES", "5")]);
+    assert_eq!(knives(&given), 5);
+    assert_eq!(
+        settings(&given).to_table()["chef"]["knives"],
+        Value::Integer(5)
+    );
+    let said = complaints(&file("[chef]\nknives = 10\nspoons = 1\n"));
+    assert!(
+        said[0].contains("a whole number from 1 to 9") && said[1].contains("no such setting"),
+        "{said:?}"
+    );
+    let strange = Settings::load(&given).expect_err("a build without the role");
+    assert!(strange.to_string().contains("no such setting"), "{strange}");
+}
+
+#[test]
+fn all_roles_are_those_of_the_build() {
+    let settings = settings(&Sources::default());
+    let names: Vec<&str> = settings.roles.iter().map(String::as_str).collect();
+    assert_eq!(names, ["api", "chef", "delivery", "status"]);
 }

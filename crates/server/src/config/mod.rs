@@ -5,31 +5,44 @@
 //! checks a bound again; errors are collected, never reported one at a time. It leaves the meaning of
 //! a setting to the room that bears its section's name.
 //!
-//! Keys are declared once, in `settings`, with their bounds; `waybill.default.toml` gives their
+//! Keys are declared once, in `settings` and in the files of roles, with their bounds; `waybill.default.toml` gives their
 //! defaults and their meaning, and a test holds the two together.
 
+mod contradictions;
 mod database;
 mod dotenv;
 mod environment;
 mod errors;
 mod kinds;
+mod layers;
 mod load;
+mod origin;
 mod role;
 mod safety;
 mod secret;
+mod section;
 mod settings;
 mod sources;
 mod values;
 
 pub use errors::{ConfigError, ConfigErrors};
-pub use load::{Loaded, Origin};
-pub use role::Role;
+pub use kinds::{Key, RoleName};
+pub use load::{DEFAULTS, Loaded, ROLES_MARK};
+pub use origin::Origin;
+pub use role::{RoleSection, RoleSettings, Section};
 pub use safety::check_safety;
+pub(crate) use section::section;
 pub use settings::{
-    Auth, Breaker, Consumers, Delivery, Housekeeping, Idempotency, Intake, Inventory, Limits, Log,
-    Retry, Server, Settings, Status, Store,
+    Auth, Breaker, Consumers, Idempotency, Intake, Inventory, Limits, Log, Retry, Server, Settings,
+    Store,
 };
 pub use sources::{Flag, Sources};
+
+/// What `section!` declares keys with.
+pub mod declare {
+    pub use super::kinds::Kind;
+    pub use super::section::{HOUR_MS, YEAR_MS, count, time};
+}
 pub use values::{
     InventoryMode, Listen, LogFormat, Millis, MillisRange, Profile, Secret, SigningSecret,
 };

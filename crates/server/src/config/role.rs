@@ -1,42 +1,42 @@
-//! The roles that this build can run, by their one name (flag, log field, section of the settings).
-//!
-//! Invariant: every role here has work. A role that is planned but not built is not accepted.
+//! What the settings know of a role: its name, what it does, and its own section. `roles` has the list.
 
-use std::fmt;
+use toml::Table;
 
-use serde::{Deserialize, Serialize};
+use super::kinds::{Key, RoleName};
 
-/// A part of the binary that can run in a process of its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Role {
-    Api,
-    Delivery,
-    Status,
-    Housekeeping,
+/// A section of the settings: a struct, and the keys that it is read from. Made by `section!`.
+pub trait Section: serde::de::DeserializeOwned {
+    const NAME: &'static str;
+    const KEYS: &'static [Key];
 }
 
-impl Role {
-    pub const ALL: [Self; 4] = [Self::Api, Self::Delivery, Self::Status, Self::Housekeeping];
+/// A role, as far as settings are about it.
+#[derive(Debug, Clone, Copy)]
+pub struct RoleSettings {
+    pub role: RoleName,
+    pub section: Option<RoleSection>,
+}
 
+/// The section of a role.
+#[derive(Debug, Clone, Copy)]
+pub struct RoleSection {
+    pub name: &'static str,
+    pub keys: &'static [Key],
+    /// The section as TOML, with the default and the meaning of each key.
+    pub defaults: &'static str,
+    /// Reads the struct of the section, to find a struct that does not fit its keys at start-up.
+    pub(super) check: fn(&Table) -> Result<(), toml::de::Error>,
+}
+
+impl RoleSection {
+    /// The section that a struct is read from.
     #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Api => "api",
-            Self::Delivery => "delivery",
-            Self::Status => "status",
-            Self::Housekeeping => "housekeeping",
+    pub const fn of<S: Section>(defaults: &'static str) -> Self {
+        Self {
+            name: S::NAME,
+            keys: S::KEYS,
+            defaults,
+            check: |table| S::deserialize(table.clone()).map(drop),
         }
-    }
-
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|role| role.name() == name)
-    }
-}
-
-impl fmt::Display for Role {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
     }
 }

@@ -1,45 +1,20 @@
-//! The settings themselves, by section. A section bears the name of the room or role that reads it.
+//! The settings themselves, by section, but for the sections of roles, which stand with their roles.
 //!
-//! Each key stands here once, with its type and its bounds; its default and its meaning stand in
-//! `waybill.default.toml`.
+//! Each key stands once, with its type and its bounds; its default and its meaning stand in `waybill.default.toml`.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
+use toml::Table;
 use waybill_domain::money::Rounding;
 
 use super::kinds::{Key, Kind};
-use super::role::Role;
+use super::role::Section;
+use super::section::section;
 use super::values::{
     InventoryMode, Listen, LogFormat, Millis, MillisRange, Profile, Secret, SigningSecret,
 };
-
-/// Declares a section: a struct, and the list of its keys with what each may hold.
-macro_rules! section {
-    ($name:ident, $section:literal, { $($field:ident: $type:ty => $kind:expr,)+ }) => {
-        #[doc = concat!("Section `", $section, "`; meanings in `waybill.default.toml`.")]
-        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-        #[serde(deny_unknown_fields)]
-        pub struct $name { $(pub $field: $type,)+ }
-
-        impl $name {
-            const KEYS: &'static [Key] =
-                &[$(Key { section: $section, name: stringify!($field), kind: $kind },)+];
-        }
-    };
-}
-
-const fn count(least: i64, most: i64) -> Kind {
-    Kind::Integer { least, most }
-}
-
-const fn time(least: u64, most: u64) -> Kind {
-    Kind::Time { least, most }
-}
-
-const HOUR_MS: u64 = 3_600_000;
-const YEAR_MS: u64 = 366 * 24 * HOUR_MS;
 
 section!(Server, "server", {
     listen: Vec<Listen> => Kind::Addresses,
@@ -152,22 +127,6 @@ section!(Consumers, "consumers", {
     gather_ms: Millis => time(0, 60_000),
 });
 
-section!(Delivery, "delivery", {
-    ship_delay_ms: MillisRange => Kind::TimeRange,
-    deliver_delay_ms: MillisRange => Kind::TimeRange,
-    batch_limit: u32 => count(1, 10_000),
-});
-
-section!(Status, "status", {
-    batch_limit: u32 => count(1, 10_000),
-});
-
-section!(Housekeeping, "housekeeping", {
-    interval_ms: Millis => time(10, 24 * HOUR_MS),
-    batch_limit: u32 => count(1, 10_000),
-    stuck_after_ms: Millis => time(1_000, YEAR_MS),
-});
-
 section!(Idempotency, "idempotency", {
     window_ms: Millis => time(1_000, YEAR_MS),
 });
@@ -183,7 +142,8 @@ section!(Log, "log", {
 #[serde(deny_unknown_fields)]
 pub struct Settings {
     pub profile: Profile,
-    pub roles: BTreeSet<Role>,
+    /// By name.
+    pub roles: BTreeSet<String>,
     pub server: Server,
     pub store: Store,
     pub intake: Intake,
@@ -196,11 +156,11 @@ pub struct Settings {
     pub breaker: Breaker,
     pub retry: Retry,
     pub consumers: Consumers,
-    pub delivery: Delivery,
-    pub status: Status,
-    pub housekeeping: Housekeeping,
     pub idempotency: Idempotency,
     pub log: Log,
+    /// The sections of roles, by name, read by [`Settings::section`].
+    #[serde(skip)]
+    pub(super) of_roles: Table,
 }
 
 const TOP: &[Key] = &[
@@ -216,7 +176,7 @@ const TOP: &[Key] = &[
     },
 ];
 
-/// Every key there is.
+/// Every key but those of roles.
 pub(super) fn keys() -> impl Iterator<Item = &'static Key> {
     [
         TOP,
@@ -232,9 +192,6 @@ pub(super) fn keys() -> impl Iterator<Item = &'static Key> {
         Breaker::KEYS,
         Retry::KEYS,
         Consumers::KEYS,
-        Delivery::KEYS,
-        Status::KEYS,
-        Housekeeping::KEYS,
         Idempotency::KEYS,
         Log::KEYS,
     ]
@@ -266,7 +223,26 @@ impl Settings {
     }
 
     #[must_use]
-    pub fn runs(&self, role: Role) -> bool {
-        self.roles.contains(&role)
+    pub fn runs(&self, role: &str) -> bool {
+        self.roles.contains(role)
+    }
+
+    /// The section of a role.
+    ///
+    /// # Panics
+    /// The settings were loaded for roles without this section.
+    #[must_use]
+    pub fn section<S: Section>(&self) -> S {
+        let table = self.of_roles.get(S::NAME).cloned();
+        let read = table.and_then(|table| S::deserialize(table).ok());
+        read.expect("loading reads the section of every role once, and refuses what does not fit")
+    }
+
+    /// Everything as a table, the sections of roles included.
+    #[must_use]
+    pub fn to_table(&self) -> Table {
+        let mut table = Table::try_from(self).expect("settings were read from a table");
+        table.extend(self.of_roles.clone());
+        table
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::errors::ConfigErrors;
+use super::role::RoleSettings;
 
 /// What was given, unread. The defaults and the profiles are compiled in and not part of it.
 #[derive(Debug, Clone, Default)]
@@ -14,6 +15,8 @@ pub struct Sources {
     pub dotenv: Option<String>,
     pub environment: BTreeMap<String, String>,
     pub flags: Vec<Flag>,
+    /// The roles that the settings may name, with their sections.
+    pub roles: Vec<RoleSettings>,
 }
 
 /// A command-line flag that sets a key.
@@ -59,7 +62,15 @@ impl Sources {
             dotenv,
             environment,
             flags: Vec::new(),
+            roles: Vec::new(),
         })
+    }
+
+    /// For a build with these roles. Without roles, none can be named and none has settings.
+    #[must_use]
+    pub fn with_roles(mut self, roles: Vec<RoleSettings>) -> Self {
+        self.roles = roles;
+        self
     }
 
     /// Adds a flag; one that was not given (`None`, no values) adds nothing.

@@ -198,7 +198,7 @@ impl Machine {
 
     fn start(&self, name: &str) -> Process {
         let (now, acting) = watch::channel(BTreeSet::new());
-        let (stop, metrics) = (CancellationToken::new(), Arc::new(Metrics::new()));
+        let (stop, metrics) = (CancellationToken::new(), Arc::new(Metrics::default()));
         let cut_off = Arc::new(AtomicBool::new(false));
         let fault = Arc::new(Mutex::new(None));
         let manager = LeaseManager {

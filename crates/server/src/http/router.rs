@@ -1,6 +1,5 @@
 //! Which path leads to which handler. The routes of a role are mounted where it runs.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::Router;
@@ -11,35 +10,40 @@ use axum::routing::get;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::dialects::sales;
 use super::edge::{self, Edge};
 use super::state::HttpState;
 use super::v1::codes;
 use super::v1::problem::Problem;
 use super::{docs, health, metrics, openapi, v1};
-use crate::config::{Limits, Role};
+use crate::config::Limits;
 
 /// Routes with their descriptions.
-type Routes = OpenApiRouter<HttpState>;
+pub type Routes = OpenApiRouter<HttpState>;
 
-/// All routes of this process, which runs these roles.
+/// The routes of a role, and whether this process runs it.
+pub struct RoleRoutes {
+    pub name: &'static str,
+    pub runs: bool,
+    pub routes: Routes,
+}
+
+/// All routes of this process.
 pub fn router(
     state: HttpState,
     edge: Arc<Edge>,
     limits: &Limits,
-    roles: &BTreeSet<Role>,
+    roles: Vec<RoleRoutes>,
 ) -> Router {
     // Every process has every route, so that the specification is the same everywhere and reads go to any process;
     // what changes something is done where its role runs.
-    let of_role = |routes: Routes, role: Role| {
-        if roles.contains(&role) {
-            return routes;
+    let routes = roles.into_iter().map(|role| {
+        if role.runs {
+            return role.routes;
         }
-        routes.layer(axum::middleware::from_fn_with_state(role, only_reads))
-    };
-    let api = of_role(api(), Role::Api);
-    let delivery = of_role(v1::delivery(), Role::Delivery);
-    let (router, specification) = described(api, delivery).split_for_parts();
+        let layer = axum::middleware::from_fn_with_state(role.name, only_reads);
+        role.routes.layer(layer)
+    });
+    let (router, specification) = described(routes).split_for_parts();
     let specification: Arc<str> = openapi::complete(specification, limits).into();
     router
         .route(
@@ -53,32 +57,25 @@ pub fn router(
         .with_state(state)
 }
 
-/// The specification of a server with these limits.
+/// The specification of a server with these limits and the routes of these roles.
 #[must_use]
-pub fn specification(limits: &Limits) -> String {
-    let routes = described(api(), v1::delivery());
-    openapi::complete(routes.into_openapi(), limits)
+pub fn specification(limits: &Limits, roles: impl Iterator<Item = Routes>) -> String {
+    openapi::complete(described(roles).into_openapi(), limits)
 }
 
 /// All routes. Each is mounted with its description, so that the specification cannot differ.
-fn described(api: Routes, delivery: Routes) -> Routes {
-    OpenApiRouter::with_openapi(openapi::base())
-        .merge(v1::everywhere())
-        .merge(api)
-        .merge(delivery)
+fn described(roles: impl Iterator<Item = Routes>) -> Routes {
+    let everywhere = OpenApiRouter::with_openapi(openapi::base()).merge(v1::everywhere());
+    roles
+        .fold(everywhere, OpenApiRouter::merge)
         .routes(routes!(metrics::scrape))
         .routes(routes!(health::details))
         .routes(routes!(health::live))
         .routes(routes!(health::ready))
 }
 
-/// The routes of the role `api`.
-fn api() -> Routes {
-    v1::api().merge(sales::routes())
-}
-
 /// Lets reads through; for everything else says which role does it.
-async fn only_reads(State(role): State<Role>, request: Request, next: Next) -> Response {
+async fn only_reads(State(role): State<&'static str>, request: Request, next: Next) -> Response {
     if request.method().is_safe() {
         return next.run(request).await;
     }

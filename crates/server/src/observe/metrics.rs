@@ -1,4 +1,4 @@
-//! Metrics for operators, as Prometheus defines them. Label values are bounded: routes, statuses, consumers.
+//! Metrics for operators, as Prometheus defines them. Roles register their own. Label values are bounded: routes, statuses, consumers.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -64,10 +64,6 @@ pub struct Metrics {
     pub intake_batch: Histogram,
     applied: Family<ConsumerLabel, Counter>,
     delays: Family<ConsumerLabel, Histogram, fn() -> Histogram>,
-    pub claims_forgotten: Counter,
-    pub stuck_orders: Gauge,
-    /// Since the order that has stood still longest last moved; 0 while none has for long.
-    pub oldest_unfinished: Gauge<f64, AtomicU64>,
     partitions: Family<ConsumerLabel, Gauge>,
     takeovers: Family<ConsumerLabel, Counter>,
     lost: Family<ConsumerLabel, Counter>,
@@ -84,7 +80,7 @@ fn seconds() -> Histogram {
 }
 
 /// Registers a metric under its name.
-fn named<M: Metric + Clone>(registry: &mut Registry, name: &str, help: &str, metric: M) -> M {
+pub fn named<M: Metric + Clone>(registry: &mut Registry, name: &str, help: &str, metric: M) -> M {
     registry.register(name, help, metric.clone());
     metric
 }
@@ -93,22 +89,6 @@ fn orders_of_a_batch() -> Histogram {
     Histogram::new([
         1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1_000.0,
     ])
-}
-
-fn stuck_orders(registry: &mut Registry) -> Gauge {
-    let help = "Unfinished orders that nothing has happened to for long";
-    named(
-        registry,
-        "housekeeping_stuck_orders",
-        help,
-        Gauge::default(),
-    )
-}
-
-fn oldest_unfinished(registry: &mut Registry) -> Gauge<f64, AtomicU64> {
-    let help = "Time since the last step of the unfinished order that has stood still longest; 0 while none has for housekeeping.stuck_after_ms";
-    let name = "oldest_unfinished_order_seconds";
-    named(registry, name, help, Gauge::default())
 }
 
 fn takeovers(registry: &mut Registry) -> Family<ConsumerLabel, Counter> {
@@ -134,15 +114,17 @@ fn tokens_refused(registry: &mut Registry) -> Family<Refused, Counter> {
 
 impl Default for Metrics {
     fn default() -> Self {
-        Self::new()
+        Self::beside(Registry::with_prefix(PREFIX))
     }
 }
 
+/// Begins the name of every metric.
+pub const PREFIX: &str = "waybill";
+
 impl Metrics {
-    /// Fresh counters, registered under `waybill_`.
+    /// Fresh counters, registered beside those that roles have registered.
     #[must_use]
-    pub fn new() -> Self {
-        let mut registry = Registry::with_prefix("waybill");
+    pub fn beside(mut registry: Registry) -> Self {
         let r = &mut registry;
         let by_route = Family::new_with_constructor(seconds as fn() -> Histogram);
         let by_consumer = Family::new_with_constructor(seconds as fn() -> Histogram);
@@ -172,14 +154,6 @@ impl Metrics {
                 "From an event's commit to its effect's",
                 by_consumer,
             ),
-            claims_forgotten: named(
-                r,
-                "housekeeping_claims_forgotten",
-                "Expired claims deleted",
-                Counter::default(),
-            ),
-            stuck_orders: stuck_orders(r),
-            oldest_unfinished: oldest_unfinished(r),
             partitions: named(
                 r,
                 "consumer_parts",

@@ -1,8 +1,33 @@
 //! Roles: the parts of Waybill that can run in separate processes. A role has the same name everywhere.
+//!
+//! Each role is one [`definition::RoleDefinition`], which names its consumers, routes, metrics and settings. To add a role, write
+//! its file and name it in [`ALL`].
 
+pub mod api;
+pub mod definition;
 pub mod delivery;
 pub mod housekeeping;
-mod running;
+pub mod running;
 pub mod status;
+pub mod tasks;
 
-pub use running::Roles;
+#[cfg(test)]
+mod registry_tests;
+
+use definition::Registry;
+
+use crate::config::RoleSettings;
+
+/// The roles that this build can run. Each has work: a role that is planned but not built is not accepted.
+pub const ALL: Registry = &[
+    &api::ROLE,
+    &delivery::ROLE,
+    &status::ROLE,
+    &housekeeping::ROLE,
+];
+
+/// What the settings know of the roles of this build.
+#[must_use]
+pub fn settings() -> Vec<RoleSettings> {
+    ALL.iter().map(|role| role.settings()).collect()
+}

@@ -9,8 +9,46 @@ use waybill_domain::ids::OrderId;
 use waybill_domain::order::Order;
 use waybill_store::{Known, Needs};
 
+use super::definition::{Consumer, RoleDefinition, Share, no_routes};
+use crate::config::{RoleSection, section};
+use crate::consumers::consumer::Consuming;
 use crate::consumers::handler::{EventOutcome, Handler};
 use crate::context::ContextSource;
+
+const CONSUMER: &str = "status";
+
+section!(StatusSettings, "status", {
+    batch_limit: u32 => count(1, 10_000),
+});
+
+const DEFAULTS: &str = r#"[status]
+# Events applied in one transaction at most.
+batch_limit = 256
+"#;
+
+pub static ROLE: RoleDefinition = RoleDefinition {
+    name: "status",
+    summary: "orders follow their shipments",
+    section: Some(RoleSection::of::<StatusSettings>(DEFAULTS)),
+    consumers: &[Consumer {
+        name: CONSUMER,
+        share: Share::Partitions,
+    }],
+    routes: no_routes,
+    prepare: |_| {
+        Box::new(|resources, tasks| {
+            let status: StatusSettings = resources.settings.section();
+            let handler = StatusHandler {
+                contexts: resources.consumers.contexts.clone(),
+            };
+            tasks.keep(Consuming::new(
+                &resources.consumers,
+                handler,
+                status.batch_limit,
+            ));
+        })
+    },
+};
 
 /// The consumer behind the role.
 pub struct StatusHandler {
@@ -19,7 +57,7 @@ pub struct StatusHandler {
 
 impl Handler for StatusHandler {
     fn consumer(&self) -> &'static str {
-        "status"
+        CONSUMER
     }
 
     fn kinds(&self) -> &'static [EventKind] {

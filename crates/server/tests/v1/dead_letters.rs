@@ -11,8 +11,9 @@ use tower::ServiceExt;
 use waybill::app::App;
 use waybill::backend;
 use waybill::clock::{Clock, SystemClock};
-use waybill::config::{Profile, Secret, Settings};
+use waybill::config::{Secret, Settings, Sources};
 use waybill::random::Entropy;
+use waybill::roles;
 use waybill_domain::text::Tenant;
 use waybill_domain::time::Time;
 use waybill_store::{ConsumerBatch, NewParked, Positions};
@@ -102,7 +103,11 @@ fn database(settings: &mut Settings) -> Option<Database> {
 #[expect(clippy::too_many_lines, reason = "one story, told step by step")]
 async fn a_dead_letter_is_shown_redriven_and_discarded_by_its_tenant_alone() {
     let folder = tempfile::tempdir().expect("a folder");
-    let mut settings = Settings::of_profile(Profile::Demo);
+    let sources =
+        Sources::default()
+            .with_roles(roles::settings())
+            .flag("--profile", "profile", "demo");
+    let mut settings = Settings::load(&sources).expect("valid");
     settings.store.data = folder.path().join("data").to_string_lossy().into_owned();
     let _database = database(&mut settings);
     let entropy = Arc::new(Entropy::from_os().expect("randomness"));
@@ -111,7 +116,9 @@ async fn a_dead_letter_is_shown_redriven_and_discarded_by_its_tenant_alone() {
         let migrated = backend::migrate(&settings, &clock, &entropy).await;
         migrated.expect("a schema");
     }
-    let app = App::start(settings, clock, entropy).await.expect("a store");
+    let app = App::start(settings, roles::ALL, clock, entropy)
+        .await
+        .expect("a store");
     let router = app.router();
     let (status, order) = ask(
         &router,

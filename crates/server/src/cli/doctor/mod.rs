@@ -81,7 +81,7 @@ async fn look(settings: &Settings) -> Vec<Check> {
 }
 
 fn of_settings(settings: &Settings) -> Check {
-    let roles: Vec<&str> = settings.roles.iter().map(|role| role.name()).collect();
+    let roles: Vec<&str> = settings.roles.iter().map(String::as_str).collect();
     match settings.profile {
         Profile::Standard => Check::ok("settings", format!("roles {}", roles.join(", "))),
         Profile::Demo => Check::warn(
@@ -119,9 +119,10 @@ mod tests {
     use crate::config::Sources;
 
     fn settings(pairs: &[(&'static str, &str)]) -> Settings {
-        let sources = pairs.iter().fold(Sources::default(), |s, (key, text)| {
-            s.flag("test", *key, *text)
-        });
+        let sources = pairs.iter().fold(
+            Sources::default().with_roles(crate::roles::settings()),
+            |s, (key, text)| s.flag("test", *key, *text),
+        );
         Settings::load(&sources).expect("valid")
     }
 

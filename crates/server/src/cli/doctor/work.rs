@@ -10,6 +10,7 @@ use crate::cli::status;
 use crate::cli::status::print::lasting;
 use crate::cli::status::view::{RoleState, View};
 use crate::config::Settings;
+use crate::roles::housekeeping::settings::HousekeepingSettings;
 
 /// Between two looks at the leases: one that changed hands in it does so all the time.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(1_500);
@@ -62,7 +63,7 @@ fn roles(view: &View) -> Check {
         .roles
         .iter()
         .filter(|role| role.state == RoleState::NobodyRunsIt)
-        .map(|role| role.role.name())
+        .map(|role| role.role)
         .collect();
     if missing.is_empty() {
         let alive = view.processes.iter().filter(|p| p.alive).count();
@@ -155,7 +156,8 @@ fn parked(view: &View) -> Check {
 
 fn stuck(view: &View, settings: &Settings) -> Check {
     const NAME: &str = "orders";
-    let patience_ms = i64::try_from(settings.housekeeping.stuck_after_ms.0).unwrap_or(i64::MAX);
+    let housekeeping: HousekeepingSettings = settings.section();
+    let patience_ms = i64::try_from(housekeeping.stuck_after_ms.0).unwrap_or(i64::MAX);
     let unfinished = view.unfinished_orders;
     match &view.oldest_unfinished {
         Some(order) if order.still_ms > patience_ms => Check::warn(

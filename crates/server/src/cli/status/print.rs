@@ -68,7 +68,7 @@ fn roles(view: &View) {
 
 fn role(role: &RoleView) -> Vec<String> {
     vec![
-        role.role.name().to_owned(),
+        role.role.to_owned(),
         state(role.state).to_owned(),
         role.processes.to_string(),
         format!("{}/{}", role.partitions_held, role.partitions),

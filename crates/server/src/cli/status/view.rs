@@ -4,10 +4,9 @@ use serde::Serialize;
 use waybill_domain::time::Time;
 use waybill_store::status::{Holding, Progress, Status};
 
-use crate::config::Role;
 use crate::consumers::owner::{self, Owner};
-use crate::roles::delivery::timers;
-use crate::roles::housekeeping::task as housekeeping;
+use crate::roles;
+use crate::roles::definition::{Consumer, RoleDefinition, Share};
 
 /// Who has the store open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,8 +65,7 @@ pub enum RoleState {
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RoleView {
-    #[serde(serialize_with = "by_name")]
-    pub role: Role,
+    pub role: &'static str,
     pub state: RoleState,
     pub processes: usize,
     pub partitions_held: usize,
@@ -102,27 +100,10 @@ pub struct Still {
     pub still_ms: i64,
 }
 
-fn by_name<S: serde::Serializer>(role: &Role, to: S) -> Result<S::Ok, S::Error> {
-    to.serialize_str(role.name())
-}
-
-/// The consumer whose members are the processes of a role; a role that answers requests only has none.
-fn consumer(role: Role) -> Option<&'static str> {
-    match role {
-        Role::Api => None,
-        Role::Delivery => Some("delivery"),
-        Role::Status => Some("status"),
-        Role::Housekeeping => Some(housekeeping::CONSUMER),
-    }
-}
-
-fn role_of(name: &str) -> Option<Role> {
-    if name == timers::CONSUMER {
-        return Some(Role::Delivery);
-    }
-    Role::ALL
-        .into_iter()
-        .find(|role| consumer(*role) == Some(name))
+/// The role that has a consumer.
+fn role_of(consumer: &str) -> Option<&'static RoleDefinition> {
+    let mut roles = roles::ALL.iter().copied();
+    roles.find(|role| role.consumers.iter().any(|c| c.name == consumer))
 }
 
 impl View {
@@ -145,8 +126,8 @@ impl View {
                 Served::ByNone => false,
             },
             processes,
-            roles: Role::ALL
-                .into_iter()
+            roles: roles::ALL
+                .iter()
                 .filter_map(|role| look.role(role))
                 .collect(),
             partitions: look.partitions(),
@@ -194,9 +175,9 @@ impl Look<'_> {
             let silent_ms = self.status.taken_at.ms_since(member.until).max(0);
             process.silent_ms = process.silent_ms.max(silent_ms);
             if let Some(role) = role_of(&member.consumer)
-                && !process.roles.contains(&role.name())
+                && !process.roles.contains(&role.name)
             {
-                process.roles.push(role.name());
+                process.roles.push(role.name);
             }
         }
         processes
@@ -217,12 +198,15 @@ impl Look<'_> {
         }
     }
 
-    fn role(&self, role: Role) -> Option<RoleView> {
-        let consumer = consumer(role)?;
-        let partitions = match role {
-            Role::Api | Role::Delivery | Role::Status => usize::from(self.status.partitions),
-            // One job for the whole log.
-            Role::Housekeeping => 1,
+    /// `None` for a role that answers requests only.
+    fn role(&self, role: &RoleDefinition) -> Option<RoleView> {
+        let Consumer {
+            name: consumer,
+            share,
+        } = *role.consumers.first()?;
+        let partitions = match share {
+            Share::Partitions => usize::from(self.status.partitions),
+            Share::Whole => 1,
         };
         let members = self.status.members.iter();
         let processes = members
@@ -247,7 +231,7 @@ impl Look<'_> {
             (events + lag.0, ms.max(lag.1))
         });
         Some(RoleView {
-            role,
+            role: role.name,
             state,
             processes,
             partitions_held,

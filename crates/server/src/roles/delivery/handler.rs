@@ -18,6 +18,9 @@ use crate::carrier::SimulatedCarrier;
 use crate::consumers::handler::{EventOutcome, Handler};
 use crate::context::ContextSource;
 
+/// Its cursor, its leases.
+pub const CONSUMER: &str = "delivery";
+
 /// The consumer behind the role.
 pub struct DeliveryHandler {
     pub contexts: ContextSource,
@@ -35,7 +38,7 @@ struct OrderDelivery {
 
 impl Handler for DeliveryHandler {
     fn consumer(&self) -> &'static str {
-        "delivery"
+        CONSUMER
     }
 
     fn kinds(&self) -> &'static [EventKind] {

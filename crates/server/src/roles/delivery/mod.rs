@@ -4,3 +4,77 @@
 pub mod handler;
 pub mod timer_signals;
 pub mod timers;
+
+use std::sync::Arc;
+
+use self::handler::DeliveryHandler;
+use self::timer_signals::TimerSignals;
+use self::timers::TimerTask;
+use super::definition::{Consumer, RoleDefinition, Share};
+use super::tasks::{RoleResources, RoleTasks};
+use crate::carrier::SimulatedCarrier;
+use crate::config::{MillisRange, RoleSection, section};
+use crate::consumers::consumer::Consuming;
+use crate::http::v1;
+use crate::random::Entropy;
+
+section!(DeliverySettings, "delivery", {
+    ship_delay_ms: MillisRange => Kind::TimeRange,
+    deliver_delay_ms: MillisRange => Kind::TimeRange,
+    batch_limit: u32 => count(1, 10_000),
+});
+
+const DEFAULTS: &str = r#"[delivery]
+# Simulated carrier: from confirmed to shipped, and from shipped to delivered.
+ship_delay_ms = "2000-8000"
+deliver_delay_ms = "2000-8000"
+# Timers that fire in one transaction at most.
+batch_limit = 256
+"#;
+
+pub static ROLE: RoleDefinition = RoleDefinition {
+    name: "delivery",
+    summary: "shipments",
+    section: Some(RoleSection::of::<DeliverySettings>(DEFAULTS)),
+    consumers: &[
+        Consumer {
+            name: handler::CONSUMER,
+            share: Share::Partitions,
+        },
+        Consumer {
+            name: timers::CONSUMER,
+            share: Share::Partitions,
+        },
+    ],
+    routes: v1::delivery,
+    prepare: |_| Box::new(start),
+};
+
+fn start(resources: &RoleResources, tasks: &mut RoleTasks) {
+    let delivery: DeliverySettings = resources.settings.section();
+    let consumers = &resources.consumers;
+    let carrier = carrier(&delivery, &consumers.contexts.entropy);
+    let signals = Arc::new(TimerSignals::new(consumers.store.identity().partitions));
+    let handler = DeliveryHandler {
+        contexts: consumers.contexts.clone(),
+        carrier: carrier.clone(),
+        timers: signals.clone(),
+    };
+    tasks.keep(Consuming::new(consumers, handler, delivery.batch_limit));
+    tasks.keep(TimerTask::new(
+        consumers,
+        carrier,
+        signals,
+        delivery.batch_limit,
+    ));
+}
+
+/// The carrier that shipments are given to.
+#[must_use]
+pub fn carrier(delivery: &DeliverySettings, entropy: &Arc<Entropy>) -> SimulatedCarrier {
+    SimulatedCarrier {
+        ship_delay: delivery.ship_delay_ms,
+        deliver_delay: delivery.deliver_delay_ms,
+        entropy: entropy.clone(),
+    }
+}

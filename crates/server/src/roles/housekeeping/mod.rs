@@ -1,4 +1,37 @@
 //! The role `housekeeping`: deletes what has expired and finds orders that are stuck.
 
+mod figures;
+pub mod settings;
 pub mod task;
 mod watchdog;
+
+use self::figures::Figures;
+use self::settings::{DEFAULTS, HousekeepingSettings};
+use self::task::Housekeeping;
+use super::definition::{Consumer, RoleDefinition, Share, no_routes};
+use crate::config::RoleSection;
+
+pub static ROLE: RoleDefinition = RoleDefinition {
+    name: "housekeeping",
+    summary: "expiries, orders that are stuck",
+    section: Some(RoleSection::of::<HousekeepingSettings>(DEFAULTS)),
+    consumers: &[Consumer {
+        name: task::CONSUMER,
+        share: Share::Whole,
+    }],
+    routes: no_routes,
+    prepare: |registry| {
+        let figures = Figures::register(registry);
+        Box::new(move |resources, tasks| {
+            let housekeeping: HousekeepingSettings = resources.settings.section();
+            let consumers = &resources.consumers;
+            let (store, contexts) = (consumers.store.clone(), consumers.contexts.clone());
+            tasks.keep(Housekeeping::new(
+                store,
+                contexts,
+                figures.clone(),
+                &housekeeping,
+            ));
+        })
+    },
+};

@@ -11,11 +11,11 @@ use waybill_domain::time::Time;
 use waybill_store::outage::Outage;
 use waybill_store::{Error as StoreError, Lease, Store};
 
+use super::figures::Figures;
+use super::settings::HousekeepingSettings;
 use super::watchdog::Watchdog;
-use crate::config;
 use crate::consumers::lease_manager::PartitionTask;
 use crate::context::ContextSource;
-use crate::observe::metrics::Metrics;
 
 /// The lease that lets one process of all do it.
 pub const CONSUMER: &str = "housekeeping";
@@ -24,7 +24,7 @@ pub const CONSUMER: &str = "housekeeping";
 pub struct Housekeeping {
     store: Arc<dyn Store>,
     contexts: ContextSource,
-    metrics: Arc<Metrics>,
+    figures: Figures,
     interval: Duration,
     batch_limit: usize,
     stuck_after_micros: i64,
@@ -35,16 +35,16 @@ impl Housekeeping {
     pub fn new(
         store: Arc<dyn Store>,
         contexts: ContextSource,
-        metrics: Arc<Metrics>,
-        settings: &config::Housekeeping,
+        figures: Figures,
+        housekeeping: &HousekeepingSettings,
     ) -> Self {
         Self {
             store,
             contexts,
-            metrics,
-            interval: settings.interval_ms.duration(),
-            batch_limit: settings.batch_limit as usize,
-            stuck_after_micros: settings.stuck_after_ms.micros(),
+            figures,
+            interval: housekeeping.interval_ms.duration(),
+            batch_limit: housekeeping.batch_limit as usize,
+            stuck_after_micros: housekeeping.stuck_after_ms.micros(),
             outage: Outage::new(
                 CONSUMER,
                 "expired claims and stuck orders cannot be looked for",
@@ -76,7 +76,7 @@ impl PartitionTask for Housekeeping {
                 () = tokio::time::sleep(self.interval) => {}
                 () = stop.cancelled() => {
                     // The process that has the lease next shows the figures from now on.
-                    watchdog.end(&self.metrics);
+                    watchdog.end(&self.figures);
                     return Ok(());
                 }
             }
@@ -97,7 +97,7 @@ impl Housekeeping {
         while !stop.is_cancelled() {
             let now = self.contexts.now();
             let forgotten = self.store.forget_claims(now, self.batch_limit).await?;
-            self.metrics.claims_forgotten.inc_by(forgotten as u64);
+            self.figures.claims_forgotten.inc_by(forgotten as u64);
             if forgotten < self.batch_limit {
                 break;
             }
@@ -107,7 +107,7 @@ impl Housekeeping {
         watchdog
             .look(&*self.store, before, self.batch_limit)
             .await?;
-        watchdog.show(&self.metrics, now);
+        watchdog.show(&self.figures, now);
         Ok(())
     }
 }

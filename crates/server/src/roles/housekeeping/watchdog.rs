@@ -12,7 +12,7 @@ use waybill_domain::status::OrderStatus;
 use waybill_domain::time::Time;
 use waybill_store::{Error as StoreError, Store};
 
-use crate::observe::metrics::Metrics;
+use super::figures::Figures;
 
 /// Orders remembered at most; the figure of stuck orders that reaches it means "at least".
 const REMEMBERED: usize = 100;
@@ -49,17 +49,17 @@ impl Watchdog {
     }
 
     /// Sets the figures.
-    pub fn show(&self, metrics: &Metrics, now: Time) {
+    pub fn show(&self, figures: &Figures, now: Time) {
         let oldest = self.standing.first();
         let oldest_ms = oldest.map_or(0, |(since, _)| now.ms_since(*since));
         let count = i64::try_from(self.standing.len()).unwrap_or(i64::MAX);
-        metrics.stuck_orders.set(count);
-        metrics.oldest_unfinished.set(oldest_ms as f64 / 1e3);
+        figures.stuck_orders.set(count);
+        figures.oldest_unfinished.set(oldest_ms as f64 / 1e3);
     }
 
     /// Sets the figures of a process that looks no more.
-    pub fn end(self, metrics: &Metrics) {
-        Self::default().show(metrics, Time(0));
+    pub fn end(self, figures: &Figures) {
+        Self::default().show(figures, Time(0));
     }
 
     fn remember(&mut self, orders: &[Order], before: Time) {

@@ -1,0 +1,67 @@
+//! The running tasks of roles: a lease manager for each. Stopping waits until each has come to rest and handed back its
+//! leases.
+
+use std::sync::Arc;
+
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Settings;
+use crate::consumers::consumer::ConsumerResources;
+use crate::consumers::lease_manager::{ConsumerId, LeaseManager, LeaseTerms, PartitionTask};
+
+/// What the tasks of every role are built from.
+pub struct RoleResources {
+    pub settings: Settings,
+    pub consumers: ConsumerResources,
+}
+
+/// The tasks of this process's roles, running.
+pub struct RoleTasks {
+    managers: JoinSet<()>,
+    stop: CancellationToken,
+    terms: LeaseTerms,
+    consumers: ConsumerResources,
+    owner: String,
+}
+
+impl RoleTasks {
+    /// None yet. `owner` is this process on its leases.
+    #[must_use]
+    pub fn new(resources: &RoleResources, owner: &str) -> Self {
+        let identity = resources.consumers.store.identity();
+        Self {
+            managers: JoinSet::new(),
+            stop: CancellationToken::new(),
+            terms: LeaseTerms::of(&resources.settings.consumers, identity),
+            consumers: resources.consumers.clone(),
+            owner: owner.to_owned(),
+        }
+    }
+
+    /// Runs a task on the partitions whose leases this process gets.
+    pub fn keep(&mut self, task: impl PartitionTask) {
+        let manager = LeaseManager {
+            leases: Arc::new(self.consumers.store.clone()),
+            clock: self.consumers.contexts.clock.clone(),
+            metrics: self.consumers.metrics.clone(),
+            id: ConsumerId {
+                consumer: task.consumer(),
+                owner: self.owner.clone(),
+            },
+            terms: self.terms,
+            task,
+        };
+        self.managers.spawn(manager.run(self.stop.clone()));
+    }
+
+    /// Asks all to stop and waits until they have.
+    pub async fn stop(mut self) {
+        self.stop.cancel();
+        while let Some(ended) = self.managers.join_next().await {
+            if let Err(error) = ended {
+                tracing::error!(%error, "a role ended badly");
+            }
+        }
+    }
+}
