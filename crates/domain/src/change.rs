@@ -6,24 +6,13 @@ use crate::event::NewEvent;
 use crate::ids::{HoldId, OrderId};
 use crate::once::CommandClaim;
 use crate::order::{Hold, Order};
+use crate::reservation::ReservationMove;
 use crate::shipment::Shipment;
 use crate::status::OrderStatus;
-use crate::text::{Sku, Tenant, Vendor};
+use crate::text::Tenant;
 use crate::time::Time;
 use crate::timer::TimerChange;
 use uuid::Uuid;
-
-/// Units that leave a reservation, and with it the stock row behind it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ReservationMove {
-    pub line: u16,
-    pub sku: Sku,
-    pub vendor: Vendor,
-    /// Left the house: `on_hand` and `reserved` both fall.
-    pub consumed: i64,
-    /// Given back: `reserved` falls.
-    pub released: i64,
-}
 
 /// A change of an order's holds.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -138,7 +138,7 @@ fn ship(progress: &mut Progress<'_, '_>, index: usize, units: i64) -> i64 {
     q.reserved -= overtaken;
     q.shipped += packed + overtaken;
     progress.order.flags.started |= packed + overtaken > 0;
-    progress.leave_reservation(index, packed + overtaken, 0);
+    progress.consume(index, packed + overtaken);
     packed + overtaken
 }
 
@@ -179,7 +179,7 @@ fn shipment_failed(mut progress: Progress<'_, '_>, units: &[ShipmentLine]) -> Op
         let moved = units.min(q.in_shipment);
         q.in_shipment -= moved;
         q.cancelled += moved;
-        progress.leave_reservation(index, 0, moved);
+        progress.give_back(index, moved);
         moved
     });
     if moved {

@@ -1,12 +1,12 @@
 //! Decides whether an order is accepted, inside the batch that writes it and while its stock rows are locked.
 
-use crate::change::ReservationMove;
 use crate::context::EventMeta;
 use crate::event::{Aggregate, AggregateKind, EventKind, NewEvent, body, encode};
 use crate::ids::{EventId, OrderId, readable_number};
 use crate::order::{Hold, Line, Order};
 use crate::quantities::Quantities;
 use crate::refusal::Shortage;
+use crate::reservation::{ReservationMove, ReservedUnits, Units};
 use crate::status::{AllocationPolicy, Flags, OrderStatus, named_enum};
 use crate::stock::StockLevel;
 use crate::text::{Sku, Tenant, Vendor};
@@ -87,7 +87,7 @@ pub struct AcceptedOrder {
     pub order: Order,
     pub number: i64,
     pub events: Vec<NewEvent>,
-    /// Units now held for it, per line, in rows of ours.
+    /// Units that it reserves, per line, in stock rows of ours.
     pub reserved: Vec<ReservationMove>,
 }
 
@@ -175,13 +175,14 @@ fn accept(new: &NewOrder, number: i64, partition: u16, stock: &mut StockView) ->
         let vendor = match stock.get_mut(&line.sku) {
             Some(level) => {
                 level.reserved += line.quantity;
-                reserved.push(ReservationMove {
-                    line: id,
-                    sku: line.sku.clone(),
-                    vendor: Vendor::local(),
-                    consumed: 0,
-                    released: -line.quantity,
-                });
+                reserved.extend(Units::new(line.quantity).map(|units| {
+                    ReservationMove::Reserve(ReservedUnits {
+                        line: id,
+                        sku: line.sku.clone(),
+                        vendor: Vendor::local(),
+                        units,
+                    })
+                }));
                 Vendor::local()
             }
             None => Vendor::stored(Vendor::INVENTORY),

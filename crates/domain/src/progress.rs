@@ -3,11 +3,12 @@
 //! Invariant: the order that [`Progress::finish`] returns is sound ([`Order::is_sound`]), every step it took is in the
 //! transition table, and the version rose by one per event. The two callers decide which units move.
 
-use crate::change::{Change, HoldChange, OrderChange, ReservationMove};
+use crate::change::{Change, HoldChange, OrderChange};
 use crate::context::Context;
 use crate::event::{EventKind, NewEvent, body, encode};
 use crate::ids::{EventId, HoldId};
 use crate::order::{Line, Order};
+use crate::reservation::{ReservationMove, ReservedUnits, Units};
 use crate::status::OrderStatus;
 use crate::transitions;
 
@@ -52,26 +53,34 @@ impl<'a, 'c> Progress<'a, 'c> {
         self.context.now
     }
 
-    /// Remembers units that leave the reservation of line `index`; units agreed to by the inventory service,
-    /// and lines without a source, have none.
-    pub fn leave_reservation(&mut self, index: usize, consumed: i64, released: i64) {
-        let line = &self.order.lines[index];
-        let Some(vendor) = line
-            .vendor
-            .clone()
-            .filter(|v| v.as_str() != crate::text::Vendor::INVENTORY)
-        else {
-            return;
-        };
-        if consumed + released > 0 {
-            self.reservations.push(ReservationMove {
-                line: line.id,
-                sku: line.sku.clone(),
-                vendor,
-                consumed,
-                released,
-            });
+    /// Remembers units of line `index` that have left the warehouse; none if `units` is 0.
+    pub fn consume(&mut self, index: usize, units: i64) {
+        if let Some(units) = self.reserved_units(index, units) {
+            self.reservations.push(ReservationMove::Consume(units));
         }
+    }
+
+    /// Remembers reserved units of line `index` that are given back; none if `units` is 0.
+    pub fn give_back(&mut self, index: usize, units: i64) {
+        if let Some(units) = self.reserved_units(index, units) {
+            self.reservations.push(ReservationMove::Release(units));
+        }
+    }
+
+    /// Units in the reservation of line `index`. Units agreed to by the inventory service, and lines without a source,
+    /// have none.
+    fn reserved_units(&self, index: usize, units: i64) -> Option<ReservedUnits> {
+        let line = &self.order.lines[index];
+        let vendor = line.vendor.clone()?;
+        if vendor.as_str() == crate::text::Vendor::INVENTORY {
+            return None;
+        }
+        Some(ReservedUnits {
+            line: line.id,
+            sku: line.sku.clone(),
+            vendor,
+            units: Units::new(units)?,
+        })
     }
 
     /// Gives up every unit that has not left; says whether there was one.
@@ -83,7 +92,7 @@ impl<'a, 'c> Progress<'a, 'c> {
             q.cancelled += waiting;
             (q.backordered, q.reserved, q.in_shipment) = (0, 0, 0);
             any |= waiting > 0;
-            self.leave_reservation(index, 0, held);
+            self.give_back(index, held);
         }
         any
     }
@@ -97,7 +106,7 @@ impl<'a, 'c> Progress<'a, 'c> {
             q.cancelled += unpacked;
             (q.backordered, q.reserved) = (0, 0);
             any |= unpacked > 0;
-            self.leave_reservation(index, 0, held);
+            self.give_back(index, held);
         }
         any
     }

@@ -1,9 +1,10 @@
-//! The states of a reservation: stock reserved for one line of an order.
+//! A reservation: stock reserved for one line of an order, its states, and what moves its units.
 //!
-//! Owns only the states and their steps. The store owns the rows, their expiry and their units; the decision about the
-//! order says which units move ([`crate::change::ReservationMove`]).
+//! The decision about the order says which units move ([`ReservationMove`]). What a move makes of the reservation and of
+//! the stock row behind it is decided here, once for both drivers; they lock the rows, ask, and write the answer.
 
 use crate::status::named_enum;
+use crate::text::{Sku, Vendor};
 
 named_enum!(
     /// Where a reservation stands.
@@ -44,9 +45,281 @@ pub const STEPS: &[(ReservationState, ReservationState, &str)] = &[
     ),
 ];
 
+/// A number of units above zero.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Units(i64);
+
+impl Units {
+    /// `None` for zero and below.
+    #[must_use]
+    pub fn new(units: i64) -> Option<Self> {
+        (units > 0).then_some(Self(units))
+    }
+
+    /// How many; above zero.
+    #[must_use]
+    pub fn get(self) -> i64 {
+        self.0
+    }
+}
+
+/// Units of one line of an order, in the stock row of a vendor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReservedUnits {
+    pub line: u16,
+    pub sku: Sku,
+    pub vendor: Vendor,
+    pub units: Units,
+}
+
+/// What happens to units that a line has reserved or wants reserved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReservationMove {
+    /// They are set aside for the line; this makes its reservation.
+    Reserve(ReservedUnits),
+    /// They leave the warehouse.
+    Consume(ReservedUnits),
+    /// They are given back and can be sold again.
+    Release(ReservedUnits),
+}
+
+/// What a move adds to a stock row.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StockEffect {
+    pub on_hand: i64,
+    pub reserved: i64,
+}
+
+impl std::ops::AddAssign for StockEffect {
+    fn add_assign(&mut self, other: Self) {
+        self.on_hand += other.on_hand;
+        self.reserved += other.reserved;
+    }
+}
+
+impl ReservationMove {
+    /// Which units.
+    #[must_use]
+    pub fn units(&self) -> &ReservedUnits {
+        match self {
+            Self::Reserve(units) | Self::Consume(units) | Self::Release(units) => units,
+        }
+    }
+
+    /// What it does to the stock row of its sku and vendor.
+    #[must_use]
+    pub fn effect(&self) -> StockEffect {
+        let units = self.units().units.get();
+        let (on_hand, reserved) = match self {
+            Self::Reserve(_) => (0, units),
+            Self::Consume(_) => (-units, -units),
+            Self::Release(_) => (0, -units),
+        };
+        StockEffect { on_hand, reserved }
+    }
+
+    /// The reservation that it makes; `None` for a move that needs one to be there.
+    #[must_use]
+    pub fn makes(&self) -> Option<(&ReservedUnits, Reservation)> {
+        match self {
+            Self::Reserve(units) => Some((units, Reservation::committed(units.units))),
+            Self::Consume(_) | Self::Release(_) => None,
+        }
+    }
+
+    /// The reservation after it; `before` is the line's open reservation at this vendor, if there is one.
+    ///
+    /// # Errors
+    /// [`MoveRefusal`]; nothing is to be written then.
+    pub fn after(&self, before: Option<Reservation>) -> Result<Reservation, MoveRefusal> {
+        let units = self.units().units;
+        let open = before.filter(|reservation| reservation.open() > 0);
+        match (self, open) {
+            (Self::Reserve(_), None) => Ok(Reservation::committed(units)),
+            (Self::Reserve(_), Some(_)) => Err(MoveRefusal::AlreadyReserved),
+            (Self::Consume(_) | Self::Release(_), None) => Err(MoveRefusal::NothingReserved),
+            (Self::Consume(_), Some(mut reservation)) => {
+                reservation.consumed += units.get();
+                reservation.ended(units)
+            }
+            (Self::Release(_), Some(mut reservation)) => {
+                reservation.released += units.get();
+                reservation.ended(units)
+            }
+        }
+    }
+}
+
+/// Why a move cannot be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum MoveRefusal {
+    #[error("the line has units of this vendor reserved already")]
+    AlreadyReserved,
+    /// The reservation has ended, or never was.
+    #[error("the line has no units of this vendor reserved")]
+    NothingReserved,
+    #[error("{asked} units were to leave a reservation that has {open}")]
+    TooMany { asked: i64, open: i64 },
+}
+
+/// A reservation's state and units. `consumed + released <= quantity`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reservation {
+    pub state: ReservationState,
+    /// Units it began with; above zero.
+    pub quantity: i64,
+    /// Units that have left the warehouse.
+    pub consumed: i64,
+    /// Units that were given back.
+    pub released: i64,
+}
+
+impl Reservation {
+    /// A new one in our own warehouse, which agrees at once.
+    #[must_use]
+    pub fn committed(units: Units) -> Self {
+        Self {
+            state: Committed,
+            quantity: units.get(),
+            consumed: 0,
+            released: 0,
+        }
+    }
+
+    /// Units that it still holds.
+    #[must_use]
+    pub fn open(&self) -> i64 {
+        match self.state {
+            Held | Committed => self.quantity - self.consumed - self.released,
+            Consumed | Expired | Released => 0,
+        }
+    }
+
+    /// Ends it once no unit is left: consumed if at least one unit left the warehouse, else released. `moved` have just
+    /// left it.
+    fn ended(mut self, moved: Units) -> Result<Self, MoveRefusal> {
+        let left = self.open();
+        if left < 0 {
+            return Err(MoveRefusal::TooMany {
+                asked: moved.get(),
+                open: left + moved.get(),
+            });
+        }
+        if left == 0 {
+            self.state = if self.consumed > 0 {
+                Consumed
+            } else {
+                Released
+            };
+        }
+        Ok(self)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn units(n: i64) -> ReservedUnits {
+        ReservedUnits {
+            line: 1,
+            sku: Sku::stored("A"),
+            vendor: Vendor::local(),
+            units: Units::new(n).expect("above zero"),
+        }
+    }
+
+    fn reserve(n: i64) -> ReservationMove {
+        ReservationMove::Reserve(units(n))
+    }
+
+    fn consume(n: i64) -> ReservationMove {
+        ReservationMove::Consume(units(n))
+    }
+
+    fn release(n: i64) -> ReservationMove {
+        ReservationMove::Release(units(n))
+    }
+
+    fn run(moves: &[ReservationMove]) -> Result<Reservation, MoveRefusal> {
+        let mut reservation = None;
+        for step in moves {
+            reservation = Some(step.after(reservation)?);
+        }
+        reservation.ok_or(MoveRefusal::NothingReserved)
+    }
+
+    #[test]
+    fn units_are_above_zero() {
+        assert_eq!(Units::new(0), None);
+        assert_eq!(Units::new(-1), None);
+        assert_eq!(Units::new(i64::MIN), None);
+        assert_eq!(Units::new(1).map(Units::get), Some(1));
+    }
+
+    #[test]
+    fn a_reservation_ends_with_its_last_unit_as_consumed_if_one_has_left() {
+        for (moves, state, open) in [
+            (vec![], Committed, 3),
+            (vec![consume(1)], Committed, 2),
+            (vec![release(2)], Committed, 1),
+            (vec![consume(3)], Consumed, 0),
+            (vec![release(3)], Released, 0),
+            (vec![release(1), release(2)], Released, 0),
+            (vec![consume(1), release(2)], Consumed, 0),
+            (vec![release(2), consume(1)], Consumed, 0),
+        ] {
+            let all: Vec<_> = std::iter::once(reserve(3)).chain(moves).collect();
+            let after = run(&all).expect("allowed");
+            assert_eq!((after.state, after.open()), (state, open), "{all:?}");
+            let taken_steps = STEPS.iter();
+            let from_committed: Vec<_> = taken_steps
+                .filter(|(from, ..)| *from == Committed)
+                .collect();
+            assert!(
+                state == Committed || from_committed.iter().any(|(_, to, _)| *to == state),
+                "{state} is no step of a committed reservation"
+            );
+        }
+    }
+
+    #[test]
+    fn no_more_leaves_than_is_reserved_and_nothing_after_the_end() {
+        let many = Err(MoveRefusal::TooMany { asked: 2, open: 1 });
+        assert_eq!(run(&[reserve(3), consume(2), consume(2)]), many);
+        assert_eq!(run(&[reserve(3), release(2), consume(2)]), many);
+        let ended = Err(MoveRefusal::NothingReserved);
+        assert_eq!(run(&[consume(1)]), ended);
+        assert_eq!(run(&[reserve(3), consume(3), release(1)]), ended);
+        assert_eq!(run(&[reserve(3), release(3), consume(1)]), ended);
+        let expired = Reservation {
+            state: Expired,
+            ..Reservation::committed(units(3).units)
+        };
+        assert_eq!(consume(1).after(Some(expired)), ended);
+        let held = Err(MoveRefusal::AlreadyReserved);
+        assert_eq!(run(&[reserve(3), reserve(1)]), held);
+    }
+
+    #[test]
+    fn a_held_reservation_keeps_its_state_until_its_last_unit() {
+        let held = Reservation {
+            state: Held,
+            ..Reservation::committed(units(2).units)
+        };
+        let one_left = release(1).after(Some(held)).expect("allowed");
+        assert_eq!((one_left.state, one_left.open()), (Held, 1));
+        let none_left = release(1).after(Some(one_left)).expect("allowed");
+        assert_eq!(none_left.state, Released);
+    }
+
+    #[test]
+    fn only_what_leaves_the_warehouse_lowers_what_is_on_hand() {
+        let effect = |on_hand, reserved| StockEffect { on_hand, reserved };
+        assert_eq!(reserve(3).effect(), effect(0, 3));
+        assert_eq!(consume(3).effect(), effect(-3, -3));
+        assert_eq!(release(3).effect(), effect(0, -3));
+    }
 
     #[test]
     fn a_reservation_never_both_expires_and_commits() {

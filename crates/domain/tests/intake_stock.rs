@@ -45,8 +45,8 @@ fn check_accepted(new: &NewOrder, accepted: &AcceptedOrder) {
         let held: i64 = accepted
             .reserved
             .iter()
-            .filter(|m| m.line == line.id)
-            .map(|m| -m.released)
+            .filter(|m| m.units().line == line.id)
+            .map(|m| m.effect().reserved)
             .sum();
         let ours = line
             .vendor

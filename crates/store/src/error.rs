@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::sources::Cause;
+use waybill_domain::reservation::MoveRefusal;
+use waybill_domain::text::{Sku, Tenant, Vendor};
 
 /// The result of every store call.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -172,6 +174,27 @@ impl Error {
             detail: detail.into(),
             source: None,
         }
+    }
+
+    /// A move of reserved units that the rows do not allow.
+    #[must_use]
+    pub fn of_move(refusal: MoveRefusal) -> Self {
+        match refusal {
+            // It ended after the decision was made.
+            MoveRefusal::NothingReserved => Self::Conflict {
+                what: "the reservation",
+            },
+            MoveRefusal::AlreadyReserved | MoveRefusal::TooMany { .. } => {
+                Self::refused(refusal.to_string())
+            }
+        }
+    }
+
+    /// The stock row that an order's reservation is in is not there.
+    #[must_use]
+    pub fn no_stock_row(tenant: &Tenant, sku: &Sku, vendor: &Vendor) -> Self {
+        let detail = format!("{sku} at {vendor} of {tenant} has reservations and no row");
+        Self::damaged_row("stock", detail)
     }
 
     /// The database itself is damaged.

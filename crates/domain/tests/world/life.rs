@@ -9,6 +9,7 @@ use waybill_domain::history::OrderHistory;
 use waybill_domain::ids::HoldId;
 use waybill_domain::order::Order;
 use waybill_domain::refusal::Refusal;
+use waybill_domain::reservation::ReservationMove;
 use waybill_domain::status::OrderStatus;
 use waybill_domain::text::Vendor;
 use waybill_domain::transitions;
@@ -196,16 +197,19 @@ impl Life {
         for (index, line) in after.lines.iter().enumerate() {
             let before = &self.order.lines[index].quantities;
             let q = &line.quantities;
-            let moves = change.reservations.iter().filter(|m| m.line == line.id);
+            let of_line = |m: &&ReservationMove| m.units().line == line.id;
             let (mut consumed, mut released) = (0, 0);
-            for reservation in moves {
-                assert!(reservation.consumed >= 0 && reservation.released >= 0);
+            for moved in change.reservations.iter().filter(of_line) {
+                let units = moved.units();
                 assert_eq!(
-                    (&reservation.sku, Some(&reservation.vendor)),
+                    (&units.sku, Some(&units.vendor)),
                     (&line.sku, line.vendor.as_ref())
                 );
-                consumed += reservation.consumed;
-                released += reservation.released;
+                match moved {
+                    ReservationMove::Reserve(_) => panic!("nothing is reserved after intake"),
+                    ReservationMove::Consume(_) => consumed += units.units.get(),
+                    ReservationMove::Release(_) => released += units.units.get(),
+                }
             }
             if line
                 .vendor

@@ -2,11 +2,12 @@
 
 use super::Harness;
 use crate::error::Error;
-use waybill_domain::change::{Change, ReservationMove};
+use waybill_domain::change::Change;
 use waybill_domain::command::Command;
 use waybill_domain::event::body::ShipmentLine;
 use waybill_domain::fact::Fact;
 use waybill_domain::order::HoldReason;
+use waybill_domain::reservation::{ReservationMove, ReservedUnits, Units};
 use waybill_domain::status::OrderStatus;
 use waybill_domain::text::{Sku, Vendor};
 
@@ -147,6 +148,35 @@ pub(super) async fn two_changes_of_one_order_follow_each_other(h: Harness) {
     assert_eq!(h.findings().await, [""; 0]);
 }
 
+fn reserved_units(line: u16, units: i64) -> ReservedUnits {
+    ReservedUnits {
+        line,
+        sku: Sku::stored("A"),
+        vendor: Vendor::local(),
+        units: Units::new(units).expect("above zero"),
+    }
+}
+
+fn reserve(line: u16, units: i64) -> ReservationMove {
+    ReservationMove::Reserve(reserved_units(line, units))
+}
+
+fn consume_of(line: u16, units: i64) -> ReservationMove {
+    ReservationMove::Consume(reserved_units(line, units))
+}
+
+fn release_of(line: u16, units: i64) -> ReservationMove {
+    ReservationMove::Release(reserved_units(line, units))
+}
+
+fn consume(units: i64) -> ReservationMove {
+    consume_of(1, units)
+}
+
+fn release(units: i64) -> ReservationMove {
+    release_of(1, units)
+}
+
 pub(super) async fn units_that_leave_fall_from_both_and_units_given_back_from_one(h: Harness) {
     h.put("A", 10).await;
     let one = h.created(h.make.order(&[("A", 3), ("A", 2)])).await;
@@ -159,13 +189,7 @@ pub(super) async fn units_that_leave_fall_from_both_and_units_given_back_from_on
         .expect("changes");
     let two = h.order(two).await;
     let mut give_back = h.command(&two, &NOTE);
-    give_back.reservations.push(ReservationMove {
-        line: 1,
-        sku: Sku::stored("A"),
-        vendor: Vendor::local(),
-        consumed: 0,
-        released: 4,
-    });
+    give_back.reservations.push(release(4));
     let order = give_back.order.as_mut().expect("the order changes");
     (
         order.after.lines[0].quantities.reserved,
@@ -190,24 +214,55 @@ pub(super) async fn more_than_was_reserved_can_neither_leave_nor_be_given_back(h
     let id = h.sold("A", 10, 3).await;
     let order = h.order(id).await;
     let (log, level) = (h.log().await, h.level("A").await);
-    for (consumed, released) in [(4, 0), (0, 4), (2, 2), (-1, 0), (0, -1)] {
+    for moves in [
+        vec![consume(4)],
+        vec![release(4)],
+        vec![consume(2), release(2)],
+        vec![release(1), consume(3)],
+        vec![reserve(1, 1)],
+        vec![reserve(2, 8)],
+    ] {
         let mut change = h.command(&order, &NOTE);
-        change.reservations.push(ReservationMove {
-            line: 1,
-            sku: Sku::stored("A"),
-            vendor: Vendor::local(),
-            consumed,
-            released,
-        });
+        change.reservations.clone_from(&moves);
         let refused = h.write_changes(vec![change]).await.remove(0);
         assert!(
             matches!(refused, Err(Error::Refused { .. })),
-            "{consumed} {released}: {refused:?}"
+            "{moves:?}: {refused:?}"
         );
     }
     assert_eq!(
         (h.log().await, h.level("A").await, h.order(id).await),
         (log, level, order)
+    );
+}
+
+pub(super) async fn a_change_reserves_units_and_a_later_one_of_the_same_call_moves_them(
+    h: Harness,
+) {
+    let id = h.sold("A", 10, 3).await;
+    let first = h.command(&h.order(id).await, &NOTE);
+    let after = first.order.clone().expect("the order changes").after;
+    let mut second = h.command(&after, &NOTE);
+    let mut first = first;
+    first.reservations = vec![reserve(2, 7)];
+    second.reservations = vec![consume_of(2, 2), release_of(2, 4)];
+    for written in h.write_changes(vec![first, second]).await {
+        written.expect("allowed");
+    }
+    let level = h.level("A").await;
+    assert_eq!((level.on_hand, level.reserved), (8, 4));
+}
+
+pub(super) async fn a_reservation_whose_stock_row_is_gone_is_a_fault_of_its_own_order(h: Harness) {
+    let id = h.sold("A", 10, 3).await;
+    let mut change = h.command(&h.order(id).await, &NOTE);
+    let mut moved = reserved_units(1, 1);
+    moved.sku = Sku::stored("GONE");
+    change.reservations = vec![ReservationMove::Reserve(moved)];
+    let refused = h.write_changes(vec![change]).await.remove(0);
+    assert!(
+        refused.as_ref().is_err_and(Error::is_poison),
+        "another try would find the same: {refused:?}"
     );
 }
 
@@ -221,13 +276,7 @@ pub(super) async fn a_finished_reservation_is_never_moved_again(h: Harness) {
         .remove(0)
         .expect("nobody was faster");
     let mut change = h.command(&h.order(id).await, &NOTE);
-    change.reservations.push(ReservationMove {
-        line: 1,
-        sku: Sku::stored("A"),
-        vendor: Vendor::local(),
-        consumed: 0,
-        released: 1,
-    });
+    change.reservations.push(release(1));
     assert!(matches!(
         h.write_changes(vec![change]).await.remove(0),
         Err(Error::Conflict { .. })

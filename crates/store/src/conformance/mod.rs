@@ -97,6 +97,8 @@ macro_rules! store_conformance_cases {
                 two_changes_of_one_order_follow_each_other
                 units_that_leave_fall_from_both_and_units_given_back_from_one
                 more_than_was_reserved_can_neither_leave_nor_be_given_back
+                a_change_reserves_units_and_a_later_one_of_the_same_call_moves_them
+                a_reservation_whose_stock_row_is_gone_is_a_fault_of_its_own_order
                 a_finished_reservation_is_never_moved_again
                 holds_are_placed_with_their_notes_and_released
                 what_was_written_about_a_cancellation_is_personal_data

@@ -43,7 +43,8 @@ pub static HOLDS: Sql = Sql {
 
 /// Reservations of orders that still hold units.
 pub static RESERVATIONS: Sql = Sql {
-    text: "/* lock::reservations */ SELECT order_id, line, vendor FROM reservations WHERE order_id = ANY($1) AND consumed + released < quantity \
+    text: "/* lock::reservations */ SELECT order_id, line, vendor, attempt, state, quantity, consumed, released \
+           FROM reservations WHERE order_id = ANY($1) AND consumed + released < quantity \
            ORDER BY order_id, line, vendor, attempt FOR NO KEY UPDATE",
     types: &[Type::UUID_ARRAY],
 };

@@ -185,24 +185,9 @@ fn write_lines(tx: &Tx<'_>, written: &[Written<'_>]) -> Result<()> {
 }
 
 fn write_reservations(tx: &Tx<'_>, written: &[Written<'_>]) -> Result<()> {
-    let mut insert = tx
-        .connection
-        .prepare_cached(
-            "INSERT INTO reservations (order_id, line, vendor, sku, tenant, state, quantity) VALUES (?1, ?2, ?3, ?4, ?5, 'committed', ?6)",
-        )
-        .store()?;
     for Written { new, accepted, .. } in written {
         for reserved in &accepted.reserved {
-            insert
-                .execute(params![
-                    new.id.bytes(),
-                    reserved.line,
-                    reserved.vendor.as_str(),
-                    reserved.sku.as_str(),
-                    new.tenant.as_str(),
-                    -reserved.released
-                ])
-                .store()?;
+            super::changes::reserve(tx, &new.tenant, new.id, reserved)?;
         }
     }
     Ok(())

@@ -1,25 +1,29 @@
 //! Writes what the domain decided: each row is guarded by the version that the decision was made on.
 
+mod reservations;
+
+pub use reservations::reserve;
+
 use super::errors::IntoStore;
 use super::log;
 use super::once;
 use super::tx::Tx;
 use crate::encoding::{Note, json};
 use crate::error::{Error, Result};
+use reservations::StockEffects;
 use rusqlite::params;
-use std::collections::BTreeMap;
 use waybill_domain::change::{
     Change, DeliveryChange, HoldChange, NewWork, OrderChange, ShipmentChange,
 };
 use waybill_domain::ids::{HoldId, OrderId};
 use waybill_domain::order::Hold;
 use waybill_domain::status::OrderStatus;
-use waybill_domain::text::{Sku, Tenant, Vendor};
+use waybill_domain::text::{Tenant, Vendor};
 use waybill_domain::timer::TimerChange;
 
 /// Writes changes, all of them or none: orders, shipments, reservations, stock (summed), timers, work, log.
 pub fn write(tx: &mut Tx<'_>, changes: &[Change]) -> Result<()> {
-    let mut stock: BTreeMap<(&Tenant, &Sku, &Vendor), (i64, i64)> = BTreeMap::new();
+    let mut stock = StockEffects::default();
     for change in changes {
         if let Some(claim) = &change.claim
             && !once::claim(tx, &change.tenant, claim, &claim.outcome)?
@@ -28,22 +32,9 @@ pub fn write(tx: &mut Tx<'_>, changes: &[Change]) -> Result<()> {
         }
         write_order_side(tx, change)?;
         write_delivery_side(tx, change)?;
-        for moved in &change.reservations {
-            move_reservation(tx, change.order_id, moved)?;
-            let sum = stock
-                .entry((&change.tenant, &moved.sku, &moved.vendor))
-                .or_default();
-            sum.0 += moved.consumed;
-            sum.1 += moved.consumed + moved.released;
-        }
+        reservations::move_units(tx, change, &mut stock)?;
     }
-    for ((tenant, sku, vendor), (consumed, unreserved)) in stock {
-        let changed = tx.execute(
-            "UPDATE stock SET on_hand = on_hand - ?4, reserved = reserved - ?5 WHERE tenant = ?1 AND sku = ?2 AND vendor = ?3",
-            params![tenant.as_str(), sku.as_str(), vendor.as_str(), consumed, unreserved],
-        )?;
-        expect_one(changed, "the stock row behind a reservation")?;
-    }
+    stock.write(tx)?;
     for change in changes {
         for timer in &change.timers {
             write_timer(tx, timer)?;
@@ -274,20 +265,6 @@ fn update_shipment(tx: &Tx<'_>, change: &ShipmentChange) -> Result<()> {
         ],
     )?;
     expect_one(changed, "the shipment")
-}
-
-fn move_reservation(
-    tx: &Tx<'_>,
-    order: OrderId,
-    moved: &waybill_domain::change::ReservationMove,
-) -> Result<()> {
-    let changed = tx.execute(
-        "UPDATE reservations SET consumed = consumed + ?4, released = released + ?5, \
-         state = CASE WHEN consumed + released + ?4 + ?5 < quantity THEN state WHEN consumed + ?4 > 0 THEN 'consumed' ELSE 'released' END \
-         WHERE order_id = ?1 AND line = ?2 AND vendor = ?3 AND consumed + released < quantity",
-        params![order.bytes(), moved.line, moved.vendor.as_str(), moved.consumed, moved.released],
-    )?;
-    expect_one(changed, "the reservation")
 }
 
 fn write_timer(tx: &Tx<'_>, timer: &TimerChange) -> Result<()> {

@@ -61,20 +61,6 @@ static LINES: Sql = Sql {
     ],
 };
 
-static RESERVATIONS: Sql = Sql {
-    text: "/* accept::reservations */ INSERT INTO reservations (order_id, line, vendor, sku, tenant, state, quantity) \
-           SELECT r.order_id, r.line, r.vendor, r.sku, r.tenant, 'committed', r.quantity \
-           FROM unnest($1, $2, $3, $4, $5, $6) AS r (order_id, line, vendor, sku, tenant, quantity)",
-    types: &[
-        Type::UUID_ARRAY,
-        Type::INT2_ARRAY,
-        Type::TEXT_ARRAY,
-        Type::TEXT_ARRAY,
-        Type::TEXT_ARRAY,
-        Type::INT8_ARRAY,
-    ],
-};
-
 /// Adds everything that a batch writes but its events.
 pub fn write<'p>(pipeline: &mut Pipeline<'p>, batch: &'p Batch<'_>) {
     write_orders(pipeline, &batch.written);
@@ -88,7 +74,11 @@ pub fn write<'p>(pipeline: &mut Pipeline<'p>, batch: &'p Batch<'_>) {
             changes::place_hold(pipeline, order.id, order.version, hold);
         }
     }
-    write_reservations(pipeline, &batch.written);
+    let reserved = batch.written.iter().flat_map(|w| {
+        let each = w.accepted.reserved.iter();
+        each.map(|moved| (&w.new.tenant, w.new.id, moved))
+    });
+    changes::reserve(pipeline, reserved);
     batch.stock.write(pipeline);
     counts.write(pipeline);
 }
@@ -183,29 +173,6 @@ fn write_lines<'p>(pipeline: &mut Pipeline<'p>, written: &'p [Written<'_>]) {
             lines()
                 .map(|(_, l)| l.quantities.reserved)
                 .collect::<Vec<_>>(),
-        ],
-    );
-}
-
-fn write_reservations<'p>(pipeline: &mut Pipeline<'p>, written: &'p [Written<'_>]) {
-    let held = || {
-        let each = written.iter();
-        each.flat_map(|w| w.accepted.reserved.iter().map(move |r| (w.new, r)))
-    };
-    if held().next().is_none() {
-        return;
-    }
-    pipeline.add(
-        &RESERVATIONS,
-        params![
-            held().map(|(new, _)| new.id.0).collect::<Vec<_>>(),
-            held().map(|(_, r)| small(r.line)).collect::<Vec<_>>(),
-            held().map(|(_, r)| r.vendor.as_str()).collect::<Vec<_>>(),
-            held().map(|(_, r)| r.sku.as_str()).collect::<Vec<_>>(),
-            held()
-                .map(|(new, _)| new.tenant.as_str())
-                .collect::<Vec<_>>(),
-            held().map(|(_, r)| -r.released).collect::<Vec<_>>(),
         ],
     );
 }

@@ -4,6 +4,7 @@ use super::super::lock;
 use super::super::once::{Claimed, Claims, Free};
 use super::super::pipeline::{Answers, Handle, Pipeline, Rows, params};
 use super::super::rows::Columns;
+use super::reservations::{Reservations, check_stock_rows};
 use crate::error::{Error, Result};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use tokio_postgres::Row;
@@ -36,7 +37,11 @@ impl Wanted {
         };
         let stock: BTreeSet<_> = each()
             .flat_map(|c| c.reservations.iter().map(move |r| (&c.tenant, r)))
-            .map(|(tenant, r)| (tenant.to_string(), r.sku.to_string(), r.vendor.to_string()))
+            .map(|(tenant, moved)| {
+                let units = moved.units();
+                let (sku, vendor) = (units.sku.to_string(), units.vendor.to_string());
+                (tenant.to_string(), sku, vendor)
+            })
             .collect();
         Self {
             claims: Claims::of(each().map(|c| (&c.tenant, c.claim.as_ref()))),
@@ -112,7 +117,7 @@ pub struct Locked {
     deliveries: HashMap<Uuid, i64>,
     shipments: HashMap<Uuid, i64>,
     open_holds: HashSet<Uuid>,
-    open_reservations: HashSet<(Uuid, u16, String)>,
+    pub reservations: Reservations,
     /// Where stock rows stand, by tenant, sku and vendor.
     stock_rows: HashMap<(String, String, String), String>,
 }
@@ -137,11 +142,7 @@ impl Locked {
         for row in rows_of(answers, locks.holds) {
             locked.open_holds.insert(Columns::of(&row).uuid()?);
         }
-        for row in rows_of(answers, locks.reservations) {
-            let mut c = Columns::of(&row);
-            let key = (c.uuid()?, c.small("line")?, c.get()?);
-            locked.open_reservations.insert(key);
-        }
+        locked.reservations = Reservations::read(&rows_of(answers, locks.reservations))?;
         for row in rows_of(answers, locks.stock) {
             let mut c = Columns::of(&row);
             let key = (c.get()?, c.get()?, c.get()?);
@@ -167,6 +168,8 @@ impl Locked {
     /// Takes a change in, if it was decided on what the rows say now.
     pub fn take(&mut self, change: &Change) -> Result<()> {
         self.check(change)?;
+        let moved = self.reservations.after(change)?;
+        self.reservations.take(moved);
         self.free_keys.uses(&change.tenant, change.claim.as_ref());
         if let Some(order) = &change.order {
             self.orders.insert(order.after.id.0, order.after.version);
@@ -219,15 +222,6 @@ impl Locked {
         if released.any(|id| !self.open_holds.contains(&id)) {
             return Err(Error::Conflict { what: "the hold" });
         }
-        for moved in &change.reservations {
-            let vendor = moved.vendor.to_string();
-            let key = (change.order_id.0, moved.line, vendor);
-            if !self.open_reservations.contains(&key) {
-                return Err(Error::Conflict {
-                    what: "the reservation",
-                });
-            }
-        }
-        Ok(())
+        check_stock_rows(change, self)
     }
 }

@@ -14,6 +14,7 @@ mod timers;
 pub use counts::Counts;
 pub use locked::{Locked, Wanted};
 pub use orders::place_hold;
+pub use reservations::reserve;
 pub use timers::add_work;
 
 use super::pipeline::Pipeline;
@@ -21,12 +22,12 @@ use waybill_domain::change::Change;
 
 /// Adds the writes of changes that `locked` has all taken in: orders, shipments, reservations, stock (summed), timers, work.
 /// The log is the caller's last step.
-pub fn write<'p>(pipeline: &mut Pipeline<'p>, changes: &[&'p Change], locked: &Locked) {
+pub fn write<'p>(pipeline: &mut Pipeline<'p>, changes: &[&'p Change], locked: &'p Locked) {
     orders::write_orders(pipeline, changes);
     orders::write_holds(pipeline, changes);
     delivery::write_deliveries(pipeline, changes);
     delivery::write_shipments(pipeline, changes);
-    reservations::move_reservations(pipeline, changes, locked);
+    reservations::move_units(pipeline, changes, locked);
     timers::write_timers(pipeline, changes);
     for change in changes {
         add_work(pipeline, &change.tenant, &change.work);
