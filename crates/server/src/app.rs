@@ -24,6 +24,7 @@ use crate::consumers::background::Background;
 use crate::consumers::consumer::ConsumerResources;
 use crate::consumers::owner::Owner;
 use crate::context::ContextSource;
+use crate::http::dialects::{self, Dialects};
 use crate::http::serve::Connections;
 use crate::intake::Intake;
 use crate::inventory::{self, Guarded};
@@ -34,12 +35,25 @@ use crate::resilience::flood::Flood;
 use crate::resilience::shares::Shares;
 use crate::resilience::turns::Turns;
 use crate::roles::definition::Registry;
-use crate::roles::delivery;
 use crate::roles::running::PreparedRoles;
 use crate::roles::tasks::{RoleResources, RoleTasks};
+use crate::roles::{self, delivery};
 
 /// Events kept in memory for consumers and streams.
 const CACHED_EVENTS: usize = 8_192;
+
+/// What can differ between builds: the lists that a new role or dialect is added to.
+#[derive(Clone, Copy)]
+pub struct Build {
+    pub roles: Registry,
+    pub dialects: Dialects,
+}
+
+/// This build.
+pub const BUILD: Build = Build {
+    roles: roles::ALL,
+    dialects: dialects::ALL,
+};
 
 /// The running system.
 pub struct App {
@@ -72,18 +86,18 @@ pub struct App {
     /// Who this process is, on leases.
     pub owner: String,
     pub started_at: Time,
-    roles: Registry,
+    build: Build,
     prepared: PreparedRoles,
 }
 
 impl App {
-    /// Opens the store and wires everything to it, for a build with these roles. They are started apart.
+    /// Opens the store and wires everything to it, for such a build. Roles are started apart.
     ///
     /// # Errors
     /// Whatever keeps the store from being opened.
     pub async fn start(
         settings: Settings,
-        roles: Registry,
+        build: Build,
         clock: Arc<dyn Clock>,
         entropy: Arc<Entropy>,
     ) -> Result<Arc<Self>, waybill_store::Error> {
@@ -106,7 +120,7 @@ impl App {
         }
         log_growth.start(identity.partitions);
         let mut registry = prometheus_client::registry::Registry::with_prefix(PREFIX);
-        let prepared = PreparedRoles::of(roles, &mut registry);
+        let prepared = PreparedRoles::of(build.roles, &mut registry);
         let metrics = Arc::new(Metrics::beside(registry));
         let flood = Arc::new(Flood::default());
         let intake = Arc::new(Intake::start(&store, &settings.intake, &metrics, &flood));
@@ -128,7 +142,7 @@ impl App {
             reads: Arc::new(backend::reads(&settings, &store)),
             stopping,
             started_at: now,
-            roles,
+            build,
             prepared,
             settings,
             store,

@@ -9,7 +9,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::app::App;
+use crate::app::{App, BUILD};
 use crate::backend;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{ConfigErrors, Profile, Settings, check_safety};
@@ -17,7 +17,6 @@ use crate::http::listen::{self, BindError};
 use crate::http::{descriptors, serve};
 use crate::observe::logs;
 use crate::random::Entropy;
-use crate::roles;
 
 /// Why a process did not start.
 #[derive(Debug, thiserror::Error)]
@@ -72,7 +71,7 @@ pub async fn serve(
     if migrate == Migrate::First && settings.database_url().is_some() {
         backend::migrate(&settings, &clock, &entropy).await?;
     }
-    let app = App::start(settings, roles::ALL, clock, entropy).await?;
+    let app = App::start(settings, BUILD, clock, entropy).await?;
     let tasks = app.start_roles();
     let stop = app.stopping.clone();
     let heard = hear_signals(stop.clone(), hangups.closed.clone())?;

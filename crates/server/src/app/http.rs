@@ -29,13 +29,14 @@ impl App {
         let edge = Edge {
             access: self.access(),
             limiter: RateLimiter::new(&self.settings.server),
+            dialects: self.build.dialects,
             profile: self.settings.profile,
             server: self.settings.server.clone(),
             queue_time: queue_time.duration(),
             entropy: self.entropy.clone(),
             metrics: self.metrics.clone(),
         };
-        let roles = self.roles.iter().map(|role| RoleRoutes {
+        let roles = self.build.roles.iter().map(|role| RoleRoutes {
             name: role.name,
             runs: settings.runs(role.name),
             routes: (role.routes)(),

@@ -1,12 +1,10 @@
-//! Checks the token of a request and its scope, and words the refusals that all dialects share.
+//! Checks the token of a request and its scope.
 
 use std::sync::Arc;
 
-use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, header};
 use waybill_domain::time::Time;
 
-use super::json;
 use crate::auth::{Identity, Scope, TokenError, Verifier, bearer};
 use crate::clock::Clock;
 use crate::observe::metrics::Metrics;
@@ -70,26 +68,4 @@ impl Access {
 pub fn in_header(headers: &HeaderMap) -> Option<&str> {
     let value = headers.get(header::AUTHORIZATION)?;
     value.to_str().ok().and_then(bearer)
-}
-
-/// The answer of all dialects to overload: `error`, `message`, `correlationId`, and when to come back.
-#[must_use]
-pub fn come_back(
-    status: StatusCode,
-    error: &str,
-    message: &str,
-    correlation: &str,
-    after_s: u32,
-) -> Response {
-    let body = format!(
-        "{{\"error\":{},\"message\":{},\"correlationId\":{}}}",
-        json::text(error),
-        json::text(message),
-        json::text(correlation)
-    );
-    let mut response = (status, json::Raw(body)).into_response();
-    response
-        .headers_mut()
-        .insert(header::RETRY_AFTER, HeaderValue::from(after_s));
-    response
 }

@@ -1,11 +1,13 @@
 //! A dialect: a wire format that clients speak, chosen by the path of a request.
 //!
 //! What every route needs and no handler should repeat (which words an error has, how large a body may be, how long an
-//! answer may take) is data of the dialect. The edge and the body reader ask it, so another dialect adds a value to
-//! the list in [`super::dialects`] and its words. Requests below no dialect's prefix, and unknown paths, speak `/v1`'s.
+//! answer may take, which key a request needs) is data of the dialect. The edge puts the dialect of a path into the
+//! request; the edge and the readers of bodies and keys ask it. So another dialect adds a value to the list in
+//! [`super::dialects`] and its words. Requests below no dialect's prefix, and unknown paths, speak `/v1`'s.
 
 use std::time::Duration;
 
+use super::idempotency_key::KeyRule;
 use super::v1::problem::Words;
 use crate::config::Server;
 
@@ -19,6 +21,8 @@ pub struct Dialect {
     pub words: Words,
     /// What its requests may cost.
     pub bounds: fn(&Server) -> Bounds,
+    /// How it takes idempotency keys.
+    pub key: KeyRule,
 }
 
 /// Bounds of one request.

@@ -15,7 +15,7 @@ use crate::auth::Identity;
 use crate::config::{self, Profile};
 use crate::http::access::{self, Access};
 use crate::http::dialect::Dialect;
-use crate::http::dialects;
+use crate::http::dialects::{self, Dialects};
 use crate::http::head::{self, Head, Names};
 use crate::http::spare::HealthOnly;
 use crate::http::v1::codes;
@@ -56,6 +56,7 @@ const ID_CHARS: usize = 128;
 pub struct Edge {
     pub access: Access,
     pub limiter: Option<RateLimiter>,
+    pub dialects: Dialects,
     pub profile: Profile,
     pub server: config::Server,
     /// The longest that an order waits for its batch, or a command for its turn.
@@ -67,7 +68,7 @@ pub struct Edge {
 /// Wraps every route.
 pub async fn edge(State(edge): State<Arc<Edge>>, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
-    let dialect = dialects::of_path(request.uri().path());
+    let dialect = dialects::of_path(edge.dialects, request.uri().path());
     let correlation = correlation(&edge.entropy, request.headers());
     let method = method_name(request.method());
     let route = request.extensions().get::<MatchedPath>().cloned();
@@ -82,6 +83,7 @@ pub async fn edge(State(edge): State<Arc<Edge>>, mut request: Request, next: Nex
         told
     } else {
         request.extensions_mut().insert(correlation.clone());
+        request.extensions_mut().insert(dialect);
         in_time(&edge, dialect, request, next).await
     };
     let mut response = problem::write(response, dialect.words, &correlation.id);

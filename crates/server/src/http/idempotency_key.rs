@@ -1,15 +1,34 @@
-//! `Idempotency-Key`: how every route reads it.
+//! The idempotency key of a request: its rule is part of a dialect.
 //!
-//! A key is 1 to `limits.key_chars` characters, each a visible ASCII character or a space (0x20 to 0x7E), in one header
-//! line. Tabs, other control characters and bytes beyond ASCII are refused, because proxies and logs change them, and
-//! a key that changed on its way makes a second order.
+//! A key is 1 to a number of characters, each a visible ASCII character or a space (0x20 to 0x7E), in one header line.
+//! Tabs, other control characters and bytes beyond ASCII are refused, because proxies and logs change them, and a key
+//! that changed on its way makes a second order.
 
-use http::{HeaderMap, HeaderName};
+use http::HeaderMap;
+use waybill_domain::problem::code;
 
-static NAME: HeaderName = HeaderName::from_static("idempotency-key");
+use super::v1::problem::Problem;
+use crate::config::Limits;
 
-/// The header's name, as messages write it.
-pub const FIELD: &str = "Idempotency-Key";
+/// How a dialect takes idempotency keys.
+#[derive(Clone, Copy, Debug)]
+pub struct KeyRule {
+    /// The header, as messages write it.
+    pub header: &'static str,
+    pub need: KeyNeed,
+    /// The longest key, in characters.
+    pub chars: fn(&Limits) -> u32,
+}
+
+/// Which requests must have a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyNeed {
+    None,
+    /// A new order without a number or reference of its own, because nothing else tells a repeated request.
+    UnnamedOrders,
+    /// Everything that makes or changes something.
+    All,
+}
 
 /// Why a key cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -24,12 +43,65 @@ pub enum KeyError {
     TooLong { limit: usize, found: usize },
 }
 
-/// The key of a request, if it has one.
-///
-/// # Errors
-/// [`KeyError`].
-pub fn read(headers: &HeaderMap, limit: usize) -> Result<Option<&str>, KeyError> {
-    let mut lines = headers.get_all(&NAME).iter();
+impl KeyRule {
+    /// The key of a request, if it has one.
+    ///
+    /// # Errors
+    /// `idempotency_key_invalid`.
+    pub fn read<'a>(
+        &self,
+        headers: &'a HeaderMap,
+        limits: &Limits,
+    ) -> Result<Option<&'a str>, Problem> {
+        let limit = (self.chars)(limits) as usize;
+        read(headers, self.header, limit)
+            .map_err(|error| Problem::new(code::KEY_INVALID, error.to_string()).of(self.header))
+    }
+
+    /// Whether a new order may come with this key; a named one has a number or reference of its own.
+    ///
+    /// # Errors
+    /// `idempotency_key_required`.
+    pub fn check_order(&self, key: Option<&str>, is_named: bool) -> Result<(), Problem> {
+        let needed = match self.need {
+            KeyNeed::None => false,
+            KeyNeed::UnnamedOrders => !is_named,
+            KeyNeed::All => true,
+        };
+        self.unless_missing(key, needed)
+    }
+
+    /// Whether a command may come with this key.
+    ///
+    /// # Errors
+    /// `idempotency_key_required`.
+    pub fn check_command(&self, key: Option<&str>) -> Result<(), Problem> {
+        self.unless_missing(key, self.need == KeyNeed::All)
+    }
+
+    fn unless_missing(&self, key: Option<&str>, needed: bool) -> Result<(), Problem> {
+        if key.is_some() || !needed {
+            return Ok(());
+        }
+        let header = self.header;
+        let detail = match self.need {
+            KeyNeed::None | KeyNeed::UnnamedOrders => format!(
+                "send the header {header}, or give the order an orderNumber or clientReference, so that a repeated request makes no second order"
+            ),
+            KeyNeed::All => {
+                format!("send the header {header}, so that a repeated request does nothing twice")
+            }
+        };
+        Err(Problem::new(code::KEY_REQUIRED, detail).of(header))
+    }
+}
+
+fn read<'a>(
+    headers: &'a HeaderMap,
+    header: &str,
+    limit: usize,
+) -> Result<Option<&'a str>, KeyError> {
+    let mut lines = headers.get_all(header).iter();
     let Some(line) = lines.next() else {
         return Ok(None);
     };
@@ -58,20 +130,22 @@ mod tests {
 
     use super::*;
 
+    const NAME: &str = "idempotency-key";
+
     fn with(keys: &[&[u8]]) -> HeaderMap {
         let mut headers = HeaderMap::new();
         for key in keys {
             let value = HeaderValue::from_bytes(key).expect("a header can hold it");
-            headers.append(&NAME, value);
+            headers.append(NAME, value);
         }
         headers
     }
 
     #[test]
     fn a_key_is_one_line_of_visible_ascii_and_spaces() {
-        assert_eq!(read(&HeaderMap::new(), 255), Ok(None));
+        assert_eq!(read(&HeaderMap::new(), NAME, 255), Ok(None));
         for key in ["k", "web 8812/~", "\"quoted\"", &"k".repeat(255)] {
-            assert_eq!(read(&with(&[key.as_bytes()]), 255), Ok(Some(key)));
+            assert_eq!(read(&with(&[key.as_bytes()]), NAME, 255), Ok(Some(key)));
         }
         let long = KeyError::TooLong {
             limit: 255,
@@ -87,7 +161,7 @@ mod tests {
             (&[b"   "], KeyError::Empty),
             (&["k".repeat(256).as_bytes()], long),
         ] {
-            assert_eq!(read(&with(keys), 255), Err(error), "{keys:?}");
+            assert_eq!(read(&with(keys), NAME, 255), Err(error), "{keys:?}");
         }
     }
 }

@@ -9,6 +9,8 @@ pub mod body_error;
 mod cors;
 pub mod descriptors;
 pub mod dialect;
+#[cfg(test)]
+mod dialect_tests;
 pub mod dialects;
 mod docs;
 pub mod edge;

@@ -8,7 +8,6 @@ use http::HeaderMap;
 use super::access::Access;
 use super::body::{self, Whole};
 use super::dialect::Dialect;
-use super::idempotency_key;
 use super::v1::problem::Problem;
 use crate::auth::Identity;
 use crate::config;
@@ -42,12 +41,15 @@ impl Requests {
         body::receive(&bounds, memory, headers, body).await
     }
 
-    /// The idempotency key of a request, if it has one.
+    /// The idempotency key of a request, if it has one, as the dialect of its route takes it.
     ///
     /// # Errors
     /// `idempotency_key_invalid`.
-    pub fn key<'a>(&self, headers: &'a HeaderMap) -> Result<Option<&'a str>, Problem> {
-        let limit = self.limits.key_chars as usize;
-        Ok(idempotency_key::read(headers, limit)?)
+    pub fn key<'a>(
+        &self,
+        dialect: &Dialect,
+        headers: &'a HeaderMap,
+    ) -> Result<Option<&'a str>, Problem> {
+        dialect.key.read(headers, &self.limits)
     }
 }

@@ -18,7 +18,7 @@ use waybill_testkit::token;
 
 use super::definition::{Consumer, Registry, RoleDefinition, Share};
 use super::{api, delivery, housekeeping, status};
-use crate::app::App;
+use crate::app::{App, BUILD, Build};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{DEFAULTS, ROLES_MARK, RoleSection, Settings, Sources, section};
 use crate::consumers::consumer::Consuming;
@@ -147,7 +147,11 @@ async fn an_added_role_consumes_answers_counts_and_reads_its_setting() {
     assert!(settings.runs("counting"), "all roles, this one too");
     let entropy = Arc::new(Entropy::from_os().expect("randomness"));
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let app = App::start(settings, WITH_COUNTING, clock, entropy)
+    let build = Build {
+        roles: WITH_COUNTING,
+        ..BUILD
+    };
+    let app = App::start(settings, build, clock, entropy)
         .await
         .expect("a store");
     let (router, tasks) = (app.router(), app.start_roles());

@@ -8,7 +8,7 @@ use http::{Method, Request};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use tower::ServiceExt;
-use waybill::app::App;
+use waybill::app::{App, BUILD};
 use waybill::backend;
 use waybill::clock::{Clock, SystemClock};
 use waybill::config::{Secret, Settings, Sources};
@@ -116,7 +116,7 @@ async fn a_dead_letter_is_shown_redriven_and_discarded_by_its_tenant_alone() {
         let migrated = backend::migrate(&settings, &clock, &entropy).await;
         migrated.expect("a schema");
     }
-    let app = App::start(settings, roles::ALL, clock, entropy)
+    let app = App::start(settings, BUILD, clock, entropy)
         .await
         .expect("a store");
     let router = app.router();

@@ -5,17 +5,20 @@ pub mod sales;
 use super::dialect::Dialect;
 use super::v1;
 
-/// All of them; the last one has every other path.
-static DIALECTS: [&Dialect; 2] = [&sales::DIALECT, &v1::DIALECT];
+/// A list of dialects.
+pub type Dialects = &'static [&'static Dialect];
+
+/// The dialects of this build; the last one has every other path.
+pub const ALL: Dialects = &[&sales::DIALECT, &v1::DIALECT];
 
 /// The dialect of a path.
 #[must_use]
-pub fn of_path(path: &str) -> &'static Dialect {
+pub fn of_path(dialects: Dialects, path: &str) -> &'static Dialect {
     let below = |prefix: &str| {
         path.strip_prefix(prefix)
             .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     };
-    let named = DIALECTS
+    let named = dialects
         .iter()
         .find(|dialect| dialect.prefixes.iter().any(|prefix| below(prefix)));
     named.copied().unwrap_or(&v1::DIALECT)
@@ -36,7 +39,7 @@ mod tests {
             ("/", "v1"),
             ("*", "v1"),
         ] {
-            assert_eq!(of_path(path).name, name, "{path}");
+            assert_eq!(of_path(ALL, path).name, name, "{path}");
         }
     }
 }

@@ -16,6 +16,7 @@ use super::preconditions;
 use super::problem::Problem;
 use crate::auth::{Identity, Scope};
 use crate::http::body::Whole;
+use crate::http::dialect::Dialect;
 use crate::http::edge::Correlation;
 use crate::http::json;
 use crate::http::requests::Requests;
@@ -26,6 +27,8 @@ pub struct Call {
     pub tenant: Tenant,
     pub correlation: Correlation,
     pub head: Parts,
+    /// What the path of the request speaks.
+    pub dialect: &'static Dialect,
 }
 
 impl Call {
@@ -42,6 +45,7 @@ impl Call {
     #[must_use]
     pub fn of(identity: Arc<Identity>, head: Parts) -> Self {
         let correlation = head.extensions.get::<Correlation>().cloned();
+        let dialect = head.extensions.get::<&'static Dialect>().copied();
         Self {
             tenant: Tenant::stored(&identity.tenant),
             identity,
@@ -50,6 +54,7 @@ impl Call {
                 id: "".into(),
                 traceparent: None,
             }),
+            dialect: dialect.unwrap_or(&super::DIALECT),
             head,
         }
     }
@@ -67,7 +72,7 @@ impl Call {
         let call = Self::open(requests, head, scope)?;
         let headers = &call.head.headers;
         let body = requests
-            .body(&super::DIALECT, &call.identity, headers, body)
+            .body(call.dialect, &call.identity, headers, body)
             .await?;
         Ok((call, body))
     }

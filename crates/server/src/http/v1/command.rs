@@ -8,10 +8,8 @@ use waybill_domain::canonical::canonical;
 
 use super::answer::set;
 use super::call::Call;
-use super::codes;
 use super::problem::Problem;
 use crate::auth::Scope;
-use crate::command_error::CommandError;
 use crate::http::body::Whole;
 use crate::http::requests::Requests;
 use crate::once::{self, Once};
@@ -23,14 +21,16 @@ impl Call {
     /// The caller and the whole body of a command, which is done once if it has a key.
     ///
     /// # Errors
-    /// As [`Call::with_body`]; `idempotency_key_invalid`.
+    /// As [`Call::with_body`]; `idempotency_key_invalid`, `idempotency_key_required`.
     pub async fn command(
         requests: &Requests,
         request: Request,
         scope: Scope,
     ) -> Result<(Self, Whole, Once), Problem> {
         let (call, body) = Self::with_body(requests, request, scope).await?;
-        let Some(key) = requests.key(&call.head.headers)? else {
+        let key = requests.key(call.dialect, &call.head.headers)?;
+        call.dialect.key.check_command(key)?;
+        let Some(key) = key else {
             let once = Once::without_key(call.tenant.clone());
             return Ok((call, body, once));
         };
@@ -55,20 +55,6 @@ fn compared(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(body);
     let text = if text.is_empty() { "{}" } else { &text };
     canonical(text).unwrap_or_else(|_| text.to_owned())
-}
-
-/// Why a command was not done.
-pub fn not_done(error: CommandError, not_found: impl FnOnce() -> Problem) -> Problem {
-    match error {
-        CommandError::NotFound => not_found(),
-        CommandError::KeyReused => {
-            let detail = "this key was used before for another request";
-            Problem::new(codes::KEY_REUSED, detail).of("Idempotency-Key")
-        }
-        CommandError::Refused(refusal) => refusal.into(),
-        CommandError::Stock(refusal) => refusal.into(),
-        CommandError::Store(error) => error.into(),
-    }
 }
 
 /// Marks an answer to a command that was done before.

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use http::{StatusCode, header};
-use waybill_domain::problem::code;
 
 use super::answer::{Answer, set};
 use super::apis::OrdersApi;
@@ -14,7 +13,6 @@ use super::command::marked;
 use super::order_body::OrderBody;
 use super::order_request::{self, Checked};
 use super::order_view::{OrderView, Standing};
-use super::problem::Problem;
 use super::problem_body::ProblemBody;
 use super::strict;
 use crate::auth::Scope;
@@ -41,19 +39,20 @@ use crate::intake::place::{self, Receipt};
 )]
 pub async fn create(State(api): State<Arc<OrdersApi>>, request: Request) -> Answer {
     let (call, body) = Call::with_body(&api.requests, request, Scope::OrderCreate).await?;
-    let key = api.requests.key(&call.head.headers)?.map(str::to_owned);
+    let key = api
+        .requests
+        .key(call.dialect, &call.head.headers)?
+        .map(str::to_owned);
     let Checked {
         content,
         personal,
         holds,
         compared_total,
     } = order_request::check(strict::read(&body)?, &api.requests.limits, api.rounding)?;
-    if key.is_none() && content.order_number.is_none() && content.client_reference.is_none() {
-        let detail = "send the header Idempotency-Key, or give the order an orderNumber or clientReference, so that a repeated request makes no second order";
-        return Err(Problem::new(code::KEY_REQUIRED, detail).of("Idempotency-Key"));
-    }
+    let is_named = content.order_number.is_some() || content.client_reference.is_some();
+    call.dialect.key.check_order(key.as_deref(), is_named)?;
     let draft = Draft {
-        dialect: "v1",
+        dialect: call.dialect.name,
         content,
         personal,
         holds,

@@ -20,6 +20,7 @@ use super::call::Call;
 use super::codes;
 use super::command;
 use super::cursor::Cursor;
+use super::errors;
 use super::event_view::EventView;
 use super::page::Page;
 use super::problem::Problem;
@@ -223,7 +224,7 @@ pub async fn discard(
 async fn flag(api: &DeadLettersApi, id: &str, request: Request, state: ParkedState) -> Answer {
     let (call, body, once) = Call::command(&api.requests, request, Scope::DeadLetterWrite).await?;
     let Nothing {} = strict::read_or_empty(&body)?;
-    let not_done = |error| command::not_done(error, gone);
+    let not_done = |error| errors::of_command(error, gone);
     if let Some(outcome) = once.done_before(&*api.store).await.map_err(not_done)? {
         return Ok(accepted(outcome, true));
     }

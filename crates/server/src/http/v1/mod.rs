@@ -13,6 +13,7 @@ mod command;
 mod create;
 mod cursor;
 mod dead_letters;
+pub mod errors;
 mod event_data;
 mod event_schemas;
 mod event_view;
@@ -51,6 +52,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::http::dialect::{Bounds, Dialect};
+use crate::http::idempotency_key::{KeyNeed, KeyRule};
 use crate::http::state::HttpState;
 
 /// What its routes have in common. Paths of no dialect have its words, too.
@@ -59,6 +61,11 @@ pub static DIALECT: Dialect = Dialect {
     prefixes: &["/v1"],
     words: problem::words,
     bounds: Bounds::of_server,
+    key: KeyRule {
+        header: "Idempotency-Key",
+        need: KeyNeed::UnnamedOrders,
+        chars: |limits| limits.key_chars,
+    },
 };
 
 /// The routes of the role `api`, each with its description.

@@ -16,7 +16,7 @@ use super::answer::Answer;
 use super::apis::OrdersApi;
 use super::call::versioned;
 use super::codes;
-use super::command;
+use super::errors;
 use super::order_view::{OrderView, Standing};
 use super::preconditions;
 use super::problem::Problem;
@@ -90,7 +90,7 @@ pub async fn shipments(store: &dyn Store, id: OrderId) -> Result<Vec<Shipment>, 
 
 /// Why a command on an order was not done.
 pub fn refused(error: CommandError) -> Problem {
-    command::not_done(error, not_found)
+    errors::of_command(error, not_found)
 }
 
 /// A stored order with its texts read.

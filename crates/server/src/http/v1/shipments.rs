@@ -20,7 +20,7 @@ use super::cursor::Cursor;
 use super::page::Page;
 use super::problem::Problem;
 use super::shipment_view::ShipmentView;
-use super::{codes, command, order_request, preconditions, strict};
+use super::{codes, command, errors, order_request, preconditions, strict};
 use crate::auth::Scope;
 use crate::commands::{self, Commanded};
 use crate::http::json;
@@ -144,7 +144,7 @@ pub async fn step(
     let updated =
         commands::update_shipment(&api.commands, &once, id, &asked, &update, &call.meta()).await;
     let Commanded { after, replayed } =
-        updated.map_err(|error| command::not_done(error, not_found))?;
+        updated.map_err(|error| errors::of_command(error, not_found))?;
     let answer = versioned(StatusCode::OK, after.version, &ShipmentView::new(&after));
     Ok(command::marked(answer, replayed))
 }

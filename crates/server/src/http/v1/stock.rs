@@ -21,7 +21,7 @@ use super::cursor::Cursor;
 use super::order_body::Text;
 use super::page::Page;
 use super::problem::Problem;
-use super::{amount, command, order_request, preconditions, strict};
+use super::{amount, command, errors, order_request, preconditions, strict};
 use crate::auth::Scope;
 use crate::commands::{self, Commanded};
 use crate::http::json;
@@ -203,7 +203,7 @@ pub async fn put(
     let adjusted = commands::adjust_stock(&api.commands, &once, &change).await;
     let not_found = || Problem::new(codes::NOT_FOUND, "there is no such row");
     let Commanded { after, replayed } =
-        adjusted.map_err(|error| command::not_done(error, not_found))?;
+        adjusted.map_err(|error| errors::of_command(error, not_found))?;
     let answer = versioned(StatusCode::OK, after.level.version, &StockView::new(&after));
     Ok(command::marked(answer, replayed))
 }

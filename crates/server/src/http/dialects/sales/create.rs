@@ -4,14 +4,16 @@ use std::sync::Arc;
 
 use axum::Extension;
 use axum::extract::{Request, State};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use waybill_domain::content::Personal;
 
+use super::DIALECT;
 use super::answer;
 use super::api::SalesApi;
 use super::request;
 use crate::auth::Scope;
 use crate::http::edge::Correlation;
+use crate::http::v1::problem::Problem;
 use crate::intake::draft::Draft;
 use crate::intake::place;
 
@@ -27,45 +29,30 @@ pub async fn create(
     State(api): State<Arc<SalesApi>>,
     Extension(correlation): Extension<Correlation>,
     request: Request,
-) -> Response {
+) -> Result<Response, Problem> {
     let (head, body) = request.into_parts();
-    let identity = match api
-        .requests
-        .access
-        .caller(&head.headers, Scope::OrderCreate)
-    {
-        Ok(identity) => identity,
-        Err(denied) => return answer::denied(&denied),
-    };
-    let body = api
-        .requests
-        .body(&super::DIALECT, &identity, &head.headers, body)
-        .await;
-    let body = match body {
-        Ok(body) => body,
-        Err(problem) => return problem.into_response(),
-    };
-    let key = match api.requests.key(&head.headers) {
-        Ok(key) => key.map(str::to_owned),
-        Err(problem) => return problem.into_response(),
-    };
-    let checked = match request::parse(&body, &api.requests.limits, api.rounding) {
+    let requests = &api.requests;
+    let identity = requests.access.caller(&head.headers, Scope::OrderCreate)?;
+    let body = requests
+        .body(&DIALECT, &identity, &head.headers, body)
+        .await?;
+    let key = requests.key(&DIALECT, &head.headers)?.map(str::to_owned);
+    DIALECT.key.check_order(key.as_deref(), false)?;
+    let checked = match request::parse(&body, &requests.limits, api.rounding) {
         Ok(checked) => checked,
-        Err(faults) => return answer::invalid(&faults, &correlation.id),
+        Err(faults) => return Ok(answer::invalid(&faults, &correlation.id)),
     };
     let draft = Draft {
-        dialect: "sales",
+        dialect: DIALECT.name,
         content: checked.content,
         personal: Personal::default(),
         holds: vec![],
         compared_total: checked.compared_total,
         key,
-        key_window_ms: api.requests.key_window_ms,
+        key_window_ms: requests.key_window_ms,
         meta: correlation.meta(&identity),
     };
     // Boxed: it is large, and a handler is moved several times before it runs.
-    match Box::pin(place::place(&api.placing, &identity, draft)).await {
-        Ok(receipt) => answer::created(&receipt, &correlation.id),
-        Err(error) => answer::not_placed(&error, &correlation.id),
-    }
+    let receipt = Box::pin(place::place(&api.placing, &identity, draft)).await?;
+    Ok(answer::created(&receipt, &correlation.id))
 }

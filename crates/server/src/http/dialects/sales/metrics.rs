@@ -5,19 +5,17 @@
 
 use std::sync::Arc;
 
-use axum::Extension;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::HeaderMap;
 use serde_json::{Map, Value, json};
 use waybill_store::Stats;
 
-use super::answer;
 use super::api::SalesFigures;
 use crate::auth::Scope;
 use crate::consumers::lag;
-use crate::http::edge::Correlation;
 use crate::http::json as body;
+use crate::http::v1::problem::Problem;
 use crate::observe::process;
 
 const MIB: u64 = 1 << 20;
@@ -31,23 +29,18 @@ const MIB: u64 = 1 << 20;
 )]
 pub async fn read(
     State(api): State<Arc<SalesFigures>>,
-    Extension(correlation): Extension<Correlation>,
     headers: HeaderMap,
-) -> Response {
+) -> Result<Response, Problem> {
     let sees_all = api.access.caller(&headers, Scope::MetricsRead).is_ok();
-    if !sees_all && let Err(denied) = api.access.caller(&headers, Scope::OrderRead) {
-        return answer::denied(&denied);
+    if !sees_all {
+        api.access.caller(&headers, Scope::OrderRead)?;
     }
-    match api.store.stats().await {
-        Ok(stats) => {
-            let mut figures = of_process(&api, &stats);
-            if sees_all {
-                figures.extend(of_all_tenants(&api, &stats));
-            }
-            body::of(&figures).into_response()
-        }
-        Err(error) => answer::not_stored(&error, &correlation.id),
+    let stats = api.store.stats().await?;
+    let mut figures = of_process(&api, &stats);
+    if sees_all {
+        figures.extend(of_all_tenants(&api, &stats));
     }
+    Ok(body::of(&figures).into_response())
 }
 
 fn of_process(api: &SalesFigures, stats: &Stats) -> Map<String, Value> {

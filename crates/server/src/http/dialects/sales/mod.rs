@@ -15,6 +15,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::http::dialect::{Bounds, Dialect};
+use crate::http::idempotency_key::{KeyNeed, KeyRule};
 use crate::http::state::HttpState;
 
 /// What its routes have in common.
@@ -23,6 +24,11 @@ pub static DIALECT: Dialect = Dialect {
     prefixes: &["/api"],
     words: words::words,
     bounds: Bounds::of_server,
+    key: KeyRule {
+        header: "Idempotency-Key",
+        need: KeyNeed::None,
+        chars: |limits| limits.key_chars,
+    },
 };
 
 /// The routes of this dialect, each with its description.

@@ -17,6 +17,7 @@ use super::api::SalesApi;
 use crate::auth::Scope;
 use crate::http::edge::Correlation;
 use crate::http::json;
+use crate::http::v1::problem::Problem;
 
 /// Answers an order.
 #[utoipa::path(
@@ -32,32 +33,17 @@ pub async fn read(
     Extension(correlation): Extension<Correlation>,
     headers: HeaderMap,
     Path(id): Path<String>,
-) -> Response {
-    let identity = match api.requests.access.caller(&headers, Scope::OrderRead) {
-        Ok(identity) => identity,
-        Err(denied) => return answer::denied(&denied),
-    };
-    let Some(order_id) = OrderId::parse(&id) else {
-        return answer::not_found(&id, &correlation.id);
-    };
+) -> Result<Response, Problem> {
+    let identity = api.requests.access.caller(&headers, Scope::OrderRead)?;
+    let order_id = OrderId::parse(&id).ok_or_else(|| answer::not_found(&id))?;
     let tenant = Tenant::stored(&identity.tenant);
-    let store = match api.reads.turn(&tenant).await {
-        Ok(store) => store,
-        Err(error) => return answer::not_stored(&error, &correlation.id),
-    };
-    let record = match store.order(&tenant, OrderRef::Id(order_id)).await {
-        Ok(Some(record)) => record,
-        Ok(None) => return answer::not_found(&id, &correlation.id),
-        Err(error) => return answer::not_stored(&error, &correlation.id),
-    };
-    let content: Content = match serde_json::from_str(&record.content) {
-        Ok(content) => content,
-        Err(error) => {
-            let damaged =
-                StoreError::damaged_row("an order's content", error.to_string()).because(error);
-            return answer::not_stored(&damaged, &correlation.id);
-        }
-    };
+    let store = api.reads.turn(&tenant).await?;
+    let found = store.order(&tenant, OrderRef::Id(order_id)).await?;
+    drop(store);
+    let record = found.ok_or_else(|| answer::not_found(&id))?;
+    let content: Content = serde_json::from_str(&record.content).map_err(|error| {
+        StoreError::damaged_row("an order's content", error.to_string()).because(error)
+    })?;
     let order = &record.order;
     let mut body = String::with_capacity(360);
     body.push_str("{\"success\":true,\"data\":{");
@@ -74,5 +60,5 @@ pub async fn read(
         order.updated_at,
         json::text(&correlation.id)
     );
-    json::Raw(body).into_response()
+    Ok(json::Raw(body).into_response())
 }

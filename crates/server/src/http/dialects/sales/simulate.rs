@@ -5,7 +5,6 @@ use std::sync::Arc;
 use axum::Extension;
 use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};
-use http::StatusCode;
 use serde::Deserialize;
 use waybill_domain::ids::OrderId;
 use waybill_domain::precondition::Preconditions;
@@ -13,15 +12,17 @@ use waybill_domain::shipment::{Shipment, ShipmentStatus, Update};
 use waybill_domain::status::OrderStatus;
 use waybill_domain::text::Tenant;
 
+use super::DIALECT;
 use super::answer;
 use super::api::SalesApi;
 use super::request::Fault;
 use crate::auth::{Identity, Scope};
-use crate::command_error::CommandError;
 use crate::commands;
 use crate::http::edge::Correlation;
 use crate::http::json;
 use crate::http::object::Object;
+use crate::http::v1::problem::Problem;
+use crate::http::v1::{codes, errors};
 use crate::once::Once;
 
 #[derive(Deserialize)]
@@ -42,45 +43,27 @@ pub async fn simulate(
     Extension(correlation): Extension<Correlation>,
     Path(id): Path<String>,
     request: Request,
-) -> Response {
+) -> Result<Response, Problem> {
     let (head, body) = request.into_parts();
-    let identity = match api
-        .requests
+    let requests = &api.requests;
+    let identity = requests
         .access
-        .caller(&head.headers, Scope::ShipmentWrite)
-    {
-        Ok(identity) => identity,
-        Err(denied) => return answer::denied(&denied),
-    };
-    let body = api
-        .requests
-        .body(&super::DIALECT, &identity, &head.headers, body)
-        .await;
-    let body = match body {
-        Ok(body) => body,
-        Err(problem) => return problem.into_response(),
-    };
+        .caller(&head.headers, Scope::ShipmentWrite)?;
+    let body = requests
+        .body(&DIALECT, &identity, &head.headers, body)
+        .await?;
     let Some(to) = wanted(&body) else {
         let fault = Fault {
             path: "[\"status\"]".into(),
             message: "Expected \"shipped\" or \"delivered\"".into(),
         };
-        return answer::invalid(&[fault], &correlation.id);
+        return Ok(answer::invalid(&[fault], &correlation.id));
     };
-    let Some(order_id) = OrderId::parse(&id) else {
-        return answer::not_found(&id, &correlation.id);
-    };
-    match step(&api, &identity, order_id, to, &correlation).await {
-        Ok(()) => {
-            let message = format!("Simulated {to} event for order {order_id}");
-            json::Raw(format!(
-                "{{\"success\":true,\"message\":{}}}",
-                json::text(&message)
-            ))
-            .into_response()
-        }
-        Err(error) => refused(&error, &id, to, &correlation.id),
-    }
+    let order_id = OrderId::parse(&id).ok_or_else(|| answer::not_found(&id))?;
+    step(&api, &identity, order_id, to, &correlation).await?;
+    let message = format!("Simulated {to} event for order {order_id}");
+    let body = format!("{{\"success\":true,\"message\":{}}}", json::text(&message));
+    Ok(json::Raw(body).into_response())
 }
 
 fn wanted(body: &[u8]) -> Option<ShipmentStatus> {
@@ -92,25 +75,20 @@ fn wanted(body: &[u8]) -> Option<ShipmentStatus> {
     }
 }
 
-/// Why the step was not taken.
-enum Refused {
-    Status(OrderStatus),
-    Command(CommandError),
-}
-
 async fn step(
     api: &SalesApi,
     identity: &Identity,
     id: OrderId,
     to: ShipmentStatus,
     correlation: &Correlation,
-) -> Result<(), Refused> {
+) -> Result<(), Problem> {
     let tenant = Tenant::stored(&identity.tenant);
     let meta = correlation.meta(identity);
+    let refused = |error| errors::of_command(error, || answer::not_found(&id.to_string()));
     let (record, shipments) =
         commands::shipments_of(&api.shipments, &api.carrier, &tenant, id, &meta)
             .await
-            .map_err(Refused::Command)?;
+            .map_err(refused)?;
     let status = record.order.status;
     let open: Vec<Shipment> = shipments
         .into_iter()
@@ -121,7 +99,8 @@ async fn step(
         OrderStatus::Cancelling | OrderStatus::Cancelled | OrderStatus::Failed
     );
     if open.is_empty() || over || !record.order.open_holds().is_empty() {
-        return Err(Refused::Status(status));
+        let detail = format!("An order that is {status} cannot become {to}");
+        return Err(Problem::new(codes::INVALID_TRANSITION, detail));
     }
     // The same status again changes nothing, so no key is needed.
     let once = Once::without_key(tenant);
@@ -139,27 +118,7 @@ async fn step(
             &meta,
         )
         .await
-        .map_err(Refused::Command)?;
+        .map_err(refused)?;
     }
     Ok(())
-}
-
-fn refused(refused: &Refused, id: &str, to: ShipmentStatus, correlation: &str) -> Response {
-    let invalid = |message: String| {
-        answer::error(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            "INVALID_STATUS_TRANSITION",
-            &message,
-            None,
-            correlation,
-        )
-    };
-    match refused {
-        Refused::Status(status) => invalid(format!("An order that is {status} cannot become {to}")),
-        Refused::Command(CommandError::Refused(refusal)) => invalid(refusal.to_string()),
-        Refused::Command(CommandError::Stock(refusal)) => invalid(refusal.to_string()),
-        Refused::Command(CommandError::KeyReused) => answer::key_reused(correlation),
-        Refused::Command(CommandError::NotFound) => answer::not_found(id, correlation),
-        Refused::Command(CommandError::Store(error)) => answer::not_stored(error, correlation),
-    }
 }

@@ -2,11 +2,14 @@
 //!
 //! Three forms: refused tokens and overload are flat (`error`, `message`), everything else is an `error` with a code.
 
+use std::borrow::Cow;
+
 use http::StatusCode;
+use serde::Deserialize;
 
 use crate::http::json;
-use crate::http::v1::codes;
 use crate::http::v1::problem::Problem;
+use crate::http::v1::{codes, member};
 use crate::http::worded::Worded;
 
 /// Writes a problem.
@@ -19,16 +22,19 @@ pub fn words(problem: &Problem, correlation: &str) -> Worded {
     }
 }
 
-/// A token that is not accepted is 403 here, and only a missing one 401.
+/// A token that is not accepted is 403 here, and only a missing one 401. A step that may not be taken is 422.
 fn status(problem: &Problem) -> StatusCode {
     match problem.status() {
         StatusCode::UNAUTHORIZED if problem.code() != codes::TOKEN_MISSING => StatusCode::FORBIDDEN,
+        StatusCode::CONFLICT if problem.code() == codes::INVALID_TRANSITION => {
+            StatusCode::UNPROCESSABLE_ENTITY
+        }
         status => status,
     }
 }
 
 fn body(problem: &Problem, status: StatusCode, correlation: &str) -> String {
-    let message = json::text(problem.detail());
+    let message = json::text(&message(problem));
     let correlation = json::text(correlation);
     if let Some(error) = refused_token(status) {
         return format!("{{\"error\":{},\"message\":{message}}}", json::text(error));
@@ -49,8 +55,9 @@ fn body(problem: &Problem, status: StatusCode, correlation: &str) -> String {
         )
     } else {
         format!(
-            "\"code\":{},\"message\":{message}",
-            json::text(&code(problem, status))
+            "\"code\":{},\"message\":{message}{}",
+            json::text(&code(problem)),
+            details(problem)
         )
     };
     format!("{{\"success\":false,\"error\":{{{error}}},\"correlationId\":{correlation}}}")
@@ -69,18 +76,85 @@ fn overload(problem: &Problem, status: StatusCode) -> Option<&'static str> {
     match status {
         StatusCode::TOO_MANY_REQUESTS => Some("Too Many Requests"),
         StatusCode::REQUEST_TIMEOUT => Some("Request Timeout"),
-        StatusCode::SERVICE_UNAVAILABLE if problem.code() != codes::OUTCOME_UNKNOWN => {
-            Some("Service Temporarily Unavailable")
-        }
+        StatusCode::SERVICE_UNAVAILABLE => match problem.code() {
+            codes::OUTCOME_UNKNOWN | codes::INVENTORY_UNAVAILABLE => None,
+            _ => Some("Service Temporarily Unavailable"),
+        },
         _ => None,
     }
 }
 
-fn code(problem: &Problem, status: StatusCode) -> String {
-    match status {
-        StatusCode::PAYLOAD_TOO_LARGE => "PAYLOAD_TOO_LARGE".into(),
-        _ => problem.code().to_ascii_uppercase(),
+fn code(problem: &Problem) -> String {
+    match problem.code() {
+        codes::BODY_TOO_LARGE => "PAYLOAD_TOO_LARGE".into(),
+        codes::INSUFFICIENT_STOCK | codes::UNKNOWN_SKU => "INSUFFICIENT_INVENTORY".into(),
+        codes::INVENTORY_UNAVAILABLE => "INVENTORY_SERVICE_UNAVAILABLE".into(),
+        codes::INVALID_TRANSITION => "INVALID_STATUS_TRANSITION".into(),
+        code => code.to_ascii_uppercase(),
     }
+}
+
+/// The sentences that clients of this dialect know; for everything else what was expected and found.
+fn message(problem: &Problem) -> Cow<'_, str> {
+    match problem.code() {
+        codes::TOKEN_MISSING => "Authentication token required".into(),
+        codes::INSUFFICIENT_SCOPE => {
+            let scope = problem.member(member::SCOPE).unwrap_or_default();
+            format!("The token lacks the scope {}", scope.trim_matches('"')).into()
+        }
+        codes::INSUFFICIENT_STOCK | codes::UNKNOWN_SKU => {
+            "Some items are not available in requested quantities".into()
+        }
+        codes::KEY_REUSED => "This idempotency key was used before with another body".into(),
+        codes::INSUFFICIENT_STORAGE => "The disk is full; nothing was stored".into(),
+        codes::INTERNAL => "Internal error; it was logged with this correlation id".into(),
+        _ if problem.status() == StatusCode::UNAUTHORIZED => {
+            format!("Invalid or expired token: {}", problem.detail()).into()
+        }
+        _ => problem.detail().into(),
+    }
+}
+
+/// What there is too little of, by product.
+fn details(problem: &Problem) -> String {
+    let shortages = problem.member(member::SHORTAGES).map(|told| {
+        let told: Vec<Short> = serde_json::from_str(told).unwrap_or_default();
+        told.into_iter()
+    });
+    let unknown = problem.member(member::SKUS).map(|told| {
+        let skus: Vec<String> = serde_json::from_str(told).unwrap_or_default();
+        skus.into_iter().map(|sku| Short {
+            sku,
+            requested: 1,
+            available: 0,
+        })
+    });
+    let short = shortages
+        .into_iter()
+        .flatten()
+        .chain(unknown.into_iter().flatten());
+    let items: Vec<String> = short
+        .map(|short| {
+            format!(
+                "{{\"productId\":{},\"requested\":{},\"available\":{}}}",
+                json::text(&short.sku),
+                short.requested,
+                short.available
+            )
+        })
+        .collect();
+    if items.is_empty() {
+        return String::new();
+    }
+    format!(",\"details\":[{}]", items.join(","))
+}
+
+/// One of the shortages that a problem tells.
+#[derive(Deserialize)]
+struct Short {
+    sku: String,
+    requested: i64,
+    available: i64,
 }
 
 #[cfg(test)]
@@ -108,12 +182,12 @@ mod tests {
             (
                 codes::TOKEN_MISSING,
                 401,
-                json!({"error": "Unauthorized", "message": "why"}),
+                json!({"error": "Unauthorized", "message": "Authentication token required"}),
             ),
             (
                 "token_expired",
                 403,
-                json!({"error": "Forbidden", "message": "why"}),
+                json!({"error": "Forbidden", "message": "Invalid or expired token: why"}),
             ),
             (
                 codes::BODY_BROKEN,
