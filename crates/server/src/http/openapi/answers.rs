@@ -5,7 +5,7 @@
 use serde_json::{Map, Value, json};
 
 use super::shape::operations;
-use crate::http::v1::codes::KINDS;
+use crate::http::v1::kinds;
 
 /// Adds them to every operation.
 pub fn add(document: &mut Value) {
@@ -56,7 +56,7 @@ fn statuses(path: &str, method: &str, operation: &Value) -> Vec<u16> {
 
 /// Statuses that no problem has are not answered.
 fn has_codes(status: u16) -> bool {
-    KINDS.iter().any(|kind| kind.status == status)
+    kinds::all().any(|kind| kind.status == status)
 }
 
 /// A refusal in the words of a dialect.
@@ -67,8 +67,7 @@ struct Refusal {
 }
 
 fn canonical(status: u16) -> Refusal {
-    let codes: Vec<String> = KINDS
-        .iter()
+    let codes: Vec<String> = kinds::all()
         .filter(|kind| kind.status == status)
         .map(|kind| format!("`{}`", kind.code))
         .collect();

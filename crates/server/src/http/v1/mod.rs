@@ -24,6 +24,7 @@ pub mod follower;
 mod get;
 mod holds;
 pub mod hub;
+pub mod kinds;
 mod list;
 pub mod member;
 mod metadata;

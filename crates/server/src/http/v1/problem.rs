@@ -8,7 +8,8 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use waybill_domain::echo::sentence;
 
-use super::codes::{self, Kind};
+use super::codes;
+use super::kinds::{self, Kind};
 use super::member::Member;
 use crate::http::json;
 use crate::http::worded::Worded;
@@ -32,10 +33,10 @@ struct Told {
 }
 
 impl Problem {
-    /// A problem of this code, see [`codes`].
+    /// A problem of this code, see [`codes`] and [`kinds`].
     pub fn new(code: &str, detail: impl Into<String>) -> Self {
         Self(Box::new(Told {
-            kind: codes::kind(code),
+            kind: kinds::kind(code),
             detail: sentence(detail.into()),
             field: None,
             members: vec![],

@@ -5,7 +5,7 @@ use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-use super::codes::KINDS;
+use super::kinds;
 
 /// Why a request was not done (RFC 9457).
 #[derive(Serialize, ToSchema)]
@@ -82,13 +82,12 @@ pub struct Code;
 
 impl PartialSchema for Code {
     fn schema() -> RefOr<Schema> {
-        let told: Vec<String> = KINDS
-            .iter()
+        let told: Vec<String> = kinds::all()
             .map(|kind| format!("- `{}` ({}): {}", kind.code, kind.status, kind.title))
             .collect();
         ObjectBuilder::new()
             .schema_type(SchemaType::new(Type::String))
-            .enum_values(Some(KINDS.iter().map(|kind| kind.code)))
+            .enum_values(Some(kinds::all().map(|kind| kind.code)))
             .description(Some(told.join("\n")))
             .into()
     }

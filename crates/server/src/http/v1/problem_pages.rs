@@ -1,12 +1,13 @@
 //! `/problems` and `/problems/{code}`: what each problem means and what to do about it, for the person who follows the
-//! `type` of an answer. Made from [`codes::KINDS`], so every code has its page.
+//! `type` of an answer. Made from [`kinds`], so every code has its page.
 
 use axum::Router;
 use axum::extract::Path;
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 
-use super::codes::{self, KINDS, Kind};
+use super::codes;
+use super::kinds::{self, Kind};
 use super::problem::Problem;
 
 /// The pages.
@@ -22,14 +23,14 @@ async fn all() -> Html<String> {
         let title = escaped(kind.title);
         format!("<li><a href=\"{page}\">{code}</a> ({status}): {title}</li>\n")
     };
-    let items: String = KINDS.iter().map(item).collect();
+    let items: String = kinds::all().map(item).collect();
     page("Problems", &format!("<ul>\n{items}</ul>\n"))
 }
 
 async fn one(Path(code): Path<String>) -> Response {
     // The code itself is taken too: it is what a person has at hand.
     let code = code.replace('-', "_");
-    let Some(kind) = KINDS.iter().find(|kind| kind.code == code) else {
+    let Some(kind) = kinds::all().find(|kind| kind.code == code) else {
         let detail = "there is no problem of this name; /problems lists all of them";
         return Problem::new(codes::NOT_FOUND, detail).into_response();
     };
