@@ -98,6 +98,18 @@ pub struct NewEvent {
     pub meta: EventMeta,
 }
 
+impl NewEvent {
+    /// Who does what follows from this event, and why: `actor` answers it, for the same request.
+    #[must_use]
+    pub fn answered_by(&self, actor: &str) -> EventMeta {
+        EventMeta {
+            actor: actor.into(),
+            causation_id: Some(self.id),
+            ..self.meta.clone()
+        }
+    }
+}
+
 /// An event with its place in the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoggedEvent {

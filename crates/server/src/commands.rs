@@ -1,6 +1,7 @@
 //! Commands on orders and shipments: load, let the domain decide, write. Commands on one thing wait for their turn
 //! ([`Tries`]); if background work or another process wrote in between, load and decide again.
 
+mod shipments_now;
 mod tries;
 
 use std::sync::Arc;
@@ -8,7 +9,6 @@ use std::sync::Arc;
 use waybill_domain::change::Change;
 use waybill_domain::command::{self, Command};
 use waybill_domain::context::EventMeta;
-use waybill_domain::delivery::{self, Subject};
 use waybill_domain::ids::{OrderId, ShipmentId};
 use waybill_domain::precondition::Preconditions;
 use waybill_domain::refusal::Refusal;
@@ -17,9 +17,9 @@ use waybill_domain::stock::{AdjustmentRefusal, StockRow};
 use waybill_domain::text::Tenant;
 use waybill_store::{Error as StoreError, OrderRecord, OrderRef, StockChange, Store};
 
+pub use self::shipments_now::shipments_now;
 pub use self::tries::CommandQueue;
 use self::tries::{Thing, Tries};
-use crate::carrier::SimulatedCarrier;
 use crate::command_error::CommandError;
 use crate::context::ContextSource;
 use crate::once::Once;
@@ -240,69 +240,6 @@ pub async fn update_shipment(
         match advance_one(&*with.store, once, change).await {
             Ok(()) => return Ok(Commanded::now(after)),
             Err(StoreError::Conflict { .. } | StoreError::KeyUsed) => {}
-            Err(error) => return Err(error.into()),
-        }
-        tries.again().await?;
-    }
-}
-
-/// The shipments of an order, made now if delivery has not come round to it yet. Empty when nothing may ship.
-///
-/// # Errors
-/// [`CommandError::NotFound`] for an order that is not the tenant's.
-pub async fn shipments_of(
-    with: &ShipmentCommands,
-    carrier: &SimulatedCarrier,
-    tenant: &Tenant,
-    id: OrderId,
-    meta: &EventMeta,
-) -> Result<(OrderRecord, Vec<Shipment>), CommandError> {
-    let mut tries = Tries::begin(&with.queue, Thing::Order, (tenant, id)).await?;
-    loop {
-        let Some(record) = with.store.order(tenant, OrderRef::Id(id)).await? else {
-            return Err(CommandError::NotFound);
-        };
-        let held = with.store.deliveries(vec![id]).await?.pop();
-        let (known, shipments) =
-            held.map_or((None, vec![]), |(_, known, shipments)| (known, shipments));
-        let order = &record.order;
-        let confirmed = order.status == waybill_domain::status::OrderStatus::Confirmed;
-        if !shipments.is_empty() || known.is_some() || !confirmed || !order.open_holds().is_empty()
-        {
-            return Ok((record, shipments));
-        }
-        let lines = order
-            .lines
-            .iter()
-            .filter(|l| l.quantities.reserved > 0)
-            .map(|l| delivery::Released {
-                line: l.id,
-                vendor: l
-                    .vendor
-                    .clone()
-                    .unwrap_or_else(waybill_domain::text::Vendor::local),
-                quantity: l.quantities.reserved,
-                requires_shipping: l.requires_shipping,
-            });
-        let news = delivery::OrderNews::Released {
-            lines: lines.collect(),
-            open_holds: vec![],
-        };
-        let subject = Subject {
-            order_id: id,
-            tenant: tenant.clone(),
-            partition: order.partition,
-            seq: order.version,
-        };
-        let change = with.contexts.decide(meta, |context| {
-            delivery::on_order_news(subject, None, &[], news, &mut carrier.clone(), context)
-        });
-        let Some(change) = change else {
-            return Ok((record, vec![]));
-        };
-        let once = Once::without_key(tenant.clone());
-        match advance_one(&*with.store, &once, change).await {
-            Ok(()) | Err(StoreError::Conflict { .. } | StoreError::KeyUsed) => {}
             Err(error) => return Err(error.into()),
         }
         tries.again().await?;

@@ -36,7 +36,7 @@ pub struct Subject {
     pub order_id: OrderId,
     pub tenant: Tenant,
     pub partition: u16,
-    /// The `seq` of the order's event; for a caller that reads the order itself, the order's version.
+    /// The `seq` of the order's event.
     pub seq: i64,
 }
 

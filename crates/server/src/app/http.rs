@@ -175,6 +175,7 @@ impl App {
             requests: requests.clone(),
             reads: self.reads.clone(),
             placing: placing.clone(),
+            orders: self.store.clone(),
             shipments: self.shipment_commands(),
             carrier: self.carrier(),
             rounding: self.settings.orders.rounding,

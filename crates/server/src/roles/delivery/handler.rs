@@ -5,12 +5,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use waybill_domain::change::Change;
-use waybill_domain::context::EventMeta;
-use waybill_domain::delivery::{self, Delivery, Subject};
+use waybill_domain::delivery::{self, OrderDelivery, UnusableEvent};
 use waybill_domain::event::{EventKind, LoggedEvent};
 use waybill_domain::ids::OrderId;
-use waybill_domain::shipment::Shipment;
 use waybill_store::{Known, Needs};
 
 use super::timer_signals::TimerSignals;
@@ -27,13 +24,6 @@ pub struct DeliveryHandler {
     pub carrier: SimulatedCarrier,
     /// Wakes the carrier when timers were set.
     pub timers: Arc<TimerSignals>,
-}
-
-/// What is known of an order's delivery, kept up to date while a batch is decided.
-#[derive(Default)]
-struct OrderDelivery {
-    delivery: Option<Delivery>,
-    shipments: Vec<Shipment>,
 }
 
 impl Handler for DeliveryHandler {
@@ -86,46 +76,18 @@ impl DeliveryHandler {
     ) -> EventOutcome {
         let event = &logged.event;
         let Some(order_id) = event.order_id else {
-            return EventOutcome::Failed("an order event without an order".into());
-        };
-        let news = match delivery::parse(event.kind, &event.body) {
-            Ok(Some(news)) => news,
-            Ok(None) => return EventOutcome::Nothing,
-            Err(error) => return EventOutcome::Failed(format!("cannot be read: {error}")),
+            return EventOutcome::Failed(UnusableEvent::NoOrder.to_string());
         };
         let known = orders.entry(order_id).or_default();
-        let meta = EventMeta {
-            actor: "system:delivery".into(),
-            causation_id: Some(event.id),
-            ..event.meta.clone()
-        };
-        let subject = Subject {
-            order_id,
-            tenant: event.tenant.clone(),
-            partition: logged.partition,
-            seq: event.seq,
-        };
-        let (delivery, shipments) = (known.delivery.as_ref(), &known.shipments);
         let mut carrier = self.carrier.clone();
-        let change = self.contexts.decide(&meta, |context| {
-            delivery::on_order_news(subject, delivery, shipments, news, &mut carrier, context)
+        let meta = event.answered_by(delivery::ACTOR);
+        let decided = self.contexts.decide(&meta, |context| {
+            known.on_event(logged, &mut carrier, context)
         });
-        let Some(change) = change else {
-            return EventOutcome::Nothing;
-        };
-        known.remember(&change);
-        EventOutcome::Change(Box::new(change))
-    }
-}
-
-impl OrderDelivery {
-    fn remember(&mut self, change: &Change) {
-        if let Some(delivery) = &change.delivery {
-            self.delivery = Some(delivery.after.clone());
-        }
-        for shipment in &change.shipments {
-            self.shipments.retain(|s| s.id != shipment.after.id);
-            self.shipments.push(shipment.after.clone());
+        match decided {
+            Ok(Some(change)) => EventOutcome::Change(Box::new(change)),
+            Ok(None) => EventOutcome::Nothing,
+            Err(error) => EventOutcome::Failed(error.to_string()),
         }
     }
 }

@@ -21,6 +21,8 @@ pub struct SalesApi {
     pub requests: Arc<Requests>,
     pub reads: Arc<Reads>,
     pub placing: Arc<Placing>,
+    /// Where an order's status is read before its shipments are moved.
+    pub orders: Arc<dyn Store>,
     pub shipments: ShipmentCommands,
     pub carrier: SimulatedCarrier,
     pub rounding: Rounding,

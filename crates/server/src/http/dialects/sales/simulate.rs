@@ -11,12 +11,14 @@ use waybill_domain::precondition::Preconditions;
 use waybill_domain::shipment::{Shipment, ShipmentStatus, Update};
 use waybill_domain::status::OrderStatus;
 use waybill_domain::text::Tenant;
+use waybill_store::{OrderRecord, OrderRef};
 
 use super::DIALECT;
 use super::answer;
 use super::api::SalesApi;
 use super::request::Fault;
 use crate::auth::{Identity, Scope};
+use crate::command_error::CommandError;
 use crate::commands;
 use crate::http::edge::Correlation;
 use crate::http::json;
@@ -85,22 +87,31 @@ async fn step(
     let tenant = Tenant::stored(&identity.tenant);
     let meta = correlation.meta(identity);
     let refused = |error| errors::of_command(error, || answer::not_found(&id.to_string()));
-    let (record, shipments) =
-        commands::shipments_of(&api.shipments, &api.carrier, &tenant, id, &meta)
-            .await
-            .map_err(refused)?;
-    let status = record.order.status;
+    let found = api.orders.order(&tenant, OrderRef::Id(id)).await;
+    let found = found.map_err(|error| refused(error.into()))?;
+    let Some(OrderRecord { order, .. }) = found else {
+        return Err(refused(CommandError::NotFound));
+    };
+    let over = matches!(
+        order.status,
+        OrderStatus::Cancelling | OrderStatus::Cancelled | OrderStatus::Failed
+    );
+    let impossible = || {
+        let detail = format!("An order that is {} cannot become {to}", order.status);
+        Problem::new(codes::INVALID_TRANSITION, detail)
+    };
+    if over || !order.open_holds().is_empty() {
+        return Err(impossible());
+    }
+    let shipments = commands::shipments_now(&api.shipments, &api.carrier, &tenant, id)
+        .await
+        .map_err(refused)?;
     let open: Vec<Shipment> = shipments
         .into_iter()
         .filter(|s| !matches!(s.status, ShipmentStatus::Cancelled | ShipmentStatus::Failed))
         .collect();
-    let over = matches!(
-        status,
-        OrderStatus::Cancelling | OrderStatus::Cancelled | OrderStatus::Failed
-    );
-    if open.is_empty() || over || !record.order.open_holds().is_empty() {
-        let detail = format!("An order that is {status} cannot become {to}");
-        return Err(Problem::new(codes::INVALID_TRANSITION, detail));
+    if open.is_empty() {
+        return Err(impossible());
     }
     // The same status again changes nothing, so no key is needed.
     let once = Once::without_key(tenant);

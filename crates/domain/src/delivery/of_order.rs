@@ -1,0 +1,67 @@
+//! What delivery holds of one order, and what an event of the log changes in it. The role's consumer and a command that
+//! cannot wait for it both decide here.
+
+use super::news::{Carrier, Subject, on_order_news, parse};
+use super::record::Delivery;
+use crate::change::Change;
+use crate::context::Context;
+use crate::event::LoggedEvent;
+use crate::shipment::Shipment;
+
+/// Delivery's rows of one order, kept up to date while several of its events are decided.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OrderDelivery {
+    pub delivery: Option<Delivery>,
+    pub shipments: Vec<Shipment>,
+}
+
+/// An order's event that cannot be used; the consumer parks it.
+#[derive(Debug, thiserror::Error)]
+pub enum UnusableEvent {
+    #[error("an order event without an order")]
+    NoOrder,
+    #[error("cannot be read: {0}")]
+    Unreadable(#[from] serde_json::Error),
+}
+
+impl OrderDelivery {
+    /// Decides what an event of the order changes, and takes that in; `Ok(None)` when nothing. An event that was acted on
+    /// before changes nothing.
+    ///
+    /// # Errors
+    /// [`UnusableEvent`]; nothing is taken in then.
+    pub fn on_event(
+        &mut self,
+        logged: &LoggedEvent,
+        carrier: &mut dyn Carrier,
+        context: &mut Context<'_>,
+    ) -> Result<Option<Change>, UnusableEvent> {
+        let event = &logged.event;
+        let order_id = event.order_id.ok_or(UnusableEvent::NoOrder)?;
+        let Some(news) = parse(event.kind, &event.body)? else {
+            return Ok(None);
+        };
+        let subject = Subject {
+            order_id,
+            tenant: event.tenant.clone(),
+            partition: logged.partition,
+            seq: event.seq,
+        };
+        let known = self.delivery.as_ref();
+        let change = on_order_news(subject, known, &self.shipments, news, carrier, context);
+        if let Some(change) = &change {
+            self.take(change);
+        }
+        Ok(change)
+    }
+
+    fn take(&mut self, change: &Change) {
+        if let Some(delivery) = &change.delivery {
+            self.delivery = Some(delivery.after.clone());
+        }
+        for shipment in &change.shipments {
+            self.shipments.retain(|s| s.id != shipment.after.id);
+            self.shipments.push(shipment.after.clone());
+        }
+    }
+}
