@@ -33,7 +33,8 @@ pub struct NewWork {
     pub body: String,
 }
 
-/// An order written over the version it was decided on.
+/// An order written over the version it was decided on. The version stays as it is when only copies of shipments
+/// change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OrderChange {
     pub expected_version: i64,
@@ -42,6 +43,9 @@ pub struct OrderChange {
     pub after: Order,
     /// Indexes of the lines to write.
     pub changed_lines: Vec<usize>,
+    /// Whether to write the copies of its shipments. Only the consumer of shipment events does: it alone writes them, so
+    /// that a command, which is decided on copies that may be older by then, never takes one back.
+    pub shipments_changed: bool,
 }
 
 /// A shipment written over the version it was decided on; 0 makes a new one.

@@ -7,7 +7,6 @@ use crate::event::EventKind;
 use crate::event::body::{self, ShipmentLine};
 use crate::order::Order;
 use crate::progress::Progress;
-use crate::shipment::ShipmentStatus;
 use crate::status::{AllocationPolicy, OrderStatus};
 
 /// Something that has happened, in the past tense. Units are per line of the order.
@@ -282,31 +281,4 @@ fn cancel_refused(mut progress: Progress<'_, '_>) -> Option<Change> {
     }
     progress.settle(None);
     progress.finish()
-}
-
-/// Parses an event of the order's shipments or its delivery; `Ok(None)` for events that move none of its units.
-///
-/// # Errors
-/// When the body cannot be read; the event is then parked.
-pub fn parse(kind: EventKind, body: &str) -> Result<Option<Fact>, serde_json::Error> {
-    let tell: fn(Vec<ShipmentLine>) -> Fact = match kind {
-        EventKind::DeliveryCancelAgreed => return Ok(Some(Fact::CancelAgreed)),
-        EventKind::DeliveryCancelRefused => return Ok(Some(Fact::CancelRefused)),
-        EventKind::ShipmentCreated => Fact::ShipmentCreated,
-        EventKind::ShipmentShipped => Fact::ShipmentShipped,
-        EventKind::ShipmentDelivered => Fact::ShipmentDelivered,
-        EventKind::ShipmentReturned => Fact::ShipmentReturned,
-        EventKind::ShipmentLost => Fact::ShipmentLost,
-        EventKind::ShipmentCancelled => Fact::ShipmentCancelled,
-        EventKind::ShipmentFailed => Fact::ShipmentFailed,
-        // After a failed delivery attempt the units are still under way; the other events do not concern units in
-        // shipments.
-        _ => return Ok(None),
-    };
-    let step: body::ShipmentStep = serde_json::from_str(body)?;
-    // A parcel that is sent out again was counted as shipped before: counting it twice would take units of another
-    // shipment.
-    let again = kind == EventKind::ShipmentShipped
-        && step.previous_status == Some(ShipmentStatus::DeliveryFailed);
-    Ok((!again).then(|| tell(step.lines)))
 }

@@ -5,8 +5,9 @@
 
 use crate::event::{EventKind, body};
 use crate::quantities::Quantities;
-use crate::shipment::{STEPS, ShipmentStatus};
+use crate::shipment::{STEPS, ShipmentCopy, ShipmentStatus};
 use crate::status::OrderStatus;
+use crate::time::Time;
 use crate::transitions;
 use std::collections::BTreeMap;
 
@@ -154,17 +155,22 @@ fn agrees(status: OrderStatus, q: &Quantities) -> bool {
 #[derive(Debug, Default)]
 pub struct ShipmentHistory {
     pub version: i64,
-    pub status: Option<ShipmentStatus>,
-    /// What is in it; the first event tells, and it never changes.
-    pub lines: Vec<body::ShipmentLine>,
+    /// As the events that can be read have it: what its row and its order's copy must be.
+    pub state: Option<ShipmentCopy>,
     /// The last event cannot be read; that is the newest of the faults.
     pub unread: bool,
     pub faults: Vec<String>,
 }
 
 impl ShipmentHistory {
+    /// Its status; none before its first event.
+    #[must_use]
+    pub fn status(&self) -> Option<ShipmentStatus> {
+        self.state.as_ref().map(|state| state.status)
+    }
+
     /// Takes the next event of a shipment, in the order of the log.
-    pub fn take(&mut self, seq: i64, kind: EventKind, text: &str) {
+    pub fn take(&mut self, seq: i64, kind: EventKind, at: Time, text: &str) {
         if seq != self.version + 1 {
             self.faults
                 .push(format!("event {kind} has seq {seq} after {}", self.version));
@@ -180,7 +186,7 @@ impl ShipmentHistory {
         let from = if after_unread {
             step.previous_status.or(Some(step.status))
         } else {
-            self.status
+            self.status()
         };
         let allowed = match from {
             None => kind == EventKind::ShipmentCreated && step.status == ShipmentStatus::Processing,
@@ -198,11 +204,46 @@ impl ShipmentHistory {
                 step.status
             ));
         }
-        if self.status.is_some() && self.lines != step.lines {
+        let before = self.state.take();
+        if before.as_ref().is_some_and(|b| b.lines != step.lines) {
             self.faults
                 .push(format!("event {seq} {kind}: what is in it has changed"));
         }
-        self.lines = step.lines;
-        self.status = Some(step.status);
+        self.state = Some(state(before, seq, kind, at, step));
+    }
+}
+
+/// A shipment after an event: all but the times is in the event.
+fn state(
+    before: Option<ShipmentCopy>,
+    seq: i64,
+    kind: EventKind,
+    at: Time,
+    step: body::ShipmentStep,
+) -> ShipmentCopy {
+    let (created_at, left, arrived) = match before {
+        Some(before) => (before.created_at, before.shipped_at, before.delivered_at),
+        None => (at, None, None),
+    };
+    ShipmentCopy {
+        id: step.shipment_id,
+        vendor: step.vendor,
+        attempt: step.attempt,
+        status: step.status,
+        version: seq,
+        shown_in: 0,
+        lines: step.lines,
+        tracking_number: step.tracking_number,
+        carrier: step.carrier,
+        created_at,
+        updated_at: at,
+        shipped_at: match (left, kind) {
+            (None, EventKind::ShipmentShipped) => Some(at),
+            _ => left,
+        },
+        delivered_at: match kind {
+            EventKind::ShipmentDelivered => Some(at),
+            _ => arrived,
+        },
     }
 }

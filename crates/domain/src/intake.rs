@@ -205,6 +205,7 @@ fn accept(new: &NewOrder, number: i64, partition: u16, stock: &mut StockView) ->
         policy: new.policy,
         lines,
         holds: new.holds.clone(),
+        shipments: vec![],
         created_at: new.created_at,
         updated_at: new.created_at,
         completed_at: None,

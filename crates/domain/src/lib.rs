@@ -13,6 +13,7 @@ pub mod context;
 pub mod country;
 pub mod currency;
 pub mod delivery;
+pub mod delivery_news;
 pub mod echo;
 pub mod event;
 pub mod fact;

@@ -3,6 +3,7 @@
 use crate::event::{Aggregate, AggregateKind, body};
 use crate::ids::{HoldId, OrderId};
 use crate::quantities::Quantities;
+use crate::shipment::ShipmentCopy;
 use crate::status::{self, AllocationPolicy, Flags, OrderStatus, named_enum};
 use crate::text::{Sku, Tenant, Vendor};
 use crate::time::Time;
@@ -58,6 +59,8 @@ pub struct Order {
     pub policy: AllocationPolicy,
     pub lines: Vec<Line>,
     pub holds: Vec<Hold>,
+    /// Its shipments as their events have them, up to the last one that was taken in; first one first.
+    pub shipments: Vec<ShipmentCopy>,
     pub created_at: Time,
     pub updated_at: Time,
     pub completed_at: Option<Time>,

@@ -281,6 +281,7 @@ impl<'a, 'c> Progress<'a, 'c> {
             expected_version: self.before.version,
             status_before: self.before.status,
             changed_lines: changed_lines(self.before, &self.order),
+            shipments_changed: false,
             after: self.order,
         });
         Some(change)

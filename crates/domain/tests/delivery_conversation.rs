@@ -13,8 +13,9 @@ use waybill_domain::command::Command;
 use waybill_domain::delivery::{
     self, Carrier, Delivery, DeliveryState, OrderNews, Released, Subject,
 };
+use waybill_domain::delivery_news::{self, DeliveryNews};
 use waybill_domain::event::{EventKind, NewEvent};
-use waybill_domain::fact::{self, Fact};
+use waybill_domain::fact::Fact;
 use waybill_domain::history::ShipmentHistory;
 use waybill_domain::ids::ShipmentId;
 use waybill_domain::order::{Line, Order};
@@ -123,7 +124,8 @@ impl Stage {
             return false;
         };
         self.read_by_status += 1;
-        if let Some(fact) = fact::parse(event.kind, &event.body).expect("our own event") {
+        let news = delivery_news::parse(&event).expect("our own event");
+        if let Some(fact) = news.fact.clone() {
             let changed = self.life.apply(&fact, &mut self.world);
             assert!(
                 changed,
@@ -131,6 +133,12 @@ impl Stage {
                 self.life.order
             );
             self.log.append(&mut self.life.told);
+        }
+        let state = DeliveryNews { fact: None, ..news };
+        let order = &self.life.order;
+        let kept = delivery_news::on_delivery_news(order, &state, &mut self.world.context());
+        if let Some(written) = kept.and_then(|change| change.order) {
+            self.life.order.shipments = written.after.shipments;
         }
         true
     }
@@ -195,7 +203,7 @@ impl Stage {
             if event.kind.as_str().starts_with("shipment.") {
                 let id = ShipmentId(event.aggregate.id);
                 let history = self.histories.entry(id).or_default();
-                history.take(event.seq, event.kind, &event.body);
+                history.take(event.seq, event.kind, event.occurred_at, &event.body);
                 assert_eq!(history.faults, Vec::<String>::new());
             }
         }
@@ -298,6 +306,11 @@ impl Stage {
 
     fn check_end(&self) {
         let order = &self.life.order;
+        let kept = order.shipments.iter().map(|s| (s.id, s.version, s.status));
+        let mut rows: Vec<_> = self.shipments.iter().collect();
+        rows.sort_by_key(|s| (s.created_at, s.id));
+        let rows = rows.iter().map(|s| (s.id, s.version, s.status));
+        assert_eq!(kept.collect::<Vec<_>>(), rows.collect::<Vec<_>>());
         assert!(
             order.status.is_terminal(),
             "{order:?}\n{:?}\n{:?}",

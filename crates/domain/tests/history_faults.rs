@@ -9,6 +9,7 @@ use waybill_domain::event::body::{OrderStep, ShipmentStep};
 use waybill_domain::event::{EventKind, NewEvent, encode};
 use waybill_domain::history::{OrderHistory, ShipmentHistory};
 use waybill_domain::status::OrderStatus;
+use waybill_domain::time::Time;
 use world::life::Life;
 use world::{World, any_birth, any_deed};
 
@@ -107,8 +108,8 @@ fn a_shipment_whose_past_was_tampered_with_is_found_out() {
         step.status = waybill_domain::shipment::ShipmentStatus::Shipped;
         change(&mut step);
         let mut history = ShipmentHistory::default();
-        history.take(1, EventKind::ShipmentCreated, created);
-        history.take(2, EventKind::ShipmentShipped, &encode(&step));
+        history.take(1, EventKind::ShipmentCreated, Time(1), created);
+        history.take(2, EventKind::ShipmentShipped, Time(2), &encode(&step));
         history.faults
     };
     assert_eq!(step(&|_| {}), Vec::<String>::new());

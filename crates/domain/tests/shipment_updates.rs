@@ -7,9 +7,10 @@ use proptest::prelude::*;
 use proptest::test_runner::Config;
 use uuid::Uuid;
 use waybill_domain::change::Change;
+use waybill_domain::delivery_news;
 use waybill_domain::event::EventKind;
 use waybill_domain::event::body::ShipmentStep;
-use waybill_domain::fact::{self, Fact};
+use waybill_domain::fact::Fact;
 use waybill_domain::history::ShipmentHistory;
 use waybill_domain::ids::{OrderId, ShipmentId};
 use waybill_domain::refusal::Refusal;
@@ -59,11 +60,11 @@ fn written(before: &Shipment, change: &Change, history: &mut ShipmentHistory) ->
     let after = written.after.clone();
     assert_eq!(written.expected_version, before.version);
     for event in &change.events {
-        history.take(event.seq, event.kind, &event.body);
+        history.take(event.seq, event.kind, event.occurred_at, &event.body);
     }
     assert_eq!(history.faults, Vec::<String>::new());
     assert_eq!(
-        (history.version, history.status),
+        (history.version, history.status()),
         (after.version, Some(after.status))
     );
     assert!(
@@ -196,7 +197,7 @@ proptest! {
         let mut now = shipment(ShipmentStatus::Processing);
         let mut history = ShipmentHistory::default();
         let created = now.event(EventKind::ShipmentCreated, None, &mut world.context());
-        history.take(created.seq, created.kind, &created.body);
+        history.take(created.seq, created.kind, created.occurred_at, &created.body);
         let mut facts = vec![];
         for (reported, update) in &updates {
             let change = if *reported {
@@ -210,7 +211,8 @@ proptest! {
             prop_assert!(!ended || after.status == now.status, "{} is an end", now.status);
             now = after;
             for event in &change.events {
-                facts.extend(fact::parse(event.kind, &event.body).expect("our own event"));
+                let news = delivery_news::parse(event).expect("our own event");
+                facts.extend(news.fact);
             }
         }
         let lines = units(&[(1, 2)]);

@@ -3,11 +3,13 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use waybill_domain::context::EventMeta;
+use waybill_domain::event::body::ShipmentLine;
 use waybill_domain::event::{Aggregate, AggregateKind, EventKind, LoggedEvent, NewEvent};
-use waybill_domain::ids::{EventId, HoldId, OrderId};
+use waybill_domain::ids::{EventId, HoldId, OrderId, ShipmentId};
 use waybill_domain::intake::Birth;
 use waybill_domain::order::Order;
 use waybill_domain::quantities::Quantities;
+use waybill_domain::shipment::{ShipmentCopy, ShipmentStatus};
 use waybill_domain::status::OrderStatus;
 use waybill_domain::text::{Tenant, Vendor};
 use waybill_domain::time::Time;
@@ -72,6 +74,75 @@ pub fn read_birth(text: &str) -> Option<Birth> {
         version: stored.v,
         lines: stored.l,
     })
+}
+
+/// How an order keeps a copy of a shipment: JSON with short names, since every order that ships has one and its row is
+/// rewritten at each step. Migration 7 writes the same from the rows of shipments.
+#[derive(Serialize, Deserialize)]
+struct StoredCopy {
+    i: ShipmentId,
+    v: Vendor,
+    a: u16,
+    s: ShipmentStatus,
+    n: i64,
+    o: i64,
+    /// Line and quantity.
+    l: Vec<(u16, i64)>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    t: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    c: Option<String>,
+    m: i64,
+    u: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    x: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    d: Option<i64>,
+}
+
+/// Writes an order's copies of its shipments.
+pub fn write_copies(copies: &[ShipmentCopy]) -> String {
+    let stored = |copy: &ShipmentCopy| StoredCopy {
+        i: copy.id,
+        v: copy.vendor.clone(),
+        a: copy.attempt,
+        s: copy.status,
+        n: copy.version,
+        o: copy.shown_in,
+        l: copy.lines.iter().map(|l| (l.line, l.quantity)).collect(),
+        t: copy.tracking_number.clone(),
+        c: copy.carrier.clone(),
+        m: copy.created_at.0,
+        u: copy.updated_at.0,
+        x: copy.shipped_at.map(|t| t.0),
+        d: copy.delivered_at.map(|t| t.0),
+    };
+    json(&copies.iter().map(stored).collect::<Vec<_>>())
+}
+
+/// Reads them back.
+pub fn read_copies(text: &str) -> Option<Vec<ShipmentCopy>> {
+    let stored: Vec<StoredCopy> = serde_json::from_str(text).ok()?;
+    let copy = |stored: StoredCopy| ShipmentCopy {
+        id: stored.i,
+        vendor: stored.v,
+        attempt: stored.a,
+        status: stored.s,
+        version: stored.n,
+        shown_in: stored.o,
+        lines: stored
+            .l
+            .into_iter()
+            .map(|(line, quantity)| ShipmentLine { line, quantity })
+            .collect(),
+        tracking_number: stored.t,
+        carrier: stored.c,
+        created_at: Time(stored.m),
+        updated_at: Time(stored.u),
+        shipped_at: stored.x.map(Time),
+        delivered_at: stored.d.map(Time),
+    };
+    Some(stored.into_iter().map(copy).collect())
 }
 
 /// The whole event, so that the log may forget it.

@@ -1,9 +1,11 @@
 //! A shipment: its steps, and the events they make.
 
+mod copy;
 mod record;
 mod status;
 mod update;
 
+pub use copy::ShipmentCopy;
 pub use record::Shipment;
 pub use status::{STEPS, ShipmentStatus};
 pub use update::{Update, report, update};

@@ -87,6 +87,7 @@ pub fn pending(quantities: &[i64], policy: AllocationPolicy, vendors: &[&str]) -
         policy,
         lines: quantities.iter().enumerate().map(line).collect(),
         holds: vec![],
+        shipments: vec![],
         created_at: Time(0),
         updated_at: Time(0),
         completed_at: None,

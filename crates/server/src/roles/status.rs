@@ -1,10 +1,10 @@
-//! The role `status`: moves orders forward by the events of their shipments, never back.
+//! The role `status`: moves orders forward by the events of their shipments, never back, and keeps what they show of
+//! their shipments.
 
 use std::collections::HashMap;
 
-use waybill_domain::context::EventMeta;
+use waybill_domain::delivery_news;
 use waybill_domain::event::{EventKind, LoggedEvent};
-use waybill_domain::fact;
 use waybill_domain::ids::OrderId;
 use waybill_domain::order::Order;
 use waybill_store::{Known, Needs};
@@ -69,6 +69,8 @@ impl Handler for StatusHandler {
             EventKind::ShipmentLost,
             EventKind::ShipmentCancelled,
             EventKind::ShipmentFailed,
+            EventKind::ShipmentDeliveryFailed,
+            EventKind::ShipmentUpdated,
             EventKind::DeliveryCancelAgreed,
             EventKind::DeliveryCancelRefused,
         ]
@@ -99,9 +101,8 @@ impl StatusHandler {
         orders: &mut HashMap<OrderId, Order>,
     ) -> EventOutcome {
         let event = &logged.event;
-        let fact = match fact::parse(event.kind, &event.body) {
-            Ok(Some(fact)) => fact,
-            Ok(None) => return EventOutcome::Nothing,
+        let news = match delivery_news::parse(event) {
+            Ok(news) => news,
             Err(error) => return EventOutcome::Failed(format!("cannot be read: {error}")),
         };
         let Some(order_id) = event.order_id else {
@@ -110,15 +111,11 @@ impl StatusHandler {
         let Some(order) = orders.get_mut(&order_id) else {
             return EventOutcome::Failed(format!("the order {order_id} is unknown"));
         };
-        let meta = EventMeta {
-            actor: "system:status".into(),
-            causation_id: Some(event.id),
-            ..event.meta.clone()
-        };
-        let applied = self
-            .contexts
-            .decide(&meta, |context| fact::apply(order, &fact, context));
-        let Some(change) = applied else {
+        let meta = event.answered_by("system:status");
+        let decided = self.contexts.decide(&meta, |context| {
+            delivery_news::on_delivery_news(order, &news, context)
+        });
+        let Some(change) = decided else {
             return EventOutcome::Nothing;
         };
         if let Some(after) = &change.order {

@@ -19,6 +19,7 @@ async fn of_schema_3(database: &Database) {
     app.expect("a folder").migrate().await.expect("migrated");
     for statement in [
         "DROP TABLE IF EXISTS command_claims, discards",
+        "ALTER TABLE orders DROP COLUMN shipments",
         "DROP INDEX events_of_tenant, orders_of_tenant, shipments_of_tenant",
         "CREATE INDEX events_of_order ON events (order_id, position)",
         "DELETE FROM schema_version WHERE number > 3",

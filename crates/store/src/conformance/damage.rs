@@ -3,7 +3,7 @@
 use super::Harness;
 use crate::verify::Finding;
 use waybill_domain::command::Command;
-use waybill_domain::shipment::ShipmentStatus;
+use waybill_domain::shipment::{self, ShipmentStatus};
 
 const INVARIANTS: &str = include_str!("../../../../docs/invariants.md");
 
@@ -243,12 +243,122 @@ pub(super) async fn a_shipment_that_is_gone_is_found(h: Harness) {
     found(h, "DELETE FROM shipments", "I6", "shipments have events").await;
 }
 
-pub(super) async fn units_sent_twice_are_found(h: Harness) {
+pub(super) async fn a_shipment_that_says_something_else_than_its_events_is_found(h: Harness) {
     found(
         h,
         "UPDATE shipments SET lines = REPLACE(lines, '\"quantity\":4', '\"quantity\":5')",
+        "I9",
+        "lines 4 of line 1 instead of 5 of line 1",
+    )
+    .await;
+}
+
+pub(super) async fn a_time_that_no_event_has_is_found(h: Harness) {
+    found(
+        h,
+        "UPDATE shipments SET shipped_at = NULL",
+        "I9",
+        "instead of never",
+    )
+    .await;
+}
+
+/// As [`found`], where the orders keep copies of their shipments.
+async fn found_in_copies(h: Harness, sql: &str, invariant: &str, says: &str) {
+    let id = h.sold("B", 50, 4).await;
+    let made = h.shipped_off(id).await;
+    h.status_follows().await;
+    let tracked = shipment::Update {
+        tracking_number: Some("T-1".into()),
+        ..shipment::Update::default()
+    };
+    let written = h.write_changes(vec![h.update(&made, &tracked)]).await;
+    assert!(written[0].is_ok(), "{written:?}");
+    assert_eq!(
+        h.findings().await,
+        [""; 0],
+        "the consumer is behind, no copy"
+    );
+    h.status_follows().await;
+    assert_eq!(h.findings().await, [""; 0], "sound before the damage");
+    h.store.close().await;
+    h.driver.damage(sql).await;
+    let findings = h.driver.verify().await.expect("verify runs").findings;
+    let hit = |f: &Finding| {
+        f.invariant == invariant && f.subject.contains("order") && f.detail.contains(says)
+    };
+    assert!(
+        findings.iter().any(hit),
+        "{sql}: no {invariant} {says:?} in {findings:#?}"
+    );
+}
+
+pub(super) async fn units_sent_twice_are_found(h: Harness) {
+    found_in_copies(
+        h,
+        "UPDATE orders SET shipments = REPLACE(shipments, '[1,4]', '[1,3],[1,2]')",
         "I11",
         "4 ordered, 5 in its shipments",
+    )
+    .await;
+}
+
+pub(super) async fn units_sent_of_a_line_that_is_not_there_are_found(h: Harness) {
+    found_in_copies(
+        h,
+        "UPDATE orders SET shipments = REPLACE(shipments, '[1,4]', '[9,4]')",
+        "I11",
+        "no such line",
+    )
+    .await;
+}
+
+pub(super) async fn a_copy_that_says_something_else_than_the_events_is_found(h: Harness) {
+    found_in_copies(
+        h,
+        "UPDATE orders SET shipments = REPLACE(shipments, 'T-1', 'T-2')",
+        "I9",
+        "tracking number T-1 instead of T-2",
+    )
+    .await;
+}
+
+pub(super) async fn a_copy_that_is_behind_what_the_order_has_taken_in_is_found(h: Harness) {
+    found_in_copies(
+        h,
+        "UPDATE orders SET shipments = REPLACE(shipments, '\"n\":2', '\"n\":1')",
+        "I9",
+        "at version 1, but has taken in event 2",
+    )
+    .await;
+}
+
+pub(super) async fn a_copy_of_an_event_that_is_not_there_is_found(h: Harness) {
+    found_in_copies(
+        h,
+        "UPDATE orders SET shipments = REPLACE(shipments, '\"n\":2', '\"n\":3')",
+        "I9",
+        "at version 3, of which there is no event",
+    )
+    .await;
+}
+
+pub(super) async fn a_copy_that_is_gone_is_found(h: Harness) {
+    found_in_copies(
+        h,
+        "UPDATE orders SET shipments = NULL",
+        "I9",
+        "at version 0, but has taken in event 2",
+    )
+    .await;
+}
+
+pub(super) async fn copies_that_cannot_be_read_are_found(h: Harness) {
+    found_in_copies(
+        h,
+        "UPDATE orders SET shipments = '?'",
+        "I9",
+        "its shipments cannot be read",
     )
     .await;
 }

@@ -11,6 +11,7 @@ use waybill_domain::change::Change;
 use waybill_domain::command::{self, Command};
 use waybill_domain::context::Context;
 use waybill_domain::delivery::{self, Carrier, OrderNews, Subject};
+use waybill_domain::delivery_news;
 use waybill_domain::event::{EventKind, LoggedEvent};
 use waybill_domain::fact::{self, Fact};
 use waybill_domain::ids::OrderId;
@@ -207,6 +208,25 @@ impl Harness {
         self.context(|c| fact::apply(order, fact, c))
     }
 
+    /// What the role `status` makes of an event.
+    pub async fn on_delivery_event(&self, logged: &LoggedEvent) -> Option<Change> {
+        let news = delivery_news::parse(&logged.event).expect("the body is readable");
+        let order = self.order(logged.event.order_id?).await;
+        self.context(|c| delivery_news::on_delivery_news(&order, &news, c))
+    }
+
+    /// The role `status` reads on to the end of the log, an event at a time.
+    pub async fn status_follows(&self) {
+        let (lease, mut from) = self.lease("status").await;
+        let read = self.store.read_log(0, from, 1_000, EventKind::ALL).await;
+        for event in read.expect("the log is read").0 {
+            let mut batch = Self::batch(&lease, from, event.position);
+            batch.changes.extend(self.on_delivery_event(&event).await);
+            self.store.apply_batch(batch).await.expect("applied");
+            from = event.position;
+        }
+    }
+
     /// What the role `delivery` makes of the order's event of that `seq`.
     pub async fn on_order_news(&self, order: &Order, seq: i64, news: OrderNews) -> Option<Change> {
         let known = self
@@ -245,7 +265,12 @@ impl Harness {
             due_at,
             ..shipment::Update::default()
         };
-        let decided = self.context(|c| shipment::update(shipment, &update, c));
+        self.update(shipment, &update)
+    }
+
+    /// An update of a shipment that is allowed.
+    pub fn update(&self, shipment: &Shipment, update: &shipment::Update) -> Change {
+        let decided = self.context(|c| shipment::update(shipment, update, c));
         decided
             .expect("the step is allowed")
             .expect("it says something new")

@@ -11,6 +11,7 @@ mod apply;
 mod bisection;
 mod claims;
 mod consume;
+mod copies;
 mod damage;
 mod driver;
 mod factory;
@@ -29,6 +30,7 @@ mod tenants;
 mod timers;
 mod work;
 
+pub use copies::orders_of_schema_6_show_what_they_showed;
 pub use driver::{Driver, ManualClock, Tap};
 pub use factory::Factory;
 pub use harness::Harness;
@@ -104,6 +106,11 @@ macro_rules! store_conformance_cases {
                 what_was_written_about_a_cancellation_is_personal_data
                 a_shipment_is_made_once_per_order_vendor_and_attempt
                 a_shipment_or_delivery_of_an_older_version_is_refused
+            }
+            copies {
+                an_order_keeps_what_it_shows_of_its_shipments
+                a_copy_alone_leaves_the_version_and_no_command_takes_it_back
+                a_copy_decided_on_an_older_version_is_refused
             }
             apply {
                 a_new_consumer_starts_at_the_beginning_of_the_log
@@ -238,7 +245,15 @@ macro_rules! store_conformance_cases {
                 a_stock_row_that_is_gone_is_found
                 a_shipment_without_events_is_found
                 a_shipment_that_is_gone_is_found
+                a_shipment_that_says_something_else_than_its_events_is_found
+                a_time_that_no_event_has_is_found
                 units_sent_twice_are_found
+                units_sent_of_a_line_that_is_not_there_are_found
+                a_copy_that_says_something_else_than_the_events_is_found
+                a_copy_that_is_behind_what_the_order_has_taken_in_is_found
+                a_copy_of_an_event_that_is_not_there_is_found
+                a_copy_that_is_gone_is_found
+                copies_that_cannot_be_read_are_found
                 a_shipment_that_no_timer_moves_is_found
                 a_shipment_after_the_tombstone_is_found
             }

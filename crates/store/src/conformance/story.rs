@@ -7,7 +7,6 @@ use crate::model::{Accepted, Lease};
 use waybill_domain::command::Command;
 use waybill_domain::delivery;
 use waybill_domain::event::{EventKind, LoggedEvent};
-use waybill_domain::fact;
 use waybill_domain::ids::OrderId;
 use waybill_domain::order::HoldReason;
 use waybill_domain::shipment::ShipmentStatus;
@@ -196,8 +195,7 @@ impl Story {
                     None => None,
                 }
             } else {
-                let known = fact::parse(kind, body).expect("readable");
-                known.and_then(|known| self.h.fact(&order, &known))
+                self.h.on_delivery_event(event).await
             };
             batch.changes.extend(change);
         }

@@ -118,6 +118,7 @@ const ORDERS: Table = Table {
         text("cancel_reason"),
         big("promised_by"),
         big("placed_at"),
+        text("shipments"),
     ],
 };
 

@@ -20,6 +20,7 @@ const SQL: [&str; MIGRATIONS.len()] = [
     include_str!("../../migrations/postgres/0004_by_tenant.sql"),
     include_str!("../../migrations/postgres/0005_commands_once.sql"),
     include_str!("../../migrations/postgres/0006_discards.sql"),
+    include_str!("../../migrations/postgres/0007_shipment_copies.sql"),
 ];
 
 /// What a migration did.

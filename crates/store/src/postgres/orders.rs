@@ -5,7 +5,7 @@ use super::claims;
 use super::pipeline::{Answers, Handle, Pipeline, Rows, Sql, params};
 use super::rows::{Columns, count};
 use super::transaction::Commits;
-use crate::encoding::{Note, read_birth};
+use crate::encoding::{Note, read_birth, read_copies};
 use crate::error::{Error, Result};
 use crate::model::{OrderFilter, OrderRecord, OrderRef, Page, Positions, Snapshot};
 use std::collections::HashMap;
@@ -22,7 +22,7 @@ use waybill_domain::time::Time;
 macro_rules! columns {
     () => {
         "o.id, o.tenant, o.part, o.version, o.status, o.sourcing, o.started, o.failed, o.cancelling_from, o.policy, o.created_at, \
-         o.updated_at, o.completed_at, o.cancelled_at, o.cancel_reason, o.promised_by"
+         o.updated_at, o.completed_at, o.cancelled_at, o.cancel_reason, o.promised_by, o.shipments"
     };
 }
 
@@ -58,6 +58,9 @@ fn order(c: &mut Columns<'_>) -> Result<Order> {
         cancelled_at: c.optional_time()?,
         cancel_reason: c.get()?,
         promised_by: c.optional_time()?,
+        shipments: c
+            .optional_text("an order's shipments", read_copies)?
+            .unwrap_or_default(),
     })
 }
 

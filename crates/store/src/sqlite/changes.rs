@@ -8,7 +8,7 @@ use super::errors::IntoStore;
 use super::log;
 use super::once;
 use super::tx::Tx;
-use crate::encoding::{Note, json};
+use crate::encoding::{Note, json, write_copies};
 use crate::error::{Error, Result};
 use reservations::StockEffects;
 use rusqlite::params;
@@ -80,7 +80,7 @@ fn write_order(tx: &mut Tx<'_>, change: &OrderChange) -> Result<()> {
     let order = &change.after;
     let changed = tx.execute(
         "UPDATE orders SET status = ?3, version = ?4, sourcing = ?5, started = ?6, failed = ?7, cancelling_from = ?8, updated_at = ?9, \
-         completed_at = ?10, cancelled_at = ?11 WHERE id = ?1 AND version = ?2",
+         completed_at = ?10, cancelled_at = ?11, shipments = COALESCE(?12, shipments) WHERE id = ?1 AND version = ?2",
         params![
             order.id.bytes(),
             change.expected_version,
@@ -93,6 +93,7 @@ fn write_order(tx: &mut Tx<'_>, change: &OrderChange) -> Result<()> {
             order.updated_at.0,
             order.completed_at.map(|t| t.0),
             order.cancelled_at.map(|t| t.0),
+            change.shipments_changed.then(|| write_copies(&order.shipments)),
         ],
     )?;
     expect_one(changed, "the order")?;

@@ -16,6 +16,7 @@ const SQL: [&str; MIGRATIONS.len()] = [
     include_str!("../../migrations/sqlite/0004_by_tenant.sql"),
     include_str!("../../migrations/sqlite/0005_commands_once.sql"),
     include_str!("../../migrations/sqlite/0006_discards.sql"),
+    include_str!("../../migrations/sqlite/0007_shipment_copies.sql"),
 ];
 
 /// Copies from before migrations that are kept; the oldest go.

@@ -3,7 +3,7 @@
 use super::claims;
 use super::errors::IntoStore;
 use super::rows::Columns;
-use crate::encoding::{Note, read_birth};
+use crate::encoding::{Note, read_birth, read_copies};
 use crate::error::{Error, Result};
 use crate::model::{OrderFilter, OrderRecord, OrderRef, Page, Positions, Snapshot};
 use rusqlite::{Connection, Row, params};
@@ -15,7 +15,7 @@ use waybill_domain::text::{Sku, Tenant, Vendor};
 use waybill_domain::time::Time;
 
 const COLUMNS: &str = "o.id, o.tenant, o.part, o.version, o.status, o.sourcing, o.started, o.failed, o.cancelling_from, o.policy, \
-                       o.created_at, o.updated_at, o.completed_at, o.cancelled_at, o.cancel_reason, o.promised_by";
+                       o.created_at, o.updated_at, o.completed_at, o.cancelled_at, o.cancel_reason, o.promised_by, o.shipments";
 
 fn order(c: &mut Columns<'_, '_>) -> Result<Order> {
     Ok(Order {
@@ -39,6 +39,9 @@ fn order(c: &mut Columns<'_, '_>) -> Result<Order> {
         cancelled_at: c.optional_time()?,
         cancel_reason: c.get()?,
         promised_by: c.optional_time()?,
+        shipments: c
+            .optional_text("an order's shipments", read_copies)?
+            .unwrap_or_default(),
     })
 }
 

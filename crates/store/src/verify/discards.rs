@@ -3,9 +3,10 @@
 //! An event is discarded because it cannot be read, so a checker cannot read it either. That is the only fault of the
 //! log that a discard explains; besides, the state that the events of its aggregate add up to is not known.
 
+use super::copies::STATUS;
 use super::{Finding, Report, Tables};
 use crate::error::Result;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use uuid::Uuid;
 use waybill_domain::time::Time;
 
@@ -17,6 +18,8 @@ const SINCE_SCHEMA: i64 = 6;
 pub(super) struct Discards {
     by_place: HashMap<(u16, i64), String>,
     by_aggregate: HashMap<Uuid, String>,
+    /// Those that the consumer `status` was spared.
+    of_status: HashSet<(u16, i64)>,
 }
 
 impl Discards {
@@ -37,9 +40,18 @@ impl Discards {
                     row[2], row[3]
                 );
                 discards.by_place.insert((partition, position), words);
+                if row[3] == STATUS {
+                    discards.of_status.insert((partition, position));
+                }
             })
             .await?;
         Ok(discards)
+    }
+
+    /// Why the consumer `status` did not take in the event at this place of the log, if it was discarded for it.
+    pub fn for_status(&self, place: (u16, i64)) -> Option<&str> {
+        let words = self.by_place.get(&place).map(String::as_str);
+        words.filter(|_| self.of_status.contains(&place))
     }
 
     /// Why the event at this place of the log cannot be read, if it was discarded.

@@ -1,6 +1,7 @@
 //! I7 and I10, from the log alone: positions rise within a partition, and each aggregate counts 1, 2, 3, … and takes
 //! only allowed steps. The states that the events add up to are passed on to the checks of the tables.
 
+use super::copies::Copies;
 use super::discards::Discards;
 use super::{Finding, Report, Tables};
 use crate::error::Result;
@@ -17,6 +18,8 @@ pub(super) struct Histories {
     /// Version of deliveries and stock rows.
     others: HashMap<(AggregateKind, Uuid), i64>,
     pub discards: Discards,
+    /// What orders keep of their shipments, compared with the events as these are read.
+    pub copies: Copies,
     /// Why an event cannot be read, by its aggregate and the place among the aggregate's faults.
     explained: HashMap<(Uuid, usize), String>,
 }
@@ -50,6 +53,7 @@ impl Histories {
 pub(super) async fn read(tables: &mut dyn Tables, report: &mut Report) -> Result<Histories> {
     let mut histories = Histories {
         discards: Discards::read(tables).await?,
+        copies: Copies::read(tables, report).await?,
         ..Histories::default()
     };
     let mut last: HashMap<u16, i64> = HashMap::new();
@@ -75,7 +79,10 @@ pub(super) async fn read(tables: &mut dyn Tables, report: &mut Report) -> Result
                 }
                 AggregateKind::Shipment => {
                     let history = histories.shipments.entry(event.aggregate.id).or_default();
-                    history.take(event.seq, event.kind, &event.body);
+                    history.take(event.seq, event.kind, event.occurred_at, &event.body);
+                    histories
+                        .copies
+                        .take(place, &event, history, &histories.discards);
                     if history.unread {
                         let faults = history.faults.len();
                         histories.explain(place, event.aggregate.id, faults);

@@ -3,6 +3,7 @@
 //! They share no code with the writes they check. A driver hands in its tables; the checks are the same for every
 //! driver. docs/invariants.md says what each number means and what to do about a finding.
 
+mod copies;
 mod discards;
 mod log;
 mod orders;
@@ -96,6 +97,7 @@ pub async fn run(tables: &mut dyn Tables) -> Result<Report> {
     let mut report = Report::default();
     let histories = log::read(tables, &mut report).await?;
     orders::check(tables, &histories, &mut report).await?;
+    copies::check(tables, &histories, &mut report).await?;
     shipments::check(tables, &histories, &mut report).await?;
     stock::check(tables, &mut report).await?;
     rows::check(tables, &mut report).await?;

@@ -1,52 +1,28 @@
-//! I6, I9 and I11 of shipments: each row equals what its events add up to, and no unit is in two shipments.
+//! I6 and I9 of shipments: each row equals what its events add up to. Rows of orders are not read.
 
 use super::log::Histories;
 use super::{Report, Tables};
 use crate::error::Result;
-use std::collections::HashMap;
 use uuid::Uuid;
 use waybill_domain::event::body::ShipmentLine;
-use waybill_domain::shipment::ShipmentStatus;
+use waybill_domain::shipment::{ShipmentCopy, ShipmentStatus};
+use waybill_domain::time::Time;
 
-/// Rows against their events, and their units against the lines of their orders.
+const ROWS: &str = "SELECT id, version, status, lines, vendor, attempt, tracking_number, carrier, created_at, updated_at, shipped_at, \
+                    delivered_at FROM shipments";
+
+/// Rows against their events.
 pub(super) async fn check(
     tables: &mut dyn Tables,
     histories: &Histories,
     report: &mut Report,
 ) -> Result<()> {
     let mut seen = 0;
-    let mut units = Units::default();
     tables
-        .rows(
-            "SELECT id, version, status, order_id, lines FROM shipments",
-            &mut |row| {
-                seen += 1;
-                if !units.take(&row[2], &row[3], &row[4]) {
-                    let detail = format!("its lines cannot be read: {}", row[4]);
-                    report.find("I9", format!("shipment {}", row[0]), detail);
-                }
-                let id = Uuid::parse_str(&row[0]).unwrap_or_default();
-                let history = histories.shipments.get(&id);
-                let agrees = history.is_some_and(|h| {
-                    row[1] == h.version.to_string()
-                        && Some(row[2].as_str()) == h.status.map(ShipmentStatus::as_str)
-                });
-                if !agrees {
-                    let version = history.map_or(0, |h| h.version);
-                    let status = history.and_then(|h| h.status);
-                    let status = status.map_or("nothing", ShipmentStatus::as_str);
-                    // A discarded event still counts, so it never explains a version.
-                    let explanation = histories.discards.of_aggregate(&id);
-                    let explanation = explanation.filter(|_| row[1] == version.to_string());
-                    let detail = format!(
-                        "version {} status {} but its events amount to version {version} status {status}",
-                        row[1], row[2]
-                    );
-                    let subject = format!("shipment {}", row[0]);
-                    report.find_or_explain("I9", subject, detail, explanation);
-                }
-            },
-        )
+        .rows(ROWS, &mut |row| {
+            seen += 1;
+            check_row(row, histories, report);
+        })
         .await?;
     report.counts.shipments = seen;
     if seen != histories.shipments.len() {
@@ -59,49 +35,96 @@ pub(super) async fn check(
             ),
         );
     }
-    units.check(tables, report).await
+    Ok(())
 }
 
-/// Units in shipments that were not called off, per order and line.
-#[derive(Default)]
-struct Units(HashMap<(String, u16), i64>);
-
-impl Units {
-    /// Counts a shipment; `false` when its lines cannot be read.
-    fn take(&mut self, status: &str, order: &str, lines: &str) -> bool {
-        let Ok(lines) = serde_json::from_str::<Vec<ShipmentLine>>(lines) else {
-            return false;
-        };
-        if !matches!(status, "cancelled" | "failed") {
-            for line in lines {
-                *self.0.entry((order.to_owned(), line.line)).or_default() += line.quantity;
-            }
-        }
-        true
+fn check_row(row: &[String], histories: &Histories, report: &mut Report) {
+    let subject = format!("shipment {}", row[0]);
+    let id = Uuid::parse_str(&row[0]).unwrap_or_default();
+    let history = histories.shipments.get(&id);
+    let version = history.map_or(0, |h| h.version);
+    let status = history.and_then(waybill_domain::history::ShipmentHistory::status);
+    // A discarded event still counts, so it never explains a version.
+    let explanation = histories.discards.of_aggregate(&id);
+    let explanation = explanation.filter(|_| row[1] == version.to_string());
+    if row[1] != version.to_string() || Some(row[2].as_str()) != status.map(ShipmentStatus::as_str)
+    {
+        let status = status.map_or("nothing", ShipmentStatus::as_str);
+        let detail = format!(
+            "version {} status {} but its events amount to version {version} status {status}",
+            row[1], row[2]
+        );
+        return report.find_or_explain("I9", subject, detail, explanation);
     }
-
-    /// I11: nothing is sent twice.
-    async fn check(mut self, tables: &mut dyn Tables, report: &mut Report) -> Result<()> {
-        tables
-            .rows(
-                "SELECT order_id, line, ordered FROM order_lines",
-                &mut |row| {
-                    let line = row[1].parse().unwrap_or(0);
-                    let sent = self.0.remove(&(row[0].clone(), line)).unwrap_or(0);
-                    let ordered = row[2].parse().unwrap_or(0);
-                    if sent > ordered {
-                        let detail =
-                            format!("line {line}: {ordered} ordered, {sent} in its shipments");
-                        report.find("I11", format!("order {}", row[0]), detail);
-                    }
-                },
-            )
-            .await?;
-        for ((order, line), sent) in self.0 {
-            let detail =
-                format!("{sent} units of line {line} in shipments, but there is no such line");
-            report.find("I11", format!("order {order}"), detail);
+    let Some(told) = history.and_then(|h| h.state.as_ref()) else {
+        return;
+    };
+    let detail = match stored(row, told) {
+        Some(stored) => {
+            difference(&stored, told).map(|differs| format!("its events say {differs}"))
         }
-        Ok(())
+        None => Some(format!("its row cannot be read: {}", row[3..].join(" "))),
+    };
+    if let Some(detail) = detail {
+        report.find_or_explain("I9", subject, detail, explanation);
     }
+}
+
+/// What a row of [`ROWS`] has, of the same shipment.
+fn stored(row: &[String], told: &ShipmentCopy) -> Option<ShipmentCopy> {
+    let text = |cell: usize| Some(row[cell].clone()).filter(|text| !text.is_empty());
+    let time = |cell: usize| row[cell].parse().ok().map(Time);
+    let optional = |cell: usize| match row[cell].as_str() {
+        "" => Some(None),
+        _ => time(cell).map(Some),
+    };
+    Some(ShipmentCopy {
+        lines: serde_json::from_str::<Vec<ShipmentLine>>(&row[3]).ok()?,
+        vendor: waybill_domain::text::Vendor::stored(&row[4]),
+        attempt: row[5].parse().ok()?,
+        tracking_number: text(6),
+        carrier: text(7),
+        created_at: time(8)?,
+        updated_at: time(9)?,
+        shipped_at: optional(10)?,
+        delivered_at: optional(11)?,
+        ..told.clone()
+    })
+}
+
+/// What events say of a shipment where it is stored differently, its row or an order's copy; `None` when they agree.
+pub(super) fn difference(stored: &ShipmentCopy, told: &ShipmentCopy) -> Option<String> {
+    let (stored, told) = (fields(stored), fields(told));
+    let pairs = stored.iter().zip(&told);
+    let differs = pairs.filter(|((_, stored), (_, told))| stored != told);
+    let words: Vec<String> = differs
+        .map(|((name, stored), (_, told))| format!("{name} {told} instead of {stored}"))
+        .collect();
+    (!words.is_empty()).then(|| words.join(", "))
+}
+
+/// All but the version of the order that shows it, in words.
+fn fields(of: &ShipmentCopy) -> [(&'static str, String); 12] {
+    // An empty text and none look alike in a row.
+    let text = |text: &Option<String>| match text.as_deref() {
+        None | Some("") => "nothing".to_owned(),
+        Some(text) => text.to_owned(),
+    };
+    let time = |time: Option<Time>| time.map_or_else(|| "never".to_owned(), |t| t.to_string());
+    let lines = of.lines.iter();
+    let lines = lines.map(|l| format!("{} of line {}", l.quantity, l.line));
+    [
+        ("id", of.id.to_string()),
+        ("version", of.version.to_string()),
+        ("status", of.status.to_string()),
+        ("lines", lines.collect::<Vec<_>>().join(" and ")),
+        ("vendor", of.vendor.to_string()),
+        ("attempt", of.attempt.to_string()),
+        ("tracking number", text(&of.tracking_number)),
+        ("carrier", text(&of.carrier)),
+        ("created at", time(Some(of.created_at))),
+        ("updated at", time(Some(of.updated_at))),
+        ("shipped at", time(of.shipped_at)),
+        ("delivered at", time(of.delivered_at)),
+    ]
 }

@@ -11,7 +11,9 @@ use waybill_domain::event::{EventKind, LoggedEvent};
 use waybill_domain::ids::OrderId;
 use waybill_domain::stock::Adjustment;
 use waybill_domain::text::Tenant;
-use waybill_store::conformance::{Driver, Harness, ManualClock, Tap};
+use waybill_store::conformance::{
+    Driver, Harness, ManualClock, Tap, orders_of_schema_6_show_what_they_showed,
+};
 use waybill_store::postgres::{PostgresStore, begin_new_incarnation, migrate};
 use waybill_store::{ConsumerBatch, Error, Lease, Positions, Store};
 
@@ -364,6 +366,22 @@ async fn a_database_that_was_not_migrated_says_what_to_do_and_many_may_migrate_a
     }
     assert_eq!(made, 1, "one made the tables, the others found them");
     open().await.expect("opens now").close().await;
+}
+
+#[tokio::test]
+async fn orders_of_schema_6_get_the_copies_of_their_shipments() {
+    let Some((driver, h)) = shared(1).await else {
+        return;
+    };
+    let make = h.make.clone();
+    let former =
+        "ALTER TABLE orders DROP COLUMN shipments; DELETE FROM schema_version WHERE number > 6";
+    orders_of_schema_6_show_what_they_showed(h, async || {
+        driver.sql(former);
+        let migrated = migrate(&driver.options(), &mut move || make.id()).await;
+        assert_eq!(migrated.expect("migrated").from, 6);
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use waybill_domain::text::Tenant;
-use waybill_store::conformance::{Harness, ManualClock, Tap};
+use waybill_store::conformance::{
+    Harness, ManualClock, Tap, orders_of_schema_6_show_what_they_showed,
+};
 use waybill_store::sqlite::Options;
 use waybill_store::{Accepted, Error, OrderFilter, Result, Store};
 
@@ -117,7 +119,7 @@ async fn a_store_of_schema_3_finds_by_tenant_once_it_is_opened() {
     let order = h.sold("A", 5, 1).await;
     h.store.close().await;
     let former = "DROP INDEX events_of_tenant; DROP INDEX orders_of_tenant; DROP INDEX shipments_of_tenant; \
-                  DROP TABLE command_claims; DROP TABLE discards; \
+                  DROP TABLE command_claims; DROP TABLE discards; ALTER TABLE orders DROP COLUMN shipments; \
                   CREATE INDEX events_of_order ON events (order_id, position); PRAGMA user_version = 3";
     driver.connection().execute_batch(former).unwrap();
     h.reopen().await;
@@ -130,6 +132,17 @@ async fn a_store_of_schema_3_finds_by_tenant_once_it_is_opened() {
     assert!(h.findings().await.is_empty());
     h.store.close().await;
     assert!(driver.path().join("waybill.db.before-0004").exists());
+}
+
+#[tokio::test]
+async fn orders_of_schema_6_get_the_copies_of_their_shipments() {
+    let driver = Embedded::new();
+    let h = harness(driver.clone()).await;
+    let former = "ALTER TABLE orders DROP COLUMN shipments; PRAGMA user_version = 6";
+    orders_of_schema_6_show_what_they_showed(h, async || {
+        driver.connection().execute_batch(former).unwrap();
+    })
+    .await;
 }
 
 #[tokio::test]

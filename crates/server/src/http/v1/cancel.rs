@@ -58,6 +58,6 @@ pub async fn cancel(
         OrderStatus::Cancelling => StatusCode::ACCEPTED,
         _ => StatusCode::OK,
     };
-    let answer = orders::answer(&api, status, after).await?;
+    let answer = orders::answer(status, after)?;
     Ok(marked(answer, replayed))
 }

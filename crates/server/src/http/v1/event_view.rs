@@ -6,8 +6,8 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 use waybill_domain::delivery;
+use waybill_domain::delivery_news;
 use waybill_domain::event::{LoggedEvent, SCHEMA_VERSION};
-use waybill_domain::fact;
 use waybill_domain::ids::{EventId, OrderId};
 use waybill_domain::time::Time;
 use waybill_store::{Identity, Positions};
@@ -125,8 +125,8 @@ impl<'a> EventView<'a> {
     pub fn of_dead_letter(store: &Identity, logged: &'a LoggedEvent) -> Self {
         let mut view = Self::of_order(store, logged);
         let event = &logged.event;
-        let is_read = delivery::parse(event.kind, &event.body).is_ok()
-            && fact::parse(event.kind, &event.body).is_ok();
+        let is_read =
+            delivery::parse(event.kind, &event.body).is_ok() && delivery_news::parse(event).is_ok();
         if !is_read {
             view.data = Cow::Borrowed(RawValue::NULL);
             view.unreadable = Some(&*event.body);

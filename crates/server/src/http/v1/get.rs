@@ -31,7 +31,6 @@ pub async fn get(
     let asked = call.preconditions()?;
     let store = api.reads.turn(&call.tenant).await?;
     let record = orders::find(&*store, &call.tenant, &id).await?;
-    let shipments = orders::shipments(&*store, record.order.id).await?;
     drop(store);
-    Shown::new(record, Some(shipments))?.answer_unless_known(&asked)
+    Shown::new(record)?.answer_unless_known(&asked)
 }

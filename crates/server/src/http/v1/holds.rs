@@ -67,7 +67,7 @@ pub async fn place(
     } else {
         StatusCode::CREATED
     };
-    let answer = orders::answer(&api, status, after).await?;
+    let answer = orders::answer(status, after)?;
     Ok(marked(answer, replayed))
 }
 
@@ -98,6 +98,6 @@ pub async fn release(
     let commanded =
         commands::command_order(&api.commands, &once, by, &asked, &command, &call.meta()).await;
     let Commanded { after, replayed } = commanded.map_err(orders::refused)?;
-    let answer = orders::answer(&api, StatusCode::OK, after).await?;
+    let answer = orders::answer(StatusCode::OK, after)?;
     Ok(marked(answer, replayed))
 }

@@ -13,7 +13,7 @@ use super::apis::OrdersApi;
 use super::call::Call;
 use super::codes;
 use super::cursor::Cursor;
-use super::orders::Shown;
+use super::orders::{Shipments, Shown};
 use super::page::OrderPage;
 use super::params::Params;
 use super::problem::Problem;
@@ -62,13 +62,8 @@ pub async fn list(State(api): State<Arc<OrdersApi>>, request: Request) -> Answer
     };
     let store = api.reads.turn(&call.tenant).await?;
     let page = store.list_orders(&call.tenant, filter).await?;
-    // A page is bounded, and so is what an order has of them: one look for all.
-    let ids = page.items.iter().map(|record| record.order.id).collect();
-    let deliveries = store.deliveries(ids).await?;
     drop(store);
-    let records = page.items.into_iter().zip(deliveries);
-    let (shown, unreadable) =
-        Shown::all(records.map(|(record, (_, _, shipments))| (record, Some(shipments))));
+    let (shown, unreadable) = Shown::all(page.items, Shipments::Shown);
     let page = OrderPage {
         items: shown.iter().map(Shown::view).collect(),
         next: page.next.map(Cursor::of_order),

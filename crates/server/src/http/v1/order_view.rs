@@ -12,7 +12,7 @@ use waybill_domain::ids::OrderId;
 use waybill_domain::money::{Currency, Shown};
 use waybill_domain::order::Hold;
 use waybill_domain::quantities::Quantities;
-use waybill_domain::shipment::Shipment;
+use waybill_domain::shipment::ShipmentCopy;
 use waybill_domain::status::OrderStatus;
 use waybill_domain::text::Vendor;
 use waybill_domain::time::Time;
@@ -29,8 +29,8 @@ pub struct Standing<'a> {
     /// Per line, in the order of the content's lines.
     pub lines: Vec<(Option<&'a Vendor>, Quantities)>,
     pub holds: &'a [Hold],
-    /// Not known where many orders are shown at one moment.
-    pub shipments: Option<&'a [Shipment]>,
+    /// None where the order is shown without them.
+    pub shipments: Option<&'a [ShipmentCopy]>,
     pub created_at: Time,
     pub updated_at: Time,
     pub completed_at: Option<Time>,
@@ -98,7 +98,8 @@ pub struct OrderView<'a> {
     allocation_policy: &'static str,
     /// Holds, released ones included.
     holds: Vec<HoldView<'a>>,
-    /// First one first. Items of a snapshot are without it.
+    /// First one first, as far as the order has taken their news in: a few milliseconds behind `/v1/shipments`. Items of a
+    /// snapshot are without it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     shipments: Option<Vec<ShipmentView<'a>>>,
@@ -324,9 +325,11 @@ impl<'a> OrderView<'a> {
             payment_reference: content.payment_reference.as_deref(),
             allocation_policy: content.allocation_policy.as_str(),
             holds: standing.holds.iter().map(HoldView::new).collect(),
-            shipments: standing
-                .shipments
-                .map(|shipments| shipments.iter().map(ShipmentView::new).collect()),
+            shipments: standing.shipments.map(|copies| {
+                let each = copies.iter();
+                each.map(|copy| ShipmentView::of_order(standing.id, copy))
+                    .collect()
+            }),
             metadata: metadata(&|| "metadata".into(), content.metadata.as_deref()),
             notes: personal.notes.as_deref(),
             cancel_reason: standing.cancel_reason,

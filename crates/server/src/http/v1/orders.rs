@@ -8,12 +8,10 @@ use waybill_domain::ids::{OrderId, parse_readable_number, readable_number};
 use waybill_domain::intake::ClaimKind;
 use waybill_domain::precondition::{Preconditions, Tag};
 use waybill_domain::problem::code;
-use waybill_domain::shipment::Shipment;
 use waybill_domain::text::{Tenant, quoted};
 use waybill_store::{Error as StoreError, OrderRecord, OrderRef, Store};
 
 use super::answer::Answer;
-use super::apis::OrdersApi;
 use super::call::versioned;
 use super::codes;
 use super::errors;
@@ -79,18 +77,17 @@ pub async fn find(store: &dyn Store, tenant: &Tenant, name: &str) -> Result<Orde
     found.ok_or_else(not_found)
 }
 
-/// The shipments of an order, first one first.
-///
-/// # Errors
-/// The store's.
-pub async fn shipments(store: &dyn Store, id: OrderId) -> Result<Vec<Shipment>, Problem> {
-    let held = store.deliveries(vec![id]).await?.pop();
-    Ok(held.map_or_else(Vec::new, |(_, _, shipments)| shipments))
-}
-
 /// Why a command on an order was not done.
 pub fn refused(error: CommandError) -> Problem {
     errors::of_command(error, not_found)
+}
+
+/// Whether an order is shown with its shipments.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Shipments {
+    Shown,
+    /// Where many orders are shown as of one place in the feed: shipments change without the order's version.
+    LeftOut,
 }
 
 /// A stored order with its texts read.
@@ -99,19 +96,19 @@ pub struct Shown {
     number: String,
     content: Content,
     personal: Personal,
-    shipments: Option<Vec<Shipment>>,
+    shipments: Shipments,
 }
 
 impl Shown {
-    /// Reads the texts of a record; without shipments, none are told of.
+    /// Reads the texts of a record, which is shown with its shipments.
     ///
     /// # Errors
     /// They do not hold what was written.
-    pub fn new(record: OrderRecord, shipments: Option<Vec<Shipment>>) -> Result<Self, Problem> {
-        Self::read(record, shipments).map_err(Problem::from)
+    pub fn new(record: OrderRecord) -> Result<Self, Problem> {
+        Self::read(record, Shipments::Shown).map_err(Problem::from)
     }
 
-    fn read(record: OrderRecord, shipments: Option<Vec<Shipment>>) -> Result<Self, StoreError> {
+    fn read(record: OrderRecord, shipments: Shipments) -> Result<Self, StoreError> {
         let number = record.caller_number.clone();
         Ok(Self {
             number: number.unwrap_or_else(|| readable_number(record.number)),
@@ -128,11 +125,12 @@ impl Shown {
     /// Orders of a page as far as they can be read, and those that cannot. Each of those is logged.
     #[must_use]
     pub fn all(
-        records: impl Iterator<Item = (OrderRecord, Option<Vec<Shipment>>)>,
+        records: Vec<OrderRecord>,
+        shipments: Shipments,
     ) -> (Vec<Self>, Vec<UnreadableOrder>) {
         let mut shown = vec![];
         let mut unreadable = vec![];
-        for (record, shipments) in records {
+        for record in records {
             let named = UnreadableOrder::of(&record);
             match Self::read(record, shipments) {
                 Ok(order) => shown.push(order),
@@ -157,7 +155,7 @@ impl Shown {
             version: order.version,
             lines: lines.map(|l| (l.vendor.as_ref(), l.quantities)).collect(),
             holds: &order.holds,
-            shipments: self.shipments.as_deref(),
+            shipments: (self.shipments == Shipments::Shown).then_some(&*order.shipments),
             created_at: order.created_at,
             updated_at: order.updated_at,
             completed_at: order.completed_at,
@@ -168,15 +166,14 @@ impl Shown {
         OrderView::new(&standing, &self.content, &self.personal)
     }
 
-    /// What a reader is shown. The version tells of the order and not of its shipments, which go on by themselves: who
-    /// has this version is spared the answer only when no shipment has changed since the order did.
+    /// What a reader is shown. The version tells of the order and not of its shipments: who has this version is spared
+    /// the answer only when every reader who has it was shown the shipments as they are.
     ///
     /// # Errors
     /// 412.
     pub fn answer_unless_known(&self, asked: &Preconditions) -> Answer {
         let order = &self.record.order;
-        let mut shipments = self.shipments.iter().flatten();
-        let told = shipments.all(|shipment| shipment.updated_at < order.updated_at);
+        let told = order.shipments.iter().all(|s| s.shown_in <= order.version);
         let tag = Tag::of(order.version);
         if asked.read(tag)? && told {
             return preconditions::show(asked, tag, &());
@@ -201,8 +198,7 @@ fn read<T: DeserializeOwned>(what: &'static str, text: &str) -> Result<T, StoreE
 /// Answers an order as it stands now, its shipments included.
 ///
 /// # Errors
-/// The store's.
-pub async fn answer(api: &OrdersApi, status: StatusCode, record: OrderRecord) -> Answer {
-    let shipments = shipments(&*api.store, record.order.id).await?;
-    Ok(Shown::new(record, Some(shipments))?.answer(status))
+/// Its texts cannot be read.
+pub fn answer(status: StatusCode, record: OrderRecord) -> Answer {
+    Ok(Shown::new(record)?.answer(status))
 }

@@ -4,7 +4,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use waybill_domain::event::body::ShipmentLine;
 use waybill_domain::ids::{OrderId, ShipmentId};
-use waybill_domain::shipment::{Shipment, ShipmentStatus};
+use waybill_domain::shipment::{Shipment, ShipmentCopy, ShipmentStatus};
 use waybill_domain::time::Time;
 
 /// One parcel, or several that travel as one.
@@ -49,6 +49,26 @@ pub struct ShipmentView<'a> {
 }
 
 impl<'a> ShipmentView<'a> {
+    /// Shows what an order keeps of its shipment.
+    #[must_use]
+    pub fn of_order(order_id: OrderId, copy: &'a ShipmentCopy) -> Self {
+        Self {
+            id: copy.id,
+            order_id,
+            vendor: copy.vendor.as_str(),
+            attempt: copy.attempt,
+            status: copy.status,
+            version: copy.version,
+            tracking_number: copy.tracking_number.as_deref(),
+            carrier: copy.carrier.as_deref(),
+            lines: &copy.lines,
+            created_at: copy.created_at,
+            updated_at: copy.updated_at,
+            shipped_at: copy.shipped_at,
+            delivered_at: copy.delivered_at,
+        }
+    }
+
     /// Shows a shipment.
     #[must_use]
     pub fn new(shipment: &'a Shipment) -> Self {

@@ -13,7 +13,7 @@ use super::apis::OrdersApi;
 use super::call::Call;
 use super::cursor::Cursor;
 use super::order_view::OrderView;
-use super::orders::Shown;
+use super::orders::{Shipments, Shown};
 use super::unreadable::UnreadableOrder;
 use crate::auth::Scope;
 use crate::http::json;
@@ -61,8 +61,7 @@ pub async fn snapshot(State(api): State<Arc<OrdersApi>>, request: Request) -> An
     let store = api.reads.turn(&call.tenant).await?;
     let snapshot = store.snapshot(&call.tenant, before, limit).await?;
     drop(store);
-    let records = snapshot.page.items.into_iter();
-    let (shown, unreadable) = Shown::all(records.map(|record| (record, None)));
+    let (shown, unreadable) = Shown::all(snapshot.page.items, Shipments::LeftOut);
     let page = SnapshotPage {
         items: shown.iter().map(Shown::view).collect(),
         cursor: Cursor::of_positions(&api.identity, &snapshot.positions),

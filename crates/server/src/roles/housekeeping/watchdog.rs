@@ -96,6 +96,7 @@ mod tests {
             policy: AllocationPolicy::Reject,
             lines: vec![],
             holds: vec![],
+            shipments: vec![],
             created_at: Time(0),
             updated_at: Time(updated_at),
             completed_at: None,

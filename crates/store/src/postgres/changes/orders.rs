@@ -3,22 +3,23 @@
 use super::super::pipeline::{Pipeline, Sql, params};
 use super::super::rows::small;
 use super::Counts;
-use crate::encoding::{Note, json};
+use crate::encoding::{Note, json, write_copies};
 use std::collections::BTreeMap;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 use waybill_domain::change::{Change, HoldChange};
 use waybill_domain::ids::OrderId;
 use waybill_domain::order::{Hold, Line, Order};
+use waybill_domain::shipment::ShipmentCopy;
 use waybill_domain::status::OrderStatus;
 use waybill_domain::text::Vendor;
 
 static ORDERS: Sql = Sql {
     text: "/* changes::orders */ UPDATE orders o SET status = c.status, version = c.version, sourcing = c.sourcing, started = c.started, \
            failed = c.failed, cancelling_from = c.cancelling_from, updated_at = c.updated_at, completed_at = c.completed_at, \
-           cancelled_at = c.cancelled_at \
-           FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) AS c (id, status, version, sourcing, started, failed, cancelling_from, \
-           updated_at, completed_at, cancelled_at) WHERE o.id = c.id",
+           cancelled_at = c.cancelled_at, shipments = COALESCE(c.shipments, o.shipments) \
+           FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) AS c (id, status, version, sourcing, started, failed, cancelling_from, \
+           updated_at, completed_at, cancelled_at, shipments) WHERE o.id = c.id",
     types: &[
         Type::UUID_ARRAY,
         Type::TEXT_ARRAY,
@@ -30,6 +31,7 @@ static ORDERS: Sql = Sql {
         Type::INT8_ARRAY,
         Type::INT8_ARRAY,
         Type::INT8_ARRAY,
+        Type::TEXT_ARRAY,
     ],
 };
 
@@ -53,13 +55,17 @@ static LINES: Sql = Sql {
     ],
 };
 
-/// Writes the last state of each order, and of each line that changed.
+/// Writes the last state of each order, of each line that changed, and of the copies of shipments where they changed.
 pub fn write_orders<'p>(pipeline: &mut Pipeline<'p>, changes: &[&'p Change]) {
     let mut orders: BTreeMap<Uuid, &Order> = BTreeMap::new();
     let mut lines: BTreeMap<(Uuid, u16), &Line> = BTreeMap::new();
+    let mut copies: BTreeMap<Uuid, &[ShipmentCopy]> = BTreeMap::new();
     let mut counts = Counts::default();
     for change in changes.iter().filter_map(|c| c.order.as_ref()) {
         let after = &change.after;
+        if change.shipments_changed {
+            copies.insert(after.id.0, &after.shipments);
+        }
         orders.insert(after.id.0, after);
         counts.moved(change.status_before, after.status);
         for index in &change.changed_lines {
@@ -85,6 +91,10 @@ pub fn write_orders<'p>(pipeline: &mut Pipeline<'p>, changes: &[&'p Change]) {
             o().map(|o| o.updated_at.0).collect::<Vec<_>>(),
             o().map(|o| o.completed_at.map(|t| t.0)).collect::<Vec<_>>(),
             o().map(|o| o.cancelled_at.map(|t| t.0)).collect::<Vec<_>>(),
+            orders
+                .keys()
+                .map(|id| copies.get(id).map(|copies| write_copies(copies)))
+                .collect::<Vec<_>>(),
         ],
     );
     if !lines.is_empty() {

@@ -1,0 +1,127 @@
+//! What an event of a shipment or a delivery means for its order: the state of the shipment, which the order keeps a
+//! copy of, and the fact that moves the order's units.
+//!
+//! The order shows its copies and never reads delivery's rows, so that delivery can have a database of its own. An event
+//! that changes only a copy leaves the order's version as it is and makes no event: the version counts the order's own
+//! events.
+
+use crate::change::{Change, OrderChange};
+use crate::context::Context;
+use crate::event::{AggregateKind, EventKind, NewEvent, body};
+use crate::fact::{self, Fact};
+use crate::order::Order;
+use crate::shipment::{ShipmentCopy, ShipmentStatus};
+
+/// What such an event says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeliveryNews {
+    /// The shipment's state at the event.
+    pub shipment: Option<ShipmentCopy>,
+    /// What happened to the order's units.
+    pub fact: Option<Fact>,
+}
+
+/// Decides what the news changes on the order; `None` when nothing. The fact is applied whether the copy is already
+/// newer or not: a copy that was made from the shipment's row may be ahead of the events that the order has taken in.
+#[must_use]
+pub fn on_delivery_news(
+    order: &Order,
+    news: &DeliveryNews,
+    context: &mut Context<'_>,
+) -> Option<Change> {
+    let applied = news
+        .fact
+        .as_ref()
+        .and_then(|fact| fact::apply(order, fact, context));
+    let Some(shipment) = news.shipment.clone().and_then(|s| newer(order, s)) else {
+        return applied;
+    };
+    let mut change =
+        applied.unwrap_or_else(|| Change::new(order.tenant.clone(), order.id, order.partition));
+    let written = change.order.get_or_insert_with(|| unchanged(order));
+    let version = written.after.version;
+    keep(
+        &mut written.after.shipments,
+        ShipmentCopy {
+            shown_in: version.max(order.version + 1),
+            ..shipment
+        },
+    );
+    written.shipments_changed = true;
+    Some(change)
+}
+
+/// The shipment's state with the times of earlier steps; `None` when the order has it or a newer one.
+fn newer(order: &Order, shipment: ShipmentCopy) -> Option<ShipmentCopy> {
+    match order.shipments.iter().find(|known| known.id == shipment.id) {
+        Some(known) if known.version >= shipment.version => None,
+        Some(known) => Some(shipment.after(known)),
+        None => Some(shipment),
+    }
+}
+
+/// Puts a copy in its place: first one first.
+fn keep(copies: &mut Vec<ShipmentCopy>, copy: ShipmentCopy) {
+    copies.retain(|known| known.id != copy.id);
+    let age = |copy: &ShipmentCopy| (copy.created_at, copy.id);
+    let place = copies.partition_point(|known| age(known) < age(&copy));
+    copies.insert(place, copy);
+}
+
+/// The order written as it is.
+fn unchanged(order: &Order) -> OrderChange {
+    OrderChange {
+        expected_version: order.version,
+        status_before: order.status,
+        after: order.clone(),
+        changed_lines: vec![],
+        shipments_changed: false,
+    }
+}
+
+/// Parses an event of the order's shipments or its delivery; other events say nothing.
+///
+/// # Errors
+/// When the body cannot be read; the event is then parked.
+pub fn parse(event: &NewEvent) -> Result<DeliveryNews, serde_json::Error> {
+    if event.aggregate.kind != AggregateKind::Shipment {
+        let fact = match event.kind {
+            EventKind::DeliveryCancelAgreed => Some(Fact::CancelAgreed),
+            EventKind::DeliveryCancelRefused => Some(Fact::CancelRefused),
+            _ => None,
+        };
+        return Ok(DeliveryNews {
+            shipment: None,
+            fact,
+        });
+    }
+    let step: body::ShipmentStep = serde_json::from_str(&event.body)?;
+    let fact = fact_of(event.kind, &step);
+    Ok(DeliveryNews {
+        shipment: Some(ShipmentCopy::of_event(event, step)),
+        fact,
+    })
+}
+
+/// What a shipment's event says of the order's units.
+fn fact_of(kind: EventKind, step: &body::ShipmentStep) -> Option<Fact> {
+    let tell: fn(Vec<body::ShipmentLine>) -> Fact = match kind {
+        EventKind::ShipmentCreated => Fact::ShipmentCreated,
+        // A parcel that is sent out again was counted as shipped before: counting it twice would take units of another
+        // shipment.
+        EventKind::ShipmentShipped
+            if step.previous_status == Some(ShipmentStatus::DeliveryFailed) =>
+        {
+            return None;
+        }
+        EventKind::ShipmentShipped => Fact::ShipmentShipped,
+        EventKind::ShipmentDelivered => Fact::ShipmentDelivered,
+        EventKind::ShipmentReturned => Fact::ShipmentReturned,
+        EventKind::ShipmentLost => Fact::ShipmentLost,
+        EventKind::ShipmentCancelled => Fact::ShipmentCancelled,
+        EventKind::ShipmentFailed => Fact::ShipmentFailed,
+        // After a failed delivery attempt the units are still under way; the other events move none.
+        _ => return None,
+    };
+    Some(tell(step.lines.clone()))
+}

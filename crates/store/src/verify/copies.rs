@@ -1,0 +1,205 @@
+//! I9 and I11 of what orders keep of their shipments: each copy is what the shipment's events amount to at its version,
+//! none is behind the events that the order has taken in, and no unit is in two shipments. Rows of shipments are not
+//! read.
+
+use super::discards::Discards;
+use super::log::Histories;
+use super::shipments::difference;
+use super::{Report, Tables};
+use crate::encoding::read_copies;
+use crate::error::Result;
+use std::collections::{HashMap, HashSet};
+use uuid::Uuid;
+use waybill_domain::event::NewEvent;
+use waybill_domain::history::ShipmentHistory;
+use waybill_domain::shipment::{ShipmentCopy, ShipmentStatus};
+
+/// The schema from which orders keep copies; in older stores there is nothing to check.
+const SINCE_SCHEMA: i64 = 7;
+
+/// The consumer that keeps them.
+pub(super) const STATUS: &str = "status";
+
+/// The copies of a store, and which events should be in them.
+#[derive(Default)]
+pub(super) struct Copies {
+    /// By shipment.
+    kept: HashMap<Uuid, Kept>,
+    /// How far the consumer has read, by partition.
+    cursors: HashMap<u16, i64>,
+    /// Events that wait for it.
+    parked: HashSet<(u16, i64)>,
+    /// Events that it has taken in and that are newer than the copy, by shipment: their order and the last one's `seq`.
+    missed: HashMap<Uuid, (Option<Uuid>, i64)>,
+    /// Why an event of a shipment was not taken in.
+    discarded: HashMap<Uuid, String>,
+}
+
+struct Kept {
+    order: Uuid,
+    copy: ShipmentCopy,
+    agreement: Agreement,
+}
+
+/// Whether a copy is what its shipment's events amount to at its version.
+enum Agreement {
+    NoSuchEvent,
+    /// The event cannot be read, which is a finding of its own.
+    Unreadable,
+    Yes,
+    No(String),
+}
+
+impl Copies {
+    pub async fn read(tables: &mut dyn Tables, report: &mut Report) -> Result<Self> {
+        let mut copies = Self::default();
+        if tables.schema().await? < SINCE_SCHEMA {
+            return Ok(copies);
+        }
+        let place = |row: &[String]| Some((row[0].parse().ok()?, row[1].parse().ok()?));
+        let sql = "SELECT part, position FROM cursors WHERE consumer = 'status'";
+        let cursors = &mut copies.cursors;
+        tables
+            .rows(sql, &mut |row| cursors.extend(place(row)))
+            .await?;
+        let sql = "SELECT part, position FROM parked WHERE consumer = 'status'";
+        let parked = &mut copies.parked;
+        tables
+            .rows(sql, &mut |row| parked.extend(place(row)))
+            .await?;
+        let sql = "SELECT id, shipments FROM orders WHERE shipments IS NOT NULL";
+        tables
+            .rows(sql, &mut |row| copies.add(&row[0], &row[1], report))
+            .await?;
+        Ok(copies)
+    }
+
+    fn add(&mut self, order: &str, text: &str, report: &mut Report) {
+        let Some(copies) = read_copies(text) else {
+            let detail = format!("its shipments cannot be read: {text}");
+            return report.find("I9", format!("order {order}"), detail);
+        };
+        let order = Uuid::parse_str(order).unwrap_or_default();
+        for copy in copies {
+            let id = copy.id;
+            let kept = Kept {
+                order,
+                copy,
+                agreement: Agreement::NoSuchEvent,
+            };
+            if self.kept.insert(id.0, kept).is_some() {
+                let detail = format!("shows shipment {id}, which is shown a second time");
+                report.find("I9", format!("order {order}"), detail);
+            }
+        }
+    }
+
+    /// Takes the next event of a shipment, whose history has it already.
+    pub fn take(
+        &mut self,
+        place: (u16, i64),
+        event: &NewEvent,
+        history: &ShipmentHistory,
+        discards: &Discards,
+    ) {
+        let shipment = event.aggregate.id;
+        let order = event.order_id.map(|id| id.0);
+        let read = self.cursors.get(&place.0).is_some_and(|to| place.1 <= *to);
+        let kept = self.kept.get_mut(&shipment);
+        if let Some(words) = discards.for_status(place) {
+            self.discarded.insert(shipment, words.to_owned());
+        } else if read
+            && !self.parked.contains(&place)
+            && kept
+                .as_ref()
+                .is_none_or(|kept| kept.copy.version < event.seq)
+        {
+            self.missed.insert(shipment, (order, event.seq));
+        }
+        let Some(kept) = kept.filter(|kept| kept.copy.version == event.seq) else {
+            return;
+        };
+        kept.agreement = match &history.state {
+            _ if history.unread => Agreement::Unreadable,
+            _ if order != Some(kept.order) => Agreement::No("another order".into()),
+            Some(told) => difference(&kept.copy, told).map_or(Agreement::Yes, Agreement::No),
+            None => Agreement::NoSuchEvent,
+        };
+    }
+}
+
+/// What the comparison found, and the units of all copies against the lines of their orders.
+pub(super) async fn check(
+    tables: &mut dyn Tables,
+    histories: &Histories,
+    report: &mut Report,
+) -> Result<()> {
+    let copies = &histories.copies;
+    let explanation = |shipment: &Uuid| {
+        let discarded = copies.discarded.get(shipment).map(String::as_str);
+        discarded.or_else(|| histories.discards.of_aggregate(shipment))
+    };
+    for (shipment, kept) in &copies.kept {
+        let version = kept.copy.version;
+        let detail = match &kept.agreement {
+            Agreement::Yes | Agreement::Unreadable => continue,
+            Agreement::No(differs) => {
+                format!(
+                    "shows shipment {shipment} at version {version}, but its events say {differs}"
+                )
+            }
+            Agreement::NoSuchEvent => {
+                format!(
+                    "shows shipment {shipment} at version {version}, of which there is no event"
+                )
+            }
+        };
+        let subject = format!("order {}", kept.order);
+        report.find_or_explain("I9", subject, detail, explanation(shipment));
+    }
+    for (shipment, (order, seq)) in &copies.missed {
+        let shown = copies
+            .kept
+            .get(shipment)
+            .map_or(0, |kept| kept.copy.version);
+        let subject = format!("order {}", order.unwrap_or_default());
+        let detail =
+            format!("shows shipment {shipment} at version {shown}, but has taken in event {seq}");
+        report.find_or_explain("I9", subject, detail, explanation(shipment));
+    }
+    check_units(tables, copies, report).await
+}
+
+/// I11: nothing is sent twice.
+async fn check_units(tables: &mut dyn Tables, copies: &Copies, report: &mut Report) -> Result<()> {
+    let mut sent: HashMap<(String, u16), i64> = HashMap::new();
+    for Kept { order, copy, .. } in copies.kept.values() {
+        if matches!(
+            copy.status,
+            ShipmentStatus::Cancelled | ShipmentStatus::Failed
+        ) {
+            continue;
+        }
+        for line in &copy.lines {
+            let units = sent.entry((order.to_string(), line.line)).or_default();
+            *units = units.saturating_add(line.quantity);
+        }
+    }
+    let sql = "SELECT order_id, line, ordered FROM order_lines";
+    tables
+        .rows(sql, &mut |row| {
+            let line = row[1].parse().unwrap_or(0);
+            let sent = sent.remove(&(row[0].clone(), line)).unwrap_or(0);
+            let ordered = row[2].parse().unwrap_or(0);
+            if sent > ordered {
+                let detail = format!("line {line}: {ordered} ordered, {sent} in its shipments");
+                report.find("I11", format!("order {}", row[0]), detail);
+            }
+        })
+        .await?;
+    for ((order, line), sent) in sent {
+        let detail = format!("{sent} units of line {line} in shipments, but there is no such line");
+        report.find("I11", format!("order {order}"), detail);
+    }
+    Ok(())
+}
