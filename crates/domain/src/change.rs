@@ -62,42 +62,49 @@ pub struct DeliveryChange {
     pub after: Delivery,
 }
 
-/// Everything one decision about one order wants written.
+/// Rows of the order's side: the order, its lines and holds, and the units that its reservations hold of the stock.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Change {
+pub struct OrderEffect {
+    pub order: OrderChange,
+    /// What the caller wrote about a cancellation; personal data, kept apart.
+    pub cancel_reason: Option<String>,
+    pub holds: Vec<HoldChange>,
+    pub reservations: Vec<ReservationMove>,
+}
+
+/// Rows of delivery's side: the delivery, its shipments and their timers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DeliveryEffect {
+    pub delivery: Option<DeliveryChange>,
+    pub shipments: Vec<ShipmentChange>,
+    pub timers: Vec<TimerChange>,
+}
+
+/// Everything one decision about one order wants written: rows of one owner, [`OrderEffect`] or [`DeliveryEffect`], with
+/// what every owner has a table of its own for: keys of commands, work and events. So no transaction needs the rows of
+/// two owners, and each can have a database of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change<E> {
     pub tenant: Tenant,
     pub order_id: OrderId,
     pub partition: u16,
     /// The key of the command that wants it, if that has one: a change whose key was used is not written.
     pub claim: Option<CommandClaim>,
-    pub order: Option<OrderChange>,
-    /// What the caller wrote about a cancellation; personal data, kept apart.
-    pub cancel_reason: Option<String>,
-    pub holds: Vec<HoldChange>,
-    pub shipments: Vec<ShipmentChange>,
-    pub delivery: Option<DeliveryChange>,
-    pub reservations: Vec<ReservationMove>,
-    pub timers: Vec<TimerChange>,
+    pub effect: E,
     pub work: Vec<NewWork>,
     pub events: Vec<NewEvent>,
 }
 
-impl Change {
-    /// A change that does nothing yet.
+impl<E> Change<E> {
+    /// A change of these rows, without events.
     #[must_use]
-    pub fn new(tenant: Tenant, order_id: OrderId, partition: u16) -> Self {
+    pub fn new(tenant: Tenant, order_id: OrderId, partition: u16, effect: E) -> Self {
         Self {
             tenant,
             order_id,
             partition,
             claim: None,
-            order: None,
-            cancel_reason: None,
-            holds: vec![],
-            shipments: vec![],
-            delivery: None,
-            reservations: vec![],
-            timers: vec![],
+            effect,
             work: vec![],
             events: vec![],
         }

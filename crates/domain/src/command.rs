@@ -1,7 +1,7 @@
 //! What a caller asks of an order. A command that the transition table does not allow is refused with the list of
 //! allowed ones.
 
-use crate::change::{Change, HoldChange};
+use crate::change::{Change, HoldChange, OrderEffect};
 use crate::context::Context;
 use crate::event::{EventKind, body};
 use crate::ids::HoldId;
@@ -49,7 +49,7 @@ pub fn decide(
     order: &Order,
     command: &Command,
     context: &mut Context<'_>,
-) -> Result<Option<Change>, Refusal> {
+) -> Result<Option<Change<OrderEffect>>, Refusal> {
     if is_so_already(order, command) {
         return Ok(None);
     }

@@ -5,7 +5,7 @@
 //! that changes only a copy leaves the order's version as it is and makes no event: the version counts the order's own
 //! events.
 
-use crate::change::{Change, OrderChange};
+use crate::change::{Change, OrderChange, OrderEffect};
 use crate::context::Context;
 use crate::event::{AggregateKind, EventKind, NewEvent, body};
 use crate::fact::{self, Fact};
@@ -28,7 +28,7 @@ pub fn on_delivery_news(
     order: &Order,
     news: &DeliveryNews,
     context: &mut Context<'_>,
-) -> Option<Change> {
+) -> Option<Change<OrderEffect>> {
     let applied = news
         .fact
         .as_ref()
@@ -36,9 +36,11 @@ pub fn on_delivery_news(
     let Some(shipment) = news.shipment.clone().and_then(|s| newer(order, s)) else {
         return applied;
     };
-    let mut change =
-        applied.unwrap_or_else(|| Change::new(order.tenant.clone(), order.id, order.partition));
-    let written = change.order.get_or_insert_with(|| unchanged(order));
+    let mut change = applied.unwrap_or_else(|| {
+        let (tenant, effect) = (order.tenant.clone(), unchanged(order));
+        Change::new(tenant, order.id, order.partition, effect)
+    });
+    let written = &mut change.effect.order;
     let version = written.after.version;
     keep(
         &mut written.after.shipments,
@@ -69,13 +71,18 @@ fn keep(copies: &mut Vec<ShipmentCopy>, copy: ShipmentCopy) {
 }
 
 /// The order written as it is.
-fn unchanged(order: &Order) -> OrderChange {
-    OrderChange {
-        expected_version: order.version,
-        status_before: order.status,
-        after: order.clone(),
-        changed_lines: vec![],
-        shipments_changed: false,
+fn unchanged(order: &Order) -> OrderEffect {
+    OrderEffect {
+        order: OrderChange {
+            expected_version: order.version,
+            status_before: order.status,
+            after: order.clone(),
+            changed_lines: vec![],
+            shipments_changed: false,
+        },
+        cancel_reason: None,
+        holds: vec![],
+        reservations: vec![],
     }
 }
 

@@ -1,7 +1,7 @@
 //! Applies to an order what has happened to its shipments and stock. A fact that arrives late changes nothing; one that
 //! arrives before earlier ones takes every step between.
 
-use crate::change::Change;
+use crate::change::{Change, OrderEffect};
 use crate::context::Context;
 use crate::event::EventKind;
 use crate::event::body::{self, ShipmentLine};
@@ -43,7 +43,7 @@ pub enum Fact {
 
 /// Decides what a fact changes; `None` when it came late and changes nothing.
 #[must_use]
-pub fn apply(order: &Order, fact: &Fact, context: &mut Context<'_>) -> Option<Change> {
+pub fn apply(order: &Order, fact: &Fact, context: &mut Context<'_>) -> Option<Change<OrderEffect>> {
     let mut progress = Progress::new(order, context);
     let changed = match fact {
         Fact::UnitsReserved(units) => move_units(&mut progress, units, reserve),
@@ -172,7 +172,10 @@ fn take_back(progress: &mut Progress<'_, '_>, index: usize, units: i64) -> i64 {
 }
 
 /// Cancels the units of a failed shipment.
-fn shipment_failed(mut progress: Progress<'_, '_>, units: &[ShipmentLine]) -> Option<Change> {
+fn shipment_failed(
+    mut progress: Progress<'_, '_>,
+    units: &[ShipmentLine],
+) -> Option<Change<OrderEffect>> {
     let moved = move_units(&mut progress, units, |progress, index, units| {
         let q = &mut progress.order.lines[index].quantities;
         let moved = units.min(q.in_shipment);
@@ -190,7 +193,7 @@ fn shipment_failed(mut progress: Progress<'_, '_>, units: &[ShipmentLine]) -> Op
 
 /// Units were cancelled for `reason`. If none are left the order fails, otherwise it continues with the rest. While a
 /// cancellation waits for delivery's answer, that answer decides.
-fn go_on_without(mut progress: Progress<'_, '_>, reason: &str) -> Option<Change> {
+fn go_on_without(mut progress: Progress<'_, '_>, reason: &str) -> Option<Change<OrderEffect>> {
     let totals = progress.order.totals();
     let none_left = totals.ordered == totals.cancelled;
     if none_left && progress.order.flags.cancelling_from.is_none() {
@@ -205,7 +208,7 @@ fn go_on_without(mut progress: Progress<'_, '_>, reason: &str) -> Option<Change>
 
 /// No source has the missing units. Before anything was released to delivery the whole order fails. Afterwards only the
 /// waiting units are cancelled, because the released ones may be leaving the warehouse at this moment.
-fn sources_exhausted(mut progress: Progress<'_, '_>, reason: &str) -> Option<Change> {
+fn sources_exhausted(mut progress: Progress<'_, '_>, reason: &str) -> Option<Change<OrderEffect>> {
     match progress.order.status {
         OrderStatus::Pending => fail(progress, reason),
         OrderStatus::Processing | OrderStatus::PartiallyShipped | OrderStatus::Cancelling => {
@@ -227,7 +230,7 @@ fn sources_exhausted(mut progress: Progress<'_, '_>, reason: &str) -> Option<Cha
 }
 
 /// Once something was released to delivery no deadline ends the order; only what delivery reports does.
-fn deadline_passed(progress: Progress<'_, '_>) -> Option<Change> {
+fn deadline_passed(progress: Progress<'_, '_>) -> Option<Change<OrderEffect>> {
     match progress.order.status {
         OrderStatus::Pending => fail(progress, "deadline passed"),
         OrderStatus::Backordered => fail(progress, "promise date passed"),
@@ -243,7 +246,7 @@ fn deadline_passed(progress: Progress<'_, '_>) -> Option<Change> {
 }
 
 /// Ends an order of which nothing was released to delivery.
-fn fail(mut progress: Progress<'_, '_>, reason: &str) -> Option<Change> {
+fn fail(mut progress: Progress<'_, '_>, reason: &str) -> Option<Change<OrderEffect>> {
     progress.order.flags.failed = true;
     progress.order.flags.sourcing = false;
     progress.give_up_waiting();
@@ -252,7 +255,7 @@ fn fail(mut progress: Progress<'_, '_>, reason: &str) -> Option<Change> {
 }
 
 /// An agreement although something has shipped contradicts itself and changes nothing.
-fn cancel_agreed(mut progress: Progress<'_, '_>) -> Option<Change> {
+fn cancel_agreed(mut progress: Progress<'_, '_>) -> Option<Change<OrderEffect>> {
     let nothing_shipped = progress.order.totals().shipped == 0;
     progress
         .order
@@ -267,7 +270,7 @@ fn cancel_agreed(mut progress: Progress<'_, '_>) -> Option<Change> {
 
 /// Returns to the status before the request. In the same transaction the units that have not left are cancelled, and
 /// each step taken meanwhile gets its event.
-fn cancel_refused(mut progress: Progress<'_, '_>) -> Option<Change> {
+fn cancel_refused(mut progress: Progress<'_, '_>) -> Option<Change<OrderEffect>> {
     let from = progress.order.flags.cancelling_from.take()?;
     progress.step(from, Some("something has left already"));
     let totals = progress.order.totals();

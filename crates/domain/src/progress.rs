@@ -3,7 +3,7 @@
 //! Invariant: the order that [`Progress::finish`] returns is sound ([`Order::is_sound`]), every step it took is in the
 //! transition table, and the version rose by one per event. The two callers decide which units move.
 
-use crate::change::{Change, HoldChange, OrderChange};
+use crate::change::{Change, HoldChange, OrderChange, OrderEffect};
 use crate::context::Context;
 use crate::event::{EventKind, NewEvent, body, encode};
 use crate::ids::{EventId, HoldId};
@@ -255,7 +255,7 @@ impl<'a, 'c> Progress<'a, 'c> {
 
     /// The change to write; `None` when nothing happened.
     #[must_use]
-    pub fn finish(mut self) -> Option<Change> {
+    pub fn finish(mut self) -> Option<Change<OrderEffect>> {
         if self.steps.is_empty() {
             return None;
         }
@@ -268,22 +268,25 @@ impl<'a, 'c> Progress<'a, 'c> {
             .map(|(i, step)| self.event(step, i == last))
             .collect();
         debug_assert!(self.order.is_sound(), "{:?}", self.order);
-        let mut change = Change::new(
+        let (tenant, order_id, partition) = (
             self.order.tenant.clone(),
             self.order.id,
             self.order.partition,
         );
+        let effect = OrderEffect {
+            cancel_reason: self.cancel_reason,
+            holds: self.holds,
+            reservations: self.reservations,
+            order: OrderChange {
+                expected_version: self.before.version,
+                status_before: self.before.status,
+                changed_lines: changed_lines(self.before, &self.order),
+                shipments_changed: false,
+                after: self.order,
+            },
+        };
+        let mut change = Change::new(tenant, order_id, partition, effect);
         change.events = events;
-        change.reservations = self.reservations;
-        change.holds = self.holds;
-        change.cancel_reason = self.cancel_reason;
-        change.order = Some(OrderChange {
-            expected_version: self.before.version,
-            status_before: self.before.status,
-            changed_lines: changed_lines(self.before, &self.order),
-            shipments_changed: false,
-            after: self.order,
-        });
         Some(change)
     }
 

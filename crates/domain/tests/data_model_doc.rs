@@ -111,7 +111,12 @@ fn on_order_news(
         delivery::on_order_news(subject, None, &[], news, &mut Truck, &mut world.context());
     let change = change.expect("it is news");
     (
-        change.shipments.into_iter().map(|s| s.after).collect(),
+        change
+            .effect
+            .shipments
+            .into_iter()
+            .map(|s| s.after)
+            .collect(),
         change.events,
     )
 }
@@ -145,7 +150,11 @@ fn delivery_events() -> Vec<(EventKind, String)> {
         status: Some(ShipmentStatus::Shipped),
         ..Update::default()
     };
-    let late = shipment::report(&arrived.shipments[0].after, &late, &mut world.context());
+    let late = shipment::report(
+        &arrived.effect.shipments[0].after,
+        &late,
+        &mut world.context(),
+    );
     let events = arrived
         .events
         .into_iter()

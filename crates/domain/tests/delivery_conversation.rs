@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, TestRunner};
 use std::collections::{BTreeMap, BTreeSet};
-use waybill_domain::change::Change;
+use waybill_domain::change::{Change, DeliveryEffect};
 use waybill_domain::command::Command;
 use waybill_domain::delivery::{
     self, Carrier, Delivery, DeliveryState, OrderNews, Released, Subject,
@@ -137,7 +137,7 @@ impl Stage {
         let state = DeliveryNews { fact: None, ..news };
         let order = &self.life.order;
         let kept = delivery_news::on_delivery_news(order, &state, &mut self.world.context());
-        if let Some(written) = kept.and_then(|change| change.order) {
+        if let Some(written) = kept.map(|change| change.effect.order) {
             self.life.order.shipments = written.after.shipments;
         }
         true
@@ -162,8 +162,8 @@ impl Stage {
     }
 
     /// Writes what delivery decided, guarded as its store guards it.
-    fn write(&mut self, change: Change) {
-        if let Some(written) = change.delivery {
+    fn write(&mut self, change: Change<DeliveryEffect>) {
+        if let Some(written) = change.effect.delivery {
             let revision = self.delivery.as_ref().map_or(0, |d| d.revision);
             let version = self.delivery.as_ref().map_or(0, |d| d.version);
             assert_eq!(written.expected_revision, revision);
@@ -179,7 +179,7 @@ impl Stage {
             );
             self.delivery = Some(written.after);
         }
-        for written in change.shipments {
+        for written in change.effect.shipments {
             let after = written.after;
             match self.shipments.iter_mut().find(|s| s.id == after.id) {
                 Some(before) => {
@@ -189,7 +189,7 @@ impl Stage {
                 None => self.make(written.expected_version, after),
             }
         }
-        for timer in change.timers {
+        for timer in change.effect.timers {
             match timer {
                 TimerChange::Set(timer) => self.timers.push(timer),
                 TimerChange::Clear(timer) => {

@@ -5,7 +5,7 @@ mod world;
 use proptest::prelude::*;
 use proptest::test_runner::Config;
 use uuid::Uuid;
-use waybill_domain::change::Change;
+use waybill_domain::change::{Change, OrderEffect};
 use waybill_domain::delivery_news::{self, on_delivery_news};
 use waybill_domain::event::{EventKind, NewEvent};
 use waybill_domain::fact::{self, Fact};
@@ -24,8 +24,8 @@ fn confirmed(world: &mut World) -> Order {
     after(fact::apply(&order, &reserved, &mut world.context()), &order)
 }
 
-fn after(change: Option<Change>, before: &Order) -> Order {
-    let written = change.and_then(|change| change.order);
+fn after(change: Option<Change<OrderEffect>>, before: &Order) -> Order {
+    let written = change.map(|change| change.effect.order);
     written.map_or_else(|| before.clone(), |order| order.after)
 }
 
@@ -90,12 +90,12 @@ impl Told {
         let Some(change) = shipment::report(&self.shipment, update, &mut world.context()) else {
             return;
         };
-        self.shipment = change.shipments[0].after.clone();
+        self.shipment = change.effect.shipments[0].after.clone();
         self.events.extend(change.events);
     }
 }
 
-fn heard(order: &Order, event: &NewEvent, world: &mut World) -> Option<Change> {
+fn heard(order: &Order, event: &NewEvent, world: &mut World) -> Option<Change<OrderEffect>> {
     let news = delivery_news::parse(event).expect("our own event");
     on_delivery_news(order, &news, &mut world.context())
 }
@@ -159,7 +159,7 @@ fn a_step_is_shown_in_the_version_that_it_makes_and_news_alone_in_the_next_one()
     told.reported(&tracked, &mut world);
     let change = heard(&order, &told.events[1], &mut world).expect("the copy changes");
     assert_eq!(change.events, []);
-    let written = change.order.expect("the order is written");
+    let written = change.effect.order;
     assert!(written.shipments_changed && written.changed_lines.is_empty());
     let (version, updated_at) = (order.version, order.updated_at);
     assert_eq!(
@@ -186,7 +186,7 @@ fn a_copy_that_is_ahead_of_the_events_holds_no_fact_up() {
     order.shipments = vec![copy(&told.shipment, order.version)];
     for event in &told.events {
         let change = heard(&order, event, &mut world).expect("its units move");
-        let written = change.order.as_ref().expect("the order is written");
+        let written = &change.effect.order;
         assert!(!written.shipments_changed, "{:?}", event.kind);
         order = after(Some(change), &order);
     }

@@ -6,7 +6,7 @@ mod world;
 use proptest::prelude::*;
 use proptest::test_runner::Config;
 use uuid::Uuid;
-use waybill_domain::change::Change;
+use waybill_domain::change::{Change, DeliveryEffect};
 use waybill_domain::delivery_news;
 use waybill_domain::event::EventKind;
 use waybill_domain::event::body::ShipmentStep;
@@ -48,13 +48,17 @@ fn to(status: ShipmentStatus) -> Update {
     }
 }
 
-fn kinds(change: &Change) -> Vec<EventKind> {
+fn kinds(change: &Change<DeliveryEffect>) -> Vec<EventKind> {
     change.events.iter().map(|event| event.kind).collect()
 }
 
 /// Checks a change of `before` and hands back what the shipment is after it.
-fn written(before: &Shipment, change: &Change, history: &mut ShipmentHistory) -> Shipment {
-    let [written] = change.shipments.as_slice() else {
+fn written(
+    before: &Shipment,
+    change: &Change<DeliveryEffect>,
+    history: &mut ShipmentHistory,
+) -> Shipment {
+    let [written] = change.effect.shipments.as_slice() else {
         panic!("one shipment is written: {change:?}")
     };
     let after = written.after.clone();
@@ -75,11 +79,14 @@ fn written(before: &Shipment, change: &Change, history: &mut ShipmentHistory) ->
         TimerChange::Clear(timer) => (Some(timer) == before.timer().as_ref(), "cleared"),
         TimerChange::Set(timer) => (Some(timer) == after.timer().as_ref(), "set"),
     };
-    for timer in &change.timers {
+    for timer in &change.effect.timers {
         let (right, what) = moved(timer);
         assert!(right, "a timer that is not its own was {what}");
     }
-    assert_eq!(change.timers.is_empty(), before.timer() == after.timer());
+    assert_eq!(
+        change.effect.timers.is_empty(),
+        before.timer() == after.timer()
+    );
     after
 }
 
@@ -145,7 +152,7 @@ fn a_report_passes_what_it_overtook_and_a_late_one_is_only_recorded() {
     let body: ShipmentStep =
         serde_json::from_str(&late.events[0].body).expect("a shipment's event");
     assert_eq!((body.status, body.reported), (Delivered, Some(Shipped)));
-    let after = &late.shipments[0].after;
+    let after = &late.effect.shipments[0].after;
     assert_eq!(
         (after.status, after.due_at),
         (Delivered, Some(Time(99))),
@@ -165,8 +172,8 @@ fn tracking_alone_is_an_update_and_leaves_the_carriers_timer() {
         .expect("the same status again")
         .expect("it tells more");
     assert_eq!(kinds(&change), [EventKind::ShipmentUpdated]);
-    assert!(change.timers.is_empty());
-    let after = &change.shipments[0].after;
+    assert!(change.effect.timers.is_empty());
+    let after = &change.effect.shipments[0].after;
     let again = shipment::update(after, &tracked, &mut World::default().context());
     assert_eq!(again, Ok(None));
 }

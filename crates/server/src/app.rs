@@ -175,6 +175,7 @@ impl App {
         let resources = RoleResources {
             settings: self.settings.clone(),
             consumers: self.consumer_resources(),
+            store: self.store.clone(),
         };
         self.prepared.start(&resources, &self.owner)
     }
@@ -185,7 +186,7 @@ impl App {
         let (consumers, retry) = (&self.settings.consumers, &self.settings.retry);
         let ms = |millis: Millis| i64::try_from(millis.0).unwrap_or(i64::MAX);
         ConsumerResources {
-            store: self.store.clone(),
+            log: self.store.clone(),
             log_cache: self.log_cache.clone(),
             log_growth: self.log_growth.clone(),
             background: self.background.clone(),

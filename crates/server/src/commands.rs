@@ -15,7 +15,9 @@ use waybill_domain::refusal::Refusal;
 use waybill_domain::shipment::{self, Shipment, Update};
 use waybill_domain::stock::{AdjustmentRefusal, StockRow};
 use waybill_domain::text::Tenant;
-use waybill_store::{Error as StoreError, OrderRecord, OrderRef, StockChange, Store};
+use waybill_store::{
+    Effect, EffectStore, Error as StoreError, OrderRecord, OrderRef, StockChange, Store,
+};
 
 pub use self::shipments_now::shipments_now;
 pub use self::tries::CommandQueue;
@@ -110,10 +112,8 @@ pub async fn command_order(
                 continue;
             }
         };
-        if let Some(order) = &change.order {
-            record.order = order.after.clone();
-        }
-        match advance_one(&*with.store, once, change).await {
+        record.order = change.effect.order.after.clone();
+        match advance_one(once, change, &*with.store).await {
             Ok(()) => return Ok(Commanded::now(record)),
             Err(StoreError::Conflict { .. } | StoreError::KeyUsed) => {}
             Err(error) => return Err(error.into()),
@@ -150,7 +150,11 @@ async fn unless_done_meanwhile(
 }
 
 /// Writes a change together with the key of its command.
-async fn advance_one(store: &dyn Store, once: &Once, change: Change) -> Result<(), StoreError> {
+async fn advance_one<E: Effect>(
+    once: &Once,
+    change: Change<E>,
+    store: &dyn EffectStore<E>,
+) -> Result<(), StoreError> {
     let change = Change {
         claim: once.claim(),
         ..change
@@ -236,8 +240,12 @@ pub async fn update_shipment(
                 continue;
             }
         };
-        let after = change.shipments.first().map_or(found, |s| s.after.clone());
-        match advance_one(&*with.store, once, change).await {
+        let after = change
+            .effect
+            .shipments
+            .first()
+            .map_or(found, |s| s.after.clone());
+        match advance_one(once, change, &*with.store).await {
             Ok(()) => return Ok(Commanded::now(after)),
             Err(StoreError::Conflict { .. } | StoreError::KeyUsed) => {}
             Err(error) => return Err(error.into()),

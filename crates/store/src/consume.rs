@@ -4,24 +4,15 @@
 //! between. A shared store loads first and writes under guards; a write in between is a conflict, and the batch is
 //! decided again.
 
-use crate::model::{ConsumerBatch, DeliveryOf, NewParked};
+use crate::model::{ConsumerBatch, NewParked};
+use crate::traits::Effect;
 use waybill_domain::ids::OrderId;
-use waybill_domain::order::Order;
 
-/// The rows that a decision is made on, named before it is made.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Needs {
-    /// Orders, their lines and open holds.
-    pub orders: Vec<OrderId>,
-    /// Orders whose delivery and shipments are needed.
-    pub deliveries: Vec<OrderId>,
-}
-
-/// The rows that were asked for; those that do not exist are left out.
-#[derive(Clone, Debug, Default)]
-pub struct Known {
-    pub orders: Vec<Order>,
-    pub deliveries: Vec<DeliveryOf>,
+/// What a decision is made on.
+#[derive(Clone, Debug)]
+pub struct Known<E: Effect> {
+    /// The rows that were asked for; those that do not exist are left out.
+    pub rows: Vec<E::Known>,
     /// Orders of the batch that are parked for the consumer: their events queue behind the parked one.
     pub parked: Vec<OrderId>,
 }
@@ -38,7 +29,7 @@ pub struct Consumed {
 impl Consumed {
     /// What a decision wants written.
     #[must_use]
-    pub fn of(decided: &ConsumerBatch) -> Self {
+    pub fn of<E>(decided: &ConsumerBatch<E>) -> Self {
         Self {
             changes: decided.changes.len(),
             parked: decided.park.clone(),
@@ -48,12 +39,12 @@ impl Consumed {
 
 /// A batch of events and the pure decision about it. It may be asked more than once: a transaction that failed is made
 /// again.
-pub trait BatchDecision: Send + Sync + 'static {
+pub trait BatchDecision<E: Effect>: Send + Sync + 'static {
     /// The consumer's name.
     fn consumer(&self) -> &str;
 
-    /// The rows to load.
-    fn needs(&self) -> Needs;
+    /// The orders whose rows are to be loaded.
+    fn needs(&self) -> Vec<OrderId>;
 
     /// The orders whose events are in the batch.
     fn order_ids(&self) -> Vec<OrderId>;
@@ -63,5 +54,5 @@ pub trait BatchDecision: Send + Sync + 'static {
     fn may_be_parked(&self) -> bool;
 
     /// What is to be written, with the cursor.
-    fn decide(&self, known: &Known) -> ConsumerBatch;
+    fn decide(&self, known: &Known<E>) -> ConsumerBatch<E>;
 }

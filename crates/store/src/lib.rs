@@ -26,11 +26,11 @@ mod sources;
 pub mod sqlite;
 pub mod status;
 mod steps;
-mod store;
+mod traits;
 pub mod verify;
 
-pub use consume::{BatchDecision, Consumed, Known, Needs};
+pub use consume::{BatchDecision, Consumed, Known};
 pub use error::{Error, Result};
 pub use model::*;
 pub use sources::{Cause, with_sources};
-pub use store::{CommitListener, Now, Store};
+pub use traits::*;

@@ -104,13 +104,13 @@ pub struct HeldLease {
 
 /// What a consumer writes for one batch of events, together with its cursor.
 #[derive(Clone, Debug)]
-pub struct ConsumerBatch {
+pub struct ConsumerBatch<E> {
     pub lease: Lease,
     /// The position that the cursor must have.
     pub from: i64,
     /// Its position afterwards.
     pub to: i64,
-    pub changes: Vec<Change>,
+    pub changes: Vec<Change<E>>,
     /// Events that could not be applied, and events of orders that are parked already.
     pub park: Vec<NewParked>,
 }
@@ -194,9 +194,9 @@ pub type DueTimers = (Vec<(Timer, Option<Shipment>)>, Option<Time>);
     clippy::large_enum_variant,
     reason = "one at a time, never kept in number"
 )]
-pub enum ParkedOutcome {
+pub enum ParkedOutcome<E> {
     /// Applied: it leaves the queue together with its effect.
-    Applied(Option<Change>),
+    Applied(Option<Change<E>>),
     /// Failed again.
     Failed {
         error: String,
@@ -396,9 +396,9 @@ pub struct LeasedWork {
     clippy::large_enum_variant,
     reason = "one at a time, never kept in number"
 )]
-pub enum WorkOutcome {
+pub enum WorkOutcome<E> {
     /// Done; what it led to is written with it.
-    Done(Option<Change>),
+    Done(Option<Change<E>>),
     /// To be tried again.
     Again { error: String, due_at: Time },
 }

@@ -2,7 +2,7 @@
 //! a cancellation. It uses no row of the order itself, so that delivery can have a database of its own.
 
 use super::record::{Delivery, DeliveryState, Released};
-use crate::change::{Change, DeliveryChange};
+use crate::change::{Change, DeliveryChange, DeliveryEffect, ShipmentChange};
 use crate::context::Context;
 use crate::event::{EventKind, NewEvent, body, encode};
 use crate::ids::{EventId, HoldId, OrderId, ShipmentId};
@@ -50,12 +50,17 @@ pub fn on_order_news(
     news: OrderNews,
     carrier: &mut dyn Carrier,
     context: &mut Context<'_>,
-) -> Option<Change> {
+) -> Option<Change<DeliveryEffect>> {
     let seq = subject.seq;
     if delivery.is_some_and(|known| seq <= known.last_order_seq) {
         return None;
     }
-    let mut change = Change::new(subject.tenant.clone(), subject.order_id, subject.partition);
+    let mut change = Change::new(
+        subject.tenant.clone(),
+        subject.order_id,
+        subject.partition,
+        DeliveryEffect::default(),
+    );
     let before = delivery.cloned();
     let mut after = before.clone().unwrap_or_else(|| {
         Delivery::unknown(
@@ -93,14 +98,14 @@ pub fn on_order_news(
         }
     }
     start_if_free(&mut after, shipments, &mut change, carrier, context);
-    if before.as_ref() == Some(&after) && change.shipments.is_empty() {
+    if before.as_ref() == Some(&after) && change.effect.shipments.is_empty() {
         return None;
     }
     after.last_order_seq = seq;
     let expected_revision = after.revision;
     after.revision += 1;
     after.updated_at = context.now;
-    change.delivery = Some(DeliveryChange {
+    change.effect.delivery = Some(DeliveryChange {
         expected_revision,
         after,
     });
@@ -112,7 +117,7 @@ pub fn on_order_news(
 fn answer_cancellation(
     delivery: &mut Delivery,
     shipments: &[Shipment],
-    change: &mut Change,
+    change: &mut Change<DeliveryEffect>,
     context: &mut Context<'_>,
 ) {
     for shipment in shipments
@@ -124,8 +129,8 @@ fn answer_cancellation(
             ..shipment::Update::default()
         };
         if let Ok(Some(called_off)) = shipment::update(shipment, &call_off, context) {
-            change.shipments.extend(called_off.shipments);
-            change.timers.extend(called_off.timers);
+            change.effect.shipments.extend(called_off.effect.shipments);
+            change.effect.timers.extend(called_off.effect.timers);
             change.events.extend(called_off.events);
         }
     }
@@ -159,7 +164,7 @@ fn answer_cancellation(
 fn start_if_free(
     delivery: &mut Delivery,
     shipments: &[Shipment],
-    change: &mut Change,
+    change: &mut Change<DeliveryEffect>,
     carrier: &mut dyn Carrier,
     context: &mut Context<'_>,
 ) {
@@ -194,8 +199,11 @@ fn start_if_free(
         change
             .events
             .push(made.event(EventKind::ShipmentCreated, None, context));
-        change.timers.extend(made.timer().map(TimerChange::Set));
-        change.shipments.push(crate::change::ShipmentChange {
+        change
+            .effect
+            .timers
+            .extend(made.timer().map(TimerChange::Set));
+        change.effect.shipments.push(ShipmentChange {
             expected_version: 0,
             after: made,
         });

@@ -3,7 +3,7 @@
 
 use super::news::{Carrier, Subject, on_order_news, parse};
 use super::record::Delivery;
-use crate::change::Change;
+use crate::change::{Change, DeliveryEffect};
 use crate::context::Context;
 use crate::event::LoggedEvent;
 use crate::shipment::Shipment;
@@ -35,7 +35,7 @@ impl OrderDelivery {
         logged: &LoggedEvent,
         carrier: &mut dyn Carrier,
         context: &mut Context<'_>,
-    ) -> Result<Option<Change>, UnusableEvent> {
+    ) -> Result<Option<Change<DeliveryEffect>>, UnusableEvent> {
         let event = &logged.event;
         let order_id = event.order_id.ok_or(UnusableEvent::NoOrder)?;
         let Some(news) = parse(event.kind, &event.body)? else {
@@ -50,16 +50,16 @@ impl OrderDelivery {
         let known = self.delivery.as_ref();
         let change = on_order_news(subject, known, &self.shipments, news, carrier, context);
         if let Some(change) = &change {
-            self.take(change);
+            self.take(&change.effect);
         }
         Ok(change)
     }
 
-    fn take(&mut self, change: &Change) {
-        if let Some(delivery) = &change.delivery {
+    fn take(&mut self, effect: &DeliveryEffect) {
+        if let Some(delivery) = &effect.delivery {
             self.delivery = Some(delivery.after.clone());
         }
-        for shipment in &change.shipments {
+        for shipment in &effect.shipments {
             self.shipments.retain(|s| s.id != shipment.after.id);
             self.shipments.push(shipment.after.clone());
         }

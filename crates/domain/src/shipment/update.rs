@@ -4,7 +4,7 @@ use super::record::Shipment;
 use super::status::ShipmentStatus::{
     self, Cancelled, Delivered, DeliveryFailed, Failed, Lost, Processing, Returned, Shipped,
 };
-use crate::change::{Change, ShipmentChange};
+use crate::change::{Change, DeliveryEffect, ShipmentChange};
 use crate::context::Context;
 use crate::event::{EventKind, NewEvent};
 use crate::refusal::Refusal;
@@ -54,7 +54,7 @@ pub fn update(
     shipment: &Shipment,
     update: &Update,
     context: &mut Context<'_>,
-) -> Result<Option<Change>, Refusal> {
+) -> Result<Option<Change<DeliveryEffect>>, Refusal> {
     let from = shipment.status;
     let to = update.status.unwrap_or(from);
     let steps = path(from, to).filter(|way| way.len() <= 1 || to == Delivered);
@@ -69,7 +69,11 @@ pub fn update(
 /// Decides a carrier's report; `None` when it changes nothing. A report that skips steps takes them too; one that comes
 /// too late is recorded and changes nothing else.
 #[must_use]
-pub fn report(shipment: &Shipment, update: &Update, context: &mut Context<'_>) -> Option<Change> {
+pub fn report(
+    shipment: &Shipment,
+    update: &Update,
+    context: &mut Context<'_>,
+) -> Option<Change<DeliveryEffect>> {
     let to = update.status.unwrap_or(shipment.status);
     match path(shipment.status, to) {
         Some(steps) => take(shipment, update, &steps, None, context),
@@ -83,7 +87,7 @@ fn take(
     steps: &[ShipmentStatus],
     late: Option<ShipmentStatus>,
     context: &mut Context<'_>,
-) -> Option<Change> {
+) -> Option<Change<DeliveryEffect>> {
     let mut after = shipment.clone();
     after.tracking_number = update.tracking_number.clone().or(after.tracking_number);
     after.carrier = update.carrier.clone().or(after.carrier);
@@ -117,16 +121,22 @@ fn change(
     timer_before: Option<Timer>,
     after: Shipment,
     events: Vec<NewEvent>,
-) -> Change {
-    let mut change = Change::new(after.tenant.clone(), after.order_id, after.partition);
+) -> Change<DeliveryEffect> {
+    let mut timers = vec![];
     if timer_before != after.timer() {
-        change.timers.extend(timer_before.map(TimerChange::Clear));
-        change.timers.extend(after.timer().map(TimerChange::Set));
+        timers.extend(timer_before.map(TimerChange::Clear));
+        timers.extend(after.timer().map(TimerChange::Set));
     }
+    let (tenant, order_id, partition) = (after.tenant.clone(), after.order_id, after.partition);
+    let effect = DeliveryEffect {
+        delivery: None,
+        shipments: vec![ShipmentChange {
+            expected_version,
+            after,
+        }],
+        timers,
+    };
+    let mut change = Change::new(tenant, order_id, partition, effect);
     change.events = events;
-    change.shipments.push(ShipmentChange {
-        expected_version,
-        after,
-    });
     change
 }

@@ -1,7 +1,7 @@
 //! One order under test: after each action every rule is checked.
 
 use super::{Deed, World};
-use waybill_domain::change::Change;
+use waybill_domain::change::{Change, OrderEffect};
 use waybill_domain::command::{self, Command};
 use waybill_domain::event::{EventKind, NewEvent};
 use waybill_domain::fact::{self, Fact};
@@ -137,11 +137,8 @@ impl Life {
         true
     }
 
-    fn take(&mut self, change: &Change, world: &World, retried: bool, filled: i64) {
-        let written = change
-            .order
-            .as_ref()
-            .expect("every event of an order writes it");
+    fn take(&mut self, change: &Change<OrderEffect>, world: &World, retried: bool, filled: i64) {
+        let written = &change.effect.order;
         let (before, after) = (&self.order, &written.after);
         assert_eq!(written.expected_version, before.version);
         assert!(after.is_sound(), "{after:?}");
@@ -193,13 +190,13 @@ impl Life {
     }
 
     /// What was reserved is consumed, given back, or still held; never two of these.
-    fn check_reservations(&mut self, change: &Change, after: &Order, filled: i64) {
+    fn check_reservations(&mut self, change: &Change<OrderEffect>, after: &Order, filled: i64) {
         for (index, line) in after.lines.iter().enumerate() {
             let before = &self.order.lines[index].quantities;
             let q = &line.quantities;
             let of_line = |m: &&ReservationMove| m.units().line == line.id;
             let (mut consumed, mut released) = (0, 0);
-            for moved in change.reservations.iter().filter(of_line) {
+            for moved in change.effect.reservations.iter().filter(of_line) {
                 let units = moved.units();
                 assert_eq!(
                     (&units.sku, Some(&units.vendor)),

@@ -1,7 +1,7 @@
 //! Does what the consumer `delivery` would do with an order's events, for a caller that cannot wait for it. It uses
 //! delivery's rows and the log, not the order's own rows. The consumer finds these events acted on when it reaches them.
 
-use waybill_domain::change::Change;
+use waybill_domain::change::{Change, DeliveryEffect};
 use waybill_domain::delivery::{self, OrderDelivery};
 use waybill_domain::event::LoggedEvent;
 use waybill_domain::ids::OrderId;
@@ -80,7 +80,7 @@ fn decided(
     carrier: &SimulatedCarrier,
     logged: &LoggedEvent,
     known: &mut OrderDelivery,
-) -> Result<Option<Change>, StoreError> {
+) -> Result<Option<Change<DeliveryEffect>>, StoreError> {
     let meta = logged.event.answered_by(delivery::ACTOR);
     let mut carrier = carrier.clone();
     let decided = with.contexts.decide(&meta, |context| {

@@ -7,7 +7,7 @@ use waybill_domain::event::LoggedEvent;
 use waybill_domain::ids::OrderId;
 use waybill_domain::retry::RetrySchedule;
 use waybill_domain::time::Time;
-use waybill_store::{BatchDecision, ConsumerBatch, Known, Lease, Needs, NewParked};
+use waybill_store::{BatchDecision, ConsumerBatch, Known, Lease, NewParked};
 
 use super::handler::{EventOutcome, Handler};
 use crate::context::ContextSource;
@@ -25,12 +25,12 @@ pub struct EventBatch<H> {
     pub may_be_parked: bool,
 }
 
-impl<H: Handler> BatchDecision for EventBatch<H> {
+impl<H: Handler> BatchDecision<H::Effect> for EventBatch<H> {
     fn consumer(&self) -> &str {
         &self.lease.consumer
     }
 
-    fn needs(&self) -> Needs {
+    fn needs(&self) -> Vec<OrderId> {
         self.handler.needs(&self.events)
     }
 
@@ -47,7 +47,7 @@ impl<H: Handler> BatchDecision for EventBatch<H> {
         self.may_be_parked
     }
 
-    fn decide(&self, known: &Known) -> ConsumerBatch {
+    fn decide(&self, known: &Known<H::Effect>) -> ConsumerBatch<H::Effect> {
         let now = self.contexts.now();
         let is_parked = |e: &&LoggedEvent| {
             e.event

@@ -18,7 +18,7 @@ use waybill_domain::event::LoggedEvent;
 use waybill_domain::retry::RetrySchedule;
 use waybill_domain::time::Time;
 use waybill_store::outage::Outage;
-use waybill_store::{ConsumerBatch, Error as StoreError, Lease, Store};
+use waybill_store::{ConsumerBatch, EffectStore, Error as StoreError, Lease, LogStore};
 
 use super::background::Background;
 use super::batch::{EventBatch, first_failure, log_parked};
@@ -35,7 +35,7 @@ const SHORTEST_WAIT: Duration = Duration::from_millis(10);
 /// What every consumer of a process uses.
 #[derive(Clone)]
 pub struct ConsumerResources {
-    pub store: Arc<dyn Store>,
+    pub log: Arc<dyn LogStore>,
     pub log_cache: Arc<LogCache>,
     pub log_growth: Arc<LogGrowth>,
     pub background: Arc<Background>,
@@ -50,8 +50,10 @@ pub struct ConsumerResources {
 }
 
 /// Acts as a consumer on the partitions that its lease manager gives it.
-pub struct Consuming<H> {
+pub struct Consuming<H: Handler> {
     resources: ConsumerResources,
+    /// Where the handler's effects are written.
+    store: Arc<dyn EffectStore<H::Effect>>,
     handler: Arc<H>,
     batch_limit: usize,
     /// Shared by all partitions, so that a store that is away is logged once and not for each partition.
@@ -60,10 +62,16 @@ pub struct Consuming<H> {
 
 impl<H: Handler> Consuming<H> {
     /// A consumer that takes at most so many events in one transaction.
-    pub fn new(resources: &ConsumerResources, handler: H, batch_limit: u32) -> Self {
+    pub fn new(
+        resources: &ConsumerResources,
+        handler: H,
+        store: Arc<dyn EffectStore<H::Effect>>,
+        batch_limit: u32,
+    ) -> Self {
         let outage = Outage::new(handler.consumer(), "events cannot be read or applied");
         Self {
             resources: resources.clone(),
+            store,
             handler: Arc::new(handler),
             batch_limit: batch_limit as usize,
             outage: Arc::new(outage),
@@ -78,7 +86,7 @@ impl<H: Handler> PartitionTask for Consuming<H> {
     }
 
     fn partitions(&self) -> u16 {
-        self.resources.store.identity().partitions
+        self.resources.log.identity().partitions
     }
 
     async fn act(
@@ -90,8 +98,9 @@ impl<H: Handler> PartitionTask for Consuming<H> {
         let name = self.handler.consumer();
         self.resources.metrics.passed(name, lease.partition, cursor);
         let mut consumer = Consumer {
-            shared: !self.resources.store.identity().one_writer,
+            shared: !self.resources.log.identity().one_writer,
             resources: self.resources.clone(),
+            store: self.store.clone(),
             handler: self.handler.clone(),
             lease,
             cursor,
@@ -105,8 +114,9 @@ impl<H: Handler> PartitionTask for Consuming<H> {
     }
 }
 
-struct Consumer<H> {
+struct Consumer<H: Handler> {
     resources: ConsumerResources,
+    store: Arc<dyn EffectStore<H::Effect>>,
     handler: Arc<H>,
     lease: Lease,
     cursor: i64,
@@ -263,7 +273,8 @@ impl<H: Handler> Consumer<H> {
     /// Tries parked events that are due.
     async fn retry_parked(&mut self) -> Result<Turn, StoreError> {
         let retries = Retries {
-            store: &self.resources.store,
+            log: &*self.resources.log,
+            store: &*self.store,
             handler: &*self.handler,
             contexts: &self.resources.contexts,
             schedule: &self.resources.schedule,
@@ -276,7 +287,7 @@ impl<H: Handler> Consumer<H> {
         }
         // Stop looking while nothing at all is parked; only parked events can be flagged.
         if self.parked.count_at <= Instant::now() {
-            let stats = self.resources.store.stats().await?;
+            let stats = self.resources.log.stats().await?;
             self.parked.counted(stats.parked > 0);
         }
         let longest = self.longest_wait();
@@ -290,9 +301,8 @@ impl<H: Handler> Consumer<H> {
         if let Some(read) = self.resources.log_cache.read(after, limit, kinds) {
             return Ok(read);
         }
-        let store = &self.resources.store;
-        store
-            .read_log(self.lease.partition, after, limit, kinds)
+        let log = &self.resources.log;
+        log.read_log(self.lease.partition, after, limit, kinds)
             .await
     }
 
@@ -336,7 +346,7 @@ impl<H: Handler> Consumer<H> {
             changes: vec![],
             park: parked.to_vec(),
         };
-        self.resources.store.apply_batch(apply).await?;
+        self.store.apply_batch(apply).await?;
         log_parked(&self.lease.consumer, &parked);
         self.parked.expect();
         self.passed(0, reached, &[event.recorded_at]);
@@ -355,7 +365,7 @@ impl<H: Handler> Consumer<H> {
             events,
             may_be_parked: self.parked.any,
         };
-        let consumed = self.resources.store.consume(Arc::new(batch)).await?;
+        let consumed = self.store.consume(Arc::new(batch)).await?;
         if !consumed.parked.is_empty() {
             log_parked(&self.lease.consumer, &consumed.parked);
             self.parked.expect();
@@ -397,7 +407,7 @@ impl<H: Handler> Consumer<H> {
             changes: vec![],
             park: vec![],
         };
-        self.resources.store.apply_batch(apply).await?;
+        self.store.apply_batch(apply).await?;
         self.durable = self.cursor;
         self.note_passed();
         Ok(())

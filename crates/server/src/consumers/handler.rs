@@ -2,11 +2,12 @@
 
 use waybill_domain::change::Change;
 use waybill_domain::event::{EventKind, LoggedEvent};
-use waybill_store::{Known, Needs};
+use waybill_domain::ids::OrderId;
+use waybill_store::{Effect, Known};
 
 /// What an event comes to.
-pub enum EventOutcome {
-    Change(Box<Change>),
+pub enum EventOutcome<E> {
+    Change(Box<Change<E>>),
     /// It came late, or says nothing to this consumer.
     Nothing,
     /// It cannot be applied; its order is parked.
@@ -15,17 +16,24 @@ pub enum EventOutcome {
 
 /// The consumer's part of a role. It does no I/O: the store loads what it needs and writes what it decides.
 pub trait Handler: Send + Sync + 'static {
+    /// The rows that it decides on and writes; no other owner's.
+    type Effect: Effect;
+
     /// The consumer's name: cursor, lease, metrics.
     fn consumer(&self) -> &'static str;
 
     /// The kinds it wants; others only move the cursor.
     fn kinds(&self) -> &'static [EventKind];
 
-    /// The rows that these events are decided on.
-    fn needs(&self, events: &[LoggedEvent]) -> Needs;
+    /// The orders whose rows these events are decided on.
+    fn needs(&self, events: &[LoggedEvent]) -> Vec<OrderId>;
 
     /// One outcome per event, in order. Events of the same order build on each other.
-    fn decide(&self, events: &[&LoggedEvent], known: &Known) -> Vec<EventOutcome>;
+    fn decide(
+        &self,
+        events: &[&LoggedEvent],
+        known: &Known<Self::Effect>,
+    ) -> Vec<EventOutcome<Self::Effect>>;
 
     /// Called after effects in a partition became durable.
     fn applied(&self, _part: u16) {}

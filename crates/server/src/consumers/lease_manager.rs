@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use waybill_domain::time::Time;
 use waybill_store::outage::Outage;
-use waybill_store::{Error as StoreError, Identity, Lease, LeaseView, Store};
+use waybill_store::{Error as StoreError, Identity, Lease, LeaseView, LogStore};
 
 use super::share;
 use crate::clock::Clock;
@@ -51,11 +51,11 @@ pub trait PartitionTask: Send + Sync + 'static {
 /// What a lease manager asks of a store.
 #[async_trait]
 pub trait Leases: Send + Sync + 'static {
-    /// As [`Store::keep_alive`].
+    /// As [`LogStore::keep_alive`].
     async fn renew(&self, of: &ConsumerId, now: Time, until: Time)
     -> Result<LeaseView, StoreError>;
 
-    /// As [`Store::take_lease`].
+    /// As [`LogStore::take_lease`].
     async fn take(
         &self,
         of: &ConsumerId,
@@ -64,10 +64,10 @@ pub trait Leases: Send + Sync + 'static {
         until: Time,
     ) -> Result<Option<(Lease, i64)>, StoreError>;
 
-    /// As [`Store::release_lease`].
+    /// As [`LogStore::release_lease`].
     async fn release(&self, of: &ConsumerId, lease: &Lease) -> Result<(), StoreError>;
 
-    /// As [`Store::leave`].
+    /// As [`LogStore::leave`].
     async fn leave(&self, of: &ConsumerId) -> Result<(), StoreError>;
 }
 
@@ -79,7 +79,7 @@ pub struct ConsumerId {
 }
 
 #[async_trait]
-impl Leases for Arc<dyn Store> {
+impl Leases for Arc<dyn LogStore> {
     async fn renew(
         &self,
         of: &ConsumerId,
@@ -105,7 +105,7 @@ impl Leases for Arc<dyn Store> {
     }
 
     async fn leave(&self, of: &ConsumerId) -> Result<(), StoreError> {
-        Store::leave(&**self, of.consumer, &of.owner).await
+        LogStore::leave(&**self, of.consumer, &of.owner).await
     }
 }
 

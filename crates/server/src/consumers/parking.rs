@@ -1,9 +1,9 @@
 //! Parked events that are due or flagged: tried again, given up, or discarded, so that their orders go on.
 
-use std::sync::Arc;
-
 use waybill_domain::retry::RetrySchedule;
-use waybill_store::{Error as StoreError, Known, Lease, Parked, ParkedOutcome, ParkedState, Store};
+use waybill_store::{
+    EffectStore, Error as StoreError, Known, Lease, LogStore, Parked, ParkedOutcome, ParkedState,
+};
 
 use super::handler::{EventOutcome, Handler};
 use crate::context::ContextSource;
@@ -12,8 +12,9 @@ use crate::context::ContextSource;
 const LOOK: usize = 64;
 
 /// What it takes to try parked events of one partition again.
-pub struct Retries<'a, H> {
-    pub store: &'a Arc<dyn Store>,
+pub struct Retries<'a, H: Handler> {
+    pub log: &'a dyn LogStore,
+    pub store: &'a dyn EffectStore<H::Effect>,
     pub handler: &'a H,
     pub contexts: &'a ContextSource,
     pub schedule: &'a RetrySchedule,
@@ -25,10 +26,7 @@ impl<H: Handler> Retries<'_, H> {
     pub async fn run(&self) -> Result<bool, StoreError> {
         let (consumer, partition) = (self.handler.consumer(), self.lease.partition);
         let now = self.contexts.now();
-        let due = self
-            .store
-            .due_parked(consumer, partition, now, LOOK)
-            .await?;
+        let due = self.log.due_parked(consumer, partition, now, LOOK).await?;
         let any = !due.is_empty();
         for parked in due {
             self.retry(&parked).await?;
@@ -50,7 +48,11 @@ impl<H: Handler> Retries<'_, H> {
         }
     }
 
-    async fn settle(&self, parked: &Parked, outcome: ParkedOutcome) -> Result<(), StoreError> {
+    async fn settle(
+        &self,
+        parked: &Parked,
+        outcome: ParkedOutcome<H::Effect>,
+    ) -> Result<(), StoreError> {
         let Some(order) = parked.event.event.order_id else {
             return Ok(());
         };
@@ -60,14 +62,17 @@ impl<H: Handler> Retries<'_, H> {
             .await
     }
 
-    async fn outcome(&self, parked: &Parked) -> Result<ParkedOutcome, StoreError> {
+    async fn outcome(&self, parked: &Parked) -> Result<ParkedOutcome<H::Effect>, StoreError> {
         if parked.state == ParkedState::Discard {
             log(parked, "a parked event was discarded");
             return Ok(ParkedOutcome::Discarded);
         }
         let event = &parked.event;
         let needs = self.handler.needs(std::slice::from_ref(event));
-        let known = Known::load(&**self.store, needs).await?;
+        let known = Known {
+            rows: self.store.load(needs).await?,
+            parked: vec![],
+        };
         let mut outcomes = self.handler.decide(&[event], &known);
         Ok(match outcomes.pop() {
             Some(EventOutcome::Change(change)) => ParkedOutcome::Applied(Some(*change)),
@@ -76,7 +81,7 @@ impl<H: Handler> Retries<'_, H> {
         })
     }
 
-    fn failed_again(&self, parked: &Parked, error: String) -> ParkedOutcome {
+    fn failed_again(&self, parked: &Parked, error: String) -> ParkedOutcome<H::Effect> {
         let now = self.contexts.now();
         // A redrive starts over; the first failure has used one attempt.
         let attempts = if parked.state == ParkedState::Redrive {

@@ -12,8 +12,10 @@ use tokio::sync::watch;
 use tower::ServiceExt;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
+use waybill_domain::change::OrderEffect;
 use waybill_domain::event::{EventKind, LoggedEvent};
-use waybill_store::{Known, Needs};
+use waybill_domain::ids::OrderId;
+use waybill_store::Known;
 use waybill_testkit::token;
 
 use super::definition::{Consumer, Registry, RoleDefinition, Share};
@@ -54,7 +56,12 @@ static COUNTING: RoleDefinition = RoleDefinition {
                 step: counting.step.into(),
                 counter: counter.clone(),
             };
-            tasks.keep(Consuming::new(&resources.consumers, handler, 10));
+            tasks.keep(Consuming::new(
+                &resources.consumers,
+                handler,
+                resources.store.clone(),
+                10,
+            ));
         })
     },
 };
@@ -73,6 +80,8 @@ struct Counting {
 }
 
 impl Handler for Counting {
+    type Effect = OrderEffect;
+
     fn consumer(&self) -> &'static str {
         "counting"
     }
@@ -81,11 +90,15 @@ impl Handler for Counting {
         &[EventKind::OrderCreated]
     }
 
-    fn needs(&self, _events: &[LoggedEvent]) -> Needs {
-        Needs::default()
+    fn needs(&self, _events: &[LoggedEvent]) -> Vec<OrderId> {
+        vec![]
     }
 
-    fn decide(&self, events: &[&LoggedEvent], _known: &Known) -> Vec<EventOutcome> {
+    fn decide(
+        &self,
+        events: &[&LoggedEvent],
+        _known: &Known<OrderEffect>,
+    ) -> Vec<EventOutcome<OrderEffect>> {
         let more = self.step * events.len() as u64;
         self.counter.inc_by(more);
         COUNTED.send_modify(|counted| *counted += more);

@@ -3,11 +3,12 @@
 
 use std::collections::HashMap;
 
+use waybill_domain::change::OrderEffect;
 use waybill_domain::delivery_news;
 use waybill_domain::event::{EventKind, LoggedEvent};
 use waybill_domain::ids::OrderId;
 use waybill_domain::order::Order;
-use waybill_store::{Known, Needs};
+use waybill_store::Known;
 
 use super::definition::{Consumer, RoleDefinition, Share, no_routes};
 use crate::config::{RoleSection, section};
@@ -44,6 +45,7 @@ pub static ROLE: RoleDefinition = RoleDefinition {
             tasks.keep(Consuming::new(
                 &resources.consumers,
                 handler,
+                resources.store.clone(),
                 status.batch_limit,
             ));
         })
@@ -56,6 +58,8 @@ pub struct StatusHandler {
 }
 
 impl Handler for StatusHandler {
+    type Effect = OrderEffect;
+
     fn consumer(&self) -> &'static str {
         CONSUMER
     }
@@ -76,18 +80,19 @@ impl Handler for StatusHandler {
         ]
     }
 
-    fn needs(&self, events: &[LoggedEvent]) -> Needs {
+    fn needs(&self, events: &[LoggedEvent]) -> Vec<OrderId> {
         let mut orders: Vec<OrderId> = events.iter().filter_map(|e| e.event.order_id).collect();
         orders.sort_unstable();
         orders.dedup();
-        Needs {
-            orders,
-            ..Needs::default()
-        }
+        orders
     }
 
-    fn decide(&self, events: &[&LoggedEvent], known: &Known) -> Vec<EventOutcome> {
-        let orders = known.orders.iter().map(|order| (order.id, order.clone()));
+    fn decide(
+        &self,
+        events: &[&LoggedEvent],
+        known: &Known<OrderEffect>,
+    ) -> Vec<EventOutcome<OrderEffect>> {
+        let orders = known.rows.iter().map(|order| (order.id, order.clone()));
         let mut orders: HashMap<OrderId, Order> = orders.collect();
         let decide = |event: &&LoggedEvent| self.decide_one(event, &mut orders);
         events.iter().map(decide).collect()
@@ -99,7 +104,7 @@ impl StatusHandler {
         &self,
         logged: &LoggedEvent,
         orders: &mut HashMap<OrderId, Order>,
-    ) -> EventOutcome {
+    ) -> EventOutcome<OrderEffect> {
         let event = &logged.event;
         let news = match delivery_news::parse(event) {
             Ok(news) => news,
@@ -118,9 +123,7 @@ impl StatusHandler {
         let Some(change) = decided else {
             return EventOutcome::Nothing;
         };
-        if let Some(after) = &change.order {
-            *order = after.after.clone();
-        }
+        *order = change.effect.order.after.clone();
         EventOutcome::Change(Box::new(change))
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use waybill_store::Store;
 
 use crate::config::Settings;
 use crate::consumers::consumer::ConsumerResources;
@@ -14,6 +15,8 @@ use crate::consumers::lease_manager::{ConsumerId, LeaseManager, LeaseTerms, Part
 pub struct RoleResources {
     pub settings: Settings,
     pub consumers: ConsumerResources,
+    /// Each role takes of it the rows that it owns.
+    pub store: Arc<dyn Store>,
 }
 
 /// The tasks of this process's roles, running.
@@ -29,7 +32,7 @@ impl RoleTasks {
     /// None yet. `owner` is this process on its leases.
     #[must_use]
     pub fn new(resources: &RoleResources, owner: &str) -> Self {
-        let identity = resources.consumers.store.identity();
+        let identity = resources.consumers.log.identity();
         Self {
             managers: JoinSet::new(),
             stop: CancellationToken::new(),
@@ -42,7 +45,7 @@ impl RoleTasks {
     /// Runs a task on the partitions whose leases this process gets.
     pub fn keep(&mut self, task: impl PartitionTask) {
         let manager = LeaseManager {
-            leases: Arc::new(self.consumers.store.clone()),
+            leases: Arc::new(self.consumers.log.clone()),
             clock: self.consumers.contexts.clock.clone(),
             metrics: self.consumers.metrics.clone(),
             id: ConsumerId {

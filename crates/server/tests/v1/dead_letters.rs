@@ -14,6 +14,7 @@ use waybill::clock::{Clock, SystemClock};
 use waybill::config::{Secret, Settings, Sources};
 use waybill::random::Entropy;
 use waybill::roles;
+use waybill_domain::change::OrderEffect;
 use waybill_domain::text::Tenant;
 use waybill_domain::time::Time;
 use waybill_store::{ConsumerBatch, NewParked, Positions};
@@ -76,7 +77,7 @@ async fn park(app: &App, error: &str) {
         error: Some(error.into()),
         next_attempt_at: until,
     };
-    let apply = ConsumerBatch {
+    let apply = ConsumerBatch::<OrderEffect> {
         lease,
         from: cursor,
         to: reached.of(0),

@@ -2,7 +2,6 @@
 
 use super::Harness;
 use crate::error::Error;
-use waybill_domain::change::Change;
 use waybill_domain::command::Command;
 use waybill_domain::event::body::ShipmentLine;
 use waybill_domain::fact::Fact;
@@ -27,12 +26,7 @@ pub(super) async fn a_change_is_written_whole(h: Harness) {
             reason: Some("too late".into()),
         },
     );
-    let after = change
-        .order
-        .as_ref()
-        .expect("the order changes")
-        .after
-        .clone();
+    let after = change.effect.order.after.clone();
     h.write_changes(vec![change.clone()])
         .await
         .remove(0)
@@ -132,12 +126,7 @@ pub(super) async fn the_others_of_a_batch_are_done(h: Harness) {
 pub(super) async fn two_changes_of_one_order_follow_each_other(h: Harness) {
     let id = h.sold("A", 5, 2).await;
     let first = h.command(&h.order(id).await, &NOTE);
-    let after = first
-        .order
-        .as_ref()
-        .expect("the order changes")
-        .after
-        .clone();
+    let after = first.effect.order.after.clone();
     let second = h.command(&after, &NOTE);
     let results = h.write_changes(vec![first.clone(), second, first]).await;
     assert_eq!(
@@ -189,8 +178,8 @@ pub(super) async fn units_that_leave_fall_from_both_and_units_given_back_from_on
         .expect("changes");
     let two = h.order(two).await;
     let mut give_back = h.command(&two, &NOTE);
-    give_back.reservations.push(release(4));
-    let order = give_back.order.as_mut().expect("the order changes");
+    give_back.effect.reservations.push(release(4));
+    let order = &mut give_back.effect.order;
     (
         order.after.lines[0].quantities.reserved,
         order.after.lines[0].quantities.cancelled,
@@ -223,7 +212,7 @@ pub(super) async fn more_than_was_reserved_can_neither_leave_nor_be_given_back(h
         vec![reserve(2, 8)],
     ] {
         let mut change = h.command(&order, &NOTE);
-        change.reservations.clone_from(&moves);
+        change.effect.reservations.clone_from(&moves);
         let refused = h.write_changes(vec![change]).await.remove(0);
         assert!(
             matches!(refused, Err(Error::Refused { .. })),
@@ -241,11 +230,11 @@ pub(super) async fn a_change_reserves_units_and_a_later_one_of_the_same_call_mov
 ) {
     let id = h.sold("A", 10, 3).await;
     let first = h.command(&h.order(id).await, &NOTE);
-    let after = first.order.clone().expect("the order changes").after;
+    let after = first.effect.order.after.clone();
     let mut second = h.command(&after, &NOTE);
     let mut first = first;
-    first.reservations = vec![reserve(2, 7)];
-    second.reservations = vec![consume_of(2, 2), release_of(2, 4)];
+    first.effect.reservations = vec![reserve(2, 7)];
+    second.effect.reservations = vec![consume_of(2, 2), release_of(2, 4)];
     for written in h.write_changes(vec![first, second]).await {
         written.expect("allowed");
     }
@@ -258,7 +247,7 @@ pub(super) async fn a_reservation_whose_stock_row_is_gone_is_a_fault_of_its_own_
     let mut change = h.command(&h.order(id).await, &NOTE);
     let mut moved = reserved_units(1, 1);
     moved.sku = Sku::stored("GONE");
-    change.reservations = vec![ReservationMove::Reserve(moved)];
+    change.effect.reservations = vec![ReservationMove::Reserve(moved)];
     let refused = h.write_changes(vec![change]).await.remove(0);
     assert!(
         refused.as_ref().is_err_and(Error::is_poison),
@@ -276,7 +265,7 @@ pub(super) async fn a_finished_reservation_is_never_moved_again(h: Harness) {
         .remove(0)
         .expect("nobody was faster");
     let mut change = h.command(&h.order(id).await, &NOTE);
-    change.reservations.push(release(1));
+    change.effect.reservations.push(release(1));
     assert!(matches!(
         h.write_changes(vec![change]).await.remove(0),
         Err(Error::Conflict { .. })
@@ -331,14 +320,14 @@ pub(super) async fn a_shipment_is_made_once_per_order_vendor_and_attempt(h: Harn
     let id = h.sold("A", 10, 3).await;
     let order = h.order(id).await;
     let shipment = h.shipped_off(id).await;
-    let mut twin: Change = h.ship(
+    let mut twin = h.ship(
         &shipment,
         waybill_domain::shipment::ShipmentStatus::Shipped,
         None,
     );
-    twin.shipments[0].expected_version = 0;
-    twin.shipments[0].after.id = waybill_domain::ids::ShipmentId(h.make.id());
-    twin.timers.clear();
+    twin.effect.shipments[0].expected_version = 0;
+    twin.effect.shipments[0].after.id = waybill_domain::ids::ShipmentId(h.make.id());
+    twin.effect.timers.clear();
     assert!(matches!(
         h.write_changes(vec![twin]).await.remove(0),
         Err(Error::Conflict { .. })

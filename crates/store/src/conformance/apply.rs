@@ -3,7 +3,8 @@
 use super::Harness;
 use crate::Result;
 use crate::error::Error;
-use crate::model::{Lease, ParkedOutcome};
+use crate::model::{ConsumerBatch, Lease, ParkedOutcome};
+use waybill_domain::change::{Change, OrderEffect};
 use waybill_domain::command::Command;
 use waybill_domain::ids::OrderId;
 
@@ -22,7 +23,7 @@ async fn cursor(h: &Harness, consumer: &str) -> i64 {
 }
 
 /// A note on an order as a batch of a consumer.
-async fn note(h: &Harness, lease: &Lease, from: i64, id: OrderId) -> crate::model::ConsumerBatch {
+async fn note(h: &Harness, lease: &Lease, from: i64, id: OrderId) -> ConsumerBatch<OrderEffect> {
     let mut batch = Harness::batch(lease, from, from + 2);
     batch.changes = vec![h.command(&h.order(id).await, &Command::AddNote)];
     batch
@@ -172,7 +173,8 @@ pub(super) async fn a_lease_of_a_consumer_nobody_has_is_fenced(h: Harness) {
         epoch: 0,
     };
     assert_fenced(&h.store.apply_batch(Harness::batch(&nobody, 0, 1)).await);
-    assert_fenced(&h.store.write_changes(vec![], Some(nobody)).await);
+    let nothing: Vec<Change<OrderEffect>> = vec![];
+    assert_fenced(&h.store.write_changes(nothing, Some(nobody)).await);
 }
 
 pub(super) async fn one_consumers_lease_does_not_fence_another(h: Harness) {

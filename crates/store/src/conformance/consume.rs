@@ -1,45 +1,44 @@
 //! A batch that the store loads, has decided and writes: on the rows that are there, with the cursor, or not at all.
 
 use super::Harness;
-use crate::consume::{BatchDecision, Known, Needs};
+use crate::consume::{BatchDecision, Known};
 use crate::error::Error;
 use crate::model::{ConsumerBatch, Lease};
+use crate::traits::Effect;
 use parking_lot::Mutex;
 use std::sync::Arc;
+use waybill_domain::change::{DeliveryEffect, OrderEffect};
 use waybill_domain::command::Command;
 use waybill_domain::ids::OrderId;
 
 /// A decision that notes what it was given and wants what it was made with.
-struct Prepared {
-    needs: Needs,
+struct Prepared<E: Effect> {
     orders: Vec<OrderId>,
-    wants: ConsumerBatch,
-    given: Mutex<Vec<Known>>,
+    wants: ConsumerBatch<E>,
+    given: Mutex<Vec<Known<E>>>,
 }
 
-impl Prepared {
-    fn new(needs: Needs, wants: ConsumerBatch) -> Arc<Self> {
-        let orders = needs.orders.clone();
+impl<E: Effect> Prepared<E> {
+    fn new(orders: &[OrderId], wants: ConsumerBatch<E>) -> Arc<Self> {
         Arc::new(Self {
-            needs,
-            orders,
+            orders: orders.to_vec(),
             wants,
             given: Mutex::default(),
         })
     }
 
-    fn last_given(&self) -> Known {
+    fn last_given(&self) -> Known<E> {
         self.given.lock().last().cloned().expect("it was asked")
     }
 }
 
-impl BatchDecision for Prepared {
+impl<E: Effect> BatchDecision<E> for Prepared<E> {
     fn consumer(&self) -> &str {
         &self.wants.lease.consumer
     }
 
-    fn needs(&self) -> Needs {
-        self.needs.clone()
+    fn needs(&self) -> Vec<OrderId> {
+        self.orders.clone()
     }
 
     fn order_ids(&self) -> Vec<OrderId> {
@@ -50,20 +49,13 @@ impl BatchDecision for Prepared {
         true
     }
 
-    fn decide(&self, known: &Known) -> ConsumerBatch {
+    fn decide(&self, known: &Known<E>) -> ConsumerBatch<E> {
         self.given.lock().push(known.clone());
         self.wants.clone()
     }
 }
 
-fn orders(ids: &[OrderId]) -> Needs {
-    Needs {
-        orders: ids.to_vec(),
-        deliveries: ids.to_vec(),
-    }
-}
-
-async fn noting(h: &Harness, lease: &Lease, from: i64, id: OrderId) -> ConsumerBatch {
+async fn noting(h: &Harness, lease: &Lease, from: i64, id: OrderId) -> ConsumerBatch<OrderEffect> {
     let mut wants = Harness::batch(lease, from, from + 2);
     wants.changes = vec![h.command(&h.order(id).await, &Command::AddNote)];
     wants
@@ -80,18 +72,31 @@ pub(super) async fn a_batch_is_decided_on_the_rows_it_asks_for_and_written_with_
     h.shipped_off(id).await;
     let stranger = OrderId(h.make.id());
     let (lease, from) = h.lease("status").await;
-    let decision = Prepared::new(orders(&[id, stranger]), noting(&h, &lease, from, id).await);
+    let decision = Prepared::new(&[id, stranger], noting(&h, &lease, from, id).await);
     let before = h.order(id).await;
     let consumed = h.store.consume(decision.clone()).await.expect("consumed");
     assert_eq!((consumed.changes, consumed.parked.len()), (1, 0));
     let known = decision.last_given();
-    assert_eq!(known.orders, std::slice::from_ref(&before));
-    let found = known.deliveries.iter().find(|(of, _, _)| *of == id);
-    let (_, delivery, shipments) = found.expect("its delivery is known");
-    assert!(delivery.is_some() && shipments.len() == 1, "{shipments:?}");
+    assert_eq!(known.rows, std::slice::from_ref(&before));
     assert!(known.parked.is_empty());
     assert_eq!(h.order(id).await.version, before.version + 1);
     assert_eq!(cursor(&h, "status").await, from + 2);
+
+    let (lease, from) = h.lease("delivery").await;
+    let wants = ConsumerBatch::<DeliveryEffect> {
+        lease,
+        from,
+        to: from + 2,
+        changes: vec![],
+        park: vec![],
+    };
+    let decision = Prepared::new(&[id, stranger], wants);
+    h.store.consume(decision.clone()).await.expect("consumed");
+    let known = decision.last_given().rows;
+    let found = known.iter().find(|(of, _, _)| *of == id);
+    let (_, delivery, shipments) = found.expect("its delivery is known");
+    assert!(delivery.is_some() && shipments.len() == 1, "{shipments:?}");
+    assert_eq!(cursor(&h, "delivery").await, from + 2);
     h.assert_all_heard().await;
 }
 
@@ -101,7 +106,7 @@ pub(super) async fn a_batch_that_was_decided_on_an_older_version_changes_nothing
     let stale = noting(&h, &lease, from, id).await;
     h.done(id, &Command::AddNote).await;
     let version = h.order(id).await.version;
-    let refused = h.store.consume(Prepared::new(orders(&[id]), stale)).await;
+    let refused = h.store.consume(Prepared::new(&[id], stale)).await;
     assert!(
         matches!(refused, Err(Error::Conflict { .. })),
         "{refused:?}"
@@ -119,7 +124,7 @@ pub(super) async fn a_decision_learns_which_of_its_orders_are_parked(h: Harness)
     h.store.apply_batch(parking).await.expect("parked");
     let mut wants = noting(&h, &lease, from + 1, two).await;
     wants.park = vec![h.parking(&events[1], None, 100)];
-    let decision = Prepared::new(orders(&[one, two]), wants);
+    let decision = Prepared::new(&[one, two], wants);
     let consumed = h.store.consume(decision.clone()).await.expect("consumed");
     assert_eq!((consumed.changes, consumed.parked.len()), (1, 1));
     assert_eq!(decision.last_given().parked, [one]);
@@ -131,7 +136,7 @@ pub(super) async fn a_batch_under_a_lease_that_was_lost_changes_nothing(h: Harne
     let id = h.sold("A", 5, 1).await;
     let (lost, from) = h.lease("status").await;
     let version = h.order(id).await.version;
-    let late = Prepared::new(orders(&[id]), noting(&h, &lost, from, id).await);
+    let late = Prepared::new(&[id], noting(&h, &lost, from, id).await);
     h.lease("status").await;
     let refused = h.store.consume(late).await;
     assert!(matches!(refused, Err(Error::Fenced { .. })), "{refused:?}");

@@ -40,7 +40,7 @@ fn tracked(status: Option<ShipmentStatus>) -> Update {
 async fn stepped(h: &Harness, shipment: &Shipment, update: &Update) -> Shipment {
     h.clock.advance_ms(10);
     let change = h.update(shipment, update);
-    let after = change.shipments[0].after.clone();
+    let after = change.effect.shipments[0].after.clone();
     let written = h.write_changes(vec![change]).await.remove(0);
     written.expect("nobody was faster");
     after

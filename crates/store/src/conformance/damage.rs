@@ -16,7 +16,7 @@ async fn sound(h: &Harness) {
     let mut shipped = h.shipped_off(two).await;
     for status in [ShipmentStatus::Shipped, ShipmentStatus::Delivered] {
         let step = h.ship(&shipped, status, None);
-        shipped = step.shipments[0].after.clone();
+        shipped = step.effect.shipments[0].after.clone();
         h.write_changes(vec![step])
             .await
             .remove(0)

@@ -1,7 +1,7 @@
 //! What the suite needs of a driver, and what it hands to one.
 
 use crate::error::Result;
-use crate::store::{CommitListener, Now, Store};
+use crate::traits::{CommitListener, Now, Store};
 use crate::verify::Report;
 use async_trait::async_trait;
 use parking_lot::Mutex;

@@ -4,10 +4,10 @@ use super::driver::{Driver, ManualClock, Tap};
 use super::factory::Factory;
 use crate::error::Result;
 use crate::model::{Accepted, ConsumerBatch, Lease, NewParked, OrderRecord, OrderRef};
-use crate::store::Store;
+use crate::traits::{Effect, EffectStore, Store};
 use std::sync::Arc;
 use std::time::Duration;
-use waybill_domain::change::Change;
+use waybill_domain::change::{Change, DeliveryEffect, OrderEffect};
 use waybill_domain::command::{self, Command};
 use waybill_domain::context::Context;
 use waybill_domain::delivery::{self, Carrier, OrderNews, Subject};
@@ -192,24 +192,24 @@ impl Harness {
     }
 
     /// Decides a command that is allowed.
-    pub fn command(&self, order: &Order, command: &Command) -> Change {
+    pub fn command(&self, order: &Order, command: &Command) -> Change<OrderEffect> {
         self.context(|c| command::decide(order, command, c))
             .expect("the command is allowed")
             .expect("it changes something")
     }
 
     /// Decides a command that may be refused.
-    pub fn try_command(&self, order: &Order, command: &Command) -> Option<Change> {
+    pub fn try_command(&self, order: &Order, command: &Command) -> Option<Change<OrderEffect>> {
         self.context(|c| command::decide(order, command, c)).ok()?
     }
 
     /// Decides a fact.
-    pub fn fact(&self, order: &Order, fact: &Fact) -> Option<Change> {
+    pub fn fact(&self, order: &Order, fact: &Fact) -> Option<Change<OrderEffect>> {
         self.context(|c| fact::apply(order, fact, c))
     }
 
     /// What the role `status` makes of an event.
-    pub async fn on_delivery_event(&self, logged: &LoggedEvent) -> Option<Change> {
+    pub async fn on_delivery_event(&self, logged: &LoggedEvent) -> Option<Change<OrderEffect>> {
         let news = delivery_news::parse(&logged.event).expect("the body is readable");
         let order = self.order(logged.event.order_id?).await;
         self.context(|c| delivery_news::on_delivery_news(&order, &news, c))
@@ -228,7 +228,12 @@ impl Harness {
     }
 
     /// What the role `delivery` makes of the order's event of that `seq`.
-    pub async fn on_order_news(&self, order: &Order, seq: i64, news: OrderNews) -> Option<Change> {
+    pub async fn on_order_news(
+        &self,
+        order: &Order,
+        seq: i64,
+        news: OrderNews,
+    ) -> Option<Change<DeliveryEffect>> {
         let known = self
             .store
             .deliveries(vec![order.id])
@@ -259,7 +264,7 @@ impl Harness {
         shipment: &Shipment,
         status: ShipmentStatus,
         due_at: Option<Time>,
-    ) -> Change {
+    ) -> Change<DeliveryEffect> {
         let update = shipment::Update {
             status: Some(status),
             due_at,
@@ -269,7 +274,7 @@ impl Harness {
     }
 
     /// An update of a shipment that is allowed.
-    pub fn update(&self, shipment: &Shipment, update: &shipment::Update) -> Change {
+    pub fn update(&self, shipment: &Shipment, update: &shipment::Update) -> Change<DeliveryEffect> {
         let decided = self.context(|c| shipment::update(shipment, update, c));
         decided
             .expect("the step is allowed")
@@ -277,7 +282,10 @@ impl Harness {
     }
 
     /// Writes changes that stand for themselves.
-    pub async fn write_changes(&self, changes: Vec<Change>) -> Vec<Result<()>> {
+    pub async fn write_changes<E: Effect>(&self, changes: Vec<Change<E>>) -> Vec<Result<()>>
+    where
+        dyn Store: EffectStore<E>,
+    {
         let count = changes.len();
         let results = self
             .store
@@ -344,7 +352,7 @@ impl Harness {
     }
 
     /// Moves a cursor with nothing beside it.
-    pub fn batch(lease: &Lease, from: i64, to: i64) -> ConsumerBatch {
+    pub fn batch(lease: &Lease, from: i64, to: i64) -> ConsumerBatch<OrderEffect> {
         ConsumerBatch {
             lease: lease.clone(),
             from,

@@ -215,7 +215,7 @@ pub(super) async fn shipments_are_listed_newest_first_in_pages(h: Harness) {
     made.reverse();
     for shipment in made.iter_mut().step_by(3) {
         let step = h.ship(shipment, ShipmentStatus::Shipped, None);
-        *shipment = step.shipments[0].after.clone();
+        *shipment = step.effect.shipments[0].after.clone();
         h.write_changes(vec![step])
             .await
             .remove(0)

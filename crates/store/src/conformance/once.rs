@@ -2,7 +2,7 @@
 
 use super::Harness;
 use crate::error::{Error, Result};
-use waybill_domain::change::Change;
+use waybill_domain::change::{Change, OrderEffect};
 use waybill_domain::command::Command;
 use waybill_domain::ids::OrderId;
 use waybill_domain::once::{CommandClaim, CommandDone};
@@ -27,7 +27,7 @@ async fn done(h: &Harness, claim: &CommandClaim) -> Option<CommandDone> {
 }
 
 /// A hold to be placed on an order, with a key.
-async fn holding(h: &Harness, id: OrderId, claim: &CommandClaim) -> Change {
+async fn holding(h: &Harness, id: OrderId, claim: &CommandClaim) -> Change<OrderEffect> {
     let command = Command::PlaceHold {
         reason: HoldReason::Manual,
         placed_by: "client:c-1".into(),

@@ -3,6 +3,7 @@
 use super::Harness;
 use crate::error::Error;
 use crate::model::{Flag, Lease, Parked, ParkedOutcome, ParkedState};
+use waybill_domain::change::OrderEffect;
 use waybill_domain::command::Command;
 use waybill_domain::event::LoggedEvent;
 use waybill_domain::ids::OrderId;
@@ -44,7 +45,7 @@ impl Stuck {
             .expect("read")
     }
 
-    async fn settle(&self, at: usize, outcome: ParkedOutcome) -> crate::Result<()> {
+    async fn settle(&self, at: usize, outcome: ParkedOutcome<OrderEffect>) -> crate::Result<()> {
         self.h
             .store
             .settle_parked(

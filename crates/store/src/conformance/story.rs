@@ -3,7 +3,9 @@
 
 use super::Harness;
 use crate::error::Error;
-use crate::model::{Accepted, Lease};
+use crate::model::{Accepted, ConsumerBatch, Lease};
+use crate::traits::{Effect, EffectStore, Store};
+use waybill_domain::change::{Change, OrderEffect};
 use waybill_domain::command::Command;
 use waybill_domain::delivery;
 use waybill_domain::event::{EventKind, LoggedEvent};
@@ -185,20 +187,41 @@ impl Story {
     }
 
     async fn apply(&mut self, lease: &Lease, from: i64, event: &LoggedEvent) {
-        let mut batch = Harness::batch(lease, from, event.position);
-        if let Some(id) = event.event.order_id {
-            let order = self.h.order(id).await;
-            let (kind, body) = (event.event.kind, &event.event.body);
-            let change = if lease.consumer == "delivery" {
-                match delivery::parse(kind, body).expect("readable") {
-                    Some(news) => self.h.on_order_news(&order, event.event.seq, news).await,
-                    None => None,
-                }
-            } else {
-                self.h.on_delivery_event(event).await
+        let Some(id) = event.event.order_id else {
+            return self
+                .write(lease, from, event, None::<Change<OrderEffect>>)
+                .await;
+        };
+        let order = self.h.order(id).await;
+        let (kind, body) = (event.event.kind, &event.event.body);
+        if lease.consumer == "delivery" {
+            let change = match delivery::parse(kind, body).expect("readable") {
+                Some(news) => self.h.on_order_news(&order, event.event.seq, news).await,
+                None => None,
             };
-            batch.changes.extend(change);
+            self.write(lease, from, event, change).await;
+        } else {
+            let change = self.h.on_delivery_event(event).await;
+            self.write(lease, from, event, change).await;
         }
+    }
+
+    async fn write<E: Effect>(
+        &self,
+        lease: &Lease,
+        from: i64,
+        event: &LoggedEvent,
+        change: Option<Change<E>>,
+    ) where
+        dyn Store: EffectStore<E>,
+    {
+        let batch = ConsumerBatch {
+            lease: lease.clone(),
+            from,
+            to: event.position,
+            changes: change.into_iter().collect(),
+            park: vec![],
+        };
         self.h.store.apply_batch(batch).await.expect("applied");
     }
 }

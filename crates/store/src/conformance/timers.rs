@@ -2,6 +2,7 @@
 
 use super::Harness;
 use crate::error::Error;
+use waybill_domain::change::{Change, DeliveryEffect};
 use waybill_domain::shipment::{Shipment, ShipmentStatus};
 use waybill_domain::time::Time;
 use waybill_domain::timer::{Timer, TimerChange};
@@ -110,15 +111,15 @@ pub(super) async fn a_timer_without_its_shipment_can_be_told_apart_and_cleared(h
     let made = shipments(&h, 1).await;
     // The last partition, which is the first one only where there is one.
     let partition = h.store.identity().partitions - 1;
-    let mut change =
-        waybill_domain::change::Change::new(made[0].tenant.clone(), made[0].order_id, partition);
+    let (tenant, order_id) = (made[0].tenant.clone(), made[0].order_id);
+    let mut change = Change::new(tenant, order_id, partition, DeliveryEffect::default());
     let stray = Timer {
         partition,
         due_at: h.clock.now(),
         shipment_id: waybill_domain::ids::ShipmentId(h.make.id()),
         order_id: made[0].order_id,
     };
-    change.timers = vec![TimerChange::Set(stray.clone())];
+    change.effect.timers = vec![TimerChange::Set(stray.clone())];
     h.write_changes(vec![change.clone()])
         .await
         .remove(0)
@@ -126,7 +127,7 @@ pub(super) async fn a_timer_without_its_shipment_can_be_told_apart_and_cleared(h
     assert_eq!(due_in(&h, partition, 9).await.0, [(stray.clone(), None)]);
     // What the change is about does not say where the timer is; the timer does.
     change.partition = 0;
-    change.timers = vec![TimerChange::Clear(stray)];
+    change.effect.timers = vec![TimerChange::Clear(stray)];
     h.write_changes(vec![change])
         .await
         .remove(0)

@@ -4,6 +4,7 @@ use super::Harness;
 use crate::error::Error;
 use crate::model::{LeasedWork, WorkOutcome};
 use waybill_domain::change::NewWork;
+use waybill_domain::change::OrderEffect;
 use waybill_domain::command::Command;
 use waybill_domain::text::Tenant;
 
@@ -71,12 +72,16 @@ pub(super) async fn work_whose_lease_ran_out_is_leased_anew_and_its_former_holde
     let second = lease(&h, "a", 1).await.remove(0);
     assert_eq!((second.id, second.attempts), (first.id, 2));
     assert!(second.epoch > first.epoch);
-    assert_fenced(&h.store.settle_work(&first, WorkOutcome::Done(None)).await);
+    assert_fenced(
+        &h.store
+            .settle_work(&first, WorkOutcome::<OrderEffect>::Done(None))
+            .await,
+    );
     assert_fenced(
         &h.store
             .settle_work(
                 &first,
-                WorkOutcome::Again {
+                WorkOutcome::<OrderEffect>::Again {
                     error: "x".into(),
                     due_at: h.clock.now(),
                 },
@@ -84,22 +89,30 @@ pub(super) async fn work_whose_lease_ran_out_is_leased_anew_and_its_former_holde
             .await,
     );
     h.store
-        .settle_work(&second, WorkOutcome::Done(None))
+        .settle_work(&second, WorkOutcome::<OrderEffect>::Done(None))
         .await
         .expect("settled");
-    assert_fenced(&h.store.settle_work(&second, WorkOutcome::Done(None)).await);
+    assert_fenced(
+        &h.store
+            .settle_work(&second, WorkOutcome::<OrderEffect>::Done(None))
+            .await,
+    );
     assert_eq!(h.store.stats().await.expect("read").work, 0);
 }
 
 pub(super) async fn work_to_be_tried_again_is_nobodys_until_it_is_due(h: Harness) {
     add(&h, vec![piece(&h, "a", 0)]).await;
     let first = lease(&h, "a", 1).await.remove(0);
-    let again = WorkOutcome::Again {
+    let again = WorkOutcome::<OrderEffect>::Again {
         error: "busy".into(),
         due_at: h.make.in_ms(50),
     };
     h.store.settle_work(&first, again).await.expect("settled");
-    assert_fenced(&h.store.settle_work(&first, WorkOutcome::Done(None)).await);
+    assert_fenced(
+        &h.store
+            .settle_work(&first, WorkOutcome::<OrderEffect>::Done(None))
+            .await,
+    );
     assert!(lease(&h, "a", 1).await.is_empty());
     h.clock.advance_ms(50);
     assert_eq!(lease(&h, "a", 1).await[0].attempts, 2);

@@ -1,7 +1,7 @@
 //! Writes the effects of a consumer's batch together with its cursor. Two round trips: locks, then everything else.
 
 use super::bisect::Bisection;
-use super::changes::{self, Locked, Wanted};
+use super::changes::{self, Locked, OwnedRows, Wanted};
 #[cfg(feature = "planted-defects")]
 use super::defects;
 use super::fence::{fence, fenced};
@@ -25,7 +25,7 @@ static MOVE: Sql = Sql {
 };
 
 /// Writes a batch's effects and moves the cursor, all or nothing.
-pub async fn apply(shared: &Shared, apply: &ConsumerBatch) -> Result<()> {
+pub async fn apply<E: OwnedRows>(shared: &Shared, apply: &ConsumerBatch<E>) -> Result<()> {
     let partition = apply.lease.partition;
     let mut attempts = shared.commits.attempts();
     while let Err(failed) = attempt_apply(shared, apply).await {
@@ -37,7 +37,10 @@ pub async fn apply(shared: &Shared, apply: &ConsumerBatch) -> Result<()> {
     Ok(())
 }
 
-async fn attempt_apply(shared: &Shared, apply: &ConsumerBatch) -> std::result::Result<(), Failed> {
+async fn attempt_apply<E: OwnedRows>(
+    shared: &Shared,
+    apply: &ConsumerBatch<E>,
+) -> std::result::Result<(), Failed> {
     let commits = &shared.commits;
     let now = (shared.now)();
     let wanted = Wanted::of(&apply.changes);
@@ -72,7 +75,7 @@ async fn attempt_apply(shared: &Shared, apply: &ConsumerBatch) -> std::result::R
             },
         )
         .await?;
-    let all: Vec<&Change> = apply.changes.iter().collect();
+    let all: Vec<&Change<E>> = apply.changes.iter().collect();
     let mut pipeline = Pipeline::new();
     parked::park(&mut pipeline, &apply.lease, &apply.park, now);
     changes::write(&mut pipeline, &all, &locked);
@@ -93,9 +96,9 @@ async fn attempt_apply(shared: &Shared, apply: &ConsumerBatch) -> std::result::R
 
 /// Writes changes that stand for themselves; one that conflicts fails alone. A transaction touches one partition of the
 /// log, so changes are written partition by partition.
-pub async fn advance(
+pub async fn advance<E: OwnedRows>(
     shared: &Shared,
-    all: &[Change],
+    all: &[Change<E>],
     lease: Option<&Lease>,
 ) -> Result<Vec<Result<()>>> {
     if all.is_empty() {
@@ -110,7 +113,7 @@ pub async fn advance(
         let indexes: Vec<usize> = (0..all.len())
             .filter(|i| all[*i].partition == partition)
             .collect();
-        let some: Vec<&Change> = indexes.iter().map(|i| &all[*i]).collect();
+        let some: Vec<&Change<E>> = indexes.iter().map(|i| &all[*i]).collect();
         let mut bisection = Bisection::of(&some);
         while let Some(piece) = bisection.next() {
             let done = advance_together(shared, piece, lease, partition).await;
@@ -125,9 +128,9 @@ pub async fn advance(
     Ok(results.into_iter().flatten().collect())
 }
 
-async fn advance_together(
+async fn advance_together<E: OwnedRows>(
     shared: &Shared,
-    changes: &[&Change],
+    changes: &[&Change<E>],
     lease: Option<&Lease>,
     partition: u16,
 ) -> Result<Vec<Result<()>>> {
@@ -147,9 +150,9 @@ async fn check_fence(shared: &Shared, lease: &Lease) -> Result<()> {
     fence.position(&mut answers).map(drop)
 }
 
-async fn attempt_advance(
+async fn attempt_advance<E: OwnedRows>(
     shared: &Shared,
-    changes: &[&Change],
+    changes: &[&Change<E>],
     lease: Option<&Lease>,
     partition: u16,
 ) -> std::result::Result<Vec<Result<()>>, Failed> {
@@ -172,7 +175,7 @@ async fn attempt_advance(
         .await?;
     let results: Vec<Result<()>> = changes.iter().map(|change| locked.take(change)).collect();
     let good = changes.iter().zip(&results).filter(|(_, r)| r.is_ok());
-    let good: Vec<&Change> = good.map(|(change, _)| *change).collect();
+    let good: Vec<&Change<E>> = good.map(|(change, _)| *change).collect();
     if good.is_empty() {
         commits.roll_back(open).await;
         return Ok(results);

@@ -14,7 +14,7 @@ use super::session::Session;
 use super::sharing;
 use crate::error::Result;
 use crate::outage::Outage;
-use crate::store::CommitListener;
+use crate::traits::CommitListener;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;

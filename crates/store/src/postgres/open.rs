@@ -16,7 +16,7 @@ use super::unreachable::unreachable;
 use crate::error::{Error, Result};
 use crate::migrations::{self, Verdict};
 use crate::model::Identity;
-use crate::store::{CommitListener, Now};
+use crate::traits::{CommitListener, Now};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;

@@ -1,6 +1,6 @@
 //! Parked events: an event that could not be applied, and all later events of its order.
 
-use super::changes::{self, Locked, Wanted};
+use super::changes::{self, Locked, OwnedRows, Wanted};
 use super::fence::fence;
 use super::once::Claims;
 use super::pipeline::{Pipeline, Sql, params};
@@ -243,12 +243,12 @@ static FAILED: Sql = Sql {
 };
 
 /// Records what became of a parked event, together with its effect.
-pub async fn settle(
+pub async fn settle<E: OwnedRows>(
     shared: &Shared,
     lease: &Lease,
     order: OrderId,
     position: i64,
-    outcome: &ParkedOutcome,
+    outcome: &ParkedOutcome<E>,
 ) -> Result<()> {
     let mut attempts = shared.commits.attempts();
     while let Err(failed) = attempt_settle(shared, lease, order, position, outcome).await {
@@ -259,7 +259,7 @@ pub async fn settle(
 }
 
 /// Checks that the event is still parked, and, where it is to leave, that it stands first.
-fn check_queue(rows: &[Row], position: i64, outcome: &ParkedOutcome) -> Result<()> {
+fn check_queue<E>(rows: &[Row], position: i64, outcome: &ParkedOutcome<E>) -> Result<()> {
     let queued = rows.iter().map(|row| Columns::of(row).get());
     let queued: Vec<i64> = queued.collect::<Result<_>>()?;
     let is_there = match outcome {
@@ -276,12 +276,12 @@ fn check_queue(rows: &[Row], position: i64, outcome: &ParkedOutcome) -> Result<(
     }
 }
 
-async fn attempt_settle(
+async fn attempt_settle<E: OwnedRows>(
     shared: &Shared,
     lease: &Lease,
     order: OrderId,
     position: i64,
-    outcome: &ParkedOutcome,
+    outcome: &ParkedOutcome<E>,
 ) -> std::result::Result<(), Failed> {
     let commits = &shared.commits;
     let now = (shared.now)();

@@ -7,7 +7,7 @@ use super::notify::Grown;
 use super::pipeline::Pipeline;
 use super::transaction::{Commits, Failed, Open};
 use crate::model::Identity;
-use crate::store::{CommitListener, Now};
+use crate::traits::{CommitListener, Now};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use waybill_domain::event::NewEvent;

@@ -9,7 +9,7 @@ mod queue;
 pub use queue::Bounds;
 
 use crate::error::{Error, Result};
-use crate::store::Store;
+use crate::traits::Store;
 use queue::{Asked, Full, Queue, Turn};
 use std::ops::Deref;
 use std::sync::Arc;

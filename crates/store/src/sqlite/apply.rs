@@ -1,10 +1,10 @@
 //! Writes the effects of a consumer's batch together with its cursor.
 
 use super::bisect::bisect;
-use super::changes;
+use super::changes::{self, OwnedRows};
 use super::leases::{fence, fenced};
+use super::parked;
 use super::tx::Tx;
-use super::{orders, parked, shipments};
 use crate::consume::{BatchDecision, Consumed, Known};
 use crate::error::{Error, Result};
 use crate::model::{ConsumerBatch, Lease};
@@ -12,11 +12,9 @@ use rusqlite::params;
 use waybill_domain::change::Change;
 
 /// Loads what the batch has to know, decides it, and writes what it wants.
-pub fn consume(tx: &mut Tx<'_>, batch: &dyn BatchDecision) -> Result<Consumed> {
-    let needs = batch.needs();
+pub fn consume<E: OwnedRows>(tx: &mut Tx<'_>, batch: &dyn BatchDecision<E>) -> Result<Consumed> {
     let mut known = Known {
-        orders: orders::states(tx.connection, &needs.orders)?,
-        deliveries: shipments::deliveries(tx.connection, &needs.deliveries)?,
+        rows: E::load(tx.connection, &batch.needs())?,
         parked: vec![],
     };
     if tx.counters.parked > 0 {
@@ -28,7 +26,7 @@ pub fn consume(tx: &mut Tx<'_>, batch: &dyn BatchDecision) -> Result<Consumed> {
 }
 
 /// Writes a batch's effects and moves the cursor, all or nothing.
-pub fn apply(tx: &mut Tx<'_>, apply: &ConsumerBatch) -> Result<()> {
+pub fn apply<E: OwnedRows>(tx: &mut Tx<'_>, apply: &ConsumerBatch<E>) -> Result<()> {
     fence(tx, &apply.lease)?;
     let moved = tx.execute(
         "UPDATE cursors SET position = ?4 WHERE consumer = ?1 AND part = ?2 AND position = ?3 AND epoch = ?5",
@@ -54,7 +52,11 @@ pub fn apply(tx: &mut Tx<'_>, apply: &ConsumerBatch) -> Result<()> {
 }
 
 /// Writes independent changes; one that conflicts fails alone.
-pub fn advance(tx: &mut Tx<'_>, all: &[Change], lease: Option<&Lease>) -> Result<Vec<Result<()>>> {
+pub fn advance<E: OwnedRows>(
+    tx: &mut Tx<'_>,
+    all: &[Change<E>],
+    lease: Option<&Lease>,
+) -> Result<Vec<Result<()>>> {
     if let Some(lease) = lease {
         fence(tx, lease)?;
     }

@@ -16,7 +16,7 @@ use super::tx::Counters;
 use super::writer::Writer;
 use crate::error::{Error, Result};
 use crate::model::Identity;
-use crate::store::{CommitListener, Now};
+use crate::traits::{CommitListener, Now};
 use parking_lot::Mutex;
 use rusqlite::{Connection, params};
 use std::fs::{DirBuilder, File};

@@ -1,6 +1,6 @@
 //! Parked events: an event that could not be applied, and all later events of its order.
 
-use super::changes;
+use super::changes::{self, OwnedRows};
 use super::errors::IntoStore;
 use super::once;
 use super::rows::Columns;
@@ -161,12 +161,12 @@ pub fn flag(tx: &Tx<'_>, tenant: &Tenant, flag: &Flag) -> Result<bool> {
 }
 
 /// Records the result of a parked event, together with its effect.
-pub fn settle(
+pub fn settle<E: OwnedRows>(
     tx: &mut Tx<'_>,
     lease: &Lease,
     order: OrderId,
     position: i64,
-    outcome: &ParkedOutcome,
+    outcome: &ParkedOutcome<E>,
 ) -> Result<()> {
     super::leases::fence(tx, lease)?;
     match outcome {

@@ -10,7 +10,7 @@ use super::schedule::{Class, Schedule};
 use super::tx::{Counters, Tx, write_counters};
 use crate::error::{Error, Result};
 use crate::outage::Outage;
-use crate::store::{CommitListener, Now};
+use crate::traits::{CommitListener, Now};
 use rusqlite::{Connection, ErrorCode};
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio_postgres::NoTls;
+use waybill_domain::change::OrderEffect;
 use waybill_domain::command::Command;
 use waybill_domain::event::{EventKind, LoggedEvent};
 use waybill_domain::ids::OrderId;
@@ -15,7 +16,7 @@ use waybill_store::conformance::{
     Driver, Harness, ManualClock, Tap, orders_of_schema_6_show_what_they_showed,
 };
 use waybill_store::postgres::{PostgresStore, begin_new_incarnation, migrate};
-use waybill_store::{ConsumerBatch, Error, Lease, Positions, Store};
+use waybill_store::{ClaimStore, ConsumerBatch, Error, Lease, Positions, Store, StoreBase};
 
 /// Longer than anything here takes; only a test that hangs meets it.
 const HANGS: Duration = Duration::from_secs(120);
@@ -165,7 +166,7 @@ async fn follow(
                 tokio::task::yield_now().await;
                 continue;
             }
-            let apply = ConsumerBatch {
+            let apply = ConsumerBatch::<OrderEffect> {
                 lease: lease.clone(),
                 from: cursor,
                 to: reached,

@@ -5,10 +5,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use waybill_domain::change::DeliveryEffect;
 use waybill_domain::delivery::{self, OrderDelivery, UnusableEvent};
 use waybill_domain::event::{EventKind, LoggedEvent};
 use waybill_domain::ids::OrderId;
-use waybill_store::{Known, Needs};
+use waybill_store::Known;
 
 use super::timer_signals::TimerSignals;
 use crate::carrier::SimulatedCarrier;
@@ -27,6 +28,8 @@ pub struct DeliveryHandler {
 }
 
 impl Handler for DeliveryHandler {
+    type Effect = DeliveryEffect;
+
     fn consumer(&self) -> &'static str {
         CONSUMER
     }
@@ -41,18 +44,19 @@ impl Handler for DeliveryHandler {
         ]
     }
 
-    fn needs(&self, events: &[LoggedEvent]) -> Needs {
-        let mut deliveries: Vec<OrderId> = events.iter().filter_map(|e| e.event.order_id).collect();
-        deliveries.dedup();
-        Needs {
-            deliveries,
-            ..Needs::default()
-        }
+    fn needs(&self, events: &[LoggedEvent]) -> Vec<OrderId> {
+        let mut orders: Vec<OrderId> = events.iter().filter_map(|e| e.event.order_id).collect();
+        orders.dedup();
+        orders
     }
 
-    fn decide(&self, events: &[&LoggedEvent], known: &Known) -> Vec<EventOutcome> {
+    fn decide(
+        &self,
+        events: &[&LoggedEvent],
+        known: &Known<DeliveryEffect>,
+    ) -> Vec<EventOutcome<DeliveryEffect>> {
         let mut orders: HashMap<OrderId, OrderDelivery> = HashMap::new();
-        for (id, delivery, shipments) in &known.deliveries {
+        for (id, delivery, shipments) in &known.rows {
             let of_order = OrderDelivery {
                 delivery: delivery.clone(),
                 shipments: shipments.clone(),
@@ -73,7 +77,7 @@ impl DeliveryHandler {
         &self,
         logged: &LoggedEvent,
         orders: &mut HashMap<OrderId, OrderDelivery>,
-    ) -> EventOutcome {
+    ) -> EventOutcome<DeliveryEffect> {
         let event = &logged.event;
         let Some(order_id) = event.order_id else {
             return EventOutcome::Failed(UnusableEvent::NoOrder.to_string());

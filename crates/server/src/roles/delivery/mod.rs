@@ -12,6 +12,8 @@ use self::timer_signals::TimerSignals;
 use self::timers::TimerTask;
 use super::definition::{Consumer, RoleDefinition, Share};
 use super::tasks::{RoleResources, RoleTasks};
+use waybill_store::DeliveryStore;
+
 use crate::carrier::SimulatedCarrier;
 use crate::config::{MillisRange, RoleSection, section};
 use crate::consumers::consumer::Consuming;
@@ -53,16 +55,23 @@ pub static ROLE: RoleDefinition = RoleDefinition {
 fn start(resources: &RoleResources, tasks: &mut RoleTasks) {
     let delivery: DeliverySettings = resources.settings.section();
     let consumers = &resources.consumers;
+    let store: Arc<dyn DeliveryStore> = resources.store.clone();
     let carrier = carrier(&delivery, &consumers.contexts.entropy);
-    let signals = Arc::new(TimerSignals::new(consumers.store.identity().partitions));
+    let signals = Arc::new(TimerSignals::new(consumers.log.identity().partitions));
     let handler = DeliveryHandler {
         contexts: consumers.contexts.clone(),
         carrier: carrier.clone(),
         timers: signals.clone(),
     };
-    tasks.keep(Consuming::new(consumers, handler, delivery.batch_limit));
+    tasks.keep(Consuming::new(
+        consumers,
+        handler,
+        store.clone(),
+        delivery.batch_limit,
+    ));
     tasks.keep(TimerTask::new(
         consumers,
+        store,
         carrier,
         signals,
         delivery.batch_limit,

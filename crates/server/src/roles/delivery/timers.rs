@@ -9,13 +9,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
-use waybill_domain::change::Change;
+use waybill_domain::change::{Change, DeliveryEffect};
 use waybill_domain::context::EventMeta;
 use waybill_domain::shipment::{self, Shipment, ShipmentStatus, Update};
 use waybill_domain::text::Tenant;
 use waybill_domain::timer::{Timer, TimerChange};
 use waybill_store::outage::Outage;
-use waybill_store::{Error as StoreError, Lease};
+use waybill_store::{DeliveryStore, Error as StoreError, Lease};
 
 use super::timer_signals::TimerSignals;
 use crate::carrier::SimulatedCarrier;
@@ -31,6 +31,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// Fires the timers of the partitions that its lease manager gives it.
 pub struct TimerTask {
     pub resources: ConsumerResources,
+    pub store: Arc<dyn DeliveryStore>,
     pub carrier: SimulatedCarrier,
     pub signals: Arc<TimerSignals>,
     pub batch_limit: usize,
@@ -41,12 +42,14 @@ impl TimerTask {
     /// Fires at most so many timers in one transaction.
     pub fn new(
         resources: &ConsumerResources,
+        store: Arc<dyn DeliveryStore>,
         carrier: SimulatedCarrier,
         signals: Arc<TimerSignals>,
         batch_limit: u32,
     ) -> Self {
         Self {
             resources: resources.clone(),
+            store,
             carrier,
             signals,
             batch_limit: batch_limit as usize,
@@ -62,7 +65,7 @@ impl PartitionTask for TimerTask {
     }
 
     fn partitions(&self) -> u16 {
-        self.resources.store.identity().partitions
+        self.store.identity().partitions
     }
 
     async fn act(
@@ -106,7 +109,7 @@ impl PartitionTask for TimerTask {
 impl TimerTask {
     /// Fires what is due; returns how long nothing else will be.
     async fn fire(&self, lease: &Lease) -> Result<Duration, StoreError> {
-        let store = &self.resources.store;
+        let store = &self.store;
         let now = self.resources.contexts.now();
         let (due, next) = store
             .due_timers(lease.partition, now, self.batch_limit)
@@ -141,7 +144,7 @@ impl TimerTask {
     /// Timers that are due at about the same time are fired together where a transaction costs more than a moment.
     fn shortest_wait(&self) -> Duration {
         let millisecond = Duration::from_millis(1);
-        if self.resources.store.identity().one_writer {
+        if self.store.identity().one_writer {
             millisecond
         } else {
             self.resources.gather.max(millisecond)
@@ -149,7 +152,7 @@ impl TimerTask {
     }
 
     /// What a due timer does: the shipment's next step, or nothing but going away when it is out of date.
-    fn step(&self, timer: Timer, shipment: Option<Shipment>) -> Change {
+    fn step(&self, timer: Timer, shipment: Option<Shipment>) -> Change<DeliveryEffect> {
         let current = shipment.filter(|s| s.due_at == Some(timer.due_at));
         let next = current.as_ref().and_then(|s| next_status(s.status));
         if let (Some(shipment), Some(status)) = (&current, next) {
@@ -174,9 +177,12 @@ impl TimerTask {
             }
         }
         let tenant = current.map_or_else(Tenant::default, |s| s.tenant);
-        let mut change = Change::new(tenant, timer.order_id, timer.partition);
-        change.timers.push(TimerChange::Clear(timer));
-        change
+        let (order_id, partition) = (timer.order_id, timer.partition);
+        let effect = DeliveryEffect {
+            timers: vec![TimerChange::Clear(timer)],
+            ..DeliveryEffect::default()
+        };
+        Change::new(tenant, order_id, partition, effect)
     }
 }
 

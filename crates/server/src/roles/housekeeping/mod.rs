@@ -24,11 +24,10 @@ pub static ROLE: RoleDefinition = RoleDefinition {
         let figures = Figures::register(registry);
         Box::new(move |resources, tasks| {
             let housekeeping: HousekeepingSettings = resources.settings.section();
-            let consumers = &resources.consumers;
-            let (store, contexts) = (consumers.store.clone(), consumers.contexts.clone());
             tasks.keep(Housekeeping::new(
-                store,
-                contexts,
+                resources.store.clone(),
+                resources.store.clone(),
+                resources.consumers.contexts.clone(),
                 figures.clone(),
                 &housekeeping,
             ));

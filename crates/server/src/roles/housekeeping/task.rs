@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 use waybill_domain::time::Time;
 use waybill_store::outage::Outage;
-use waybill_store::{Error as StoreError, Lease, Store};
+use waybill_store::{ClaimStore, Error as StoreError, Lease, OrderStore};
 
 use super::figures::Figures;
 use super::settings::HousekeepingSettings;
@@ -22,7 +22,8 @@ pub const CONSUMER: &str = "housekeeping";
 
 /// Deletes and looks while this process has the lease.
 pub struct Housekeeping {
-    store: Arc<dyn Store>,
+    claims: Arc<dyn ClaimStore>,
+    orders: Arc<dyn OrderStore>,
     contexts: ContextSource,
     figures: Figures,
     interval: Duration,
@@ -33,13 +34,15 @@ pub struct Housekeeping {
 
 impl Housekeeping {
     pub fn new(
-        store: Arc<dyn Store>,
+        claims: Arc<dyn ClaimStore>,
+        orders: Arc<dyn OrderStore>,
         contexts: ContextSource,
         figures: Figures,
         housekeeping: &HousekeepingSettings,
     ) -> Self {
         Self {
-            store,
+            claims,
+            orders,
             contexts,
             figures,
             interval: housekeeping.interval_ms.duration(),
@@ -96,7 +99,7 @@ impl Housekeeping {
     ) -> Result<(), StoreError> {
         while !stop.is_cancelled() {
             let now = self.contexts.now();
-            let forgotten = self.store.forget_claims(now, self.batch_limit).await?;
+            let forgotten = self.claims.forget_claims(now, self.batch_limit).await?;
             self.figures.claims_forgotten.inc_by(forgotten as u64);
             if forgotten < self.batch_limit {
                 break;
@@ -105,7 +108,7 @@ impl Housekeeping {
         let now = self.contexts.now();
         let before = Time(now.0 - self.stuck_after_micros);
         watchdog
-            .look(&*self.store, before, self.batch_limit)
+            .look(&*self.orders, before, self.batch_limit)
             .await?;
         watchdog.show(&self.figures, now);
         Ok(())

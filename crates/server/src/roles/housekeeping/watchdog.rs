@@ -10,7 +10,7 @@ use waybill_domain::ids::OrderId;
 use waybill_domain::order::Order;
 use waybill_domain::status::OrderStatus;
 use waybill_domain::time::Time;
-use waybill_store::{Error as StoreError, Store};
+use waybill_store::{Error as StoreError, OrderStore};
 
 use super::figures::Figures;
 
@@ -30,7 +30,7 @@ impl Watchdog {
     /// The store cannot be read now.
     pub async fn look(
         &mut self,
-        store: &dyn Store,
+        store: &dyn OrderStore,
         before: Time,
         limit: usize,
     ) -> Result<(), StoreError> {

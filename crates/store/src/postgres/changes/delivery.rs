@@ -1,14 +1,58 @@
-//! Writes the rows of the role `delivery`: deliveries and shipments.
+//! Delivery's side: deliveries, shipments and their timers.
 
-use super::super::pipeline::{Pipeline, Sql, params};
+use super::super::pipeline::{Answers, Pipeline, Sql, params};
 use super::super::rows::small;
+use super::super::shipments;
+use super::super::transaction::Commits;
+use super::OwnedRows;
+use super::locked_delivery::{DeliveryLocks, LockedDeliveries, WantedDeliveries};
+use super::timers::write_timers;
 use crate::encoding::json;
+use crate::error::Result;
+use crate::model::DeliveryOf;
 use std::collections::BTreeMap;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
-use waybill_domain::change::Change;
+use waybill_domain::change::{Change, DeliveryEffect};
 use waybill_domain::delivery::Delivery;
+use waybill_domain::ids::OrderId;
 use waybill_domain::shipment::Shipment;
+
+impl OwnedRows for DeliveryEffect {
+    type Wanted = WantedDeliveries;
+    type Locks = DeliveryLocks;
+    type Locked = LockedDeliveries;
+
+    async fn load(commits: &Commits, orders: &[OrderId]) -> Result<Vec<DeliveryOf>> {
+        shipments::deliveries(commits, orders).await
+    }
+
+    fn wanted(changes: &[&Change<Self>]) -> WantedDeliveries {
+        WantedDeliveries::of(changes)
+    }
+
+    fn lock<'p>(wanted: &'p WantedDeliveries, pipeline: &mut Pipeline<'p>) -> DeliveryLocks {
+        wanted.lock(pipeline)
+    }
+
+    fn read(locks: DeliveryLocks, answers: &mut Answers) -> Result<LockedDeliveries> {
+        LockedDeliveries::read(locks, answers)
+    }
+
+    fn take(locked: &mut LockedDeliveries, change: &Change<Self>) -> Result<()> {
+        locked.take(&change.effect)
+    }
+
+    fn write<'p>(
+        pipeline: &mut Pipeline<'p>,
+        changes: &[&'p Change<Self>],
+        _locked: &'p LockedDeliveries,
+    ) {
+        write_deliveries(pipeline, changes);
+        write_shipments(pipeline, changes);
+        write_timers(pipeline, changes);
+    }
+}
 
 static INSERT_DELIVERIES: Sql = Sql {
     text: "/* changes::insert_deliveries */ INSERT INTO deliveries (order_id, tenant, part, state, revision, version, heard, open_holds, released, \
@@ -51,9 +95,9 @@ fn split<'p, T>(states: &States<'p, T>) -> [Vec<&'p T>; 2] {
 }
 
 /// Writes the last state of each delivery.
-pub fn write_deliveries<'p>(pipeline: &mut Pipeline<'p>, changes: &[&'p Change]) {
+fn write_deliveries<'p>(pipeline: &mut Pipeline<'p>, changes: &[&'p Change<DeliveryEffect>]) {
     let mut states: States<'p, Delivery> = BTreeMap::new();
-    for change in changes.iter().filter_map(|c| c.delivery.as_ref()) {
+    for change in changes.iter().filter_map(|c| c.effect.delivery.as_ref()) {
         let first = (change.expected_revision, &change.after);
         let state = states.entry(change.after.order_id.0).or_insert(first);
         state.1 = &change.after;
@@ -120,9 +164,9 @@ const SHIPMENT: &[Type] = &[
 ];
 
 /// Writes the last state of each shipment.
-pub fn write_shipments<'p>(pipeline: &mut Pipeline<'p>, changes: &[&'p Change]) {
+fn write_shipments<'p>(pipeline: &mut Pipeline<'p>, changes: &[&'p Change<DeliveryEffect>]) {
     let mut states: States<'p, Shipment> = BTreeMap::new();
-    for change in changes.iter().flat_map(|c| &c.shipments) {
+    for change in changes.iter().flat_map(|c| &c.effect.shipments) {
         let first = (change.expected_version, &change.after);
         let state = states.entry(change.after.id.0).or_insert(first);
         state.1 = &change.after;

@@ -1,5 +1,5 @@
 //! Writes what the domain decided: rows are locked and their versions compared in memory, then everything is written in
-//! one flush.
+//! one flush. What is the same for every owner stands here and in `locked.rs`; each owner's rows have their own files.
 //!
 //! Changes of one batch may build on each other. Each is compared with the state that the one before it leaves, and
 //! only the last state of a row is written.
@@ -7,6 +7,8 @@
 mod counts;
 mod delivery;
 mod locked;
+mod locked_delivery;
+mod locked_orders;
 mod orders;
 mod reservations;
 mod timers;
@@ -15,21 +17,59 @@ pub use counts::Counts;
 pub use locked::{Locked, Wanted};
 pub use orders::place_hold;
 pub use reservations::reserve;
-pub use timers::add_work;
 
-use super::pipeline::Pipeline;
+use super::pipeline::{Answers, Pipeline};
+use super::transaction::Commits;
+use super::work;
+use crate::error::Result;
+use crate::traits::Effect;
 use waybill_domain::change::Change;
+use waybill_domain::ids::OrderId;
 
-/// Adds the writes of changes that `locked` has all taken in: orders, shipments, reservations, stock (summed), timers, work.
-/// The log is the caller's last step.
-pub fn write<'p>(pipeline: &mut Pipeline<'p>, changes: &[&'p Change], locked: &'p Locked) {
-    orders::write_orders(pipeline, changes);
-    orders::write_holds(pipeline, changes);
-    delivery::write_deliveries(pipeline, changes);
-    delivery::write_shipments(pipeline, changes);
-    reservations::move_units(pipeline, changes, locked);
-    timers::write_timers(pipeline, changes);
+/// The rows of one owner in this database.
+pub trait OwnedRows: Effect {
+    /// Which rows changes are about to write.
+    type Wanted: Send + Sync;
+    /// The locks that were asked for.
+    type Locks: Send;
+    /// What those rows say once they are locked.
+    type Locked: Send + Sync;
+
+    /// The rows of orders that this owner decides on; those not found are left out.
+    fn load(
+        commits: &Commits,
+        orders: &[OrderId],
+    ) -> impl Future<Output = Result<Vec<Self::Known>>> + Send;
+
+    /// The rows of changes.
+    fn wanted(changes: &[&Change<Self>]) -> Self::Wanted;
+
+    /// Adds the locks of rows, in the order of `lock.rs`.
+    fn lock<'p>(wanted: &'p Self::Wanted, pipeline: &mut Pipeline<'p>) -> Self::Locks;
+
+    /// Reads what the locked rows say.
+    fn read(locks: Self::Locks, answers: &mut Answers) -> Result<Self::Locked>;
+
+    /// Takes a change in, if it was decided on what the rows say now.
+    fn take(locked: &mut Self::Locked, change: &Change<Self>) -> Result<()>;
+
+    /// Adds the writes of changes that `locked` has all taken in.
+    fn write<'p>(
+        pipeline: &mut Pipeline<'p>,
+        changes: &[&'p Change<Self>],
+        locked: &'p Self::Locked,
+    );
+}
+
+/// Adds the writes of changes that `locked` has all taken in: the owner's rows, then work. The log is the caller's last
+/// step.
+pub fn write<'p, E: OwnedRows>(
+    pipeline: &mut Pipeline<'p>,
+    changes: &[&'p Change<E>],
+    locked: &'p Locked<E>,
+) {
+    E::write(pipeline, changes, &locked.rows);
     for change in changes {
-        add_work(pipeline, &change.tenant, &change.work);
+        work::add_to(pipeline, &change.tenant, &change.work);
     }
 }

@@ -1,18 +1,59 @@
-//! Writes orders, their lines and their holds.
+//! The order's side: orders, their lines and holds, and the reservations that they use or give back.
 
-use super::super::pipeline::{Pipeline, Sql, params};
+use super::super::orders;
+use super::super::pipeline::{Answers, Pipeline, Sql, params};
 use super::super::rows::small;
-use super::Counts;
+use super::super::transaction::Commits;
+use super::locked_orders::{LockedOrders, OrderLocks, WantedOrders};
+use super::reservations::move_units;
+use super::{Counts, OwnedRows};
 use crate::encoding::{Note, json, write_copies};
+use crate::error::Result;
 use std::collections::BTreeMap;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
-use waybill_domain::change::{Change, HoldChange};
+use waybill_domain::change::{Change, HoldChange, OrderEffect};
 use waybill_domain::ids::OrderId;
 use waybill_domain::order::{Hold, Line, Order};
 use waybill_domain::shipment::ShipmentCopy;
 use waybill_domain::status::OrderStatus;
 use waybill_domain::text::Vendor;
+
+impl OwnedRows for OrderEffect {
+    type Wanted = WantedOrders;
+    type Locks = OrderLocks;
+    type Locked = LockedOrders;
+
+    async fn load(commits: &Commits, ids: &[OrderId]) -> Result<Vec<Order>> {
+        orders::states(commits, ids).await
+    }
+
+    fn wanted(changes: &[&Change<Self>]) -> WantedOrders {
+        WantedOrders::of(changes)
+    }
+
+    fn lock<'p>(wanted: &'p WantedOrders, pipeline: &mut Pipeline<'p>) -> OrderLocks {
+        wanted.lock(pipeline)
+    }
+
+    fn read(locks: OrderLocks, answers: &mut Answers) -> Result<LockedOrders> {
+        LockedOrders::read(locks, answers)
+    }
+
+    fn take(locked: &mut LockedOrders, change: &Change<Self>) -> Result<()> {
+        locked.take(change)
+    }
+
+    fn write<'p>(
+        pipeline: &mut Pipeline<'p>,
+        changes: &[&'p Change<Self>],
+        locked: &'p LockedOrders,
+    ) {
+        write_orders(pipeline, changes);
+        write_holds(pipeline, changes);
+        move_units(pipeline, changes, locked);
+    }
+}
 
 static ORDERS: Sql = Sql {
     text: "/* changes::orders */ UPDATE orders o SET status = c.status, version = c.version, sourcing = c.sourcing, started = c.started, \
@@ -56,12 +97,12 @@ static LINES: Sql = Sql {
 };
 
 /// Writes the last state of each order, of each line that changed, and of the copies of shipments where they changed.
-pub fn write_orders<'p>(pipeline: &mut Pipeline<'p>, changes: &[&'p Change]) {
+fn write_orders<'p>(pipeline: &mut Pipeline<'p>, changes: &[&'p Change<OrderEffect>]) {
     let mut orders: BTreeMap<Uuid, &Order> = BTreeMap::new();
     let mut lines: BTreeMap<(Uuid, u16), &Line> = BTreeMap::new();
     let mut copies: BTreeMap<Uuid, &[ShipmentCopy]> = BTreeMap::new();
     let mut counts = Counts::default();
-    for change in changes.iter().filter_map(|c| c.order.as_ref()) {
+    for change in changes.iter().map(|c| &c.effect.order) {
         let after = &change.after;
         if change.shipments_changed {
             copies.insert(after.id.0, &after.shipments);
@@ -126,10 +167,10 @@ pub fn write_orders<'p>(pipeline: &mut Pipeline<'p>, changes: &[&'p Change]) {
 }
 
 /// Places and releases holds.
-pub fn write_holds<'p>(pipeline: &mut Pipeline<'p>, changes: &[&'p Change]) {
+fn write_holds<'p>(pipeline: &mut Pipeline<'p>, changes: &[&'p Change<OrderEffect>]) {
     for change in changes {
-        let version = change.order.as_ref().map_or(0, |o| o.after.version);
-        for hold in &change.holds {
+        let version = change.effect.order.after.version;
+        for hold in &change.effect.holds {
             match hold {
                 HoldChange::Place(hold) => place_hold(pipeline, change.order_id, version, hold),
                 HoldChange::Release { id, at } => {
@@ -137,7 +178,7 @@ pub fn write_holds<'p>(pipeline: &mut Pipeline<'p>, changes: &[&'p Change]) {
                 }
             }
         }
-        if let Some(reason) = &change.cancel_reason {
+        if let Some(reason) = &change.effect.cancel_reason {
             let note = Note::of_cancellation(reason);
             add_note(pipeline, change.order_id, version, &note);
         }

@@ -2,13 +2,13 @@
 
 use super::super::pipeline::{Pipeline, Sql, params};
 use super::super::rows::{Columns, small};
-use super::Locked;
+use super::locked_orders::LockedOrders;
 use crate::error::{Error, Result};
 use std::collections::{BTreeMap, HashMap};
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
-use waybill_domain::change::Change;
+use waybill_domain::change::{Change, OrderEffect};
 use waybill_domain::ids::OrderId;
 use waybill_domain::reservation::{
     Reservation, ReservationMove, ReservationState, ReservedUnits, StockEffect,
@@ -98,9 +98,9 @@ impl Reservations {
     }
 
     /// What the moves of a change make of reservations that are there; nothing is taken in yet.
-    pub fn after(&self, change: &Change) -> Result<Moved> {
+    pub fn after(&self, change: &Change<OrderEffect>) -> Result<Moved> {
         let mut moved: HashMap<Key, Open> = HashMap::new();
-        for step in &change.reservations {
+        for step in &change.effect.reservations {
             let key = key(change.order_id, step.units());
             let open = moved.get(&key).or_else(|| self.0.get(&key)).copied();
             let before = open.map(|open| open.now);
@@ -132,8 +132,12 @@ impl Reservations {
 pub struct Moved(HashMap<Key, Open>);
 
 /// Fails where the stock row behind a reservation is not there.
-pub fn check_stock_rows(change: &Change, locked: &Locked) -> Result<()> {
-    let rows = change.reservations.iter().map(ReservationMove::units);
+pub fn check_stock_rows(change: &Change<OrderEffect>, locked: &LockedOrders) -> Result<()> {
+    let rows = change
+        .effect
+        .reservations
+        .iter()
+        .map(ReservationMove::units);
     let tenant = &change.tenant;
     for units in rows {
         let (sku, vendor) = (&units.sku, &units.vendor);
@@ -175,10 +179,19 @@ pub fn reserve<'p>(
 }
 
 /// Writes moved reservations, and the stock rows behind them, each row once.
-pub fn move_units<'p>(pipeline: &mut Pipeline<'p>, changes: &[&'p Change], locked: &'p Locked) {
+pub fn move_units<'p>(
+    pipeline: &mut Pipeline<'p>,
+    changes: &[&'p Change<OrderEffect>],
+    locked: &'p LockedOrders,
+) {
     let moves = || {
         let each = changes.iter();
-        each.flat_map(|c| c.reservations.iter().map(|m| (&c.tenant, c.order_id, m)))
+        each.flat_map(|c| {
+            c.effect
+                .reservations
+                .iter()
+                .map(|m| (&c.tenant, c.order_id, m))
+        })
     };
     if moves().next().is_none() {
         return;

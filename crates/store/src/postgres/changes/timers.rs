@@ -1,12 +1,11 @@
-//! Writes timers and work for external services.
+//! Writes timers of shipments.
 
 use super::super::pipeline::{Pipeline, Sql, params};
 use super::super::rows::small;
 use std::collections::{BTreeMap, BTreeSet};
 use tokio_postgres::types::Type;
 use uuid::Uuid;
-use waybill_domain::change::{Change, NewWork};
-use waybill_domain::text::Tenant;
+use waybill_domain::change::{Change, DeliveryEffect};
 use waybill_domain::timer::TimerChange;
 
 static SET_TIMERS: Sql = Sql {
@@ -28,11 +27,11 @@ static CLEAR_TIMERS: Sql = Sql {
 
 /// Timers that a batch both sets and clears come to nothing. The shipment's version guards them: one that is gone has
 /// fired in that version.
-pub fn write_timers<'p>(pipeline: &mut Pipeline<'p>, changes: &[&'p Change]) {
+pub fn write_timers<'p>(pipeline: &mut Pipeline<'p>, changes: &[&'p Change<DeliveryEffect>]) {
     let mut set: BTreeMap<(u16, i64, Uuid), Uuid> = BTreeMap::new();
     let mut cleared: BTreeSet<(u16, i64, Uuid)> = BTreeSet::new();
     for change in changes {
-        for timer in &change.timers {
+        for timer in &change.effect.timers {
             match timer {
                 TimerChange::Set(t) => {
                     let key = (t.partition, t.due_at.0, t.shipment_id.0);
@@ -68,37 +67,4 @@ pub fn write_timers<'p>(pipeline: &mut Pipeline<'p>, changes: &[&'p Change]) {
             ],
         );
     }
-}
-
-static ADD_WORK: Sql = Sql {
-    text: "/* changes::add_work */ INSERT INTO work (id, target, tenant, order_id, due_at, body) \
-           SELECT w.id, w.target, $1, w.order_id, w.due_at, w.body FROM unnest($2, $3, $4, $5, $6) AS w (id, target, order_id, due_at, body) \
-           ON CONFLICT DO NOTHING",
-    types: &[
-        Type::TEXT,
-        Type::UUID_ARRAY,
-        Type::TEXT_ARRAY,
-        Type::UUID_ARRAY,
-        Type::INT8_ARRAY,
-        Type::TEXT_ARRAY,
-    ],
-};
-
-/// Adds pieces of work; one that is there already is the same one again.
-pub fn add_work<'p>(pipeline: &mut Pipeline<'p>, tenant: &'p Tenant, work: &'p [NewWork]) {
-    if work.is_empty() {
-        return;
-    }
-    let w = || work.iter();
-    pipeline.add(
-        &ADD_WORK,
-        params![
-            tenant.as_str(),
-            w().map(|w| w.id).collect::<Vec<_>>(),
-            w().map(|w| w.target.as_str()).collect::<Vec<_>>(),
-            w().map(|w| w.order_id.map(|id| id.0)).collect::<Vec<_>>(),
-            w().map(|w| w.due_at.0).collect::<Vec<_>>(),
-            w().map(|w| w.body.as_str()).collect::<Vec<_>>(),
-        ],
-    );
 }

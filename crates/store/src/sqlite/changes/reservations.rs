@@ -7,48 +7,36 @@ use super::expect_one;
 use crate::error::{Error, Result};
 use rusqlite::params;
 use std::collections::BTreeMap;
-use waybill_domain::change::Change;
+use waybill_domain::change::{Change, OrderEffect};
 use waybill_domain::ids::OrderId;
 use waybill_domain::reservation::{Reservation, ReservationMove, ReservationState, StockEffect};
 use waybill_domain::text::{Sku, Tenant, Vendor};
 
-/// What reservations do to the stock rows behind them, summed so that each row is written once.
-#[derive(Default)]
-pub struct StockEffects<'c>(BTreeMap<(&'c Tenant, &'c Sku, &'c Vendor), StockEffect>);
-
-/// Moves a change's reserved units; the stock rows are left to [`StockEffects::write`].
-pub fn move_units<'c>(
-    tx: &Tx<'_>,
-    change: &'c Change,
-    effects: &mut StockEffects<'c>,
-) -> Result<()> {
-    for moved in &change.reservations {
-        let units = moved.units();
-        if moved.makes().is_some() {
-            reserve(tx, &change.tenant, change.order_id, moved)?;
-        } else {
-            settle(tx, change.order_id, moved)?;
+/// Moves the reserved units of changes; the stock rows behind them are written once each, with the sum.
+pub fn move_units(tx: &Tx<'_>, changes: &[Change<OrderEffect>]) -> Result<()> {
+    let mut stock: BTreeMap<(&Tenant, &Sku, &Vendor), StockEffect> = BTreeMap::new();
+    for change in changes {
+        for moved in &change.effect.reservations {
+            let units = moved.units();
+            if moved.makes().is_some() {
+                reserve(tx, &change.tenant, change.order_id, moved)?;
+            } else {
+                settle(tx, change.order_id, moved)?;
+            }
+            let row = (&change.tenant, &units.sku, &units.vendor);
+            *stock.entry(row).or_default() += moved.effect();
         }
-        let row = (&change.tenant, &units.sku, &units.vendor);
-        *effects.0.entry(row).or_default() += moved.effect();
+    }
+    for ((tenant, sku, vendor), effect) in &stock {
+        let changed = tx.execute(
+            "UPDATE stock SET on_hand = on_hand + ?4, reserved = reserved + ?5 WHERE tenant = ?1 AND sku = ?2 AND vendor = ?3",
+            params![tenant.as_str(), sku.as_str(), vendor.as_str(), effect.on_hand, effect.reserved],
+        )?;
+        if changed != 1 {
+            return Err(Error::no_stock_row(tenant, sku, vendor));
+        }
     }
     Ok(())
-}
-
-impl StockEffects<'_> {
-    /// Writes the stock rows.
-    pub fn write(&self, tx: &Tx<'_>) -> Result<()> {
-        for ((tenant, sku, vendor), effect) in &self.0 {
-            let changed = tx.execute(
-                "UPDATE stock SET on_hand = on_hand + ?4, reserved = reserved + ?5 WHERE tenant = ?1 AND sku = ?2 AND vendor = ?3",
-                params![tenant.as_str(), sku.as_str(), vendor.as_str(), effect.on_hand, effect.reserved],
-            )?;
-            if changed != 1 {
-                return Err(Error::no_stock_row(tenant, sku, vendor));
-            }
-        }
-        Ok(())
-    }
 }
 
 /// Writes the reservation that a move makes.

@@ -1,0 +1,28 @@
+//! Stock levels.
+
+use super::super::stock;
+use super::PostgresStore;
+use crate::error::Result;
+use crate::model::{Page, StockChange, StockOutcome};
+use crate::traits::StockStore;
+use async_trait::async_trait;
+use waybill_domain::stock::StockRow;
+use waybill_domain::text::Tenant;
+
+#[async_trait]
+impl StockStore for PostgresStore {
+    async fn adjust_stock(&self, changes: Vec<StockChange>) -> Result<Vec<StockOutcome>> {
+        self.write(|shared| async move { stock::adjust(&shared, &changes).await })
+            .await
+    }
+
+    async fn stock(
+        &self,
+        tenant: &Tenant,
+        skus: Vec<String>,
+        after: Option<String>,
+        limit: usize,
+    ) -> Result<Page<StockRow, String>> {
+        stock::list(self.read()?, tenant, skus, after.as_deref(), limit).await
+    }
+}

@@ -1,0 +1,28 @@
+//! Work for external services.
+
+use super::super::work;
+use super::PostgresStore;
+use crate::error::Result;
+use crate::model::LeasedWork;
+use crate::traits::WorkStore;
+use async_trait::async_trait;
+use waybill_domain::change::NewWork;
+use waybill_domain::text::Tenant;
+use waybill_domain::time::Time;
+
+#[async_trait]
+impl WorkStore for PostgresStore {
+    async fn add_work(&self, tenant: &Tenant, pieces: Vec<NewWork>) -> Result<()> {
+        work::add(self.read()?, tenant, &pieces).await
+    }
+
+    async fn lease_work(
+        &self,
+        target: &str,
+        now: Time,
+        until: Time,
+        limit: usize,
+    ) -> Result<Vec<LeasedWork>> {
+        work::lease(self.read()?, target, now, until, limit).await
+    }
+}

@@ -1,0 +1,59 @@
+//! Writes what the domain decided: each row is guarded by the version that the decision was made on. What is the same for
+//! every owner stands here; each owner's rows have a file.
+
+mod delivery;
+mod orders;
+mod reservations;
+
+pub use orders::place_hold;
+pub use reservations::reserve;
+
+use super::log;
+use super::once;
+use super::tx::Tx;
+use super::work;
+use crate::error::{Error, Result};
+use crate::traits::Effect;
+use rusqlite::Connection;
+use waybill_domain::change::Change;
+use waybill_domain::ids::OrderId;
+
+/// The rows of one owner in this database.
+pub trait OwnedRows: Effect {
+    /// The rows of orders that this owner decides on; those not found are left out.
+    fn load(connection: &Connection, orders: &[OrderId]) -> Result<Vec<Self::Known>>;
+
+    /// Writes the effects of changes, all of them or none.
+    fn write(tx: &mut Tx<'_>, changes: &[Change<Self>]) -> Result<()>;
+}
+
+/// Writes changes, all of them or none: keys, the owner's rows, work, log.
+pub fn write<E: OwnedRows>(tx: &mut Tx<'_>, changes: &[Change<E>]) -> Result<()> {
+    for change in changes {
+        if let Some(claim) = &change.claim
+            && !once::claim(tx, &change.tenant, claim, &claim.outcome)?
+        {
+            return Err(Error::KeyUsed);
+        }
+    }
+    E::write(tx, changes)?;
+    for change in changes {
+        work::add(tx, &change.tenant, &change.work)?;
+    }
+    // A transaction of one consumer touches one partition; the embedded store has only one.
+    let partition = changes.first().map_or(0, |change| change.partition);
+    log::append(
+        tx,
+        partition,
+        changes.iter().flat_map(|change| &change.events),
+    )
+}
+
+/// A guarded write that found its row in another state was overtaken.
+pub fn expect_one(changed: usize, what: &'static str) -> Result<()> {
+    if changed == 1 {
+        Ok(())
+    } else {
+        Err(Error::Conflict { what })
+    }
+}

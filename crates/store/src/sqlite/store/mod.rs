@@ -1,0 +1,82 @@
+//! The store on SQLite: each method gives one job to the writer or to a reader. One file for each trait.
+
+mod claims;
+mod delivery;
+mod effects;
+mod log;
+mod orders;
+mod stock;
+mod work;
+
+use super::claims::Walk;
+use super::lock::DirectoryLock;
+use super::readers::Readers;
+use super::schedule::Class;
+use super::stats;
+use super::writer::Writer;
+use crate::error::Result;
+use crate::model::{Identity, Stats};
+use crate::traits::{Now, StoreBase};
+use async_trait::async_trait;
+use parking_lot::Mutex;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use waybill_domain::time::Time;
+
+/// The embedded store.
+pub struct SqliteStore {
+    pub(super) identity: Identity,
+    // Dropped in this order: readers hold snapshots, the writer empties its log, the lock goes last.
+    pub(super) readers: Arc<Readers>,
+    pub(super) writer: Arc<Writer>,
+    pub(super) now: Now,
+    pub(super) scan_limit: usize,
+    pub(super) wal_bytes: Arc<AtomicU64>,
+    pub(super) claims_walk: Arc<Mutex<Walk>>,
+    /// Where the search for stuck orders goes on.
+    pub(super) stuck_walk: Arc<AtomicI64>,
+    pub(super) lock: Mutex<Option<DirectoryLock>>,
+}
+
+#[async_trait]
+impl StoreBase for SqliteStore {
+    fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    async fn time(&self) -> Result<Option<Time>> {
+        Ok(None)
+    }
+
+    async fn stats(&self) -> Result<Stats> {
+        let mut stats = self.readers.read(stats::read).await?;
+        stats.wal_bytes = self.wal_bytes.load(Ordering::Relaxed);
+        (stats.queue_foreground, stats.queue_background) = self.writer.waiting();
+        (stats.readers, stats.readers_idle) = self.readers.counts();
+        Ok(stats)
+    }
+
+    async fn check_writable(&self) -> Result<()> {
+        self.writer
+            .submit(Class::Foreground, |tx| {
+                // A write of its own, so that a full disk is found out.
+                let at = tx.now.0.to_string();
+                tx.execute("INSERT INTO meta (key, value) VALUES ('checked_at', ?1) ON CONFLICT (key) DO UPDATE SET value = excluded.value", [at])?;
+                Ok(())
+            })
+            .await
+    }
+
+    async fn close(&self) {
+        let (writer, readers) = (self.writer.clone(), self.readers.clone());
+        // Joining threads blocks; other tasks go on meanwhile.
+        let closed = tokio::task::spawn_blocking(move || {
+            readers.close();
+            writer.close();
+        });
+        if closed.await.is_err() {
+            tracing::error!("closing the store panicked");
+        }
+        self.lock.lock().take();
+    }
+}

@@ -1,0 +1,33 @@
+//! Stock levels.
+
+use super::super::schedule::Class;
+use super::super::stock;
+use super::SqliteStore;
+use crate::error::Result;
+use crate::model::{Page, StockChange, StockOutcome};
+use crate::traits::StockStore;
+use async_trait::async_trait;
+use waybill_domain::stock::StockRow;
+use waybill_domain::text::Tenant;
+
+#[async_trait]
+impl StockStore for SqliteStore {
+    async fn adjust_stock(&self, changes: Vec<StockChange>) -> Result<Vec<StockOutcome>> {
+        self.writer
+            .submit(Class::Foreground, move |tx| stock::adjust(tx, &changes))
+            .await
+    }
+
+    async fn stock(
+        &self,
+        tenant: &Tenant,
+        skus: Vec<String>,
+        after: Option<String>,
+        limit: usize,
+    ) -> Result<Page<StockRow, String>> {
+        let tenant = tenant.clone();
+        self.readers
+            .read(move |c| stock::list(c, &tenant, skus, after.as_deref(), limit))
+            .await
+    }
+}

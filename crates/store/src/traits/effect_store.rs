@@ -1,0 +1,51 @@
+//! Transactions that write what an owner's decisions want: alone, or with the cursor, the parked event or the piece of
+//! work that they came from.
+
+use super::base::StoreBase;
+use super::effect::Effect;
+use crate::consume::{BatchDecision, Consumed};
+use crate::error::Result;
+use crate::model::{ConsumerBatch, Lease, LeasedWork, ParkedOutcome, WorkOutcome};
+use async_trait::async_trait;
+use std::sync::Arc;
+use waybill_domain::change::Change;
+use waybill_domain::ids::OrderId;
+
+/// Writes effects of one owner.
+#[async_trait]
+pub trait EffectStore<E: Effect>: StoreBase {
+    /// The rows of several orders that decisions are made on, whichever tenant's; those not found are left out.
+    async fn load(&self, orders: Vec<OrderId>) -> Result<Vec<E::Known>>;
+
+    /// Writes changes that stand for themselves (commands, timers, expiries); one result per change. With a
+    /// lease, everything is fenced by it.
+    async fn write_changes(
+        &self,
+        changes: Vec<Change<E>>,
+        lease: Option<Lease>,
+    ) -> Result<Vec<Result<()>>>;
+
+    /// Loads what a batch has to know, decides it, and writes its effects and the cursor in one transaction. Returns
+    /// what was written.
+    ///
+    /// Fails with [`crate::Error::Conflict`] where another process changed or parked an order meanwhile; nothing is
+    /// written, and the caller decides again.
+    async fn consume(&self, batch: Arc<dyn BatchDecision<E>>) -> Result<Consumed>;
+
+    /// Writes a batch's effects and the cursor in one transaction.
+    ///
+    /// Fails with [`crate::Error::Conflict`] when an order was changed or parked meanwhile; nothing is written.
+    async fn apply_batch(&self, apply: ConsumerBatch<E>) -> Result<()>;
+
+    /// Records what became of a parked event, fenced by the lease.
+    async fn settle_parked(
+        &self,
+        lease: Lease,
+        order: OrderId,
+        position: i64,
+        outcome: ParkedOutcome<E>,
+    ) -> Result<()>;
+
+    /// Records what became of leased work, fenced by its epoch.
+    async fn settle_work(&self, work: &LeasedWork, outcome: WorkOutcome<E>) -> Result<()>;
+}

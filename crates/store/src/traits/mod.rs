@@ -1,0 +1,36 @@
+//! What the rest of Waybill asks of a store, one trait for each owner of rows. Calls are in batches; every driver passes
+//! `conformance`.
+//!
+//! A role holds the traits of the rows that it uses, and no others: the role `delivery` runs on a store of
+//! [`DeliveryStore`] and [`LogStore`]. [`Store`] is all of them, for a backend that holds every row.
+
+mod base;
+mod claims;
+mod delivery;
+mod effect;
+mod effect_store;
+mod log;
+mod orders;
+mod stock;
+mod work;
+
+pub use base::{CommitListener, Now, StoreBase};
+pub use claims::ClaimStore;
+pub use delivery::DeliveryStore;
+pub use effect::Effect;
+pub use effect_store::EffectStore;
+pub use log::LogStore;
+pub use orders::OrderStore;
+pub use stock::StockStore;
+pub use work::WorkStore;
+
+/// A store of all rows. See the crate's documentation for what `Ok` and `Err` promise.
+pub trait Store:
+    OrderStore + DeliveryStore + StockStore + LogStore + WorkStore + ClaimStore
+{
+}
+
+impl<S> Store for S where
+    S: OrderStore + DeliveryStore + StockStore + LogStore + WorkStore + ClaimStore
+{
+}

@@ -1,0 +1,25 @@
+//! Stock levels.
+
+use super::base::StoreBase;
+use crate::error::Result;
+use crate::model::{Page, StockChange, StockOutcome};
+use async_trait::async_trait;
+use waybill_domain::stock::StockRow;
+use waybill_domain::text::Tenant;
+
+/// Stock rows as people and programs change them. Orders reserve and consume through
+/// [`super::OrderStore::accept`] and their effects.
+#[async_trait]
+pub trait StockStore: StoreBase {
+    /// Changes stock rows; one outcome per change, in order.
+    async fn adjust_stock(&self, changes: Vec<StockChange>) -> Result<Vec<StockOutcome>>;
+
+    /// A page of stock rows by sku and vendor; `skus` empty means all. `after` is the `next` of the page before.
+    async fn stock(
+        &self,
+        tenant: &Tenant,
+        skus: Vec<String>,
+        after: Option<String>,
+        limit: usize,
+    ) -> Result<Page<StockRow, String>>;
+}

@@ -1,0 +1,25 @@
+//! Work for external services. Its result is written with [`super::EffectStore::settle_work`].
+
+use super::base::StoreBase;
+use crate::error::Result;
+use crate::model::LeasedWork;
+use async_trait::async_trait;
+use waybill_domain::change::NewWork;
+use waybill_domain::text::Tenant;
+use waybill_domain::time::Time;
+
+/// Pieces of work, leased to the workers of a role.
+#[async_trait]
+pub trait WorkStore: StoreBase {
+    /// Adds work outside of a change.
+    async fn add_work(&self, tenant: &Tenant, work: Vec<NewWork>) -> Result<()>;
+
+    /// Leases due work of a target until a time.
+    async fn lease_work(
+        &self,
+        target: &str,
+        now: Time,
+        until: Time,
+        limit: usize,
+    ) -> Result<Vec<LeasedWork>>;
+}
