@@ -19,7 +19,7 @@ use crate::auth::Verifier;
 use crate::backend;
 use crate::carrier::SimulatedCarrier;
 use crate::clock::{Clock, FollowedClock};
-use crate::config::{Millis, Settings};
+use crate::config::Settings;
 use crate::consumers::background::Background;
 use crate::consumers::consumer::ConsumerResources;
 use crate::consumers::owner::Owner;
@@ -184,7 +184,6 @@ impl App {
     #[must_use]
     fn consumer_resources(&self) -> ConsumerResources {
         let (consumers, retry) = (&self.settings.consumers, &self.settings.retry);
-        let ms = |millis: Millis| i64::try_from(millis.0).unwrap_or(i64::MAX);
         ConsumerResources {
             log: self.store.clone(),
             log_cache: self.log_cache.clone(),
@@ -194,8 +193,8 @@ impl App {
             contexts: self.contexts(),
             schedule: RetrySchedule {
                 retries: retry.max_attempts,
-                base_ms: ms(retry.base_delay_ms),
-                max_ms: ms(retry.max_delay_ms),
+                base_ms: retry.base_delay_ms.as_i64(),
+                max_ms: retry.max_delay_ms.as_i64(),
             },
             poll_interval: consumers.poll_interval_ms.duration(),
             gather: consumers.gather_ms.duration(),

@@ -30,7 +30,7 @@ pub fn embedded(settings: &Settings) -> sqlite::Options {
         background_share: store.background_share,
         checkpoint_pages: store.checkpoint_pages,
         wal_limit_bytes: u64::from(store.wal_limit_mib) << 20,
-        cache_kib: store.cache_mib.saturating_mul(1_024),
+        cache_kib: store.cache_mib * 1_024,
         ..sqlite::Options::new(&store.data)
     }
 }
@@ -49,17 +49,16 @@ pub fn shared_at(settings: &Settings, url: &str) -> postgres::Options {
         listen_url: settings.listen_url().map(str::to_owned),
         pool_min: store.pool_min_size as usize,
         pool_max: store.pool_size as usize,
-        pool_wait_ms: store.pool_wait_ms.0,
+        pool_wait_ms: store.pool_wait_ms.get(),
         accept_concurrency: store.accept_concurrency as usize,
         unnamed_statements: store.unnamed_statements,
-        // The bounds of the key keep it within.
-        partitions: u16::try_from(store.parts).unwrap_or(u16::MAX),
-        statement_timeout_ms: store.statement_timeout_ms.0,
-        lock_timeout_ms: store.lock_timeout_ms.0,
-        idle_in_transaction_timeout_ms: store.idle_in_transaction_timeout_ms.0,
-        tcp_timeout_ms: store.tcp_timeout_ms.0,
-        connect_timeout_ms: store.connect_timeout_ms.0,
-        notify_interval_ms: store.notify_interval_ms.0,
+        partitions: u16::try_from(store.parts).expect("the setting allows 64 partitions at most"),
+        statement_timeout_ms: store.statement_timeout_ms.get(),
+        lock_timeout_ms: store.lock_timeout_ms.get(),
+        idle_in_transaction_timeout_ms: store.idle_in_transaction_timeout_ms.get(),
+        tcp_timeout_ms: store.tcp_timeout_ms.get(),
+        connect_timeout_ms: store.connect_timeout_ms.get(),
+        notify_interval_ms: store.notify_interval_ms.get(),
         ..postgres::Options::new(url)
     }
 }
@@ -77,8 +76,8 @@ pub async fn open(
     let time = clock.clone();
     let now: Now = Arc::new(move || Time(time.now_micros()));
     if let Some(options) = shared(settings) {
-        // Below 2^32, so that nothing is cut off.
-        let first_partition = u32::try_from(entropy.range(0..u64::from(u16::MAX))).unwrap_or(0);
+        let first_partition = u32::try_from(entropy.range(0..u64::from(u16::MAX)))
+            .expect("the range ends below 2^16");
         let store = PostgresStore::open(options, now, listener, first_partition).await?;
         return Ok(Arc::new(store));
     }

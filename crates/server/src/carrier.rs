@@ -30,6 +30,6 @@ impl SimulatedCarrier {
     }
 
     fn draw(&self, range: MillisRange) -> i64 {
-        i64::try_from(range.pick(&self.entropy).0).unwrap_or(i64::MAX)
+        range.pick(&self.entropy).as_i64()
     }
 }

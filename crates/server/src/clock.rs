@@ -10,7 +10,7 @@ mod followed;
 pub use followed::FollowedClock;
 
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 /// Microseconds in a second, for callers that think in seconds (`exp` of a token, `Retry-After`).
 pub const MICROS_PER_SECOND: i64 = 1_000_000;
@@ -37,13 +37,16 @@ impl Clock for SystemClock {
         )]
         let now = SystemTime::now();
         match now.duration_since(SystemTime::UNIX_EPOCH) {
-            Ok(since) => i64::try_from(since.as_micros()).unwrap_or(i64::MAX),
+            Ok(since) => micros(since),
             // A machine whose clock stands before 1970 still starts; its times are then negative.
-            Err(before) => {
-                i64::try_from(before.duration().as_micros()).map_or(i64::MIN, |micros| -micros)
-            }
+            Err(before) => -micros(before.duration()),
         }
     }
+}
+
+fn micros(span: Duration) -> i64 {
+    i64::try_from(span.as_micros())
+        .expect("the kernel counts nanoseconds in 64 bits, which are 292 years")
 }
 
 /// A clock that moves only when it is told to.

@@ -108,7 +108,8 @@ impl State {
     /// Moves to the next (millisecond, counter). A fresh millisecond starts at a random count in the
     /// lower half, so that ids of several processes differ early and half the range is left to count.
     fn step(&mut self, now_micros: i64) {
-        let now = u64::try_from(now_micros / 1_000).unwrap_or(0);
+        // Before 1970 ids count up from 0, since their time has no sign (RFC 9562, section 5.7).
+        let now = (now_micros.max(0) / 1_000).unsigned_abs();
         let spent = self.counter + 1 >= 1 << COUNTER_BITS;
         if now > self.millis || spent {
             self.millis = now.max(self.millis + u64::from(spent));

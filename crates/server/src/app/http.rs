@@ -57,7 +57,7 @@ impl App {
             server: self.settings.server.clone(),
             limits: self.settings.limits.clone(),
             // Bounded by the key's declaration far below this.
-            key_window_ms: i64::try_from(self.settings.idempotency.window_ms.0).unwrap_or(i64::MAX),
+            key_window_ms: self.settings.idempotency.window_ms.as_i64(),
         });
         let placing = Arc::new(Placing {
             intake: self.intake.clone(),

@@ -13,6 +13,7 @@ mod token_error;
 mod token_file;
 mod verify;
 
+pub use claims::LAST_SECOND;
 pub use identity::Identity;
 pub use mint::{NewToken, mint};
 pub use scope::{Scope, Scopes, UnknownScope};

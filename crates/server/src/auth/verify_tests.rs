@@ -409,7 +409,7 @@ fn a_minted_token_is_accepted_until_it_ends() {
         subject: "ops",
         tenant: "acme",
         scopes,
-        lifetime: Millis(3_600_000),
+        lifetime: Millis::new(3_600_000),
     };
     let minted = mint(&auth, &new, NOW).expect("there is a secret");
     let verifier = Verifier::new(&auth);

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-/// Reads a whole number (or a decimal fraction) and its unit.
+use crate::config::Millis;
+
+/// Reads a whole number (or a decimal fraction) and its unit; at most [`Millis::LONGEST`].
 ///
 /// # Errors
 /// What is wrong and what would do, for clap to show.
@@ -20,7 +22,10 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
         _ => return Err(refuse()),
     };
     let number: f64 = number.parse().map_err(|_| refuse())?;
-    Duration::try_from_secs_f64(number * seconds).map_err(|_| refuse())
+    Duration::try_from_secs_f64(number * seconds)
+        .ok()
+        .filter(|duration| *duration <= Millis::new(Millis::LONGEST).duration())
+        .ok_or_else(refuse)
 }
 
 #[cfg(test)]
@@ -37,7 +42,16 @@ mod tests {
 
     #[test]
     fn a_duration_without_unit_or_number_is_refused() {
-        for text in ["", "12", "s", "1d", "-3s", "1..2s", "99999999999999999999h"] {
+        for text in [
+            "",
+            "12",
+            "s",
+            "1d",
+            "-3s",
+            "1..2s",
+            "876001h",
+            "99999999999999999999h",
+        ] {
             assert!(parse_duration(text).is_err(), "{text}");
         }
     }

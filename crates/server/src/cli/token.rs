@@ -101,7 +101,7 @@ fn print(
 ) -> Result<(), TokenCommandError> {
     let (token, lifetime) = make(args, &settings.auth, clock.now_micros())?;
     if args.json {
-        let seconds = lifetime.0 / 1_000;
+        let seconds = lifetime.get() / 1_000;
         output::json(&json!({ "token": token, "token_type": "Bearer", "expires_in": seconds }));
     } else {
         output::line(token);
@@ -117,7 +117,7 @@ fn make(
     let scopes = Scopes::parse(&args.scope.join(" "))?;
     let lifetime = match &args.expires {
         Some(text) => Millis::parse(text)
-            .filter(|time| time.0 >= 1_000)
+            .filter(|time| time.get() >= 1_000)
             .ok_or_else(|| TokenCommandError::Expires(text.clone()))?,
         None => auth.token_lifetime_ms,
     };
@@ -159,7 +159,7 @@ mod tests {
     fn a_token_has_the_scope_and_the_time_that_were_asked_for() {
         let (token, lifetime) =
             ask(&["--scope", "admin", "--expires", "1h"], Profile::Demo).expect("made");
-        assert_eq!(lifetime, Millis(3_600_000));
+        assert_eq!(lifetime, Millis::new(3_600_000));
         let verifier = Verifier::new(&Settings::of_profile(Profile::Demo).auth);
         let identity = verifier
             .verify(&token, 1_780_000_000_000_000)

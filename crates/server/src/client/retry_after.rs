@@ -23,8 +23,8 @@ pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
         .unwrap_or_default()
         .trim();
     let wait = if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
-        // More digits than a u64 holds is still "a very long time".
-        Duration::from_secs(text.parse().unwrap_or(u64::MAX))
+        // More digits than a u64 holds are longer than the longest, too.
+        text.parse().map_or(LONGEST, Duration::from_secs)
     } else {
         until_date(text, headers).unwrap_or(WHEN_UNREADABLE)
     };

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::RwLock;
 use tokio_util::sync::CancellationToken;
-use waybill_store::{Result, Store};
+use waybill_store::{Error, Result, Store};
 
 use super::{Clock, MICROS_PER_SECOND};
 
@@ -18,6 +18,8 @@ use super::{Clock, MICROS_PER_SECOND};
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// An answer that took longer says too little about when it was given.
 const LONGEST_LOOK: Duration = Duration::from_millis(500);
+/// Times that a database's clock may say, in microseconds: 1970 to 9998, the years that times of callers have.
+const BELIEVED: std::ops::Range<i64> = 0..253_370_764_800 * MICROS_PER_SECOND;
 /// From here on, a difference is told.
 const TOLD_MICROS: i64 = MICROS_PER_SECOND;
 
@@ -35,9 +37,9 @@ struct Seen {
 
 impl Seen {
     fn at(self, now: Instant) -> i64 {
+        // Zero for a moment before `at`, which lies half a round trip ahead of the look it comes from.
         let since = now.saturating_duration_since(self.at).as_micros();
-        self.micros
-            .saturating_add(i64::try_from(since).unwrap_or(i64::MAX))
+        self.micros + i64::try_from(since).expect("no machine runs for 292,000 years")
     }
 }
 
@@ -54,12 +56,16 @@ impl FollowedClock {
     /// Looks at the store's clock; whether it has one.
     ///
     /// # Errors
-    /// The store cannot be had; time goes on as before.
+    /// The store cannot be had, or its clock is out of range; time goes on as before.
     pub async fn look(&self, store: &dyn Store) -> Result<bool> {
         let asked = Instant::now();
         let Some(time) = store.time().await? else {
             return Ok(false);
         };
+        if !BELIEVED.contains(&time.0) {
+            let detail = format!("its clock says {time}, which is not from 1970 to 9998");
+            return Err(Error::unavailable(detail));
+        }
         let took = asked.elapsed();
         if took <= LONGEST_LOOK || self.seen.read().is_none() {
             self.saw(asked + took / 2, time.0);
@@ -71,8 +77,8 @@ impl FollowedClock {
         let before = self.seen.write().replace(Seen { at, micros });
         // The first time, what may be wrong is this machine's clock; later, it is the database's that was set.
         let expected = before.map_or_else(|| self.own.now_micros(), |seen| seen.at(at));
-        let off = micros.saturating_sub(expected);
-        if off.saturating_abs() >= TOLD_MICROS {
+        let off = micros - expected;
+        if off.abs() >= TOLD_MICROS {
             tracing::warn!(
                 off_ms = off / 1_000,
                 "the database's clock is not where it was expected; its time is taken"

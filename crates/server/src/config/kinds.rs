@@ -157,9 +157,8 @@ impl Kind {
                 .filter(|text| names.contains(&text.as_str()))
                 .map(Value::String),
             Self::Time { least, most } => time(value)
-                .filter(|time| (least..=most).contains(&time.0))
-                .and_then(|time| i64::try_from(time.0).ok())
-                .map(Value::Integer),
+                .filter(|time| (least..=most).contains(&time.get()))
+                .map(|time| Value::Integer(time.as_i64())),
             Self::TimeRange => time_range(value).map(|range| Value::String(range.into())),
             Self::Addresses => list(value, |text| Listen::parse(text).is_some())
                 .filter(|list| !list.is_empty())
@@ -183,7 +182,7 @@ fn number(value: &Value) -> Option<f64> {
 
 fn time(value: &Value) -> Option<Millis> {
     match value {
-        Value::Integer(millis) => u64::try_from(*millis).ok().map(Millis),
+        Value::Integer(millis) => u64::try_from(*millis).ok().and_then(Millis::checked),
         Value::String(text) => Millis::parse(text),
         _ => None,
     }
@@ -194,14 +193,11 @@ const MAX_RANGE_MS: u64 = 86_400_000;
 
 fn time_range(value: &Value) -> Option<MillisRange> {
     let range = match value {
-        Value::Integer(_) => time(value).map(|t| MillisRange {
-            least: t.0,
-            most: t.0,
-        }),
+        Value::Integer(_) => time(value).map(MillisRange::always),
         Value::String(text) => MillisRange::parse(text),
         _ => None,
     };
-    range.filter(|range| range.most <= MAX_RANGE_MS)
+    range.filter(|range| range.most().get() <= MAX_RANGE_MS)
 }
 
 fn list(value: &Value, fits: impl Fn(&str) -> bool) -> Option<Vec<Value>> {

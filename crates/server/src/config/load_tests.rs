@@ -86,7 +86,7 @@ fn the_default_file_the_declared_keys_and_the_struct_name_the_same_keys() {
 fn both_profiles_load_by_themselves() {
     let standard = Settings::of_profile(Profile::Standard);
     assert_eq!(standard.intake.queue_limit, 2_000);
-    assert_eq!(standard.idempotency.window_ms, Millis(86_400_000));
+    assert_eq!(standard.idempotency.window_ms, Millis::new(86_400_000));
     assert_eq!(standard.inventory.mode, InventoryMode::None);
     let demo = Settings::of_profile(Profile::Demo);
     assert_eq!(demo.inventory.mode, InventoryMode::Simulated);
@@ -110,7 +110,7 @@ fn later_sources_win_and_every_value_knows_its_origin() {
     let loaded = load(&sources).expect("valid");
     let intake = &loaded.settings.intake;
     assert_eq!(
-        (intake.queue_limit, intake.batch_limit, intake.wait_ms.0),
+        (intake.queue_limit, intake.batch_limit, intake.wait_ms.get()),
         (1, 20, 300_000)
     );
     let origin = |key: &str| loaded.origins[key].to_string();
@@ -125,7 +125,7 @@ fn later_sources_win_and_every_value_knows_its_origin() {
     );
     assert_eq!(origin("limits.lines"), "default");
     let flagged = settings(&sources.flag("--wait", "intake.wait_ms", "5"));
-    assert_eq!(flagged.intake.wait_ms, Millis(5));
+    assert_eq!(flagged.intake.wait_ms, Millis::new(5));
 }
 
 #[test]
@@ -158,12 +158,12 @@ fn the_older_names_are_understood() {
     ]));
     assert_eq!(settings.log.level, "debug");
     assert_eq!(settings.auth.secrets[0].secret.expose(), "a,b=c");
-    assert_eq!(settings.auth.token_lifetime_ms, Millis(43_200_000));
+    assert_eq!(settings.auth.token_lifetime_ms, Millis::new(43_200_000));
     assert!((settings.inventory.failure_rate - 0.01).abs() < f64::EPSILON);
-    assert_eq!(settings.inventory.latency_ms.most, 150);
-    assert_eq!(settings.breaker.timeout_ms, Millis(4_000));
+    assert_eq!(settings.inventory.latency_ms.most().get(), 150);
+    assert_eq!(settings.breaker.timeout_ms, Millis::new(4_000));
     assert_eq!(settings.server.rate_limit_per_minute, 5_000);
-    assert_eq!(settings.consumers.poll_interval_ms, Millis(250));
+    assert_eq!(settings.consumers.poll_interval_ms, Millis::new(250));
     assert_eq!(settings.store.pool_size, 50);
     assert_eq!(
         settings.database_url(),

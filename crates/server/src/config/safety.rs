@@ -60,9 +60,9 @@ fn check_timeouts(settings: &Settings, errors: &mut ConfigErrors) {
         if timeout >= lease {
             let advice = format!(
                 "must be shorter than consumers.lease_ms, which is {} ms: else a process that hangs holds rows that another one has taken over",
-                lease.0
+                lease.get()
             );
-            errors.push("safety", key, Some(timeout.0.to_string()), advice);
+            errors.push("safety", key, Some(timeout.get().to_string()), advice);
         }
     }
 }

@@ -8,23 +8,53 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// A length of time in whole milliseconds.
+/// A length of time in whole milliseconds, at most [`Millis::LONGEST`], so that it can be added to any time in
+/// microseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Millis(pub u64);
+#[serde(try_from = "u64")]
+pub struct Millis(u64);
 
 impl Millis {
+    /// A hundred years of 365 days.
+    pub const LONGEST: u64 = 100 * 365 * 86_400_000;
+
+    /// So many milliseconds, named in the code.
+    ///
+    /// # Panics
+    /// If they are more than [`Self::LONGEST`].
+    #[must_use]
+    pub const fn new(millis: u64) -> Self {
+        assert!(millis <= Self::LONGEST, "more than a hundred years");
+        Self(millis)
+    }
+
+    /// So many milliseconds; `None` when they are more than [`Self::LONGEST`].
+    #[must_use]
+    pub fn checked(millis: u64) -> Option<Self> {
+        (millis <= Self::LONGEST).then_some(Self(millis))
+    }
+
+    #[must_use]
+    pub fn get(self) -> u64 {
+        self.0
+    }
+
     #[must_use]
     pub fn duration(self) -> Duration {
         Duration::from_millis(self.0)
     }
 
-    /// In the unit of `Clock`; settings are bounded far below where this could saturate.
+    /// As what is stored and decided by.
+    #[must_use]
+    pub fn as_i64(self) -> i64 {
+        // A hundred years of milliseconds need 42 bits.
+        self.0 as i64
+    }
+
+    /// In the unit of `Clock`.
     #[must_use]
     pub fn micros(self) -> i64 {
-        i64::try_from(self.0)
-            .unwrap_or(i64::MAX)
-            .saturating_mul(1_000)
+        self.as_i64() * 1_000
     }
 
     /// Reads `"1500"`, `"500ms"`, `"30s"`, `"5m"`, `"24h"`, `"7d"`.
@@ -43,7 +73,15 @@ impl Millis {
             "d" => 86_400_000,
             _ => return None,
         };
-        count.checked_mul(unit).map(Self)
+        count.checked_mul(unit).and_then(Self::checked)
+    }
+}
+
+impl TryFrom<u64> for Millis {
+    type Error = String;
+
+    fn try_from(millis: u64) -> Result<Self, String> {
+        Self::checked(millis).ok_or_else(|| format!("{millis} ms are more than a hundred years"))
     }
 }
 
@@ -57,8 +95,8 @@ impl fmt::Display for Millis {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct MillisRange {
-    pub least: u64,
-    pub most: u64,
+    least: Millis,
+    most: Millis,
 }
 
 impl MillisRange {
@@ -66,14 +104,29 @@ impl MillisRange {
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let (least, most) = text.split_once('-').unwrap_or((text, text));
-        let (least, most) = (Millis::parse(least)?.0, Millis::parse(most)?.0);
+        let (least, most) = (Millis::parse(least)?, Millis::parse(most)?);
         (least <= most).then_some(Self { least, most })
+    }
+
+    /// Always the same time.
+    #[must_use]
+    pub fn always(time: Millis) -> Self {
+        Self {
+            least: time,
+            most: time,
+        }
+    }
+
+    /// The longest time that is drawn.
+    #[must_use]
+    pub fn most(self) -> Millis {
+        self.most
     }
 
     /// One time of the range, even over it.
     #[must_use]
     pub fn pick(self, entropy: &crate::random::Entropy) -> Millis {
-        Millis(entropy.range(self.least..self.most.saturating_add(1)))
+        Millis(entropy.range(self.least.0..self.most.0 + 1))
     }
 }
 
@@ -229,6 +282,7 @@ mod tests {
             "5 weeks",
             "99999999999999999999",
             "9999999999999999d",
+            "36501d",
         ] {
             assert_eq!(Millis::parse(text), None, "{text}");
         }
@@ -239,20 +293,20 @@ mod tests {
         assert_eq!(
             MillisRange::parse("50-150"),
             Some(MillisRange {
-                least: 50,
-                most: 150
+                least: Millis(50),
+                most: Millis(150)
             })
         );
         assert_eq!(
             MillisRange::parse("2s-8s"),
             Some(MillisRange {
-                least: 2_000,
-                most: 8_000
+                least: Millis(2_000),
+                most: Millis(8_000)
             })
         );
         assert_eq!(
             MillisRange::parse("7"),
-            Some(MillisRange { least: 7, most: 7 })
+            Some(MillisRange::always(Millis(7)))
         );
         assert_eq!(MillisRange::parse("150-50"), None);
         assert_eq!(MillisRange::parse("a-b"), None);

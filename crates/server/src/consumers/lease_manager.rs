@@ -237,7 +237,8 @@ impl<D: PartitionTask> LeaseManager<D> {
 
     fn times(&self) -> (Time, Time) {
         let now = Time(self.clock.now_micros());
-        let lease_ms = i64::try_from(self.terms.lease.as_millis()).unwrap_or(i64::MAX);
+        let lease_ms = i64::try_from(self.terms.lease.as_millis())
+            .expect("the setting allows a lease of an hour at most");
         (now, now.plus_ms(lease_ms))
     }
 

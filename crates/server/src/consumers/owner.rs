@@ -42,8 +42,8 @@ impl Owner {
     /// When the process started, in milliseconds since 1970.
     #[must_use]
     pub fn started_ms(&self) -> i64 {
-        // The time of a UUIDv7 is its first 48 bits (RFC 9562 section 5.7).
-        i64::try_from(self.id.as_u128() >> 80).unwrap_or(0)
+        // The time of a UUIDv7 is its first 48 bits (RFC 9562 section 5.7), which an i64 holds.
+        (self.id.as_u128() >> 80) as i64
     }
 
     /// Machine and process, for a person.

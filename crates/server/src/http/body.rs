@@ -16,6 +16,7 @@ use super::body_error::BodyError;
 use super::dialect::Bounds;
 use super::v1::codes;
 use super::v1::problem::Problem;
+use crate::observe::figures;
 use crate::resilience::budget::BodyMemory;
 
 /// A body, and the memory that it takes.
@@ -118,7 +119,7 @@ where
             .await
             .unwrap_or_else(|_elapsed| {
                 Err(BodyError::Timeout {
-                    timeout_ms: u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX),
+                    timeout_ms: figures::millis(timeout),
                 })
             })
     };
@@ -188,8 +189,10 @@ fn add<B: Body>(
 ) -> Result<(), BodyError> {
     let needed = whole.len() + data.len();
     if needed > whole.capacity() {
-        let announced = usize::try_from(body.size_hint().lower()).unwrap_or(limit);
-        let all = needed.saturating_add(announced).min(limit);
+        // One that announces more than the limit was refused before its first byte.
+        let announced =
+            usize::try_from(body.size_hint().lower()).map_or(limit, |more| more.min(limit));
+        let all = (needed + announced).min(limit);
         // Without an announcement the end is not known.
         let end = if announced == 0 { limit } else { all };
         let wanted = needed.max(whole.capacity() * 2).min(end).max(needed);

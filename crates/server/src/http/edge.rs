@@ -21,6 +21,7 @@ use crate::http::spare::HealthOnly;
 use crate::http::v1::codes;
 use crate::http::v1::problem::{self, Problem};
 use crate::http::{cors, token_end};
+use crate::observe::figures;
 use crate::observe::metrics::Metrics;
 use crate::random::Entropy;
 use crate::resilience::rate_limit::RateLimiter;
@@ -98,7 +99,7 @@ pub async fn edge(State(edge): State<Arc<Edge>>, mut request: Request, next: Nex
         method,
         route,
         status,
-        took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
+        took_us = figures::micros(took),
         correlation_id = &*correlation.id,
         "answered"
     );

@@ -151,8 +151,7 @@ fn is_text(encoded: &str) -> bool {
         let (Some(high), Some(low)) = (hex(*high), hex(*low)) else {
             return false;
         };
-        // Two hexadecimal digits are below 256.
-        decoded.push(u8::try_from(high * 16 + low).unwrap_or(0));
+        decoded.push(u8::try_from(high * 16 + low).expect("two hexadecimal digits are below 256"));
         bytes = after;
     }
     std::str::from_utf8(&decoded).is_ok()

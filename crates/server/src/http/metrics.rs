@@ -30,6 +30,7 @@ use crate::consumers::lag;
 use crate::context::ContextSource;
 use crate::intake::Intake;
 use crate::inventory::Guarded;
+use crate::observe::figures;
 use crate::observe::metrics::Metrics;
 use crate::observe::process;
 use crate::resilience::breaker;
@@ -112,10 +113,6 @@ fn up(registry: &mut Registry, answered: bool) {
     );
 }
 
-fn signed(n: u64) -> i64 {
-    i64::try_from(n).unwrap_or(i64::MAX)
-}
-
 /// Gauges that the store is asked for.
 fn of_store(registry: &mut Registry, stats: &Stats) {
     let mut gauge = |name: &str, help: &str, value: i64| {
@@ -151,27 +148,27 @@ fn of_store(registry: &mut Registry, stats: &Stats) {
     gauge(
         "store_wal_bytes",
         "Size of the write-ahead log",
-        signed(stats.wal_bytes),
+        figures::gauge(stats.wal_bytes),
     );
     gauge(
         "store_readers",
         "Reading connections",
-        signed(stats.readers as u64),
+        figures::gauge(stats.readers as u64),
     );
     gauge(
         "store_readers_idle",
         "Reading connections that wait",
-        signed(stats.readers_idle as u64),
+        figures::gauge(stats.readers_idle as u64),
     );
     gauge(
         "store_retries",
         "Transactions made again since the start, because others were writing the same rows",
-        signed(stats.retries),
+        figures::gauge(stats.retries),
     );
     gauge(
         "store_deadlocks",
         "Transactions that locked each other out since the start; there are none",
-        signed(stats.deadlocks),
+        figures::gauge(stats.deadlocks),
     );
     if let Some(ms) = stats.oldest_snapshot_ms {
         let age = Seconds::default();
@@ -197,33 +194,33 @@ fn looked_at(api: &MetricsApi) -> Registry {
     gauge(
         "intake_waiting_orders",
         "Orders that wait for their batch",
-        signed(api.intake.waiting() as u64),
+        figures::gauge(api.intake.waiting() as u64),
     );
     gauge(
         "http_connections",
         "Open connections",
-        signed(api.connections.open()),
+        figures::gauge(api.connections.open()),
     );
     let refused = api.connections.refused.load(Ordering::Relaxed);
     gauge(
         "http_connections_refused",
         "Connections beyond the bound, so far",
-        signed(refused),
+        figures::gauge(refused),
     );
     gauge(
         "http_body_bytes",
         "Memory of the request bodies that are being received",
-        signed(api.bodies.used()),
+        figures::gauge(api.bodies.used()),
     );
     gauge(
         "order_streams",
         "Open streams of orders",
-        signed(api.hub.count() as u64),
+        figures::gauge(api.hub.count() as u64),
     );
     gauge(
         "process_resident_bytes",
         "Memory in use",
-        signed(process::memory().used_bytes),
+        figures::gauge(process::memory().used_bytes),
     );
     gauge(
         "uptime_seconds",
@@ -257,7 +254,7 @@ fn disk(registry: &mut Registry, data: Option<&Path>) {
         ),
     ] {
         let gauge = Gauge::<i64>::default();
-        gauge.set(i64::try_from(bytes).unwrap_or(i64::MAX));
+        gauge.set(figures::gauge(bytes));
         registry.register(name, help, gauge);
     }
 }
@@ -268,7 +265,7 @@ fn pool(registry: &mut Registry, store: &dyn Store) {
         return;
     };
     let waiting = Gauge::<i64>::default();
-    waiting.set(signed(pool.waiting as u64));
+    waiting.set(figures::gauge(pool.waiting as u64));
     registry.register(
         "store_pool_waiting",
         "Callers that wait for a database connection now",
@@ -298,9 +295,7 @@ fn writer_queue(registry: &mut Registry, stats: &Stats) {
         ("foreground", stats.queue_foreground),
         ("background", stats.queue_background),
     ] {
-        queue
-            .get_or_create(&named(class))
-            .set(i64::try_from(jobs).unwrap_or(i64::MAX));
+        queue.get_or_create(&named(class)).set(figures::gauge(jobs));
     }
     registry.register("store_writer_queue", "Jobs that wait for the writer", queue);
 }
@@ -335,9 +330,7 @@ fn inventory(registry: &mut Registry, inventory: Option<&Guarded>) {
         ("failed", snapshot.failed),
         ("succeeded", snapshot.succeeded),
     ] {
-        calls
-            .get_or_create(&named(name))
-            .set(i64::try_from(count).unwrap_or(i64::MAX));
+        calls.get_or_create(&named(name)).set(figures::gauge(count));
     }
     registry.register("inventory_breaker_calls", "Since the start", calls);
 }

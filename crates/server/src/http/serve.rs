@@ -36,6 +36,7 @@ use super::head_timer::HeadTimer;
 use super::socket::Socket;
 use super::spare::{HealthOnly, Spares};
 use crate::config;
+use crate::observe::figures;
 use crate::resilience::shares::{Share, Shares};
 
 /// How long to wait after the kernel refused a connection: at first, and at most.
@@ -97,7 +98,7 @@ impl Connections {
     #[must_use]
     pub fn open(&self) -> u64 {
         let closed = self.closed.load(Ordering::Relaxed);
-        self.accepted.load(Ordering::Relaxed).saturating_sub(closed)
+        figures::left(self.accepted.load(Ordering::Relaxed), closed)
     }
 }
 
@@ -157,7 +158,8 @@ where
     let left = if drained {
         0
     } else {
-        max - u32::try_from(slots.available_permits()).unwrap_or(max)
+        let free = u32::try_from(slots.available_permits());
+        max - free.expect("there are never more permits than the u32 they were made from")
     };
     acceptor.cut.cancel();
     Stopped { cut: left }

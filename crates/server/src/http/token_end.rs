@@ -72,7 +72,7 @@ fn ending(clock: &Arc<dyn Clock>, until_micros: i64, response: Response) -> Resp
 
 async fn passed(clock: Arc<dyn Clock>, until_micros: i64) {
     loop {
-        let left = until_micros.saturating_sub(clock.now_micros());
+        let left = until_micros - clock.now_micros();
         match u64::try_from(left) {
             Ok(left) if left > 0 => {
                 tokio::time::sleep(Duration::from_micros(left).min(LONGEST_SLEEP)).await;

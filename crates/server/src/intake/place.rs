@@ -17,7 +17,7 @@ use super::draft::{self, Draft};
 use super::{Intake, IntakeError, claims};
 use crate::auth::Identity;
 use crate::context::ContextSource;
-use crate::inventory::{Demand, Guarded, Inventory, InventoryError};
+use crate::inventory::{Availability, Demand, Guarded, Inventory, InventoryError};
 
 /// What placing an order uses.
 pub struct Placing {
@@ -143,10 +143,12 @@ async fn ask(
         .collect();
     let answers = inventory.check(demands).await?;
     let mut known = new.inventory.clone().unwrap_or_default();
-    known.extend(answers.iter().map(|a| InventoryAnswer {
-        sku: Sku::stored(&a.sku),
-        available: i64::try_from(a.available).unwrap_or(i64::MAX),
-    }));
+    for answer in &answers {
+        known.push(InventoryAnswer {
+            sku: Sku::stored(&answer.sku),
+            available: units(answer)?,
+        });
+    }
     Ok(NewOrder {
         inventory: Some(known),
         ..new.clone()
@@ -210,5 +212,15 @@ fn receipt_of(record: OrderRecord) -> Result<Receipt, StoreError> {
         birth: record.birth,
         created_at,
         replayed: true,
+    })
+}
+
+/// The units of a sku that the inventory service says it has.
+fn units(answer: &Availability) -> Result<i64, InventoryError> {
+    i64::try_from(answer.available).map_err(|_| {
+        let (sku, available) = (&answer.sku, answer.available);
+        InventoryError::Failed(format!(
+            "it says that {available} units of {sku} are available"
+        ))
     })
 }

@@ -9,6 +9,7 @@ use waybill_domain::intake::NewOrder;
 use waybill_store::{Accepted, Error as StoreError, Store};
 
 use crate::config;
+use crate::observe::figures;
 use crate::observe::metrics::Metrics;
 use crate::resilience::flood::Flood;
 
@@ -100,7 +101,7 @@ impl Intake {
                 let withdrawn =
                     state.compare_exchange(WAITING, WITHDRAWN, Ordering::AcqRel, Ordering::Acquire);
                 if withdrawn.is_ok() {
-                    let waited_ms = u64::try_from(self.wait.as_millis()).unwrap_or(u64::MAX);
+                    let waited_ms = figures::millis(self.wait);
                     return Err(IntakeError::TimedOut { waited_ms });
                 }
                 answer.await

@@ -36,7 +36,7 @@ impl Simulated {
 impl Inventory for Simulated {
     async fn check(&self, demands: Vec<Demand>) -> Result<Vec<Availability>, InventoryError> {
         let latency = self.latency.pick(&self.entropy);
-        if latency.0 > 0 {
+        if latency.get() > 0 {
             tokio::time::sleep(latency.duration()).await;
         }
         if self.failure_share > 0.0 && self.entropy.fraction() < self.failure_share {

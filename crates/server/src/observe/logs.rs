@@ -141,8 +141,9 @@ fn ours_at(level: LevelFilter) -> Targets {
 }
 
 fn level(log: &Log) -> LevelFilter {
-    // The settings allow the names of levels and nothing else.
-    log.level.parse().unwrap_or(LevelFilter::INFO)
+    log.level
+        .parse()
+        .expect("the settings allow the names of levels and nothing else")
 }
 
 /// The log files of this process, to be opened anew when they were renamed.

@@ -39,7 +39,7 @@ pub struct Disk {
 pub fn disk(folder: &Path) -> Option<Disk> {
     let stat = rustix::fs::statvfs(folder).ok()?;
     Some(Disk {
-        free_bytes: stat.f_bavail.saturating_mul(stat.f_frsize),
-        total_bytes: stat.f_blocks.saturating_mul(stat.f_frsize),
+        free_bytes: stat.f_bavail.checked_mul(stat.f_frsize)?,
+        total_bytes: stat.f_blocks.checked_mul(stat.f_frsize)?,
     })
 }

@@ -108,7 +108,7 @@ impl Breaker {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) => Err(CallError::Failed(error)),
             Err(_elapsed) => Err(CallError::Timeout {
-                timeout_ms: timeout.0,
+                timeout_ms: timeout.get(),
             }),
         };
         permit.settle(result.is_ok());
@@ -139,8 +139,7 @@ impl Breaker {
     /// When a circuit opened at `at` lets a call through. A clock that stepped back must not keep it
     /// open for longer than the reset timeout from now.
     fn retry_at(&self, at: i64, now: i64) -> i64 {
-        at.min(now)
-            .saturating_add(self.settings.reset_timeout_ms.micros())
+        at.min(now) + self.settings.reset_timeout_ms.micros()
     }
 
     /// The right to one call, or how many milliseconds to wait for it.
@@ -161,11 +160,9 @@ impl Breaker {
         if wait > 0 || circuit.probing {
             circuit.refused += 1;
             // While a probe is under way, its own timeout is how long an answer can take.
-            let wait_ms = u64::try_from(wait.max(0)).unwrap_or(0).div_ceil(1_000);
-            return Err(if wait > 0 {
-                wait_ms
-            } else {
-                self.settings.timeout_ms.0
+            return Err(match u64::try_from(wait) {
+                Ok(wait) if wait > 0 => wait.div_ceil(1_000),
+                _ => self.settings.timeout_ms.get(),
             });
         }
         circuit.probing = true;

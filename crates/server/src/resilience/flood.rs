@@ -1,5 +1,6 @@
 //! Whether orders flood in: they arrive faster than they are taken, so that batches grow.
 
+use crate::observe::figures;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -30,7 +31,7 @@ impl Flood {
     /// Notes a batch that intake has gathered.
     pub fn gathered(&self, orders: usize) {
         if orders >= FLOOD_ORDERS {
-            let us = u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX);
+            let us = figures::micros(self.began.elapsed());
             self.last_us.store(us.max(1), Ordering::Relaxed);
         }
     }

@@ -61,11 +61,11 @@ impl RateLimiter {
         // Two clients of one hash would share a quota: one in 2^64, and nobody can choose it.
         let client = self.hasher.hash_one(client);
         let mut shard = self.shards[client as usize % SHARDS].lock();
-        let known = shard.get(&client).copied().unwrap_or(i64::MIN);
+        let known = shard.get(&client).copied().unwrap_or(now_micros);
         // A clock that stepped back must not lock a client out for longer than an empty bucket does.
-        let full_at = known.clamp(now_micros, now_micros.saturating_add(WINDOW_MICROS));
+        let full_at = known.clamp(now_micros, now_micros + WINDOW_MICROS);
         let cost = WINDOW_MICROS / i64::from(self.per_minute);
-        let after = full_at.saturating_add(cost.max(1));
+        let after = full_at + cost.max(1);
         let allowed = after - now_micros <= WINDOW_MICROS;
         let full_at = if allowed { after } else { full_at };
         if allowed {
@@ -86,11 +86,8 @@ impl RateLimiter {
         };
         Decision {
             allowed,
-            remaining: u32::try_from(left).unwrap_or(0).min(self.per_minute),
-            wait_s: u32::try_from(wait.max(0))
-                .unwrap_or(u32::MAX)
-                .div_ceil(1_000_000)
-                .max(1),
+            remaining: part_of_window(left).min(self.per_minute),
+            wait_s: part_of_window(wait).div_ceil(1_000_000).max(1),
         }
     }
 
@@ -131,6 +128,10 @@ fn forget_one(shard: &mut HashMap<u64, i64>, now_micros: i64) {
         // Many may be full by now; one sweep makes room for many, so it is seldom needed.
         shard.retain(|_, full_at| *full_at > now_micros);
     }
+}
+
+fn part_of_window(part: i64) -> u32 {
+    u32::try_from(part).expect("from 0 to the 60,000,000 microseconds of the window")
 }
 
 #[cfg(test)]

@@ -71,7 +71,7 @@ impl Share {
     pub fn take(&mut self, more: u64) -> bool {
         let mut shard = self.shares.shard(self.client).lock();
         let all = shard.entry(self.client).or_default();
-        if all.saturating_add(more) > self.shares.most {
+        if more > self.shares.most - *all {
             if *all == 0 {
                 shard.remove(&self.client);
             }
@@ -90,7 +90,7 @@ impl Drop for Share {
         }
         let mut shard = self.shares.shard(self.client).lock();
         if let Some(all) = shard.get_mut(&self.client) {
-            *all = all.saturating_sub(self.held);
+            *all -= self.held;
             if *all == 0 {
                 shard.remove(&self.client);
             }

@@ -54,7 +54,7 @@ fn nginx_lets_go_of_a_connection_before_waybill_does_and_takes_bodies_as_large()
         .trim_end_matches('s')
         .parse()
         .expect("seconds");
-    assert!(kept * 1_000 < server.idle_timeout_ms.0);
+    assert!(kept * 1_000 < server.idle_timeout_ms.get());
     assert_eq!(value("client_max_body_size"), "1m");
     assert_eq!(server.body_limit_bytes, 1 << 20);
 }

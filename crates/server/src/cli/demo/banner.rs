@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::moves::Counts;
 use crate::auth::ADMIN_TOKEN_FILE;
+use crate::observe::figures;
 
 /// Where `--data` need not be said.
 const DEFAULT_DATA: &str = "./waybill-data";
@@ -44,7 +45,7 @@ impl Banner {
             "url": url,
             "data": self.data,
             "tokenFile": self.data.join(ADMIN_TOKEN_FILE),
-            "readyMs": u64::try_from(self.took.as_millis()).unwrap_or(u64::MAX),
+            "readyMs": figures::millis(self.took),
             "ordersBefore": self.orders_before,
         })
     }

@@ -19,6 +19,7 @@ use super::trial::{self, Outcome, TrialError, Workspace, bounded, stock};
 use crate::cli::duration::parse_duration;
 use crate::cli::load::{self, Dialect, Pace, Plan, Policy, Progress, Report, Shape, Skus};
 use crate::cli::output;
+use crate::observe::figures;
 
 /// Beyond the load itself: starts, deliveries, reading everything back.
 const REST: Duration = Duration::from_secs(180);
@@ -199,8 +200,10 @@ impl Found {
     /// Orders in the store that nobody was promised and nobody gave up waiting for.
     fn unasked(&self) -> u64 {
         let tally = &self.report.tally;
-        self.stored
-            .saturating_sub(self.judgement.promised + tally.abandoned + tally.failed())
+        figures::left(
+            self.stored,
+            self.judgement.promised + tally.abandoned + tally.failed(),
+        )
     }
 
     fn outcome(&self) -> Outcome {

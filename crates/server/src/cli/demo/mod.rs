@@ -186,7 +186,7 @@ fn leave_token(ready: &Ready) -> std::io::Result<()> {
         subject: "demo-admin",
         tenant: "default",
         scopes,
-        lifetime: Millis(YEAR_MS),
+        lifetime: Millis::new(YEAR_MS),
     };
     let settings = &ready.app.settings;
     let token = mint(&settings.auth, &token, SystemClock.now_micros())

@@ -181,7 +181,8 @@ fn notifications(found: &Inspection, options: &Options) -> Check {
 fn room(found: &Inspection, options: &Options) -> Check {
     const NAME: &str = "room";
     // One more is kept for notifications.
-    let wanted = i64::try_from(options.pool_max).unwrap_or(i64::MAX) + 1;
+    let wanted =
+        i64::try_from(options.pool_max).expect("the setting allows 1,000 connections at most") + 1;
     let free = found.max_connections - found.connections;
     let said = format!(
         "{} of {} connections in use; a process takes up to {wanted}",

@@ -146,7 +146,9 @@ impl LoadArgs {
             .or_else(|| self.orders.is_none().then_some(DEFAULT_DURATION));
         Ok(Plan {
             // More connections than orders would only be opened and closed.
-            connections: self.connections.min(self.orders.unwrap_or(u64::MAX)),
+            connections: self
+                .orders
+                .map_or(self.connections, |orders| self.connections.min(orders)),
             pace: Pace {
                 rate_per_s: self.rate,
                 orders: self.orders,

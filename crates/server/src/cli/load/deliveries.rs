@@ -15,6 +15,7 @@ use tokio::time::Instant;
 
 use super::factory::Dialect;
 use crate::client::{Client, ClientError, path_segment};
+use crate::observe::figures;
 
 /// Between two looks at the server's count.
 const COUNT_EVERY: Duration = Duration::from_millis(100);
@@ -122,7 +123,7 @@ impl Wait {
                 .await
                 .ok()
                 .flatten()
-                .map_or(0, |count| count.saturating_sub(before));
+                .map_or(0, |count| figures::left(count, before));
             if delivered >= self.ids.len() as u64 {
                 return Some(Instant::now());
             }

@@ -192,7 +192,7 @@ async fn open_connections(run: &Arc<Run>, plan: &Plan) -> Result<Vec<Worker>, Cl
         let mut connection = Connection::new(run.target.clone());
         connection.open().await?;
         Ok(Worker {
-            number: usize::try_from(number).unwrap_or_default(),
+            number: usize::try_from(number).expect("there are at most 100,000 connections"),
             run: Arc::clone(run),
             connection,
             // Far apart, so that no two connections make the same keys.

@@ -26,7 +26,7 @@ impl Pace {
     pub fn planned(&self) -> Option<u64> {
         let of_time = self.duration.zip(self.rate_per_s).map(|(duration, rate)| {
             let orders = (duration.as_nanos() * u128::from(rate)).div_ceil(1_000_000_000);
-            u64::try_from(orders).unwrap_or(u64::MAX)
+            u64::try_from(orders).expect("rate and duration are bounded where they are read")
         });
         match (self.orders, self.duration, of_time) {
             (Some(orders), None, _) => Some(orders),
@@ -137,7 +137,7 @@ impl Schedule {
 fn offset(number: u64, rate_per_s: u64) -> Duration {
     let rate = u128::from(rate_per_s.max(1));
     let nanos = u128::from(number) * 1_000_000_000 / rate;
-    Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+    Duration::from_nanos(u64::try_from(nanos).expect("a run ends long before 584 years"))
 }
 
 #[cfg(test)]

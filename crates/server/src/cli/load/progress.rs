@@ -13,6 +13,7 @@ use super::pacing::Pace;
 use super::recorder::Live;
 use super::worker::Run;
 use crate::cli::output;
+use crate::observe::figures;
 
 const REDRAW_EVERY: Duration = Duration::from_millis(200);
 const LINE_EVERY: Duration = Duration::from_secs(5);
@@ -53,7 +54,7 @@ impl Progress {
                 Some(bar) => {
                     bar.set_position(match (pace.orders, pace.duration) {
                         (Some(_), _) => live.settled.load(Ordering::Relaxed),
-                        (None, _) => u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
+                        (None, _) => figures::millis(elapsed),
                     });
                     bar.set_message(text);
                 }
@@ -130,8 +131,9 @@ fn describe(live: &Live, rate: f64, elapsed: Duration) -> String {
         live.acknowledged.load(Ordering::Relaxed),
         live.sheds.load(Ordering::Relaxed),
         live.failures.load(Ordering::Relaxed),
-        live.offered
-            .load(Ordering::Relaxed)
-            .saturating_sub(live.settled.load(Ordering::Relaxed)),
+        figures::left(
+            live.offered.load(Ordering::Relaxed),
+            live.settled.load(Ordering::Relaxed)
+        ),
     )
 }

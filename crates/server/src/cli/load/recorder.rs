@@ -4,6 +4,7 @@
 //! Latency counts from the *intended* send time to the acknowledgement, sheds and waits included;
 //! `service` counts from the last sending. Histograms keep three digits up to a minute, in µs.
 
+use crate::observe::figures;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -111,7 +112,7 @@ impl Tally {
             + self.abandoned
             + self.turned_away
             + self.turned_away_as_expected;
-        self.offered.saturating_sub(settled)
+        figures::left(self.offered, settled)
     }
 
     #[must_use]
@@ -300,11 +301,7 @@ impl Recorder {
 }
 
 fn record(histogram: &mut Histogram<u32>, span: Duration) {
-    histogram.saturating_record(
-        u64::try_from(span.as_micros())
-            .unwrap_or(LONGEST_US)
-            .min(LONGEST_US),
-    );
+    histogram.saturating_record(figures::micros(span).min(LONGEST_US));
 }
 
 fn count(kinds: &mut BTreeMap<String, u64>, kind: String) {

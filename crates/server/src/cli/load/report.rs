@@ -10,6 +10,7 @@ use super::deliveries::Deliveries;
 use super::recorder::Tally;
 use super::timeline::Timeline;
 use crate::cli::output::table;
+use crate::observe::figures;
 
 /// Everything that is known about a run once it is over.
 pub struct Report {
@@ -61,7 +62,7 @@ impl Report {
             .as_ref()
             .map_or(0, |wait| wait.expected - wait.delivered);
         let unsent = match self.planned {
-            Some(planned) if !self.interrupted => planned.saturating_sub(tally.offered),
+            Some(planned) if !self.interrupted => figures::left(planned, tally.offered),
             _ => 0,
         };
         let counted = [

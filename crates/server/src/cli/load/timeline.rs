@@ -16,6 +16,7 @@ use tokio::time::Instant;
 
 use super::worker::Run;
 use crate::client::Client;
+use crate::observe::figures;
 
 /// How fine the timeline begins.
 const STEP: Duration = Duration::from_secs(1);
@@ -234,7 +235,7 @@ impl Sampler {
         let counts = [&live.acknowledged, &live.sheds, &live.failures]
             .map(|count| count.load(Ordering::Relaxed));
         let [acknowledged, shed, errors] =
-            std::array::from_fn(|n| counts[n].saturating_sub(self.before[n]));
+            std::array::from_fn(|n| figures::left(counts[n], self.before[n]));
         self.timeline.push(Point {
             at_s: (now - self.started).as_secs_f64(),
             seconds: (now - self.stepped).as_secs_f64(),

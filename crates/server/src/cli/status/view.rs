@@ -194,7 +194,7 @@ impl Look<'_> {
             alive: false,
             silent_ms: 0,
             partitions: leases.filter(|l| l.owner == owner && self.holds(l)).count(),
-            started_at: parsed.map(|owner| Time(owner.started_ms().saturating_mul(1_000))),
+            started_at: parsed.map(|owner| Time(owner.started_ms() * 1_000)),
         }
     }
 

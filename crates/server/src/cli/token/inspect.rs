@@ -13,7 +13,7 @@ use clap::Args;
 use serde_json::{Map, Value, json};
 use waybill_domain::time::Time;
 
-use crate::auth::Scope;
+use crate::auth::{LAST_SECOND, Scope};
 use crate::cli::cell::Cell;
 use crate::cli::client_args::ClientArgs;
 use crate::cli::config::SettingsArgs;
@@ -161,7 +161,7 @@ impl Inspected {
                 "expiry",
                 "its expiry (exp) is no number of seconds since 1970",
             ),
-            (true, Some(exp)) if exp.0.saturating_add(skew) <= now_micros => {
+            (true, Some(exp)) if exp.0 + skew <= now_micros => {
                 self.problem(
                     "expired",
                     format!("it expired at {exp}; waybill token makes a new one"),
@@ -170,10 +170,7 @@ impl Inspected {
             (true, Some(_)) => {}
         }
         for name in ["nbf", "iat"] {
-            if let Some(from) = self
-                .time(name)
-                .filter(|from| from.0 > now_micros.saturating_add(skew))
-            {
+            if let Some(from) = self.time(name).filter(|from| from.0 > now_micros + skew) {
                 self.problem(
                     "not_yet_valid",
                     format!("it is valid from {from} only ({name})"),
@@ -226,8 +223,9 @@ impl Inspected {
 
     fn time(&self, claim: &str) -> Option<Time> {
         let seconds = self.claims.get(claim)?.as_f64()?;
-        // Far beyond any year that can be shown the product is cut off, which changes no verdict.
-        Some(Time((seconds * MICROS_PER_SECOND as f64) as i64))
+        // A server reads whole seconds, and none after the year 9999.
+        let known = (0.0..=LAST_SECOND as f64).contains(&seconds);
+        known.then(|| Time(seconds as i64 * MICROS_PER_SECOND))
     }
 
     fn text(&self) -> String {

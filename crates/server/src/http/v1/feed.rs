@@ -54,7 +54,7 @@ pub async fn feed(State(api): State<Arc<FollowApi>>, request: Request) -> Answer
         text.parse().ok().filter(|ms| *ms <= LONGEST_WAIT_MS)
     })?;
     // An answer must be on its way before the request itself runs out of time.
-    let most = api.requests.server.request_timeout_ms.0 * 9 / 10;
+    let most = api.requests.server.request_timeout_ms.get() * 9 / 10;
     let until = Instant::now() + Duration::from_millis(wait.unwrap_or(0).min(most));
     let after = after.unwrap_or_else(|| Positions::beginning(store.partitions));
     let (found, reached) = wait_for(&api, &call, after.clone(), limit, until).await?;

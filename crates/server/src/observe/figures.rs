@@ -1,0 +1,52 @@
+//! Numbers as figures: for metrics, log lines, headers and people. A figure that does not fit its type ends at the
+//! type's end, since a figure that is off there is better than a request that fails for it. What is stored, compared
+//! with stored values or decided by does not come through here: there a value that does not fit is an error.
+
+use std::time::Duration;
+
+/// A count or a size in bytes for a gauge, which ends at 2^63 - 1.
+#[must_use]
+pub fn gauge(count: impl TryInto<i64>) -> i64 {
+    count.try_into().unwrap_or(i64::MAX)
+}
+
+/// Whole milliseconds; they end after 584 million years.
+#[must_use]
+pub fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Whole microseconds; they end after 584,000 years.
+#[must_use]
+pub fn micros(span: Duration) -> u64 {
+    u64::try_from(span.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// How much of `all` is left without `part`. Counters that others move are read one after another, so `part` may be
+/// ahead of `all`; then nothing is left.
+#[must_use]
+pub fn left(all: u64, part: u64) -> u64 {
+    all.saturating_sub(part)
+}
+
+/// Milliseconds as a `Retry-After` in whole seconds, at least one; they end after 136 years.
+#[must_use]
+pub fn retry_after_s(wait_ms: u64) -> u32 {
+    u32::try_from(wait_ms.div_ceil(1_000))
+        .unwrap_or(u32::MAX)
+        .max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_figure_ends_where_its_type_does() {
+        assert_eq!((gauge(7_u64), gauge(u64::MAX)), (7, i64::MAX));
+        assert_eq!(millis(Duration::MAX), u64::MAX);
+        assert_eq!(micros(Duration::from_millis(2)), 2_000);
+        assert_eq!((left(5, 2), left(2, 5)), (3, 0));
+        assert_eq!((retry_after_s(0), retry_after_s(1_001)), (1, 2));
+    }
+}
