@@ -69,13 +69,21 @@ impl TryFrom<RawName> for Name {
             RawName::Text(text) => text,
             RawName::Number(number) => number.to_string(),
         };
-        let fits = (1..=NAME_BYTES).contains(&name.len()) && !name.contains(char::is_control);
-        if fits {
+        if is_name(&name) {
             Ok(Self(name))
         } else {
-            Err("a name of 1 to 128 bytes without control characters")
+            Err(NAME)
         }
     }
+}
+
+/// What a subject and a tenant must be.
+pub const NAME: &str = "a name of 1 to 128 bytes without control characters";
+
+/// Whether a text may be a subject or a tenant, in a token that is read and in one that is made.
+#[must_use]
+pub fn is_name(text: &str) -> bool {
+    (1..=NAME_BYTES).contains(&text.len()) && !text.contains(char::is_control)
 }
 
 /// Unlike serde's own reading of an `Option`, takes `null` for a wrong value, not for none.

@@ -3,6 +3,7 @@
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde::Serialize;
 
+use super::claims::{NAME, is_name};
 use super::scope::Scopes;
 use crate::clock::MICROS_PER_SECOND;
 use crate::config::{Auth, Millis};
@@ -30,12 +31,35 @@ struct MintedClaims<'a> {
     exp: i64,
 }
 
-/// Signs with the first secret. `None` when there is none, which `check_safety` refuses at the start.
+/// Why no token was made.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum MintError {
+    /// `check_safety` refuses to start a server with such settings.
+    #[error(
+        "there is no secret to sign with; set JWT_SECRET or auth.secrets, or use --profile demo"
+    )]
+    NoSecret,
+    /// A verifier would refuse it.
+    #[error("the {what} must be {NAME}")]
+    Name { what: &'static str },
+    /// A verifier would refuse it.
+    #[error("the token would have {found} bytes; a server takes {most} (auth.token_bytes)")]
+    TooLong { found: usize, most: u32 },
+}
+
+/// Signs with the first secret.
 ///
 /// The token is valid at once for any verifier with the same settings, and names its secret by `kid`.
-#[must_use]
-pub fn mint(auth: &Auth, token: &NewToken<'_>, now_micros: i64) -> Option<String> {
-    let signing = auth.secrets.first()?;
+///
+/// # Errors
+/// [`MintError`]; what a verifier of the same settings would refuse is not signed.
+pub fn mint(auth: &Auth, token: &NewToken<'_>, now_micros: i64) -> Result<String, MintError> {
+    for (what, name) in [("subject", token.subject), ("tenant", token.tenant)] {
+        if !is_name(name) {
+            return Err(MintError::Name { what });
+        }
+    }
+    let signing = auth.secrets.first().ok_or(MintError::NoSecret)?;
     let mut header = Header::new(Algorithm::HS256);
     header.kid = Some(signing.kid.clone());
     let iat = now_micros.max(0) / MICROS_PER_SECOND;
@@ -51,8 +75,13 @@ pub fn mint(auth: &Auth, token: &NewToken<'_>, now_micros: i64) -> Option<String
         exp: iat + lifetime.max(1),
     };
     let key = EncodingKey::from_secret(signing.secret.expose().as_bytes());
-    Some(
-        jsonwebtoken::encode(&header, &claims, &key)
-            .expect("texts and numbers make JSON, and an HMAC takes a key of any length"),
-    )
+    let made = jsonwebtoken::encode(&header, &claims, &key)
+        .expect("texts and numbers make JSON, and an HMAC takes a key of any length");
+    if made.len() > auth.token_bytes as usize {
+        return Err(MintError::TooLong {
+            found: made.len(),
+            most: auth.token_bytes,
+        });
+    }
+    Ok(made)
 }

@@ -15,7 +15,7 @@ mod verify;
 
 pub use claims::LAST_SECOND;
 pub use identity::Identity;
-pub use mint::{NewToken, mint};
+pub use mint::{MintError, NewToken, mint};
 pub use scope::{Scope, Scopes, UnknownScope};
 pub use token_error::TokenError;
 pub use token_file::{ADMIN_TOKEN_FILE, write_token_file};

@@ -4,6 +4,7 @@ use jsonwebtoken::EncodingKey;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::auth::MintError;
 use crate::auth::{NewToken, Scope, Scopes, mint};
 use crate::clock::MICROS_PER_SECOND;
 use crate::config::{Millis, Profile, Secret, Settings, SigningSecret};
@@ -431,5 +432,27 @@ fn a_minted_token_is_accepted_until_it_ends() {
         secrets: Vec::new(),
         ..auth
     };
-    assert_eq!(mint(&unconfigured, &new, NOW), None);
+    assert_eq!(mint(&unconfigured, &new, NOW), Err(MintError::NoSecret));
+}
+
+#[test]
+fn what_a_verifier_would_refuse_is_not_signed() {
+    let auth = auth(true);
+    let scopes = Scopes::of_claim("admin");
+    let long = "s".repeat(3_000);
+    for (subject, tenant, what) in [
+        ("", "acme", "subject"),
+        (long.as_str(), "acme", "subject"),
+        ("a\nb", "acme", "subject"),
+        ("ops", "", "tenant"),
+        ("ops", long.as_str(), "tenant"),
+    ] {
+        let new = NewToken {
+            subject,
+            tenant,
+            scopes,
+            lifetime: Millis::new(3_600_000),
+        };
+        assert_eq!(mint(&auth, &new, NOW), Err(MintError::Name { what }));
+    }
 }

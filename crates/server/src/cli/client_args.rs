@@ -32,11 +32,21 @@ pub struct ClientArgs {
     #[arg(long, default_value = "./waybill-data", global = true)]
     pub data: PathBuf,
     /// How long to wait for one answer
-    #[arg(long, default_value = "35s", value_parser = parse_duration, global = true)]
+    #[arg(long, default_value = "35s", value_parser = parse_timeout, global = true)]
     pub timeout: Duration,
     /// Print one JSON document instead of text
     #[arg(long, global = true)]
     pub json: bool,
+}
+
+/// A duration that an answer can take.
+fn parse_timeout(text: &str) -> Result<Duration, String> {
+    match parse_duration(text)? {
+        Duration::ZERO => {
+            Err("no answer comes within 0 s; give a longer time, as 500ms or 35s".into())
+        }
+        timeout => Ok(timeout),
+    }
 }
 
 impl ClientArgs {

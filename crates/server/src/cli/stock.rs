@@ -47,8 +47,12 @@ pub struct SetArgs {
     /// The sku to set
     pub sku: String,
     /// The count: so many are there
-    #[arg(required_unless_present = "delta", conflicts_with = "delta")]
-    pub on_hand: Option<u64>,
+    #[arg(
+        required_unless_present = "delta",
+        conflicts_with = "delta",
+        allow_negative_numbers = true
+    )]
+    pub on_hand: Option<i64>,
     /// The difference: so many came (or, below zero, went)
     #[arg(long, allow_hyphen_values = true)]
     pub delta: Option<i64>,

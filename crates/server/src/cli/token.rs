@@ -10,7 +10,7 @@ use serde_json::json;
 use super::config::SettingsArgs;
 use super::exit::Exit;
 use super::{output, suggest};
-use crate::auth::{NewToken, Scopes, UnknownScope, mint};
+use crate::auth::{MintError, NewToken, Scopes, UnknownScope, mint};
 use crate::clock::Clock;
 use crate::config::{Auth, ConfigErrors, Millis, Settings};
 
@@ -57,18 +57,18 @@ pub enum TokenCommandError {
     Scope(#[from] UnknownScope),
     #[error("--expires {0}: give a time such as 15m, 1h or 7d")]
     Expires(String),
-    #[error(
-        "there is no secret to sign with; set JWT_SECRET or auth.secrets, or use --profile demo"
-    )]
-    NoSecret,
+    #[error(transparent)]
+    Mint(#[from] MintError),
 }
 
 impl TokenCommandError {
     fn tell(&self) -> ExitCode {
         match self {
             Self::Config(errors) => super::fail_config(errors),
-            Self::NoSecret => output::error_line("no_secret", Exit::Failed, self),
-            Self::Scope(_) | Self::Expires(_) => output::error_line("usage", Exit::Usage, self),
+            Self::Mint(MintError::NoSecret) => output::error_line("no_secret", Exit::Failed, self),
+            Self::Scope(_) | Self::Expires(_) | Self::Mint(_) => {
+                output::error_line("usage", Exit::Usage, self)
+            }
         }
     }
 }
@@ -127,9 +127,7 @@ fn make(
         scopes,
         lifetime,
     };
-    mint(auth, &new, now_micros)
-        .map(|token| (token, lifetime))
-        .ok_or(TokenCommandError::NoSecret)
+    Ok((mint(auth, &new, now_micros)?, lifetime))
 }
 
 #[cfg(test)]

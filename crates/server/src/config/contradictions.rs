@@ -25,8 +25,8 @@ pub fn contradictions(
     };
     let (retry, limits, store) = (&settings.retry, &settings.limits, &settings.store);
     ordered(
-        ("retry.base_delay_ms", retry.base_delay_ms.0),
-        ("retry.max_delay_ms", retry.max_delay_ms.0),
+        ("retry.base_delay_ms", retry.base_delay_ms.get()),
+        ("retry.max_delay_ms", retry.max_delay_ms.get()),
     );
     ordered(
         ("limits.page_default", limits.page_default.into()),
@@ -47,10 +47,13 @@ pub fn contradictions(
         ),
     );
     ordered(
-        ("server.body_timeout_ms", settings.server.body_timeout_ms.0),
+        (
+            "server.body_timeout_ms",
+            settings.server.body_timeout_ms.get(),
+        ),
         (
             "server.request_timeout_ms",
-            settings.server.request_timeout_ms.0,
+            settings.server.request_timeout_ms.get(),
         ),
     );
 }

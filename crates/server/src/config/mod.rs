@@ -13,6 +13,7 @@ mod database;
 mod dotenv;
 mod environment;
 mod errors;
+mod file_text;
 mod kinds;
 mod layers;
 mod load;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::errors::ConfigErrors;
+use super::file_text;
 use super::role::RoleSettings;
 
 /// What was given, unread. The defaults and the profiles are compiled in and not part of it.
@@ -37,7 +38,7 @@ impl Sources {
     /// A file cannot be read.
     pub fn of_process(config: Option<&Path>) -> Result<Self, ConfigErrors> {
         let mut errors = ConfigErrors::default();
-        let mut read = |path: &Path, required: bool| match std::fs::read_to_string(path) {
+        let mut read = |path: &Path, required: bool| match file_text::read(path) {
             Ok(text) => Some(text),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound && !required => None,
             Err(error) => {

@@ -95,7 +95,10 @@ async fn a_store_that_may_not_be_read_is_named_with_its_owner_and_the_way_out() 
         let output = place.verified_by_nobody().await;
         assert_eq!(output.status.code(), Some(1), "{output:?}");
         let complaint = String::from_utf8_lossy(&output.stderr);
-        for told in [&*named.to_string_lossy(), "sudo -u root waybill"] {
+        for told in [
+            &*named.to_string_lossy(),
+            "run the command as root: sudo waybill",
+        ] {
             assert!(complaint.contains(told), "{told}: {complaint}");
         }
     }

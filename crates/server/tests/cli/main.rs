@@ -3,6 +3,7 @@
 mod another_user;
 mod canned;
 mod contexts;
+mod data_folder;
 mod debug_output;
 mod exits;
 mod load;
@@ -10,5 +11,6 @@ mod orders;
 mod output;
 mod settings;
 mod shop;
+mod tokens;
 mod typed;
 mod unreadable;

@@ -1,5 +1,7 @@
 //! Holds, shipments and the feed, as a person types them.
 
+use super::canned::Canned;
+use super::typed::Person;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -132,4 +134,32 @@ async fn following_ends_quietly_with_its_reader_and_begins_now_if_asked() {
     };
     assert!(!line.contains(&first), "{line}");
     following.kill().await.expect("it ends");
+}
+
+#[tokio::test]
+async fn a_list_goes_on_behind_an_empty_page_and_names_orders_that_cannot_be_shown() {
+    let page = r#"{"items":[],"next":"c-1","unreadable":[{"id":"019a","orderNumber":"WB-7","detail":"it cannot be read"}]}"#;
+    let server = Canned::answers("200 OK", "", page).await;
+    let person = Person::at(&server.url, "t");
+    let told = person.types(&["order", "list"]).await;
+    assert_eq!(told.code, 0, "{told:?}");
+    for shown in [
+        "no orders on this page",
+        "unreadable: WB-7 (019a): it cannot be read",
+        "more: waybill order list --after c-1",
+    ] {
+        assert!(told.out.contains(shown), "{shown}: {told:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_count_below_zero_reaches_the_server_and_no_time_is_no_timeout() {
+    let body = r#"{"code":"invalid_quantity","title":"No","detail":"a count is not below zero"}"#;
+    let server = Canned::answers("422 Unprocessable Entity", "", body).await;
+    let person = Person::at(&server.url, "t");
+    let told = person.types(&["stock", "set", "A", "-5"]).await;
+    assert!(told.err.contains("a count is not below zero"), "{told:?}");
+    let told = person.types(&["order", "list", "--timeout", "0s"]).await;
+    assert_eq!(told.code, 2, "{told:?}");
+    assert!(told.err.contains("no answer comes within 0 s"), "{told:?}");
 }

@@ -31,3 +31,18 @@ async fn an_odd_name_in_an_env_file_is_an_error_that_names_its_line() {
         "{told:?}"
     );
 }
+
+#[tokio::test]
+async fn a_settings_file_that_is_no_bounded_text_is_refused_at_once() {
+    let person = Person::new();
+    let told = person
+        .types(&["config", "dump", "--config", "/dev/zero"])
+        .await;
+    assert_eq!(told.code, 1, "{told:?}");
+    assert!(told.err.contains("no regular file"), "{told:?}");
+    let file = person.home().join(".env");
+    std::fs::write(&file, "PORT=4711\nLOG_LEVEL=in\0fo\n").expect("written");
+    let told = person.types(&["config", "dump"]).await;
+    assert_eq!(told.code, 1, "{told:?}");
+    assert!(told.err.contains("line 2 has a NUL byte"), "{told:?}");
+}

@@ -79,7 +79,10 @@ fn make_private(path: &Path) -> std::io::Result<()> {
     let mut options = OpenOptions::new();
     match options.write(true).create_new(true).mode(0o600).open(path) {
         Ok(file) => file.sync_all(),
-        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        // A link to nothing exists, too; SQLite would make the file that it names.
+        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {
+            std::fs::metadata(path).map(|_| ())
+        }
         Err(e) => Err(e),
     }
 }
@@ -213,9 +216,21 @@ pub fn unreadable(path: &Path, error: impl std::error::Error + Send + Sync + 'st
         "it is no SQLite database: name the data folder of Waybill with --data, or restore a backup"
             .to_owned()
     } else {
-        format!("run the command as its owner: sudo -u {owner} waybill …")
+        as_its_owner(file.uid(), &owner)
     };
     Error::open(what, format!("{why}; it belongs to {owner}; {advice}")).because(error)
+}
+
+/// How the owner of a file runs a command; who is the owner already, or root, is kept out by something else.
+fn as_its_owner(uid: u32, owner: &str) -> String {
+    let me = rustix::process::geteuid().as_raw();
+    if me == uid || me == 0 {
+        "look at its mode (ls -l), and at its file system".to_owned()
+    } else if uid == 0 {
+        "run the command as root: sudo waybill …".to_owned()
+    } else {
+        format!("run the command as its owner: sudo -u {owner} waybill …")
+    }
 }
 
 /// The name of a user, or the number where it has none.

@@ -189,8 +189,8 @@ fn leave_token(ready: &Ready) -> std::io::Result<()> {
         lifetime: Millis::new(YEAR_MS),
     };
     let settings = &ready.app.settings;
-    let token = mint(&settings.auth, &token, SystemClock.now_micros())
-        .ok_or_else(|| std::io::Error::other("no secret"))?;
+    let token =
+        mint(&settings.auth, &token, SystemClock.now_micros()).map_err(std::io::Error::other)?;
     let folder = Path::new(&settings.store.data);
     // With the store elsewhere nobody has made it.
     std::fs::create_dir_all(folder)?;

@@ -157,7 +157,7 @@ fn parked(view: &View) -> Check {
 fn stuck(view: &View, settings: &Settings) -> Check {
     const NAME: &str = "orders";
     let housekeeping: HousekeepingSettings = settings.section();
-    let patience_ms = i64::try_from(housekeeping.stuck_after_ms.0).unwrap_or(i64::MAX);
+    let patience_ms = housekeeping.stuck_after_ms.as_i64();
     let unfinished = view.unfinished_orders;
     match &view.oldest_unfinished {
         Some(order) if order.still_ms > patience_ms => Check::warn(

@@ -91,15 +91,36 @@ pub fn list(page: &Value) -> String {
             ]
         })
         .collect();
-    if rows.is_empty() {
-        return "no orders\nnext: waybill order create --sku MUG-1 --price 12.90".to_owned();
-    }
-    let mut text = table(
-        &["number", "id", "status", "total", "customer", "created"],
-        &rows,
-    );
+    let unreadable = unreadable(page);
+    let mut text = if !rows.is_empty() {
+        table(
+            &["number", "id", "status", "total", "customer", "created"],
+            &rows,
+        )
+    } else if page["next"].is_string() || !unreadable.is_empty() {
+        // A page ends after so many rows were looked at, whether or not one of them fits the filters.
+        "no orders on this page".to_owned()
+    } else {
+        "no orders\nnext: waybill order create --sku MUG-1 --price 12.90".to_owned()
+    };
+    text.push_str(&unreadable);
     text.push_str(&more(page, "waybill order list"));
     text
+}
+
+/// The orders of a page that the server cannot show, each on a line of its own.
+fn unreadable(page: &Value) -> String {
+    let orders = page["unreadable"].as_array().into_iter().flatten();
+    let lines = orders.map(|order| {
+        let told = |name: &str| plain(&order[name]);
+        format!(
+            "\nunreadable: {} ({}): {}",
+            told("orderNumber"),
+            told("id"),
+            told("detail")
+        )
+    });
+    lines.collect()
 }
 
 /// What a cancellation came to so far.

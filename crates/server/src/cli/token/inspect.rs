@@ -228,12 +228,18 @@ impl Inspected {
         known.then(|| Time(seconds as i64 * MICROS_PER_SECOND))
     }
 
+    /// A time that can be written: the calendar of the library ends a day before the year 10000.
+    fn shown(&self, claim: &str) -> Option<Time> {
+        self.time(claim)
+            .filter(|time| jiff::Timestamp::from_microsecond(time.0).is_ok())
+    }
+
     fn text(&self) -> String {
         let mut text = String::new();
         // Writing to a String cannot fail.
         for (name, value) in self.header.iter().chain(&self.claims) {
             let _ = write!(text, "{:10}  {}", Cell::new(name), plain(value));
-            if let (true, Some(time)) = (["exp", "iat", "nbf"].contains(&&**name), self.time(name))
+            if let (true, Some(time)) = (["exp", "iat", "nbf"].contains(&&**name), self.shown(name))
             {
                 let _ = write!(text, "  {time}");
             }
@@ -257,7 +263,7 @@ impl Inspected {
         json!({
             "header": self.header,
             "claims": self.claims,
-            "expiresAt": self.time("exp").map(|time| time.to_string()),
+            "expiresAt": self.shown("exp").map(|time| time.to_string()),
             "problems": problems,
         })
     }
