@@ -10,12 +10,14 @@ use waybill_domain::time::Time;
 use waybill_store::Store;
 
 use crate::command_error::CommandError;
-use crate::intake::claims;
+use crate::intake::claims::{self, ClientKey};
 
 /// Whose command it is, and its key.
 pub struct Once {
     pub tenant: Tenant,
     claim: Option<CommandClaim>,
+    /// The hash by which earlier versions claimed a key that was sent in quotes.
+    earlier: Option<[u8; 16]>,
 }
 
 /// What makes two requests the same one.
@@ -33,6 +35,7 @@ impl Once {
         Self {
             tenant,
             claim: None,
+            earlier: None,
         }
     }
 
@@ -41,20 +44,22 @@ impl Once {
     pub fn with_key(
         tenant: Tenant,
         client: &str,
-        key: &str,
+        key: &ClientKey,
         request: &Request<'_>,
         expires_at: Time,
     ) -> Self {
         let parts = [request.method, request.path, request.body];
         let claim = CommandClaim {
-            hash: claims::command_key(client, key),
+            hash: claims::command_key(client, &key.value),
             request: claims::hash(&parts.map(str::as_bytes)),
             expires_at,
             outcome: String::new(),
         };
+        let earlier = key.quoted.as_deref();
         Self {
             tenant,
             claim: Some(claim),
+            earlier: earlier.map(|text| claims::command_key(client, text)),
         }
     }
 
@@ -82,7 +87,10 @@ impl Once {
         let Some(claim) = &self.claim else {
             return Ok(None);
         };
-        let done = store.command_done(&self.tenant, claim.hash).await?;
+        let mut done = store.command_done(&self.tenant, claim.hash).await?;
+        if let (None, Some(earlier)) = (&done, self.earlier) {
+            done = store.command_done(&self.tenant, earlier).await?;
+        }
         match done.map(|done| done.answer(claim)) {
             None => Ok(None),
             Some(Reuse::Replay(outcome)) => Ok(Some(outcome)),

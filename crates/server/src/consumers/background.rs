@@ -58,7 +58,7 @@ impl Background {
         let rationed = self.ration().await;
         let permit = self.turns.acquire().await;
         Turn {
-            _permit: permit.expect("nobody closes this semaphore"),
+            _permit: permit.expect("the semaphore is never closed"),
             _rationed: rationed.map(Rationed::begun),
         }
     }

@@ -68,6 +68,15 @@ fn check_content(headers: &HeaderMap) -> Result<(), Problem> {
             .of("Content-Type")
             .header(header::ACCEPT, HeaderValue::from_static("application/json")));
     }
+    if let Some(charset) = headers.get(header::CONTENT_TYPE).and_then(foreign_charset) {
+        let detail = format!(
+            "JSON is UTF-8 (RFC 8259 section 8.1); found charset={}",
+            Echo(&charset)
+        );
+        return Err(Problem::new(codes::UNSUPPORTED_MEDIA_TYPE, detail)
+            .of("Content-Type")
+            .header(header::ACCEPT, HeaderValue::from_static("application/json")));
+    }
     let mut codings = headers.get_all(header::CONTENT_ENCODING).iter();
     if let Some(coding) =
         codings.find(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"))
@@ -87,7 +96,20 @@ fn check_content(headers: &HeaderMap) -> Result<(), Problem> {
     Ok(())
 }
 
-/// `application/json`, or a type that is written in JSON (RFC 6839), whatever its parameters.
+/// The charset that a type names, if it is neither UTF-8 nor its subset ASCII.
+fn foreign_charset(kind: &HeaderValue) -> Option<String> {
+    let mut parameters = kind.to_str().ok()?.split(';').skip(1);
+    let charset = parameters.find_map(|parameter| {
+        let (name, value) = parameter.split_once('=')?;
+        let named = name.trim().eq_ignore_ascii_case("charset");
+        named.then(|| value.trim().trim_matches('"'))
+    })?;
+    let utf_8 = ["utf-8", "utf8", "us-ascii"];
+    let known = utf_8.iter().any(|name| charset.eq_ignore_ascii_case(name));
+    (!known).then(|| charset.to_owned())
+}
+
+/// `application/json`, or a type that is written in JSON (RFC 6839), whatever its other parameters.
 fn is_json(kind: &HeaderValue) -> bool {
     let Ok(kind) = kind.to_str() else {
         return false;

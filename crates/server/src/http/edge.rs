@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use axum::extract::{ConnectInfo, MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use waybill_domain::context::EventMeta;
 
 use crate::auth::Identity;
@@ -50,6 +50,9 @@ impl Correlation {
 static CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
 static TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
+/// The methods that routes have.
+pub const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PUT, OPTIONS");
+
 /// The longest correlation id taken from a caller.
 const ID_CHARS: usize = 128;
 
@@ -82,6 +85,9 @@ pub async fn edge(State(edge): State<Arc<Edge>>, mut request: Request, next: Nex
         cors::preflight(request.method(), request.headers()).filter(|_| may_ask)
     {
         told
+    } else if *request.method() == Method::OPTIONS && request.uri().path() == "*" {
+        // Of the server, not of a path (RFC 9110 section 9.3.7).
+        (StatusCode::NO_CONTENT, [(header::ALLOW, METHODS)]).into_response()
     } else {
         request.extensions_mut().insert(correlation.clone());
         request.extensions_mut().insert(dialect);

@@ -39,9 +39,11 @@ pub enum Names {
 /// Checks a head.
 ///
 /// # Errors
-/// 400, 421 or 501.
+/// 400, 417, 421 or 501.
 pub fn check(head: &Head<'_>, names: Names) -> Result<(), Problem> {
+    known(head.method)?;
     host(head, names)?;
+    expectation(head.headers)?;
     for (name, written) in &ONCE {
         let mut lines = head.headers.get_all(name).iter();
         if lines.next().is_some() && lines.next().is_some() {
@@ -51,6 +53,38 @@ pub fn check(head: &Head<'_>, names: Names) -> Result<(), Problem> {
     }
     transfer(head.headers)?;
     target(head.uri)
+}
+
+/// The methods of RFC 9110 and RFC 5789. What another one asks for is not known, so no route says what it takes.
+fn known(method: &Method) -> Result<(), Problem> {
+    const KNOWN: [Method; 9] = [
+        Method::GET,
+        Method::HEAD,
+        Method::POST,
+        Method::PUT,
+        Method::PATCH,
+        Method::DELETE,
+        Method::OPTIONS,
+        Method::TRACE,
+        Method::CONNECT,
+    ];
+    if KNOWN.contains(method) {
+        return Ok(());
+    }
+    let detail = format!("the method \"{}\" is not known", Echo(method.as_str()));
+    Err(Problem::new(codes::UNKNOWN_METHOD, detail))
+}
+
+/// `100-continue` is the only expectation there is (RFC 9110 section 10.1.1); hyper answers it.
+fn expectation(headers: &HeaderMap) -> Result<(), Problem> {
+    let mut lines = headers.get_all(header::EXPECT).iter();
+    let Some(odd) = lines.find(|line| !line.as_bytes().eq_ignore_ascii_case(b"100-continue"))
+    else {
+        return Ok(());
+    };
+    let found = String::from_utf8_lossy(odd.as_bytes());
+    let detail = format!("expected Expect: 100-continue; found \"{}\"", Echo(&found));
+    Err(Problem::new(codes::EXPECTATION_FAILED, detail).of("Expect"))
 }
 
 fn host(head: &Head<'_>, names: Names) -> Result<(), Problem> {

@@ -3,12 +3,17 @@
 //! A key is 1 to a number of characters, each a visible ASCII character or a space (0x20 to 0x7E), in one header line.
 //! Tabs, other control characters and bytes beyond ASCII are refused, because proxies and logs change them, and a key
 //! that changed on its way makes a second order.
+//!
+//! The IETF draft of the header writes the key as a string of a structured field (RFC 8941 section 3.3.3), in double
+//! quotes; most clients send it bare. `"web-1"` and `web-1` are one key. Text that only looks quoted, as `"a"b"`, is
+//! taken as it is.
 
 use http::HeaderMap;
 use waybill_domain::problem::code;
 
 use super::v1::problem::Problem;
 use crate::config::Limits;
+use crate::intake::claims::ClientKey;
 
 /// How a dialect takes idempotency keys.
 #[derive(Clone, Copy, Debug)]
@@ -48,11 +53,7 @@ impl KeyRule {
     ///
     /// # Errors
     /// `idempotency_key_invalid`.
-    pub fn read<'a>(
-        &self,
-        headers: &'a HeaderMap,
-        limits: &Limits,
-    ) -> Result<Option<&'a str>, Problem> {
+    pub fn read(&self, headers: &HeaderMap, limits: &Limits) -> Result<Option<ClientKey>, Problem> {
         let limit = (self.chars)(limits) as usize;
         read(headers, self.header, limit)
             .map_err(|error| Problem::new(code::KEY_INVALID, error.to_string()).of(self.header))
@@ -62,7 +63,7 @@ impl KeyRule {
     ///
     /// # Errors
     /// `idempotency_key_required`.
-    pub fn check_order(&self, key: Option<&str>, is_named: bool) -> Result<(), Problem> {
+    pub fn check_order(&self, key: Option<&ClientKey>, is_named: bool) -> Result<(), Problem> {
         let needed = match self.need {
             KeyNeed::None => false,
             KeyNeed::UnnamedOrders => !is_named,
@@ -75,11 +76,11 @@ impl KeyRule {
     ///
     /// # Errors
     /// `idempotency_key_required`.
-    pub fn check_command(&self, key: Option<&str>) -> Result<(), Problem> {
+    pub fn check_command(&self, key: Option<&ClientKey>) -> Result<(), Problem> {
         self.unless_missing(key, self.need == KeyNeed::All)
     }
 
-    fn unless_missing(&self, key: Option<&str>, needed: bool) -> Result<(), Problem> {
+    fn unless_missing(&self, key: Option<&ClientKey>, needed: bool) -> Result<(), Problem> {
         if key.is_some() || !needed {
             return Ok(());
         }
@@ -96,11 +97,7 @@ impl KeyRule {
     }
 }
 
-fn read<'a>(
-    headers: &'a HeaderMap,
-    header: &str,
-    limit: usize,
-) -> Result<Option<&'a str>, KeyError> {
+fn read(headers: &HeaderMap, header: &str, limit: usize) -> Result<Option<ClientKey>, KeyError> {
     let mut lines = headers.get_all(header).iter();
     let Some(line) = lines.next() else {
         return Ok(None);
@@ -118,10 +115,33 @@ fn read<'a>(
         return Err(KeyError::TooLong { limit, found });
     }
     let key = std::str::from_utf8(bytes).map_err(|_| KeyError::Character)?;
-    if key.trim().is_empty() {
+    let unquoted = unquoted(key);
+    let value = unquoted.as_deref().unwrap_or(key);
+    if value.trim().is_empty() {
         return Err(KeyError::Empty);
     }
-    Ok(Some(key))
+    Ok(Some(ClientKey {
+        value: value.to_owned(),
+        quoted: unquoted.is_some().then(|| key.to_owned()),
+    }))
+}
+
+/// The value of a structured field's string; `None` for other text.
+fn unquoted(text: &str) -> Option<String> {
+    let inner = text.strip_prefix('"')?.strip_suffix('"')?;
+    let mut value = String::with_capacity(inner.len());
+    let mut chars = inner.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '"' => return None,
+            '\\' => match chars.next()? {
+                escaped @ ('"' | '\\') => value.push(escaped),
+                _ => return None,
+            },
+            c => value.push(c),
+        }
+    }
+    Some(value)
 }
 
 #[cfg(test)]
@@ -144,8 +164,19 @@ mod tests {
     #[test]
     fn a_key_is_one_line_of_visible_ascii_and_spaces() {
         assert_eq!(read(&HeaderMap::new(), NAME, 255), Ok(None));
-        for key in ["k", "web 8812/~", "\"quoted\"", &"k".repeat(255)] {
-            assert_eq!(read(&with(&[key.as_bytes()]), NAME, 255), Ok(Some(key)));
+        for key in [
+            "k",
+            "web 8812/~",
+            "\"a\"b\"",
+            "\"a\\b\"",
+            "\"",
+            &"k".repeat(255),
+        ] {
+            let bare = ClientKey {
+                value: key.to_owned(),
+                quoted: None,
+            };
+            assert_eq!(read(&with(&[key.as_bytes()]), NAME, 255), Ok(Some(bare)));
         }
         let long = KeyError::TooLong {
             limit: 255,
@@ -159,9 +190,21 @@ mod tests {
             (&[b"\xff"], KeyError::Character),
             (&[b""], KeyError::Empty),
             (&[b"   "], KeyError::Empty),
+            (&[b"\"\""], KeyError::Empty),
             (&["k".repeat(256).as_bytes()], long),
         ] {
             assert_eq!(read(&with(keys), NAME, 255), Err(error), "{keys:?}");
+        }
+    }
+
+    #[test]
+    fn a_key_in_the_quotes_of_a_structured_field_is_the_key_within() {
+        for (sent, value) in [("\"web-1\"", "web-1"), (r#""a \"b\" \\""#, r#"a "b" \"#)] {
+            let key = ClientKey {
+                value: value.to_owned(),
+                quoted: Some(sent.to_owned()),
+            };
+            assert_eq!(read(&with(&[sent.as_bytes()]), NAME, 255), Ok(Some(key)));
         }
     }
 }

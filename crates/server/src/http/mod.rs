@@ -34,5 +34,6 @@ mod socket;
 mod spare;
 pub mod state;
 mod token_end;
+pub mod unparsed;
 pub mod v1;
 pub mod worded;

@@ -11,6 +11,7 @@ use super::dialect::Dialect;
 use super::v1::problem::Problem;
 use crate::auth::Identity;
 use crate::config;
+use crate::intake::claims::ClientKey;
 use crate::resilience::budget::BodyBudget;
 
 /// What reading a request takes.
@@ -45,11 +46,11 @@ impl Requests {
     ///
     /// # Errors
     /// `idempotency_key_invalid`.
-    pub fn key<'a>(
+    pub fn key(
         &self,
         dialect: &Dialect,
-        headers: &'a HeaderMap,
-    ) -> Result<Option<&'a str>, Problem> {
+        headers: &HeaderMap,
+    ) -> Result<Option<ClientKey>, Problem> {
         dialect.key.read(headers, &self.limits)
     }
 }

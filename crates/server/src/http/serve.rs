@@ -35,6 +35,7 @@ use super::descriptors::{self, Kept, Loan, NoDescriptor, is_shortage};
 use super::head_timer::HeadTimer;
 use super::socket::Socket;
 use super::spare::{HealthOnly, Spares};
+use super::unparsed;
 use crate::config;
 use crate::observe::figures;
 use crate::resilience::shares::{Share, Shares};
@@ -271,6 +272,7 @@ where
         let connection = builder.serve_connection(socket, self.service(peer, false));
         // A token of its own: connections that are polled at once do not meet at the parent's lock.
         let (stop, cut) = (self.stop.child_token(), self.cut.clone());
+        let head_limit_bytes = options.head_limit_bytes;
         let closing = Closing {
             connections: Arc::clone(&self.connections),
             _slot: slot,
@@ -296,6 +298,7 @@ where
             };
             // Clients go away, time out and send nonsense all day; that is theirs to log.
             if let Err(error) = result {
+                hang_up.answer_instead(|bytes| unparsed::answer(&error, bytes, head_limit_bytes));
                 tracing::trace!(%error, "a connection ended with an error");
             }
         });
@@ -310,6 +313,7 @@ where
         builder.timer(timer.clone()).keep_alive(false);
         let (service, place) = (self.service(peer, true), self.spares.enter());
         let (stop, write_timeout) = (self.stop.child_token(), self.options.write_timeout);
+        let head_limit_bytes = self.options.head_limit_bytes;
         tokio::spawn(async move {
             let _loan = loan;
             let mut byte = [0];
@@ -326,7 +330,13 @@ where
             let connection = builder.serve_connection(socket, service);
             tokio::select! {
                 biased;
-                _ended = connection => {}
+                ended = connection => {
+                    if let Err(error) = ended {
+                        hang_up.answer_instead(|bytes| {
+                            unparsed::answer(&error, bytes, head_limit_bytes)
+                        });
+                    }
+                }
                 () = hang_up.wait() => {}
                 () = place.lost.cancelled() => {}
                 () = tokio::time::sleep(SPARE_LIFE) => {}

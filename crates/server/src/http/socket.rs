@@ -9,29 +9,72 @@ use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::rt::TokioIo;
-use tokio::io::Interest;
+use tokio::io::{AsyncRead, Interest, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::time::Sleep;
 
 use super::head_timer::HeadTimer;
+use super::unparsed;
 
 pub struct Socket {
-    read: TokioIo<OwnedReadHalf>,
-    write: Arc<OwnedWriteHalf>,
+    read: TokioIo<Counted>,
+    wire: Arc<Wire>,
     timer: HeadTimer,
     write_timeout: Duration,
     /// Runs while a write waits for the client to read; set up only then.
     stalled: Option<Pin<Box<Sleep>>>,
 }
 
-/// Waits for the client to hang up.
-pub struct HangUp(Arc<OwnedWriteHalf>);
+/// What the socket and those who watch it have in common.
+struct Wire {
+    write: OwnedWriteHalf,
+    /// Bytes that came since the last write: of the next head, until it is read.
+    head_bytes: AtomicUsize,
+    /// hyper's own answer to a head that it could not read was not written.
+    withheld: AtomicBool,
+}
+
+/// Counts the bytes of a head.
+struct Counted {
+    read: OwnedReadHalf,
+    wire: Arc<Wire>,
+}
+
+impl AsyncRead for Counted {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let read = ready!(Pin::new(&mut self.read).poll_read(cx, buffer));
+        let more = buffer.filled().len() - before;
+        self.wire.head_bytes.fetch_add(more, Ordering::Relaxed);
+        Poll::Ready(read)
+    }
+}
+
+/// Waits for the client to hang up, and answers it when hyper could not.
+pub struct HangUp(Arc<Wire>);
+
+impl HangUp {
+    /// When hyper's own answer was withheld: writes the one that `answer` makes of the bytes of the head, as far as the
+    /// client takes it at once.
+    pub fn answer_instead(&self, answer: impl FnOnce(usize) -> Vec<u8>) {
+        if self.0.withheld.load(Ordering::Relaxed) {
+            let answer = answer(self.0.head_bytes.load(Ordering::Relaxed));
+            // A client that takes no answer of this length has none.
+            let _written = self.0.write.try_write(&answer);
+        }
+    }
+}
 
 impl HangUp {
     /// Returns when the client has closed its side; unread bytes do not matter.
@@ -39,7 +82,7 @@ impl HangUp {
     pub async fn wait(&self) {
         // Both sides of a socket are one registration, which knows of a closed reading side; no urgent data is asked
         // for, so the closing is all that can come.
-        if self.0.ready(Interest::PRIORITY).await.is_err() {
+        if self.0.write.ready(Interest::PRIORITY).await.is_err() {
             // The runtime ends.
             std::future::pending::<()>().await;
         }
@@ -57,15 +100,34 @@ impl HangUp {
 impl Socket {
     pub fn new(stream: TcpStream, timer: HeadTimer, write_timeout: Duration) -> (Self, HangUp) {
         let (read, write) = stream.into_split();
-        let write = Arc::new(write);
+        let wire = Arc::new(Wire {
+            write,
+            head_bytes: AtomicUsize::new(0),
+            withheld: AtomicBool::new(false),
+        });
+        let counted = Counted {
+            read,
+            wire: wire.clone(),
+        };
         let socket = Self {
-            read: TokioIo::new(read),
-            write: write.clone(),
+            read: TokioIo::new(counted),
+            wire: wire.clone(),
             timer,
             write_timeout,
             stalled: None,
         };
-        (socket, HangUp(write))
+        (socket, HangUp(wire))
+    }
+
+    /// Whether these bytes are hyper's own answer, which [`HangUp::answer_instead`] replaces.
+    fn withholds(&self, bytes: &[u8]) -> bool {
+        let withheld = unparsed::is_by_hyper(bytes);
+        if withheld {
+            self.wire.withheld.store(true, Ordering::Relaxed);
+        } else {
+            self.wire.head_bytes.store(0, Ordering::Relaxed);
+        }
+        withheld
     }
 
     /// Writes as soon as the kernel has room; a wait that is too long is an error.
@@ -74,14 +136,14 @@ impl Socket {
         cx: &mut Context<'_>,
         write: impl Fn(&OwnedWriteHalf) -> io::Result<usize>,
     ) -> Poll<io::Result<usize>> {
-        let stream: &TcpStream = (*self.write).as_ref();
+        let stream: &TcpStream = self.wire.write.as_ref();
         let written = loop {
             match stream.poll_write_ready(cx) {
                 Poll::Pending => break Poll::Pending,
                 Poll::Ready(Err(error)) => break Poll::Ready(Err(error)),
                 Poll::Ready(Ok(())) => {}
             }
-            match write(&self.write) {
+            match write(&self.wire.write) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 written => break Poll::Ready(written),
             }
@@ -128,6 +190,9 @@ impl Write for Socket {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        if self.withholds(bytes) {
+            return Poll::Ready(Ok(bytes.len()));
+        }
         self.poll_with(cx, |half| half.try_write(bytes))
     }
 
@@ -136,6 +201,9 @@ impl Write for Socket {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        if slices.first().is_some_and(|first| self.withholds(first)) {
+            return Poll::Ready(Ok(slices.iter().map(|slice| slice.len()).sum()));
+        }
         self.poll_with(cx, |half| half.try_write_vectored(slices))
     }
 

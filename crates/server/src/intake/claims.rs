@@ -35,6 +35,25 @@ pub fn order_body(
     hash(&parts.map(str::as_bytes))
 }
 
+/// The idempotency key of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientKey {
+    /// What it is compared by.
+    pub value: String,
+    /// The header's text, where that is the value in the quotes of a structured field. Earlier versions stored keys by
+    /// this text, so it is claimed and looked up beside the value.
+    pub quoted: Option<String>,
+}
+
+impl ClientKey {
+    /// The texts by which the key is known: the value first.
+    pub fn texts(&self) -> impl Iterator<Item = &str> {
+        [Some(self.value.as_str()), self.quoted.as_deref()]
+            .into_iter()
+            .flatten()
+    }
+}
+
 /// An idempotency key, scoped by the client that sent it.
 #[must_use]
 pub fn key(client: &str, key: &str) -> [u8; 16] {

@@ -11,7 +11,7 @@ use waybill_domain::order::{Hold, HoldReason};
 use waybill_domain::text::Tenant;
 use waybill_domain::time::Time;
 
-use super::claims;
+use super::claims::{self, ClientKey};
 use crate::auth::Identity;
 use crate::random::Entropy;
 
@@ -25,7 +25,7 @@ pub struct Draft {
     /// The total by which the body is compared with another one: the one that was stated, else what half-even rounding
     /// makes, whatever the setting.
     pub compared_total: Minor,
-    pub key: Option<String>,
+    pub key: Option<ClientKey>,
     /// How long the key is remembered.
     pub key_window_ms: i64,
     pub meta: EventMeta,
@@ -93,8 +93,8 @@ impl Draft {
     /// In the order in which they are taken: the key decides first.
     fn claims(&self, identity: &Identity, now: Time) -> Vec<Claim> {
         let mut all = vec![];
-        if let Some(key) = &self.key {
-            let hash = claims::key(&identity.subject, key);
+        for text in self.key.iter().flat_map(ClientKey::texts) {
+            let hash = claims::key(&identity.subject, text);
             all.push(Claim {
                 kind: ClaimKind::Key,
                 hash,

@@ -35,7 +35,7 @@ async fn told(app: &Waybill, request: impl AsRef<[u8]>) -> (u16, String) {
 }
 
 /// Header lines, and what they are told in `/v1` and in the sales dialect.
-const HEADS: [(&str, u16, &str, &str); 16] = [
+const HEADS: [(&str, u16, &str, &str); 20] = [
     ("", 400, "invalid_host", "VALIDATION_ERROR"),
     (
         "Host: localhost\r\nHost: localhost\r\n",
@@ -92,6 +92,30 @@ const HEADS: [(&str, u16, &str, &str); 16] = [
         415,
         "unsupported_media_type",
         "UNSUPPORTED_MEDIA_TYPE",
+    ),
+    (
+        "Host: localhost\r\nContent-Type: application/json; charset=utf-16\r\n",
+        415,
+        "unsupported_media_type",
+        "UNSUPPORTED_MEDIA_TYPE",
+    ),
+    (
+        "Host: localhost\r\nContent-Type: application/json; a=b; Charset=\"ISO-8859-1\"\r\n",
+        415,
+        "unsupported_media_type",
+        "UNSUPPORTED_MEDIA_TYPE",
+    ),
+    (
+        "Host: localhost\r\nExpect: something-else\r\n",
+        417,
+        "expectation_failed",
+        "EXPECTATION_FAILED",
+    ),
+    (
+        "Host: localhost\r\nIdempotency-Key: \"\"\r\n",
+        400,
+        "idempotency_key_invalid",
+        "VALIDATION_ERROR",
     ),
     (
         "Host: localhost\r\nTransfer-Encoding: gzip, chunked\r\n",
@@ -161,6 +185,79 @@ async fn a_head_in_order_is_taken_however_it_is_written() {
         200,
         "HTTP/1.0 has no Host"
     );
+}
+
+#[tokio::test]
+async fn an_unknown_method_is_501_and_the_server_lists_its_own() {
+    let app = ready().await;
+    for (path, code) in [
+        ("/v1/orders", "unknown_method"),
+        ("/api/orders", "UNKNOWN_METHOD"),
+        ("/nowhere", "unknown_method"),
+    ] {
+        let request = format!("BREW {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        assert_eq!(told(&app, request).await, (501, code.to_owned()), "{path}");
+    }
+    let request = "OPTIONS * HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    let answer = exchange(app.address(), request).await.expect("an answer");
+    assert_eq!(
+        (answer.status, answer.header("allow")),
+        (204, Some("GET, HEAD, POST, PUT, OPTIONS"))
+    );
+}
+
+#[tokio::test]
+async fn a_head_that_cannot_be_read_is_told_what_is_wrong_with_it() {
+    let app = ready().await;
+    let long = "x".repeat(20_000);
+    for (line, lines, status, code, named) in [
+        (
+            "GET /health HTTP/1.2",
+            "",
+            505,
+            "unsupported_version",
+            "HTTP/1.1",
+        ),
+        (
+            "GET /health HTTP/2.0",
+            "",
+            505,
+            "unsupported_version",
+            "HTTP/1.1",
+        ),
+        (
+            "POST /v1/orders HTTP/1.1",
+            "Content-Length: 18446744073709551615\r\n",
+            400,
+            "invalid_head",
+            "Content-Length",
+        ),
+        (
+            "GET /health HTTP/1.1",
+            "a b: c\r\n",
+            400,
+            "invalid_head",
+            "not valid",
+        ),
+        (
+            "GET /health HTTP/1.1",
+            &format!("x: {long}\r\n"),
+            431,
+            "head_too_large",
+            "16384 bytes",
+        ),
+    ] {
+        let request = format!("{line}\r\nHost: localhost\r\n{lines}\r\n");
+        let answer = exchange(app.address(), request).await.expect("an answer");
+        let body = answer.json();
+        assert_eq!(
+            (answer.status, body["code"].as_str()),
+            (status, Some(code)),
+            "{line}"
+        );
+        let detail = body["detail"].as_str().expect("a detail");
+        assert!(detail.contains(named), "{line}: {detail}");
+    }
 }
 
 #[tokio::test]

@@ -225,6 +225,27 @@ async fn a_step_of_a_shipment_is_taken_once() {
 }
 
 #[tokio::test]
+async fn a_key_with_and_without_the_quotes_of_a_structured_field_is_one_key() {
+    let shop = Shop::open(NEVER).await;
+    let order = small("a", 1);
+    let mut ids = vec![];
+    for key in ["\"web-1\"", "web-1", "\"web-1\""] {
+        ids.push(id(&shop.placed(key, &order).await));
+    }
+    assert!(ids.iter().all(|one| *one == ids[0]), "{ids:?}");
+    let other = id(&shop.placed("\"web-2\"", &order).await);
+    assert_ne!(other, ids[0]);
+
+    shop.stocked("RT-1", 10).await;
+    let body = json!({"delta": -1});
+    for (key, replayed) in [("w", false), ("\"w\"", true), ("w", true)] {
+        let answer = put(&shop, "RT-1", key, &body).await;
+        assert_eq!(is_replay(&answer), replayed, "{key}: {}", answer.text());
+    }
+    assert_eq!(on_hand(&shop, "RT-1").await, 9);
+}
+
+#[tokio::test]
 async fn every_command_of_the_specification_takes_a_key() {
     let shop = Shop::open(NEVER).await;
     let spec: Value = shop.get("/openapi.json").await.json();

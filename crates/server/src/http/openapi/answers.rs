@@ -39,10 +39,10 @@ fn statuses(path: &str, method: &str, operation: &Value) -> Vec<u16> {
     // Bodies are read, and bounded, wherever something is changed; and a process without the role says that it does
     // not do it.
     let of = [
-        (true, vec![400, 408, 421, 500, 503]),
+        (true, vec![400, 408, 417, 421, 500, 503]),
         (guarded, vec![401, 403, 429]),
         (path.contains('{') || changes, vec![404]),
-        (changes, vec![409, 413, 415, 422, 507]),
+        (changes, vec![409, 413, 415, 422, 501, 507]),
         (has_body, vec![411]),
         (takes("If-Match") || takes("If-None-Match"), vec![412]),
         (takes("after") || takes("Last-Event-ID"), vec![410]),

@@ -22,7 +22,7 @@ use crate::config::Limits;
 #[openapi(
     info(
         title = "Waybill",
-        description = "Takes orders in, holds the stock and sees every order through to the customer's door.\n\nAmounts are decimal strings. Lists go on by opaque cursors (`next`, `after`). Every change takes `If-Match`. Unknown fields and parameters are refused. The paths of the *sales dialect* are for clients that speak it already.",
+        description = "Takes orders in, holds the stock and sees every order through to the customer's door.\n\nAmounts are decimal strings. Lists go on by opaque cursors (`next`, `after`). Every change takes `If-Match`. An `Idempotency-Key` is that of one client (the subject and tenant of the token), bare or in the double quotes of a structured field; keys of orders and keys of commands are apart, and among the commands of a client a key is for one request. Unknown fields and parameters are refused. The paths of the *sales dialect* are for clients that speak it already.",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
         contact(name = "The operator of this server"),
     ),

@@ -29,7 +29,7 @@ impl Call {
     ) -> Result<(Self, Whole, Once), Problem> {
         let (call, body) = Self::with_body(requests, request, scope).await?;
         let key = requests.key(call.dialect, &call.head.headers)?;
-        call.dialect.key.check_command(key)?;
+        call.dialect.key.check_command(key.as_ref())?;
         let Some(key) = key else {
             let once = Once::without_key(call.tenant.clone());
             return Ok((call, body, once));
@@ -42,7 +42,7 @@ impl Call {
         let once = Once::with_key(
             call.tenant.clone(),
             &call.identity.subject,
-            key,
+            &key,
             &request,
             requests.access.now().plus_ms(requests.key_window_ms),
         );

@@ -39,10 +39,7 @@ use crate::intake::place::{self, Receipt};
 )]
 pub async fn create(State(api): State<Arc<OrdersApi>>, request: Request) -> Answer {
     let (call, body) = Call::with_body(&api.requests, request, Scope::OrderCreate).await?;
-    let key = api
-        .requests
-        .key(call.dialect, &call.head.headers)?
-        .map(str::to_owned);
+    let key = api.requests.key(call.dialect, &call.head.headers)?;
     let Checked {
         content,
         personal,
@@ -50,7 +47,7 @@ pub async fn create(State(api): State<Arc<OrdersApi>>, request: Request) -> Answ
         compared_total,
     } = order_request::check(strict::read(&body)?, &api.requests.limits, api.rounding)?;
     let is_named = content.order_number.is_some() || content.client_reference.is_some();
-    call.dialect.key.check_order(key.as_deref(), is_named)?;
+    call.dialect.key.check_order(key.as_ref(), is_named)?;
     let draft = Draft {
         dialect: call.dialect.name,
         content,

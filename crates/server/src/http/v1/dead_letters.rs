@@ -154,7 +154,7 @@ async fn find(api: &DeadLettersApi, call: &Call, id: &str) -> Result<(Name, Park
         .filter(|_| !id.contains('\0'))
         .ok_or_else(gone)?;
     // The list goes on after a place, so the place just before this one shows it first.
-    let before = Uuid::from_u128(name.order.0.as_u128().saturating_sub(1));
+    let before = Uuid::from_u128(name.order.0.as_u128().checked_sub(1).ok_or_else(gone)?);
     let after = format!("{}/{before}", name.consumer);
     let store = api.reads.turn(&call.tenant).await?;
     let page = store.list_parked(&call.tenant, Some(after), 1).await?;

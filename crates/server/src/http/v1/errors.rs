@@ -193,7 +193,7 @@ impl From<PlaceError> for Problem {
             PlaceError::Inventory(error) => {
                 let after = match error {
                     InventoryError::Open { retry_after_ms } => {
-                        u32::try_from(retry_after_ms.div_ceil(1_000)).unwrap_or(u32::MAX)
+                        crate::observe::figures::retry_after_s(retry_after_ms)
                     }
                     InventoryError::Failed(_) | InventoryError::Timeout { .. } => 1,
                 };

@@ -52,7 +52,7 @@ impl Watchdog {
     pub fn show(&self, figures: &Figures, now: Time) {
         let oldest = self.standing.first();
         let oldest_ms = oldest.map_or(0, |(since, _)| now.ms_since(*since));
-        let count = i64::try_from(self.standing.len()).unwrap_or(i64::MAX);
+        let count = crate::observe::figures::gauge(self.standing.len());
         figures.stuck_orders.set(count);
         figures.oldest_unfinished.set(oldest_ms as f64 / 1e3);
     }

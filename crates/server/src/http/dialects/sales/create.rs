@@ -36,8 +36,8 @@ pub async fn create(
     let body = requests
         .body(&DIALECT, &identity, &head.headers, body)
         .await?;
-    let key = requests.key(&DIALECT, &head.headers)?.map(str::to_owned);
-    DIALECT.key.check_order(key.as_deref(), false)?;
+    let key = requests.key(&DIALECT, &head.headers)?;
+    DIALECT.key.check_order(key.as_ref(), false)?;
     let checked = match request::parse(&body, &requests.limits, api.rounding) {
         Ok(checked) => checked,
         Err(faults) => return Ok(answer::invalid(&faults, &correlation.id)),

@@ -12,6 +12,12 @@ pub const FAILED: &[Kind] = &[
         "This is a defect of the server. Report the correlationId; the log has the cause under it.",
     ),
     kind_of(
+        codes::UNKNOWN_METHOD,
+        501,
+        "The method is not known",
+        "Use a method of RFC 9110; `OPTIONS *` lists those that the server has.",
+    ),
+    kind_of(
         codes::UNSUPPORTED_TRANSFER,
         501,
         "The transfer coding is not supported",
@@ -64,5 +70,11 @@ pub const FAILED: &[Kind] = &[
         507,
         "The disk is full",
         "Nothing was stored. Reading goes on; the operator has to make room on the disk.",
+    ),
+    kind_of(
+        codes::UNSUPPORTED_VERSION,
+        505,
+        "The HTTP version is not spoken here",
+        "Send the request as HTTP/1.1.",
     ),
 ];

@@ -181,4 +181,10 @@ pub const INVALID: &[Kind] = &[
         "The body did not arrive whole",
         "Send the request again: the connection ended before the body did. Nothing was stored.",
     ),
+    kind_of(
+        codes::INVALID_HEAD,
+        400,
+        "The head of the request cannot be read",
+        "Send a request line and header lines as RFC 9112 has them; the detail says what was found.",
+    ),
 ];

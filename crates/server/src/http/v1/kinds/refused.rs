@@ -188,6 +188,24 @@ pub const REFUSED: &[Kind] = &[
         "Send the body as JSON, with Content-Type: application/json.",
     ),
     kind_of(
+        codes::TARGET_TOO_LONG,
+        414,
+        "The target of the request is too long",
+        "Send a shorter path and query.",
+    ),
+    kind_of(
+        codes::HEAD_TOO_LARGE,
+        431,
+        "The head of the request is too large",
+        "Send fewer and shorter header lines. The limit is the setting server.head_limit_bytes.",
+    ),
+    kind_of(
+        codes::EXPECTATION_FAILED,
+        417,
+        "The expectation cannot be met",
+        "Send Expect: 100-continue, or no Expect.",
+    ),
+    kind_of(
         codes::UNSUPPORTED_ENCODING,
         415,
         "The body is compressed",
