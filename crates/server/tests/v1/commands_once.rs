@@ -203,7 +203,7 @@ async fn a_step_of_a_shipment_is_taken_once() {
     let order = id(&shop.placed("k", &small("a", 1)).await);
     shop.follow(&order, None)
         .await
-        .until("shipment.created")
+        .until("order.processing")
         .await;
     let read: Value = shop.get(&format!("/v1/orders/{order}")).await.json();
     let shipment = id(&read["shipments"][0]);

@@ -109,7 +109,7 @@ async fn many_steps_of_one_shipment_at_once_are_all_taken() {
     let order = id(&shop.placed("k", &small("a", 1)).await);
     shop.follow(&order, None)
         .await
-        .until("shipment.created")
+        .until("order.processing")
         .await;
     let read: Value = shop.get(&format!("/v1/orders/{order}")).await.json();
     let shipment = id(&read["shipments"][0]);
