@@ -239,7 +239,7 @@ fn is_noncharacter(point: u32) -> bool {
 
 fn write_text(out: &mut String, text: &str) {
     // Its escapes are those of the canonical form: two characters where JSON has them, else lower-case hexadecimal.
-    out.push_str(&serde_json::to_string(text).unwrap_or_default());
+    out.push_str(&serde_json::to_string(text).expect("every text is a JSON string"));
 }
 
 /// As ECMAScript writes a number (RFC 8785, section 3.2.2.3): the shortest digits that are read back as the same
@@ -255,11 +255,14 @@ fn write_number(out: &mut String, value: f64) {
     let scientific = format!("{:e}", value.abs());
     let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
     let digits: String = mantissa.chars().filter(char::is_ascii_digit).collect();
-    let count = i32::try_from(digits.len()).unwrap_or(i32::MAX);
+    // A finite number has 17 digits at most, and an exponent of three.
+    let count = digits.len() as i32;
+    let exponent: i32 = exponent.parse().expect("the exponent of a finite number");
     // Where the point stands, counted from the first digit.
-    let point = exponent.parse::<i32>().unwrap_or(0) + 1;
-    let zeros = |n: i32| "0".repeat(usize::try_from(n).unwrap_or(0));
-    let split = |at: i32| digits.split_at(usize::try_from(at).unwrap_or(0));
+    let point = exponent + 1;
+    // Neither is negative in the ranges below.
+    let zeros = |n: i32| "0".repeat(n.unsigned_abs() as usize);
+    let split = |at: i32| digits.split_at(at.unsigned_abs() as usize);
     // Writing to a String cannot fail.
     let _ = if (count..=21).contains(&point) {
         write!(out, "{digits}{}", zeros(point - count))

@@ -88,6 +88,7 @@ pub fn readable_number(n: i64) -> String {
 pub fn parse_readable_number(text: &str) -> Option<i64> {
     let digits = text.strip_prefix(NUMBER_PREFIX)?;
     let canonical = digits.len() >= 6 && digits.bytes().all(|b| b.is_ascii_digit());
+    // No error: what is no number of ours is none.
     let n: i64 = canonical.then(|| digits.parse().ok()).flatten()?;
     (n > 0 && readable_number(n) == text).then_some(n)
 }

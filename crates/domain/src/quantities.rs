@@ -87,9 +87,11 @@ impl Quantities {
             .iter()
             .chain([self.delivered, self.returned, self.lost].iter())
             .all(|n| *n >= 0);
+        // A sum that leaves the type is that of no line.
+        let sum = |units: &[i64]| units.iter().try_fold(0_i64, |sum, n| sum.checked_add(*n));
         none_negative
-            && self.ordered == parts.iter().sum::<i64>()
-            && self.delivered + self.returned + self.lost <= self.shipped
+            && sum(&parts) == Some(self.ordered)
+            && sum(&[self.delivered, self.returned, self.lost]).is_some_and(|n| n <= self.shipped)
     }
 
     /// Units that left and about which nothing final is known.

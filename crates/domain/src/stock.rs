@@ -54,7 +54,7 @@ pub enum AdjustmentRefusal {
     )]
     BelowReserved { reserved: i64, wanted: i64 },
     #[error("a row counts from 0 to {MAX_UNITS} units; it would be {wanted}")]
-    OutOfRange { wanted: i64 },
+    OutOfRange { wanted: i128 },
     #[error("safety stock is a number from 0 to {MAX_UNITS}; found {wanted}")]
     SafetyOutOfRange { wanted: i64 },
     /// What the caller demands of the row's version does not hold.
@@ -75,12 +75,13 @@ pub fn adjust(
     safety: Option<i64>,
 ) -> Result<(StockLevel, i64), AdjustmentRefusal> {
     let wanted = match adjustment {
-        Adjustment::Count(count) => count,
-        Adjustment::Delta(delta) => level.on_hand.saturating_add(delta),
+        Adjustment::Count(count) => i128::from(count),
+        // Two 64-bit numbers always fit.
+        Adjustment::Delta(delta) => i128::from(level.on_hand) + i128::from(delta),
     };
-    if !(0..=MAX_UNITS).contains(&wanted) {
-        return Err(AdjustmentRefusal::OutOfRange { wanted });
-    }
+    let units = i64::try_from(wanted).ok();
+    let units = units.filter(|units| (0..=MAX_UNITS).contains(units));
+    let wanted = units.ok_or(AdjustmentRefusal::OutOfRange { wanted })?;
     if wanted < level.reserved {
         return Err(AdjustmentRefusal::BelowReserved {
             reserved: level.reserved,

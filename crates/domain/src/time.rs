@@ -40,15 +40,17 @@ impl Time {
         Self::read(text).ok()
     }
 
-    /// This time and `ms` milliseconds more.
+    /// This time and `ms` milliseconds more; the last time there is where that would be later.
     #[must_use]
     pub fn plus_ms(self, ms: i64) -> Self {
+        // No error: a deadline beyond all times is never reached, and an earlier one would be.
         Self(self.0.saturating_add(ms.saturating_mul(1_000)))
     }
 
-    /// Whole milliseconds since `earlier`; negative when `earlier` is later.
+    /// Whole milliseconds since `earlier`, as far as the type goes; negative when `earlier` is later.
     #[must_use]
     pub fn ms_since(self, earlier: Self) -> i64 {
+        // No error: times that callers send are of the years 1970 to 9998, whose differences fit.
         self.0.saturating_sub(earlier.0) / 1_000
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::sources::Cause;
 use waybill_domain::reservation::MoveRefusal;
-use waybill_domain::text::{Sku, Tenant, Vendor};
+use waybill_domain::text::{Sku, Tenant, Vendor, quoted};
 
 /// The result of every store call.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -140,6 +140,9 @@ impl Error {
     }
 }
 
+/// How many columns of a damaged row are told as its key.
+pub const KEY_COLUMNS: usize = 2;
+
 /// Errors without a source; [`Error::because`] adds one.
 impl Error {
     /// The store cannot take more now.
@@ -195,6 +198,21 @@ impl Error {
     pub fn no_stock_row(tenant: &Tenant, sku: &Sku, vendor: &Vendor) -> Self {
         let detail = format!("{sku} at {vendor} of {tenant} has reservations and no row");
         Self::damaged_row("stock", detail)
+    }
+
+    /// A value in a row that `what` does not allow. `key` are the columns that the row begins with and their values; long
+    /// values are cut.
+    #[must_use]
+    pub fn damaged_value(
+        what: &'static str,
+        column: &str,
+        value: &str,
+        key: &[(&str, String)],
+    ) -> Self {
+        let key: Vec<String> = key.iter().map(|(name, v)| format!("{name} {v}")).collect();
+        let value = quoted(value);
+        let detail = format!("{column} is {value} in the row with {}", key.join(", "));
+        Self::damaged_row(what, detail)
     }
 
     /// The database itself is damaged.

@@ -82,6 +82,7 @@ pub fn decide(found: i64, known: i64, note: Option<&str>) -> Verdict {
     if found < known {
         return Verdict::ConsumerBatch;
     }
+    // No error: a note that cannot be read allows nothing, as one that is not there.
     let min_compatible = note
         .and_then(|note| note.split_once(':'))
         .filter(|(schema, _)| schema.parse() == Ok(found))

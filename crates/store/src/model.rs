@@ -1,6 +1,7 @@
 //! The types that a store takes and returns, beyond those of the domain.
 
 use crate::encoding::json;
+use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use waybill_domain::change::Change;
@@ -40,6 +41,15 @@ impl Positions {
     #[must_use]
     pub fn beginning(partitions: u16) -> Self {
         Self(vec![0; usize::from(partitions)])
+    }
+
+    /// How many partitions there are.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when they are more than a log can have.
+    pub fn partitions(&self) -> Result<u16> {
+        let count = self.0.len();
+        u16::try_from(count).map_err(|_| Error::refused(format!("no log has {count} partitions")))
     }
 
     /// Sets the position in an existing partition.

@@ -5,9 +5,11 @@
 //! statements are the same for every driver; every one of them looks at a bounded number of rows.
 
 use std::collections::BTreeMap;
+use std::str::FromStr;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::verify::Tables;
+use waybill_domain::text::quoted;
 use waybill_domain::time::Time;
 
 /// Orders looked at for the one that has stood still longest: the newest ones.
@@ -123,73 +125,99 @@ pub async fn look(tables: &mut dyn Tables, now: Time, engine: String) -> Result<
     })
 }
 
-/// Cells that should be numbers are; what is not shows as 0, which a person who looks can live with.
-fn number<T: std::str::FromStr + Default>(cell: &str) -> T {
-    cell.parse().unwrap_or_default()
+/// A row of one of the tables, cell by cell in the order of its SELECT.
+struct Cells<'r> {
+    table: &'static str,
+    row: &'r [String],
 }
 
-fn time(cell: &str) -> Time {
-    Time(number(cell))
+impl Cells<'_> {
+    fn text(&self, cell: usize) -> String {
+        self.row[cell].clone()
+    }
+
+    /// A cell that is to be a number.
+    ///
+    /// # Errors
+    /// [`Error::DamagedRow`], with the row.
+    fn number<T: FromStr>(&self, cell: usize, column: &str) -> Result<T> {
+        self.row[cell].parse().map_err(|_| {
+            let (table, row) = (self.table, self.row.join(", "));
+            let found = quoted(&self.row[cell]);
+            Error::damaged_row(table, format!("{column} is {found} in the row {row}"))
+        })
+    }
+
+    fn time(&self, cell: usize, column: &str) -> Result<Time> {
+        self.number(cell, column).map(Time)
+    }
+}
+
+/// The rows of a SELECT, read one by one.
+///
+/// # Errors
+/// A row cannot be read, or the table cannot.
+async fn read<T: Send>(
+    tables: &mut dyn Tables,
+    table: &'static str,
+    sql: &str,
+    of: impl Fn(&Cells<'_>) -> Result<T> + Send + Sync,
+) -> Result<Vec<T>> {
+    let mut found = vec![];
+    tables
+        .rows(sql, &mut |row| found.push(of(&Cells { table, row })))
+        .await?;
+    found.into_iter().collect()
 }
 
 async fn partitions(tables: &mut dyn Tables) -> Result<u16> {
-    // A store of one partition does not keep the number.
-    let mut partitions = 1;
     let sql = "SELECT value FROM meta WHERE key = 'parts'";
-    tables
-        .rows(sql, &mut |row| partitions = number::<u16>(&row[0]).max(1))
-        .await?;
-    Ok(partitions)
+    let noted = read(tables, "meta", sql, |row| row.number(0, "parts")).await?;
+    // A store of one partition does not keep the number.
+    Ok(noted.last().copied().unwrap_or(1))
 }
 
 async fn members(tables: &mut dyn Tables) -> Result<Vec<Member>> {
-    let mut found = vec![];
     let sql = "SELECT consumer, owner, until FROM members ORDER BY owner, consumer";
-    tables
-        .rows(sql, &mut |row| {
-            found.push(Member {
-                consumer: row[0].clone(),
-                owner: row[1].clone(),
-                until: time(&row[2]),
-            });
+    read(tables, "members", sql, |row| {
+        Ok(Member {
+            consumer: row.text(0),
+            owner: row.text(1),
+            until: row.time(2, "until")?,
         })
-        .await?;
-    Ok(found)
+    })
+    .await
 }
 
 async fn leases(tables: &mut dyn Tables) -> Result<Vec<Holding>> {
-    let mut found = vec![];
     let sql = "SELECT consumer, part, owner, epoch, until FROM leases ORDER BY consumer, part";
-    tables
-        .rows(sql, &mut |row| {
-            found.push(Holding {
-                consumer: row[0].clone(),
-                partition: number(&row[1]),
-                owner: row[2].clone(),
-                epoch: number(&row[3]),
-                until: time(&row[4]),
-            });
+    read(tables, "leases", sql, |row| {
+        Ok(Holding {
+            consumer: row.text(0),
+            partition: row.number(1, "part")?,
+            owner: row.text(2),
+            epoch: row.number(3, "epoch")?,
+            until: row.time(4, "until")?,
         })
-        .await?;
-    Ok(found)
+    })
+    .await
 }
 
 /// Of every reader in every partition; one that never ran stands at the beginning.
 async fn progress(tables: &mut dyn Tables, partitions: u16) -> Result<Vec<Progress>> {
-    let mut cursors = BTreeMap::new();
     let sql = "SELECT consumer, part, position FROM cursors";
-    tables
-        .rows(sql, &mut |row| {
-            cursors.insert((row[0].clone(), number::<u16>(&row[1])), number(&row[2]));
-        })
-        .await?;
+    let cursors = read(tables, "cursors", sql, |row| {
+        let of = (row.text(0), row.number::<u16>(1, "part")?);
+        Ok((of, row.number::<i64>(2, "position")?))
+    });
+    let cursors: BTreeMap<_, _> = cursors.await?.into_iter().collect();
     let mut found = vec![];
     for partition in 0..partitions {
         let sql = format!(
             "SELECT position FROM events WHERE part = {partition} ORDER BY position DESC LIMIT 1"
         );
-        let head = first_cell(tables, &sql).await?;
-        let head: i64 = head.map_or(0, |cell| number(&cell));
+        let head = read(tables, "events", &sql, |row| row.number(0, "position")).await?;
+        let head: i64 = head.first().copied().unwrap_or(0);
         for consumer in READERS {
             let cursor = cursors.get(&(consumer.to_owned(), partition)).copied();
             let cursor = cursor.unwrap_or(0);
@@ -197,7 +225,8 @@ async fn progress(tables: &mut dyn Tables, partitions: u16) -> Result<Vec<Progre
                 let sql = format!(
                     "SELECT recorded_at FROM events WHERE part = {partition} AND position > {cursor} ORDER BY position LIMIT 1"
                 );
-                first_cell(tables, &sql).await?.map(|cell| time(&cell))
+                let read = read(tables, "events", &sql, |row| row.time(0, "recorded_at"));
+                read.await?.first().copied()
             } else {
                 None
             };
@@ -213,30 +242,19 @@ async fn progress(tables: &mut dyn Tables, partitions: u16) -> Result<Vec<Progre
     Ok(found)
 }
 
-async fn first_cell(tables: &mut dyn Tables, sql: &str) -> Result<Option<String>> {
-    let mut found = None;
-    tables
-        .rows(sql, &mut |row| found = Some(row[0].clone()))
-        .await?;
-    Ok(found)
-}
-
 async fn parked(tables: &mut dyn Tables) -> Result<Vec<Parked>> {
-    let mut found = vec![];
     let sql = format!(
         "SELECT consumer, state, COUNT(*) FROM (SELECT consumer, state FROM parked LIMIT {PARKED_COUNTED}) AS p \
          GROUP BY consumer, state ORDER BY consumer, state"
     );
-    tables
-        .rows(&sql, &mut |row| {
-            found.push(Parked {
-                consumer: row[0].clone(),
-                state: row[1].clone(),
-                count: number(&row[2]),
-            });
+    read(tables, "parked", &sql, |row| {
+        Ok(Parked {
+            consumer: row.text(0),
+            state: row.text(1),
+            count: row.number(2, "the count")?,
         })
-        .await?;
-    Ok(found)
+    })
+    .await
 }
 
 async fn unfinished(tables: &mut dyn Tables) -> Result<Unfinished> {
@@ -244,25 +262,23 @@ async fn unfinished(tables: &mut dyn Tables) -> Result<Unfinished> {
         "(SELECT n, id, status, updated_at FROM orders ORDER BY n DESC LIMIT {ORDERS_LOOKED_AT}) AS o \
          WHERE o.status NOT IN ('delivered', 'cancelled', 'failed')"
     );
-    let count = first_cell(tables, &format!("SELECT COUNT(*) FROM {newest}")).await?;
-    let mut oldest = None;
+    let sql = format!("SELECT COUNT(*) FROM {newest}");
+    let count = read(tables, "orders", &sql, |row| row.number(0, "the count")).await?;
     let sql = format!(
         "SELECT o.id, o.n, o.status, o.updated_at FROM {newest} AND o.status <> 'backordered' \
          AND NOT EXISTS (SELECT 1 FROM order_holds h WHERE h.order_id = o.id AND h.released_at IS NULL) \
          ORDER BY o.updated_at LIMIT 1"
     );
-    tables
-        .rows(&sql, &mut |row| {
-            oldest = Some(StillOrder {
-                id: row[0].clone(),
-                number: number(&row[1]),
-                status: row[2].clone(),
-                updated_at: time(&row[3]),
-            });
+    let oldest = read(tables, "orders", &sql, |row| {
+        Ok(StillOrder {
+            id: row.text(0),
+            number: row.number(1, "n")?,
+            status: row.text(2),
+            updated_at: row.time(3, "updated_at")?,
         })
-        .await?;
+    });
     Ok(Unfinished {
-        count: count.map_or(0, |cell| number(&cell)),
-        oldest,
+        oldest: oldest.await?.pop(),
+        count: count.first().copied().unwrap_or(0),
     })
 }

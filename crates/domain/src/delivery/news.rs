@@ -188,6 +188,7 @@ fn start_if_free(
             .iter()
             .filter(|s| s.vendor == vendor)
             .map(|s| s.attempt);
+        // No error: after 65,535 shipments the next one has the number of the last, which the store refuses as a conflict.
         let attempt = attempts.max().map_or(1, |last| last.saturating_add(1));
         // What needs no carrier (a download, a voucher) waits for none.
         let due_at = if units.iter().any(|u| u.requires_shipping) {

@@ -1,6 +1,7 @@
 //! The checker can fail: each kind of damage is found, under the invariant it breaks.
 
 use super::Harness;
+use crate::error::Error;
 use crate::verify::Finding;
 use waybill_domain::command::Command;
 use waybill_domain::shipment::{self, ShipmentStatus};
@@ -375,4 +376,54 @@ pub(super) async fn a_shipment_after_the_tombstone_is_found(h: Harness) {
         "tombstone",
     )
     .await;
+}
+
+pub(super) async fn a_cell_that_cannot_be_read_is_found_and_names_its_row(h: Harness) {
+    found(
+        h,
+        "UPDATE order_lines SET line = -1 WHERE line = 2",
+        "I7",
+        "line cannot be read: \"-1\"",
+    )
+    .await;
+}
+
+pub(super) async fn a_row_that_cannot_be_read_is_answered_as_damaged(mut h: Harness) {
+    h.put("A", 50).await;
+    let order = h.created(h.make.order(&[("A", 2), ("A", 1)])).await;
+    h.shipped_off(order).await;
+    let own = order.0.to_string();
+    // What the order side reads, then what the delivery side reads; each damage comes before the one made earlier.
+    for (sql, of_delivery, says) in [
+        (
+            "UPDATE order_lines SET line = -1 WHERE line = 2",
+            false,
+            "line is \"-1\"",
+        ),
+        ("UPDATE orders SET part = -1", false, "part is \"-1\""),
+        (
+            "UPDATE shipments SET attempt = -1",
+            true,
+            "attempt is \"-1\"",
+        ),
+        (
+            "UPDATE deliveries SET state = 'lost'",
+            true,
+            "state is \"lost\"",
+        ),
+    ] {
+        h.store.close().await;
+        h.driver.damage(sql).await;
+        h.reopen().await;
+        let read = if of_delivery {
+            h.store.deliveries(vec![order]).await.map(drop)
+        } else {
+            h.store.orders(vec![order]).await.map(drop)
+        };
+        let refused = read.expect_err(sql);
+        assert!(matches!(refused, Error::DamagedRow { .. }), "{refused:?}");
+        let text = refused.to_string();
+        assert!(text.contains(says), "{sql}: {text}");
+        assert!(text.contains(&own), "{sql}: no key in {text}");
+    }
 }

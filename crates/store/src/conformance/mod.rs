@@ -256,6 +256,8 @@ macro_rules! store_conformance_cases {
                 copies_that_cannot_be_read_are_found
                 a_shipment_that_no_timer_moves_is_found
                 a_shipment_after_the_tombstone_is_found
+                a_cell_that_cannot_be_read_is_found_and_names_its_row
+                a_row_that_cannot_be_read_is_answered_as_damaged
             }
         }
     };

@@ -295,7 +295,8 @@ pub async fn forget(
     if expired.len() < limit {
         let pages = answers.take(pages);
         let size = pages.first().map(|row| Columns::of(row).get());
-        let around = to >= size.transpose()?.unwrap_or(0);
+        let size = size.ok_or_else(|| Error::unavailable("no size came"))??;
+        let around: bool = to >= size;
         walk.store(if around { 0 } else { to }, Ordering::Relaxed);
     }
     if expired.is_empty() {

@@ -6,6 +6,7 @@
 use super::connection::Connections;
 use super::errors::IntoStore;
 use super::pipeline::{Sql, params};
+use super::rows::{Small, small};
 use crate::error::{Error, Result};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -76,7 +77,7 @@ static NEWEST_EVENT: Sql = Sql {
 /// the log if and only if the transaction was committed.
 #[derive(Clone, Debug)]
 pub struct CommitMarker {
-    partition: i16,
+    partition: Small,
     tenant: Tenant,
     order: Option<Uuid>,
     event: Uuid,
@@ -87,7 +88,7 @@ impl CommitMarker {
     pub fn of(partition: u16, events: &[&NewEvent]) -> Option<Self> {
         let first = events.first()?;
         Some(Self {
-            partition: super::rows::small(partition),
+            partition: small(partition),
             tenant: first.tenant.clone(),
             order: first.order_id.map(|id| id.0),
             event: first.id.0,

@@ -59,9 +59,10 @@ impl Looks {
         };
         let mut known = known.lock();
         let first = first.map_or(now.0, |first| first.0.min(now.0));
+        // No error: a search that begins before all times is a whole one.
         known.from = first.saturating_sub(MARGIN_MICROS);
         if look.from == i64::MIN {
-            let took = ended.saturating_duration_since(look.began);
+            let took = ended.duration_since(look.began);
             let pause = (took * SHARE).max(WHOLE_AGAIN);
             known.whole_at = Some(ended + pause);
         }

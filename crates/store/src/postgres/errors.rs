@@ -1,5 +1,6 @@
 //! Maps PostgreSQL's SQLSTATEs to what the caller should do.
 
+use super::rows::BeyondSmallint;
 use crate::error::Error;
 use std::fmt;
 use tokio_postgres::error::{DbError, Severity, SqlState};
@@ -37,6 +38,10 @@ impl std::error::Error for Reported {}
 /// What an error of a statement means, without its source.
 pub fn meaning(error: &tokio_postgres::Error) -> Error {
     let Some(db) = error.as_db_error() else {
+        let source = std::error::Error::source(error);
+        if let Some(beyond) = source.and_then(|s| s.downcast_ref::<BeyondSmallint>()) {
+            return Error::refused(beyond.to_string());
+        }
         return if error.is_closed() || std::error::Error::source(error).is_some() {
             Error::unavailable(with_source(error))
         } else {

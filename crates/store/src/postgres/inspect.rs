@@ -87,7 +87,13 @@ pub async fn inspect(options: &Options, now: &(dyn Fn() -> Time + Sync)) -> Resu
         _ => hears(options).await,
     };
     let settings = settings(&client).await?;
-    let max_connections = settings.get("max_connections");
+    let max_connections = match settings.get("max_connections") {
+        Some(text) => text.parse().map_err(|_| {
+            let detail = format!("max_connections is {text}");
+            Error::damaged_row("the database's settings", detail)
+        })?,
+        None => 0,
+    };
     Ok(Inspection {
         version: text(&client, "SHOW server_version").await?,
         schema,
@@ -108,7 +114,7 @@ pub async fn inspect(options: &Options, now: &(dyn Fn() -> Time + Sync)) -> Resu
             "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'",
         )
         .await?,
-        max_connections: max_connections.and_then(|n| n.parse().ok()).unwrap_or(0),
+        max_connections,
         shares_sessions,
         keeps_statements,
         hears_notifications,

@@ -17,6 +17,9 @@ use waybill_domain::ids::{EventId, OrderId};
 use waybill_domain::text::Tenant;
 use waybill_domain::time::Time;
 
+/// The version of the events' bodies as the table has it.
+const SCHEMA: i16 = SCHEMA_VERSION as i16;
+
 /// The sequence that a partition's positions come from.
 pub fn sequence(partition: u16) -> String {
     format!("log_positions_{partition}")
@@ -69,7 +72,7 @@ pub fn append<'e>(
         params![
             small(partition),
             sequence,
-            i16::try_from(SCHEMA_VERSION).unwrap_or(i16::MAX),
+            SCHEMA,
             now.0,
             each.clone().map(|e| e.kind.as_str()).collect::<Vec<_>>(),
             each.clone().map(|e| e.tenant.as_str()).collect::<Vec<_>>(),
@@ -302,7 +305,7 @@ pub async fn read_feed(
     limit: usize,
     scan: usize,
 ) -> Result<(Vec<LoggedEvent>, Positions)> {
-    let partitions = u16::try_from(after.0.len()).unwrap_or(u16::MAX);
+    let partitions = after.partitions()?;
     let few = scan / 4;
     let mut pipeline = Pipeline::new();
     let ends = pipeline.add(&super::orders::POSITIONS, params![small(partitions)]);
@@ -374,9 +377,7 @@ async fn walk(
     limit: usize,
     scan: usize,
 ) -> Result<(Vec<LoggedEvent>, Positions)> {
-    let partitions: Vec<i16> = (0..after.0.len())
-        .map(|p| i16::try_from(p).unwrap_or(i16::MAX))
-        .collect();
+    let partitions: Vec<_> = (0..after.partitions()?).map(small).collect();
     let of_each = (scan / partitions.len().max(1)).max(1);
     let mut pipeline = Pipeline::new();
     let events = pipeline.add(

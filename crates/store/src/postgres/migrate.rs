@@ -161,12 +161,16 @@ pub async fn found(client: &Client) -> Result<Option<i64>> {
         return Ok(None);
     }
     let number = plain::cell(client, "SELECT max(number) FROM schema_version").await?;
-    Ok(number.and_then(|number| number.parse().ok()))
+    let damaged = |number| Error::damaged_row("schema_version", format!("number is {number}"));
+    let read = number.map(|number| number.parse().map_err(|_| damaged(number)));
+    read.transpose()
 }
 
 /// Makes the database that the address names, from the one that every server has.
 async fn make_database(config: &Config, tls: &MakeRustlsConnect) -> Result<()> {
-    let name = config.get_dbname().unwrap_or_default().to_owned();
+    // Without a name in the address, the server takes the user's.
+    let name = config.get_dbname().or(config.get_user());
+    let name = name.unwrap_or("postgres").to_owned();
     let mut elsewhere = config.clone();
     elsewhere.dbname("postgres");
     let session = Session::connect(&elsewhere, tls)

@@ -49,10 +49,12 @@ impl Target {
         let client = connected.map_err(|e| unreachable(&config, e))?;
         let partitions =
             plain::number(&client, "SELECT value FROM meta WHERE key = 'parts'").await?;
+        let partitions = u16::try_from(partitions)
+            .map_err(|_| Error::damaged_row("meta", format!("parts is {partitions}")))?;
         Ok(Self {
             client,
             config,
-            partitions: u16::try_from(partitions).unwrap_or(1),
+            partitions,
         })
     }
 

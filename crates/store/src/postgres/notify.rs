@@ -185,6 +185,7 @@ async fn hear_until_lost(
             None => return Err(Lost::Connection("the connection was closed".into())),
             Some(Err(error)) => return Err(error.into()),
             Some(Ok(AsyncMessage::Notification(told))) => {
+                // No error: a payload that cannot be read wakes every partition, which costs each a look.
                 let bits: u64 = told.payload().parse().unwrap_or(u64::MAX);
                 for partition in
                     (0..*partitions).filter(|partition| bits & (1 << (partition % 64)) != 0)

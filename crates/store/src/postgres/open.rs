@@ -119,7 +119,10 @@ async fn check_promises(client: &Client) -> Result<()> {
         ));
     };
     let refuse = |what: String, detail: &str| Err(Error::open(what, detail));
-    let version: i32 = version.parse().unwrap_or(0);
+    let version: i32 = version.parse().map_err(|_| {
+        let detail = format!("server_version_num is {version}");
+        Error::damaged_row("the database's settings", detail)
+    })?;
     if version < OLDEST {
         return refuse(
             format!("the server is PostgreSQL {}", version / 10_000),
@@ -178,8 +181,8 @@ async fn sequences(client: &Client, partitions: u16) -> Result<Vec<u32>> {
         }
         let named = format!("SELECT '{name}'::regclass::oid");
         let oid = plain::number(client, &named).await?;
-        // An oid is a number of 32 bits.
-        sequences.push(u32::try_from(oid).unwrap_or_default());
+        let not_one = |_| Error::damaged_row("pg_class", format!("the oid of {name} is {oid}"));
+        sequences.push(u32::try_from(oid).map_err(not_one)?);
     }
     Ok(sequences)
 }

@@ -307,6 +307,7 @@ async fn page(
     scan: usize,
     mut beside: Pipeline<'_>,
 ) -> Result<(Page<OrderRecord, i64>, Answers)> {
+    // No error: a page without a bound begins with the newest order.
     let before = filter.before.unwrap_or(i64::MAX);
     let statuses: Vec<&str> = filter.statuses.iter().map(|s| s.as_str()).collect();
     let asked = beside.add(

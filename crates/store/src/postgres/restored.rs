@@ -58,7 +58,10 @@ pub async fn begin_new_incarnation(
     let migrated = migrate(options, new_id).await?;
     // The connection of the migration ends by itself.
     alone(&client, PATIENCE).await?;
-    let partitions = meta(&client, "parts").await?.parse().unwrap_or(0);
+    let partitions = meta(&client, "parts").await?;
+    let partitions: u16 = partitions
+        .parse()
+        .map_err(|_| Error::damaged_row("meta", format!("parts is {partitions}")))?;
     let mut moved = vec![];
     for partition in 0..partitions {
         moved.extend(move_on(&client, &log::sequence(partition), &newest_of(partition)).await?);

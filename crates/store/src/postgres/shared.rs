@@ -6,6 +6,7 @@ use super::log;
 use super::notify::Grown;
 use super::pipeline::Pipeline;
 use super::transaction::{Commits, Failed, Open};
+use crate::error::{Error, Result};
 use crate::model::Identity;
 use crate::traits::{CommitListener, Now};
 use std::sync::Arc;
@@ -31,15 +32,17 @@ impl Shared {
     /// Batches go to the partitions in turn, so that those under way at once hardly ever wait for the same one.
     pub fn next_part(&self) -> u16 {
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
-        // The remainder is below a u16.
-        u16::try_from(turn % u32::from(self.identity.partitions.max(1))).unwrap_or(0)
+        // Exact: the remainder is below a u16.
+        (turn % u32::from(self.identity.partitions.max(1))) as u16
     }
 
-    fn sequence(&self, partition: u16) -> u32 {
-        self.sequences
-            .get(usize::from(partition))
-            .copied()
-            .unwrap_or(0)
+    fn sequence(&self, partition: u16) -> Result<u32> {
+        let sequence = self.sequences.get(usize::from(partition)).copied();
+        sequence.ok_or_else(|| {
+            let last = self.sequences.len();
+            let detail = format!("part is {partition}, and the log has {last} partitions");
+            Error::damaged_row("a row", detail)
+        })
     }
 
     /// Appends events to a partition of the log as the last step before COMMIT, and commits. One of the events is looked
@@ -53,6 +56,7 @@ impl Shared {
         events: &[&'p NewEvent],
     ) -> std::result::Result<(), Failed> {
         let sequence = self.sequence(partition);
+        let (open, sequence) = self.commits.unless_refused(open, sequence).await?;
         log::append(&mut pipeline, partition, sequence, now, events);
         let mark = CommitMarker::of(partition, events);
         self.commits.commit(open, pipeline, mark).await

@@ -33,11 +33,7 @@ fn shipment(row: &Row) -> Result<Shipment> {
         tenant: c.text("tenant", |t| Some(Tenant::stored(t)))?,
         partition: c.small("part")?,
         vendor: c.text("vendor", |t| Some(Vendor::stored(t)))?,
-        attempt: {
-            let attempt: i32 = c.get()?;
-            u16::try_from(attempt)
-                .map_err(|_| crate::error::Error::damaged_row("attempt", attempt.to_string()))?
-        },
+        attempt: c.integer("attempt")?,
         status: c.text("shipment status", ShipmentStatus::parse)?,
         version: c.get()?,
         lines: c.text("shipment lines", |t| serde_json::from_str(t).ok())?,

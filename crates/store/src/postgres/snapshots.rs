@@ -5,7 +5,7 @@
 
 use super::pipeline::Sql;
 use super::plain;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use tokio_postgres::Client;
 
 /// Sessions of this database with a snapshot or a transaction id. VACUUM run by the database itself is not one: it keeps
@@ -45,11 +45,11 @@ pub struct OpenTransaction {
 /// The one that has been open for longest.
 pub async fn oldest(client: &Client) -> Result<Option<OpenTransaction>> {
     let first = plain::rows(client, OLDEST).await?.into_iter().next();
-    let pair = first.and_then(|row| <[String; 2]>::try_from(row).ok());
-    Ok(pair.and_then(|[seconds, session]| {
-        let seconds = seconds.parse().ok()?;
-        Some(OpenTransaction { seconds, session })
-    }))
+    let Some(row) = first else { return Ok(None) };
+    let damaged = || Error::damaged_row("pg_stat_activity", "a transaction has no age");
+    let [seconds, session] = <[String; 2]>::try_from(row).map_err(|_| damaged())?;
+    let seconds = seconds.parse().map_err(|_| damaged())?;
+    Ok(Some(OpenTransaction { seconds, session }))
 }
 
 /// Whether this role sees the transactions of others.

@@ -11,6 +11,9 @@ use std::sync::atomic::Ordering;
 use tokio_postgres::types::Type;
 use waybill_domain::status::OrderStatus;
 
+/// How many statuses there are, about ten.
+const STATUSES: i32 = OrderStatus::ALL.len() as i32;
+
 /// Sums of order counts; one row per status, in the order of [`OrderStatus::ALL`].
 static BY_STATUS: Sql = Sql {
     text: "/* stats::by_status */ SELECT i, COALESCE((SELECT sum(c.deltas[i]) FROM order_counts c), 0)::bigint \
@@ -37,9 +40,8 @@ pub async fn read(commits: &Commits, partitions: u16) -> Result<Stats> {
         log_positions: orders::positions(commits, partitions).await?,
         ..Stats::default()
     };
-    let statuses = i32::try_from(OrderStatus::ALL.len()).unwrap_or(0);
     let mut pipeline = Pipeline::new();
-    let by_status = pipeline.add(&BY_STATUS, params![statuses]);
+    let by_status = pipeline.add(&BY_STATUS, params![STATUSES]);
     let sizes = pipeline.add(&SIZES, vec![]);
     let cursors = pipeline.add(&CURSORS, vec![]);
     let snapshot = pipeline.add(&snapshots::OLDEST_MS, vec![]);
@@ -79,8 +81,7 @@ static FOLD: Sql = Sql {
 
 /// Folds up to `limit` counts together, so that adding them up stays cheap.
 pub async fn fold(commits: &Commits, limit: usize) -> Result<()> {
-    let statuses = i32::try_from(OrderStatus::ALL.len()).unwrap_or(0);
-    let parameters = params![count(limit), statuses];
+    let parameters = params![count(limit), STATUSES];
     commits.write_one(&FOLD, parameters).await?;
     Ok(())
 }

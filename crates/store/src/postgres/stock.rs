@@ -28,8 +28,8 @@ fn key(change: &StockChange) -> Key {
 /// The partition of the log that a stock row's events go to.
 fn partition_of(change: &StockChange, partitions: u16) -> u16 {
     let id = stock::aggregate(&change.tenant, &change.sku, &change.vendor).id;
-    // The remainder is below a u16.
-    u16::try_from(id.as_u128() % u128::from(partitions.max(1))).unwrap_or(0)
+    // Exact: the remainder is below a u16.
+    (id.as_u128() % u128::from(partitions.max(1))) as u16
 }
 
 static INSERT: Sql = Sql {

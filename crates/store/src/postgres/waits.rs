@@ -40,6 +40,7 @@ pub struct Waiting<'a> {
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
+        // No error: a wait that is longer than any clock counts is as long as that.
         let us = u64::try_from(self.since.elapsed().as_micros()).unwrap_or(u64::MAX);
         self.waits.waited_us.fetch_add(us, Ordering::Relaxed);
         self.waits.waiting.fetch_sub(1, Ordering::Relaxed);

@@ -204,14 +204,17 @@ fn describe(connection: &mut Connection, file: &Path) -> Result<Backup> {
             .query_row(&format!("PRAGMA {pragma}"), [], |row| row.get(0))
             .store()
     };
+    // A backup by an early version has neither.
     let named = |key: &str| Ok(meta(connection, key)?.unwrap_or_default());
+    let taken_at = meta(connection, TAKEN_AT)?.or(meta(connection, RESTORED_TO)?);
+    let taken_at = taken_at.map(|text| {
+        let damaged = || Error::damaged_row("meta", format!("the time of the copy is {text}"));
+        text.parse().map(Time).map_err(|_| damaged())
+    });
     Ok(Backup {
         file: file.to_owned(),
         bytes: pages("page_count")? * pages("page_size")?,
-        taken_at: meta(connection, TAKEN_AT)?
-            .or(meta(connection, RESTORED_TO)?)
-            .and_then(|text| text.parse().ok())
-            .map(Time),
+        taken_at: taken_at.transpose()?,
         store_id: named("store_id")?,
         generation: named("generation")?,
         schema: migrate::found(connection)?,

@@ -34,6 +34,7 @@ impl Checkpoints {
         gate: Arc<Gate>,
         wal_bytes: Arc<AtomicU64>,
     ) -> Self {
+        // No error: a limit beyond every file is no limit.
         let limit_pages = u32::try_from(limit_bytes / page_bytes.max(1)).unwrap_or(u32::MAX);
         Self {
             pages,
@@ -50,7 +51,8 @@ impl Checkpoints {
     pub fn watch(&self, connection: &mut Connection) -> StoreResult<()> {
         let wal_pages = self.wal_pages.clone();
         let hook = move |_: &mut Wal, pages: c_int| {
-            wal_pages.store(u32::try_from(pages).unwrap_or(0), Ordering::Relaxed);
+            // SQLite counts them from 0.
+            wal_pages.store(pages.unsigned_abs(), Ordering::Relaxed);
             Ok(())
         };
         connection.wal_hook(Some(hook)).store()
@@ -101,6 +103,7 @@ impl Checkpoints {
 
     fn run(&mut self, connection: &Connection, mode: &str, pages: u32) -> Result<(), String> {
         // When the log starts anew its length falls below all of this; until then, not at every commit.
+        // No error: a length that no file has is never reached.
         self.next = pages.saturating_add(self.pages / 4);
         let held_up = connection.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |row| {
             row.get::<_, bool>(0)

@@ -127,6 +127,7 @@ pub fn open_writer(options: &Options) -> Result<Connection> {
         .pragma_update(
             None,
             "journal_size_limit",
+            // No error: a limit beyond every file is no limit.
             i64::try_from(options.wal_limit_bytes).unwrap_or(i64::MAX),
         )
         .store()?;

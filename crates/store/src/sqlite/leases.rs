@@ -84,7 +84,8 @@ pub fn take(
     if taken == 0 {
         return Ok(None);
     }
-    let epoch = epoch(tx.connection, consumer, partition)?.unwrap_or(0);
+    let epoch = epoch(tx.connection, consumer, partition)?;
+    let epoch = epoch.ok_or_else(|| Error::unavailable("the lease that was written is gone"))?;
     tx.execute(
         "INSERT INTO cursors (consumer, part, position, epoch) VALUES (?1, ?2, 0, ?3) \
          ON CONFLICT (consumer, part) DO UPDATE SET epoch = excluded.epoch",

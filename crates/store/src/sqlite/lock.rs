@@ -28,6 +28,7 @@ pub fn holder(directory: &Path) -> Option<u32> {
             return None;
         };
         let is_ours = kind == "FLOCK" && file.rsplit(':').next() == Some(&inode);
+        // No error: a line without a number names no process.
         is_ours.then(|| pid.parse::<u32>().ok()).flatten()
     })?;
     // The number in the file is the holder's own; /proc/locks translates it where the holder is in a container.
@@ -40,6 +41,7 @@ fn noted_pid(file: &mut File) -> Option<u32> {
     const PID_BYTES: u64 = 32;
     let mut noted = String::new();
     file.take(PID_BYTES).read_to_string(&mut noted).ok()?;
+    // No error: without a number the holder is unknown, which the lock does not depend on.
     noted.trim().parse().ok()
 }
 

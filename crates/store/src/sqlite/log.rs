@@ -133,8 +133,10 @@ fn horizon(connection: &Connection, after: i64, scan: usize) -> Result<i64> {
         .store()?
         .query_row([after], |row| Ok((row.get(0)?, row.get(1)?)))
         .store()?;
+    // No error: a look beyond the last position ends at the newest event.
     let scan = i64::try_from(scan).unwrap_or(i64::MAX);
     Ok(match (first, newest) {
+        // No error: as above.
         (Some(first), Some(newest)) => newest.min((first - 1).saturating_add(scan)),
         _ => after,
     })
@@ -220,6 +222,7 @@ pub fn read_feed(
 
 /// Events that are few beside the positions a call may look at.
 fn few(scan: usize) -> i64 {
+    // No error: a bound beyond all rows is no bound.
     i64::try_from(scan / 4).unwrap_or(i64::MAX)
 }
 

@@ -48,13 +48,15 @@ fn order(c: &mut Columns<'_, '_>) -> Result<Order> {
 fn fill_lines(connection: &Connection, order: &mut Order) -> Result<()> {
     let mut statement = connection
         .prepare_cached(
-            "SELECT line, sku, vendor, requires_shipping, ordered, cancelled, backordered, reserved, in_shipment, shipped, delivered, returned, lost \
+            "SELECT order_id, line, sku, vendor, requires_shipping, ordered, cancelled, backordered, reserved, in_shipment, shipped, delivered, returned, lost \
              FROM order_lines WHERE order_id = ?1 ORDER BY line",
         )
         .store()?;
     let mut rows = statement.query([order.id.bytes()]).store()?;
     while let Some(row) = rows.next().store()? {
         let mut c = Columns::of(row);
+        // Selected for the message about a damaged row.
+        let _order = c.order_id()?;
         order.lines.push(Line {
             id: c.get()?,
             sku: c.text("sku", |t| Some(Sku::stored(t)))?,
@@ -215,6 +217,7 @@ pub fn list(
     let mut statement = connection.prepare_cached(&sql).store()?;
     let mut rows = statement
         .query(params![
+            // No error: a page without a bound begins with the newest order.
             filter.before.unwrap_or(i64::MAX),
             tenant.as_str(),
             statuses,

@@ -58,7 +58,7 @@ pub fn park(tx: &mut Tx<'_>, lease: &Lease, new: &NewParked) -> Result<()> {
             new.next_attempt_at.0,
         ],
     )?;
-    tx.counters.parked += i64::try_from(added).unwrap_or(0);
+    tx.counters.parked += i64::from(added > 0);
     Ok(())
 }
 

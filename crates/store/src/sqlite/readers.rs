@@ -114,6 +114,7 @@ impl Readers {
     /// Connections, and how many of them are idle.
     pub fn counts(&self) -> (usize, usize) {
         let busy = self.shared.busy.load(Ordering::Relaxed);
+        // No error: both numbers change while they are read.
         (self.count, self.count.saturating_sub(busy))
     }
 

@@ -1,9 +1,10 @@
-//! Converts between columns and domain types. A value that the types do not allow is an error that names the column.
+//! Converts between columns and domain types. A value that the types do not allow is [`Error::DamagedRow`], with the
+//! column, the value and the columns that the row begins with: its key.
 
-use super::errors::IntoStore;
-use crate::error::{Error, Result};
+use super::errors::{IntoStore, translate};
+use crate::error::{Error, KEY_COLUMNS, Result};
 use rusqlite::Row;
-use rusqlite::types::FromSql;
+use rusqlite::types::{FromSql, ValueRef};
 use uuid::Uuid;
 use waybill_domain::ids::OrderId;
 use waybill_domain::quantities::Quantities;
@@ -21,9 +22,33 @@ impl<'a, 'b> Columns<'a, 'b> {
     }
 
     pub fn get<T: FromSql>(&mut self) -> Result<T> {
-        let value = self.row.get(self.next).store();
+        let value = self.row.get(self.next);
         self.next += 1;
-        value
+        value.map_err(|error| match error {
+            rusqlite::Error::FromSqlConversionFailure(..)
+            | rusqlite::Error::InvalidColumnType(..)
+            | rusqlite::Error::IntegralValueOutOfRange(..) => {
+                let value = self.row.get_ref(self.next - 1).map(shown);
+                let value = value.unwrap_or_else(|_| error.to_string());
+                self.damaged("a row", &value).because(error)
+            }
+            error => translate(error),
+        })
+    }
+
+    /// The value of the column that was just read is none that `what` may have.
+    fn damaged(&self, what: &'static str, value: &str) -> Error {
+        let column = self.row.as_ref().column_name(self.next - 1);
+        Error::damaged_value(what, column.unwrap_or("?"), value, &self.key())
+    }
+
+    /// The first columns of the row.
+    fn key(&self) -> Vec<(&str, String)> {
+        let columns = (0..KEY_COLUMNS).filter_map(|at| {
+            let name = self.row.as_ref().column_name(at).ok()?;
+            Some((name, shown(self.row.get_ref(at).ok()?)))
+        });
+        columns.collect()
     }
 
     /// Borrowed text, parsed without a copy.
@@ -36,8 +61,8 @@ impl<'a, 'b> Columns<'a, 'b> {
         self.next += 1;
         let text = value
             .as_str()
-            .map_err(|e| Error::damaged_row(what, e.to_string()).because(e))?;
-        parse(text).ok_or_else(|| Error::damaged_row(what, text.to_owned()))
+            .map_err(|e| self.damaged(what, &shown(value)).because(e))?;
+        parse(text).ok_or_else(|| self.damaged(what, text))
     }
 
     /// As [`Columns::text`], for a column that may be null.
@@ -50,8 +75,8 @@ impl<'a, 'b> Columns<'a, 'b> {
         self.next += 1;
         let text = value
             .as_str_or_null()
-            .map_err(|e| Error::damaged_row(what, e.to_string()).because(e))?;
-        text.map(|text| parse(text).ok_or_else(|| Error::damaged_row(what, text.to_owned())))
+            .map_err(|e| self.damaged(what, &shown(value)).because(e))?;
+        text.map(|text| parse(text).ok_or_else(|| self.damaged(what, text)))
             .transpose()
     }
 
@@ -60,8 +85,8 @@ impl<'a, 'b> Columns<'a, 'b> {
         self.next += 1;
         let bytes = value
             .as_blob()
-            .map_err(|e| Error::damaged_row(what, e.to_string()).because(e))?;
-        Uuid::from_slice(bytes).map_err(|e| Error::damaged_row(what, e.to_string()).because(e))
+            .map_err(|e| self.damaged(what, &shown(value)).because(e))?;
+        Uuid::from_slice(bytes).map_err(|e| self.damaged(what, &shown(value)).because(e))
     }
 
     pub fn optional_uuid(&mut self, what: &'static str) -> Result<Option<Uuid>> {
@@ -69,12 +94,9 @@ impl<'a, 'b> Columns<'a, 'b> {
         self.next += 1;
         let bytes = value
             .as_blob_or_null()
-            .map_err(|e| Error::damaged_row(what, e.to_string()).because(e))?;
-        bytes
-            .map(|b| {
-                Uuid::from_slice(b).map_err(|e| Error::damaged_row(what, e.to_string()).because(e))
-            })
-            .transpose()
+            .map_err(|e| self.damaged(what, &shown(value)).because(e))?;
+        let id = bytes.map(Uuid::from_slice).transpose();
+        id.map_err(|e| self.damaged(what, &shown(value)).because(e))
     }
 
     pub fn order_id(&mut self) -> Result<OrderId> {
@@ -101,5 +123,19 @@ impl<'a, 'b> Columns<'a, 'b> {
             returned: self.get()?,
             lost: self.get()?,
         })
+    }
+}
+
+/// A value as people read it; bytes that are no id are counted.
+fn shown(value: ValueRef<'_>) -> String {
+    match value {
+        ValueRef::Null => "null".to_owned(),
+        ValueRef::Integer(n) => n.to_string(),
+        ValueRef::Real(n) => n.to_string(),
+        ValueRef::Text(text) => String::from_utf8_lossy(text).into_owned(),
+        ValueRef::Blob(bytes) => match Uuid::from_slice(bytes) {
+            Ok(id) => id.to_string(),
+            Err(_) => format!("{} bytes", bytes.len()),
+        },
     }
 }

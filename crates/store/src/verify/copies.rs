@@ -50,22 +50,33 @@ enum Agreement {
     No(String),
 }
 
+/// A place in the log, of a row of the consumer.
+fn place(of: &str, row: &[String], report: &mut Report) -> Option<(u16, i64)> {
+    let subject = format!("{of} of {STATUS} in part {} at {}", row[0], row[1]);
+    let partition = report.number("I9", &subject, "part", &row[0])?;
+    Some((
+        partition,
+        report.number("I9", &subject, "position", &row[1])?,
+    ))
+}
+
 impl Copies {
     pub async fn read(tables: &mut dyn Tables, report: &mut Report) -> Result<Self> {
         let mut copies = Self::default();
         if tables.schema().await? < SINCE_SCHEMA {
             return Ok(copies);
         }
-        let place = |row: &[String]| Some((row[0].parse().ok()?, row[1].parse().ok()?));
         let sql = "SELECT part, position FROM cursors WHERE consumer = 'status'";
         let cursors = &mut copies.cursors;
         tables
-            .rows(sql, &mut |row| cursors.extend(place(row)))
+            .rows(sql, &mut |row| cursors.extend(place("cursor", row, report)))
             .await?;
         let sql = "SELECT part, position FROM parked WHERE consumer = 'status'";
         let parked = &mut copies.parked;
         tables
-            .rows(sql, &mut |row| parked.extend(place(row)))
+            .rows(sql, &mut |row| {
+                parked.extend(place("parked event", row, report))
+            })
             .await?;
         let sql = "SELECT id, shipments FROM orders WHERE shipments IS NOT NULL";
         tables
@@ -79,7 +90,10 @@ impl Copies {
             let detail = format!("its shipments cannot be read: {text}");
             return report.find("I9", format!("order {order}"), detail);
         };
-        let order = Uuid::parse_str(order).unwrap_or_default();
+        let subject = format!("order {order}");
+        let Some(order) = report.number("I9", &subject, "id", order) else {
+            return;
+        };
         for copy in copies {
             let id = copy.id;
             let kept = Kept {
@@ -182,18 +196,23 @@ async fn check_units(tables: &mut dyn Tables, copies: &Copies, report: &mut Repo
         }
         for line in &copy.lines {
             let units = sent.entry((order.to_string(), line.line)).or_default();
+            // No error: units beyond the type are more than were ordered all the same.
             *units = units.saturating_add(line.quantity);
         }
     }
     let sql = "SELECT order_id, line, ordered FROM order_lines";
     tables
         .rows(sql, &mut |row| {
-            let line = row[1].parse().unwrap_or(0);
+            let order = format!("order {}", row[0]);
+            let line = report.number("I11", &order, "line", &row[1]);
+            let ordered = report.number("I11", &order, "ordered", &row[2]);
+            let (Some(line), Some(ordered)) = (line, ordered) else {
+                return;
+            };
             let sent = sent.remove(&(row[0].clone(), line)).unwrap_or(0);
-            let ordered = row[2].parse().unwrap_or(0);
             if sent > ordered {
                 let detail = format!("line {line}: {ordered} ordered, {sent} in its shipments");
-                report.find("I11", format!("order {}", row[0]), detail);
+                report.find("I11", order, detail);
             }
         })
         .await?;

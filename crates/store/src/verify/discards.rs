@@ -23,7 +23,8 @@ pub(super) struct Discards {
 }
 
 impl Discards {
-    pub async fn read(tables: &mut dyn Tables) -> Result<Self> {
+    /// Reads them; a row that cannot be read is a finding, and explains nothing.
+    pub async fn read(tables: &mut dyn Tables, report: &mut Report) -> Result<Self> {
         let mut discards = Self::default();
         if tables.schema().await? < SINCE_SCHEMA {
             return Ok(discards);
@@ -31,10 +32,13 @@ impl Discards {
         let sql = "SELECT part, position, type, consumer, at FROM discards";
         tables
             .rows(sql, &mut |row| {
-                let (Ok(partition), Ok(position)) = (row[0].parse(), row[1].parse()) else {
+                let subject = format!("discard of {} at {} of part {}", row[2], row[1], row[0]);
+                let partition = report.number("I7", &subject, "part", &row[0]);
+                let position = report.number("I7", &subject, "position", &row[1]);
+                let at = report.number("I7", &subject, "at", &row[4]).map(Time);
+                let (Some(partition), Some(position), Some(at)) = (partition, position, at) else {
                     return;
                 };
-                let at = Time(row[4].parse().unwrap_or(0));
                 let words = format!(
                     "{} at position {position} was discarded for consumer {} at {at}",
                     row[2], row[3]

@@ -52,7 +52,7 @@ impl Histories {
 
 pub(super) async fn read(tables: &mut dyn Tables, report: &mut Report) -> Result<Histories> {
     let mut histories = Histories {
-        discards: Discards::read(tables).await?,
+        discards: Discards::read(tables, report).await?,
         copies: Copies::read(tables, report).await?,
         ..Histories::default()
     };

@@ -14,7 +14,9 @@ mod stock;
 use crate::error::Result;
 use async_trait::async_trait;
 use serde::Serialize;
+use std::str::FromStr;
 use waybill_domain::event::LoggedEvent;
+use waybill_domain::text::quoted;
 
 /// Something that does not add up.
 #[derive(Clone, Debug, Serialize, PartialEq, Eq)]
@@ -124,6 +126,24 @@ fn shorten<T>(list: &mut Vec<T>) -> Option<Finding> {
 }
 
 impl Report {
+    /// A cell that is to be a number. One that cannot be read is a finding that names the row, and the row is left out
+    /// of what it would have been compared with.
+    fn number<T: FromStr>(
+        &mut self,
+        invariant: &'static str,
+        subject: &str,
+        column: &str,
+        cell: &str,
+    ) -> Option<T> {
+        // No error: it becomes a finding.
+        let read = cell.parse().ok();
+        if read.is_none() {
+            let detail = format!("{column} cannot be read: {}", quoted(cell));
+            self.find(invariant, subject, detail);
+        }
+        read
+    }
+
     fn find(
         &mut self,
         invariant: &'static str,

@@ -4,7 +4,6 @@ use super::log::Histories;
 use super::{Report, Tables};
 use crate::error::Result;
 use std::collections::HashMap;
-use uuid::Uuid;
 use waybill_domain::quantities::Quantities;
 use waybill_domain::status::OrderStatus;
 
@@ -18,7 +17,7 @@ pub(super) async fn check(
     report: &mut Report,
 ) -> Result<()> {
     check_rows(tables, histories, report).await?;
-    let lines = read_lines(tables).await?;
+    let lines = read_lines(tables, report).await?;
     check_lines(lines, histories, report);
     Ok(())
 }
@@ -34,7 +33,9 @@ async fn check_rows(
         .rows(sql, &mut |row| {
             seen += 1;
             let order = format!("order {}", row[0]);
-            let id = Uuid::parse_str(&row[0]).unwrap_or_default();
+            let Some(id) = report.number("I6", &order, "id", &row[0]) else {
+                return;
+            };
             let Some(history) = histories.orders.get(&id) else {
                 report.find("I6", order, "has no events");
                 return;
@@ -66,32 +67,36 @@ async fn check_rows(
     Ok(())
 }
 
-async fn read_lines(tables: &mut dyn Tables) -> Result<Lines> {
+/// A line that cannot be read is a finding, and is not compared.
+async fn read_lines(tables: &mut dyn Tables, report: &mut Report) -> Result<Lines> {
     let mut lines = Lines::new();
     let sql = "SELECT order_id, line, ordered, cancelled, backordered, reserved, in_shipment, shipped, delivered, returned, lost FROM order_lines";
     tables
         .rows(sql, &mut |row| {
-            // What cannot be read is -1, which adds up to nothing.
-            let n = |i: usize| row[i].parse().unwrap_or(-1);
-            let quantities = Quantities {
-                ordered: n(2),
-                cancelled: n(3),
-                backordered: n(4),
-                reserved: n(5),
-                in_shipment: n(6),
-                shipped: n(7),
-                delivered: n(8),
-                returned: n(9),
-                lost: n(10),
-            };
-            let line = row[1].parse().unwrap_or(0);
-            lines
-                .entry(row[0].clone())
-                .or_default()
-                .push((line, quantities));
+            let order = format!("order {}, line {}", row[0], row[1]);
+            if let Some(line) = read_line(row, &order, report) {
+                lines.entry(row[0].clone()).or_default().push(line);
+            }
         })
         .await?;
     Ok(lines)
+}
+
+fn read_line(row: &[String], order: &str, report: &mut Report) -> Option<(u16, Quantities)> {
+    let line = report.number("I7", order, "line", &row[1])?;
+    let mut units = |column, cell: usize| report.number("I7", order, column, &row[cell]);
+    let quantities = Quantities {
+        ordered: units("ordered", 2)?,
+        cancelled: units("cancelled", 3)?,
+        backordered: units("backordered", 4)?,
+        reserved: units("reserved", 5)?,
+        in_shipment: units("in_shipment", 6)?,
+        shipped: units("shipped", 7)?,
+        delivered: units("delivered", 8)?,
+        returned: units("returned", 9)?,
+        lost: units("lost", 10)?,
+    };
+    Some((line, quantities))
 }
 
 fn check_lines(mut lines: Lines, histories: &Histories, report: &mut Report) {

@@ -1,7 +1,7 @@
 //! Rows that must not exist, each kind as one SELECT, and the counts of the report.
 
 use super::{Report, Tables};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// Each query names what must not be; every row it finds is a finding.
 const MUST_NOT_BE: &[(&str, &str, &str)] = &[
@@ -59,9 +59,15 @@ pub(super) async fn count(tables: &mut dyn Tables, report: &mut Report) -> Resul
         (&mut counts.parked, "SELECT COUNT(*) FROM parked"),
         (&mut counts.timers, "SELECT COUNT(*) FROM timers"),
     ] {
-        tables
-            .rows(sql, &mut |row| *count = row[0].parse().unwrap_or(0))
-            .await?;
+        let mut read = None;
+        let mut visit = |row: &[String]| read = Some(row[0].parse());
+        tables.rows(sql, &mut visit).await?;
+        *count = match read {
+            Some(Ok(number)) => number,
+            Some(Err(_)) | None => {
+                return Err(Error::damaged_row("an answer that should be a number", sql));
+            }
+        };
     }
     Ok(())
 }

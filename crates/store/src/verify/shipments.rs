@@ -3,7 +3,6 @@
 use super::log::Histories;
 use super::{Report, Tables};
 use crate::error::Result;
-use uuid::Uuid;
 use waybill_domain::event::body::ShipmentLine;
 use waybill_domain::shipment::{ShipmentCopy, ShipmentStatus};
 use waybill_domain::time::Time;
@@ -40,7 +39,9 @@ pub(super) async fn check(
 
 fn check_row(row: &[String], histories: &Histories, report: &mut Report) {
     let subject = format!("shipment {}", row[0]);
-    let id = Uuid::parse_str(&row[0]).unwrap_or_default();
+    let Some(id) = report.number("I9", &subject, "id", &row[0]) else {
+        return;
+    };
     let history = histories.shipments.get(&id);
     let version = history.map_or(0, |h| h.version);
     let status = history.and_then(waybill_domain::history::ShipmentHistory::status);
@@ -73,6 +74,7 @@ fn check_row(row: &[String], histories: &Histories, report: &mut Report) {
 /// What a row of [`ROWS`] has, of the same shipment.
 fn stored(row: &[String], told: &ShipmentCopy) -> Option<ShipmentCopy> {
     let text = |cell: usize| Some(row[cell].clone()).filter(|text| !text.is_empty());
+    // No error: a row of which a cell cannot be read is a finding of the caller.
     let time = |cell: usize| row[cell].parse().ok().map(Time);
     let optional = |cell: usize| match row[cell].as_str() {
         "" => Some(None),
@@ -81,6 +83,7 @@ fn stored(row: &[String], told: &ShipmentCopy) -> Option<ShipmentCopy> {
     Some(ShipmentCopy {
         lines: serde_json::from_str::<Vec<ShipmentLine>>(&row[3]).ok()?,
         vendor: waybill_domain::text::Vendor::stored(&row[4]),
+        // No error: as above.
         attempt: row[5].parse().ok()?,
         tracking_number: text(6),
         carrier: text(7),

@@ -4,17 +4,12 @@ use super::{Report, Tables};
 use crate::error::Result;
 use std::collections::HashMap;
 
-/// A cell of a row that begins with tenant, sku and vendor. One that is no number is a finding, and counts as 0.
-fn number(report: &mut Report, row: &[String], cell: usize) -> i64 {
-    row[cell].parse().unwrap_or_else(|_| {
-        let subject = format!("stock {}@{} of {}", row[1], row[2], row[0]);
-        report.find(
-            "I5",
-            subject,
-            format!("{} is no number of units", row[cell]),
-        );
-        0
-    })
+/// A cell of a row that begins with tenant, sku and vendor. One that is no number is a finding, and adds nothing.
+fn number(report: &mut Report, row: &[String], column: &str, cell: usize) -> i64 {
+    let subject = format!("stock {}@{} of {}", row[1], row[2], row[0]);
+    let read = report.number("I5", &subject, column, &row[cell]);
+    // No error: the finding is made.
+    read.unwrap_or(0)
 }
 
 /// Every stock row against the sums.
@@ -24,14 +19,14 @@ pub(super) async fn check(tables: &mut dyn Tables, report: &mut Report) -> Resul
     tables.rows(
         "SELECT tenant, sku, vendor, SUM(delta) FROM stock_movements GROUP BY tenant, sku, vendor",
         &mut |row| {
-            sums.entry(key(row)).or_default().0 += number(report, row, 3);
+            sums.entry(key(row)).or_default().0 += number(report, row, "the sum of movements", 3);
         },
     ).await?;
     let open = "SUM(CASE WHEN state IN ('held', 'committed') THEN quantity - consumed - released ELSE 0 END)";
     tables.rows(&format!("SELECT tenant, sku, vendor, SUM(consumed), {open} FROM reservations GROUP BY tenant, sku, vendor"), &mut |row| {
         let sum = sums.entry(key(row)).or_default();
-        sum.0 -= number(report, row, 3);
-        sum.1 += number(report, row, 4);
+        sum.0 -= number(report, row, "the sum of consumed units", 3);
+        sum.1 += number(report, row, "the sum of open reservations", 4);
     }).await?;
     tables
         .rows(
@@ -57,8 +52,8 @@ pub(super) async fn check(tables: &mut dyn Tables, report: &mut Report) -> Resul
                         format!("reserved is {}, open reservations are {reserved}", row[4]),
                     );
                 }
-                let stored_on_hand = number(report, row, 3);
-                let stored_reserved = number(report, row, 4);
+                let stored_on_hand = number(report, row, "on_hand", 3);
+                let stored_reserved = number(report, row, "reserved", 4);
                 if row[2] == "local" && !(0..=stored_on_hand).contains(&stored_reserved) {
                     report.find(
                     "I4",
