@@ -65,15 +65,15 @@ fn key(tenant: &Tenant, claim: &Claim) -> Key {
     )
 }
 
-/// Splits off the orders that claim what an earlier one of the same batch claims: they come after it, when it is
-/// known what became of it.
+/// Splits the indexes of a batch: first the orders whose claims no earlier order of the batch has, then the others.
+/// These are tried in a later batch, when the result of the earlier order is known.
 pub fn split_collisions(orders: &[Arc<NewOrder>]) -> (Vec<usize>, Vec<usize>) {
     let mut seen = HashSet::new();
     (0..orders.len()).partition(|index| {
         let new = &orders[*index];
         let keys: Vec<Key> = new.claims.iter().map(|c| key(&new.tenant, c)).collect();
         let free = keys.iter().all(|key| !seen.contains(key));
-        // Also what waits is claimed: whoever comes third comes after it.
+        // An order that waits keeps its claims too, so that a third one waits for both.
         seen.extend(keys);
         free
     })
@@ -142,7 +142,8 @@ pub fn lost<'o>(orders: &'o [Arc<NewOrder>], taken: &[Row]) -> Result<Vec<(usize
     Ok(lost)
 }
 
-/// Asks who holds lost claims: in a statement of its own, since the one that lost cannot see them.
+/// Asks who holds lost claims. The INSERT that lost them does not see rows that were committed while it waited, so this
+/// is a statement of its own.
 pub fn ask_holders<'p>(
     pipeline: &mut Pipeline<'p>,
     orders: &'p [Arc<NewOrder>],
@@ -164,7 +165,7 @@ pub fn ask_holders<'p>(
     )
 }
 
-/// What the orders that lost a claim are answered, by their index.
+/// The results of the orders that lost a claim, by their index.
 pub fn answers(
     orders: &[Arc<NewOrder>],
     lost: &[(usize, &Claim)],
@@ -200,7 +201,7 @@ pub fn answers(
     Ok(answers)
 }
 
-/// Gives back the claims of orders that are not accepted, as far as they were theirs.
+/// Deletes the claims of orders that are not accepted. Claims that another order holds stay.
 pub fn give_back<'p>(pipeline: &mut Pipeline<'p>, refused: &[&'p NewOrder]) {
     let all: Vec<(&NewOrder, &Claim)> = refused
         .iter()
@@ -247,8 +248,8 @@ pub async fn holder(
         .transpose()
 }
 
-/// Claims in the pages from one up to another, in the order in which they lie there: they are in the order of no key
-/// that says when they expire, and an index for that would be paid for with every order.
+/// Expired claims in a range of the table's pages. The table has no index by expiry, because every order would pay for
+/// it; so the pages are walked.
 static LOOK: Sql = Sql {
     text: "/* claims::look */ SELECT hash, kind, tenant FROM claims WHERE ctid >= $1::text::tid AND ctid < $2::text::tid AND expires_at <= $3 LIMIT $4",
     types: &[Type::TEXT, Type::TEXT, Type::INT8, Type::INT8],
@@ -274,8 +275,8 @@ static FORGET: Sql = Sql {
     ],
 };
 
-/// Deletes up to `limit` expired claims on the next pages, which hold about `scan` claims, round and round. `walk` is
-/// the page to go on with.
+/// Deletes up to `limit` expired claims on the next pages, which hold about `scan` claims. `walk` is the first of these
+/// pages; after the last page of the table it is 0 again.
 pub async fn forget(
     commits: &Commits,
     walk: &AtomicI64,

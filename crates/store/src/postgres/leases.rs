@@ -34,8 +34,8 @@ static HELD: Sql = Sql {
     types: &[Type::TEXT, Type::INT8],
 };
 
-/// Says that an owner is alive, renews its leases, and tells who else is. Each statement stands for itself: no row
-/// of one waits for a row of another.
+/// Records that an owner is alive, renews its leases, and returns all live owners and held leases. Each statement is a
+/// transaction of its own, so that none holds its rows while it waits for those of another.
 pub async fn keep_alive(
     commits: &Commits,
     consumer: &str,
@@ -81,8 +81,8 @@ static CURSOR: Sql = Sql {
     types: &[Type::TEXT, Type::INT2, Type::INT8],
 };
 
-/// Takes the lease with a new epoch; whoever had it is fenced from now on. Says where the cursor stands: its row is
-/// waited for, so that what the former owner has under way is finished or ended by then.
+/// Takes the lease with a new epoch, which fences the former owner. Returns the lease and the cursor's position. It
+/// waits for the cursor's row, so that the former owner's last transaction has been committed or rolled back by then.
 pub async fn take(
     commits: &Commits,
     consumer: &str,
@@ -153,7 +153,7 @@ static RELEASE: Sql = Sql {
     types: &[Type::TEXT, Type::INT2, Type::INT8, Type::TEXT],
 };
 
-/// Hands a lease back, if it still is its owner's.
+/// Ends a lease early. A lease that another owner has taken over stays as it is.
 pub async fn release(commits: &Commits, lease: &Lease, owner: &str) -> Result<()> {
     let parameters = params![
         lease.consumer.as_str(),
@@ -175,7 +175,7 @@ static RELEASE_ALL: Sql = Sql {
     types: &[Type::TEXT, Type::TEXT],
 };
 
-/// Forgets an owner and frees its leases.
+/// Removes an owner from the members and ends all its leases.
 pub async fn leave(commits: &Commits, consumer: &str, owner: &str) -> Result<()> {
     let connections = &commits.connections;
     let mut pipeline = Pipeline::new();

@@ -32,14 +32,15 @@ pub struct Migrated {
     pub to: i64,
 }
 
-/// One lock for all that migrate this database, until the transaction ends: a lock of the session would stay behind in
-/// the session of a pooler. Who comes second finds nothing to do.
+/// One lock for all processes that migrate this database. It ends with the transaction: a lock of the session would
+/// stay in the session of a pooler. The second process finds nothing to do.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(22873, -1)";
 
-/// Brings a database up to date, and makes it where that is allowed. Safe when many do it at once.
+/// Applies the migrations that a database lacks, and creates the database where the user may. Several processes may do
+/// it at once.
 ///
 /// # Errors
-/// [`Error::NewerSchema`]; the database cannot be had; or what a statement says.
+/// [`Error::NewerSchema`]; the database is unavailable; or an error of a statement.
 pub async fn migrate(
     options: &Options,
     new_id: &mut (dyn FnMut() -> Uuid + Send),
@@ -63,7 +64,7 @@ pub async fn migrate(
     })
 }
 
-/// From which schema to which.
+/// Returns the schema before and after.
 async fn bring_up_to_date(
     client: &Client,
     partitions: u16,
@@ -84,7 +85,7 @@ async fn bring_up_to_date(
                     applied = true;
                     tracing::info!(number = migration.number, "schema migrated");
                 } else if !applied {
-                    // Another process was faster: this one goes on from there.
+                    // Another process has applied it meanwhile.
                     from = migration.number;
                 }
             }
@@ -110,7 +111,7 @@ pub async fn decide(client: &Client, found: i64) -> Result<Verdict> {
     Ok(migrations::decide(found, known, note.as_deref()))
 }
 
-/// One transaction, unless another process was faster; whether it was this one.
+/// Applies one migration in one transaction. Returns false if another process has applied it meanwhile.
 async fn apply(
     client: &Client,
     migration: &Migration,
@@ -139,7 +140,7 @@ async fn apply(
     Ok(true)
 }
 
-/// What a new store is given once: its identity, and a sequence of positions for each partition.
+/// The statements that give a new store its identity and a sequence of positions for each partition.
 fn birth(partitions: u16, new_id: &mut (dyn FnMut() -> Uuid + Send)) -> String {
     let partitions = partitions.clamp(1, 64);
     let mut sql = format!(
@@ -166,7 +167,7 @@ pub async fn found(client: &Client) -> Result<Option<i64>> {
     read.transpose()
 }
 
-/// Makes the database that the address names, from the one that every server has.
+/// Creates the database that the address names, over a connection to the database `postgres`.
 async fn make_database(config: &Config, tls: &MakeRustlsConnect) -> Result<()> {
     // Without a name in the address, the server takes the user's.
     let name = config.get_dbname().or(config.get_user());
@@ -179,7 +180,7 @@ async fn make_database(config: &Config, tls: &MakeRustlsConnect) -> Result<()> {
     let made = plain::create_database(&session, &name).await;
     session.end().await;
     match made {
-        // Somebody else was faster.
+        // Another process has created it meanwhile.
         Err(error)
             if error.code() == Some(&SqlState::DUPLICATE_DATABASE)
                 || error.code() == Some(&SqlState::UNIQUE_VIOLATION) =>

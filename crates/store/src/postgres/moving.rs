@@ -69,7 +69,7 @@ impl Target {
         format!("the PostgreSQL database {name}")
     }
 
-    /// Begins the one transaction, in which nobody else comes near the tables, and makes sure that they are empty.
+    /// Begins the one transaction of the move, locks all tables against others and checks that they are empty.
     pub async fn begin(&mut self, state: &StoreState) -> Result<()> {
         self.refuse_others().await?;
         let all = TABLES.iter().map(|t| t.name).chain(TRACES);
@@ -109,7 +109,7 @@ impl Target {
         })
     }
 
-    /// A process that has the empty store open would go on as that store.
+    /// Refuses while another process is connected: it has read the empty store's identity and would go on with it.
     async fn refuse_others(&self) -> Result<()> {
         let sql = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() \
                    AND application_name = current_setting('application_name')";
@@ -125,7 +125,7 @@ impl Target {
         ))
     }
 
-    /// Writes what comes of a table.
+    /// Copies the rows of a table that arrive on the channel.
     pub async fn fill(
         &self,
         table: &Table,
@@ -175,8 +175,8 @@ impl Target {
         Ok(digest)
     }
 
-    /// Takes over who the store is and what it has given out. A sequence is not set back when the transaction is; a store
-    /// without rows may begin at any number.
+    /// Writes the store's identity and sets the counters. A sequence keeps its value when the transaction is rolled
+    /// back, which does no harm: a store without rows may begin at any number.
     pub async fn become_the_store(&self, state: &StoreState) -> Result<()> {
         for (key, value) in [
             ("store_id", &state.store_id),
@@ -199,7 +199,7 @@ impl Target {
             (&log::sequence(0), state.position),
             ("stock_movements_n_seq", movements),
         ] {
-            // Called or not: one that stands at nothing begins at 1.
+            // A sequence whose last number is 0 has given out none: it begins at 1.
             self.client
                 .query_one(
                     "SELECT setval($1::text::regclass, greatest($2::bigint, 1), $2 > 0)",
@@ -211,7 +211,7 @@ impl Target {
         Ok(())
     }
 
-    /// Recomputes the invariants over what is in the transaction.
+    /// Checks the invariants over the rows that the transaction has written.
     pub async fn check(&self) -> Result<Report> {
         verify::check(&self.client).await
     }
@@ -232,8 +232,8 @@ impl Target {
     }
 }
 
-/// Whether the database holds this store: asked when the answer to COMMIT was lost. The transaction has `meta` locked
-/// until it has ended one way or the other, so that this waits for it, if need be until the statement's time is up.
+/// Whether the database holds this store: asked when the answer to COMMIT was lost. The transaction locks `meta` until
+/// it is committed or rolled back, so this waits for its end, up to the statement timeout.
 pub async fn holds(options: &Options, store_id: &str) -> Result<bool> {
     let (config, tls) = read_url(&options.url, options)?;
     let connected = Session::connect(&config, &tls).await;

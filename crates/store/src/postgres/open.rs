@@ -26,11 +26,11 @@ use tokio_postgres::Client;
 const OLDEST: i32 = 140_000;
 
 impl PostgresStore {
-    /// Opens a store that was migrated. `first_partition` is where the turn of partitions begins, so that processes that start
-    /// together do not follow each other.
+    /// Opens a store that was migrated. Batches of orders take the partitions in turn, beginning with
+    /// `first_partition`; processes that start together begin with different ones.
     ///
     /// # Errors
-    /// The database cannot be had, was not migrated, is a newer version's, or does not keep what it commits.
+    /// The database is unavailable, was not migrated, has the schema of a newer version, or may lose commits.
     pub async fn open(
         options: Options,
         now: Now,
@@ -57,7 +57,7 @@ impl PostgresStore {
         let connections = Connections::new(&options, shared, generation.clone())?;
         let commits = Commits::new(connections);
         commits.connections.warm(options.pool_min).await?;
-        // Not before: who restores the database sees that somebody has it.
+        // Ended only now that the pool has connections, so that a restore always sees an open one.
         client.end().await;
         let grown = Arc::new(Grown::default());
         let hearing = Hearing {
@@ -80,7 +80,7 @@ impl PostgresStore {
     }
 }
 
-/// Whether a pooler shares sessions, which a second connection finds out.
+/// Whether a pooler shares sessions; a second connection is opened to find out.
 async fn is_shared(client: &Client, options: &Options) -> Result<bool> {
     let (config, tls) = read_url(&options.url, options)?;
     let connected = Session::connect(&config, &tls).await;
@@ -106,9 +106,9 @@ async fn check_schema(client: &Client) -> Result<()> {
     }
 }
 
-/// A database that forgets what it has committed is refused.
+/// Refuses a server that is too old, and settings that may lose commits.
 async fn check_promises(client: &Client) -> Result<()> {
-    // What is configured: another client of a pooled session may have set it to anything.
+    // The configured value: another client of a pooled session may have changed the session's.
     const ASK: &str = "SELECT current_setting('server_version_num'), current_setting('fsync'), \
         current_setting('full_page_writes'), (SELECT reset_val FROM pg_settings WHERE name = 'synchronous_commit')";
     let row = plain::rows(client, ASK).await?.pop().unwrap_or_default();
@@ -164,8 +164,8 @@ async fn identify(client: &Client) -> Result<Identity> {
     })
 }
 
-/// The sequence of each partition, by its number in the catalogue. One that stands before its partition's newest event would
-/// give positions twice.
+/// The oid of each partition's sequence. A sequence that stands before its partition's newest event is refused: it
+/// would give positions twice.
 async fn sequences(client: &Client, partitions: u16) -> Result<Vec<u32>> {
     let mut sequences = vec![];
     for partition in 0..partitions {
@@ -187,12 +187,12 @@ async fn sequences(client: &Client, partitions: u16) -> Result<Vec<u32>> {
     Ok(sequences)
 }
 
-/// The number that a sequence gave out last, as a question.
+/// A SELECT of the number that a sequence gave out last.
 pub fn stands_at(sequence: &str) -> String {
     format!("SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM {sequence}")
 }
 
-/// The newest position of a partition, as a question.
+/// A SELECT of the newest position of a partition.
 pub fn newest_of(partition: u16) -> String {
     format!("SELECT COALESCE(max(position), 0) FROM events WHERE part = {partition}")
 }

@@ -64,7 +64,7 @@ static AMONG: Sql = Sql {
     types: &[Type::TEXT, Type::UUID_ARRAY],
 };
 
-/// Orders among some that are parked for a consumer.
+/// Which of these orders are parked for a consumer.
 pub async fn among(
     commits: &Commits,
     consumer: &str,
@@ -81,7 +81,7 @@ macro_rules! columns {
     };
 }
 
-/// Only the first event of an order is tried; what came after waits behind it.
+/// Only the first parked event of an order is tried; the later ones wait for it.
 macro_rules! first {
     () => {
         "p.position = (SELECT MIN(q.position) FROM parked q WHERE q.consumer = p.consumer AND q.order_id = p.order_id)"
@@ -227,7 +227,7 @@ static RECORD_DISCARD: Sql = Sql {
     types: &[Type::TEXT, Type::UUID, Type::INT8, Type::INT8],
 };
 
-/// Who asked meanwhile to give it up is heard all the same.
+/// A discard that was requested during the try is kept.
 static FAILED: Sql = Sql {
     text: "/* parked::failed */ UPDATE parked SET state = CASE state WHEN 'discard' THEN state ELSE $4 END, error = $5, attempts = attempts + 1, \
            last_at = $6, next_attempt_at = $7 WHERE consumer = $1 AND order_id = $2 AND position = $3",
@@ -242,7 +242,7 @@ static FAILED: Sql = Sql {
     ],
 };
 
-/// Records what became of a parked event, together with its effect.
+/// Records the result of a try of a parked event, together with its effect.
 pub async fn settle<E: OwnedRows>(
     shared: &Shared,
     lease: &Lease,
@@ -258,13 +258,13 @@ pub async fn settle<E: OwnedRows>(
     Ok(())
 }
 
-/// Checks that the event is still parked, and, where it is to leave, that it stands first.
+/// Checks that the event is still parked, and, before it is removed, that it is the first of its order.
 fn check_queue<E>(rows: &[Row], position: i64, outcome: &ParkedOutcome<E>) -> Result<()> {
     let queued = rows.iter().map(|row| Columns::of(row).get());
     let queued: Vec<i64> = queued.collect::<Result<_>>()?;
     let is_there = match outcome {
         ParkedOutcome::Failed { .. } => queued.contains(&position),
-        // One that waits behind another is not settled before it.
+        // Events of an order are removed in their order.
         ParkedOutcome::Applied(_) | ParkedOutcome::Discarded => queued.first() == Some(&position),
     };
     if is_there {

@@ -37,16 +37,16 @@ pub struct MovedCounter {
 const PATIENCE: Duration = Duration::from_secs(5);
 const POLL: Duration = Duration::from_millis(100);
 
-/// As which process of this user, or as Waybill, somebody else is connected.
+/// The other connections to this database that are of this user or of Waybill, in words.
 const COMPANY: &str = "SELECT COALESCE(NULLIF(application_name, ''), 'somebody') || ' from ' || COALESCE(host(client_addr), 'this machine') \
     || ' (process ' || pid || ')' FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() \
     AND backend_type = 'client backend' AND (usename = current_user OR application_name LIKE 'waybill%') ORDER BY pid";
 
-/// Begins it: the schema is brought up to date, the generation is new, the counters stand behind what there is. Every
-/// call begins another life.
+/// Begins a new incarnation: migrates the schema, moves the counters past the numbers in the tables and writes a new
+/// generation. Every call writes another generation.
 ///
 /// # Errors
-/// Somebody else is connected; the database cannot be had, or what [`migrate`] says.
+/// Another connection is open; the database is unavailable; or an error of [`migrate`].
 pub async fn begin_new_incarnation(
     options: &Options,
     new_id: &mut (dyn FnMut() -> Uuid + Send),
@@ -73,7 +73,7 @@ pub async fn begin_new_incarnation(
     let change = format!("UPDATE meta SET value = '{generation}' WHERE key = 'generation'");
     plain::change(&client, &change).await?;
     lineage::note(&client, true).await?;
-    // Who came meanwhile may have read the former generation.
+    // A process that connected meanwhile may have read the former generation.
     alone(&client, Duration::ZERO).await?;
     Ok(NewIncarnation {
         migrated,
@@ -83,10 +83,11 @@ pub async fn begin_new_incarnation(
     })
 }
 
-/// Accepts where the database is now, by somebody who knows that nothing was lost; what was different.
+/// Records the server and timeline that the database has now, for an operator who knows that no commit was lost.
+/// Returns what differed from the former record.
 ///
 /// # Errors
-/// The database cannot be had, or was not migrated.
+/// The database is unavailable or was not migrated.
 pub async fn accept_lineage(options: &Options) -> Result<Option<String>> {
     let (config, tls) = read_url(&options.url, options)?;
     let connected = Session::connect(&config, &tls).await;
@@ -94,7 +95,7 @@ pub async fn accept_lineage(options: &Options) -> Result<Option<String>> {
     Ok(lineage::note(&client, true).await?.change())
 }
 
-/// Nobody else is connected, or nobody any more after so long.
+/// Waits until no other connection is open, for `patience` at most.
 async fn alone(client: &Client, patience: Duration) -> Result<()> {
     let waited = async {
         while !company(client).await?.is_empty() {
@@ -129,7 +130,7 @@ async fn meta(client: &Client, key: &str) -> Result<String> {
     plain::cell(client, &sql).await?.ok_or_else(missing)
 }
 
-/// Moves a counter behind what is there; never back.
+/// Moves a counter to the newest number in the tables if it stands before it; never back.
 async fn move_on(client: &Client, name: &str, newest: &str) -> Result<Option<MovedCounter>> {
     let from = plain::number(client, &stands_at(name)).await?;
     let to = plain::number(client, newest).await?;
