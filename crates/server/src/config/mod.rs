@@ -5,8 +5,8 @@
 //! checks a bound again; errors are collected, never reported one at a time. It leaves the meaning of
 //! a setting to the room that bears its section's name.
 //!
-//! Keys are declared once, in `settings` and in the files of roles, with their bounds; `waybill.default.toml` gives their
-//! defaults and their meaning, and a test holds the two together.
+//! Keys are declared once, in `settings` and in the files of roles, with their bounds; `waybill.default.toml` gives
+//! their defaults and their meaning, and tests compare them. Which roles there are is passed in ([`Sources`]).
 
 mod contradictions;
 mod database;

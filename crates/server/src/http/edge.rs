@@ -139,8 +139,8 @@ fn admit(edge: &Edge, request: &Request, route: &str) -> Result<(), Problem> {
 }
 
 /// Bounds how long a handler may take. One that changes something bounds its own waiting (for the body, in the intake's
-/// queue, for its turn at an order), so it is given that time on top; if it is late even so, what it did is not known. Long answers begin in
-/// time and then take as long as they take.
+/// queue, for its turn at an order), so it is given that time on top; if it is late even so, what it did is not known.
+/// Long answers begin in time and then take as long as they take.
 async fn in_time(edge: &Edge, dialect: &Dialect, request: Request, next: Next) -> Response {
     let bounds = (dialect.bounds)(&edge.server);
     let limit = bounds.answer_time;

@@ -1,7 +1,7 @@
 //! Roles: the parts of Waybill that can run in separate processes. A role has the same name everywhere.
 //!
-//! Each role is one [`definition::RoleDefinition`], which names its consumers, routes, metrics and settings. To add a role, write
-//! its file and name it in [`ALL`].
+//! Each role is one [`definition::RoleDefinition`], which names its consumers, routes, metrics and settings. To add a
+//! role, write its file and name it in [`ALL`].
 
 pub mod api;
 pub mod definition;

@@ -33,7 +33,7 @@ section!(CountingSettings, "counting", {
     step: u32 => count(1, 100),
 });
 
-/// What the consumer has counted, told to whom it concerns.
+/// What the consumer has counted; the test waits for a change.
 static COUNTED: std::sync::LazyLock<watch::Sender<u64>> =
     std::sync::LazyLock::new(|| watch::Sender::new(0));
 
@@ -106,7 +106,7 @@ impl Handler for Counting {
     }
 }
 
-/// What was counted, in the currency that orders are in by default.
+/// What was counted so far. It takes the state of a group of routes, as a real role would.
 #[utoipa::path(get, path = "/counted", responses((status = 200, body = String)))]
 async fn counted(State(_orders): State<Arc<OrdersApi>>) -> String {
     COUNTED.borrow().to_string()

@@ -7,7 +7,14 @@ use std::path::Path;
 use super::{repository, repository_file};
 
 /// Files that name every setting, or compare two of them, without acting on what they say.
-const NAME_THEM: [&str; 4] = ["load.rs", "load_tests.rs", "safety.rs", "environment.rs"];
+const NAME_THEM: [&str; 6] = [
+    "layers.rs",
+    "contradictions.rs",
+    "load.rs",
+    "load_tests.rs",
+    "safety.rs",
+    "environment.rs",
+];
 
 /// The code of the server without its tests, with chained calls on one line.
 fn code() -> String {
