@@ -16,7 +16,8 @@ use waybill_domain::shipment::{self, Shipment, Update};
 use waybill_domain::stock::{AdjustmentRefusal, StockRow};
 use waybill_domain::text::Tenant;
 use waybill_store::{
-    Effect, EffectStore, Error as StoreError, OrderRecord, OrderRef, StockChange, Store,
+    ClaimStore, DeliveryStore, Effect, EffectStore, Error as StoreError, OrderRecord, OrderRef,
+    OrderStore, StockChange, StockStore,
 };
 
 pub use self::shipments_now::shipments_now;
@@ -29,7 +30,8 @@ use crate::once::Once;
 /// What commands on orders use.
 #[derive(Clone)]
 pub struct OrderCommands {
-    pub store: Arc<dyn Store>,
+    pub store: Arc<dyn OrderStore>,
+    pub claims: Arc<dyn ClaimStore>,
     pub contexts: ContextSource,
     pub queue: CommandQueue,
 }
@@ -37,7 +39,8 @@ pub struct OrderCommands {
 /// What commands on shipments use.
 #[derive(Clone)]
 pub struct ShipmentCommands {
-    pub store: Arc<dyn Store>,
+    pub store: Arc<dyn DeliveryStore>,
+    pub claims: Arc<dyn ClaimStore>,
     pub contexts: ContextSource,
     pub queue: CommandQueue,
 }
@@ -45,7 +48,8 @@ pub struct ShipmentCommands {
 /// What commands on stock use.
 #[derive(Clone)]
 pub struct StockCommands {
-    pub store: Arc<dyn Store>,
+    pub store: Arc<dyn StockStore>,
+    pub claims: Arc<dyn ClaimStore>,
     pub queue: CommandQueue,
 }
 
@@ -89,7 +93,7 @@ pub async fn command_order(
     let id = order_id(&*with.store, &once.tenant, &by).await?;
     let mut tries = Tries::begin(&with.queue, Thing::Order, (&once.tenant, id)).await?;
     loop {
-        let done_before = once.done_before(&*with.store).await?.is_some();
+        let done_before = once.done_before(&*with.claims).await?.is_some();
         let Some(mut record) = with.store.order(&once.tenant, OrderRef::Id(id)).await? else {
             return Err(CommandError::NotFound);
         };
@@ -108,7 +112,7 @@ pub async fn command_order(
             Ok(Some(change)) => change,
             Ok(None) => return Ok(Commanded::now(record)),
             Err(refusal) => {
-                unless_done_meanwhile(&*with.store, once, refusal).await?;
+                unless_done_meanwhile(&*with.claims, once, refusal).await?;
                 continue;
             }
         };
@@ -124,7 +128,7 @@ pub async fn command_order(
 
 /// The id of an order: of the several names it can be called by, the one that its queue goes by.
 async fn order_id(
-    store: &dyn Store,
+    store: &dyn OrderStore,
     tenant: &Tenant,
     by: &OrderRef,
 ) -> Result<OrderId, CommandError> {
@@ -139,11 +143,11 @@ async fn order_id(
 
 /// A refusal stands, unless the same request was done in the moment before: its own effect is then what refuses it.
 async fn unless_done_meanwhile(
-    store: &dyn Store,
+    claims: &dyn ClaimStore,
     once: &Once,
     refusal: Refusal,
 ) -> Result<(), CommandError> {
-    match once.done_before(store).await? {
+    match once.done_before(claims).await? {
         Some(_) => Ok(()),
         None => Err(refusal.into()),
     }
@@ -184,7 +188,7 @@ pub async fn adjust_stock(
     let row = (&change.tenant, &change.sku, &change.vendor);
     let mut tries = Tries::begin(&with.queue, Thing::StockRow, row).await?;
     loop {
-        if let Some(outcome) = once.done_before(&*with.store).await? {
+        if let Some(outcome) = once.done_before(&*with.claims).await? {
             let row = change.replayed(&outcome);
             let row = row.ok_or(StoreError::damaged_row("the outcome of a command", outcome))?;
             return Ok(Commanded::before(row));
@@ -218,7 +222,7 @@ pub async fn update_shipment(
 ) -> Result<Commanded<Shipment>, CommandError> {
     let mut tries = Tries::begin(&with.queue, Thing::Shipment, (&once.tenant, id)).await?;
     loop {
-        let done_before = once.done_before(&*with.store).await?.is_some();
+        let done_before = once.done_before(&*with.claims).await?.is_some();
         let Some(found) = with.store.shipment(&once.tenant, id).await? else {
             return Err(CommandError::NotFound);
         };
@@ -236,7 +240,7 @@ pub async fn update_shipment(
             Ok(Some(change)) => change,
             Ok(None) => return Ok(Commanded::now(found)),
             Err(refusal) => {
-                unless_done_meanwhile(&*with.store, once, refusal).await?;
+                unless_done_meanwhile(&*with.claims, once, refusal).await?;
                 continue;
             }
         };

@@ -7,7 +7,7 @@
 use waybill_domain::once::{CommandClaim, Reuse};
 use waybill_domain::text::Tenant;
 use waybill_domain::time::Time;
-use waybill_store::Store;
+use waybill_store::ClaimStore;
 
 use crate::command_error::CommandError;
 use crate::intake::claims::{self, ClientKey};
@@ -83,13 +83,16 @@ impl Once {
     ///
     /// # Errors
     /// The key was used for another request; the store's.
-    pub async fn done_before(&self, store: &dyn Store) -> Result<Option<String>, CommandError> {
+    pub async fn done_before(
+        &self,
+        claims: &dyn ClaimStore,
+    ) -> Result<Option<String>, CommandError> {
         let Some(claim) = &self.claim else {
             return Ok(None);
         };
-        let mut done = store.command_done(&self.tenant, claim.hash).await?;
+        let mut done = claims.command_done(&self.tenant, claim.hash).await?;
         if let (None, Some(earlier)) = (&done, self.earlier) {
-            done = store.command_done(&self.tenant, earlier).await?;
+            done = claims.command_done(&self.tenant, earlier).await?;
         }
         match done.map(|done| done.answer(claim)) {
             None => Ok(None),

@@ -104,10 +104,10 @@ impl App {
             placing: placing.clone(),
             commands: OrderCommands {
                 store: self.store.clone(),
+                claims: self.store.clone(),
                 contexts: self.contexts(),
                 queue: self.command_queue(),
             },
-            store: self.store.clone(),
             identity: self.store.identity().clone(),
             rounding: self.settings.orders.rounding,
         }
@@ -131,6 +131,7 @@ impl App {
             reads: self.reads.clone(),
             commands: StockCommands {
                 store: self.store.clone(),
+                claims: self.store.clone(),
                 queue: self.command_queue(),
             },
             contexts: self.contexts(),
@@ -148,6 +149,7 @@ impl App {
     fn shipment_commands(&self) -> ShipmentCommands {
         ShipmentCommands {
             store: self.store.clone(),
+            claims: self.store.clone(),
             contexts: self.contexts(),
             queue: self.command_queue(),
         }
@@ -166,7 +168,8 @@ impl App {
             requests: requests.clone(),
             reads: self.reads.clone(),
             identity: self.store.identity().clone(),
-            store: self.store.clone(),
+            log: self.store.clone(),
+            claims: self.store.clone(),
         }
     }
 
@@ -177,6 +180,7 @@ impl App {
             placing: placing.clone(),
             orders: self.store.clone(),
             shipments: self.shipment_commands(),
+            log: self.store.clone(),
             carrier: self.carrier(),
             rounding: self.settings.orders.rounding,
         }

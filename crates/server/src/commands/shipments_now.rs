@@ -7,7 +7,7 @@ use waybill_domain::event::LoggedEvent;
 use waybill_domain::ids::OrderId;
 use waybill_domain::shipment::Shipment;
 use waybill_domain::text::Tenant;
-use waybill_store::{Error as StoreError, Store};
+use waybill_store::{DeliveryStore, Error as StoreError, LogStore};
 
 use super::ShipmentCommands;
 use super::tries::{Thing, Tries};
@@ -23,6 +23,7 @@ const PIECE: usize = 100;
 /// [`CommandError`]; nothing was changed then.
 pub async fn shipments_now(
     with: &ShipmentCommands,
+    log: &dyn LogStore,
     carrier: &SimulatedCarrier,
     tenant: &Tenant,
     id: OrderId,
@@ -33,7 +34,7 @@ pub async fn shipments_now(
         if !known.shipments.is_empty() {
             return Ok(known.shipments);
         }
-        let events = events_of(&*with.store, tenant, id).await?;
+        let events = events_of(log, tenant, id).await?;
         let mut changes = vec![];
         for logged in &events {
             changes.extend(decided(with, carrier, logged, &mut known)?);
@@ -47,7 +48,7 @@ pub async fn shipments_now(
     }
 }
 
-async fn held(store: &dyn Store, id: OrderId) -> Result<OrderDelivery, StoreError> {
+async fn held(store: &dyn DeliveryStore, id: OrderId) -> Result<OrderDelivery, StoreError> {
     let found = store.deliveries(vec![id]).await?.pop();
     let held = found.map(|(_, delivery, shipments)| OrderDelivery {
         delivery,
@@ -58,7 +59,7 @@ async fn held(store: &dyn Store, id: OrderId) -> Result<OrderDelivery, StoreErro
 
 /// All events of an order. One without shipments has few.
 async fn events_of(
-    store: &dyn Store,
+    store: &dyn LogStore,
     tenant: &Tenant,
     id: OrderId,
 ) -> Result<Vec<LoggedEvent>, StoreError> {

@@ -13,7 +13,7 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use utoipa::{IntoParams, ToSchema};
 use waybill_domain::time::Time;
-use waybill_store::{Error as StoreError, Store};
+use waybill_store::{Error as StoreError, StoreBase};
 
 use super::json;
 use crate::context::ContextSource;
@@ -22,7 +22,7 @@ use crate::resilience::breaker;
 
 /// What health looks at.
 pub struct HealthApi {
-    pub store: Arc<dyn Store>,
+    pub store: Arc<dyn StoreBase>,
     pub inventory: Option<Arc<Guarded>>,
     pub contexts: ContextSource,
     pub started_at: Time,
@@ -86,7 +86,7 @@ enum Storage {
 }
 
 impl Storage {
-    async fn of(store: &dyn Store) -> Self {
+    async fn of(store: &dyn StoreBase) -> Self {
         let Err(why) = in_time(store.check_writable()).await else {
             return Self::Writable;
         };

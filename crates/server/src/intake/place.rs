@@ -11,7 +11,7 @@ use waybill_domain::order::{Hold, HoldReason};
 use waybill_domain::refusal::Shortage;
 use waybill_domain::text::Sku;
 use waybill_domain::time::Time;
-use waybill_store::{Accepted, Error as StoreError, OrderRecord, OrderRef, Store};
+use waybill_store::{Accepted, Error as StoreError, OrderRecord, OrderRef, OrderStore};
 
 use super::draft::{self, Draft};
 use super::{Intake, IntakeError, claims};
@@ -23,7 +23,7 @@ use crate::inventory::{Availability, Demand, Guarded, Inventory, InventoryError}
 pub struct Placing {
     pub intake: Arc<Intake>,
     /// Where the order of a replay is read.
-    pub store: Arc<dyn Store>,
+    pub store: Arc<dyn OrderStore>,
     /// Who knows the skus that the store does not track, if somebody does.
     pub inventory: Option<Arc<Guarded>>,
     pub contexts: ContextSource,
@@ -171,7 +171,11 @@ fn earlier_body_hash(
     claims::order_body(dialect, &content, new.personal.as_deref(), &holds)
 }
 
-async fn replay(store: &dyn Store, new: &NewOrder, id: OrderId) -> Result<Receipt, PlaceError> {
+async fn replay(
+    store: &dyn OrderStore,
+    new: &NewOrder,
+    id: OrderId,
+) -> Result<Receipt, PlaceError> {
     let found = store.order(&new.tenant, OrderRef::Id(id)).await?;
     let record = found.ok_or_else(|| {
         StoreError::damaged_row("claims", format!("the order {id} of a claim is not there"))

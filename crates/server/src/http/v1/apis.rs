@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use waybill_domain::money::Rounding;
 use waybill_store::reads::Reads;
-use waybill_store::{Identity, Store};
+use waybill_store::{ClaimStore, Identity, LogStore};
 
 use super::hub::Hub;
 use crate::commands::{OrderCommands, ShipmentCommands, StockCommands};
@@ -21,8 +21,6 @@ pub struct OrdersApi {
     pub reads: Arc<Reads>,
     pub placing: Arc<Placing>,
     pub commands: OrderCommands,
-    /// What an order is answered with after a command.
-    pub store: Arc<dyn Store>,
     /// Cursors name the store they are of.
     pub identity: Identity,
     pub rounding: Rounding,
@@ -62,5 +60,6 @@ pub struct DeadLettersApi {
     pub requests: Arc<Requests>,
     pub reads: Arc<Reads>,
     pub identity: Identity,
-    pub store: Arc<dyn Store>,
+    pub log: Arc<dyn LogStore>,
+    pub claims: Arc<dyn ClaimStore>,
 }

@@ -225,7 +225,7 @@ async fn flag(api: &DeadLettersApi, id: &str, request: Request, state: ParkedSta
     let (call, body, once) = Call::command(&api.requests, request, Scope::DeadLetterWrite).await?;
     let Nothing {} = strict::read_or_empty(&body)?;
     let not_done = |error| errors::of_command(error, gone);
-    if let Some(outcome) = once.done_before(&*api.store).await.map_err(not_done)? {
+    if let Some(outcome) = once.done_before(&*api.claims).await.map_err(not_done)? {
         return Ok(accepted(outcome, true));
     }
     let (name, mut parked) = find(api, &call, id).await?;
@@ -238,7 +238,7 @@ async fn flag(api: &DeadLettersApi, id: &str, request: Request, state: ParkedSta
         state,
         claim: once.claim_with(&shown),
     };
-    match api.store.flag_parked(&call.tenant, flag).await {
+    match api.log.flag_parked(&call.tenant, flag).await {
         Ok(true) => Ok(accepted(shown, false)),
         Ok(false) => {
             let detail = "it was applied or given up just now";
@@ -246,7 +246,7 @@ async fn flag(api: &DeadLettersApi, id: &str, request: Request, state: ParkedSta
         }
         // The same request was faster; its outcome is there now.
         Err(error) if is_key_used(&error) => {
-            let outcome = once.done_before(&*api.store).await.map_err(not_done)?;
+            let outcome = once.done_before(&*api.claims).await.map_err(not_done)?;
             Ok(accepted(outcome.unwrap_or(shown), true))
         }
         Err(error) => Err(error.into()),

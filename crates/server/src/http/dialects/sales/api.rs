@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use waybill_domain::money::Rounding;
 use waybill_domain::time::Time;
+use waybill_store::LogStore;
 use waybill_store::Store;
 use waybill_store::reads::Reads;
 
@@ -24,6 +25,7 @@ pub struct SalesApi {
     /// Where an order's status is read before its shipments are moved.
     pub orders: Arc<dyn Store>,
     pub shipments: ShipmentCommands,
+    pub log: Arc<dyn LogStore>,
     pub carrier: SimulatedCarrier,
     pub rounding: Rounding,
 }

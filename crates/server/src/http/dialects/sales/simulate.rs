@@ -103,7 +103,7 @@ async fn step(
     if over || !order.open_holds().is_empty() {
         return Err(impossible());
     }
-    let shipments = commands::shipments_now(&api.shipments, &api.carrier, &tenant, id)
+    let shipments = commands::shipments_now(&api.shipments, &*api.log, &api.carrier, &tenant, id)
         .await
         .map_err(refused)?;
     let open: Vec<Shipment> = shipments
