@@ -48,43 +48,10 @@ pub async fn lease(
     leased.collect()
 }
 
-static ADD_WORK: Sql = Sql {
-    text: "/* changes::add_work */ INSERT INTO work (id, target, tenant, order_id, due_at, body) \
-           SELECT w.id, w.target, $1, w.order_id, w.due_at, w.body FROM unnest($2, $3, $4, $5, $6) AS w (id, target, order_id, due_at, body) \
-           ON CONFLICT DO NOTHING",
-    types: &[
-        Type::TEXT,
-        Type::UUID_ARRAY,
-        Type::TEXT_ARRAY,
-        Type::UUID_ARRAY,
-        Type::INT8_ARRAY,
-        Type::TEXT_ARRAY,
-    ],
-};
-
-/// Adds pieces of work; one that is there already is the same one again.
-pub fn add_to<'p>(pipeline: &mut Pipeline<'p>, tenant: &'p Tenant, work: &'p [NewWork]) {
-    if work.is_empty() {
-        return;
-    }
-    let w = || work.iter();
-    pipeline.add(
-        &ADD_WORK,
-        params![
-            tenant.as_str(),
-            w().map(|w| w.id).collect::<Vec<_>>(),
-            w().map(|w| w.target.as_str()).collect::<Vec<_>>(),
-            w().map(|w| w.order_id.map(|id| id.0)).collect::<Vec<_>>(),
-            w().map(|w| w.due_at.0).collect::<Vec<_>>(),
-            w().map(|w| w.body.as_str()).collect::<Vec<_>>(),
-        ],
-    );
-}
-
 /// Adds work outside of a change.
 pub async fn add(commits: &Commits, tenant: &Tenant, work: &[NewWork]) -> Result<()> {
     let mut pipeline = Pipeline::begin(&commits.connections);
-    add_to(&mut pipeline, tenant, work);
+    changes::add_work(&mut pipeline, tenant, work);
     pipeline.commit();
     commits.read_all(pipeline).await?;
     Ok(())

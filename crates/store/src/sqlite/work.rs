@@ -8,21 +8,9 @@ use crate::error::{Error, Result};
 use crate::model::{LeasedWork, WorkOutcome};
 use rusqlite::params;
 use uuid::Uuid;
-use waybill_domain::change::NewWork;
 use waybill_domain::ids::OrderId;
 use waybill_domain::text::Tenant;
 use waybill_domain::time::Time;
-
-/// Adds pieces of work; one that is there already is the same one again.
-pub fn add(tx: &Tx<'_>, tenant: &Tenant, work: &[NewWork]) -> Result<()> {
-    for piece in work {
-        tx.execute(
-            "INSERT INTO work (id, target, tenant, order_id, due_at, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING",
-            params![piece.id.as_bytes(), piece.target, tenant.as_str(), piece.order_id.as_ref().map(OrderId::bytes), piece.due_at.0, piece.body],
-        )?;
-    }
-    Ok(())
-}
 
 /// Leases due work of a target. Work whose lease has run out is due again, under a new epoch.
 pub fn lease(

@@ -1,6 +1,8 @@
 //! The role `delivery`: makes shipments of orders that may ship, moves them by the simulated carrier, and answers
 //! cancellations.
 
+#[cfg(test)]
+mod alone_tests;
 pub mod handler;
 pub mod timer_signals;
 pub mod timers;

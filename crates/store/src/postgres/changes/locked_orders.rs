@@ -4,7 +4,7 @@ use super::super::lock;
 use super::super::pipeline::{Answers, Handle, Pipeline, Rows, params};
 use super::super::rows::Columns;
 use super::locked::{by_id, distinct, expect_version, rows_of};
-use super::reservations::{Reservations, check_stock_rows};
+use super::reservations::{Reservations, StockRows};
 use crate::error::{Error, Result};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use uuid::Uuid;
@@ -81,8 +81,7 @@ pub struct LockedOrders {
     orders: HashMap<Uuid, i64>,
     open_holds: HashSet<Uuid>,
     pub reservations: Reservations,
-    /// Where stock rows stand, by tenant, sku and vendor.
-    stock_rows: HashMap<(String, String, String), String>,
+    pub stock_rows: StockRows,
 }
 
 impl LockedOrders {
@@ -97,18 +96,8 @@ impl LockedOrders {
             locked.open_holds.insert(Columns::of(&row).uuid()?);
         }
         locked.reservations = Reservations::read(&rows_of(answers, locks.reservations))?;
-        for row in rows_of(answers, locks.stock) {
-            let mut c = Columns::of(&row);
-            let key = (c.get()?, c.get()?, c.get()?);
-            locked.stock_rows.insert(key, Columns::from(&row, 7).get()?);
-        }
+        locked.stock_rows = StockRows::read(&rows_of(answers, locks.stock))?;
         Ok(locked)
-    }
-
-    /// Where a stock row stands; nowhere if it is not there.
-    pub fn stock_row(&self, (tenant, sku, vendor): &(&str, &str, &str)) -> Option<String> {
-        let key = ((*tenant).into(), (*sku).into(), (*vendor).into());
-        self.stock_rows.get(&key).cloned()
     }
 
     /// Takes a change in, if it was decided on what the rows say now.
@@ -143,6 +132,6 @@ impl LockedOrders {
         if released.any(|id| !self.open_holds.contains(&id)) {
             return Err(Error::Conflict { what: "the hold" });
         }
-        check_stock_rows(change, self)
+        self.stock_rows.check(change)
     }
 }

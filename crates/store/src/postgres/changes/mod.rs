@@ -12,15 +12,16 @@ mod locked_orders;
 mod orders;
 mod reservations;
 mod timers;
+mod work;
 
 pub use counts::Counts;
 pub use locked::{Locked, Wanted};
 pub use orders::place_hold;
 pub use reservations::reserve;
+pub use work::add_work;
 
 use super::pipeline::{Answers, Pipeline};
 use super::transaction::Commits;
-use super::work;
 use crate::error::Result;
 use crate::traits::Effect;
 use waybill_domain::change::Change;
@@ -70,6 +71,6 @@ pub fn write<'p, E: OwnedRows>(
 ) {
     E::write(pipeline, changes, &locked.rows);
     for change in changes {
-        work::add_to(pipeline, &change.tenant, &change.work);
+        add_work(pipeline, &change.tenant, &change.work);
     }
 }

@@ -51,7 +51,7 @@ impl OwnedRows for OrderEffect {
     ) {
         write_orders(pipeline, changes);
         write_holds(pipeline, changes);
-        move_units(pipeline, changes, locked);
+        move_units(pipeline, changes, &locked.reservations, &locked.stock_rows);
     }
 }
 

@@ -2,7 +2,6 @@
 
 use super::super::pipeline::{Pipeline, Sql, params};
 use super::super::rows::{Columns, small};
-use super::locked_orders::LockedOrders;
 use crate::error::{Error, Result};
 use std::collections::{BTreeMap, HashMap};
 use tokio_postgres::Row;
@@ -131,22 +130,44 @@ impl Reservations {
 /// Reservations as the moves of one change leave them.
 pub struct Moved(HashMap<Key, Open>);
 
-/// Fails where the stock row behind a reservation is not there.
-pub fn check_stock_rows(change: &Change<OrderEffect>, locked: &LockedOrders) -> Result<()> {
-    let rows = change
-        .effect
-        .reservations
-        .iter()
-        .map(ReservationMove::units);
-    let tenant = &change.tenant;
-    for units in rows {
-        let (sku, vendor) = (&units.sku, &units.vendor);
-        let key = (tenant.as_str(), sku.as_str(), vendor.as_str());
-        if locked.stock_row(&key).is_none() {
-            return Err(Error::no_stock_row(tenant, sku, vendor));
-        }
+/// Where locked stock rows stand, by tenant, sku and vendor.
+#[derive(Default)]
+pub struct StockRows(HashMap<(String, String, String), String>);
+
+impl StockRows {
+    /// Reads the locked rows.
+    pub fn read(rows: &[Row]) -> Result<Self> {
+        let places = rows.iter().map(|row| {
+            let mut c = Columns::of(row);
+            let key = (c.get()?, c.get()?, c.get()?);
+            Ok((key, Columns::from(row, 7).get()?))
+        });
+        places.collect::<Result<_>>().map(Self)
     }
-    Ok(())
+
+    /// Where a row stands; nowhere if it is not there.
+    fn place(&self, (tenant, sku, vendor): &(&str, &str, &str)) -> Option<String> {
+        let key = ((*tenant).into(), (*sku).into(), (*vendor).into());
+        self.0.get(&key).cloned()
+    }
+
+    /// Fails where the stock row behind a reservation is not there.
+    pub fn check(&self, change: &Change<OrderEffect>) -> Result<()> {
+        let rows = change
+            .effect
+            .reservations
+            .iter()
+            .map(ReservationMove::units);
+        let tenant = &change.tenant;
+        for units in rows {
+            let (sku, vendor) = (&units.sku, &units.vendor);
+            let key = (tenant.as_str(), sku.as_str(), vendor.as_str());
+            if self.place(&key).is_none() {
+                return Err(Error::no_stock_row(tenant, sku, vendor));
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Inserts the reservations that moves make.
@@ -182,7 +203,8 @@ pub fn reserve<'p>(
 pub fn move_units<'p>(
     pipeline: &mut Pipeline<'p>,
     changes: &[&'p Change<OrderEffect>],
-    locked: &'p LockedOrders,
+    reservations: &'p Reservations,
+    stock_rows: &StockRows,
 ) {
     let moves = || {
         let each = changes.iter();
@@ -197,7 +219,7 @@ pub fn move_units<'p>(
         return;
     }
     reserve(pipeline, moves());
-    let moved = locked.reservations.moved();
+    let moved = reservations.moved();
     let each = || moved.iter();
     pipeline.add(
         &UPDATE,
@@ -228,7 +250,7 @@ pub fn move_units<'p>(
         params![
             stock
                 .keys()
-                .map(|k| locked.stock_row(k))
+                .map(|k| stock_rows.place(k))
                 .collect::<Vec<_>>(),
             stock.values().map(|e| e.on_hand).collect::<Vec<_>>(),
             stock.values().map(|e| e.reserved).collect::<Vec<_>>(),

@@ -4,14 +4,15 @@
 mod delivery;
 mod orders;
 mod reservations;
+mod work;
 
 pub use orders::place_hold;
 pub use reservations::reserve;
+pub use work::add_work;
 
 use super::log;
 use super::once;
 use super::tx::Tx;
-use super::work;
 use crate::error::{Error, Result};
 use crate::traits::Effect;
 use rusqlite::Connection;
@@ -38,7 +39,7 @@ pub fn write<E: OwnedRows>(tx: &mut Tx<'_>, changes: &[Change<E>]) -> Result<()>
     }
     E::write(tx, changes)?;
     for change in changes {
-        work::add(tx, &change.tenant, &change.work)?;
+        add_work(tx, &change.tenant, &change.work)?;
     }
     // A transaction of one consumer touches one partition; the embedded store has only one.
     let partition = changes.first().map_or(0, |change| change.partition);

@@ -1,7 +1,7 @@
 //! Work for external services.
 
 use super::super::schedule::Class;
-use super::super::work;
+use super::super::{changes, work};
 use super::SqliteStore;
 use crate::error::Result;
 use crate::model::LeasedWork;
@@ -16,7 +16,9 @@ impl WorkStore for SqliteStore {
     async fn add_work(&self, tenant: &Tenant, pieces: Vec<NewWork>) -> Result<()> {
         let tenant = tenant.clone();
         self.writer
-            .submit(Class::Background, move |tx| work::add(tx, &tenant, &pieces))
+            .submit(Class::Background, move |tx| {
+                changes::add_work(tx, &tenant, &pieces)
+            })
             .await
     }
 
