@@ -12,8 +12,8 @@ use waybill_broker::log_cache::LogCache;
 use waybill_broker::log_growth::LogGrowth;
 use waybill_domain::retry::RetrySchedule;
 use waybill_domain::time::Time;
-use waybill_store::Store;
 use waybill_store::reads::Reads;
+use waybill_store::{OrderStore, Store, StoreBase};
 
 use crate::auth::Verifier;
 use crate::backend;
@@ -112,7 +112,9 @@ impl App {
         let store = backend::open(&settings, &clock, &entropy, listener).await?;
         let stopping = CancellationToken::new();
         if followed.look(store.as_ref()).await? {
-            tokio::spawn(followed.follow(Arc::downgrade(&store), stopping.clone()));
+            let clock_of: Arc<dyn StoreBase> = store.clone();
+            let clock_of = Arc::downgrade(&clock_of);
+            tokio::spawn(followed.follow(clock_of, stopping.clone()));
         }
         let identity = store.identity();
         if identity.one_writer {
@@ -123,7 +125,8 @@ impl App {
         let prepared = PreparedRoles::of(build.roles, &mut registry);
         let metrics = Arc::new(Metrics::beside(registry));
         let flood = Arc::new(Flood::default());
-        let intake = Arc::new(Intake::start(&store, &settings.intake, &metrics, &flood));
+        let orders: Arc<dyn OrderStore> = store.clone();
+        let intake = Arc::new(Intake::start(&orders, &settings.intake, &metrics, &flood));
         let now = Time(clock.now_micros());
         Ok(Arc::new(Self {
             verifier: Arc::new(Verifier::new(&settings.auth)),

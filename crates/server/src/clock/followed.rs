@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::RwLock;
 use tokio_util::sync::CancellationToken;
-use waybill_store::{Error, Result, Store};
+use waybill_store::{Error, Result, StoreBase};
 
 use super::{Clock, MICROS_PER_SECOND};
 
@@ -57,7 +57,7 @@ impl FollowedClock {
     ///
     /// # Errors
     /// The store cannot be had, or its clock is out of range; time goes on as before.
-    pub async fn look(&self, store: &dyn Store) -> Result<bool> {
+    pub async fn look(&self, store: &dyn StoreBase) -> Result<bool> {
         let asked = Instant::now();
         let Some(time) = store.time().await? else {
             return Ok(false);
@@ -87,7 +87,7 @@ impl FollowedClock {
     }
 
     /// Looks again and again, until stopped or until the store is gone.
-    pub async fn follow(self: Arc<Self>, store: Weak<dyn Store>, stop: CancellationToken) {
+    pub async fn follow(self: Arc<Self>, store: Weak<dyn StoreBase>, stop: CancellationToken) {
         loop {
             tokio::select! {
                 () = tokio::time::sleep(LOOK_EVERY) => {}

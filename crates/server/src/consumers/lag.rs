@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use waybill_broker::log_cache::LogCache;
 use waybill_domain::event::EventKind;
 use waybill_domain::time::Time;
-use waybill_store::{Positions, Store};
+use waybill_store::{LogStore, Positions};
 
 use crate::observe::metrics::{Metrics, Progress};
 
@@ -52,7 +52,7 @@ pub async fn lags(
 #[derive(Clone, Copy)]
 pub struct Log<'a> {
     pub cache: &'a LogCache,
-    pub store: &'a dyn Store,
+    pub store: &'a dyn LogStore,
 }
 
 impl Log<'_> {

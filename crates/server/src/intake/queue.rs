@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::{Mutex, mpsc, oneshot};
 use waybill_domain::intake::NewOrder;
-use waybill_store::{Accepted, Error as StoreError, Store};
+use waybill_store::{Accepted, Error as StoreError, OrderStore};
 
 use crate::config;
 use crate::observe::figures;
@@ -50,7 +50,7 @@ impl Intake {
     /// Starts the tasks that drain the queue; they end when the handle is dropped and the queue is empty.
     #[must_use]
     pub fn start(
-        store: &Arc<dyn Store>,
+        store: &Arc<dyn OrderStore>,
         intake: &config::Intake,
         metrics: &Arc<Metrics>,
         flood: &Arc<Flood>,
@@ -127,7 +127,7 @@ const GATHER_ORDERS: usize = 64;
 const GATHER: Duration = Duration::from_millis(1);
 
 async fn drain(
-    store: Arc<dyn Store>,
+    store: Arc<dyn OrderStore>,
     waiting: Receiver,
     batch_limit: usize,
     metrics: Arc<Metrics>,

@@ -13,7 +13,7 @@ use waybill_broker::log_cache::LogCache;
 use waybill_broker::log_growth::LogGrowth;
 use waybill_domain::event::EventKind;
 use waybill_store::outage::Outage;
-use waybill_store::{Positions, Result, Store};
+use waybill_store::{LogStore, Positions, Result};
 
 use super::hub::Hub;
 
@@ -28,7 +28,7 @@ const BACK_OFF: Duration = Duration::from_millis(500);
 
 /// Where the newest events are read, and what tells that there are more.
 pub struct LogEnd {
-    pub store: Arc<dyn Store>,
+    pub store: Arc<dyn LogStore>,
     pub cache: Arc<LogCache>,
     pub growth: Arc<LogGrowth>,
     /// The longest wait without a wake-up.
@@ -87,7 +87,7 @@ async fn follow_cache(
 /// Follows the log for a hub.
 pub struct Follower {
     hub: Arc<Hub>,
-    store: Arc<dyn Store>,
+    store: Arc<dyn LogStore>,
     growth: Arc<LogGrowth>,
     /// By partition: has it grown.
     grown: Vec<watch::Receiver<()>>,
@@ -160,7 +160,7 @@ impl Follower {
 
 /// Reads what is new in a partition and wakes who watches it; says whether there was anything.
 async fn read(
-    store: &dyn Store,
+    store: &dyn LogStore,
     hub: &Hub,
     partition: u16,
     positions: &mut Positions,
