@@ -67,7 +67,7 @@ impl Outage {
                     error = with_sources(error),
                     failures,
                     seconds,
-                    "{what}, still; trying again"
+                    "still failing: {what}; trying again"
                 );
             }
             Some(Say::Over { .. }) | None => {}
@@ -81,7 +81,7 @@ impl Outage {
         }
         let (who, what) = (self.who, self.what);
         if let Some(Say::Over { failures, seconds }) = self.note_success(Instant::now()) {
-            tracing::warn!(who, failures, seconds, "it is back: {what} no longer");
+            tracing::warn!(who, failures, seconds, "fault ended: {what}");
         }
     }
 

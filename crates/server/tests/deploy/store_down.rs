@@ -67,7 +67,11 @@ async fn a_stopped_database_leaves_metrics_readable_and_is_logged_once() {
     assert!(away.has("waybill_http_requests_total") && away.has("waybill_uptime_seconds"));
     logged(&app, "events cannot be read or applied; trying again").await;
     logged(&app, "leases cannot be renewed; trying again").await;
-    logged(&app, "cannot be heard, consumers poll; trying again").await;
+    logged(
+        &app,
+        "no notifications can be received; consumers poll; trying again",
+    )
+    .await;
     let health: Value = app
         .client()
         .get("/health")
@@ -82,10 +86,10 @@ async fn a_stopped_database_leaves_metrics_readable_and_is_logged_once() {
         !rule.is_crossed_by(scrape.one(UP, "")) && scrape.has("waybill_consumer_lag_seconds")
     })
     .await;
-    logged(&app, "it is back: leases cannot be renewed no longer").await;
+    logged(&app, "fault ended: leases cannot be renewed").await;
     logged(
         &app,
-        "it is back: other processes cannot be heard, consumers poll no longer",
+        "fault ended: no notifications can be received; consumers poll",
     )
     .await;
     let said = app.output();

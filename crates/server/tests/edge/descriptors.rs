@@ -60,7 +60,7 @@ async fn without_descriptors_connections_are_answered_it_is_told_once_and_it_pas
     until("it is told that it is over", async || {
         let answer = exchange(app.address(), head("GET /v1/orders", "c", "")).await;
         assert_eq!(answer.expect("an answer").status, 200);
-        told("it is back: connections cannot be served") == 1
+        told("fault ended: connections cannot be served") == 1
     })
     .await;
     assert_eq!(told(BEGUN), 1, "{}", app.log());

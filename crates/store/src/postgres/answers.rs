@@ -1,13 +1,13 @@
-//! The answers to the statements of a pipeline, and the handles that they are redeemed by.
+//! The answers to the statements of a pipeline, and the handles by which a caller takes them.
 //!
-//! A statement's handle is made when the statement is added and says what kind of answer it has. It is worth its answer
-//! once, and only from the answers of its own pipeline.
+//! A handle is made when its statement is added, and its type names the kind of answer. It is moved into
+//! [`Answers::take`], so each answer is taken once, and only from the answers of the handle's own pipeline.
 
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio_postgres::Row;
 
-/// Which pipeline a handle and an answer belong to; no two of a process have the same.
+/// Identifies the pipeline that a handle and an answer belong to; unique within the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PipelineId(u64);
 
@@ -27,7 +27,7 @@ pub struct Handle<A> {
 }
 
 impl<A> Handle<A> {
-    /// Of the statement with this index among those of the pipeline that are answered.
+    /// `index` is the statement's place among the steps of the pipeline that have an answer, from 0.
     pub fn new(pipeline: PipelineId, index: usize) -> Self {
         let kind = PhantomData;
         Self {
@@ -41,14 +41,14 @@ impl<A> Handle<A> {
 /// The answer of a statement whose rows are read.
 #[derive(Debug)]
 pub enum Rows {}
-/// The answer of a statement of which only the number of its rows is wanted.
+/// The answer of a statement of which only the row count is read.
 #[derive(Debug)]
 pub enum Count {}
 /// The answer of a COMMIT.
 #[derive(Debug)]
 pub enum Committed {}
 
-/// What came back for a step.
+/// The answer to one step.
 #[derive(Debug)]
 pub enum Answer {
     Rows(Vec<Row>),
@@ -58,10 +58,10 @@ pub enum Answer {
 
 /// A kind of answer.
 pub trait Kind {
-    /// What a handle of this kind is redeemed for.
+    /// The type that [`Answers::take`] returns for a handle of this kind.
     type Value;
 
-    /// The value, unless the answer is of another kind.
+    /// The answer's value; `None` when the answer is of another kind.
     fn value(answer: Answer) -> Option<Self::Value>;
 }
 
@@ -106,7 +106,7 @@ pub struct Answers {
 }
 
 impl Answers {
-    /// In the order in which the steps were sent.
+    /// `all` are the answers in the order in which the steps were sent.
     pub fn new(pipeline: PipelineId, all: Vec<Answer>) -> Self {
         let all = all.into_iter().map(Some).collect();
         Self { pipeline, all }
@@ -115,7 +115,8 @@ impl Answers {
     /// The answer to a statement.
     ///
     /// # Panics
-    /// The handle is of another pipeline: a defect of the caller, which would read the rows of another statement.
+    /// When the handle belongs to another pipeline: a defect of the caller, which would read the rows of another
+    /// statement.
     pub fn take<A: Kind>(&mut self, handle: Handle<A>) -> A::Value {
         assert_eq!(
             handle.pipeline, self.pipeline,
@@ -123,7 +124,8 @@ impl Answers {
         );
         let answer = self.all.get_mut(handle.index).and_then(Option::take);
         let value = answer.and_then(A::value);
-        // Every step that has a handle is answered, in its kind, or the pipeline has failed; and a handle is moved here.
+        // `Answers` exists only when the pipeline succeeded, so every handle has an answer of its kind; a handle is
+        // moved here, so no answer is taken twice.
         value.expect("each handle has an answer of its kind")
     }
 }

@@ -24,7 +24,7 @@ static MOVE: Sql = Sql {
     types: &[Type::TEXT, Type::INT2, Type::INT8],
 };
 
-/// Writes a batch's effects and moves the cursor, all or nothing.
+/// Writes a batch's effects and moves the cursor, in one transaction.
 pub async fn apply<E: OwnedRows>(shared: &Shared, apply: &ConsumerBatch<E>) -> Result<()> {
     let partition = apply.lease.partition;
     let mut attempts = shared.commits.attempts();
@@ -94,8 +94,8 @@ async fn attempt_apply<E: OwnedRows>(
         .await
 }
 
-/// Writes changes that stand for themselves; one that conflicts fails alone. A transaction touches one partition of the
-/// log, so changes are written partition by partition.
+/// Writes independent changes; a change that conflicts fails alone. A transaction appends to one partition of the log,
+/// so changes are grouped by partition, one transaction each.
 pub async fn advance<E: OwnedRows>(
     shared: &Shared,
     all: &[Change<E>],

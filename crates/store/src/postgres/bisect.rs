@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 
-/// A batch whose pieces are written each in a transaction of its own.
+/// A batch that is written in pieces, each piece in a transaction of its own.
 pub struct Bisection<'u, U, T> {
     waiting: Vec<&'u [U]>,
     results: Vec<Result<T>>,
@@ -16,7 +16,7 @@ impl<'u, U, T> Bisection<'u, U, T> {
         }
     }
 
-    /// The piece to be tried next.
+    /// The piece to write next; `None` when every unit has a result.
     pub fn next(&mut self) -> Option<&'u [U]> {
         let next = self.waiting.pop()?;
         if next.is_empty() {
@@ -26,11 +26,12 @@ impl<'u, U, T> Bisection<'u, U, T> {
         }
     }
 
-    /// Takes what became of a piece; one that fails because of one unit is halved.
+    /// Records the result of a piece. A piece that failed because of one unit is halved, and both halves are written
+    /// later.
     ///
     /// # Errors
-    /// What is not the fault of one unit ends the whole call; what was committed before it stays, and its units are
-    /// recognised when they come again.
+    /// An error that no single unit caused ends the whole call. Pieces committed before it stay committed; their units
+    /// are recognised as duplicates when the caller sends them again.
     pub fn tried(&mut self, piece: &'u [U], done: Result<Vec<Result<T>>>) -> Result<()> {
         match done {
             Ok(done) => self.results.extend(done),

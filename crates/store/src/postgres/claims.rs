@@ -54,7 +54,7 @@ static HOLDER: Sql = Sql {
     types: &[Type::TEXT, Type::TEXT, Type::UUID, Type::INT8],
 };
 
-/// What a claim is known by.
+/// A claim's primary key: tenant, kind and hash.
 type Key = (String, &'static str, Uuid);
 
 fn key(tenant: &Tenant, claim: &Claim) -> Key {
@@ -73,7 +73,7 @@ pub fn split_collisions(orders: &[Arc<NewOrder>]) -> (Vec<usize>, Vec<usize>) {
         let new = &orders[*index];
         let keys: Vec<Key> = new.claims.iter().map(|c| key(&new.tenant, c)).collect();
         let free = keys.iter().all(|key| !seen.contains(key));
-        // An order that waits keeps its claims too, so that a third one waits for both.
+        // A deferred order's claims count as seen too, so that a third order waits for both.
         seen.extend(keys);
         free
     })
@@ -183,7 +183,7 @@ pub fn answers(
         let (order_id, body_hash) = by_key
             .get(&(new.tenant.as_str(), claim.kind.as_str(), hash))
             .ok_or_else(|| {
-                Error::damaged_row("claims", "a claim that stood in the way is not there")
+                Error::damaged_row("claims", "a claim that another order holds has no row")
             })?;
         let order_id = OrderId(*order_id);
         let same = body_hash.as_bytes() == &new.body_hash || claim.kind == ClaimKind::Duplicate;
@@ -260,7 +260,7 @@ static PAGES: Sql = Sql {
     types: &[],
 };
 
-/// About as many fit on a page, at least.
+/// The least number of claims on a full page of the table.
 const CLAIMS_ON_A_PAGE: usize = 64;
 
 static FORGET: Sql = Sql {
@@ -296,7 +296,8 @@ pub async fn forget(
     if expired.len() < limit {
         let pages = answers.take(pages);
         let size = pages.first().map(|row| Columns::of(row).get());
-        let size = size.ok_or_else(|| Error::unavailable("no size came"))??;
+        let size =
+            size.ok_or_else(|| Error::unavailable("the database returned no table size"))??;
         let around: bool = to >= size;
         walk.store(if around { 0 } else { to }, Ordering::Relaxed);
     }

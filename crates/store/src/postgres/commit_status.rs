@@ -20,16 +20,16 @@ use waybill_domain::text::Tenant;
 #[derive(Clone, Debug)]
 pub struct TransactionId {
     xid: String,
-    /// The database's timeline and its server's start time. Under another one this transaction cannot be still under
-    /// way.
+    /// The database's timeline and its server's start time. If either has changed, this transaction cannot still be
+    /// running.
     incarnation: String,
-    /// How much of the write-ahead log was on disk when it began.
+    /// The position to which the write-ahead log was flushed when the transaction began.
     flushed: String,
 }
 
-/// How long the outcome of a commit is looked up.
+/// How long to look up the outcome of a commit before it is reported as unknown.
 const SEARCH: Duration = Duration::from_secs(10);
-/// The first pause between two looks, and the longest.
+/// The first pause between two queries; it doubles up to the longest pause.
 const PAUSE: Duration = Duration::from_millis(2);
 const LONGEST_PAUSE: Duration = Duration::from_millis(200);
 
@@ -66,7 +66,8 @@ static EVENT_OF_ORDER: Sql = Sql {
     types: &[Type::TEXT, Type::UUID, Type::UUID],
 };
 
-/// An event of no order has no index to be found by; it is among the newest, for it was written moments ago.
+/// Finds an event that has no order, and so no index entry: it was written moments ago, so the newest positions are
+/// searched.
 static NEWEST_EVENT: Sql = Sql {
     text: "/* commit_status::newest_event */ SELECT 1 FROM (SELECT event_id FROM events WHERE part = $1 ORDER BY position DESC LIMIT 200000) AS newest \
            WHERE event_id = $2",
@@ -84,7 +85,7 @@ pub struct CommitMarker {
 }
 
 impl CommitMarker {
-    /// The mark of a transaction that appends these; none if there are none.
+    /// The marker of a transaction that appends `events`; `None` when there are no events.
     pub fn of(partition: u16, events: &[&NewEvent]) -> Option<Self> {
         let first = events.first()?;
         Some(Self {
@@ -110,7 +111,7 @@ impl CommitMarker {
     }
 }
 
-/// What the database says of a number.
+/// The database's answer about a transaction's number.
 enum Status {
     UnderWay,
     Committed,
@@ -133,8 +134,8 @@ impl TransactionId {
         &self.xid
     }
 
-    /// Whether it was committed; `None` when that cannot be found out. Without a mark the number is believed, as long
-    /// as no crash can have given it to another.
+    /// Whether the transaction was committed; `None` when that cannot be found out. Without a marker its number
+    /// decides, as long as no crash can have given the number to another transaction.
     pub async fn was_committed(
         &self,
         connections: &Connections,
@@ -152,7 +153,7 @@ impl TransactionId {
                         return Some(found);
                     }
                 }
-                // Or the database is unavailable.
+                // Still running, or the database is unavailable: ask again after the pause.
                 (Ok(Status::UnderWay) | Err(_), _) => {}
             }
             tokio::time::sleep(pause).await;
@@ -165,13 +166,13 @@ impl TransactionId {
         let names = params![self.xid.as_str(), self.flushed.as_str()];
         let mut rows = connections.read(&STATUS, names).await?;
         let row = rows.pop();
-        let row = row.ok_or_else(|| Error::unavailable("the database answered nothing"))?;
+        let row = row.ok_or_else(|| Error::unavailable("the database returned no row"))?;
         let (status, incarnation): (Option<&str>, &str) =
             (row.try_get(0).store()?, row.try_get(1).store()?);
-        let nobody_crashed: bool = row.try_get(2).store()?;
+        let crash_ruled_out: bool = row.try_get(2).store()?;
         Ok(match status {
             _ if incarnation != self.incarnation => Status::OtherIncarnation,
-            Some("committed") if nobody_crashed => Status::Committed,
+            Some("committed") if crash_ruled_out => Status::Committed,
             Some("committed") => Status::OtherIncarnation,
             Some("aborted") => Status::Gone,
             _ => Status::UnderWay,

@@ -19,32 +19,32 @@ use tokio::task::JoinHandle;
 use tokio_postgres::{AsyncMessage, Client, Config};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-/// How the shared store is run.
+/// Settings of the shared store. Durations are in milliseconds.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// `postgres://user:password@host:port/name?…`; several hosts are tried in order.
     pub url: String,
-    /// Where notifications are heard, when `url` leads to a pooler that cannot pass them on. `None`: at `url`, and not at
-    /// all where that is a pooler that shares sessions.
+    /// The address to LISTEN on when `url` leads to a pooler, which does not deliver notifications. `None`: LISTEN on
+    /// `url`; if that is a pooler that shares sessions, there is no LISTEN and consumers poll.
     pub listen_url: Option<String>,
-    /// Connections kept at least, and had at most.
+    /// The least and the greatest number of connections in the pool.
     pub pool_min: usize,
     pub pool_max: usize,
-    /// How long a caller waits for a connection.
+    /// How long a caller waits for a connection of the pool before it gets [`Error::Busy`].
     pub pool_wait_ms: u64,
-    /// Whether statements have no names: for a pooler in transaction mode that does not know them.
+    /// Whether statements are sent without names, for a pooler in transaction mode that does not support named ones.
     pub unnamed_statements: bool,
-    /// Partitions of the log of a store that is made new.
+    /// Number of partitions of the log, 1 to 64. Only read when the store is created.
     pub partitions: u16,
-    /// Batches of orders that are worth having under way at once.
+    /// Batches of orders to have in progress at once; more do not raise throughput.
     pub accept_concurrency: usize,
-    /// Statements that take longer are ended by the database; shorter than a lease, as everything below.
+    /// The database cancels a statement after this long. Like the limits below, it must be shorter than a lease.
     pub statement_timeout_ms: u64,
-    /// How long a statement waits for rows that others have locked.
+    /// How long a statement waits for a row that another transaction has locked.
     pub lock_timeout_ms: u64,
-    /// A transaction whose process has gone silent is ended after this long.
+    /// The database ends a transaction whose client has sent nothing for this long.
     pub idle_in_transaction_timeout_ms: u64,
-    /// A connection that does not acknowledge what was sent is given up after this long.
+    /// A connection is closed when the peer has not acknowledged sent data for this long.
     pub tcp_timeout_ms: u64,
     /// How long a new connection may take.
     pub connect_timeout_ms: u64,
@@ -101,9 +101,10 @@ pub fn read_url(url: &str, options: &Options) -> Result<(Config, MakeRustlsConne
     Ok((config, tls::connector(&trust)?))
 }
 
-/// What a session of our own, or where sessions are shared a transaction, is told first.
+/// The settings that are sent first: once per session, or with every transaction where a pooler shares sessions.
 fn settings(options: &Options, shared: bool) -> String {
-    // Only a session that no other client is given is told for longer than a transaction; see `Connections::new`.
+    // A session setting would stay for the pooler's next client, so shared sessions get SET LOCAL; see
+    // `Connections::new`.
     let set = if shared { "SET LOCAL" } else { "SET" };
     let timeouts = [
         ("statement_timeout", options.statement_timeout_ms),
@@ -118,8 +119,9 @@ fn settings(options: &Options, shared: bool) -> String {
     format!("{}; {}", timeouts.join("; "), plans.join("; "))
 }
 
-/// Every statement here finds its rows by a key, whatever the statistics of a table that was empty a minute ago make
-/// the planner believe; so plans are made once and neither scan a table nor change in the middle of a night.
+/// Planner settings that forbid table scans and keep generic plans. Every statement here finds its rows by a key, but
+/// the statistics of a table that was empty a minute ago would make the planner scan it, and new statistics could
+/// change a plan at any time.
 const PLANS: [(&str, &str); 6] = [
     ("plan_cache_mode", "force_generic_plan"),
     ("enable_seqscan", "off"),
@@ -129,11 +131,11 @@ const PLANS: [(&str, &str); 6] = [
     ("jit", "off"),
 ];
 
-/// The pool, and what its connections told that concerns everybody.
+/// The pool, and what its connections reported that concerns every caller: cancelled waits for a standby.
 pub struct Connections {
     pool: Pool,
     pub unnamed: bool,
-    /// How a transaction begins.
+    /// The text that begins a transaction that writes.
     pub begin: String,
     cancelled_waits: Arc<AtomicU64>,
     generation: Arc<Generation>,
@@ -152,7 +154,7 @@ impl Taken {
         Self(Some(connection))
     }
 
-    /// Its transaction is over: it may be used again.
+    /// Returns the connection to the pool; its transaction must be over.
     pub fn into_pool(mut self) -> Option<Connection> {
         self.0.take()
     }
@@ -162,7 +164,7 @@ impl Deref for Taken {
     type Target = Connection;
 
     fn deref(&self) -> &Connection {
-        // Only `into_pool` and `drop` empty it, and both end it.
+        // Only `into_pool` and `drop` take the connection out, and both consume `self`.
         self.0.as_ref().expect("it is there until its end")
     }
 }
@@ -198,10 +200,10 @@ impl Connections {
                 recycle: Some(ms(options.connect_timeout_ms)),
             });
         let begin = if shared {
-            // Each transaction is told, and the next client of the session inherits nothing.
+            // The settings go with each transaction, so that the session's next client inherits none.
             format!("{}{}", plain::BEGIN, settings(options, true))
         } else {
-            // Told once per session rather than with every transaction: nine statements less each.
+            // Sent once per session, which saves nine statements in every transaction.
             let settings = settings(options, false);
             builder = builder.post_create(Hook::async_fn(move |client, _| {
                 let settings = settings.clone();
@@ -212,7 +214,7 @@ impl Connections {
             }));
             plain::BEGIN.to_owned()
         };
-        // After the settings, so that it is bounded as they say.
+        // After the settings, so that their timeouts apply to it.
         builder = builder.post_create(same_generation(generation.clone()));
         let pool = builder.build().map_err(|e| {
             Error::open("the pool of database connections", e.to_string()).because(e)
@@ -227,7 +229,7 @@ impl Connections {
         })
     }
 
-    /// Has so many connections open, so that the first requests need not wait for them.
+    /// Opens `count` connections, so that the first requests need not wait for them.
     pub async fn warm(&self, count: usize) -> Result<()> {
         let mut held = vec![];
         for _ in 0..count.min(self.pool.status().max_size) {
@@ -253,7 +255,7 @@ impl Connections {
         })
     }
 
-    /// Only a caller that cannot have a connection at once is counted.
+    /// Takes a connection from the pool. Only a caller that has to wait is counted in [`Waits`](super::waits).
     async fn take(&self) -> std::result::Result<Connection, PoolError> {
         let at_once = Timeouts {
             wait: Some(Duration::ZERO),
@@ -268,7 +270,7 @@ impl Connections {
         }
     }
 
-    /// Waits for a standby that were cancelled so far, on any connection.
+    /// How many waits for a standby were cancelled since the start, on any connection.
     pub fn cancelled_waits(&self) -> u64 {
         self.cancelled_waits.load(Ordering::SeqCst)
     }
@@ -279,7 +281,7 @@ impl Connections {
         (status.size, status.available)
     }
 
-    /// Gives no connection any more.
+    /// Closes the pool; later calls fail.
     pub fn close(&self) {
         self.pool.close();
     }
@@ -295,7 +297,7 @@ fn same_generation(generation: Arc<Generation>) -> Hook {
     })
 }
 
-/// Opens connections and listens to what the database says on them unasked.
+/// Opens connections and handles the notices that the database sends on them.
 struct Connector {
     tls: MakeRustlsConnect,
     cancelled_waits: Arc<AtomicU64>,
@@ -318,8 +320,8 @@ impl Connect for Connector {
             let task = tokio::spawn(async move {
                 while let Some(message) = poll_fn(|cx| connection.poll_message(cx)).await {
                     match message {
-                        // The commit is here but perhaps not at its standby. The routine's name is the same in
-                        // every language the server may speak.
+                        // The commit is on this server but perhaps not on its standby. The routine's name identifies
+                        // the warning, because the text depends on the server's language.
                         Ok(AsyncMessage::Notice(notice))
                             if notice.routine() == Some("SyncRepWaitForLSN") =>
                         {

@@ -13,25 +13,26 @@ pub fn defect(name: &str) -> bool {
     std::env::var("WAYBILL_TEST_DEFECT").is_ok_and(|planted| planted == name)
 }
 
-/// The planted defect that sleepers must reveal: whoever wakes writes, whatever became of its lease.
+/// The planted defect that the pause tests must reveal: a process that was paused goes on writing after another process
+/// has taken its lease.
 pub fn unfenced() -> bool {
     defect("unfenced_lease")
 }
 
-/// As [`super::lock::CURSOR`], and any epoch will do.
+/// As [`super::lock::CURSOR`], but accepts any epoch.
 pub static CURSOR: Sql = Sql {
     text: "/* lock::cursor */ SELECT position FROM cursors WHERE consumer = $1 AND part = $2 AND $3 > 0 FOR UPDATE",
     types: &[Type::TEXT, Type::INT2, Type::INT8],
 };
 
-/// How many orders are waiting, and where they are answered.
+/// The number of orders in the batch, and the sender of their results.
 type Early = Mutex<Option<(usize, oneshot::Sender<Vec<Accepted>>)>>;
 
 tokio::task_local! {
     static EARLY: Early;
 }
 
-/// The planted defect that kills must reveal: answers sent before the commit.
+/// The planted defect that the crash tests must reveal: results sent before the commit.
 pub async fn answer_early(
     count: usize,
     accepted: impl Future<Output = Result<Vec<Result<Accepted>>>> + Send + 'static,
@@ -45,11 +46,11 @@ pub async fn answer_early(
     }
 }
 
-/// Answers whoever waits, if the defect is planted, and lets a kill fall between that and the commit.
+/// If the defect is planted, sends the results before the commit, and waits so that a kill can fall between the two.
 pub async fn about_to_commit(results: &[Accepted]) {
     let tell = EARLY.try_with(|early| early.lock().take_if(|(all, _)| *all == results.len()));
     if let Ok(Some((_, tell))) = tell {
-        // Nobody may wait any more.
+        // No error: the caller may have stopped waiting.
         let _ = tell.send(results.to_vec());
         tokio::time::sleep(Duration::from_millis(25)).await;
     }

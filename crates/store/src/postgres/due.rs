@@ -1,36 +1,37 @@
 //! Where the search for due timers begins.
 //!
 //! A timer that has fired is deleted, but while a snapshot is held it stays in the table and in the index, before all
-//! timers that still wait. So a search begins where the last one found the first live timer. Because a timer may be set
-//! for earlier than that (a commit that took long, a clock that is behind), the whole index is searched again, as often
-//! as that costs little.
+//! timers that still wait. So a search begins where the last one found the first live timer. A timer may be set for an
+//! earlier time than that (after a slow commit, or by a clock that is behind), so the whole index is searched again,
+//! but for at most a fixed share of the time.
 
 use parking_lot::Mutex;
 use std::time::Duration;
 use tokio::time::Instant;
 use waybill_domain::time::Time;
 
-/// What timers may be set late by without being found late.
+/// A search begins this much before the first live timer, so that a timer committed up to 5 s late is still found at
+/// once.
 const MARGIN_MICROS: i64 = 5_000_000;
-/// The least time between two whole looks.
+/// The least time between two searches of the whole index.
 const WHOLE_AGAIN: Duration = Duration::from_secs(1);
-/// Whole looks take at most this part of the time.
+/// Searches of the whole index take at most one part in this many of the time.
 const SHARE: u32 = 50;
 
-/// What is known of one partition's timers.
+/// Where one partition's search begins, and when its whole index was searched last.
 #[derive(Clone, Copy, Default)]
 struct Known {
     from: i64,
-    /// Never looked at yet when absent.
+    /// When the whole index was last searched; `None` before the first time.
     whole_at: Option<Instant>,
 }
 
-/// The looks at the timers of every partition.
+/// The searches for due timers, one entry per partition.
 pub struct Looks(Vec<Mutex<Known>>);
 
-/// A look that is under way.
+/// A search in progress.
 pub struct Look {
-    /// The earliest time at which a timer may be due.
+    /// The earliest due time, in microseconds since the epoch, that the search considers.
     pub from: i64,
     began: Instant,
 }
@@ -40,7 +41,7 @@ impl Looks {
         Self((0..partitions).map(|_| Mutex::default()).collect())
     }
 
-    /// Begins a look at a partition.
+    /// Begins a search in a partition.
     pub fn begin(&self, partition: u16, began: Instant) -> Look {
         let known = self
             .0
@@ -52,7 +53,8 @@ impl Looks {
         Look { from, began }
     }
 
-    /// Takes in what a look that ended found at `now`: when the first timer is due, if there is one.
+    /// Records the result of a search that has ended: when the first live timer is due, or `None` when there is no
+    /// timer.
     pub fn end(&self, partition: u16, look: &Look, ended: Instant, first: Option<Time>, now: Time) {
         let Some(known) = self.0.get(usize::from(partition)) else {
             return;

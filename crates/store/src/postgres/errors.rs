@@ -18,8 +18,8 @@ pub fn with_cause(known: Error, error: tokio_postgres::Error) -> Error {
     }
 }
 
-/// What the server reported. Its text leaves out the message, which the error names already, and DETAIL, which may
-/// quote a whole row with a customer's data.
+/// The server's report. Its text leaves out the message, which the store's error contains already, and DETAIL, which
+/// may quote a whole row with a customer's data.
 #[derive(Debug)]
 pub struct Reported(DbError);
 
@@ -53,7 +53,7 @@ pub fn meaning(error: &tokio_postgres::Error) -> Error {
         return Error::DiskFull;
     }
     if is_contention(code) {
-        return Error::busy("others are writing the same rows");
+        return Error::busy("other transactions are writing the same rows");
     }
     if *code == SqlState::UNIQUE_VIOLATION {
         return Error::Conflict {
@@ -72,7 +72,7 @@ pub fn meaning(error: &tokio_postgres::Error) -> Error {
     }
 }
 
-/// Whether the transaction may succeed if it is repeated at once, because it failed by a conflict with another one.
+/// Whether the transaction failed by a conflict with another one, so that it may succeed if it is repeated at once.
 pub fn is_contention(code: &SqlState) -> bool {
     [
         SqlState::T_R_DEADLOCK_DETECTED,
@@ -83,8 +83,8 @@ pub fn is_contention(code: &SqlState) -> bool {
     .contains(code)
 }
 
-/// Whether the statement alone failed: its transaction is then certain to be rolled back. A FATAL error, or none at
-/// all, says nothing about a COMMIT that was on its way.
+/// Whether the server rejected the statement and goes on with the session: the transaction is then certain to be rolled
+/// back. After a FATAL error, or a lost connection, a COMMIT that was already sent may have taken effect.
 pub fn is_of_the_statement(error: &tokio_postgres::Error) -> bool {
     error
         .as_db_error()
@@ -92,7 +92,7 @@ pub fn is_of_the_statement(error: &tokio_postgres::Error) -> bool {
         .is_some_and(|severity| severity == Severity::Error)
 }
 
-/// An error that only says that an earlier one ended the transaction.
+/// Whether the error only reports that an earlier error has aborted the transaction.
 pub fn is_aftermath(error: &tokio_postgres::Error) -> bool {
     error.code() == Some(&SqlState::IN_FAILED_SQL_TRANSACTION)
 }

@@ -1,4 +1,4 @@
-//! The fence of a lease: what is written under it is written only while the lease is still held.
+//! The fence of a lease: a transaction writes under it only while the lease is still held.
 
 #[cfg(feature = "planted-defects")]
 use super::defects;
@@ -15,7 +15,7 @@ pub fn fenced(lease: &Lease) -> Error {
     }
 }
 
-/// The lock of a lease's cursor that was asked for.
+/// The pending lock of a lease's cursor.
 pub struct Fence<'p> {
     lease: &'p Lease,
     cursor: Handle<Rows>,
@@ -36,10 +36,10 @@ pub fn fence<'p>(pipeline: &mut Pipeline<'p>, lease: &'p Lease) -> Fence<'p> {
 }
 
 impl Fence<'_> {
-    /// Where the consumer's cursor stands.
+    /// The position of the consumer's cursor.
     ///
     /// # Errors
-    /// [`Error::Fenced`] when the lease is lost.
+    /// [`Error::Fenced`] when another process has taken the lease.
     pub fn position(self, answers: &mut Answers) -> Result<i64> {
         let rows = answers.take(self.cursor);
         let row = rows.first().ok_or_else(|| fenced(self.lease))?;

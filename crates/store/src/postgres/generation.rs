@@ -1,8 +1,8 @@
 //! Whether the database still has the generation that this process opened it with.
 //!
-//! Every new connection checks it. Invariant: once another generation was found, the pool gives no connection any more.
-//! What this process knows, above all the cursors it has given out, belongs to the store before the restore, so it must
-//! be restarted.
+//! Every new connection checks it. Invariant: once another generation was found, the pool hands out no connection. The
+//! state of this process, above all the cursors it has handed to readers, belongs to the store before the restore, so
+//! the process must be restarted.
 
 use super::plain;
 use crate::error::{Error, Result};
@@ -25,10 +25,10 @@ impl Generation {
         }
     }
 
-    /// Asks on a new connection.
+    /// Compares the generation in the database, read on a new connection, with this one.
     ///
     /// # Errors
-    /// It is another one; or the question failed.
+    /// The generation differs, or it cannot be read.
     pub async fn check(&self, client: &Client) -> Result<()> {
         let found = plain::cell(client, ASK).await?;
         if found.as_deref() != Some(&self.opened_with) && !self.ended.swap(true, Ordering::SeqCst) {
@@ -42,7 +42,7 @@ impl Generation {
     }
 
     /// # Errors
-    /// Another one was seen.
+    /// A connection has found another generation.
     pub fn still(&self) -> Result<()> {
         if self.ended.load(Ordering::SeqCst) {
             return Err(Error::unavailable(

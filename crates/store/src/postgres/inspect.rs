@@ -16,19 +16,19 @@ use tokio::time::timeout;
 use tokio_postgres::{AsyncMessage, Client};
 use waybill_domain::time::Time;
 
-/// Long enough for any answer but that of a server in trouble.
+/// How long to wait for an answer; only a server in trouble takes longer.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Those that commits wait for; a base backup and an asynchronous standby are listed too. Who may not see the state of
-/// others sees none, and counts all.
+/// Counts the standbys that commits wait for; `pg_stat_replication` also lists base backups and asynchronous standbys.
+/// A role that may not read the state of other sessions cannot tell them apart, so for it all rows count.
 const STANDBYS: &str = "SELECT count(*) FROM pg_stat_replication \
     WHERE sync_state IS NULL OR sync_state IN ('sync', 'quorum')";
 
-/// The last attempt failed.
+/// The log file whose archiving failed, if the last attempt failed.
 const NOT_ARCHIVED: &str = "SELECT last_failed_wal FROM pg_stat_archiver \
     WHERE last_failed_time > COALESCE(last_archived_time, '-infinity')";
 
-/// What was found.
+/// The findings about a database and the pooler in front of it.
 #[derive(Clone, Debug)]
 pub struct Inspection {
     pub version: String,
@@ -38,26 +38,27 @@ pub struct Inspection {
     pub known: i64,
     pub usable: bool,
     settings: BTreeMap<String, String>,
-    /// A standby, which takes no writes.
+    /// Whether the server is a standby, which takes no writes.
     pub in_recovery: bool,
     /// Standbys that are connected now and that a commit may wait for.
     pub standbys: i64,
-    /// The log file that could not be archived, if archiving fails now.
+    /// The write-ahead log file that could not be archived, if the last attempt failed.
     pub not_archived: Option<String>,
     /// How the database's line of history differs from the one that was noted.
     pub other_lineage: Option<String>,
     /// How far this process's clock is ahead of the database's.
     pub clock_skew_ms: i64,
-    /// The transaction of another session that has been open for longest, and whether those of other roles are seen.
+    /// The transaction of another session that has been open for longest, and whether this role sees the transactions
+    /// of other roles.
     pub oldest_snapshot: Option<OpenTransaction>,
     pub sees_other_roles: bool,
     pub connections: i64,
     pub max_connections: i64,
-    /// Two clients were given one session: there is a pooler in transaction mode.
+    /// Whether two clients were given one session, as by a pooler in transaction mode.
     pub shares_sessions: bool,
-    /// A statement prepared in one session could be run in another.
+    /// Whether a statement prepared on one connection still ran after the sessions were exchanged.
     pub keeps_statements: bool,
-    /// A notification came through where they are heard.
+    /// Whether a notification arrived at the address that the store listens on.
     pub hears_notifications: bool,
 }
 
@@ -69,10 +70,10 @@ impl Inspection {
     }
 }
 
-/// Looks. `now` is the clock of this process.
+/// Examines the database. `now` is the clock of this process.
 ///
 /// # Errors
-/// The database cannot be had.
+/// The database cannot be reached.
 pub async fn inspect(options: &Options, now: &(dyn Fn() -> Time + Sync)) -> Result<Inspection> {
     let client = connect(options, &options.url, None).await?;
     let schema = migrate::found(&client).await?;
@@ -122,27 +123,33 @@ pub async fn inspect(options: &Options, now: &(dyn Fn() -> Time + Sync)) -> Resu
     })
 }
 
-/// A connection of its own; it ends with the client. What is heard on it goes to `heard`.
-async fn connect(options: &Options, url: &str, heard: Option<mpsc::Sender<()>>) -> Result<Client> {
+/// Opens a connection outside the pool; it ends with the client. A notification that arrives on it is passed to
+/// `arrived`.
+async fn connect(
+    options: &Options,
+    url: &str,
+    arrived: Option<mpsc::Sender<()>>,
+) -> Result<Client> {
     let (config, tls) = read_url(url, options)?;
     let connected = config.connect(tls).await;
     let (client, mut connection) = connected.map_err(|e| unreachable(&config, e))?;
     tokio::spawn(async move {
         while let Some(Ok(message)) = poll_fn(|cx| connection.poll_message(cx)).await {
-            if let (AsyncMessage::Notification(_), Some(heard)) = (message, &heard) {
-                // One is enough.
-                let _ = heard.try_send(());
+            if let (AsyncMessage::Notification(_), Some(arrived)) = (message, &arrived) {
+                // No error: a full channel already has a notification, and one is enough.
+                let _ = arrived.try_send(());
             }
         }
     });
     Ok(client)
 }
 
-/// Two clients at once: are they given the same session, and does a statement prepared in one survive that?
+/// Uses two clients at once: whether they are given the same session, and whether a statement prepared by one can still
+/// be run then.
 async fn sessions(options: &Options, client: &Client) -> Result<(bool, bool)> {
     let other = connect(options, &options.url, None).await?;
     let shared = sharing::is_shared(client, &other).await?;
-    // Without names there is nothing to be kept, and a name would stay behind in a session of the pooler.
+    // With unnamed statements there is nothing to test, and a named one would stay in a session of the pooler.
     if !shared || options.unnamed_statements {
         return Ok((shared, !shared));
     }
@@ -150,14 +157,14 @@ async fn sessions(options: &Options, client: &Client) -> Result<(bool, bool)> {
         return Ok((shared, false));
     };
     plain::begin(&other, "SELECT 1").await?;
-    // The other one has the session now; where it is the only one there is nothing to be learnt.
+    // The other client has the session now. If the pooler has no second session, the query waits and shows nothing.
     let ran = timeout(PATIENCE, client.query(&prepared, &[])).await;
     plain::roll_back(&other).await.store()?;
     Ok((shared, !matches!(ran, Ok(Err(_)))))
 }
 
 async fn settings(client: &Client) -> Result<BTreeMap<String, String>> {
-    // What is configured, not what another client of a pooled session has set.
+    // The configured value: another client of a pooled session may have changed the session's.
     let sql = "SELECT name, reset_val FROM pg_settings WHERE name IN \
                ('fsync', 'full_page_writes', 'synchronous_commit', 'synchronous_standby_names', 'archive_mode', 'max_connections')";
     let rows = plain::rows(client, sql).await?.into_iter();
@@ -165,7 +172,8 @@ async fn settings(client: &Client) -> Result<BTreeMap<String, String>> {
     Ok(pairs.map(|[name, value]| (name, value)).collect())
 }
 
-/// Between the two looks at our clock, the database looked at its own.
+/// How far this process's clock is ahead of the database's, in milliseconds: our clock is read before and after the
+/// database's, and the middle counts.
 async fn skew(client: &Client, now: &(dyn Fn() -> Time + Sync)) -> Result<i64> {
     let before = now();
     let there = plain::number(
@@ -177,10 +185,10 @@ async fn skew(client: &Client, now: &(dyn Fn() -> Time + Sync)) -> Result<i64> {
     Ok((before.0.midpoint(after.0) - there) / 1_000)
 }
 
-/// Whether a notification comes through where they are heard.
+/// Whether a notification arrives at the address that the store listens on.
 async fn hears(options: &Options) -> bool {
     let address = options.listen_url.as_ref().unwrap_or(&options.url);
-    let (sender, mut heard) = mpsc::channel(1);
+    let (sender, mut arrivals) = mpsc::channel(1);
     let tried = async {
         let listening = connect(options, address, Some(sender)).await?;
         let telling = connect(options, address, None).await?;
@@ -192,8 +200,8 @@ async fn hears(options: &Options) -> bool {
         plain::notify(&telling, "waybill_doctor", "")
             .await
             .store()?;
-        // Kept until then: the connection ends with its client.
-        let came = timeout(PATIENCE, heard.recv()).await;
+        // The client is kept until then, because its connection ends with it.
+        let came = timeout(PATIENCE, arrivals.recv()).await;
         drop(listening);
         Ok::<bool, Error>(matches!(came, Ok(Some(()))))
     };

@@ -134,7 +134,8 @@ async fn attempt(
             |answers, cursor| {
                 let rows = answers.take(cursor);
                 let row = rows.first();
-                let row = row.ok_or_else(|| Error::unavailable("no cursor came"))?;
+                let row =
+                    row.ok_or_else(|| Error::unavailable("the database returned no cursor"))?;
                 Columns::of(row).get()
             },
         )

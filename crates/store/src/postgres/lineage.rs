@@ -2,9 +2,9 @@
 //! migration and compared when the store is opened.
 //!
 //! Another line than the recorded one means that the database was restored or that a standby was promoted. Whether data
-//! was lost cannot be told from inside: a synchronous standby and a backup from an hour ago look the same. So Waybill
-//! warns, and a person accepts the new line: `waybill migrate --restored` or `--nothing-lost`. Invariant: nothing here
-//! keeps a store from being opened, because a failover must not wait for a person.
+//! was lost cannot be detected from the database itself: a synchronous standby and a backup from an hour ago look the
+//! same. So Waybill warns, and a person accepts the new line: `waybill migrate --restored` or `--nothing-lost`.
+//! Invariant: nothing here keeps a store from being opened, because a failover must not wait for a person.
 
 use super::plain;
 use crate::error::Result;
@@ -12,16 +12,16 @@ use tokio_postgres::Client;
 
 const KEY: &str = "lineage";
 
-/// A standby has none of its own.
+/// Reads the present line of history; null on a standby, which has none of its own.
 const FOUND: &str = "SELECT CASE WHEN pg_is_in_recovery() THEN NULL ELSE \
     (SELECT system_identifier FROM pg_control_system()) || '/' || left(pg_walfile_name(pg_current_wal_lsn()), 8) || '/' || \
     (SELECT oid FROM pg_database WHERE datname = current_database()) END";
 
-/// What is to be done about another line.
+/// What an operator does about another line.
 pub const ADVICE: &str = "if it was restored from a backup, or failed over to a standby that commits did not wait for: stop every process of \
     Waybill and run `waybill migrate --restored`; if nothing was lost: `waybill migrate --nothing-lost`";
 
-/// The line that was noted, and the one that was found; each `None` where it cannot be known.
+/// The recorded line and the present one; each `None` when it cannot be read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Lineage {
     noted: Option<String>,
@@ -29,7 +29,7 @@ pub struct Lineage {
 }
 
 impl Lineage {
-    /// What is different; `None` when nothing is.
+    /// The difference in words; `None` when the lines are equal or one is unknown.
     pub fn change(&self) -> Option<String> {
         let (noted, found) = (self.noted.as_deref()?, self.found.as_deref()?);
         if noted == found {
@@ -53,26 +53,27 @@ fn plain(number: &str) -> &str {
     if plain.is_empty() { number } else { plain }
 }
 
-/// Looks at both.
+/// Reads the recorded line and the present one.
 pub async fn look(client: &Client) -> Result<Lineage> {
     let noted = format!("SELECT value FROM meta WHERE key = '{KEY}'");
     Ok(Lineage {
         noted: plain::cell(client, &noted).await?,
-        // Some hosted servers refuse to tell; nothing depends on it.
+        // Some hosted servers do not allow these functions. The line is only compared for a warning, so the store works
+        // without it.
         found: plain::cell(client, FOUND).await.unwrap_or_else(|error| {
-            tracing::debug!(%error, "the line of history is not told");
+            tracing::debug!(%error, "the server does not show its line of history");
             None
         }),
     })
 }
 
-/// Notes the line that is found, unless one was noted before; `accept` notes it whatever was.
+/// Records the present line if none is recorded; with `accept`, records it over an earlier one too.
 pub async fn note(client: &Client, accept: bool) -> Result<Lineage> {
     let lineage = look(client).await?;
     if let Some(found) = lineage.found.as_ref()
         && (accept || lineage.noted.is_none())
     {
-        // Digits and slashes: nothing in it needs quoting.
+        // The line consists of digits and slashes, so no character needs quoting.
         let sql = format!(
             "INSERT INTO meta (key, value) VALUES ('{KEY}', '{found}') ON CONFLICT (key) DO UPDATE SET value = excluded.value"
         );

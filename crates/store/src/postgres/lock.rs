@@ -2,8 +2,8 @@
 //! and shipments, holds, reservations, stock, then the partition of the log. Each class is locked by one ordered
 //! SELECT.
 //!
-//! An UPDATE with a join locks rows in the order of the join, whatever is sorted inside it. So a row is written only
-//! after it was locked here.
+//! An UPDATE with a join locks rows in the order of the join, even if a sorted subquery is joined. So a row is written
+//! only after it was locked here.
 
 use super::pipeline::Sql;
 use tokio_postgres::types::Type;

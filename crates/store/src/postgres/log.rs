@@ -53,8 +53,9 @@ static INSERT: Sql = Sql {
     ],
 };
 
-/// Takes the partition's lock, then positions, and writes the events: the last step before COMMIT, in the same flush, so
-/// that positions rise in the order of commits and nobody waits long for the lock. `sequence` is the partition's sequence.
+/// Takes the partition's lock, then positions, and writes the events: the last step before COMMIT, in the same flush,
+/// so that positions rise in the order of commits and the lock is held only for the commit itself. `sequence` is the
+/// oid of the partition's sequence.
 pub fn append<'e>(
     pipeline: &mut Pipeline<'e>,
     partition: u16,
@@ -108,7 +109,7 @@ macro_rules! columns {
     };
 }
 
-/// Columns of [`event`], for whoever reads the whole log.
+/// The columns that [`event`] reads, for the checker, which reads the whole log.
 pub const COLUMNS: &str = columns!();
 
 /// Reads an event.
@@ -153,7 +154,8 @@ pub fn event(mut c: Columns<'_>) -> Result<LoggedEvent> {
     })
 }
 
-/// Without OFFSET 0 it would be computed again for every row. Where a look at a partition ends: after so many positions from the first event there is, or at the newest.
+/// The last position of a scan of a partition: a given number of positions after its first event, or the newest event.
+/// Without OFFSET 0 PostgreSQL would compute it again for every row.
 macro_rules! horizon {
     () => {
         "CROSS JOIN LATERAL (SELECT LEAST((SELECT min(f.position) FROM events f WHERE f.part = p.part AND f.position > p.after) + $3 - 1, \
@@ -161,7 +163,8 @@ macro_rules! horizon {
     };
 }
 
-/// Events of some kinds in partitions, each partition's oldest first. Every partition has a row, if only to say how far was looked.
+/// Events of some kinds in partitions, each partition's oldest first. Every partition has at least one row, which says
+/// how far the scan went.
 static READ: Sql = Sql {
     text: concat!(
         "/* log::read */ SELECT p.part, h.last, e.* FROM unnest($1, $2) AS p (part, after) ",
@@ -179,7 +182,8 @@ static READ: Sql = Sql {
     ],
 };
 
-/// A tenant's events in partitions, as [`READ`]. Not by the tenant's index, which knows no order: the rows are walked.
+/// A tenant's events in partitions, as [`READ`]. The tenant's index is not sorted by position, so the rows are scanned
+/// in order instead.
 static FEED: Sql = Sql {
     text: concat!(
         "/* log::feed */ SELECT p.part, h.last, e.* FROM unnest($1, $2) AS p (part, after) ",
@@ -197,7 +201,7 @@ static FEED: Sql = Sql {
     ],
 };
 
-/// Everything about one order. Its partition is the order's, and so is that of its shipments.
+/// All events of one order. Its events and those of its shipments are in the order's partition.
 static OF_ORDER: Sql = Sql {
     text: concat!(
         "/* log::of_order */ SELECT ",
@@ -207,10 +211,10 @@ static OF_ORDER: Sql = Sql {
     types: &[Type::UUID, Type::TEXT, Type::INT8, Type::INT8],
 };
 
-/// What was found in one partition, and how far was looked.
+/// The events found in one partition, and how far the scan went.
 struct Found {
     events: VecDeque<LoggedEvent>,
-    /// Where the partition's next look begins once `events` are passed.
+    /// The position after which the next scan begins once `events` are consumed.
     reached: i64,
 }
 
@@ -242,7 +246,7 @@ fn by_part(rows: &[Row], after: &Positions, limit: usize) -> Result<BTreeMap<u16
     Ok(partitions)
 }
 
-/// A full page may have left out what comes after it.
+/// A partition with a full page ends at its last event, because later events may have been left out.
 fn full_pages_end_at_their_last(partitions: &mut BTreeMap<u16, Found>, limit: usize) {
     for found in partitions.values_mut() {
         let last = found.events.back().filter(|_| found.events.len() == limit);
@@ -275,14 +279,15 @@ pub async fn read(
     Ok(found.map_or((vec![], after), |f| (f.events.into(), f.reached)))
 }
 
-/// The places of a tenant's events, up to a number, in the order of the tenant's index: no other can serve it.
+/// The partitions and positions of a tenant's events, up to a limit. Sorted as the tenant's index is, so that the
+/// planner must use that index.
 static ALL_OF: Sql = Sql {
     text: "/* log::all_of */ SELECT part, position FROM events WHERE tenant >= $1 AND tenant <= $1 \
            ORDER BY tenant, order_id, position LIMIT $2",
     types: &[Type::TEXT, Type::INT8],
 };
 
-/// The events at some places, in the shape of [`FEED`].
+/// The events at given partitions and positions, with the columns of [`FEED`].
 static AT: Sql = Sql {
     text: concat!(
         "/* log::at */ SELECT p.part, p.position, e.* FROM unnest($1, $2) AS p (part, position) \
@@ -293,11 +298,11 @@ static AT: Sql = Sql {
     types: &[Type::INT2_ARRAY, Type::INT8_ARRAY],
 };
 
-/// A tenant's events after a place, and the place looked up to. Each partition's events keep their order; between partitions,
-/// what was recorded first comes first.
+/// A tenant's events after `after`, and the positions scanned up to. Each partition's events keep their order; events
+/// of different partitions are sorted by the time they were recorded.
 ///
-/// A tenant with few events has all of them looked up by its name, and is told where the log ends. For any other the
-/// log is walked from `after`, `scan` positions at most.
+/// A tenant with few events: all of them are looked up by the tenant's name, and the result reaches to the end of the
+/// log. A tenant with more: the log is scanned from `after`, at most `scan` positions.
 pub async fn read_feed(
     commits: &Commits,
     tenant: &Tenant,
@@ -327,7 +332,8 @@ pub async fn read_feed(
     walk(reader, tenant, after, limit, scan).await
 }
 
-/// The first `limit` events of each partition at these places, merged; `ends` is how far that is where there are no more.
+/// The first `limit` events of each partition among `places`, merged; a partition without further events is reported as
+/// scanned to its position in `ends`.
 async fn read_at(
     reader: Reader<'_>,
     places: &[Row],
@@ -369,7 +375,7 @@ async fn read_at(
     Ok(merge(found, after, limit))
 }
 
-/// Walks the log; `scan` positions at most, over all partitions.
+/// Scans the log for the tenant's events: at most `scan` positions, over all partitions.
 async fn walk(
     reader: Reader<'_>,
     tenant: &Tenant,

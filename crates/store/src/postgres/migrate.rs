@@ -12,7 +12,7 @@ use tokio_postgres::{Client, Config};
 use tokio_postgres_rustls::MakeRustlsConnect;
 use uuid::Uuid;
 
-/// By the numbers of [`MIGRATIONS`].
+/// The statements of each migration, in the order of [`MIGRATIONS`].
 const SQL: [&str; MIGRATIONS.len()] = [
     include_str!("../../migrations/postgres/0001_initial.sql"),
     include_str!("../../migrations/postgres/0002_many_processes.sql"),
@@ -26,18 +26,18 @@ const SQL: [&str; MIGRATIONS.len()] = [
 /// What a migration did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Migrated {
-    /// Whether the database itself had to be made.
+    /// Whether the database itself was created.
     pub made_database: bool,
     pub from: i64,
     pub to: i64,
 }
 
 /// One lock for all processes that migrate this database. It ends with the transaction: a lock of the session would
-/// stay in the session of a pooler. The second process finds nothing to do.
+/// stay in the session of a pooler. A second process waits for it and then finds every migration applied.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(22873, -1)";
 
-/// Applies the migrations that a database lacks, and creates the database where the user may. Several processes may do
-/// it at once.
+/// Applies the missing migrations, and creates the database if it does not exist and the user may create it. Several
+/// processes may call it at once.
 ///
 /// # Errors
 /// [`Error::NewerSchema`]; the database is unavailable; or an error of a statement.
@@ -188,10 +188,10 @@ async fn make_database(config: &Config, tls: &MakeRustlsConnect) -> Result<()> {
             Ok(())
         }
         Err(error) => {
-            let what = format!("the database {name} does not exist and cannot be made");
+            let what = format!("the database {name} does not exist and cannot be created");
             let said = super::errors::meaning(&error);
             let detail =
-                format!("{said}; let its administrator make it, or allow the user CREATEDB");
+                format!("{said}; ask its administrator to create it, or grant the user CREATEDB");
             Err(super::errors::with_cause(Error::open(what, detail), error))
         }
         Ok(()) => Ok(()),

@@ -18,14 +18,14 @@ use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Config, Row};
 use uuid::Uuid;
 
-/// Tables beside [`TABLES`] in which a store that was ever served has rows.
+/// Tables besides [`TABLES`] that have rows once a server has run on the store.
 const TRACES: [&str; 2] = ["order_counts", "members"];
 
-/// A connection that was just closed is listed for a moment longer.
+/// How often to look for other connections: a connection that was just closed is listed for a moment longer.
 const LOOKS: usize = 20;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
 
-/// A database that is to become a store.
+/// The database that a store is moved into.
 pub struct Target {
     client: Session,
     config: Config,
@@ -33,7 +33,7 @@ pub struct Target {
 }
 
 impl Target {
-    /// Connects; makes and migrates the database where that is needed.
+    /// Connects; creates and migrates the database if needed.
     pub async fn open(
         options: &Options,
         new_id: &mut (dyn FnMut() -> Uuid + Send),
@@ -63,7 +63,7 @@ impl Target {
         self.partitions
     }
 
-    /// Where it is, for people.
+    /// The database's host, port and name, for messages; without the password.
     pub fn place(&self) -> String {
         let name = self.config.get_dbname().unwrap_or("postgres");
         format!("the PostgreSQL database {name}")
@@ -109,7 +109,8 @@ impl Target {
         })
     }
 
-    /// Refuses while another process is connected: it has read the empty store's identity and would go on with it.
+    /// Refuses while another process is connected: that process has read the empty store's identity and would keep
+    /// using it.
     async fn refuse_others(&self) -> Result<()> {
         let sql = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() \
                    AND application_name = current_setting('application_name')";
@@ -144,7 +145,8 @@ impl Target {
         let mut digest = Digest::default();
         loop {
             let batch = batches.recv().await;
-            let batch = batch.ok_or_else(|| Error::unavailable("the reading ended"))??;
+            let batch = batch
+                .ok_or_else(|| Error::unavailable("the source could not be read to its end"))??;
             for row in &batch.rows {
                 digest.add(row);
                 let cells = row.iter().map(as_sql);
@@ -159,7 +161,7 @@ impl Target {
         Ok(digest)
     }
 
-    /// Reads a table back.
+    /// Reads a table back and returns its row count and digest.
     pub async fn digest(&self, table: &Table) -> Result<Digest> {
         let sql = format!("SELECT {} FROM {}", names(table), table.name);
         let none: [&(dyn ToSql + Sync); 0] = [];
@@ -216,7 +218,7 @@ impl Target {
         verify::check(&self.client).await
     }
 
-    /// Ends the transaction.
+    /// Commits the transaction.
     ///
     /// # Errors
     /// [`Error::OutcomeUnknown`] when the answer is lost; any other means that nothing was committed.

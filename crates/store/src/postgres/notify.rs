@@ -26,10 +26,10 @@ use tokio_postgres::AsyncMessage;
 
 const CHANNEL: &str = "waybill_log";
 
-/// Between two attempts to connect.
+/// The pause between two attempts to connect.
 const RECONNECT: Duration = Duration::from_secs(1);
 
-/// Partitions that have grown and were not told yet: one bit each.
+/// Partitions that have grown and of which no notification was sent yet, one bit each.
 #[derive(Default)]
 pub struct Grown {
     partitions: AtomicU64,
@@ -37,7 +37,7 @@ pub struct Grown {
 }
 
 impl Grown {
-    /// Notes a partition.
+    /// Marks a partition as grown.
     pub fn note(&self, partition: u16) {
         self.partitions
             .fetch_or(1 << (partition % 64), Ordering::SeqCst);
@@ -45,14 +45,14 @@ impl Grown {
     }
 }
 
-/// Tells and hears, until it is dropped.
+/// Sends and receives notifications until it is dropped.
 pub struct Notifier {
     tasks: Vec<JoinHandle<()>>,
 }
 
 impl Notifier {
-    /// Starts both tasks; each connects again for as long as it lives. Where the sessions of `options.url` are shared and
-    /// there is no other address, nothing is listened to.
+    /// Starts the sending and the receiving task; each reconnects after a lost connection. If a pooler shares the
+    /// sessions of `options.url` and `options.listen_url` is not set, the receiving task is not started.
     pub fn start(
         options: &Options,
         shared: bool,
@@ -60,7 +60,7 @@ impl Notifier {
         hearing: Hearing,
     ) -> Result<Self> {
         let address = options.listen_url.as_ref().unwrap_or(&options.url);
-        // A wrong address is told at the start, not in the background.
+        // Parsed here too, so that a wrong address fails the start and not only a background task.
         read_url(address, options)?;
         let one = |options: &Options| Options {
             url: address.clone(),
@@ -69,7 +69,7 @@ impl Notifier {
         let mut tasks = vec![tokio::spawn(tell(one(options), grown))];
         if shared && options.listen_url.is_none() {
             tracing::warn!(
-                "a pooler shares the sessions of store.url and store.listen_url is not set: other processes are not heard, \
+                "a pooler shares the sessions of store.url and store.listen_url is not set: no notifications can be received, \
                  consumers poll once a second; set store.listen_url to an address past the pooler"
             );
         } else {
@@ -85,11 +85,11 @@ impl Drop for Notifier {
     }
 }
 
-/// Who has the fault, in the log.
+/// The name under which [`Outage`] logs.
 const WHO: &str = "notifications";
 
 async fn tell(options: Options, grown: Arc<Grown>) {
-    let outage = Outage::new(WHO, "other processes cannot be notified, they poll");
+    let outage = Outage::new(WHO, "no notifications can be sent; other processes poll");
     loop {
         if let Err(error) = tell_until_lost(&options, &grown, &outage).await {
             outage.failed(&error);
@@ -105,7 +105,7 @@ async fn tell_until_lost(
 ) -> std::result::Result<(), Lost> {
     let (config, tls) = read_url(&options.url, options)?;
     let (client, connection) = config.connect(tls).await?;
-    // Ends with the client.
+    // The connection's task ends with its client.
     let driven = tokio::spawn(connection);
     let mut works = pin!(outage.works_from_now_on());
     loop {
@@ -117,7 +117,7 @@ async fn tell_until_lost(
         if bits == 0 {
             continue;
         }
-        // The bits as a number: nothing in it needs quoting.
+        // The payload is a decimal number, so no character needs quoting.
         let told = plain::notify(&client, CHANNEL, &bits.to_string()).await;
         if let Err(error) = told {
             driven.abort();
@@ -127,7 +127,7 @@ async fn tell_until_lost(
     }
 }
 
-/// What is done with what is heard.
+/// What to do with received notifications.
 pub struct Hearing {
     pub listener: Arc<dyn CommitListener>,
     pub partitions: u16,
@@ -135,13 +135,13 @@ pub struct Hearing {
 }
 
 async fn hear(options: Options, hearing: Hearing) {
-    let outage = Outage::new(WHO, "other processes cannot be heard, consumers poll");
+    let outage = Outage::new(WHO, "no notifications can be received; consumers poll");
     loop {
         match hear_until_lost(&options, &hearing, &outage).await {
             Ok(()) => {}
             Err(Lost::Shared) => {
                 tracing::warn!(
-                    "store.listen_url leads to a pooler that shares sessions: other processes are not heard, consumers poll \
+                    "store.listen_url leads to a pooler that shares sessions: no notifications can be received, consumers poll \
                      once a second; set it to an address past the pooler"
                 );
                 return;
@@ -185,7 +185,8 @@ async fn hear_until_lost(
             None => return Err(Lost::Connection("the connection was closed".into())),
             Some(Err(error)) => return Err(error.into()),
             Some(Ok(AsyncMessage::Notification(told))) => {
-                // No error: a payload that cannot be read wakes every partition, which costs each a look.
+                // No error: a payload that cannot be read wakes the readers of every partition, each of which reads
+                // once for nothing.
                 let bits: u64 = told.payload().parse().unwrap_or(u64::MAX);
                 for partition in
                     (0..*partitions).filter(|partition| bits & (1 << (partition % 64)) != 0)

@@ -1,5 +1,5 @@
-//! Commands that are done once: the keys they claim (`waybill_domain::once`). They are claimed before any other row is
-//! locked, and given back where the command is not done.
+//! Commands that are done once: the keys they claim (`waybill_domain::once`). Keys are claimed before any other row is
+//! locked, and given back when the command is not done.
 
 use super::pipeline::{Answers, Handle, Pipeline, Rows, Sql, params};
 use super::rows::{Columns, count};
@@ -47,7 +47,7 @@ static FORGET: Sql = Sql {
     types: &[Type::INT8, Type::INT8],
 };
 
-/// What a claim is known by: tenant and hash.
+/// The primary key of a claim: tenant and hash.
 type Key = (String, Uuid);
 
 fn key(tenant: &Tenant, claim: &CommandClaim) -> Key {
@@ -59,19 +59,19 @@ fn key(tenant: &Tenant, claim: &CommandClaim) -> Key {
 pub struct Claims(BTreeMap<(Uuid, String), CommandClaim>);
 
 impl Claims {
-    /// Of commands that may have no key.
+    /// Collects the keys of commands; a command may have none.
     pub fn of<'c>(commands: impl Iterator<Item = (&'c Tenant, Option<&'c CommandClaim>)>) -> Self {
         let mut all = BTreeMap::new();
         for (tenant, claim) in commands {
             let Some(claim) = claim else { continue };
             let (tenant, hash) = key(tenant, claim);
-            // Another one of the same key comes too late.
+            // A later command of the batch with the same key does not get it.
             all.entry((hash, tenant)).or_insert_with(|| claim.clone());
         }
         Self(all)
     }
 
-    /// Claims them all; without any, the database is asked nothing.
+    /// Adds the statement that claims all keys; without keys there is no statement.
     pub fn claim<'p>(&'p self, pipeline: &mut Pipeline<'p>, now: Time) -> Claimed {
         if self.0.is_empty() {
             return Claimed(None);
@@ -94,11 +94,11 @@ impl Claims {
     }
 }
 
-/// The claims that were asked for.
+/// The pending claims.
 pub struct Claimed(Option<Handle<Rows>>);
 
 impl Claimed {
-    /// Which of them were free.
+    /// The keys that were free.
     pub fn free(self, answers: &mut Answers) -> Result<Free> {
         let Some(claimed) = self.0 else {
             return Ok(Free::default());
@@ -117,12 +117,13 @@ impl Claimed {
 pub struct Free(HashSet<Key>);
 
 impl Free {
-    /// Whether a command may be done as far as its key goes.
+    /// Whether the command's key was free and no earlier command of the batch has used it; true for a command without a
+    /// key.
     pub fn allows(&self, tenant: &Tenant, claim: Option<&CommandClaim>) -> bool {
         claim.is_none_or(|claim| self.0.contains(&key(tenant, claim)))
     }
 
-    /// Its key is used now.
+    /// Marks the command's key as used.
     pub fn uses(&mut self, tenant: &Tenant, claim: Option<&CommandClaim>) {
         if let Some(claim) = claim {
             self.0.remove(&key(tenant, claim));
@@ -140,7 +141,7 @@ impl Free {
     }
 }
 
-/// Writes what a replay is answered, where only the transaction knows it.
+/// Writes the outcome that a replay returns, for commands whose outcome is only known in the transaction.
 pub fn finish<'p>(
     pipeline: &mut Pipeline<'p>,
     tenant: &'p Tenant,
@@ -151,7 +152,8 @@ pub fn finish<'p>(
     pipeline.add(&FINISH, params![tenant.as_str(), hash, outcome]);
 }
 
-/// What was done with a key. It is told only once it is where commits are waited for.
+/// What was done with a key; `None` when it was not used. Returned only after the commit that used it has reached the
+/// standby, if commits wait for one.
 pub async fn done(
     commits: &Commits,
     tenant: &Tenant,
@@ -200,7 +202,7 @@ async fn attempt_done(
     Ok(done)
 }
 
-/// Deletes up to `limit` expired claims; says how many.
+/// Deletes up to `limit` expired claims; returns how many.
 pub async fn forget(commits: &Commits, now: Time, limit: usize) -> Result<usize> {
     let parameters = params![now.0, count(limit)];
     let rows = commits.write_one(&FORGET, parameters).await?;

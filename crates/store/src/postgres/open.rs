@@ -22,7 +22,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 use tokio_postgres::Client;
 
-/// The oldest server whose functions are used here.
+/// The oldest supported server, as `server_version_num`.
 const OLDEST: i32 = 140_000;
 
 impl PostgresStore {
@@ -48,7 +48,7 @@ impl PostgresStore {
         if let Some(change) = lineage::look(&client).await?.change() {
             tracing::warn!(
                 change,
-                "the database is on another line of history than was noted: {}",
+                "the database is on another line of history than was recorded: {}",
                 lineage::ADVICE
             );
         }
@@ -57,7 +57,8 @@ impl PostgresStore {
         let connections = Connections::new(&options, shared, generation.clone())?;
         let commits = Commits::new(connections);
         commits.connections.warm(options.pool_min).await?;
-        // Ended only now that the pool has connections, so that a restore always sees an open one.
+        // Closed only after the pool has opened connections, so that `migrate --restored` sees at least one connection
+        // at every moment.
         client.end().await;
         let grown = Arc::new(Grown::default());
         let hearing = Hearing {
@@ -106,7 +107,7 @@ async fn check_schema(client: &Client) -> Result<()> {
     }
 }
 
-/// Refuses a server that is too old, and settings that may lose commits.
+/// Refuses a server that is too old, or whose settings may lose commits.
 async fn check_promises(client: &Client) -> Result<()> {
     // The configured value: another client of a pooled session may have changed the session's.
     const ASK: &str = "SELECT current_setting('server_version_num'), current_setting('fsync'), \
@@ -115,7 +116,7 @@ async fn check_promises(client: &Client) -> Result<()> {
     let [version, settings @ ..] = row.as_slice() else {
         return Err(Error::damaged_row(
             "the database's settings",
-            "none were told",
+            "the server returned no settings",
         ));
     };
     let refuse = |what: String, detail: &str| Err(Error::open(what, detail));
@@ -164,18 +165,18 @@ async fn identify(client: &Client) -> Result<Identity> {
     })
 }
 
-/// The oid of each partition's sequence. A sequence that stands before its partition's newest event is refused: it
-/// would give positions twice.
+/// The oid of each partition's sequence. A sequence whose last value is below the partition's newest position is
+/// refused: it would give out positions twice.
 async fn sequences(client: &Client, partitions: u16) -> Result<Vec<u32>> {
     let mut sequences = vec![];
     for partition in 0..partitions {
         let name = super::log::sequence(partition);
-        // The log first: others may be writing, and a sequence only rises.
+        // The log is read before the sequence: other processes may be appending, and a sequence only rises.
         let last = plain::number(client, &newest_of(partition)).await?;
         let at = plain::number(client, &stands_at(&name)).await?;
         if at < last {
             let detail = format!(
-                "partition {partition}: it says {at}, the log goes to {last}; after a restore: `waybill migrate --restored`"
+                "partition {partition}: the sequence is at {at}, the log at {last}; after a restore: `waybill migrate --restored`"
             );
             return Err(Error::damaged_row("the log's counter", detail));
         }

@@ -125,12 +125,12 @@ fn fill_holds(orders: &mut HashMap<Uuid, &mut Order>, rows: &[Row]) -> Result<()
     Ok(())
 }
 
-/// Lets every order in a list be found by its id.
+/// Indexes a list of orders by their ids.
 fn by_id<'o>(orders: impl Iterator<Item = &'o mut Order>) -> HashMap<Uuid, &'o mut Order> {
     orders.map(|order| (order.id.0, order)).collect()
 }
 
-/// The changing part of several orders, in the order asked; those not found are left out.
+/// The changing part of several orders, in the order of `ids`; orders that do not exist are left out.
 pub async fn states(commits: &Commits, ids: &[OrderId]) -> Result<Vec<Order>> {
     let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
     let mut pipeline = Pipeline::new();
@@ -165,7 +165,7 @@ fn record(row: &Row) -> Result<OrderRecord> {
     })
 }
 
-/// What is known about people: the order's own data is answered, notes go to their holds.
+/// Puts personal data into the records: the order's own, and the notes of its holds and its cancellation.
 fn fill_personal(records: &mut [OrderRecord], rows: &[Row]) -> Result<()> {
     let each = records.iter_mut();
     let mut by_id: HashMap<Uuid, &mut OrderRecord> = each.map(|r| (r.order.id.0, r)).collect();
@@ -200,7 +200,7 @@ static BY_NUMBER: Sql = Sql {
     types: &[Type::TEXT, Type::INT8],
 };
 
-/// What completes records, once it is answered.
+/// The pending statements whose rows complete the records: lines, holds and personal data.
 struct Rest {
     lines: Handle<Rows>,
     holds: Handle<Rows>,
@@ -256,8 +256,9 @@ pub async fn find(
     Ok(complete(&record, rest, &mut answers)?.pop())
 }
 
-/// The newest of the tenant's next so many orders: what is filtered away is looked at all the same. Written as a range
-/// in the order of the tenant's index: with `tenant = $2` the planner may walk everybody's orders by their number.
+/// The matching orders among the tenant's next `scan` orders, newest first; orders that the filter excludes count
+/// towards `scan`. Written as a range of the tenant's index, because with `tenant = $2` the planner may scan the orders
+/// of all tenants by number.
 static LIST: Sql = Sql {
     text: concat!(
         "/* orders::list */ SELECT o.n, o.caller_number, c.content, c.birth, ",
@@ -282,13 +283,13 @@ static LIST: Sql = Sql {
     ],
 };
 
-/// The last of the tenant's next so many.
+/// The last of the tenant's next `scan` orders, after which the next page begins.
 static LAST: Sql = Sql {
     text: "/* orders::last */ SELECT n FROM orders WHERE (tenant, n) < ($2, $1) AND tenant >= $2 ORDER BY tenant DESC, n DESC OFFSET $3 LIMIT 1",
     types: &[Type::INT8, Type::TEXT, Type::INT8],
 };
 
-/// A page, newest first. Looks at `scan` orders of the tenant at most; `next` goes on from there.
+/// A page, newest first. Reads at most `scan` orders of the tenant; `next` continues after the last one read.
 pub async fn list(
     commits: &Commits,
     tenant: &Tenant,
@@ -299,7 +300,7 @@ pub async fn list(
     Ok(page)
 }
 
-/// The page, and what `beside` asked at the same moment.
+/// The page, and the answers to the statements that `beside` adds, on the same snapshot.
 async fn page(
     commits: &Commits,
     tenant: &Tenant,
@@ -350,14 +351,14 @@ async fn page(
 /// The column of a record that has the order's id.
 const RECORD_ID: usize = 4;
 
-/// Where each partition of the log ends.
+/// The newest position of each partition of the log.
 pub static POSITIONS: Sql = Sql {
     text: "/* orders::positions */ SELECT p.part, COALESCE((SELECT max(e.position) FROM events e WHERE e.part = p.part), 0) \
            FROM generate_series(0::smallint, $1::smallint - 1) AS p (part) ORDER BY p.part",
     types: &[Type::INT2],
 };
 
-/// A page of a tenant's orders and where the log stood at that moment.
+/// A page of a tenant's orders and the newest position of each partition, on one snapshot.
 pub async fn snapshot(
     commits: &Commits,
     tenant: &Tenant,
@@ -382,7 +383,7 @@ pub async fn snapshot(
     })
 }
 
-/// Where each partition of the log ends.
+/// The newest position of each partition of the log.
 pub async fn positions(commits: &Commits, partitions: u16) -> Result<Positions> {
     let rows = commits
         .read(&POSITIONS, params![super::rows::small(partitions)])
@@ -391,8 +392,8 @@ pub async fn positions(commits: &Commits, partitions: u16) -> Result<Positions> 
     Ok(Positions(positions.collect::<Result<_>>()?))
 }
 
-/// The last column but one is the last order looked at, the last one how many were: in every row, and in a row alone
-/// when none is stuck.
+/// Stuck orders among the next `scan` ones. In every row the last two columns are the last order scanned and the number
+/// scanned; when no order is stuck, one row has only these.
 static STUCK: Sql = Sql {
     text: "/* orders::stuck */ WITH seen AS MATERIALIZED (SELECT id, updated_at, n, status FROM orders WHERE n > $2 ORDER BY n LIMIT $3) \
            SELECT s.id, s.updated_at, s.n, a.last, a.looked_at FROM (SELECT COALESCE(max(n), 0) AS last, count(*) AS looked_at FROM seen) AS a \
@@ -401,8 +402,8 @@ static STUCK: Sql = Sql {
     types: &[Type::INT8, Type::INT8, Type::INT8, Type::INT8],
 };
 
-/// Orders that are not done and were not touched since `before`, among the next `scan` ones after `walk`, which is
-/// moved along: what is stuck may be far behind the newest orders.
+/// Orders that are not done and were not changed since `before`, among the next `scan` ones after `walk`. `walk` moves
+/// on with each call, because a stuck order may be far behind the newest ones.
 pub async fn stuck(
     commits: &Commits,
     walk: &AtomicI64,

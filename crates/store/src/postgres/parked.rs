@@ -36,7 +36,7 @@ static PARK: Sql = Sql {
     ],
 };
 
-/// Parks events; one parked already stays as it is.
+/// Parks events; an event that is parked already stays unchanged.
 pub fn park<'p>(pipeline: &mut Pipeline<'p>, lease: &'p Lease, new: &'p [NewParked], now: Time) {
     if new.is_empty() {
         return;
@@ -81,7 +81,7 @@ macro_rules! columns {
     };
 }
 
-/// Only the first parked event of an order is tried; the later ones wait for it.
+/// Selects the first parked event of each order: only that one is tried, and the later ones wait for it.
 macro_rules! first {
     () => {
         "p.position = (SELECT MIN(q.position) FROM parked q WHERE q.consumer = p.consumer AND q.order_id = p.order_id)"
@@ -218,7 +218,7 @@ static REMOVE: Sql = Sql {
     types: &[Type::TEXT, Type::UUID, Type::INT8],
 };
 
-/// Recorded in the transaction that takes the event out of the queue.
+/// Records a discard, in the transaction that removes the event from the queue.
 static RECORD_DISCARD: Sql = Sql {
     text: "/* parked::record_discard */ INSERT INTO discards (consumer, order_id, position, part, tenant, type, at) \
            SELECT p.consumer, p.order_id, p.position, p.part, p.tenant, e.type, $4 FROM parked p \
@@ -227,7 +227,7 @@ static RECORD_DISCARD: Sql = Sql {
     types: &[Type::TEXT, Type::UUID, Type::INT8, Type::INT8],
 };
 
-/// A discard that was requested during the try is kept.
+/// Records a failed try. A discard that was requested during the try stays in force.
 static FAILED: Sql = Sql {
     text: "/* parked::failed */ UPDATE parked SET state = CASE state WHEN 'discard' THEN state ELSE $4 END, error = $5, attempts = attempts + 1, \
            last_at = $6, next_attempt_at = $7 WHERE consumer = $1 AND order_id = $2 AND position = $3",

@@ -1,5 +1,5 @@
-//! Statements that are sent one after another without waiting in between, and answered in their order: one round trip
-//! for all.
+//! Statements that are sent one after another without waiting for answers in between: one round trip for all. Answers
+//! arrive in the order of the statements.
 
 use super::answers::{Answer, Committed, Count, Kind, PipelineId};
 pub use super::answers::{Answers, Handle, Rows};
@@ -19,7 +19,8 @@ pub struct Sql {
 }
 
 impl Sql {
-    /// Whether there is anything to commit. A lock that is taken and let go of at once is nothing.
+    /// Whether the statement writes rows, so that its transaction's COMMIT matters; a statement that only locks does
+    /// not.
     fn writes(&self) -> bool {
         const WORDS: [&str; 5] = [
             "INSERT INTO ",
@@ -36,7 +37,7 @@ impl Sql {
 pub type Parameter<'a> = Box<dyn ToSql + Sync + Send + 'a>;
 
 enum Step<'a> {
-    /// Text that begins a transaction. It has no answer.
+    /// Text that begins a transaction; nothing is read of its answer.
     Begin(&'a str),
     Statement {
         sql: &'static Sql,
@@ -46,7 +47,7 @@ enum Step<'a> {
     Commit,
 }
 
-/// What is read of a statement's answer.
+/// Which part of a statement's answer is read.
 #[derive(Clone, Copy)]
 enum AnswerKind {
     Rows,
@@ -71,7 +72,7 @@ pub(super) use params;
 #[derive(Debug)]
 pub struct Failure {
     pub error: Error,
-    /// Whether it is certain that nothing of it was committed.
+    /// Whether it is certain that nothing was committed.
     pub undone: bool,
 }
 
@@ -91,14 +92,14 @@ impl<'a> Pipeline<'a> {
         pipeline
     }
 
-    /// Puts a reading transaction around the statements.
+    /// Wraps the statements in a read-only transaction, so that all see one snapshot.
     pub fn at_one_moment(self) -> Self {
         let mut whole = self.beginning_to_read();
         whole.commit();
         whole
     }
 
-    /// Begins a reading transaction with the statements.
+    /// Begins a read-only transaction before the statements and leaves it open.
     pub fn beginning_to_read(mut self) -> Self {
         let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
         self.steps.insert(0, Step::Begin(begin));
@@ -110,7 +111,7 @@ impl<'a> Pipeline<'a> {
         self.push_statement(sql, parameters, AnswerKind::Rows)
     }
 
-    /// Adds a statement that tells how many rows it wrote.
+    /// Adds a statement of which the number of written rows is read.
     pub fn add_counted(
         &mut self,
         sql: &'static Sql,
@@ -154,7 +155,8 @@ impl<'a> Pipeline<'a> {
         answer
     }
 
-    /// Whether what writes stands in a transaction that this pipeline begins, and so says how durable it is.
+    /// Whether every statement that writes is inside a transaction that this pipeline begins, whose BEGIN sets its
+    /// durability.
     pub fn begins_what_it_writes(&self) -> bool {
         let mut begun = false;
         self.steps.iter().all(|step| match step {
@@ -189,7 +191,7 @@ impl<'a> Pipeline<'a> {
         let mut received = Received::default();
         let mut pending = Vec::with_capacity(self.steps.len());
         for (step, known) in self.steps.iter().zip(&known) {
-            // Before it is sent: when the connection ends at the same moment, it may have gone out all the same.
+            // Set before the COMMIT is sent: if the connection ends during the send, the server may have received it.
             received.commit_was_sent |= matches!(step, Step::Commit);
             let mut answer = Box::pin(step.send(connection, known.as_ref()));
             match poll!(&mut answer) {
@@ -198,7 +200,7 @@ impl<'a> Pipeline<'a> {
                     received.not_sent = Some(error);
                     break;
                 }
-                // Every answer before it is there too.
+                // Answers arrive in order, so every earlier answer is there too.
                 Poll::Ready(Ok(answer)) => {
                     received.wait_for(&mut pending).await;
                     received.take(Ok(answer));
@@ -209,8 +211,8 @@ impl<'a> Pipeline<'a> {
         Ok(Answers::new(self.id, received.finish()?))
     }
 
-    /// Makes statements known to the connection where they have names. Done first: while the flush goes out, nothing
-    /// may overtake anything else.
+    /// Prepares the statements on the connection if statements have names. Done before the flush, so that no
+    /// preparation comes between two of its statements.
     async fn prepare(
         &self,
         connections: &Connections,
@@ -234,7 +236,7 @@ impl<'a> Pipeline<'a> {
 }
 
 impl Step<'_> {
-    /// Sends the step and waits for its answer, which BEGIN has none of.
+    /// Sends the step and waits for its answer; `None` for BEGIN, of whose answer nothing is read.
     async fn send(
         &self,
         connection: &Connection,
@@ -306,13 +308,13 @@ async fn unnamed(
     }
 }
 
-/// What came back so far, in the order in which it was sent.
+/// The answers so far, in the order in which the steps were sent.
 #[derive(Default)]
 struct Received {
     answers: Vec<Answer>,
     failed: Option<Error>,
     not_sent: Option<Error>,
-    /// It may have been sent.
+    /// Whether COMMIT may have been sent.
     commit_was_sent: bool,
     /// The database refused a statement, so the transaction cannot have been committed.
     refused: bool,
@@ -334,7 +336,7 @@ impl Received {
             Ok(answer) => self.answers.extend(answer),
             Err(error) => {
                 self.refused |= is_of_the_statement(&error);
-                // The first error is the reason, the others follow from it.
+                // The first error is the cause; later ones only report that the transaction was aborted.
                 if self.failed.as_ref().is_none_or(is_aftermath) {
                     self.failed = Some(error);
                 }
@@ -343,7 +345,8 @@ impl Received {
     }
 
     fn finish(self) -> Result<Vec<Answer>, Failure> {
-        // What was sent before it was answered well, or its own error says more.
+        // A step that could not be sent is reported only when every step before it succeeded; otherwise the earlier
+        // error is the cause.
         match self.failed.or(self.not_sent) {
             None => Ok(self.answers),
             Some(error) => Err(Failure {
@@ -409,7 +412,7 @@ mod tests {
             let mut answers = run.expect("it is answered");
             answers.take(committed);
             assert_eq!(answers.take(written), 3);
-            // Redeemed in another order than they were added in.
+            // The handles are taken in another order than the statements were added in.
             arrived.reverse();
             let numbers: Vec<i64> = arrived
                 .into_iter()

@@ -1,11 +1,11 @@
-//! Text sent to the database: the only file here that sends any. What has parameters goes through
+//! Statements sent as plain text; no other file here sends any. Statements with parameters go through
 //! [`super::pipeline`].
 //!
-//! Invariant: nothing changes a session. Behind a pooler the next client of the session, which may be taking an order,
-//! would inherit it. A setting is `SET LOCAL`, whose end is that of its transaction, and several statements in one text
-//! are one transaction. What writes says how durable its COMMIT is, because another client of the session may have set
-//! that. Statements have no names, so that every pooler passes them on. Answers are text too; an absent value is the
-//! empty text.
+//! Invariant: no statement changes a session. Behind a pooler the session's next client, which may be accepting an
+//! order, would inherit the change. Settings are made with `SET LOCAL`, which ends with its transaction, and several
+//! statements in one text are one transaction. Every transaction that writes sets its own durability, because another
+//! client of the session may have changed the session's. Statements have no names, so that every pooler passes them on.
+//! Answers are text too; an absent value is the empty text.
 #![expect(clippy::disallowed_methods, reason = "what other files must use")]
 
 use super::errors::IntoStore;
@@ -21,14 +21,14 @@ macro_rules! durable {
     };
 }
 
-/// Waits for locks are long enough for a migration, and end.
+/// Sets timeouts that are long enough for a migration but finite.
 macro_rules! patient {
     () => {
         "SET LOCAL lock_timeout = '60s'; "
     };
 }
 
-/// How a transaction that writes begins.
+/// The text that begins a transaction that writes.
 pub const BEGIN: &str = concat!("/* begin */ BEGIN; ", durable!());
 
 /// Every row, cell by cell.
@@ -84,7 +84,7 @@ pub async fn begin_reading(client: &Client) -> Result<()> {
     client.batch_execute(TEXT).await.store()
 }
 
-/// Further statements of a transaction that has begun.
+/// Runs further statements in the transaction that is open.
 pub async fn go_on(client: &Client, sql: &str) -> Result<()> {
     client.batch_execute(sql).await.store()
 }
@@ -97,15 +97,16 @@ pub async fn roll_back(client: &Client) -> std::result::Result<(), Error> {
     client.batch_execute("ROLLBACK").await
 }
 
-/// A statement that no transaction may contain, and that is durable whatever the session says.
+/// Creates a database. CREATE DATABASE cannot run inside a transaction and is durable regardless of the session's
+/// settings.
 pub async fn create_database(client: &Client, name: &str) -> std::result::Result<(), Error> {
     let quoted = name.replace('"', "\"\"");
     let sql = format!("CREATE DATABASE \"{quoted}\"");
     client.batch_execute(&sql).await
 }
 
-/// Notifies. Does not wait for the disk or a standby: a notification says nothing that must last, and its COMMIT holds
-/// a lock of the whole database.
+/// Sends a notification without waiting for the disk or a standby: a notification may be lost, and its COMMIT holds a
+/// lock of the whole database.
 pub async fn notify(
     client: &Client,
     channel: &str,
@@ -122,8 +123,8 @@ pub async fn step(client: &Client, text: &str) -> std::result::Result<(), Error>
     client.batch_execute(text).await
 }
 
-/// What belongs to one client as long as it is connected: only for a session that is not shared with others, which
-/// [`super::sharing`] finds out. A pooled session that is told here tells its next client.
+/// Runs a statement that changes the session, such as LISTEN. Only for a session that no pooler shares (see
+/// [`super::sharing`]): the pooler's next client would inherit the change.
 pub async fn tell_own_session(client: &Client, text: &str) -> std::result::Result<(), Error> {
     client.batch_execute(text).await
 }
@@ -133,7 +134,8 @@ mod tests {
     use std::fs;
     use std::path::{Path, PathBuf};
 
-    /// What changes a session beyond a transaction, and the files that may hold it, with the reason beside it there.
+    /// Words that change a session beyond a transaction, and the files that may contain them; those files give the
+    /// reason.
     const OF_A_SESSION: [(&str, &[&str]); 10] = [
         ("\"SET ", &[]),
         ("; SET ", &[]),
@@ -172,7 +174,7 @@ mod tests {
             }
             let text = fs::read_to_string(&path).expect("text");
             for (line, number) in text.lines().zip(1..) {
-                // Every LOCAL one is fine, wherever it stands in its text.
+                // SET LOCAL is allowed everywhere.
                 let line = line.replace("SET LOCAL", "");
                 for (words, allowed) in OF_A_SESSION {
                     let is_there = line.contains(words) && !line.trim_start().starts_with("//");

@@ -21,11 +21,11 @@ pub struct NewIncarnation {
     pub migrated: Migrated,
     pub generation: String,
     pub former: String,
-    /// Counters that stood before what is in the tables.
+    /// Counters that were below the highest number in the tables and were raised.
     pub moved: Vec<MovedCounter>,
 }
 
-/// A counter, where it stood and where it stands.
+/// A counter with its value before and after.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MovedCounter {
     pub name: String,
@@ -33,7 +33,7 @@ pub struct MovedCounter {
     pub to: i64,
 }
 
-/// A process that has just ended may leave a connection for a moment.
+/// How long to wait for other connections to end: a process that has just ended may leave one open for a moment.
 const PATIENCE: Duration = Duration::from_secs(5);
 const POLL: Duration = Duration::from_millis(100);
 
@@ -56,7 +56,7 @@ pub async fn begin_new_incarnation(
     let client = connected.map_err(|e| unreachable(&config, e))?;
     alone(&client, PATIENCE).await?;
     let migrated = migrate(options, new_id).await?;
-    // The connection of the migration ends by itself.
+    // `migrate` has closed its connection, but the server may still list it for a moment.
     alone(&client, PATIENCE).await?;
     let partitions = meta(&client, "parts").await?;
     let partitions: u16 = partitions
@@ -111,7 +111,7 @@ async fn alone(client: &Client, patience: Duration) -> Result<()> {
         return Ok(());
     }
     Err(Error::open(
-        "a restored database begins its new life alone, and others are connected",
+        "a restored database must have no other connections, and others are connected",
         format!(
             "{}; stop every process of Waybill (a pooler keeps its connections longer: RECONNECT, or stop it), then run this again",
             company.join(", ")
@@ -130,7 +130,7 @@ async fn meta(client: &Client, key: &str) -> Result<String> {
     plain::cell(client, &sql).await?.ok_or_else(missing)
 }
 
-/// Moves a counter to the newest number in the tables if it stands before it; never back.
+/// Raises a counter to the highest number in the tables if it is below; never lowers it.
 async fn move_on(client: &Client, name: &str, newest: &str) -> Result<Option<MovedCounter>> {
     let from = plain::number(client, &stands_at(name)).await?;
     let to = plain::number(client, newest).await?;

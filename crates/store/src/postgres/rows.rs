@@ -22,7 +22,7 @@ impl<'a> Columns<'a> {
         Self::from(row, 0)
     }
 
-    /// Begins at a later column.
+    /// Begins at column `first`.
     pub fn from(row: &'a Row, first: usize) -> Self {
         Self { row, next: first }
     }
@@ -33,14 +33,14 @@ impl<'a> Columns<'a> {
         value.map_err(|error| self.damaged("a row", &error.to_string()).because(error))
     }
 
-    /// The value of the column that was just read is none that `what` may have.
+    /// The error that the value of the column just read is not a valid `what`.
     fn damaged(&self, what: &'static str, value: &str) -> Error {
         let at = self.next - 1;
         let column = self.row.columns().get(at).map_or("?", |c| c.name());
         Error::damaged_value(what, column, value, &self.key())
     }
 
-    /// The first columns of the row, as far as they are ids, names or numbers.
+    /// The row's first columns with their values, as far as they are ids, names or numbers: its key, for a message.
     fn key(&self) -> Vec<(&str, String)> {
         let columns = self.row.columns().iter().enumerate().take(KEY_COLUMNS);
         let shown = columns.filter_map(|(at, column)| {
@@ -126,17 +126,17 @@ impl<'a> Columns<'a> {
     }
 }
 
-/// A partition or a line as a parameter. One that the table's `smallint` does not hold cannot be sent: the statement fails
-/// and its transaction with it.
+/// A partition or a line as a parameter. A value above the table's `smallint` (32,767) cannot be sent: the statement
+/// fails and its transaction with it.
 #[derive(Clone, Copy, Debug)]
 pub struct Small(u16);
 
-/// A partition or a line as the table has it.
+/// Converts a partition or a line to the parameter type of a `smallint` column.
 pub fn small(value: u16) -> Small {
     Small(value)
 }
 
-/// A parameter that the column's type does not hold.
+/// The error that a parameter does not fit the column's type.
 #[derive(Debug, thiserror::Error)]
 #[error("{0} is beyond a smallint")]
 pub struct BeyondSmallint(u16);
@@ -155,9 +155,9 @@ impl ToSql for Small {
     to_sql_checked!();
 }
 
-/// A number of rows as the table has it.
+/// Converts a number of rows to a `bigint` parameter; more than 2³² − 1 counts as that.
 pub fn count(value: usize) -> i64 {
-    // No error: a bound that is beyond all rows is no bound, whatever its number.
+    // No error: a LIMIT above the number of rows has no effect, so its exact value does not matter.
     u32::try_from(value).unwrap_or(u32::MAX).into()
 }
 

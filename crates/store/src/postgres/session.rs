@@ -6,8 +6,8 @@ use tokio::task::JoinHandle;
 use tokio_postgres::{Client, Config, Error};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-/// Ends with its last use, or, for whoever needs the database to itself afterwards, by [`Session::end`]. It may lead to
-/// a pooler, so nothing is set on it: [`super::plain`] bounds each statement.
+/// Closed when it is dropped, or by [`Session::end`] when the caller must know that the server has been told. The
+/// address may be a pooler's, so no session setting is made: [`super::plain`] bounds each statement.
 pub struct Session {
     client: Client,
     connection: JoinHandle<Result<(), Error>>,
@@ -20,10 +20,10 @@ impl Session {
         Ok(Self { client, connection })
     }
 
-    /// Says goodbye, and waits until that is sent: the server lets go of the database without being asked again.
+    /// Closes the connection and waits until the message is sent; the server then ends the session.
     pub async fn end(self) {
         drop(self.client);
-        // How it ended no longer matters: every answer was read.
+        // No error: every answer was read, so a failure while closing loses nothing.
         let _ = self.connection.await;
     }
 }

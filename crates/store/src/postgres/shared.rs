@@ -1,4 +1,5 @@
-//! What every call of a store shares: connections, identity, positions of the log, and who is told of its growth.
+//! The state that every call of a store shares: connections, identity, sequences of the log, and the listeners to
+//! notify when the log grows.
 
 use super::commit_status::CommitMarker;
 use super::connection::Options;
@@ -14,14 +15,14 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use waybill_domain::event::NewEvent;
 use waybill_domain::time::Time;
 
-/// What every call of a store shares.
+/// The state that every call of a store shares.
 pub(super) struct Shared {
     pub commits: Commits,
     pub now: Now,
     pub identity: Identity,
-    /// By partition: the sequence of its positions.
+    /// The oid of each partition's position sequence, by partition.
     pub sequences: Vec<u32>,
-    /// Which partition has the next batch.
+    /// Counts batches; the next batch's partition follows from it.
     pub turn: AtomicU32,
     pub listener: Arc<dyn CommitListener>,
     pub told: Arc<Grown>,
@@ -29,7 +30,8 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    /// Batches go to the partitions in turn, so that those under way at once hardly ever wait for the same one.
+    /// The partition of the next batch. Batches take the partitions in turn, so that concurrent batches rarely wait for
+    /// the same partition's lock.
     pub fn next_part(&self) -> u16 {
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
         // Exact: the remainder is below a u16.
@@ -45,8 +47,8 @@ impl Shared {
         })
     }
 
-    /// Appends events to a partition of the log as the last step before COMMIT, and commits. One of the events is looked
-    /// for when COMMIT is not answered.
+    /// Appends events to a partition of the log as the last step before COMMIT, and commits. If COMMIT is not answered,
+    /// one of the events is looked up to find out whether it took effect.
     pub async fn append_and_commit<'p>(
         &'p self,
         open: Open,
@@ -62,7 +64,7 @@ impl Shared {
         self.commits.commit(open, pipeline, mark).await
     }
 
-    /// Wakes who waits for a partition, here and in other processes.
+    /// Wakes the readers of a partition, in this process and in others.
     pub fn grown(&self, partition: u16) {
         self.listener.grown(partition);
         self.told.note(partition);

@@ -71,8 +71,9 @@ static OF_ORDER: Sql = Sql {
     types: &[Type::UUID, Type::TEXT, Type::TEXT, Type::UUID, Type::INT8],
 };
 
-/// The newest of the tenant's next so many shipments: what is filtered away is looked at all the same. Written as a
-/// range in the order of the tenant's index: with `tenant = $3` the planner may walk everybody's shipments by their id.
+/// The matching shipments among the tenant's next `scan` shipments, newest first; shipments that the filter excludes
+/// count towards `scan`. Written as a range of the tenant's index, because with `tenant = $3` the planner may scan the
+/// shipments of all tenants by id.
 static LIST: Sql = Sql {
     text: concat!(
         "/* shipments::list */ SELECT ",
@@ -83,13 +84,13 @@ static LIST: Sql = Sql {
     types: &[Type::UUID, Type::INT8, Type::TEXT, Type::TEXT, Type::INT8],
 };
 
-/// The last of the tenant's next so many.
+/// The last of the tenant's next `scan` shipments, after which the next page begins.
 static LAST: Sql = Sql {
     text: "/* shipments::last */ SELECT id FROM shipments WHERE (tenant, id) < ($3, $1) AND tenant >= $3 ORDER BY tenant DESC, id DESC OFFSET $2 LIMIT 1",
     types: &[Type::UUID, Type::INT8, Type::TEXT],
 };
 
-/// A page of a tenant's shipments, newest first. Looks at `scan` of its shipments at most.
+/// A page of a tenant's shipments, newest first. Reads at most `scan` of its shipments.
 pub async fn list(
     commits: &Commits,
     tenant: &Tenant,
@@ -167,7 +168,7 @@ fn delivery(row: &Row) -> Result<Delivery> {
     })
 }
 
-/// What delivery holds of several orders, in the order asked.
+/// The deliveries and shipments of several orders, in the order of `orders`.
 pub async fn deliveries(commits: &Commits, orders: &[OrderId]) -> Result<Vec<DeliveryOf>> {
     let ids: Vec<Uuid> = orders.iter().map(|id| id.0).collect();
     let mut pipeline = Pipeline::new();

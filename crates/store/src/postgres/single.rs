@@ -1,4 +1,4 @@
-//! Statements outside of any transaction of ours, each flush on a connection that goes back to the pool.
+//! Statements that need no explicit transaction; each flush takes a connection and returns it to the pool.
 
 use super::connection::{Connections, Taken};
 use super::errors::translate;
@@ -19,14 +19,15 @@ impl Connections {
         Ok(self.read_all(pipeline).await?.take(rows))
     }
 
-    /// Several statements that need not see the same moment; those that write, by [`Pipeline::add_write`].
+    /// Several statements that need not see the same snapshot; a statement that writes is added with
+    /// [`Pipeline::add_write`].
     pub async fn read_all(&self, pipeline: Pipeline<'_>) -> Result<Answers> {
         debug_assert!(pipeline.begins_what_it_writes(), "its COMMIT may not last");
         let connection = self.get().await?;
         match pipeline.run(self, &connection).await {
             Ok(answers) => Ok(answers),
             Err(failure) => {
-                // What could not be sent may have left a transaction open.
+                // A step that could not be sent may have left a transaction open.
                 end(Taken::of(connection)).await;
                 Err(translate(failure.error))
             }
@@ -45,7 +46,7 @@ impl Connections {
     }
 }
 
-/// Ends a transaction; a connection that cannot is given up.
+/// Rolls back a transaction and returns its connection to the pool; closes the connection if the rollback fails.
 pub async fn end(connection: Taken) {
     if !connection.is_closed() && plain::roll_back(&connection).await.is_ok() {
         drop(connection.into_pool());

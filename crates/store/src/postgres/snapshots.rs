@@ -17,7 +17,7 @@ macro_rules! holders {
     };
 }
 
-/// The age of the oldest, in milliseconds; 0 without any.
+/// The age of the oldest snapshot, in milliseconds; 0 when there is none.
 pub static OLDEST_MS: Sql = Sql {
     text: concat!(
         "/* snapshots::oldest */ SELECT COALESCE(max(extract(epoch FROM clock_timestamp() - xact_start) * 1000), 0)::bigint ",
@@ -26,7 +26,7 @@ pub static OLDEST_MS: Sql = Sql {
     types: &[],
 };
 
-/// The oldest one, for a person.
+/// The oldest snapshot, for a message.
 const OLDEST: &str = concat!(
     "SELECT extract(epoch FROM clock_timestamp() - xact_start)::bigint, \
      'process ' || pid || ', user ' || usename || ', program ' || application_name ",
@@ -34,7 +34,7 @@ const OLDEST: &str = concat!(
     " ORDER BY xact_start LIMIT 1"
 );
 
-/// A transaction that is open, and whose.
+/// An open transaction and its session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OpenTransaction {
     pub seconds: i64,
@@ -42,7 +42,7 @@ pub struct OpenTransaction {
     pub session: String,
 }
 
-/// The one that has been open for longest.
+/// The transaction that has been open for longest; `None` when there is none.
 pub async fn oldest(client: &Client) -> Result<Option<OpenTransaction>> {
     let first = plain::rows(client, OLDEST).await?.into_iter().next();
     let Some(row) = first else { return Ok(None) };

@@ -11,7 +11,7 @@ use std::sync::atomic::Ordering;
 use tokio_postgres::types::Type;
 use waybill_domain::status::OrderStatus;
 
-/// How many statuses there are, about ten.
+/// The number of order statuses.
 const STATUSES: i32 = OrderStatus::ALL.len() as i32;
 
 /// Sums of order counts; one row per status, in the order of [`OrderStatus::ALL`].
@@ -21,7 +21,7 @@ static BY_STATUS: Sql = Sql {
     types: &[Type::INT4],
 };
 
-/// Rows counted at most: a figure that reaches it means "at least".
+/// Table sizes, each counted up to a limit; a figure equal to the limit means "at least".
 static SIZES: Sql = Sql {
     text: "/* stats::sizes */ SELECT (SELECT count(*) FROM (SELECT 1 FROM parked LIMIT 100000) AS t), \
            (SELECT count(*) FROM (SELECT 1 FROM parked WHERE state = 'dead' LIMIT 100000) AS t), \
@@ -34,7 +34,7 @@ static CURSORS: Sql = Sql {
     types: &[],
 };
 
-/// Reads what the tables say.
+/// Reads the figures.
 pub async fn read(commits: &Commits, partitions: u16) -> Result<Stats> {
     let mut stats = Stats {
         log_positions: orders::positions(commits, partitions).await?,
@@ -52,7 +52,8 @@ pub async fn read(commits: &Commits, partitions: u16) -> Result<Stats> {
     }
     let sizes = answers.take(sizes);
     let row = sizes.first();
-    let mut c = Columns::of(row.ok_or_else(|| Error::unavailable("no figures came"))?);
+    let mut c =
+        Columns::of(row.ok_or_else(|| Error::unavailable("the database returned no figures"))?);
     stats.parked = c.get()?;
     stats.dead = c.get()?;
     stats.timers = c.get()?;
@@ -70,7 +71,7 @@ pub async fn read(commits: &Commits, partitions: u16) -> Result<Stats> {
     Ok(stats)
 }
 
-/// Folds old counts into one row. Rows that others are just writing stay for the next time.
+/// Sums old counts into one row. Rows that another transaction has locked are left for the next call.
 static FOLD: Sql = Sql {
     text: "/* stats::fold */ WITH gone AS (DELETE FROM order_counts WHERE n IN (SELECT n FROM order_counts ORDER BY n LIMIT $1 FOR UPDATE \
            SKIP LOCKED) RETURNING deltas) INSERT INTO order_counts (deltas) \
@@ -79,7 +80,7 @@ static FOLD: Sql = Sql {
     types: &[Type::INT8, Type::INT4],
 };
 
-/// Folds up to `limit` counts together, so that adding them up stays cheap.
+/// Replaces up to `limit` counts with one row of their sums, so that reading the totals stays cheap.
 pub async fn fold(commits: &Commits, limit: usize) -> Result<()> {
     let parameters = params![count(limit), STATUSES];
     commits.write_one(&FOLD, parameters).await?;

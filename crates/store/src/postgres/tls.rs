@@ -80,13 +80,13 @@ fn from_file(path: &Path) -> std::result::Result<RootCertStore, String> {
 fn of_the_system() -> RootCertStore {
     let mut roots = RootCertStore::empty();
     for certificate in rustls_native_certs::load_native_certs().certs {
-        // One that cannot be read is no reason not to trust the others.
+        // No error: a system certificate that cannot be read is skipped; the others are still trusted.
         let _ = roots.add(certificate);
     }
     roots
 }
 
-/// Encrypts to whoever answers, as `require` means it. The handshake's signatures are checked all the same.
+/// Accepts any server certificate, as `sslmode=require` does. The handshake's signatures are still checked.
 #[derive(Debug)]
 struct Anyone(Arc<CryptoProvider>);
 

@@ -1,7 +1,7 @@
 //! Transactions: whether one was committed, also when its COMMIT got no answer, and when to repeat one.
 //!
-//! Invariant: `Ok` means committed, and at the standby if the database waits for one. A connection in COMMIT is never
-//! cancelled: the caller may go away, the task that commits stays. An outcome that cannot be found out is always
+//! Invariant: `Ok` means committed, and at the standby if the database waits for one. A COMMIT in progress is never
+//! cancelled: it runs in a task that continues when the caller goes away. An outcome that cannot be found out is always
 //! [`Error::OutcomeUnknown`].
 
 use super::commit_status::{CommitMarker, IDENTIFY, TransactionId};
@@ -15,27 +15,28 @@ use std::time::Duration;
 use tokio_postgres::Row;
 use tokio_postgres::error::SqlState;
 
-/// Everything that writes shares this.
+/// The state that all writing transactions share.
 pub struct Commits {
     pub connections: Connections,
-    /// Of the waits for a standby that were cancelled, how many a later commit has proven to be there.
+    /// Of the cancelled waits for a standby, how many belong to commits that have reached the standby since, as a later
+    /// commit's wait has shown.
     proven: AtomicU64,
     pub retries: AtomicU64,
     pub deadlocks: AtomicU64,
 }
 
-/// Writes to the database's own log and nothing else, so that COMMIT has something to wait for.
+/// Writes a message to the write-ahead log and no row, so that COMMIT has something to wait for.
 static MARK_THE_LOG: Sql = Sql {
     text: "/* transaction::mark_the_log */ SELECT pg_logical_emit_message(true, 'waybill', '')",
     types: &[],
 };
 
-/// How often a transaction that was in somebody's way is made again.
+/// The most attempts at a transaction that conflicts with others.
 const ATTEMPTS: u32 = 6;
-/// The first pause before that; it doubles.
+/// The pause before the second attempt; it doubles with each further one.
 const PAUSE: Duration = Duration::from_millis(2);
 
-/// A transaction that has begun. Dropped before its end, it takes its connection with it, and the database rolls back.
+/// A transaction that has begun. If it is dropped before its end, its connection is closed and the database rolls back.
 pub struct Open {
     connection: Taken,
     id: TransactionId,
@@ -45,9 +46,9 @@ pub struct Open {
 
 /// How an attempt ended that was not committed.
 pub enum Failed {
-    /// Nothing was written, and the reason is this.
+    /// Nothing was written; repeating it would fail again.
     Error(Error),
-    /// Nothing was written; somebody was in the way, or the connection was lost before COMMIT.
+    /// Nothing was written because of a conflict, or because the connection was lost before COMMIT; it may be repeated.
     Again(Error),
 }
 
@@ -57,7 +58,7 @@ impl From<Error> for Failed {
     }
 }
 
-/// The attempts at one transaction: made again when somebody else was in its way.
+/// Counts the attempts at one transaction, which is repeated when it conflicts with another.
 pub struct Attempts<'a> {
     commits: &'a Commits,
     made: u32,
@@ -65,10 +66,10 @@ pub struct Attempts<'a> {
 }
 
 impl Attempts<'_> {
-    /// Waits a little before the next attempt.
+    /// Waits before the next attempt.
     ///
     /// # Errors
-    /// There will be no next one.
+    /// The error of `failed`, when it cannot be repeated or the attempts are used up.
     pub async fn again(&mut self, failed: Failed) -> Result<()> {
         let error = match failed {
             Failed::Error(error) => return Err(error),
@@ -78,7 +79,7 @@ impl Attempts<'_> {
         if self.made == ATTEMPTS {
             return Err(error);
         }
-        tracing::debug!(%error, made = self.made, "a transaction is made again");
+        tracing::debug!(%error, made = self.made, "repeating a transaction");
         self.commits.retries.fetch_add(1, Ordering::Relaxed);
         tokio::time::sleep(self.pause).await;
         self.pause *= 2;
@@ -96,13 +97,13 @@ impl Commits {
         }
     }
 
-    /// Whether something that is committed here may not be at the standby. Who answers from what it read says so
-    /// then: it would acknowledge what nobody acknowledged.
+    /// Whether a commit on this server may be missing on the standby. A read that acknowledges another request's commit
+    /// must then fail with [`Error::OutcomeUnknown`] instead.
     pub fn in_doubt(&self) -> bool {
         self.connections.cancelled_waits() > self.proven.load(Ordering::SeqCst)
     }
 
-    /// A commit has reached the standby, and with it all whose wait was cancelled before it was sent.
+    /// Records that a commit has reached the standby: so have all commits whose wait was cancelled before it was sent.
     fn prove(&self, cancelled_waits: u64) {
         self.proven.fetch_max(cancelled_waits, Ordering::SeqCst);
     }
@@ -116,8 +117,8 @@ impl Commits {
         }
     }
 
-    /// Begins a transaction with a first flush of what `ask` adds, and goes on with what `read` makes of the answers.
-    /// Where `read` refuses them, the transaction is given up.
+    /// Begins a transaction: sends the statements that `ask` adds and passes the answers to `read`. If `read` fails,
+    /// the transaction is rolled back.
     pub async fn begin<'a, H, T>(
         &'a self,
         ask: impl FnOnce(&mut Pipeline<'a>) -> H,
@@ -157,12 +158,12 @@ impl Commits {
         }
     }
 
-    /// Gives a transaction up.
+    /// Rolls a transaction back.
     pub async fn roll_back(&self, open: Open) {
         end(open.connection).await;
     }
 
-    /// Goes on with what was made of a transaction's answers, or gives it up because of them.
+    /// Returns the transaction with `made`; if `made` is an error, rolls the transaction back.
     pub async fn unless_refused<T>(
         &self,
         open: Open,
@@ -177,8 +178,8 @@ impl Commits {
         }
     }
 
-    /// Ends a transaction of which nothing is kept, and whose answers tell what it read: others may have committed
-    /// that here while their wait for the standby was cancelled, so the standby is waited for again.
+    /// Rolls back a transaction whose results report rows that other transactions committed. Such a commit may be on
+    /// this server only, if its wait for the standby was cancelled, so this waits for the standby before it returns.
     pub async fn tell_what_was_read(&self, open: Open) -> Result<()> {
         let waits = open.waits;
         self.roll_back(open).await;
@@ -191,7 +192,8 @@ impl Commits {
         Ok(())
     }
 
-    /// One statement that writes, in a transaction of its own, and all committed before it, at the standby too.
+    /// Runs one statement that writes, in a transaction of its own; on return it and every earlier commit have reached
+    /// the standby.
     ///
     /// # Errors
     /// [`Error::OutcomeUnknown`] when the wait for the standby was cancelled.
@@ -209,7 +211,8 @@ impl Commits {
         Ok(())
     }
 
-    /// The last flush: what it carries and COMMIT go out together. `mark` is looked for when COMMIT is not answered.
+    /// The last flush: its statements and COMMIT are sent together. If COMMIT is not answered, `mark` is looked up to
+    /// find out whether it took effect.
     pub async fn commit(
         &self,
         open: Open,
@@ -238,7 +241,7 @@ impl Commits {
             }) => Err(self.undo(connection, error).await),
             Err(Failure { error, .. }) => {
                 drop(connection);
-                tracing::warn!(%error, xid = id.xid(), "nobody answered a COMMIT; looking for what became of it");
+                tracing::warn!(%error, xid = id.xid(), "a COMMIT got no answer; looking up whether it took effect");
                 match id.was_committed(&self.connections, mark).await {
                     Some(true) => Ok(()),
                     Some(false) => Err(Failed::Again(translate(error))),
@@ -271,7 +274,7 @@ impl Commits {
         self.connections.write_one(sql, parameters).await
     }
 
-    /// Several statements that see the same moment.
+    /// Several statements on one snapshot.
     pub async fn read_same_moment(&self, pipeline: Pipeline<'_>) -> Result<Answers> {
         let connection = self.connections.get().await?;
         let run = pipeline.at_one_moment().run(&self.connections, &connection);
@@ -284,7 +287,7 @@ impl Commits {
         }
     }
 
-    /// Begins to read at one moment, when what is read next depends on what was read first.
+    /// Begins a read-only transaction, for reads on one snapshot that depend on earlier ones.
     pub async fn begin_reading(&self, pipeline: Pipeline<'_>) -> Result<(Reader<'_>, Answers)> {
         let reader = Reader {
             commits: self,
@@ -298,7 +301,7 @@ impl Commits {
         let contended = error.code().is_some_and(is_contention);
         if error.code() == Some(&SqlState::T_R_DEADLOCK_DETECTED) {
             self.deadlocks.fetch_add(1, Ordering::Relaxed);
-            tracing::error!(%error, "transactions locked each other out, which their lock order forbids");
+            tracing::error!(%error, "a deadlock occurred, which the lock order should rule out");
         }
         let lost = connection.is_closed();
         end(connection).await;
@@ -311,7 +314,7 @@ impl Commits {
     }
 }
 
-/// A transaction that only reads. Dropped before its end, it takes its connection with it.
+/// A read-only transaction. If it is dropped before its end, its connection is closed.
 pub struct Reader<'a> {
     commits: &'a Commits,
     connection: Taken,
@@ -324,13 +327,13 @@ impl Reader<'_> {
         run.map_err(|failure| translate(failure.error))
     }
 
-    /// Reads more at the same moment.
+    /// Reads more on the same snapshot.
     pub async fn go_on(self, pipeline: Pipeline<'_>) -> Result<(Self, Answers)> {
         let answers = self.run(pipeline).await?;
         Ok((self, answers))
     }
 
-    /// Reads the rest and ends.
+    /// Reads the rest and ends the transaction.
     pub async fn finish(self, mut pipeline: Pipeline<'_>) -> Result<Answers> {
         let ended = pipeline.commit();
         let mut answers = self.run(pipeline).await?;

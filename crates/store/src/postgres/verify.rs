@@ -20,7 +20,7 @@ use waybill_domain::time::Time;
 /// Checks the database that `options` lead to.
 ///
 /// # Errors
-/// When it cannot be had or read; what does not add up is in the report.
+/// The database cannot be reached or read. Violated invariants are no error; the report lists them.
 pub async fn open_for_verify(options: &Options) -> Result<Report> {
     let client = snapshot(options).await?;
     let report = check(&client).await?;
@@ -28,10 +28,10 @@ pub async fn open_for_verify(options: &Options) -> Result<Report> {
     Ok(report)
 }
 
-/// Looks at who works on the database, at one moment of it.
+/// Reads the status of the consumers that work on the database, on one snapshot.
 ///
 /// # Errors
-/// When it cannot be had or read.
+/// The database cannot be reached or read.
 pub async fn look(options: &Options) -> Result<Status> {
     let client = snapshot(options).await?;
     let version = plain::cell(&client, "SHOW server_version").await?;
@@ -43,7 +43,7 @@ pub async fn look(options: &Options) -> Result<Status> {
     };
     let version = version.unwrap_or_default();
     let engine = format!("PostgreSQL {version}, schema {schema}");
-    // The clock that every process goes by.
+    // The database's clock: all processes use it for leases.
     let now = plain::number(&client, NOW).await?;
     let mut tables = PostgresTables { client: &client };
     let status = crate::status::look(&mut tables, Time(now), engine).await?;
@@ -53,7 +53,7 @@ pub async fn look(options: &Options) -> Result<Status> {
 
 const NOW: &str = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint";
 
-/// A connection with a transaction that only reads, all of it at one moment.
+/// Opens a connection with a read-only transaction on one snapshot.
 async fn snapshot(options: &Options) -> Result<Session> {
     let (config, tls) = read_url(&options.url, options)?;
     let client = Session::connect(&config, &tls)
@@ -75,7 +75,7 @@ struct PostgresTables<'a> {
 #[async_trait]
 impl Tables for PostgresTables<'_> {
     async fn rows(&mut self, sql: &str, visit: VisitRow<'_>) -> Result<()> {
-        // As plain text every cell comes the way it is compared.
+        // The simple query protocol returns every cell as text, which is how cells are compared.
         let rows = self.client.simple_query_raw(sql).await.store()?;
         pin_mut!(rows);
         let mut cells: Vec<String> = vec![];
@@ -94,7 +94,7 @@ impl Tables for PostgresTables<'_> {
             "SELECT {} FROM events ORDER BY part, position",
             log::COLUMNS
         );
-        // Without a name, which a pooler would leave behind in the session.
+        // An unnamed statement, because a pooler would keep a named one in the session.
         let none: [(i64, Type); 0] = [];
         let rows = self.client.query_typed_raw(&sql, none).await.store()?;
         pin_mut!(rows);

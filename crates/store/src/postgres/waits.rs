@@ -1,4 +1,4 @@
-//! Counts the callers that find every connection of the pool taken. What they wait for, and how long, is the pool's.
+//! Counts the callers that find every connection of the pool taken. The pool itself decides how long they wait.
 
 use crate::model::PoolUse;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -13,7 +13,7 @@ pub struct Waits {
 }
 
 impl Waits {
-    /// A caller begins to wait; it no longer does when this is dropped, with a connection or without.
+    /// Counts a caller as waiting until the returned guard is dropped, with a connection or without.
     pub fn begin(&self) -> Waiting<'_> {
         self.waiting.fetch_add(1, Ordering::Relaxed);
         self.waits.fetch_add(1, Ordering::Relaxed);

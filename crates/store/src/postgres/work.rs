@@ -14,7 +14,7 @@ use waybill_domain::ids::OrderId;
 use waybill_domain::text::Tenant;
 use waybill_domain::time::Time;
 
-/// Work that somebody else is just leasing is theirs.
+/// Leases due work; pieces that another transaction has locked are skipped.
 static LEASE: Sql = Sql {
     text: "/* work::lease */ WITH due AS MATERIALIZED (SELECT id FROM work WHERE target = $1 AND due_at <= $2 \
            AND (leased_until IS NULL OR leased_until <= $2) ORDER BY due_at LIMIT $4 FOR UPDATE SKIP LOCKED) \
@@ -72,7 +72,7 @@ static AGAIN: Sql = Sql {
     types: &[Type::UUID, Type::INT8, Type::TEXT],
 };
 
-/// Records what became of leased work; a lease that was taken over changes nothing.
+/// Records the result of leased work; under a lease that was taken over nothing is written.
 pub async fn settle<E: OwnedRows>(
     shared: &Shared,
     piece: &LeasedWork,
@@ -103,7 +103,7 @@ async fn attempt<E: OwnedRows>(
         WorkOutcome::Again { .. } => None,
     };
     let wanted = Wanted::of(change);
-    // Timers and work come last among the classes, so the piece is locked after what its result changes.
+    // Work is the last class of the lock order, so the piece is locked after the rows that its result changes.
     let (open, locked) = commits
         .begin(
             |pipeline| {
@@ -132,7 +132,7 @@ async fn attempt<E: OwnedRows>(
     };
     let partition = change.map(|c| c.partition);
     let events: Vec<&NewEvent> = changes.iter().flat_map(|c| &c.events).collect();
-    // Without a change there are no events, and the partition does not matter.
+    // Without a change there are no events, so any partition will do.
     let log_part = partition.unwrap_or(0);
     shared
         .append_and_commit(open, pipeline, log_part, now, &events)

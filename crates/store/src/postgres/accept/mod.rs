@@ -20,7 +20,8 @@ use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 use waybill_domain::intake::{self, AcceptedOrder, Birth, Claim, Decision, NewOrder};
 
-/// Takes a batch of orders; an order at fault fails alone.
+/// Accepts a batch of orders in one transaction; returns one result per order, in order. An order that breaks a
+/// constraint fails alone.
 pub async fn accept(shared: &Shared, orders: &[Arc<NewOrder>]) -> Result<Vec<Result<Accepted>>> {
     let mut results: Vec<Option<Result<Accepted>>> = orders.iter().map(|_| None).collect();
     let mut waiting: Vec<usize> = (0..orders.len()).collect();
@@ -64,7 +65,7 @@ static NUMBERS: Sql = Sql {
     types: &[Type::INT8],
 };
 
-/// One try: the answers, and whether the log has grown.
+/// One attempt at the transaction: the results, and whether events were appended to the log.
 async fn attempt(
     shared: &Shared,
     orders: &[Arc<NewOrder>],
@@ -93,7 +94,7 @@ async fn attempt(
     let decided = decide(orders, partition, answered, asked);
     let (open, batch) = commits.unless_refused(open, decided).await?;
     if batch.written.is_empty() {
-        // Claims that were taken are free again.
+        // The rollback frees the claims that this batch had taken.
         if batch.replays() {
             commits.tell_what_was_read(open).await?;
         } else {
@@ -117,7 +118,7 @@ async fn attempt(
     Ok((batch.results, true))
 }
 
-/// What the first flush said.
+/// The answers to the first flush.
 struct Asked<'o> {
     /// The claims that others hold, with the indexes of the orders that asked for them.
     lost: Vec<(usize, &'o Claim)>,
@@ -138,7 +139,7 @@ struct Batch<'o> {
 }
 
 impl Batch<'_> {
-    /// Whether somebody is told of an order that is there already.
+    /// Whether a result names an order that an earlier transaction committed.
     fn replays(&self) -> bool {
         let mut results = self.results.iter();
         results.any(|r| matches!(r, Accepted::Replayed { .. } | Accepted::Taken { .. }))
@@ -152,7 +153,7 @@ struct Written<'o> {
     birth: Birth,
 }
 
-/// Looks who holds the claims that were not taken.
+/// Reads the orders that hold the claims this batch could not take.
 async fn answer_lost(
     commits: &Commits,
     open: Open,
@@ -187,13 +188,14 @@ fn decide<'o>(
     let mut numbers = asked.numbers.into_iter();
     for (index, new) in orders.iter().enumerate() {
         if let Some(answer) = answered.remove(&index) {
-            // It may have won other claims before it lost one.
+            // The order may have taken other claims before it lost one; these are given back.
             batch.refused.push(new);
             batch.results.push(answer);
             continue;
         }
         let number = numbers.next();
-        let number = number.ok_or_else(|| Error::unavailable("too few numbers came"))?;
+        let number = number
+            .ok_or_else(|| Error::unavailable("the database returned too few order numbers"))?;
         let view = batch.stock.view(&new.tenant);
         // A panic is a defect of one order; the others are decided without it.
         let decided = catch_unwind(AssertUnwindSafe(|| {

@@ -1,4 +1,4 @@
-//! Writes the rows of accepted orders: one statement per table, whatever the number of orders.
+//! Writes the rows of accepted orders: one statement per table for all orders of the batch.
 
 use super::super::changes;
 use super::super::pipeline::{Pipeline, Sql, params};

@@ -29,7 +29,7 @@ pub fn stock_keys(orders: &[Arc<NewOrder>]) -> BTreeSet<(&str, &str)> {
         .collect()
 }
 
-/// Locks those rows.
+/// Locks the stock rows with these keys.
 pub fn lock_stock<'p>(
     pipeline: &mut Pipeline<'p>,
     keys: &BTreeSet<(&'p str, &'p str)>,
@@ -48,11 +48,11 @@ pub fn lock_stock<'p>(
 #[derive(Default)]
 pub struct Stock {
     by_tenant: HashMap<Tenant, StockView>,
-    /// What was reserved before, and where the row stands, by tenant and sku.
+    /// The reserved units before the batch and the row's `ctid`, by tenant and sku.
     before: HashMap<(Tenant, Sku), (i64, String)>,
 }
 
-/// What a batch takes from a row.
+/// Units that a batch reserves in one row.
 struct Taken<'s> {
     place: &'s str,
     units: i64,
@@ -104,7 +104,7 @@ impl Stock {
         .collect()
     }
 
-    /// Adds what was taken to the rows.
+    /// Adds the statement that writes the newly reserved units.
     pub fn write<'p>(&'p self, pipeline: &mut Pipeline<'p>) {
         let taken = self.taken();
         let each = taken.iter();

@@ -4,7 +4,7 @@ use super::super::pipeline::{Pipeline, Sql, params};
 use tokio_postgres::types::Type;
 use waybill_domain::status::OrderStatus;
 
-/// How many orders came to have which status, and left it.
+/// By status, how many orders entered it less how many left it.
 #[derive(Default)]
 pub struct Counts([i64; OrderStatus::ALL.len()]);
 

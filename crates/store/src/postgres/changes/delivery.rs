@@ -81,10 +81,11 @@ const DELIVERY: &[Type] = &[
     Type::INT8_ARRAY,
 ];
 
-/// Rows by key, each with what the batch's first change of it expected: 0 makes a new one.
+/// The last state of each row by its key, with the version that the batch's first change of the row expects; version 0
+/// inserts a new row.
 type States<'p, T> = BTreeMap<Uuid, (i64, &'p T)>;
 
-/// Sorts the last states into those that are new and those that are written over.
+/// Splits the last states into rows to insert and rows to update.
 fn split<'p, T>(states: &States<'p, T>) -> [Vec<&'p T>; 2] {
     let of = |new: bool| {
         let states = states.values();

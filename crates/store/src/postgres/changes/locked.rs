@@ -30,7 +30,7 @@ impl<E: OwnedRows> Wanted<E> {
         }
     }
 
-    /// Adds the locks, class by class; a class of which nothing is wanted is not asked for.
+    /// Adds the locking statements, class by class; a class without rows to lock gets no statement.
     pub fn lock<'p>(&'p self, pipeline: &mut Pipeline<'p>, now: Time) -> Locks<E> {
         // Fields are evaluated in the order in which they are written: that of the classes.
         Locks {
@@ -46,7 +46,7 @@ pub struct Locks<E: OwnedRows> {
     rows: E::Locks,
 }
 
-/// Locks rows by their ids, unless there are none.
+/// Adds the statement that locks rows by their ids; `None` when `ids` is empty.
 pub fn by_id<'p>(
     pipeline: &mut Pipeline<'p>,
     sql: &'static Sql,
@@ -60,14 +60,14 @@ pub fn rows_of(answers: &mut Answers, class: Option<Handle<Rows>>) -> Vec<Row> {
     class.map_or_else(Vec::new, |class| answers.take(class))
 }
 
-/// What the locked rows say, kept up while changes are taken in.
+/// The state of the locked rows, updated in memory with each change that is taken in.
 pub struct Locked<E: OwnedRows> {
     pub free_keys: Free,
     pub rows: E::Locked,
 }
 
 impl<E: OwnedRows> Locked<E> {
-    /// Reads what the locked rows say.
+    /// Reads the state of the locked rows.
     pub fn read(locks: Locks<E>, answers: &mut Answers) -> Result<Self> {
         Ok(Self {
             free_keys: locks.claims.free(answers)?,
@@ -75,7 +75,7 @@ impl<E: OwnedRows> Locked<E> {
         })
     }
 
-    /// Takes changes in, all or none.
+    /// Takes changes in: all of them, or an error and none.
     pub fn with<'c>(mut self, changes: impl IntoIterator<Item = &'c Change<E>>) -> Result<Self> {
         for change in changes {
             self.take(change)?;
@@ -83,7 +83,7 @@ impl<E: OwnedRows> Locked<E> {
         Ok(self)
     }
 
-    /// Takes a change in, if it was decided on what the rows say now.
+    /// Takes a change in if it was decided on the rows' present versions.
     pub fn take(&mut self, change: &Change<E>) -> Result<()> {
         let claim = change.claim.as_ref();
         if !self.free_keys.allows(&change.tenant, claim) {

@@ -41,7 +41,7 @@ pub struct DeliveryLocks {
     shipments: Option<Handle<Rows>>,
 }
 
-/// What the locked rows of deliveries say.
+/// The state of the locked rows of deliveries.
 #[derive(Default)]
 pub struct LockedDeliveries {
     deliveries: HashMap<Uuid, i64>,
@@ -49,7 +49,7 @@ pub struct LockedDeliveries {
 }
 
 impl LockedDeliveries {
-    /// Reads what the locked rows say.
+    /// Reads the state of the locked rows.
     pub fn read(locks: DeliveryLocks, answers: &mut Answers) -> Result<Self> {
         let mut locked = Self::default();
         for (versions, class) in [
@@ -64,7 +64,7 @@ impl LockedDeliveries {
         Ok(locked)
     }
 
-    /// Takes an effect in, if it was decided on what the rows say now.
+    /// Takes an effect in if it was decided on the rows' present versions.
     pub fn take(&mut self, effect: &DeliveryEffect) -> Result<()> {
         self.check(effect)?;
         if let Some(delivery) = &effect.delivery {

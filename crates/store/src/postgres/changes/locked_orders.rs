@@ -75,7 +75,7 @@ pub struct OrderLocks {
     stock: Option<Handle<Rows>>,
 }
 
-/// What the locked rows of orders say.
+/// The state of the locked rows of orders.
 #[derive(Default)]
 pub struct LockedOrders {
     orders: HashMap<Uuid, i64>,
@@ -85,7 +85,7 @@ pub struct LockedOrders {
 }
 
 impl LockedOrders {
-    /// Reads what the locked rows say.
+    /// Reads the state of the locked rows.
     pub fn read(locks: OrderLocks, answers: &mut Answers) -> Result<Self> {
         let mut locked = Self::default();
         for row in rows_of(answers, locks.orders) {
@@ -100,7 +100,7 @@ impl LockedOrders {
         Ok(locked)
     }
 
-    /// Takes a change in, if it was decided on what the rows say now.
+    /// Takes a change in if it was decided on the rows' present versions.
     pub fn take(&mut self, change: &Change<OrderEffect>) -> Result<()> {
         self.check(change)?;
         let moved = self.reservations.after(change)?;

@@ -1,8 +1,9 @@
 //! Writes what the domain decided: rows are locked and their versions compared in memory, then everything is written in
-//! one flush. What is the same for every owner stands here and in `locked.rs`; each owner's rows have their own files.
+//! one flush. This file and `locked.rs` have the part that is the same for every owner; each owner's rows have their
+//! own files.
 //!
-//! Changes of one batch may build on each other. Each is compared with the state that the one before it leaves, and
-//! only the last state of a row is written.
+//! Changes of one batch may build on each other. Each change is compared with the state that the change before it
+//! leaves, and only the last state of a row is written.
 
 mod counts;
 mod delivery;
@@ -33,7 +34,7 @@ pub trait OwnedRows: Effect {
     type Wanted: Send + Sync;
     /// The locks that were asked for.
     type Locks: Send;
-    /// What those rows say once they are locked.
+    /// The state of the locked rows.
     type Locked: Send + Sync;
 
     /// The rows of orders that this owner decides on; those not found are left out.
@@ -42,16 +43,16 @@ pub trait OwnedRows: Effect {
         orders: &[OrderId],
     ) -> impl Future<Output = Result<Vec<Self::Known>>> + Send;
 
-    /// The rows of changes.
+    /// The rows that changes write.
     fn wanted(changes: &[&Change<Self>]) -> Self::Wanted;
 
     /// Adds the locks of rows, in the order of `lock.rs`.
     fn lock<'p>(wanted: &'p Self::Wanted, pipeline: &mut Pipeline<'p>) -> Self::Locks;
 
-    /// Reads what the locked rows say.
+    /// Reads the state of the locked rows.
     fn read(locks: Self::Locks, answers: &mut Answers) -> Result<Self::Locked>;
 
-    /// Takes a change in, if it was decided on what the rows say now.
+    /// Takes a change in if it was decided on the rows' present versions.
     fn take(locked: &mut Self::Locked, change: &Change<Self>) -> Result<()>;
 
     /// Adds the writes of changes that `locked` has all taken in.
@@ -62,8 +63,8 @@ pub trait OwnedRows: Effect {
     );
 }
 
-/// Adds the writes of changes that `locked` has all taken in: the owner's rows, then work. The log is the caller's last
-/// step.
+/// Adds the writes of changes that `locked` has all taken in: the owner's rows, then work. The caller appends the
+/// events afterwards, because the log's partition is locked last.
 pub fn write<'p, E: OwnedRows>(
     pipeline: &mut Pipeline<'p>,
     changes: &[&'p Change<E>],

@@ -201,7 +201,7 @@ static NOTE: Sql = Sql {
     types: &[Type::UUID, Type::INT8, Type::TEXT],
 };
 
-/// Adds a new hold; what a person wrote about it goes where personal data stands.
+/// Adds a new hold; its note is personal data and is written to `order_personal`.
 pub fn place_hold<'p>(pipeline: &mut Pipeline<'p>, order: OrderId, version: i64, hold: &'p Hold) {
     pipeline.add(
         &PLACE_HOLD,

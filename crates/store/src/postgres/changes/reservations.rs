@@ -50,7 +50,7 @@ static STOCK: Sql = Sql {
     types: &[Type::TEXT_ARRAY, Type::INT8_ARRAY, Type::INT8_ARRAY],
 };
 
-/// What the table gives a new row.
+/// The attempt that the table's default gives a new row.
 const FIRST_ATTEMPT: i32 = 1;
 
 /// A line of an order at a vendor.
@@ -60,7 +60,7 @@ fn key(order: OrderId, units: &ReservedUnits) -> Key {
     (order.0, units.line, units.vendor.to_string())
 }
 
-/// Reservations that are locked and held units when they were read; kept up while changes are taken in.
+/// Locked reservations that had open units when they were read; updated in memory with each change that is taken in.
 #[derive(Default)]
 pub struct Reservations(HashMap<Key, Open>);
 
@@ -96,7 +96,8 @@ impl Reservations {
         Ok(Self(open))
     }
 
-    /// What the moves of a change make of reservations that are there; nothing is taken in yet.
+    /// The reservations after the moves of a change. Nothing is taken in yet, so that a change that fails leaves no
+    /// trace.
     pub fn after(&self, change: &Change<OrderEffect>) -> Result<Moved> {
         let mut moved: HashMap<Key, Open> = HashMap::new();
         for step in &change.effect.reservations {
@@ -104,7 +105,8 @@ impl Reservations {
             let open = moved.get(&key).or_else(|| self.0.get(&key)).copied();
             let before = open.map(|open| open.now);
             let now = step.after(before).map_err(Error::of_move)?;
-            // Without one, the move makes it: its row is inserted, and updated only if a later move changes it again.
+            // Without an open reservation, the move makes one: its row is inserted, and updated only if a later move
+            // changes it again.
             let open = Open {
                 attempt: open.map_or(FIRST_ATTEMPT, |open| open.attempt),
                 now,
@@ -115,7 +117,7 @@ impl Reservations {
         Ok(Moved(moved))
     }
 
-    /// Takes in what [`Reservations::after`] said.
+    /// Takes in the result of [`Reservations::after`].
     pub fn take(&mut self, moved: Moved) {
         self.0.extend(moved.0);
     }

@@ -25,8 +25,8 @@ static CLEAR_TIMERS: Sql = Sql {
     types: &[Type::INT2_ARRAY, Type::INT8_ARRAY, Type::UUID_ARRAY],
 };
 
-/// Timers that a batch both sets and clears come to nothing. The shipment's version guards them: one that is gone has
-/// fired in that version.
+/// A timer that a batch both sets and clears is not written. The shipment's version guards timers: when a timer to be
+/// cleared is not found, it has fired in that version.
 pub fn write_timers<'p>(pipeline: &mut Pipeline<'p>, changes: &[&'p Change<DeliveryEffect>]) {
     let mut set: BTreeMap<(u16, i64, Uuid), Uuid> = BTreeMap::new();
     let mut cleared: BTreeSet<(u16, i64, Uuid)> = BTreeSet::new();

@@ -1,4 +1,4 @@
-//! Keys of requests.
+//! `ClaimStore` on PostgreSQL: idempotency keys and claims.
 
 use super::super::{claims, once, stats};
 use super::PostgresStore;

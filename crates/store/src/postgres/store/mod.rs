@@ -1,5 +1,5 @@
-//! The store on PostgreSQL, one file for each trait. Everything that writes runs in its own task, so that a caller that
-//! goes away does not leave half a transaction sent.
+//! The store on PostgreSQL, one file for each trait. Every write runs in its own task, so that a caller that goes away
+//! does not leave half a transaction sent.
 
 mod claims;
 mod delivery;
@@ -30,9 +30,9 @@ use waybill_domain::time::Time;
 /// The shared store.
 pub struct PostgresStore {
     shared: Arc<Shared>,
-    /// The page of claims that is looked at next for expired ones.
+    /// The page of the claims table that the next search for expired claims begins at.
     claims_walk: Arc<AtomicI64>,
-    /// Where the search for stuck orders goes on.
+    /// The order after which the next search for stuck orders begins.
     stuck_walk: Arc<AtomicI64>,
     due_looks: Looks,
     notifier: Mutex<Option<Notifier>>,
@@ -53,7 +53,7 @@ impl PostgresStore {
         }
     }
 
-    /// What reads needs.
+    /// The connections for reading.
     fn read(&self) -> Result<&Commits> {
         self.check_open()?;
         Ok(&self.shared.commits)
@@ -85,7 +85,7 @@ static CHECK: Sql = Sql {
     types: &[Type::TEXT],
 };
 
-/// Not of the transaction's beginning.
+/// The database's clock at the statement, not at the beginning of the transaction.
 static TIME: Sql = Sql {
     text: "/* store::time */ SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint",
     types: &[],
