@@ -9,16 +9,16 @@ use crate::auth::{Identity, Scope, TokenError, Verifier, bearer};
 use crate::clock::Clock;
 use crate::observe::metrics::Metrics;
 
-/// Why a request may not go on.
+/// Why a request is refused before its handler.
 #[derive(Debug)]
 pub enum Denied {
-    /// There is no token, or it is not to be trusted.
+    /// The token is missing, invalid or expired.
     Token(TokenError),
     /// The token does not have this scope.
     Scope(Scope),
 }
 
-/// What checking a token takes.
+/// Verifies tokens and counts refusals.
 #[derive(Clone)]
 pub struct Access {
     pub verifier: Arc<Verifier>,
@@ -51,7 +51,7 @@ impl Access {
     /// The identity that a token stands for now.
     ///
     /// # Errors
-    /// The token is not to be trusted.
+    /// The token is invalid or expired.
     pub fn verify(&self, token: &str) -> Result<Arc<Identity>, TokenError> {
         self.verifier.verify(token, self.clock.now_micros())
     }

@@ -53,8 +53,8 @@ pub async fn receive(
     })
 }
 
-/// A body is JSON as it is (RFC 8259): text of another kind, or packed, is not looked into. Who does not say what it
-/// sends, sends JSON.
+/// Refuses bodies that are not plain JSON (RFC 8259): another media type, charset or content coding. A request
+/// without `Content-Type` is read as JSON.
 fn check_content(headers: &HeaderMap) -> Result<(), Problem> {
     if let Some(kind) = headers.get(header::CONTENT_TYPE)
         && !is_json(kind)
@@ -109,7 +109,7 @@ fn foreign_charset(kind: &HeaderValue) -> Option<String> {
     (!known).then(|| charset.to_owned())
 }
 
-/// `application/json`, or a type that is written in JSON (RFC 6839), whatever its other parameters.
+/// `application/json`, or a type with the suffix `+json` (RFC 6839), with any parameters.
 fn is_json(kind: &HeaderValue) -> bool {
     let Ok(kind) = kind.to_str() else {
         return false;
@@ -136,7 +136,7 @@ where
     let read = if body.size_hint().lower() > limit as u64 {
         Err(BodyError::TooLarge { limit })
     } else {
-        // The timer is only set up once the body lets us wait.
+        // tokio sets the timer up only if the body is not ready at the first poll.
         tokio::time::timeout(timeout, collect(&mut body, limit, memory))
             .await
             .unwrap_or_else(|_elapsed| {
@@ -146,7 +146,7 @@ where
             })
     };
     match read {
-        // Whether all of it came or not, the answer is the same.
+        // The answer is the same whether or not the rest of the body arrives.
         Err(BodyError::TooLarge { .. }) => {
             let _ = tokio::time::timeout(timeout, discard(body)).await;
         }
@@ -158,10 +158,10 @@ where
     read
 }
 
-/// What of a body that is refused is taken off the wire before the answer.
+/// Bytes of a refused body that are read and discarded before the answer.
 const DISCARDED_BYTES: usize = 16 << 20;
-/// How long a body is taken off the wire for which there was no room: the answer is to come at once, and a body that
-/// is sent faster than this would break it off.
+/// How long a body is discarded when there is no memory for it. The answer should come soon, but closing while the
+/// client still sends would reset the connection and lose the answer.
 const GONE_WITHIN: Duration = Duration::from_millis(250);
 
 /// Reads on without keeping anything. A client that is still sending does not read, and closing on it would
@@ -191,7 +191,7 @@ where
     };
     let mut whole = Vec::new();
     add(&mut whole, &first, &body, limit, memory)?;
-    // The connection needs its buffer back.
+    // Dropped so that the connection can reuse its buffer.
     drop(first);
     add(&mut whole, &second, &body, limit, memory)?;
     drop(second);
@@ -211,11 +211,11 @@ fn add<B: Body>(
 ) -> Result<(), BodyError> {
     let needed = whole.len() + data.len();
     if needed > whole.capacity() {
-        // One that announces more than the limit was refused before its first byte.
+        // A `Content-Length` above the limit was refused before the first byte was read.
         let announced =
             usize::try_from(body.size_hint().lower()).map_or(limit, |more| more.min(limit));
         let all = (needed + announced).min(limit);
-        // Without an announcement the end is not known.
+        // Without `Content-Length` the size is not known before the end.
         let end = if announced == 0 { limit } else { all };
         let wanted = needed.max(whole.capacity() * 2).min(end).max(needed);
         memory.take(wanted - whole.capacity())?;
@@ -255,7 +255,7 @@ mod tests {
 
     const LONG: Duration = Duration::from_secs(10);
 
-    /// With memory for many.
+    /// [`super::read_body`] with a budget that never refuses.
     async fn read_body<B>(body: B, limit: usize, timeout: Duration) -> Result<Bytes, BodyError>
     where
         B: Body<Data = Bytes> + Unpin,

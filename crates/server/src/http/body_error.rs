@@ -21,7 +21,7 @@ pub enum BodyError {
         "the bodies that this client is sending take as much memory as one client's may, {limit} bytes (server.client_share); nothing was done, send it again"
     )]
     NoShare { limit: u64 },
-    /// The client went away or sent no valid body; whom an answer would reach is unknown (400).
+    /// 400: the client closed the connection or sent a body that is not valid HTTP. The answer may reach no client.
     #[error("the body broke off or is not valid HTTP")]
     Broken,
 }

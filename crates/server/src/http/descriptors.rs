@@ -1,8 +1,8 @@
 //! File descriptors: how many this process may have, and what happens when there are none left.
 //!
-//! Each connection takes one, and so do the store's files, its connections and logs. Invariant: connections leave room
-//! for those ([`connections_within`]). Should there be none left even so, a few kept for it let the listener still
-//! accept, answer health and turn the others away, instead of letting them hang.
+//! Each connection takes one, and so do the store's files, its connections and logs. Invariant: the bound on
+//! connections leaves room for those ([`connections_within`]). If descriptors run out nevertheless, the listener uses
+//! a few reserved ones to accept, answer health and refuse the rest with 503, so that no connection hangs.
 
 use std::fs::File;
 use std::io;
@@ -18,7 +18,7 @@ pub const OTHER_FILES: u64 = 256;
 /// Kept for accepting when there are no others.
 const KEPT: usize = 4;
 
-/// Raises the limit on open files as far as this process may; the limit then.
+/// Raises the limit on open files as far as this process may, and returns the new limit.
 pub fn raise_limit() -> u64 {
     let limit = getrlimit(Resource::Nofile);
     if limit.current != limit.maximum {
@@ -26,7 +26,7 @@ pub fn raise_limit() -> u64 {
             current: limit.maximum,
             maximum: limit.maximum,
         };
-        // Where it is refused, the limit stays what it was, and is told below.
+        // If the kernel refuses, the limit is unchanged; the code below returns it.
         let _refused = setrlimit(Resource::Nofile, raised);
     }
     allowed()
@@ -51,7 +51,7 @@ pub fn is_shortage(error: &io::Error) -> bool {
         .is_some_and(|found| short.iter().any(|errno| errno.raw_os_error() == found))
 }
 
-/// Descriptors that are kept.
+/// Descriptors in reserve.
 pub struct Kept(Mutex<Vec<File>>);
 
 impl Kept {
@@ -61,13 +61,13 @@ impl Kept {
         kept
     }
 
-    /// Gives one up, so that it can be used at once; it is taken back when the loan is dropped.
+    /// Closes one of the reserve, so that its number is free for `accept`; dropping the loan opens it again.
     pub fn lend(self: &Arc<Self>) -> Option<Loan> {
         drop(self.0.lock().pop()?);
         Some(Loan(self.clone()))
     }
 
-    /// Takes back what could not be taken back when its loan ended.
+    /// Opens again what could not be opened when its loan was dropped.
     pub fn refill(&self) {
         let mut files = self.0.lock();
         while files.len() < KEPT {
@@ -79,7 +79,7 @@ impl Kept {
     }
 }
 
-/// A descriptor that was given up.
+/// A descriptor that was closed so that another file can use its number.
 pub struct Loan(Arc<Kept>);
 
 impl Drop for Loan {
@@ -88,7 +88,7 @@ impl Drop for Loan {
     }
 }
 
-/// Tells of a shortage once, counts it, and tells when it is over.
+/// Logs a shortage once when it begins and once when it ends.
 pub fn shortage() -> Outage {
     Outage::new(
         "http",

@@ -1,9 +1,9 @@
 //! A dialect: a wire format that clients speak, chosen by the path of a request.
 //!
-//! What every route needs and no handler should repeat (which words an error has, how large a body may be, how long an
-//! answer may take, which key a request needs) is data of the dialect. The edge puts the dialect of a path into the
-//! request; the edge and the readers of bodies and keys ask it. So another dialect adds a value to the list in
-//! [`super::dialects`] and its words. Requests below no dialect's prefix, and unknown paths, speak `/v1`'s.
+//! A dialect holds what all its routes share: the words of errors, the largest body, the timeouts, the rule for
+//! idempotency keys. The edge puts the dialect of a path into the request; the edge and the readers of bodies and keys
+//! look it up there. A new dialect adds a value to the list in [`super::dialects`] and its words. Paths without a
+//! dialect's prefix use `/v1`'s.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ pub struct Dialect {
     pub prefixes: &'static [&'static str],
     /// A problem as its clients expect it.
     pub words: Words,
-    /// What its requests may cost.
+    /// Limits of its requests.
     pub bounds: fn(&Server) -> Bounds,
     /// How it takes idempotency keys.
     pub key: KeyRule,

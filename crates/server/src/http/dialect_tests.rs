@@ -1,4 +1,4 @@
-//! A dialect of words only: a value in the list, and everything that every route has is answered in its words.
+//! A dialect that is one value in the list: its error words, limits and key rule apply to all its routes.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,7 +24,7 @@ use crate::random::Entropy;
 use crate::roles::definition::RoleDefinition;
 use crate::roles::{self, api, delivery, housekeeping, status};
 
-/// Codes alone, as plain text; small bodies, and a key of its own for everything.
+/// Problem codes as plain text, small bodies, and an idempotency key for every change.
 static TERSE: Dialect = Dialect {
     name: "terse",
     prefixes: &["/terse"],
@@ -45,7 +45,7 @@ static TERSE: Dialect = Dialect {
     },
 };
 
-/// Mounts its paths. Its handlers are those of `/v1`: what is of interest is what they do not say.
+/// Mounts its paths on handlers of `/v1`, because the tests look only at what the dialect adds.
 static ROUTES: RoleDefinition = RoleDefinition {
     name: "terse",
     summary: "a dialect of a test",

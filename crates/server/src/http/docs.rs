@@ -1,4 +1,4 @@
-//! `/docs`: the specification as a page to read and to try, with nothing from the internet.
+//! `/docs`: the specification as a page to read and to try; it loads nothing from other hosts.
 
 use axum::Router;
 use axum::extract::Request;
@@ -7,8 +7,8 @@ use axum::response::Response;
 use http::{HeaderValue, header};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
-/// The page runs its own scripts and styles and speaks to this server alone. Its inlined styles and icons need their
-/// words here.
+/// The page runs its own scripts and styles and connects to this server alone. `unsafe-inline` and `data:` are there
+/// for its inlined styles and icons.
 const POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
 );

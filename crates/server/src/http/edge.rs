@@ -26,7 +26,7 @@ use crate::observe::metrics::Metrics;
 use crate::random::Entropy;
 use crate::resilience::rate_limit::RateLimiter;
 
-/// What a request is known by; in the request's extensions.
+/// The ids of a request for logs and events; stored in the request's extensions.
 #[derive(Clone, Debug)]
 pub struct Correlation {
     pub id: Arc<str>,
@@ -56,7 +56,7 @@ pub const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PUT,
 /// The longest correlation id taken from a caller.
 const ID_CHARS: usize = 128;
 
-/// What happens at the edge, and what it takes.
+/// What the edge needs for each request.
 pub struct Edge {
     pub access: Access,
     pub limiter: Option<RateLimiter>,
@@ -86,7 +86,7 @@ pub async fn edge(State(edge): State<Arc<Edge>>, mut request: Request, next: Nex
     {
         told
     } else if *request.method() == Method::OPTIONS && request.uri().path() == "*" {
-        // Of the server, not of a path (RFC 9110 section 9.3.7).
+        // `OPTIONS *` asks about the server, not about a path (RFC 9110 section 9.3.7).
         (StatusCode::NO_CONTENT, [(header::ALLOW, METHODS)]).into_response()
     } else {
         request.extensions_mut().insert(correlation.clone());
@@ -112,7 +112,7 @@ pub async fn edge(State(edge): State<Arc<Edge>>, mut request: Request, next: Nex
     finish(response, &correlation)
 }
 
-/// Whether a request may go on: the connection has a place, the head is in order, the client does not ask too often.
+/// Checks before the handler: the connection is within the bound, the head is valid, the client is within its rate.
 fn admit(edge: &Edge, request: &Request, route: &str) -> Result<(), Problem> {
     let is_health = route.starts_with("/health");
     if request.extensions().get::<HealthOnly>().is_some() && !is_health {
@@ -138,9 +138,9 @@ fn admit(edge: &Edge, request: &Request, route: &str) -> Result<(), Problem> {
     }
 }
 
-/// Bounds how long a handler may take. One that changes something bounds its own waiting (for the body, in the intake's
-/// queue, for its turn at an order), so it is given that time on top; if it is late even so, what it did is not known.
-/// Long answers begin in time and then take as long as they take.
+/// Bounds the time until a handler begins its answer. A handler that changes something bounds its own waits (for the
+/// body, in the intake's queue, for its turn at an order), so its bound includes them; when it is exceeded, whether the
+/// change was committed is unknown. A stream has to begin in time, and may then last longer.
 async fn in_time(edge: &Edge, dialect: &Dialect, request: Request, next: Next) -> Response {
     let bounds = (dialect.bounds)(&edge.server);
     let limit = bounds.answer_time;

@@ -1,8 +1,8 @@
 //! What must hold of every request's head before anything of it is used (RFC 9110, RFC 9112).
 //!
-//! hyper has parsed it. Here ends what a proxy and this server could understand differently, or what a handler would
-//! have to guess: a missing or odd `Host`, a header twice of which one value would be ignored, a transfer coding that
-//! is not undone, percent-encoding that is no text. What a body must be is for `body`.
+//! hyper has parsed the head. This module refuses what a proxy could understand differently, or a handler would have to
+//! guess: a missing or invalid `Host`, a repeated header of which one value would be ignored, a transfer coding other
+//! than `chunked`, percent-encoding that is not UTF-8. `body` checks bodies.
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, Version, header};
 use waybill_domain::echo::Echo;
@@ -55,7 +55,7 @@ pub fn check(head: &Head<'_>, names: Names) -> Result<(), Problem> {
     target(head.uri)
 }
 
-/// The methods of RFC 9110 and RFC 5789. What another one asks for is not known, so no route says what it takes.
+/// Allows the methods of RFC 9110 and RFC 5789; another one is 501 on every path.
 fn known(method: &Method) -> Result<(), Problem> {
     const KNOWN: [Method; 9] = [
         Method::GET,
@@ -105,8 +105,8 @@ fn host(head: &Head<'_>, names: Names) -> Result<(), Problem> {
         }
         (None, _) => None,
     };
-    // The name in the request line comes before the header's (RFC 9112 section 3.2.2); a browser sends neither that
-    // is not its page's, so both are looked at.
+    // The name in the request line takes precedence over `Host` (RFC 9112 section 3.2.2). A browser puts its page's name
+    // into both, so both are checked.
     let in_target = match head.uri.authority() {
         Some(authority) => Some(Host::parse(authority.as_str()).ok_or_else(|| {
             let detail = "the host in the request line is no name or address";
@@ -133,7 +133,7 @@ fn host(head: &Head<'_>, names: Names) -> Result<(), Problem> {
     }
 }
 
-/// hyper undoes `chunked`, if it stands last, and nothing else.
+/// hyper decodes `chunked` if it is the last coding, and no other coding.
 fn transfer(headers: &HeaderMap) -> Result<(), Problem> {
     let mut lines = headers.get_all(header::TRANSFER_ENCODING).iter();
     let Some(line) = lines.next() else {
@@ -145,11 +145,11 @@ fn transfer(headers: &HeaderMap) -> Result<(), Problem> {
     let detail = "of transfer codings only chunked is understood";
     Err(Problem::new(codes::UNSUPPORTED_TRANSFER, detail)
         .of("Transfer-Encoding")
-        // Where the body ends is not known, so nothing that follows can be read.
+        // The end of the body is unknown, so a following request on this connection could not be read.
         .header(header::CONNECTION, HeaderValue::from_static("close")))
 }
 
-/// Path and query are percent-encoded UTF-8. Separators are ASCII, so looking at the whole is as good as at each part.
+/// Path and query must be percent-encoded UTF-8. Separators are ASCII, so the whole can be checked at once.
 fn target(uri: &Uri) -> Result<(), Problem> {
     if !is_text(uri.path()) {
         let detail = "the path is not percent-encoded UTF-8";

@@ -1,8 +1,8 @@
-//! How long a connection may wait for a request's head: idle for one time, in the middle of a head for another.
+//! Two timeouts of a connection that waits for a request: one while it is idle, one from the first byte of a head on.
 //!
-//! hyper has one timer for both, set when it begins to wait for a head. This is that timer: as long as nothing of the
-//! next head has come it runs for `idle`, from the first byte on for `header`. A new connection has sent nothing yet
-//! and is given `header`, too.
+//! hyper has one timer for both and sets it when it begins to wait for a head. This timer replaces it: it runs for
+//! `idle` while no byte of the next head has arrived, and for `header` from the first byte on. A new connection gets
+//! `header`.
 //!
 //! One sleep per connection serves all its requests: it is moved when it fires too early, not at each request.
 
@@ -23,9 +23,9 @@ pub struct HeadTimer(Arc<Waiting>);
 struct Waiting {
     header: Duration,
     idle: Duration,
-    /// A head was waited for before.
+    /// Whether hyper has waited for a head on this connection before.
     began: AtomicBool,
-    /// Bytes have come since the wait began.
+    /// Whether bytes have arrived since the wait began.
     bytes: AtomicBool,
     sleep: Mutex<Pin<Box<tokio::time::Sleep>>>,
 }
@@ -42,7 +42,7 @@ impl HeadTimer {
         }))
     }
 
-    /// Bytes have come.
+    /// Called when bytes arrive.
     pub fn on_bytes(&self) {
         self.0.bytes.store(true, Ordering::Relaxed);
     }
@@ -53,7 +53,7 @@ impl Timer for HeadTimer {
         self.sleep_until((Instant::now() + duration).into_std())
     }
 
-    /// Called when hyper begins to wait for a head; its deadline is of a single time and is not used.
+    /// Called when hyper begins to wait for a head. hyper's deadline knows one timeout only, so it is ignored.
     fn sleep_until(&self, _deadline: std::time::Instant) -> Pin<Box<dyn Sleep>> {
         let waiting = self.0.clone();
         waiting.bytes.store(false, Ordering::Relaxed);
@@ -79,7 +79,7 @@ impl Timer for HeadTimer {
 struct HeadSleep {
     waiting: Arc<Waiting>,
     deadline: Instant,
-    /// The time for a head runs already.
+    /// Whether this wait uses the timeout for a head.
     in_head: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Health: is the process there, can it commit, what is it made of. Never rate-limited.
+//! Health: whether the process runs, whether it can commit, and the state of its dependencies. Never rate-limited.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -20,7 +20,7 @@ use crate::context::ContextSource;
 use crate::inventory::Guarded;
 use crate::resilience::breaker;
 
-/// What health looks at.
+/// What the health routes check.
 pub struct HealthApi {
     pub store: Arc<dyn StoreBase>,
     pub inventory: Option<Arc<Guarded>>,
@@ -73,15 +73,15 @@ struct Readiness {
     status: String,
 }
 
-/// How long a commit may take before health calls it impossible.
+/// How long a test commit may take before health reports that commits fail.
 const COMMIT_PATIENCE: Duration = Duration::from_secs(2);
 
-/// What this process can do with its store now.
+/// Whether this process can read and write its store now.
 enum Storage {
     Writable,
-    /// Nothing can be committed, and why; what is stored can be read.
+    /// Reads work and commits fail; with the reason.
     ReadOnly(String),
-    /// Neither is possible, and why.
+    /// Reads and commits fail; with the reason.
     Away(String),
 }
 

@@ -33,7 +33,7 @@ impl<'a> Host<'a> {
         self.name
     }
 
-    /// Whether it can only be this machine. A trailing dot says that the name is complete.
+    /// Whether it is a loopback address or `localhost`, perhaps with the trailing dot of a complete name.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
         if let Some(address) = self.v6 {

@@ -1,4 +1,4 @@
-//! What is wrong with a JSON body, in words of JSON. The one place that reads serde's messages, which name Rust's types.
+//! What is wrong with a JSON body, in terms of JSON. Only this module reads serde's messages, which name Rust's types.
 
 use serde_json::error::Category;
 

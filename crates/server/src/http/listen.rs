@@ -59,7 +59,7 @@ fn bind_one(address: SocketAddr) -> io::Result<TcpListener> {
     } else {
         TcpSocket::new_v6()?
     };
-    // A restarted server must not wait for the old one's closed connections to be forgotten.
+    // Without it a restarted server could not bind while the old one's connections are in TIME_WAIT.
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)

@@ -1,4 +1,4 @@
-//! `GET /metrics`: everything that is counted, and what only a look can tell, in OpenMetrics text.
+//! `GET /metrics` in OpenMetrics text: the process's counters, and gauges that are read at each scrape.
 //!
 //! Needs a token with `metrics:read`, except in `demo`, which listens on loopback only.
 
@@ -55,7 +55,7 @@ pub struct MetricsApi {
     pub started_at: Time,
 }
 
-/// One label; its values are bounded by what there is to label.
+/// A label whose values are a fixed list (consumers, partitions, statuses).
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct Named {
     name: String,
@@ -102,7 +102,7 @@ async fn stats(store: &dyn Store) -> Option<Stats> {
     asked.ok()?.ok()
 }
 
-/// Whether the store answered this scrape. Everything that only the store knows is left out when it is 0.
+/// Whether the store answered this scrape. When it is 0, gauges that are read from the store are missing.
 fn up(registry: &mut Registry, answered: bool) {
     let up = Gauge::<i64>::default();
     up.set(i64::from(answered));
@@ -113,7 +113,7 @@ fn up(registry: &mut Registry, answered: bool) {
     );
 }
 
-/// Gauges that the store is asked for.
+/// Gauges that are read from the store.
 fn of_store(registry: &mut Registry, stats: &Stats) {
     let mut gauge = |name: &str, help: &str, value: i64| {
         let gauge = Gauge::<i64>::default();
@@ -236,7 +236,7 @@ fn looked_at(api: &MetricsApi) -> Registry {
     registry
 }
 
-/// Room for the embedded store. A database server elsewhere watches its own disk.
+/// Free disk space for the embedded store. A database server reports its own.
 fn disk(registry: &mut Registry, data: Option<&Path>) {
     let Some(disk) = data.and_then(process::disk) else {
         return;
@@ -335,8 +335,8 @@ fn inventory(registry: &mut Registry, inventory: Option<&Guarded>) {
     registry.register("inventory_breaker_calls", "Since the start", calls);
 }
 
-/// How far behind each consumer of this process is: in places of the log, and in seconds since the oldest event that it
-/// has not passed was recorded.
+/// The lag of each consumer of this process: in positions of the log, and in seconds since the oldest event that it has
+/// not passed was recorded.
 async fn consumers(registry: &mut Registry, api: &MetricsApi, stats: &Stats) {
     let events = Family::<Named, Gauge>::default();
     let seconds = Family::<Named, Seconds>::default();

@@ -1,8 +1,8 @@
-//! No handler reads past the queue that gives tenants their turns.
+//! Every read of a handler goes through the queue that shares the store's readers among tenants.
 
 use std::path::Path;
 
-/// What callers ask to be read, as [`waybill_store::Store`] calls it.
+/// Methods of [`waybill_store::Store`] that read for a caller.
 const READS: [&str; 10] = [
     "order",
     "orders",

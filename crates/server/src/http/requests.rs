@@ -1,4 +1,4 @@
-//! Reading a request, the same for every route: who asks, its body, its idempotency key.
+//! Reading a request, the same for every route: its caller, its body, its idempotency key.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::config;
 use crate::intake::claims::ClientKey;
 use crate::resilience::budget::BodyBudget;
 
-/// What reading a request takes.
+/// What is needed to read a request.
 pub struct Requests {
     pub access: Access,
     /// Memory for bodies that are being received.

@@ -34,8 +34,8 @@ pub fn router(
     limits: &Limits,
     roles: Vec<RoleRoutes>,
 ) -> Router {
-    // Every process has every route, so that the specification is the same everywhere and reads go to any process;
-    // what changes something is done where its role runs.
+    // Every process has every route, so that the specification is the same everywhere and any process answers reads.
+    // Requests that change something need a process that runs the role.
     let routes = roles.into_iter().map(|role| {
         if role.runs {
             return role.routes;
@@ -74,7 +74,7 @@ fn described(roles: impl Iterator<Item = Routes>) -> Routes {
         .routes(routes!(health::ready))
 }
 
-/// Lets reads through; for everything else says which role does it.
+/// Lets reads through; answers everything else with 503 and the name of the role that does it.
 async fn only_reads(State(role): State<&'static str>, request: Request, next: Next) -> Response {
     if request.method().is_safe() {
         return next.run(request).await;

@@ -1,9 +1,9 @@
 //! Accepts connections and drives them: HTTP/1.1, straight from hyper to one tower service.
 //!
 //! Invariants: at most `max_connections` at a time, and of them a share per address; connections beyond that may ask
-//! for health (`spare`) and are told 503 otherwise; no client holds a connection by being slow
+//! for health (`spare`) and get 503 otherwise; no client holds a connection by being slow
 //! (`header_timeout` bounds a head, `idle_timeout` the wait for the next one, `write_timeout` an unread answer); a
-//! client that hangs up takes its request with it; after `stop` nothing is accepted, what was accepted is answered,
+//! client that hangs up cancels its request; after `stop` nothing is accepted, what was accepted is answered,
 //! and `shutdown_deadline` ends what is left. It leaves bodies to `body`, and what a request means to the service.
 //! Long answers (streams) must end by themselves when `stop` is cancelled.
 //!
@@ -48,7 +48,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 const SPARE_SILENCE: Duration = Duration::from_secs(1);
 const SPARE_LIFE: Duration = Duration::from_secs(5);
 
-/// What a connection beyond the bound is told.
+/// The answer to a connection beyond the bound.
 const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/problem+json\r\ncontent-length: 149\r\nretry-after: 1\r\nconnection: close\r\n\r\n{\"type\":\"/problems/too-many-connections\",\"title\":\"Too many connections\",\"status\":503,\"code\":\"too_many_connections\",\"detail\":\"try again in a second\"}\n";
 
 /// The bounds of the connections.
@@ -86,7 +86,7 @@ impl From<&config::Server> for Options {
     }
 }
 
-/// Counts for metrics; shared with whoever reports them.
+/// Counts for metrics; shared with the code that reports them.
 #[derive(Debug, Default)]
 pub struct Connections {
     pub accepted: AtomicU64,
@@ -224,8 +224,7 @@ where
     fn accept_with_kept(&self, listener: &TcpListener, source: io::Error) -> bool {
         self.kept.refill();
         let loan = self.kept.lend();
-        // The kernel looks for a descriptor before it looks for a connection; without this one it would not say that
-        // nobody waits.
+        // `accept` fails for want of a descriptor even when no connection waits. With one free it says that none waits.
         let accepted = match &loan {
             Some(_) => listener.accept().now_or_never(),
             None => Some(Err(io::ErrorKind::OutOfMemory.into())),
@@ -260,7 +259,7 @@ where
 
     fn spawn(&self, stream: TcpStream, peer: SocketAddr, slot: OwnedSemaphorePermit, share: Share) {
         self.connections.accepted.fetch_add(1, Ordering::Relaxed);
-        // Answers are written whole; waiting for more to send would only delay them.
+        // Answers are written whole, so Nagle's algorithm would only delay them.
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "a connection closed before it was served");
         }
@@ -270,7 +269,7 @@ where
         builder.timer(timer.clone());
         let (socket, hang_up) = Socket::new(stream, timer, options.write_timeout);
         let connection = builder.serve_connection(socket, self.service(peer, false));
-        // A token of its own: connections that are polled at once do not meet at the parent's lock.
+        // A child token per connection, so that connections polled at the same time do not contend for the parent's lock.
         let (stop, cut) = (self.stop.child_token(), self.cut.clone());
         let head_limit_bytes = options.head_limit_bytes;
         let closing = Closing {
@@ -281,7 +280,7 @@ where
         tokio::spawn(async move {
             let _closing = closing;
             let mut connection = std::pin::pin!(connection);
-            // The connection comes first, so that what a client sent before it hung up is looked at.
+            // The connection is polled first, so that bytes sent before the client hung up are read.
             let result = tokio::select! {
                 biased;
                 result = connection.as_mut() => result,
@@ -296,7 +295,7 @@ where
                     }
                 }
             };
-            // Clients go away, time out and send nonsense all day; that is theirs to log.
+            // Disconnects, timeouts and invalid requests are the clients' faults and frequent: logged at debug only.
             if let Err(error) = result {
                 hang_up.answer_instead(|bytes| unparsed::answer(&error, bytes, head_limit_bytes));
                 tracing::trace!(%error, "a connection ended with an error");
@@ -304,7 +303,7 @@ where
         });
     }
 
-    /// A connection without a place among the others: one request, for health. The loan ends after the connection.
+    /// Serves one request for health on a connection beyond the bound. The loan is dropped after the connection.
     fn serve_health(&self, stream: TcpStream, peer: SocketAddr, loan: Option<Loan>) {
         self.connections.refused.fetch_add(1, Ordering::Relaxed);
         let silence = SPARE_SILENCE.min(self.options.header_timeout);
@@ -346,7 +345,7 @@ where
 }
 
 fn refuse(stream: TcpStream) {
-    // The socket is new, so its buffer takes these few bytes without waiting.
+    // The socket is new, so its send buffer has room and the write does not block.
     if let Ok(mut stream) = stream.into_std() {
         let _told = stream.write_all(FULL);
         let _closed = stream.shutdown(std::net::Shutdown::Write);

@@ -46,7 +46,7 @@ fn hello() -> Router {
     Router::new().route("/", get(|| async { "hello" }))
 }
 
-/// A route that says when it was reached, and answers when it is let go.
+/// A route that signals when it is reached, and answers when the test permits.
 fn gate() -> (Router, Arc<Notify>, Arc<Notify>) {
     let (reached, open) = (Arc::<Notify>::default(), Arc::<Notify>::default());
     let (r, o) = (Arc::clone(&reached), Arc::clone(&open));
@@ -273,7 +273,7 @@ async fn an_idle_connection_is_kept_for_longer_than_a_head_may_take() {
     assert_eq!(rest(&mut idle).await, "");
 }
 
-/// A route that says when it was reached and when it is given up, and answers never.
+/// A route that signals when it is reached and when its request is cancelled, and never answers.
 fn abandoned() -> (Router, Arc<Notify>, Arc<Notify>) {
     struct GivenUp(Arc<Notify>);
     impl Drop for GivenUp {
@@ -293,7 +293,7 @@ fn abandoned() -> (Router, Arc<Notify>, Arc<Notify>) {
 }
 
 #[tokio::test]
-async fn a_client_that_hangs_up_takes_its_request_with_it_whatever_it_sent_besides() {
+async fn a_client_that_hangs_up_cancels_its_request_even_with_unread_bytes() {
     let body = "content-length: 100000\r\n\r\nbegun";
     for more in [
         "\r\n",
@@ -316,7 +316,7 @@ async fn a_client_that_hangs_up_takes_its_request_with_it_whatever_it_sent_besid
     }
 }
 
-/// A stream that never says anything, and tells when it is dropped.
+/// A stream that never sends anything, and signals when it is dropped.
 #[tokio::test]
 async fn a_client_that_hangs_up_ends_its_stream() {
     struct Ended(Arc<Notify>);
@@ -410,6 +410,6 @@ async fn a_connection_beyond_the_bound_is_marked_and_its_place_goes_to_the_next(
         told.ends_with("health only") && told.contains("connection: close"),
         "{told}"
     );
-    // It has lost its place before its time was over.
+    // It lost its place to a later connection before its own timeout.
     assert!(rest(&mut silent).await.starts_with("HTTP/1.1 503 "));
 }

@@ -1,9 +1,9 @@
-//! One connection's socket: a bound on how long a client may leave its answer unread, and the news that it hung up.
+//! One connection's socket: bounds how long a client may leave its answer unread, and notices when it hangs up.
 //!
 //! hyper bounds reading a head, `body` bounds reading a body; nothing else bounds writing, and a client that stops
 //! reading would hold its connection and the answer's memory for good. hyper also notices a client that hangs up, but
-//! only while it reads: with a second request in its buffer, or a body that nobody wants, it does not read. The kernel
-//! tells of a closed connection without reading; [`HangUp`] waits for that.
+//! only while it reads: with a second request in its buffer, or a body that no handler reads, it does not. The kernel
+//! reports a closed connection without a read; [`HangUp`] waits for that.
 
 use std::future::Future;
 use std::io;
@@ -32,7 +32,7 @@ pub struct Socket {
     stalled: Option<Pin<Box<Sleep>>>,
 }
 
-/// What the socket and those who watch it have in common.
+/// State shared by the socket and its [`HangUp`].
 struct Wire {
     write: OwnedWriteHalf,
     /// Bytes that came since the last write: of the next head, until it is read.
@@ -70,7 +70,7 @@ impl HangUp {
     pub fn answer_instead(&self, answer: impl FnOnce(usize) -> Vec<u8>) {
         if self.0.withheld.load(Ordering::Relaxed) {
             let answer = answer(self.0.head_bytes.load(Ordering::Relaxed));
-            // A client that takes no answer of this length has none.
+            // If the send buffer has no room for the answer, the client gets none.
             let _written = self.0.write.try_write(&answer);
         }
     }
@@ -80,10 +80,10 @@ impl HangUp {
     /// Returns when the client has closed its side; unread bytes do not matter.
     #[cfg(target_os = "linux")]
     pub async fn wait(&self) {
-        // Both sides of a socket are one registration, which knows of a closed reading side; no urgent data is asked
-        // for, so the closing is all that can come.
+        // Both halves of a socket share one registration, which reports a closed reading side. With this interest a close is
+        // the only event that can arrive, because urgent data is not enabled.
         if self.0.write.ready(Interest::PRIORITY).await.is_err() {
-            // The runtime ends.
+            // The runtime is shutting down.
             std::future::pending::<()>().await;
         }
     }
@@ -91,7 +91,7 @@ impl HangUp {
 
 #[cfg(not(target_os = "linux"))]
 impl HangUp {
-    /// Elsewhere what hyper notices must do.
+    /// On other systems only hyper notices a client that hangs up.
     pub async fn wait(&self) {
         std::future::pending().await
     }
@@ -151,7 +151,7 @@ impl Socket {
         self.watch(written, cx)
     }
 
-    /// Passes progress on, and turns a wait that is too long into an error.
+    /// Returns a ready result, and turns a wait that is too long into an error.
     fn watch<T>(
         &mut self,
         written: Poll<io::Result<T>>,
@@ -211,12 +211,12 @@ impl Write for Socket {
         true
     }
 
-    /// Nothing is kept back here.
+    /// Nothing is buffered here.
     fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
     }
 
-    /// The connection ends with this, and its writing half tells the client so when it is dropped.
+    /// Nothing to do: dropping the writing half, which follows, closes the connection.
     fn poll_shutdown(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
     }

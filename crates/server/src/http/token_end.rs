@@ -1,7 +1,7 @@
-//! No answer outlives the token that it was asked with: a stream ends and a long poll is refused when the token ends.
+//! No answer outlives its request's token: a stream ends and a long poll gets 401 when the token expires.
 //!
-//! The edge applies this to every safe request, so a route with a long answer need not know of it. Commands are left
-//! alone: they have their own deadline, and one that is dropped half-way would leave its outcome unknown.
+//! The edge applies this to every safe request, so routes with long answers need no code for it. Commands are exempt:
+//! they have their own deadline, and cancelling one half-way would leave it unknown whether it was committed.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -18,11 +18,11 @@ use super::v1::problem::Problem;
 use crate::auth::{TokenError, bearer};
 use crate::clock::Clock;
 
-/// The wall clock may be set while an answer waits, so it is looked at again at least this often.
+/// The wall clock may be set while an answer waits, so it is read again at least this often.
 const LONGEST_SLEEP: Duration = Duration::from_secs(30);
 
-/// When the token of a request ends, in microseconds since 1970. `None` for a request without a good token, and for a
-/// token without end.
+/// When the token of a request expires, in microseconds since 1970. `None` for a request without a valid token, and for
+/// a token that does not expire.
 #[must_use]
 pub fn of(access: &Access, headers: &HeaderMap, uri: &Uri) -> Option<i64> {
     let until = |token: &str| {
@@ -35,7 +35,7 @@ pub fn of(access: &Access, headers: &HeaderMap, uri: &Uri) -> Option<i64> {
     }
 }
 
-/// The token of a browser that cannot set headers.
+/// The token in the query, which browsers use for streams because an `EventSource` cannot set headers.
 fn in_address(uri: &Uri) -> Option<String> {
     uri.query().filter(|query| query.contains("access_token"))?;
     let Query(pairs) = Query::<Vec<(String, String)>>::try_from_uri(uri).ok()?;
@@ -43,7 +43,7 @@ fn in_address(uri: &Uri) -> Option<String> {
     token.map(|(_, token)| token)
 }
 
-/// The answer, which ends when the token ends: one that has not begun by then is 401.
+/// Runs a handler until the token expires: an answer that has not begun by then becomes 401, a stream ends.
 pub async fn within(
     clock: &Arc<dyn Clock>,
     until_micros: Option<i64>,
@@ -61,7 +61,7 @@ pub async fn within(
     }
 }
 
-/// A body whose length is known is on its way already; any other one is a stream.
+/// Ends a streamed body at the token's expiry. A body of known length is complete already and stays as it is.
 fn ending(clock: &Arc<dyn Clock>, until_micros: i64, response: Response) -> Response {
     if response.body().size_hint().exact().is_some() {
         return response;

@@ -1,15 +1,15 @@
 //! Answers to requests whose head hyper cannot read.
 //!
-//! hyper answers them on its own, with a status and an empty body; the [`Socket`](super::socket::Socket) withholds that
-//! answer, and when the connection has ended, the one from here is sent instead: a problem that says what is wrong. What
-//! was asked for, and in which dialect, is not known then. Nothing of such a request came to a handler.
+//! hyper answers them itself, with a status and an empty body. The [`Socket`](super::socket::Socket) withholds that
+//! answer; when the connection has ended, a problem made here is sent instead. Path and dialect are unknown, so it is in
+//! the words of `/v1`. No part of such a request reaches a handler.
 
 use serde_json::json;
 
 use super::v1::codes;
 use super::v1::kinds;
 
-/// How the answers begin that hyper gives by itself. Answers of handlers to these statuses have a correlation id.
+/// The first bytes of hyper's own answers. A handler's answer with one of these statuses differs by its correlation id.
 const BY_HYPER: [&[u8]; 3] = [b"HTTP/1.1 400 ", b"HTTP/1.1 414 ", b"HTTP/1.1 431 "];
 
 /// Whether these are the first bytes of an answer that hyper gives by itself.
@@ -63,7 +63,7 @@ fn fault(
         );
     }
     if head_bytes < head_limit_bytes {
-        // hyper says the same of a length that it cannot count and of too many lines.
+        // hyper reports an unreadable `Content-Length` and too many header lines with the same error.
         let detail =
             "Content-Length is more than any body can have, or the head has more than 100 lines";
         return (codes::INVALID_HEAD, detail.into());

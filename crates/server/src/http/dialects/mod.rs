@@ -8,7 +8,7 @@ use super::v1;
 /// A list of dialects.
 pub type Dialects = &'static [&'static Dialect];
 
-/// The dialects of this build; the last one has every other path.
+/// The dialects of this build; the last one also has all paths without a dialect's prefix.
 pub const ALL: Dialects = &[&sales::DIALECT, &v1::DIALECT];
 
 /// The dialect of a path.

@@ -36,8 +36,8 @@ fn statuses(path: &str, method: &str, operation: &Value) -> Vec<u16> {
         .is_some_and(|all| !all.is_empty());
     let changes = method != "get";
     let has_body = operation["requestBody"].is_object();
-    // Bodies are read, and bounded, wherever something is changed; and a process without the role says that it does
-    // not do it.
+    // A route that changes something reads a body, so it can answer the body's errors; in a process without its role it
+    // answers 503.
     let of = [
         (true, vec![400, 408, 417, 421, 500, 503]),
         (guarded, vec![401, 403, 429]),
@@ -54,7 +54,7 @@ fn statuses(path: &str, method: &str, operation: &Value) -> Vec<u16> {
         .collect()
 }
 
-/// Statuses that no problem has are not answered.
+/// Whether any problem has this status; a status without problems is never answered.
 fn has_codes(status: u16) -> bool {
     kinds::all().any(|kind| kind.status == status)
 }
@@ -92,7 +92,7 @@ fn sales(status: u16) -> Refusal {
     }
 }
 
-/// What the route itself says of the status stays.
+/// Adds a refusal of this status, unless the route describes one itself.
 fn refuse(responses: &mut Map<String, Value>, status: u16, worded: fn(u16) -> Refusal) {
     let refusal = worded(status);
     let response = responses

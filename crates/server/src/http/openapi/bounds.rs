@@ -1,4 +1,4 @@
-//! The bounds of the settings, said where they apply, so that a client can keep to them without asking.
+//! Writes the limits of the settings into the schemas that they apply to, so that clients can check them beforehand.
 
 use serde_json::Value;
 
@@ -17,7 +17,7 @@ pub fn add(document: &mut Value, limits: &Limits) {
     }
     let mut member = |schema: &str, name: &str, bound: &str, value: u32| {
         let place = format!("/components/schemas/{schema}/properties/{name}");
-        // A process without the role has no such schema.
+        // The schema is missing in a process whose roles do not use it.
         if let Some(member) = document.pointer_mut(&place) {
             member[bound] = value.into();
         }

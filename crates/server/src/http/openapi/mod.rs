@@ -1,7 +1,7 @@
 //! `/openapi.json`: the specification, made of the routes themselves, so that the two cannot differ.
 //!
-//! Every route is mounted together with its description (`routes!`); what is said about all of them alike (problems,
-//! security, bounds) is added here.
+//! Every route is mounted together with its description (`routes!`). This module adds what all routes share: problems,
+//! security, bounds.
 
 mod answers;
 mod bounds;
@@ -40,7 +40,7 @@ use crate::config::Limits;
 )]
 struct Base;
 
-/// What is said before any route is known.
+/// The document without routes.
 #[must_use]
 pub fn base() -> Specification {
     Base::openapi()
@@ -69,7 +69,7 @@ pub fn complete(mut specification: Specification, limits: &Limits) -> String {
     document.to_string()
 }
 
-/// Answers the specification, which was written once.
+/// Answers the specification; its text is made once, at start-up.
 pub fn answer(text: &str) -> Response {
     json::Raw(text.to_owned()).into_response()
 }

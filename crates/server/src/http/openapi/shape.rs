@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-/// Names the pages of lists, says which members are always there, and leaves out what cannot be.
+/// Names the schemas of pages, marks members that are always present as required, and removes impossible nulls.
 pub fn tidy(document: &mut Value) {
     let schemas = document["components"]["schemas"].as_object_mut();
     let Some(schemas) = schemas else { return };
@@ -28,7 +28,7 @@ pub fn operations(document: &mut Value) -> impl Iterator<Item = (&str, &str, &mu
 
 const GENERIC: &str = "Page_";
 
-/// A page repeats the schema of its items; it shall name it.
+/// Replaces the schema of a page's items, which the generator repeats, by a reference.
 fn name_pages(schemas: &mut Map<String, Value>) {
     let generated: Vec<String> = schemas
         .keys()
@@ -64,8 +64,8 @@ fn rename_pages(value: &mut Value) {
     }
 }
 
-/// Answers leave nothing out: a member that may be null is there. What callers send is closed to other members, and
-/// there a member that may be null may be left out too.
+/// Marks nullable members of answers as required, because answers always write them. Schemas of request bodies allow no
+/// other members, and in them a nullable member may also be missing.
 fn require_nullable(schema: &mut Value) {
     if schema["additionalProperties"] == json!(false) {
         return;
@@ -98,8 +98,8 @@ fn may_be_null(schema: &Value) -> bool {
     listed(&schema["type"]) || listed(&schema["oneOf"]) || listed(&schema["anyOf"])
 }
 
-/// JSON Schema has `examples`, a list; an object of which no member is named may have any; and that names of members
-/// are text goes without saying.
+/// Writes `example` as JSON Schema's list `examples`, lets objects without named members have any, and removes
+/// `propertyNames` that only say that names are strings.
 fn spell_out(schema: &mut Value) {
     match schema {
         Value::Object(members) => {
@@ -118,7 +118,7 @@ fn spell_out(schema: &mut Value) {
     }
 }
 
-/// What is said of a member that may be null stands on the member, not on one of its alternatives.
+/// Moves the description of a nullable member from its alternative to the member itself.
 fn hoist_description(schema: &mut Map<String, Value>) {
     let alternatives = schema.get_mut("oneOf").and_then(Value::as_array_mut);
     let described = alternatives.into_iter().flatten().find_map(|alternative| {
@@ -188,7 +188,7 @@ fn without_null(parameter: &mut Value) {
     }
 }
 
-/// The first sentences are the summary; the scope that opens the route stands in the description.
+/// Makes the first sentence the summary, and names the route's scope in the description.
 fn describe(operation: &mut Value) {
     let scopes: Vec<String> = operation["security"]
         .as_array()

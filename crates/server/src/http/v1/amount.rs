@@ -13,7 +13,7 @@ fn decimal<'a>(field: &str, raw: &'a RawValue) -> Result<Cow<'a, str>, Problem> 
     if text.starts_with('"') {
         let read: Cow<'a, str> = match text.get(1..text.len() - 1) {
             Some(plain) if !plain.contains('\\') => plain.into(),
-            // An escape in an amount is odd but legal JSON.
+            // An amount with an escape sequence is legal JSON.
             _ => serde_json::from_str::<String>(text)
                 .unwrap_or_default()
                 .into(),

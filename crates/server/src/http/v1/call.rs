@@ -1,4 +1,4 @@
-//! A request to `/v1` whose caller is known: who asks, for whom, with which precondition.
+//! A request to `/v1` whose caller is verified: the caller, its tenant, its preconditions.
 
 use std::sync::Arc;
 
@@ -27,7 +27,7 @@ pub struct Call {
     pub tenant: Tenant,
     pub correlation: Correlation,
     pub head: Parts,
-    /// What the path of the request speaks.
+    /// The dialect of the request's path.
     pub dialect: &'static Dialect,
 }
 
@@ -41,7 +41,7 @@ impl Call {
         Ok(Self::of(identity, head))
     }
 
-    /// A caller who was verified another way.
+    /// A request whose caller was verified elsewhere.
     #[must_use]
     pub fn of(identity: Arc<Identity>, head: Parts) -> Self {
         let correlation = head.extensions.get::<Correlation>().cloned();
@@ -49,7 +49,7 @@ impl Call {
         Self {
             tenant: Tenant::stored(&identity.tenant),
             identity,
-            // The edge gives every request one; a router without the edge has none to show.
+            // The edge sets the correlation of every request; tests use routers without the edge.
             correlation: correlation.unwrap_or_else(|| Correlation {
                 id: "".into(),
                 traceparent: None,
@@ -83,7 +83,7 @@ impl Call {
         self.correlation.meta(&self.identity)
     }
 
-    /// What the caller demands of what is there.
+    /// The request's `If-Match` and `If-None-Match`.
     ///
     /// # Errors
     /// `invalid_if_match`, `invalid_if_none_match`.

@@ -1,6 +1,6 @@
 //! Every problem code of the server, beside those of the domain; part of the wire contract.
 //!
-//! A code never changes its meaning; new ones may come. What each one means and which status it has: `kinds`.
+//! A code never changes its meaning; new ones may be added. `kinds` has each code's meaning and status.
 
 pub const DUPLICATE_FIELD: &str = "duplicate_field";
 pub const UNKNOWN_PARAMETER: &str = "unknown_parameter";

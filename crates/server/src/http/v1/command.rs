@@ -1,5 +1,5 @@
-//! How `/v1` takes a command: its caller, its body, and its `Idempotency-Key`. The one door for requests that change
-//! something that is there, so that each of them honours the key.
+//! How `/v1` reads a command: its caller, its body, and its `Idempotency-Key`. Every request that changes something
+//! existing is read here, so that each of them honours the key.
 
 use axum::extract::Request;
 use axum::response::Response;
@@ -14,7 +14,7 @@ use crate::http::body::Whole;
 use crate::http::requests::Requests;
 use crate::once::{self, Once};
 
-/// The header of an answer that was given before.
+/// The header of a replayed answer.
 pub static REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
 impl Call {
@@ -50,14 +50,14 @@ impl Call {
     }
 }
 
-/// The form by which bodies are compared. What has none is refused when it is read.
+/// The canonical form by which bodies are compared. Text that is not JSON has none (""); reading the body refuses it.
 fn compared(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(body);
     let text = if text.is_empty() { "{}" } else { &text };
     canonical(text).unwrap_or_else(|_| text.to_owned())
 }
 
-/// Marks an answer to a command that was done before.
+/// Marks an answer as replayed.
 #[must_use]
 pub fn marked(mut response: Response, replayed: bool) -> Response {
     if replayed {

@@ -62,7 +62,7 @@ pub async fn create(State(api): State<Arc<OrdersApi>>, request: Request) -> Answ
     Ok(created(&receipt))
 }
 
-/// The first answer, now or again: the order as it stood when it was made.
+/// The answer to a new or repeated order: the order as it was when it was made.
 fn created(receipt: &Receipt) -> Response {
     let birth = &receipt.birth;
     let lines = birth.lines.iter();

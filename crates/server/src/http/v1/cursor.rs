@@ -52,7 +52,7 @@ impl Cursor {
         if positions.len() > partitions {
             return Err(invalid());
         }
-        // Given out while the log had fewer partitions, before the store was moved: the others begin at their beginning.
+        // A cursor from before the store was moved may have fewer partitions; the new ones are read from their beginning.
         positions.resize(partitions, 0);
         Ok(Positions(positions))
     }

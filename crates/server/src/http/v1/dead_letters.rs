@@ -1,4 +1,4 @@
-//! `/v1/dead-letters`: events that a consumer could not apply, and what shall become of them.
+//! `/v1/dead-letters`: events that a consumer could not apply; a person can redrive or discard them.
 //!
 //! Redrive and discard set a flag; the consumer that owns the event carries it out.
 
@@ -153,7 +153,7 @@ async fn find(api: &DeadLettersApi, call: &Call, id: &str) -> Result<(Name, Park
     let name = Name::read(id)
         .filter(|_| !id.contains('\0'))
         .ok_or_else(gone)?;
-    // The list goes on after a place, so the place just before this one shows it first.
+    // The list begins after a cursor, so a cursor just before this dead letter returns it first.
     let before = Uuid::from_u128(name.order.0.as_u128().checked_sub(1).ok_or_else(gone)?);
     let after = format!("{}/{before}", name.consumer);
     let store = api.reads.turn(&call.tenant).await?;
@@ -244,7 +244,7 @@ async fn flag(api: &DeadLettersApi, id: &str, request: Request, state: ParkedSta
             let detail = "it was applied or given up just now";
             Err(Problem::new(codes::DEAD_LETTER_NOT_FOUND, detail))
         }
-        // The same request was faster; its outcome is there now.
+        // A request with the same key was committed first; its result is answered.
         Err(error) if is_key_used(&error) => {
             let outcome = once.done_before(&*api.claims).await.map_err(not_done)?;
             Ok(accepted(outcome.unwrap_or(shown), true))

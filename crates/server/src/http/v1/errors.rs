@@ -94,7 +94,7 @@ impl From<Unmet> for Problem {
             Unmet::Excluded { .. } => (codes::PRECONDITION_FAILED, "If-None-Match"),
         };
         let problem = Self::new(code, unmet.to_string()).of(field);
-        // What is not there has no version.
+        // A missing resource has no version.
         match unmet.found() {
             Some(version) => problem.with(member::VERSION, &version),
             None => problem,

@@ -1,4 +1,4 @@
-//! What stands in `data` of each type of event, for the specification. The bodies themselves are the domain's
+//! Schemas of `data` of each type of event, for the specification. The bodies themselves are the domain's
 //! (`waybill_domain::event::body`) and shown by [`super::event_data`]; that these schemas are true is tested with
 //! every answer of every test.
 

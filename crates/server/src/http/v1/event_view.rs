@@ -83,8 +83,8 @@ struct Reason {
 }
 
 impl<'a> EventView<'a> {
-    /// Shows an event. One whose body cannot be read is shown too, with what is left of it: it must not hide those
-    /// around it, and whoever mends it has to see it.
+    /// Shows an event. An event with an unreadable body is shown too, with the stored text: it must not hide the events
+    /// around it, and the person who repairs it needs to see it.
     fn new(logged: &'a LoggedEvent, cursor: String) -> Self {
         let event = &logged.event;
         let read = serde_json::from_str(&event.body)

@@ -19,13 +19,13 @@ use super::page::Page;
 use crate::auth::Scope;
 use crate::http::json;
 
-/// A caller may wait this long for something to happen.
+/// The longest `wait_ms`.
 const LONGEST_WAIT_MS: u64 = 30_000;
-/// Between two looks, however fast the log grows: what comes meanwhile is answered together.
+/// The least time between two reads while the log grows; events that arrive meanwhile are answered together.
 const PAUSE: Duration = Duration::from_millis(20);
-/// A look that passed more positions than this may not have come to the end of the log.
+/// A read that passed more positions than this may have stopped before the end of the log.
 const NEAR: i64 = 256;
-/// Looks in a row that pass events of others; then the caller is given the place come to and asks again.
+/// Reads in a row that find only other tenants' events; after them the caller gets an empty page with the cursor reached.
 const LOOKS: usize = 8;
 
 /// Events after a cursor, oldest first; without one, from the first event there is. With `wait_ms`, an answer without
@@ -53,7 +53,7 @@ pub async fn feed(State(api): State<Arc<FollowApi>>, request: Request) -> Answer
     let wait = params.read("wait_ms", "a number of milliseconds up to 30000", |text| {
         text.parse().ok().filter(|ms| *ms <= LONGEST_WAIT_MS)
     })?;
-    // An answer must be on its way before the request itself runs out of time.
+    // The answer must begin before the request's own timeout.
     let most = api.requests.server.request_timeout_ms.get() * 9 / 10;
     let until = Instant::now() + Duration::from_millis(wait.unwrap_or(0).min(most));
     let after = after.unwrap_or_else(|| Positions::beginning(store.partitions));
@@ -63,8 +63,8 @@ pub async fn feed(State(api): State<Arc<FollowApi>>, request: Request) -> Answer
     Ok(json::of(&Page { items, next }).into_response())
 }
 
-/// The events after a place and the place looked up to; waits for the first one until the time is over. Only the
-/// tenant's own events end a wait; those of others cost a bounded number of looks.
+/// The events after a position, and the position read up to; waits for the first event until the time is over. Only
+/// the tenant's own events end the wait; those of others cost a bounded number of reads.
 async fn wait_for(
     api: &FollowApi,
     call: &Call,
@@ -72,7 +72,7 @@ async fn wait_for(
     limit: usize,
     until: Instant,
 ) -> Result<(Vec<LoggedEvent>, Positions), waybill_store::Error> {
-    // Watching begins before reading, so that nothing falls between.
+    // The watch begins before the read, so that an event recorded between them is not missed.
     let watch = api.hub.watch_tenant(&call.tenant);
     let mut looks = 0;
     loop {
@@ -101,7 +101,7 @@ async fn wait_for(
     }
 }
 
-/// Waits until there may be something to see, or the time is over.
+/// Waits until there may be a new event, or the time is over.
 async fn wait(api: &FollowApi, watch: Option<&Watch>, until: Instant) {
     let woken = async {
         match watch {
@@ -109,7 +109,7 @@ async fn wait(api: &FollowApi, watch: Option<&Watch>, until: Instant) {
                 watch.changed().await;
                 tokio::time::sleep(PAUSE).await;
             }
-            // As many watch as may.
+            // All watches are taken, so the handler polls.
             None => tokio::time::sleep(api.poll_interval).await,
         }
     };

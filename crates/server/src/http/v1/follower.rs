@@ -19,14 +19,14 @@ use super::hub::Hub;
 
 /// Events read at once.
 const PIECE: usize = 1_024;
-/// Pieces of a partition read in one round; a partition that has grown by more wakes everybody instead.
+/// Pieces of a partition read in one round; a partition that has grown by more wakes every watcher instead.
 const PIECES: usize = 4;
 /// Between two rounds, however fast the log grows.
 const PAUSE: Duration = Duration::from_millis(10);
-/// Before another try when the store is not to be had.
+/// The wait before another try when the store is unavailable.
 const BACK_OFF: Duration = Duration::from_millis(500);
 
-/// Where the newest events are read, and what tells that there are more.
+/// Where the newest events are read, and the signal that there are more.
 pub struct LogEnd {
     pub store: Arc<dyn LogStore>,
     pub cache: Arc<LogCache>,
@@ -35,8 +35,8 @@ pub struct LogEnd {
     pub poll_interval: Duration,
 }
 
-/// A hub for at most so many streams, and the task that feeds it until the process stops: from memory where this process alone writes the
-/// log, else from the table, but only while somebody watches.
+/// A hub for at most so many streams, and the task that wakes its watchers until the process stops. The task reads
+/// memory if this process alone writes the log, else the table, and only while there is a watcher.
 #[must_use]
 pub fn start(log: LogEnd, most: usize, stop: CancellationToken) -> Arc<Hub> {
     let hub = Arc::new(Hub::new(most));
@@ -65,7 +65,7 @@ async fn follow_cache(
         grown.borrow_and_update();
         let last = log.last();
         if !hub.is_watched() {
-            // Who begins to watch after this reads the store first.
+            // A watcher that begins after this reads the store first.
             position = last;
             continue;
         }
@@ -123,7 +123,7 @@ impl Follower {
         }
     }
 
-    /// Follows until nobody watches.
+    /// Follows the log as long as there is a watcher.
     async fn follow(&mut self) -> Result<()> {
         let mut positions = self.store.stats().await?.log_positions;
         self.hub.wake_all();
@@ -132,7 +132,7 @@ impl Follower {
         while self.hub.is_watched() {
             any.borrow_and_update();
             self.outage.worked();
-            // Now and then every partition is looked at: a wake-up may have been lost.
+            // Every partition is read after the longest wait, because a wake-up may have been lost.
             let overdue = wait >= self.longest_wait;
             let mut found = false;
             for partition in (0u16..).zip(&mut self.grown) {
@@ -158,7 +158,7 @@ impl Follower {
     }
 }
 
-/// Reads what is new in a partition and wakes who watches it; says whether there was anything.
+/// Reads a partition's new events and wakes their watchers; returns whether there were any.
 async fn read(
     store: &dyn LogStore,
     hub: &Hub,

@@ -17,7 +17,7 @@ use waybill_domain::text::Tenant;
 /// Watchers by what they watch.
 pub struct Hub {
     watchers: Mutex<Watchers>,
-    /// Rings when somebody begins to watch.
+    /// Notified when a watch begins.
     begun: Notify,
     limit: usize,
 }
@@ -84,13 +84,13 @@ impl Hub {
         self.watchers.lock().streams
     }
 
-    /// Whether anybody watches anything.
+    /// Whether there is any watcher.
     pub(super) fn is_watched(&self) -> bool {
         let watchers = self.watchers.lock();
         watchers.streams + watchers.polls > 0
     }
 
-    /// Waits until somebody watches.
+    /// Waits until there is a watcher.
     pub(super) async fn watched(&self) {
         while !self.is_watched() {
             self.begun.notified().await;
@@ -122,7 +122,7 @@ enum Topic {
     Tenant(Tenant),
 }
 
-/// One watcher; it is forgotten when this is dropped.
+/// One watcher; dropping it ends the watch.
 pub struct Watch {
     hub: Arc<Hub>,
     topic: Topic,

@@ -3,7 +3,7 @@
 //! Invariant: none repeats a standard member, so that no answer holds a name twice. A name that would is refused by the
 //! compiler, because every member is a constant of this file.
 
-/// Members that every problem may have already.
+/// The standard members, which every problem may have.
 const STANDARD: [&str; 8] = [
     "type",
     "title",

@@ -48,7 +48,7 @@ pub fn check(field: &str, raw: &RawValue, limits: &Limits) -> Result<(), Problem
     Ok(())
 }
 
-/// What can be told of JSON text by its punctuation; the text is known to be valid.
+/// Measures valid JSON text by its punctuation.
 #[derive(Default)]
 struct Shape {
     /// Keys of the outermost object.
@@ -68,7 +68,7 @@ impl Shape {
             match (in_string, byte) {
                 (true, b'\\') => {
                     shape.has_nul |= rest.starts_with(b"u0000");
-                    // What is escaped ends no string.
+                    // An escaped character, such as `\"`, does not end the string.
                     bytes = rest.get(1..).unwrap_or_default();
                 }
                 (true, b'"') => in_string = false,

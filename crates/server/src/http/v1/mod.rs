@@ -1,7 +1,7 @@
 //! `/v1`, the canonical API: one file per endpoint, strict in what it takes, exact in what it gives.
 //!
-//! Handlers read like the story: who calls, what is asked, decide, answer. Refusals are problem+json with codes from
-//! [`codes`]. What is decided stands in `intake`, `commands` and `waybill-domain`.
+//! A handler authenticates, parses, decides and answers, in this order. Refusals are problem+json with codes from
+//! [`codes`]. Decisions are in `intake`, `commands` and `waybill-domain`.
 
 mod amount;
 mod answer;
@@ -56,7 +56,7 @@ use crate::http::dialect::{Bounds, Dialect};
 use crate::http::idempotency_key::{KeyNeed, KeyRule};
 use crate::http::state::HttpState;
 
-/// What its routes have in common. Paths of no dialect have its words, too.
+/// What its routes have in common. Paths without a dialect's prefix use it, too.
 pub static DIALECT: Dialect = Dialect {
     name: "v1",
     prefixes: &["/v1"],

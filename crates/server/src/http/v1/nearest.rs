@@ -1,6 +1,6 @@
 //! Suggests the known name that is nearest to a misspelled one.
 
-/// Slips forgiven: a letter too many, too few or wrong, twice.
+/// The largest edit distance for a suggestion.
 const SLIPS: usize = 2;
 
 /// The known name nearest to `name`, if one is near.

@@ -1,6 +1,6 @@
-//! The body of `POST /v1/orders`, field by field, before anything in it is believed.
+//! The body of `POST /v1/orders`, field by field, before it is checked.
 //!
-//! Amounts and quantities stay the text they were sent as, so that no float ever touches them.
+//! Amounts and quantities stay text as sent, so that they are never converted to floats.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;

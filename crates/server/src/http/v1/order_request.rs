@@ -1,4 +1,4 @@
-//! From the body of `POST /v1/orders` to checked domain content. The first fault ends it; nothing half-valid goes on.
+//! Checks the body of `POST /v1/orders` and makes domain content of it. The first fault is answered.
 
 use serde_json::value::RawValue;
 use waybill_domain::content::{Address, Charge, Content, DeliveryMethod, LineContent, Personal};
@@ -23,8 +23,8 @@ const NAME_CHARS: usize = 200;
 /// Shipping lines and fees, each.
 const CHARGES: usize = 50;
 
-/// Bodies that state no total are compared by the one that this rounding makes, whatever the setting: an order is the
-/// same after the setting was changed.
+/// The rounding of the total by which bodies without a stated total are compared. It does not follow the setting, so
+/// that a repeated body still equals the first one after the setting was changed.
 pub const COMPARED_ROUNDING: Rounding = Rounding::HalfEven;
 
 /// A checked order.
@@ -32,7 +32,7 @@ pub struct Checked {
     pub content: Content,
     pub personal: Personal,
     pub holds: Vec<HoldReason>,
-    /// The total by which the body is compared with another one.
+    /// The total that is part of the body's hash for idempotency.
     pub compared_total: Minor,
 }
 
@@ -303,7 +303,7 @@ fn own_data(field: &str, raw: Text<'_>, limits: &Limits) -> Checking<Option<Box<
     Ok(Some(raw.to_owned()))
 }
 
-/// A name or code that something is found by again: not empty where it is given.
+/// A name or code that identifies something: not empty if it is given.
 fn name(field: &str, value: Option<String>) -> Checking<Option<String>> {
     if let Some(value) = &value {
         text::check_name(field, value, NAME_CHARS)?;

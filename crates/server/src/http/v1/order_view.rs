@@ -1,5 +1,5 @@
-//! An order as `/v1` shows it: what was sent, exactly, and where it stands. Nothing is left out; what is not there is
-//! null.
+//! An order as `/v1` shows it: its content exactly as sent, and its present state. Members without a value are null,
+//! not left out.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;

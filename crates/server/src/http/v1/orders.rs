@@ -1,4 +1,4 @@
-//! Reading orders for `/v1`: how a path names one, and what is shown of it.
+//! Reading orders for `/v1`: how a path names an order, and which answer shows it.
 
 use axum::response::Response;
 use http::StatusCode;
@@ -86,7 +86,7 @@ pub fn refused(error: CommandError) -> Problem {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Shipments {
     Shown,
-    /// Where many orders are shown as of one place in the feed: shipments change without the order's version.
+    /// In snapshots, whose orders are as of one position of the feed: shipments change without the order's version.
     LeftOut,
 }
 
@@ -103,7 +103,7 @@ impl Shown {
     /// Reads the texts of a record, which is shown with its shipments.
     ///
     /// # Errors
-    /// They do not hold what was written.
+    /// The stored texts are damaged.
     pub fn new(record: OrderRecord) -> Result<Self, Problem> {
         Self::read(record, Shipments::Shown).map_err(Problem::from)
     }
@@ -166,8 +166,8 @@ impl Shown {
         OrderView::new(&standing, &self.content, &self.personal)
     }
 
-    /// What a reader is shown. The version tells of the order and not of its shipments: who has this version is spared
-    /// the answer only when every reader who has it was shown the shipments as they are.
+    /// The answer to a read; 304 if the reader has the same. The version does not cover shipments, so there is a 304 only
+    /// when every answer with this version showed the shipments as they are now.
     ///
     /// # Errors
     /// 412.

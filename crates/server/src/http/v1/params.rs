@@ -1,4 +1,4 @@
-//! The query of a request, read strictly: a parameter that nobody reads is an error, not a wish that vanishes.
+//! The query of a request, read strictly: an unknown parameter is an error, so that a misspelled filter is noticed.
 
 use waybill_domain::echo::Echo;
 use waybill_domain::text::quoted;
@@ -27,7 +27,7 @@ impl Params {
                 };
                 return Err(Problem::new(codes::UNKNOWN_PARAMETER, hint).of(Echo(name).to_string()));
             }
-            // An empty cursor is where every list begins; any other empty value would ask for nothing and be given all.
+            // An empty `after` is the beginning of the list. Any other empty value would silently filter nothing.
             if value.is_empty() && name != "after" {
                 return Err(invalid(
                     name,

@@ -1,5 +1,5 @@
-//! `If-Match` and `If-None-Match` as they come (RFC 9110, sections 8.8.3 and 13.1), and the answers to reads that may
-//! have them. What they demand is decided in `waybill_domain::precondition`.
+//! Parses `If-Match` and `If-None-Match` (RFC 9110, sections 8.8.3 and 13.1), and answers reads that have them.
+//! `waybill_domain::precondition` decides whether they hold.
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderName, StatusCode, header};
@@ -27,7 +27,7 @@ pub fn of(headers: &HeaderMap) -> Result<Preconditions, Problem> {
     })
 }
 
-/// What a reader is shown; 304 without it where the reader has it already.
+/// The answer to a read; 304 without a body if the reader has this tag.
 ///
 /// # Errors
 /// 412: `If-Match` does not hold.
@@ -96,11 +96,11 @@ fn list(text: &str) -> Option<Tags> {
     }
 }
 
-/// A tag that this server may have given out.
+/// A tag in the form that this server writes.
 fn ours(opaque: &str, weak: bool) -> Option<Tag> {
     let number = |text: &str| {
         let number: i64 = text.parse().ok()?;
-        // As it was written, and in no other way.
+        // Only the canonical decimal form: no sign, no leading zeros.
         (number >= 0 && number.to_string() == text).then_some(number)
     };
     let (version, mark) = match opaque.split_once('.') {

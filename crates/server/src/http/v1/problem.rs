@@ -1,7 +1,7 @@
-//! Why a request was not done: a stable code, the field, and what would be right.
+//! Why a request was not done: a stable code, the field, what was expected and what was found.
 //!
 //! A handler of any dialect makes a [`Problem`]; the edge, which knows the correlation id, writes it ([`write()`]) in
-//! the words of the dialect. `/v1` has problem+json (RFC 9457). A cause that is for the operator is logged there, once.
+//! the words of the dialect. `/v1` has problem+json (RFC 9457). The edge logs a cause meant for the operator, once.
 //! Which problem each error is: `errors.rs`.
 
 use axum::response::{IntoResponse, Response};
@@ -16,10 +16,10 @@ use crate::http::worded::Worded;
 
 /// A request that was not done, and why.
 #[derive(Clone, Debug)]
-pub struct Problem(Box<Told>);
+pub struct Problem(Box<ProblemParts>);
 
 #[derive(Clone, Debug)]
-struct Told {
+struct ProblemParts {
     kind: &'static Kind,
     detail: String,
     field: Option<String>,
@@ -28,14 +28,14 @@ struct Told {
     retry_after_s: Option<u32>,
     challenge: Option<String>,
     headers: Vec<(HeaderName, HeaderValue)>,
-    /// For the log alone.
+    /// Logged, never answered.
     cause: Option<String>,
 }
 
 impl Problem {
     /// A problem of this code, see [`codes`] and [`kinds`].
     pub fn new(code: &str, detail: impl Into<String>) -> Self {
-        Self(Box::new(Told {
+        Self(Box::new(ProblemParts {
             kind: kinds::kind(code),
             detail: sentence(detail.into()),
             field: None,
@@ -87,7 +87,7 @@ impl Problem {
         self
     }
 
-    /// Says why, for the log alone.
+    /// Sets the cause, which is logged and never answered.
     #[must_use]
     pub fn caused_by(mut self, cause: &waybill_store::Error) -> Self {
         self.0.cause = Some(waybill_store::with_sources(cause));
@@ -181,15 +181,15 @@ pub fn words(problem: &Problem, correlation: &str) -> Worded {
     }
 }
 
-/// Statuses that say: not now. Each says when to ask again.
+/// Statuses after which a retry can succeed; their answers have `Retry-After`.
 const NOT_NOW: [StatusCode; 3] = [
     StatusCode::REQUEST_TIMEOUT,
     StatusCode::TOO_MANY_REQUESTS,
     StatusCode::SERVICE_UNAVAILABLE,
 ];
 
-/// Writes the problem that an answer carries, in the words of a dialect; answers that the framework made on its own
-/// become problems too.
+/// Writes the problem that an answer carries, in the words of a dialect; the framework's own error answers become
+/// problems too.
 #[must_use]
 pub fn write(mut response: Response, words: Words, correlation: &str) -> Response {
     let status = response.status();

@@ -28,7 +28,7 @@ async fn all() -> Html<String> {
 }
 
 async fn one(Path(code): Path<String>) -> Response {
-    // The code itself is taken too: it is what a person has at hand.
+    // The code with underscores works too, because people copy it from an answer.
     let code = code.replace('-', "_");
     let Some(kind) = kinds::all().find(|kind| kind.code == code) else {
         let detail = "there is no problem of this name; /problems lists all of them";

@@ -1,4 +1,4 @@
-//! `/v1/shipments`: reading shipments, and each step of one told by hand.
+//! `/v1/shipments`: reading shipments, and reporting their steps by hand.
 
 use std::sync::Arc;
 

@@ -1,7 +1,8 @@
 //! `GET /v1/orders/{id}/stream`: each step of an order as a server-sent event, as it happens.
 //!
-//! Begins after `Last-Event-ID`, else with everything so far, and ends after the order's last step, when the process
-//! stops (a client then resumes elsewhere) and, as every answer, when its token ends. What is told comes from the store; the hub only says when to look.
+//! Begins after `Last-Event-ID`, else with the order's first event. Ends after the order's last step, when the process
+//! stops (a client then resumes elsewhere), and when its token expires. Events are read from the store; the hub only
+//! wakes the stream.
 
 use std::fmt::Write;
 use std::sync::Arc;
@@ -63,7 +64,7 @@ pub async fn stream(
     let after = after
         .map(|text| Cursor::position(store, text).map_err(|p| p.of("Last-Event-ID")))
         .transpose()?;
-    // Watching begins before reading, so that nothing falls between.
+    // The watch begins before the read, so that an event recorded between them is not missed.
     let reading = api.reads.turn(&call.tenant).await?;
     let order = orders::find(&*reading, &call.tenant, &id).await?.order;
     drop(reading);
@@ -92,7 +93,7 @@ pub async fn stream(
     };
     let first = steps.look().await?;
     if first.is_empty() && steps.ended {
-        // Tells an EventSource not to come back: there will be nothing more.
+        // 204 stops an EventSource from reconnecting: the order has no further steps.
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
     let begun = futures::stream::once(async move { Ok(first) });
@@ -105,7 +106,7 @@ pub async fn stream(
 fn answer(body: Body) -> Response {
     let mut response = body.into_response();
     set(&mut response, header::CONTENT_TYPE, "text/event-stream");
-    // Reverse proxies would keep steps back to send more at once.
+    // Without it reverse proxies buffer the stream and delay its events.
     set(
         &mut response,
         HeaderName::from_static("x-accel-buffering"),
@@ -114,7 +115,8 @@ fn answer(body: Body) -> Response {
     response
 }
 
-/// By header as everywhere; a browser that cannot set one passes a token that can do nothing else.
+/// Reads the token from the header, or from the query: an `EventSource` cannot set headers, so a browser passes a token
+/// that is good for streams only.
 fn caller(requests: &Requests, request: Request) -> Result<Call, Problem> {
     let (head, _) = request.into_parts();
     if head.headers.contains_key(header::AUTHORIZATION) {
@@ -129,7 +131,7 @@ fn caller(requests: &Requests, request: Request) -> Result<Call, Problem> {
         };
         return Call::open(requests, head, scope);
     }
-    let in_header = Call::of(Arc::new(nobody()), head);
+    let in_header = Call::of(Arc::new(unverified()), head);
     let params = in_header.params(&["access_token"])?;
     let token = params.one("access_token")?;
     let token = token.ok_or(Denied::Token(TokenError::Missing))?;
@@ -142,8 +144,8 @@ fn caller(requests: &Requests, request: Request) -> Result<Call, Problem> {
     Ok(Call::of(identity, in_header.head))
 }
 
-/// Who has not shown a token yet.
-fn nobody() -> crate::auth::Identity {
+/// The identity of a request whose token is not verified yet.
+fn unverified() -> crate::auth::Identity {
     crate::auth::Identity {
         subject: String::new(),
         tenant: String::new(),
@@ -152,7 +154,7 @@ fn nobody() -> crate::auth::Identity {
     }
 }
 
-/// Where a stream stands.
+/// The state of a stream.
 struct Steps {
     api: Arc<FollowApi>,
     watch: Watch,
@@ -166,7 +168,7 @@ struct Steps {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Told {
+struct StepDetails {
     status: Option<String>,
     previous_status: Option<String>,
     reason: Option<String>,
@@ -175,7 +177,7 @@ struct Told {
 }
 
 impl Steps {
-    /// What happened since the last look; empty for nothing.
+    /// The events since the last read, as server-sent events; empty if there are none.
     async fn look(&mut self) -> Result<Bytes, Problem> {
         let mut out = String::new();
         loop {
@@ -220,8 +222,8 @@ impl Steps {
 
     fn write(&mut self, out: &mut String, logged: &LoggedEvent) {
         let event = &logged.event;
-        // A body that is no JSON cannot be; the step is told without its details then.
-        let told = serde_json::from_str(&event.body).unwrap_or(Told {
+        // The body of an event is always JSON; if a damaged row is not, the step is sent without its details.
+        let details = serde_json::from_str(&event.body).unwrap_or(StepDetails {
             status: None,
             previous_status: None,
             reason: None,
@@ -235,23 +237,23 @@ impl Steps {
             "recordedAt": logged.recorded_at,
             "actor": event.meta.actor,
         });
-        if let Some(reason) = told.reason {
+        if let Some(reason) = details.reason {
             data["reason"] = reason.into();
         }
         if event.kind.is_order() {
-            let status = told.status.as_deref().and_then(OrderStatus::parse);
+            let status = details.status.as_deref().and_then(OrderStatus::parse);
             self.ended = status.map_or(self.ended, OrderStatus::is_terminal);
             data["seq"] = event.seq.into();
-            data["status"] = told.status.into();
-            data["previousStatus"] = told.previous_status.into();
+            data["status"] = details.status.into();
+            data["previousStatus"] = details.previous_status.into();
         } else {
             data[event.aggregate.kind.as_str()] = json!({
                 "id": event.aggregate.id,
                 "seq": event.seq,
-                "status": told.status,
-                "previousStatus": told.previous_status,
-                "trackingNumber": told.tracking_number,
-                "carrier": told.carrier,
+                "status": details.status,
+                "previousStatus": details.previous_status,
+                "trackingNumber": details.tracking_number,
+                "carrier": details.carrier,
             });
         }
         let cursor = Cursor::of_position(&self.api.identity, logged.position);

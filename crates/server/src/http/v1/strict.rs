@@ -1,7 +1,7 @@
 //! Reading a JSON body into a type, strictly, so that an error names its field.
 //!
-//! A good body is read once, at full speed. Only one that fails is read again with its path tracked, and serde's
-//! words are turned into our codes.
+//! A valid body is parsed once, without tracking paths. A body that fails is parsed again with its path tracked, and
+//! serde's message is translated into one of our codes.
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -58,12 +58,12 @@ fn explain<'a, T: Deserialize<'a>>(body: &'a [u8], error: &serde_json::Error) ->
                 &error.into_inner().to_string(),
             )
         }
-        // Cannot happen with the same bytes; the first error still stands.
+        // The same bytes fail the same way, so this cannot happen; if it does, the first error is reported.
         Ok(_) => translate("", &error.to_string()),
     }
 }
 
-/// Turns serde's words about a field into a problem.
+/// Translates serde's message about a field into a problem.
 fn translate(path: &str, message: &str) -> Problem {
     let message = message
         .rsplit_once(" at line ")

@@ -18,9 +18,9 @@ use super::orders;
 use super::preconditions;
 use crate::auth::Scope;
 
-/// Events looked at in one reading.
+/// Events in one read.
 const PIECE: usize = 500;
-/// Readings at most: an order has a handful of events; what is beyond is not told.
+/// Reads at most; an order has a handful of events, and later ones than these are not shown.
 const PIECES: usize = 10;
 
 /// Where an order stands, may go and came from.
@@ -71,7 +71,7 @@ struct StepView {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Told {
+struct StepBody {
     status: OrderStatus,
     previous_status: Option<OrderStatus>,
     reason: Option<String>,
@@ -119,21 +119,21 @@ pub async fn list(
     preconditions::show(&asked, Tag::of(order.version), &view)
 }
 
-/// The step an event tells, if it tells one.
+/// The step that an event records; `None` for an event without a change of status.
 fn step(logged: &LoggedEvent) -> Option<StepView> {
     let event = &logged.event;
     if !event.kind.is_order() {
         return None;
     }
-    let told: Told = serde_json::from_str(&event.body).ok()?;
-    let moved = event.kind == EventKind::OrderCreated || told.previous_status.is_some();
+    let step: StepBody = serde_json::from_str(&event.body).ok()?;
+    let moved = event.kind == EventKind::OrderCreated || step.previous_status.is_some();
     moved.then(|| StepView {
         sequence: event.seq,
         kind: event.kind.as_str(),
-        from: told.previous_status,
-        to: told.status,
+        from: step.previous_status,
+        to: step.status,
         at: event.occurred_at,
         actor: event.meta.actor.to_string(),
-        reason: told.reason,
+        reason: step.reason,
     })
 }

@@ -1,5 +1,5 @@
-//! What an earlier version or a hand in the tables left that not every client could read: it is shown as text, so that it
-//! hides neither the rest of its order nor the orders around it.
+//! Stored values that not every client can parse, left by an earlier version or a manual change of the tables. They are
+//! shown as text, so that the rest of the order and the other orders of the page stay readable.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use waybill_store::OrderRecord;
 pub struct Unreadable<'a>(BTreeMap<String, &'a str>);
 
 impl<'a> Unreadable<'a> {
-    /// A value if every client can read it; else it is kept as text under its path.
+    /// Returns a value that every client can parse; any other one is kept as text under its path.
     pub fn unless_readable(
         &mut self,
         path: impl FnOnce() -> String,

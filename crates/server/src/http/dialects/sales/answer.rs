@@ -65,7 +65,7 @@ pub fn order_fields(
 
 static REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
-/// 201, now or again.
+/// 201, also for a repeated request.
 pub fn created(receipt: &Receipt, correlation: &str) -> Response {
     let mut body = String::with_capacity(320);
     body.push_str("{\"success\":true,\"data\":{");

@@ -45,7 +45,7 @@ pub async fn read(
 
 fn of_process(api: &SalesFigures, stats: &Stats) -> Map<String, Value> {
     let memory = process::memory();
-    // A machine that does not tell its memory shows 0%.
+    // A machine whose memory size is unknown shows 0%.
     let percent = (memory.used_bytes * 100)
         .checked_div(memory.total_bytes)
         .unwrap_or(0);

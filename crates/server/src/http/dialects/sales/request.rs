@@ -1,5 +1,5 @@
-//! Reading an order as the sales dialect sends it. Every fault is told with its path, all at once; unknown fields
-//! are ignored.
+//! Reads the body of an order in the sales dialect. The answer lists every fault with its path; unknown fields are
+//! ignored.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -21,8 +21,8 @@ pub struct Fault {
     pub message: String,
 }
 
-/// Faults told at most.
-const TOLD: usize = 50;
+/// Faults listed at most.
+const LISTED_FAULTS: usize = 50;
 const CUSTOMER_CHARS: usize = 200;
 
 #[derive(Deserialize)]
@@ -48,7 +48,7 @@ struct Item<'a> {
 /// A checked order.
 pub struct Checked {
     pub content: Content,
-    /// The total by which the body is compared with another one.
+    /// The total that is part of the body's hash for idempotency.
     pub compared_total: Minor,
 }
 
@@ -56,7 +56,7 @@ struct Faults(Vec<Fault>);
 
 impl Faults {
     fn add(&mut self, path: String, message: impl Into<String>) {
-        if self.0.len() < TOLD {
+        if self.0.len() < LISTED_FAULTS {
             self.0.push(Fault {
                 path,
                 message: sentence(message.into()),
@@ -241,7 +241,7 @@ fn product(raw: Option<&RawValue>) -> Result<Sku, String> {
 
 fn quantity(raw: Option<&RawValue>, limits: &Limits) -> Result<i64, String> {
     let text = raw.ok_or("Required")?.get();
-    // Read as decimal text, so that 2.0 and 2e0 are whole and 1.5 is not.
+    // Parsed as decimal text, so that 2.0 and 2e0 are whole numbers and 1.5 is not.
     let number = is_number(text)
         .then(|| Minor::parse(text, WHOLE))
         .ok_or("Expected a number")?;

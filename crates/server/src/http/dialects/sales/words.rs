@@ -71,7 +71,8 @@ fn refused_token(status: StatusCode) -> Option<&'static str> {
     }
 }
 
-/// A client that waits and asks again will be served. Whether an order was made is not overload: it has a code.
+/// Whether a problem is overload: a retry can succeed later. A 503 that leaves it unknown whether an order was made
+/// has a code of its own instead.
 fn overload(problem: &Problem, status: StatusCode) -> Option<&'static str> {
     match status {
         StatusCode::TOO_MANY_REQUESTS => Some("Too Many Requests"),
@@ -94,7 +95,7 @@ fn code(problem: &Problem) -> String {
     }
 }
 
-/// The sentences that clients of this dialect know; for everything else what was expected and found.
+/// The message that clients of this dialect know; for other problems the detail.
 fn message(problem: &Problem) -> Cow<'_, str> {
     match problem.code() {
         codes::TOKEN_MISSING => "Authentication token required".into(),
@@ -149,7 +150,7 @@ fn details(problem: &Problem) -> String {
     format!(",\"details\":[{}]", items.join(","))
 }
 
-/// One of the shortages that a problem tells.
+/// One entry of the problem's member `shortages`.
 #[derive(Deserialize)]
 struct Short {
     sku: String,
