@@ -49,7 +49,7 @@ enum Audience {
     Several(Vec<String>),
 }
 
-/// Text, or a whole number as some issuers write user ids; not empty, bounded, without control characters.
+/// Text, or a whole number, as which some issuers write user ids; not empty, bounded, without control characters.
 #[derive(Debug, Deserialize)]
 #[serde(try_from = "RawName")]
 struct Name(String);
@@ -95,7 +95,7 @@ fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Op
 fn seconds<'de, D: Deserializer<'de>>(from: D) -> Result<Option<i64>, D::Error> {
     let number = serde_json::Number::deserialize(from)?;
     let whole = number.as_u64().or_else(|| {
-        // A fraction of a second is cut off; the comparison also refuses what is no number.
+        // A fraction of a second is cut off. The comparison is false for NaN, so that is refused too.
         number
             .as_f64()
             .filter(|time| (0.0..=LAST_SECOND as f64).contains(time))
@@ -108,7 +108,7 @@ fn seconds<'de, D: Deserializer<'de>>(from: D) -> Result<Option<i64>, D::Error> 
         .ok_or_else(|| D::Error::custom("a time in seconds since 1970"))
 }
 
-/// What claims are held against.
+/// The claims that the settings require.
 #[derive(Debug, Clone)]
 pub struct Expected {
     pub issuer: String,

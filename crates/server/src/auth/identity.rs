@@ -7,10 +7,10 @@ use super::scope::{Scope, Scopes};
 pub struct Identity {
     /// The client or user, as the token names it.
     pub subject: String,
-    /// Part of every query; nobody sees another tenant's rows.
+    /// Part of every query, so that a caller sees its own tenant's rows only.
     pub tenant: String,
     pub scopes: Scopes,
-    /// From this time on, in microseconds since 1970, the token is worth nothing; `i64::MAX` for a token without end.
+    /// When the token expires, in microseconds since 1970; `i64::MAX` for a token that does not.
     pub until_micros: i64,
 }
 

@@ -8,7 +8,7 @@ use super::scope::Scopes;
 use crate::clock::MICROS_PER_SECOND;
 use crate::config::{Auth, Millis};
 
-/// What a new token is to say.
+/// The claims of a new token.
 #[derive(Debug, Clone)]
 pub struct NewToken<'a> {
     pub subject: &'a str,
@@ -22,7 +22,7 @@ struct MintedClaims<'a> {
     iss: &'a str,
     aud: &'a str,
     sub: &'a str,
-    /// The name that clients of the services dialect look for.
+    /// Clients of the services dialect read the claim of this name.
     #[serde(rename = "clientId")]
     client_id: &'a str,
     tenant: &'a str,

@@ -26,7 +26,7 @@ pub enum TokenError {
 }
 
 impl TokenError {
-    /// One of each kind, so that all of them can be counted from zero.
+    /// One of each kind, so that the metric has every reason from the start.
     pub const KINDS: [Self; 10] = [
         Self::Missing,
         Self::TooLarge { limit: 0 },

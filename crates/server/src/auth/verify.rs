@@ -1,6 +1,6 @@
 //! Verifies Bearer tokens: HS256 JWTs (RFC 7519, with the advice of RFC 8725).
 //!
-//! The algorithm is pinned, whatever the header says; `kid` is looked up exactly and never used as a
+//! The algorithm is HS256, also if the header names another; `kid` is looked up exactly and never used as a
 //! path or a query; `jku`, `x5u` and `jwk` are never followed; `crit` is refused, as nothing critical is
 //! understood. Signatures are compared in constant time by the cryptography library.
 
@@ -59,10 +59,10 @@ impl Verifier {
         }
     }
 
-    /// The identity a token stands for. A token seen before costs a look-up and a look at the clock.
+    /// The identity of a valid token. A cached token costs a look-up and a comparison with the clock.
     ///
     /// # Errors
-    /// The token is not to be trusted; the request is 401 (or what its dialect says).
+    /// The token is invalid or expired; the request is 401 (or its dialect's status).
     pub fn verify(&self, token: &str, now_micros: i64) -> Result<Arc<Identity>, TokenError> {
         if token.is_empty() {
             return Err(TokenError::Missing);
@@ -81,7 +81,7 @@ impl Verifier {
         Ok(identity)
     }
 
-    /// The claims, once the signature is found right.
+    /// The claims, after the signature was verified.
     fn signed_claims(&self, token: &str) -> Result<Claims, TokenError> {
         let header = jsonwebtoken::decode_header(token).map_err(|_| TokenError::Malformed)?;
         if !acceptable(&header) {
@@ -108,7 +108,7 @@ impl Verifier {
     }
 }
 
-/// Pins the algorithm, and refuses what is no access token or demands what is not understood.
+/// Requires HS256, and refuses tokens of another type and those with critical extensions.
 fn acceptable(header: &Header) -> bool {
     let is_token = header.typ.as_deref().is_none_or(|typ| {
         ["jwt", "at+jwt", "application/at+jwt"]
