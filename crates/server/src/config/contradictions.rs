@@ -1,4 +1,4 @@
-//! Settings that are fine alone and not together.
+//! Settings that are each valid but contradict each other.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use super::errors::ConfigErrors;
 use super::origin::Origin;
 use super::settings::Settings;
 
-/// Pairs of values that are fine alone and not together.
+/// Errors for pairs of values that are each valid but contradict each other.
 pub fn contradictions(
     settings: &Settings,
     origins: &BTreeMap<String, Origin>,

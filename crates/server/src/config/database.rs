@@ -1,6 +1,6 @@
 //! The address of PostgreSQL: one URL, or the `DB_*` names that build it.
 //!
-//! Given both, they must say the same; two addresses for one store would be a guess.
+//! If both are given they must be the same address; a choice between two would be a guess.
 
 use std::collections::BTreeMap;
 

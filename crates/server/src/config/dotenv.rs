@@ -31,7 +31,7 @@ pub fn parse(text: &str, errors: &mut ConfigErrors) -> BTreeMap<String, String> 
             Some((name, value)) => {
                 values.insert(name.to_owned(), value);
             }
-            // The line itself is not shown: it may hold half a secret.
+            // The line itself is not shown: it may hold part of a secret.
             None => errors.push(
                 format!(".env line {}", number + 1),
                 "",
@@ -43,7 +43,7 @@ pub fn parse(text: &str, errors: &mut ConfigErrors) -> BTreeMap<String, String> 
     values
 }
 
-/// Anything else is a mistake, often an invisible one, and the variable would be ignored without a word.
+/// Another name is refused, because the variable would be ignored silently; the mistake may be an invisible character.
 fn is_name(name: &str) -> bool {
     let begins = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
     begins

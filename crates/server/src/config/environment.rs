@@ -1,8 +1,8 @@
 //! Which environment variables are ours, and which key each one sets.
 //!
 //! `WAYBILL_<SECTION>__<KEY>` names any key; the older names are those that clients of earlier systems
-//! already have in their deployments. An unknown `WAYBILL_*` is an error, everything else that is not
-//! listed here belongs to someone else.
+//! already have in their deployments. An unknown `WAYBILL_*` is an error; other names that are not
+//! listed here belong to other programs and are ignored.
 
 /// Older names that mean one key as it stands. `DATABASE_URL`, `DB_*`, `JWT_SECRET` and the ports need
 /// more than a name and are read in `load`.
@@ -40,7 +40,7 @@ const TESTS: &str = "WAYBILL_TEST_";
 pub enum Ours {
     /// The key as it would be written in the file; it may not exist.
     Key(String),
-    /// Read by someone else of this project.
+    /// Read by other code of this project.
     Elsewhere,
     No,
 }

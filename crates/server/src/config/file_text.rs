@@ -1,6 +1,6 @@
 //! Reads a file of settings: text of a regular file, of a bounded size.
 //!
-//! A device or a pipe in its place has no end, or never begins; a NUL is the sign of a file that is no text.
+//! Devices and pipes are refused, because reading one may never end; a NUL shows that a file is not text.
 
 use std::fs::OpenOptions;
 use std::io::{self, Read as _};
@@ -18,7 +18,7 @@ const LONGEST_BYTES: u64 = 1 << 20;
 /// It cannot be read, is no regular file, is longer than 1 MiB, or is not UTF-8 text without NUL.
 pub fn read(path: &Path) -> io::Result<String> {
     let wrong = |why: String| Err(io::Error::new(io::ErrorKind::InvalidData, why));
-    // Without O_NONBLOCK the opening of a named pipe waits for somebody at its other end.
+    // Without O_NONBLOCK opening a named pipe waits for a writer.
     let flags = OFlags::NONBLOCK.bits().cast_signed();
     let file = OpenOptions::new()
         .read(true)

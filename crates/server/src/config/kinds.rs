@@ -188,7 +188,7 @@ fn time(value: &Value) -> Option<Millis> {
     }
 }
 
-/// Longest time a range may name: a day, so that a slip of the unit does not hold an order for a year.
+/// Longest time of a range: a day, so that a wrong unit does not delay an order for a year.
 const MAX_RANGE_MS: u64 = 86_400_000;
 
 fn time_range(value: &Value) -> Option<MillisRange> {

@@ -118,7 +118,7 @@ impl<'a> Layers<'a> {
         }
     }
 
-    /// The ports of earlier deployments: by role, then `PORT`; whatever names `server.listen` wins.
+    /// The ports of earlier deployments: by role, then `PORT`; a source that sets `server.listen` wins over both.
     pub fn ports(&mut self, sources: &Sources, dotenv: &BTreeMap<String, String>) {
         let listen = self.values.get("server.listen");
         if listen.is_some_and(|(_, origin)| !matches!(origin, Origin::File(_))) {
@@ -165,7 +165,7 @@ impl<'a> Layers<'a> {
         }
     }
 
-    /// What `demo` sets, where nothing but a default stands.
+    /// Applies what `demo` sets to keys that still have their defaults.
     pub fn demo(&mut self) {
         let secrets = secret::WELL_KNOWN
             .iter()

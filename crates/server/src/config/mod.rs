@@ -1,9 +1,9 @@
-//! What the operator decided: every setting, from every place it may be given.
+//! Configuration: every setting, from every source.
 //!
 //! Owns the keys, their bounds, where a value came from, and the refusal to start on a wrong or unsafe
-//! one. Invariant: a [`Settings`] that exists has passed every check of its keys, so no other room
+//! one. Invariant: a [`Settings`] that exists has passed every check of its keys, so no other module
 //! checks a bound again; errors are collected, never reported one at a time. It leaves the meaning of
-//! a setting to the room that bears its section's name.
+//! a setting to the module of its section's name.
 //!
 //! Keys are declared once, in `settings` and in the files of roles, with their bounds; `waybill.default.toml` gives
 //! their defaults and their meaning, and tests compare them. Which roles there are is passed in ([`Sources`]).

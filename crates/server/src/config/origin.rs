@@ -1,8 +1,8 @@
-//! Who set a value.
+//! The source of a value.
 
 use std::fmt;
 
-/// Who set a value; later ones win.
+/// The source of a value; later ones win.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Origin {
     Default,

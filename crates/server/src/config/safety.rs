@@ -1,7 +1,7 @@
-//! Refuses to serve with settings that would let strangers in, or let two processes work on the same rows.
+//! Refuses to serve with settings that allow access without a secret, or let two processes work on the same rows.
 //!
-//! Asked by whoever is about to listen, not by commands that only read settings. `demo` may be unsafe,
-//! because it only listens on loopback; nothing else may.
+//! Checked before a process listens, not by commands that only read settings. Only `demo` may be unsafe,
+//! because it listens on loopback only.
 
 use super::errors::ConfigErrors;
 use super::secret;
@@ -45,7 +45,8 @@ pub fn check_safety(settings: &Settings) -> Result<(), ConfigErrors> {
     errors.into_result(())
 }
 
-/// Whoever has lost a lease must have let go of its rows by then.
+/// A process must have stopped writing a partition's rows before another can take its lease, so the lease must be longer
+/// than the statement timeouts.
 fn check_timeouts(settings: &Settings, errors: &mut ConfigErrors) {
     let (store, lease) = (&settings.store, settings.consumers.lease_ms);
     for (key, timeout) in [

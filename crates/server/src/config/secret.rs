@@ -1,8 +1,8 @@
 //! Whether a signing secret can be guessed.
 //!
-//! Length alone says little: thirty-two times the same letter is as long as a key. What is caught here are the slips of
-//! people (a placeholder of an example file, a keyboard left lying, a word said over and over); it is no measure of
-//! randomness, which nobody can read off a text.
+//! Length alone does not suffice: thirty-two times the same letter is as long as a key. This module refuses common
+//! mistakes: a placeholder of an example file, few different characters, a repeated word. It does not measure
+//! randomness, which cannot be seen in a text.
 
 /// Secrets that stand in public example files; anyone who knows them can sign any token.
 pub const WELL_KNOWN: [&str; 3] = [
@@ -11,7 +11,7 @@ pub const WELL_KNOWN: [&str; 3] = [
     "dev-secret-key-change-in-production",
 ];
 
-/// Parts of what example files say in the place of a secret, in small letters.
+/// Parts of placeholders in example files, in lower case.
 const PLACEHOLDERS: [&str; 8] = [
     "your-secret",
     "your_secret",
@@ -27,11 +27,10 @@ const PLACEHOLDERS: [&str; 8] = [
 const MIN_BYTES: usize = 32;
 /// Random text of that length has more different characters than this, even if all of them are digits.
 const MIN_DIFFERENT: usize = 8;
-/// A text that is repeated must be this long itself.
+/// If a secret repeats a text, the text must be this long.
 const MIN_PERIOD: usize = 16;
 
-/// Why this secret must not be used outside `demo`, as a sentence that does not show it; `None` if nothing speaks
-/// against it.
+/// Why this secret must not be used outside `demo`, as a sentence that does not show it; `None` if it may be used.
 #[must_use]
 pub fn weakness(secret: &str) -> Option<String> {
     // Blanks at the ends come from copying and make no secret longer.
@@ -68,7 +67,7 @@ fn different(bytes: &[u8]) -> usize {
     seen.iter().filter(|seen| **seen).count()
 }
 
-/// After how many bytes the text begins again; its length if it does not.
+/// The length of the text that is repeated; the whole length if none is.
 fn period(bytes: &[u8]) -> usize {
     let begins_again = |period: &usize| bytes.iter().zip(&bytes[*period..]).all(|(a, b)| a == b);
     (1..bytes.len()).find(begins_again).unwrap_or(bytes.len())

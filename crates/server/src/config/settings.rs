@@ -1,6 +1,6 @@
 //! The settings themselves, by section, but for the sections of roles, which stand with their roles.
 //!
-//! Each key stands once, with its type and its bounds; its default and its meaning stand in `waybill.default.toml`.
+//! Each key is declared once, with its type and its bounds; `waybill.default.toml` has its default and its meaning.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -216,7 +216,7 @@ impl Settings {
         Some(self.store.url.expose()).filter(|url| !url.is_empty())
     }
 
-    /// Where notifications are heard, when that is not the same.
+    /// The PostgreSQL URL for LISTEN, if it differs (behind a pooler).
     #[must_use]
     pub fn listen_url(&self) -> Option<&str> {
         Some(self.store.listen_url.expose()).filter(|url| !url.is_empty())

@@ -1,4 +1,4 @@
-//! Where settings come from, gathered before any of them is judged, so that a test can hand in its own.
+//! The sources of settings, read before any value is checked, so that a test can pass its own.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use super::errors::ConfigErrors;
 use super::file_text;
 use super::role::RoleSettings;
 
-/// What was given, unread. The defaults and the profiles are compiled in and not part of it.
+/// The unparsed sources. The defaults and the profiles are compiled in and not part of them.
 #[derive(Debug, Clone, Default)]
 pub struct Sources {
     /// A configuration file: its path as the operator knows it, and its text.

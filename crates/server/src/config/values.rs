@@ -1,6 +1,6 @@
 //! The types that settings are parsed into: times, ranges of times, addresses, secrets, choices.
 //!
-//! Invariant: what a wrong value could break is refused here, in the words an operator needs.
+//! Invariant: wrong values are refused here, with a message that tells the operator what is allowed.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -44,7 +44,7 @@ impl Millis {
         Duration::from_millis(self.0)
     }
 
-    /// As what is stored and decided by.
+    /// As the signed type of stored times.
     #[must_use]
     pub fn as_i64(self) -> i64 {
         // A hundred years of milliseconds need 42 bits.
