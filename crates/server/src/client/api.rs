@@ -1,4 +1,4 @@
-//! Asking a server one thing at a time: a connection, a token and the JSON of `/v1`.
+//! A client of `/v1`: one connection, one token, one request at a time.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -42,7 +42,7 @@ impl Query {
     }
 }
 
-/// One connection to one server, with a token; asks one thing at a time.
+/// One connection to one server, with a token; sends one request at a time.
 pub struct Client {
     target: Target,
     token: HeaderValue,
@@ -52,7 +52,7 @@ pub struct Client {
 
 impl Client {
     /// # Errors
-    /// `Usage` when the token holds what no header may.
+    /// `Usage` when the token has characters that a header must not have.
     pub fn new(target: Target, token: &str, limit: Duration) -> Result<Self, ClientError> {
         let mut token =
             HeaderValue::from_str(&format!("Bearer {}", token.trim())).map_err(|_| {

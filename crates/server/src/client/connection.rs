@@ -1,7 +1,7 @@
 //! One keep-alive HTTP/1.1 connection, driven by the task that uses it.
 //!
 //! The connection's own future is polled beside the exchange, in the same task: no second task to
-//! wake per request, and a server that closed an idle connection is noticed before anything is sent.
+//! wake per request, and a connection that the server closed is noticed before anything is sent.
 //! Invariant: after a timeout or a broken exchange the connection is not used again, because an
 //! answer that is still under way would be taken for the next one's.
 //! Left to others: what is asked (`api`, `cli::load`).
@@ -55,7 +55,7 @@ impl Connection {
     /// Opens it now, so that the first request does not pay for it.
     ///
     /// # Errors
-    /// `Unreachable` when nobody listens (or not in time).
+    /// `Unreachable` when the connection is refused or not made in time.
     pub async fn open(&mut self) -> Result<(), ClientError> {
         let unreachable = |source| ClientError::Unreachable {
             target: self.target.clone(),
@@ -162,7 +162,7 @@ impl Connection {
         })
     }
 
-    /// Closes the connection where the exchange did not come to its end.
+    /// Closes the connection if the exchange did not complete.
     fn settle<T>(
         &mut self,
         outcome: Result<Result<T, hyper::Error>, tokio::time::error::Elapsed>,
@@ -192,12 +192,12 @@ impl Connection {
     }
 }
 
-/// Polls the connection beside what waits for it. Its end is no failure in itself: what it had read
-/// by then is still handed over, and if that was nothing, `work` says so.
+/// Polls the connection together with `work`, which waits for it. The connection's end is no failure here: `work`
+/// still gets what was read before, and fails itself if that was nothing.
 async fn drive<T>(driver: &mut Option<Pin<Box<Driver>>>, work: impl Future<Output = T>) -> T {
     let mut work = std::pin::pin!(work);
     if let Some(connection) = driver.as_mut() {
-        // The connection goes first: it hands over an answer that `work` then finds in the same poll.
+        // The connection is polled first, so that `work` finds an answer in the same poll.
         tokio::select! {
             biased;
             _ = connection => {}

@@ -1,4 +1,4 @@
-//! The one error of everything that speaks to a server, in words that say what to do next.
+//! The error of all code that calls a server; its messages say what to do next.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{Refusal, Target};
 use crate::cli::exit::Exit;
 
-/// Why a command that spoke to a server did not do what was asked.
+/// Why a command that called a server failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
     #[error("--url {url} cannot be used: {why}")]
@@ -37,7 +37,7 @@ pub enum ClientError {
         target: Target,
         source: hyper::Error,
     },
-    /// The outcome of an order is not known; its key finds it out.
+    /// It is unknown whether the order was made; repeating the request with its key finds out.
     #[error("{source}\n  the key was {key}: repeat the command with --key {key}")]
     KeyUnknown {
         key: String,
@@ -65,7 +65,7 @@ pub enum ClientError {
 }
 
 impl ClientError {
-    /// How a command ends that ends with this.
+    /// The exit code of a command that fails with this.
     #[must_use]
     pub fn exit(&self) -> Exit {
         match self {
@@ -122,7 +122,7 @@ impl ClientError {
         json!({"error": {"code": code, "message": self.to_string()}})
     }
 
-    /// A command line that clap could not see was wrong.
+    /// A fault of the command line that clap does not check.
     pub fn usage(what: impl Into<String>, fix: impl Into<String>) -> Self {
         Self::Usage {
             what: what.into(),

@@ -78,7 +78,7 @@ impl<'a> EventStream<'a> {
                         Ok(Ok(None)) => None,
                         Ok(Err(error)) => Some(error),
                         Err(_) => {
-                            // It was open for so long: this is no quick succession of failures.
+                            // The stream stayed open until the silence limit, so the count of quick failures starts again.
                             self.reopenings = 0;
                             None
                         }
@@ -112,7 +112,7 @@ impl<'a> EventStream<'a> {
             tokio::time::sleep(pause).await;
             match self.connect().await {
                 Ok(()) => return Ok(()),
-                // A refusal is an answer: asking again would not change it, unless it says when.
+                // A refusal without `Retry-After` is final: a retry would be refused again.
                 Err(ClientError::Refused(refusal)) if refusal.retry_after.is_none() => {
                     return Err(refusal.into_error());
                 }

@@ -1,4 +1,4 @@
-//! A server for tests that answers whatever a closure says, on a free port of loopback.
+//! A server for tests on a free port of loopback; a closure makes its answers.
 
 use std::convert::Infallible;
 use std::sync::Arc;

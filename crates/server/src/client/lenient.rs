@@ -1,8 +1,7 @@
-//! Reading an answer of which a part cannot be read.
+//! Reads answers that contain values no JSON parser accepts.
 //!
-//! Orders from before metadata was checked may hold a number such as `1e400` or half of a surrogate pair. Both are
-//! JSON by its grammar, and no reader can make a value of them. One such value must not hide the answer around it,
-//! so it is kept as the text that stands there.
+//! Orders from before metadata was checked may hold a number such as `1e400` or half of a surrogate pair. Both match
+//! JSON's grammar, but parsers refuse them. One such value must not hide the rest of the answer, so it is kept as text.
 
 use std::collections::BTreeMap;
 

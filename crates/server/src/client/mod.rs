@@ -1,8 +1,8 @@
-//! Speaking HTTP to a running Waybill, for the commands that a client could give.
+//! HTTP client of a running Waybill, for the commands that call its API.
 //!
-//! Owns where the server is (`target`), one keep-alive connection (`connection`), asking and reading
-//! an answer (`api`), what a refusal says in any dialect (`refusal`, `error`), how long to stay away
-//! (`retry_after`) and reading an event stream (`events`).
+//! Owns the server's address (`target`), one keep-alive connection (`connection`), requests and answers
+//! (`api`), refusals of every dialect (`refusal`, `error`), `Retry-After` (`retry_after`) and event streams
+//! (`events`).
 //! Invariant: every wait has a bound and every answer is read up to a limit; a refusal reaches the
 //! user with the server's own code and words.
 //! Left to others: what a command means (`cli`), and TLS (put a proxy in front, or use a tunnel).

@@ -1,4 +1,4 @@
-//! What a server's "no" says, whichever dialect it was said in.
+//! A server's refusal, in any dialect.
 //!
 //! Owns reading problem+json and the three dialects' error bodies into one `Refusal`, and showing it
 //! to a person. A body that is none of these is shown as it is, shortened.
@@ -106,7 +106,7 @@ impl Refusal {
     }
 }
 
-/// Sales puts what is wrong with which field into `details`; a person wants to see it.
+/// Appends `details`, in which the sales dialect lists the fault of each field.
 fn with_details(message: String, details: &Value) -> String {
     let Some(details) = details.as_array().filter(|list| !list.is_empty()) else {
         return message;
@@ -144,7 +144,7 @@ fn reason(status: StatusCode) -> String {
 
 impl fmt::Display for Refusal {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The server's words are text from elsewhere: each stays on its line.
+        // The server's text is not trusted: control characters and line breaks are escaped.
         write!(out, "{}", Cell::new(&self.message))?;
         if let Some(field) = &self.field {
             write!(out, " [{}]", Cell::new(field))?;

@@ -1,7 +1,7 @@
-//! How long a server asks us to stay away: the `Retry-After` header (RFC 9110 §10.2.3).
+//! The wait that a server asks for: the `Retry-After` header (RFC 9110 §10.2.3).
 //!
-//! A date is read relative to the answer's own `Date`, so that no clock of ours has to agree with
-//! the server's.
+//! A date is read relative to the answer's own `Date`, so the client's clock need not agree with the
+//! server's.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use http::HeaderMap;
 use http::header::{DATE, RETRY_AFTER};
 use jiff::fmt::rfc2822::DateTimeParser;
 
-/// The longest wait a server can talk us into.
+/// Longer waits are cut to this.
 const LONGEST: Duration = Duration::from_secs(60);
 /// The wait where the header is there but cannot be read.
 const WHEN_UNREADABLE: Duration = Duration::from_secs(1);
@@ -23,7 +23,7 @@ pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
         .unwrap_or_default()
         .trim();
     let wait = if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
-        // More digits than a u64 holds are longer than the longest, too.
+        // A number that does not fit a u64 is longer than the longest wait, too.
         text.parse().map_or(LONGEST, Duration::from_secs)
     } else {
         until_date(text, headers).unwrap_or(WHEN_UNREADABLE)
@@ -37,7 +37,7 @@ fn until_date(text: &str, headers: &HeaderMap) -> Option<Duration> {
     let now = parser
         .parse_timestamp(headers.get(DATE)?.to_str().ok()?)
         .ok()?;
-    // A date in the past means: now is fine.
+    // A date in the past means no wait.
     Some(Duration::try_from(then.duration_since(now)).unwrap_or(Duration::ZERO))
 }
 
