@@ -1,9 +1,9 @@
-//! How much of this process background work may use, also while orders flood in.
+//! Bounds the background work of this process, more tightly during a flood of orders.
 //!
-//! Invariants: the number of turns (read, decide, write) at a time is bounded, whatever the number of partitions.
-//! Without this bound, sixteen partitions of three consumers would leave no connection for intake. While orders flood
-//! in, one turn runs at a time and rests after it, so that background work gets its share of the time, never more and
-//! never nothing. The embedded store divides the time of its one writer itself.
+//! Invariants: the number of concurrent turns (read, decide, write) is bounded, independent of the number of
+//! partitions. Without this bound, sixteen partitions of three consumers would leave no connection for intake. During a
+//! flood one turn runs at a time, with a pause after it, so that background work gets exactly its share of the time.
+//! The embedded store divides the time of its one writer itself.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ pub struct Background {
     /// While there is a flood: when the next turn may begin.
     next: Mutex<Instant>,
     flood: Option<Arc<Flood>>,
-    /// How long a turn's rest is, as a multiple of the turn.
+    /// The pause after a turn, as a multiple of the turn's time.
     rest: f64,
 }
 
@@ -41,7 +41,7 @@ impl Drop for Rationed<'_> {
 }
 
 impl Background {
-    /// With so many turns at a time, and during a flood with a share of the time; without `flood` nothing is rationed.
+    /// Allows `turns` at a time, and during a flood only a share of the time; without `flood` the share is not applied.
     #[must_use]
     pub fn new(concurrency: u32, share: f64, flood: Option<Arc<Flood>>) -> Self {
         let share = share.clamp(0.01, 1.0);
@@ -82,7 +82,7 @@ impl Background {
 }
 
 impl Rationed<'_> {
-    /// Waiting for a permit is no work.
+    /// Starts the turn's time now, because waiting for a permit does not count.
     fn begun(mut self) -> Self {
         self.began = Instant::now();
         self

@@ -1,10 +1,10 @@
 //! The consumer loop: read the log past the cursor, have the batch decided and written with the cursor in one
 //! transaction.
 //!
-//! Invariant: the events of an order are applied in the order of the log, each once. An error that is *ours now*
-//! (the store is away) stops the consumer and costs no attempts; one that is *this event's* parks its order, so
-//! that other orders go on. When the store refuses a whole batch because of what is in it, the batch is read again
-//! event by event, until the one at fault stands alone.
+//! Invariant: the events of an order are applied in the order of the log, each once. An error of the store (it is
+//! unavailable) stops the consumer and costs no attempts. An error of an event parks the event's order, so that other
+//! orders go on. When the store refuses a whole batch because of its content, the batch is read again event by event,
+//! to find the event at fault.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,7 +29,7 @@ use super::parking::Retries;
 use crate::context::ContextSource;
 use crate::observe::metrics::Metrics;
 
-/// The shortest wait for news of a shared log.
+/// The shortest wait for new events of a shared log.
 const SHORTEST_WAIT: Duration = Duration::from_millis(10);
 
 /// What every consumer of a process uses.
@@ -56,7 +56,7 @@ pub struct Consuming<H: Handler> {
     store: Arc<dyn EffectStore<H::Effect>>,
     handler: Arc<H>,
     batch_limit: usize,
-    /// Shared by all partitions, so that a store that is away is logged once and not for each partition.
+    /// Shared by all partitions, so that an unavailable store is logged once and not for each partition.
     outage: Arc<Outage>,
 }
 
@@ -131,11 +131,11 @@ struct Consumer<H: Handler> {
     shared: bool,
 }
 
-/// What a turn came to.
+/// The result of a turn.
 enum Turn {
-    /// Nothing was there.
+    /// There were no events.
     Idle,
-    /// Something was there, and there may be more.
+    /// There were events, and there may be more.
     More,
     /// Less than a batch: waiting a little makes the next one larger.
     Few,
@@ -211,7 +211,7 @@ impl<H: Handler> Consumer<H> {
         }
     }
 
-    /// How long to wait for news: not beyond the next look at what is parked.
+    /// Until when to wait for new events: at most until parked events are read again.
     fn until(&self, wait: Duration) -> Instant {
         let until = Instant::now() + wait;
         if self.parked.any {
@@ -241,7 +241,7 @@ impl<H: Handler> Consumer<H> {
             .unwrap_or(longest)
             .max(1)
             .unsigned_abs();
-        // Full jitter, so that consumers do not come back together.
+        // Full jitter, so that consumers do not retry at the same time.
         let jittered = self.resources.contexts.entropy.range(0..delay + 1);
         tokio::select! {
             () = tokio::time::sleep(Duration::from_millis(jittered)) => {}
@@ -249,7 +249,7 @@ impl<H: Handler> Consumer<H> {
         }
     }
 
-    /// One batch, or one look at what is parked.
+    /// Processes one batch of events, or the parked events that are due.
     async fn turn(&mut self) -> Result<Turn, StoreError> {
         let mut turn = Turn::Idle;
         if self.parked.any && self.parked.look_at <= Instant::now() {
@@ -306,7 +306,8 @@ impl<H: Handler> Consumer<H> {
             .await
     }
 
-    /// Applies a batch. When its fault lies in it, it is taken again event by event; an event at fault alone is parked.
+    /// Applies a batch. If the store refuses its content, the batch is taken again event by event; a batch of one refused
+    /// event parks it.
     async fn apply_or_park(
         &mut self,
         events: Vec<LoggedEvent>,
@@ -330,7 +331,7 @@ impl<H: Handler> Consumer<H> {
         }
     }
 
-    /// Parks an event that the store refused, and goes on behind it.
+    /// Parks an event that the store refused, and moves the cursor past it.
     async fn park(
         &mut self,
         event: &LoggedEvent,
@@ -375,7 +376,7 @@ impl<H: Handler> Consumer<H> {
         Ok(())
     }
 
-    /// The store has the cursor there now, and so many changes were made on the way.
+    /// Records that the store has the cursor at `reached`, and how many changes were made.
     fn passed(&mut self, changes: u64, reached: i64, recorded: &[Time]) {
         self.cursor = reached;
         self.durable = reached;
@@ -386,7 +387,8 @@ impl<H: Handler> Consumer<H> {
             .consumed(of, changes, reached, recorded, now);
     }
 
-    /// Events of other kinds have moved the cursor only in memory; they are cheap to skip again.
+    /// Stores the cursor from time to time: events of other kinds move it only in memory, because skipping them again is
+    /// cheap.
     async fn keep_cursor_now_and_then(&mut self) -> Result<(), StoreError> {
         const SKIPPED: i64 = 1_000;
         if self.cursor - self.durable >= SKIPPED {

@@ -5,10 +5,10 @@ use waybill_domain::event::{EventKind, LoggedEvent};
 use waybill_domain::ids::OrderId;
 use waybill_store::{Effect, Known};
 
-/// What an event comes to.
+/// What a handler decides about an event.
 pub enum EventOutcome<E> {
     Change(Box<Change<E>>),
-    /// It came late, or says nothing to this consumer.
+    /// It has no effect: it came late, or does not concern this consumer.
     Nothing,
     /// It cannot be applied; its order is parked.
     Failed(String),

@@ -7,18 +7,18 @@ use waybill_domain::event::EventKind;
 use waybill_domain::time::Time;
 use waybill_store::{LogStore, Positions};
 
-use crate::observe::metrics::{Metrics, Progress};
+use crate::observe::metrics::{ConsumerPosition, Metrics};
 
-/// How far one consumer is behind.
+/// The lag of one consumer.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Lag {
-    /// Places of the log it has not passed.
+    /// Positions of the log that it has not passed.
     pub events: i64,
-    /// Since the oldest event that it has not passed was recorded.
+    /// Milliseconds since the oldest event that it has not passed was recorded.
     pub ms: i64,
 }
 
-/// By consumer: how many places of the log it has not passed.
+/// By consumer: positions of the log that it has not passed.
 #[must_use]
 pub fn events(metrics: &Metrics, log: &Positions) -> BTreeMap<&'static str, i64> {
     let mut lags = BTreeMap::new();
@@ -28,7 +28,7 @@ pub fn events(metrics: &Metrics, log: &Positions) -> BTreeMap<&'static str, i64>
     lags
 }
 
-/// By consumer: how far it is behind. Reads the oldest event of each partition that is not at its end.
+/// The lag of each consumer. Reads the first event not passed of each partition that is behind.
 pub async fn lags(
     metrics: &Metrics,
     log: Log<'_>,
@@ -57,7 +57,7 @@ pub struct Log<'a> {
 
 impl Log<'_> {
     /// When the first event after a consumer's position was recorded.
-    async fn oldest(self, partition: u16, progress: Progress, now: Time) -> Time {
+    async fn oldest(self, partition: u16, progress: ConsumerPosition, now: Time) -> Time {
         let after = progress.position;
         let read = match self.cache.read(after, 1, EventKind::ALL) {
             Some(read) => Ok(read),
@@ -67,7 +67,7 @@ impl Log<'_> {
                     .await
             }
         };
-        // The log may have an end further on without an event that is still there.
+        // The log's end may be further on although the events up to it were deleted.
         match read {
             Ok((events, _)) => events.first().map_or(now, |e| e.recorded_at),
             Err(_) => progress.recorded_at,

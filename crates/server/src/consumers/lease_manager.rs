@@ -1,5 +1,5 @@
-//! Holds a consumer's partitions: renews this process's leases, takes its share of the partitions, hands back those
-//! beyond its share, and lets go of those it has lost.
+//! Holds a consumer's partitions: renews this process's leases, takes its share of the partitions, releases those
+//! beyond its share, and stops the tasks of those it has lost.
 //!
 //! Invariants: a partition is worked on under a lease that was taken for it, by one task of this process. A process
 //! that could not renew its leases stops before another may begin (by a clock that does not jump); where it is too slow
@@ -48,7 +48,7 @@ pub trait PartitionTask: Send + Sync + 'static {
     ) -> Result<(), StoreError>;
 }
 
-/// What a lease manager asks of a store.
+/// What a lease manager needs from a store.
 #[async_trait]
 pub trait Leases: Send + Sync + 'static {
     /// As [`LogStore::keep_alive`].
@@ -161,7 +161,7 @@ struct Held {
     stop: CancellationToken,
     /// Set once the lease is taken: its epoch, and when it was taken.
     taken: Arc<OnceLock<(i64, Instant)>>,
-    /// Another process may have it by now.
+    /// Whether another process may have it by now.
     lost: bool,
 }
 
@@ -259,7 +259,7 @@ impl<D: PartitionTask> LeaseManager<D> {
         }
     }
 
-    /// Lets go of partitions that were lost or are beyond the share, and takes those that are due.
+    /// Stops the tasks of partitions that were lost or are beyond the share, and takes those that are due.
     fn settle(self: &Arc<Self>, state: &mut HeldPartitions, began: Instant, view: &LeaseView) {
         let me = self.id.owner.as_str();
         for (partition, held) in &mut state.held {

@@ -11,7 +11,7 @@ use waybill_store::HeldLease;
 use super::*;
 
 const LEASE: Duration = Duration::from_secs(10);
-/// Long enough to notice and to act twice.
+/// Long enough for two renewals and what follows from them.
 const SECONDS: Duration = Duration::from_secs(5);
 
 /// The machine's clock, moving with tokio's.
@@ -30,7 +30,7 @@ struct Book {
     leases: BTreeMap<u16, HeldLease>,
 }
 
-/// The book as one process reaches it; frozen or cut off, it does not.
+/// The leases as one process reaches them; a frozen or disconnected process does not.
 struct Reached {
     book: Arc<Mutex<Book>>,
     cut_off: Arc<AtomicBool>,
@@ -282,7 +282,7 @@ async fn who_joins_has_its_share_within_seconds() {
     assert_eq!(
         before,
         [a.partitions(), b.partitions(), c.partitions()],
-        "nobody moves without need"
+        "no lease moves without need"
     );
     assert_eq!(c.counted("waybill_lease_takeovers_total"), "none");
 }
@@ -346,7 +346,7 @@ async fn who_was_frozen_past_its_leases_lets_go_of_what_another_has() {
     let machine = Machine::with_partitions(4);
     let a = machine.start("a");
     sleep(SECONDS).await;
-    // Everybody sleeps; while a did, its leases ran out and b took them.
+    // Process a was frozen: its leases expired and b took them.
     {
         let mut book = machine.book.lock();
         book.members.clear();

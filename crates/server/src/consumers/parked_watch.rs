@@ -1,4 +1,4 @@
-//! When to look at parked events: often after one was parked, seldom otherwise, never while none is.
+//! When to read parked events: soon after one was parked, seldom later, never while none is parked.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ const SHORTEST_LOOK: Duration = Duration::from_millis(50);
 /// How often the number of parked events is asked for.
 const COUNT_EVERY: Duration = Duration::from_secs(10);
 
-/// Whether anything may be parked in a partition, and when to look.
+/// Whether events may be parked in a partition, and when to read them.
 pub struct ParkedWatch {
     pub any: bool,
     pub look_at: Instant,
@@ -18,7 +18,7 @@ pub struct ParkedWatch {
 }
 
 impl ParkedWatch {
-    /// Nothing is known yet: look at once.
+    /// At the start: parked events are read at once.
     pub fn unknown() -> Self {
         let now = Instant::now();
         Self {
@@ -29,20 +29,20 @@ impl ParkedWatch {
         }
     }
 
-    /// Something may have been parked just now.
+    /// Called when an event may have been parked.
     pub fn expect(&mut self) {
         self.any = true;
         self.wait = SHORTEST_LOOK;
         self.look_at = Instant::now() + self.wait;
     }
 
-    /// Nothing was due; the next look is later.
+    /// Called when no parked event was due: the next read is later.
     pub fn nothing_due(&mut self, longest: Duration) {
         self.look_at = Instant::now() + self.wait;
         self.wait = (self.wait * 2).min(longest.max(SHORTEST_LOOK));
     }
 
-    /// Notes whether anything is left.
+    /// Notes whether any event is still parked.
     pub fn counted(&mut self, any: bool) {
         self.any = any;
         self.count_at = Instant::now() + COUNT_EVERY;

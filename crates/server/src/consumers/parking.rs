@@ -1,4 +1,5 @@
-//! Parked events that are due or flagged: tried again, given up, or discarded, so that their orders go on.
+//! Parked events that are due are tried again; those that no retry is left for become dead letters. A person's redrive
+//! or discard is carried out here, so that the order goes on.
 
 use waybill_domain::retry::RetrySchedule;
 use waybill_store::{
@@ -8,10 +9,10 @@ use waybill_store::{
 use super::handler::{EventOutcome, Handler};
 use crate::context::ContextSource;
 
-/// Parked orders looked at in one turn.
+/// Parked orders read in one turn.
 const LOOK: usize = 64;
 
-/// What it takes to try parked events of one partition again.
+/// Retries parked events of one partition.
 pub struct Retries<'a, H: Handler> {
     pub log: &'a dyn LogStore,
     pub store: &'a dyn EffectStore<H::Effect>,
@@ -22,7 +23,7 @@ pub struct Retries<'a, H: Handler> {
 }
 
 impl<H: Handler> Retries<'_, H> {
-    /// Settles the parked events that are due or flagged; whether there were any.
+    /// Handles the parked events that are due or flagged; returns whether there were any.
     pub async fn run(&self) -> Result<bool, StoreError> {
         let (consumer, partition) = (self.handler.consumer(), self.lease.partition);
         let now = self.contexts.now();

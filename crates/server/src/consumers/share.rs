@@ -28,7 +28,7 @@ pub fn moves(partitions: u16, me: &str, view: &LeaseView) -> Moves {
     let mut free: Vec<u16> = (0..partitions)
         .filter(|partition| owner(view, *partition).is_none())
         .collect();
-    // Each process begins elsewhere, so that two that look at once seldom want the same partition.
+    // Each process begins at another partition, so that two at the same time seldom try to take the same one.
     let count = free.len().max(1);
     free.rotate_left(place * count / view.members.len().max(1) % count);
     free.truncate(share.saturating_sub(mine.len()));
@@ -142,7 +142,7 @@ mod tests {
         assert_eq!((moves.take, moves.hand_back), (vec![], vec![0]));
     }
 
-    /// Anything from the middle of a change: members, and partitions held by them, by those who are gone, or by nobody.
+    /// Any state in the middle of a change: members, and partitions held by members, by processes that have left, or free.
     fn anything() -> impl Strategy<Value = (u16, Vec<String>, Vec<Option<u8>>)> {
         (1u16..40, 1usize..9).prop_flat_map(|(partitions, members)| {
             let names = (0..members).map(|n| format!("m{n}")).collect::<Vec<_>>();
@@ -162,15 +162,15 @@ mod tests {
     }
 
     proptest! {
-        /// Whoever looks when, on however old a picture: within as many rounds as there are partitions every partition has an
-        /// owner, the shares differ by one at most, and from then on nobody moves.
+        /// In any order of turns and on outdated views: within as many rounds as there are partitions every partition has an
+        /// owner, the shares differ by at most one, and from then on no lease moves.
         #[test]
         fn everybody_comes_to_its_share_and_then_stays(
             (partitions, names, held) in anything(),
             order in proptest::collection::vec((0usize..9, proptest::bool::ANY), 0..40),
         ) {
             let mut now = of(&names, &held);
-            // Some act on what they saw before others acted.
+            // Some processes act on a view from before the others acted.
             for (who, late) in order {
                 let me = &names[who % names.len()];
                 let seen = now.clone();
@@ -201,7 +201,7 @@ mod tests {
             }
         }
 
-        /// Nobody moves more than it must when one joins: a partition changes hands only for the newcomer.
+        /// When a process joins, only leases that it takes move.
         #[test]
         fn only_the_newcomers_share_moves(partitions in 1u16..40, members in 1usize..8) {
             let names: Vec<String> = (0..members).map(|n| format!("m{n}")).collect();

@@ -1,6 +1,6 @@
-//! Numbers as figures: for metrics, log lines, headers and people. A figure that does not fit its type ends at the
-//! type's end, since a figure that is off there is better than a request that fails for it. What is stored, compared
-//! with stored values or decided by does not come through here: there a value that does not fit is an error.
+//! Conversions of numbers for metrics, log lines, headers and people. A number that does not fit its type becomes the
+//! type's maximum, because a wrong figure is better than a failed request. Values that are stored, compared with stored
+//! values or used in decisions are not converted here: there a value that does not fit is an error.
 
 use std::time::Duration;
 
@@ -22,8 +22,8 @@ pub fn micros(span: Duration) -> u64 {
     u64::try_from(span.as_micros()).unwrap_or(u64::MAX)
 }
 
-/// How much of `all` is left without `part`. Counters that others move are read one after another, so `part` may be
-/// ahead of `all`; then nothing is left.
+/// `all` minus `part`, at least 0. The counters are read one after another while other threads change them, so `part`
+/// may be larger than `all`.
 #[must_use]
 pub fn left(all: u64, part: u64) -> u64 {
     all.saturating_sub(part)

@@ -135,7 +135,7 @@ fn write_field(to: &mut Writer<'_>, field: &Field, value: &dyn Debug) -> std::fm
 fn ours_at(level: LevelFilter) -> Targets {
     Targets::new()
         .with_default(level.min(LevelFilter::WARN))
-        // It warns of each connection of its pool when the database is away; what that means is logged once by us.
+        // deadpool warns for each connection of its pool when the database is unavailable; the store logs that once.
         .with_target("deadpool", level.min(LevelFilter::ERROR))
         .with_target("waybill", level)
 }
@@ -149,10 +149,10 @@ fn level(log: &Log) -> LevelFilter {
 /// The log files of this process, to be opened anew when they were renamed.
 static FILES: Mutex<Vec<LogFile>> = Mutex::new(Vec::new());
 
-/// Opens every log file anew; how many there are. A line is written either into the former file or into the new one.
+/// Reopens every log file; returns their number. A line is written either into the former file or into the new one.
 ///
 /// # Errors
-/// A file cannot be opened; that one and those after it are written on as they are.
+/// A file cannot be opened; that one and those after it stay open as they are.
 pub fn reopen() -> Result<usize, LogError> {
     let files = FILES.lock().unwrap_or_else(PoisonError::into_inner);
     for file in files.iter() {

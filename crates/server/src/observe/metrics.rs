@@ -1,4 +1,5 @@
-//! Metrics for operators, as Prometheus defines them. Roles register their own. Label values are bounded: routes, statuses, consumers.
+//! Metrics for operators, as Prometheus defines them. Roles register their own. Label values are bounded: routes,
+//! statuses, consumers.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -48,9 +49,9 @@ impl Refused {
     }
 }
 
-/// How far a consumer has come in a partition.
+/// A consumer's position in a partition.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Progress {
+pub struct ConsumerPosition {
     pub position: i64,
     /// When the last event it has dealt with was recorded.
     pub recorded_at: Time,
@@ -68,7 +69,7 @@ pub struct Metrics {
     takeovers: Family<ConsumerLabel, Counter>,
     lost: Family<ConsumerLabel, Counter>,
     tokens_refused: Family<Refused, Counter>,
-    progress: Mutex<BTreeMap<(&'static str, u16), Progress>>,
+    progress: Mutex<BTreeMap<(&'static str, u16), ConsumerPosition>>,
     /// Answers by the first digit of their status.
     answers: [AtomicU64; 6],
 }
@@ -106,7 +107,7 @@ fn tokens_refused(registry: &mut Registry) -> Family<Refused, Counter> {
     let refused: Family<Refused, Counter> =
         named(registry, "tokens_refused", help, Family::default());
     for kind in TokenError::KINDS {
-        // 0 from the start: of a counter that appears with its first event no rate can be computed.
+        // 0 from the start: Prometheus cannot compute a rate over the first event of a counter that was missing before.
         let _ = refused.get_or_create(&Refused::of(kind.code()));
     }
     refused
@@ -201,27 +202,27 @@ impl Metrics {
         std::array::from_fn(|class| self.answers[class].load(Ordering::Relaxed))
     }
 
-    /// How far each consumer has come in each partition that this process has for it.
+    /// The position of each consumer in each partition that this process holds for it.
     #[must_use]
-    pub fn progress(&self) -> BTreeMap<(&'static str, u16), Progress> {
+    pub fn progress(&self) -> BTreeMap<(&'static str, u16), ConsumerPosition> {
         self.progress.lock().clone()
     }
 
-    /// Notes how far a consumer has come in a partition without anything to do.
+    /// Notes a consumer's position in a partition after events without effect.
     pub fn passed(&self, consumer: &'static str, partition: u16, position: i64) {
         let mut progress = self.progress.lock();
         progress.entry((consumer, partition)).or_default().position = position;
     }
 
-    /// Notes that this process has a partition for a consumer from now on. Whether that reads the log is the consumer's to
-    /// say, by telling how far it has come: what keeps timers or houses under a lease is never behind.
+    /// Notes that this process holds a partition for a consumer from now on. Only consumers that report a position have
+    /// lag; timers and housekeeping hold leases too, but read no log.
     pub fn took(&self, consumer: &'static str) {
         self.partitions
             .get_or_create(&ConsumerLabel { consumer })
             .inc();
     }
 
-    /// Forgets a partition that this process has no longer.
+    /// Forgets a partition that this process no longer holds.
     pub fn gave_up(&self, consumer: &'static str, partition: u16) {
         self.partitions
             .get_or_create(&ConsumerLabel { consumer })
@@ -229,20 +230,20 @@ impl Metrics {
         self.progress.lock().remove(&(consumer, partition));
     }
 
-    /// Counts a lease of somebody else that had run out and was taken.
+    /// Counts a lease that another process let expire and this one took.
     pub fn took_over(&self, consumer: &'static str) {
         self.takeovers
             .get_or_create(&ConsumerLabel { consumer })
             .inc();
     }
 
-    /// Counts a lease that could not be kept.
+    /// Counts a lease that this process lost.
     pub fn lost(&self, consumer: &'static str) {
         self.lost.get_or_create(&ConsumerLabel { consumer }).inc();
     }
 
-    /// Books a consumer's batch in a partition: how many changes, how far it came, and how long after their commits the events took
-    /// effect.
+    /// Records a consumer's batch in a partition: its changes, its position, and the delay from the events' commits to
+    /// their effect.
     pub fn consumed(
         &self,
         (consumer, partition): (&'static str, u16),
@@ -260,7 +261,7 @@ impl Metrics {
             }
             self.progress.lock().insert(
                 (consumer, partition),
-                Progress {
+                ConsumerPosition {
                     position,
                     recorded_at: *last,
                 },

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-/// Memory, in bytes; zero where it cannot be told.
+/// Memory, in bytes; zero if it is unknown.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Memory {
     /// Resident.
@@ -11,7 +11,7 @@ pub struct Memory {
     pub total_bytes: u64,
 }
 
-/// Reads `/proc`; a system without it tells nothing.
+/// Reads `/proc`; zeros on a system without it.
 #[must_use]
 pub fn memory() -> Memory {
     let kib = |path: &str, name: &str| {
@@ -34,7 +34,7 @@ pub struct Disk {
     pub total_bytes: u64,
 }
 
-/// The file system that a folder stands on; `None` where it does not tell.
+/// The file system of a folder; `None` if the system does not report it.
 #[must_use]
 pub fn disk(folder: &Path) -> Option<Disk> {
     let stat = rustix::fs::statvfs(folder).ok()?;
