@@ -73,7 +73,7 @@ struct Circuit {
     /// Set while the circuit is open or half-open.
     opened_at_micros: Option<i64>,
     probing: bool,
-    /// Rises whenever the circuit opens or closes: a call that began before is old news after.
+    /// Increases whenever the circuit opens or closes, so that the result of a call from before is ignored.
     era: u64,
     opened: u64,
     refused: u64,
@@ -91,7 +91,7 @@ impl Breaker {
         }
     }
 
-    /// Makes the call unless the circuit is open, and learns from how it ends. `work` is not polled
+    /// Makes the call unless the circuit is open, and counts its result. `work` is not polled
     /// when the circuit is open.
     ///
     /// # Errors
@@ -154,7 +154,7 @@ impl Breaker {
                 settled: false,
             });
         };
-        // Remembered, so that a clock that stepped back is forgiven once and not on every look.
+        // Stored, so that a clock that stepped back delays the next try once, not again at every call.
         circuit.opened_at_micros = Some(opened_at.min(now));
         let wait = self.retry_at(opened_at, now) - now;
         if wait > 0 || circuit.probing {
@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_open_circuit_calls_nobody_and_says_when_to_try_again() {
+    async fn an_open_circuit_makes_no_call_and_says_when_to_try_again() {
         let (breaker, clock) = breaker();
         open(&breaker).await;
         clock.advance_millis(29_000);

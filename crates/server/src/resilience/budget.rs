@@ -1,8 +1,8 @@
 //! Memory for request bodies that are being received, over all clients, with a share for each.
 //!
-//! A body pays for its memory before it gets it, as it grows, so that who announces much and sends nothing holds
-//! nothing. What came together with the head is in the connection's own buffer, which is bounded already, and is not
-//! counted.
+//! A body takes memory from the budget as it grows, before it allocates, so that a client that announces a large body
+//! and sends nothing takes none. Bytes that arrive with the head are in the connection's own buffer, which is bounded,
+//! and are not counted.
 
 use std::hash::Hash;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ pub struct BodyBudget {
 pub enum NoRoom {
     /// All bodies together take as much as they may.
     Total { limit: u64 },
-    /// Those of this client do.
+    /// The bodies of this client take the client's share.
     Share { limit: u64 },
 }
 
@@ -75,7 +75,7 @@ impl BodyMemory {
             let limit = budget.shares.most();
             return Err(NoRoom::Share { limit });
         }
-        // A share that was taken in vain is given back with the body, which ends now.
+        // The share just taken is given back when the body is dropped, which follows the error.
         let fits = |used: u64| used.checked_add(more).filter(|all| *all <= budget.limit);
         let taken = budget
             .used

@@ -1,4 +1,4 @@
-//! Whether orders flood in: they arrive faster than they are taken, so that batches grow.
+//! Detects a flood: orders arrive faster than they are committed, so that batches grow.
 
 use crate::observe::figures;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// A batch of so many orders gathered because they came faster than they could be taken.
+/// A batch of at least so many orders counts as a flood.
 const FLOOD_ORDERS: usize = 24;
 /// A flood is over when there was no such batch for this long.
 const FLOOD_LASTS: Duration = Duration::from_millis(60);
 
-/// Whether orders come faster than they are taken: intake notes its batches, background work asks.
+/// Intake notes the size of its batches here, and background work reads whether there is a flood.
 pub struct Flood {
     began: Instant,
     /// The last large batch, in microseconds since `began`; 0 when there was none.
@@ -36,7 +36,7 @@ impl Flood {
         }
     }
 
-    /// Until when the flood lasts, as far as it is known; `None` when there is none.
+    /// When the flood is over if no further large batch comes; `None` when there is none.
     pub fn until(&self) -> Option<Instant> {
         let last_us = self.last_us.load(Ordering::Relaxed);
         let until = self.began + Duration::from_micros(last_us) + FLOOD_LASTS;

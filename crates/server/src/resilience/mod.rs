@@ -1,5 +1,5 @@
-//! Keeps a fault of one component from spreading: circuit breakers around calls to other services, limits on what one
-//! client may ask and hold, memory for request bodies, queues of commands on one thing, and a signal that orders flood in.
+//! Keeps a fault of one component from spreading: circuit breakers around calls to other services, limits on the rate
+//! and the resources of one client, memory for request bodies, queues of commands on one thing, and detection of floods.
 //!
 //! Retries of events are left to the consumers, which make them durable.
 

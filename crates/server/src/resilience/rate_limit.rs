@@ -1,9 +1,9 @@
-//! How much one client may ask in a minute.
+//! Limits the requests of one client in a minute.
 //!
 //! A token bucket per client that holds a minute's quota and refills evenly (kept as one time per
 //! client: the generic cell rate algorithm). Invariant: memory is fixed. Each of the shards remembers
-//! a bounded number of clients; a client whose bucket is full again need not be remembered, and beyond
-//! the bound the one that is nearest to that is forgotten, which can only be generous.
+//! a bounded number of clients. A client whose bucket is full need not be remembered; beyond the bound the
+//! client with the fullest bucket of a sample is forgotten, which lets it send a few requests more.
 //!
 //! Headers follow the IETF draft "RateLimit header fields for HTTP", version 9 and later.
 
@@ -58,7 +58,7 @@ impl RateLimiter {
 
     /// Counts one request of a client: its subject and tenant, or its address when it has no token.
     pub fn ask(&self, client: impl std::hash::Hash, now_micros: i64) -> Decision {
-        // Two clients of one hash would share a quota: one in 2^64, and nobody can choose it.
+        // Two clients with equal hashes would share a quota: one pair in 2^64, and the hash key is secret.
         let client = self.hasher.hash_one(client);
         let mut shard = self.shards[client as usize % SHARDS].lock();
         let known = shard.get(&client).copied().unwrap_or(now_micros);
@@ -91,7 +91,7 @@ impl RateLimiter {
         }
     }
 
-    /// Says the policy and what is left; a refusal also says when to come back.
+    /// Writes the headers with the policy and the requests left; for a refusal also `Retry-After`.
     pub fn write_headers(&self, decision: Decision, headers: &mut HeaderMap) {
         let left = format!("\"default\";r={};t={}", decision.remaining, decision.wait_s);
         headers.insert(
@@ -125,7 +125,7 @@ fn forget_one(shard: &mut HashMap<u64, i64>, now_micros: i64) {
     };
     shard.remove(&client);
     if full_at <= now_micros {
-        // Many may be full by now; one sweep makes room for many, so it is seldom needed.
+        // One sweep removes all full buckets of the shard, so it is seldom needed.
         shard.retain(|_, full_at| *full_at > now_micros);
     }
 }
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_steps_back_locks_nobody_out() {
+    fn a_clock_that_steps_back_locks_no_client_out() {
         let limiter = limiter(60, 100);
         assert!(limiter.ask("a", NOW).allowed);
         let back = NOW - 3_600 * SECOND;

@@ -1,4 +1,4 @@
-//! How much one client may hold of what all clients share: connections, streams, memory for bodies.
+//! Limits how much of a shared resource one client holds: connections, streams, memory for bodies.
 //!
 //! Invariant: no client holds more than its share at a time, so that a single one cannot take everything. Memory is
 //! bounded by what is held: a client that holds nothing is not remembered.
@@ -41,7 +41,7 @@ impl Shares {
     #[must_use]
     pub fn client(self: &Arc<Self>, client: impl Hash) -> Share {
         Share {
-            // Two clients of one hash would share a share: one in 2^64, and nobody can choose it.
+            // Two clients with equal hashes would have one share together: one pair in 2^64, and the hash key is secret.
             client: self.hasher.hash_one(client),
             shares: self.clone(),
             held: 0,

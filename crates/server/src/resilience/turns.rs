@@ -1,9 +1,9 @@
 //! Commands on one thing, one after another: a queue per order, shipment or stock row.
 //!
-//! Each command loads what it changes, decides and writes; of several at once all but one would find that another wrote
-//! first, and start over. Here they wait for their turn, in the order in which they came. Invariants: at one thing at most
-//! `most` commands are under way or waiting; a thing that has none is not remembered. Other processes have queues of their
-//! own: between them the store's check of versions decides, and the one that lost tries again.
+//! Each command loads what it changes, decides and writes. Of several at once, all but one would fail with a conflict
+//! and start over, so they wait here in the order of their arrival. Invariants: at most `most` commands on one thing run
+//! or wait; a thing without commands takes no memory. Other processes have queues of their own: between processes the
+//! store's check of versions decides, and the loser tries again.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash, RandomState};
@@ -19,10 +19,10 @@ const SHARDS: usize = 16;
 /// Why a command did not get its turn; it did nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NoTurn {
-    /// As many as may are waiting already.
+    /// The queue is full.
     #[error("too many commands on it are waiting already")]
     Full,
-    /// The others took too long.
+    /// The commands before it took too long.
     #[error("commands before this one took too long")]
     TooLate,
 }
@@ -62,7 +62,7 @@ impl Turns {
         thing: impl Hash,
         deadline: Instant,
     ) -> Result<Turn, NoTurn> {
-        // Two things of one hash would wait for each other: one pair in 2^64, and nobody can choose it.
+        // Two things with equal hashes would wait for each other: one pair in 2^64, and the hash key is secret.
         let thing = self.hasher.hash_one(thing);
         let (place, queue) = self.enter(thing)?;
         // Without others there is nothing to wait for and no timer to set.
@@ -105,7 +105,7 @@ impl Turns {
     }
 }
 
-/// A turn at a thing. Fields are dropped in this order: the next one has its turn before this place is free.
+/// A turn at a thing. Fields are dropped in this order: the next command gets its turn before this place is free.
 pub struct Turn {
     _turn: OwnedMutexGuard<()>,
     _place: Place,
