@@ -53,11 +53,11 @@ pub struct StockCommands {
     pub queue: CommandQueue,
 }
 
-/// What a command came to.
+/// The result of a command.
 pub struct Commanded<T> {
     /// What was commanded, after it.
     pub after: T,
-    /// It was done before with the same key; nothing was done now.
+    /// Whether an earlier request with the same key did it; this one changed nothing.
     pub replayed: bool,
 }
 
@@ -77,8 +77,8 @@ impl<T> Commanded<T> {
     }
 }
 
-/// Commands an order. Answers the order after it: as it was when what was asked is so already, and as it stands now when
-/// the command was done before.
+/// Runs a command on an order and returns the order after it. The order is unchanged if it already is as asked for; for
+/// a replay it is the order as it is now.
 ///
 /// # Errors
 /// [`CommandError`]; nothing was changed then.
@@ -126,7 +126,7 @@ pub async fn command_order(
     }
 }
 
-/// The id of an order: of the several names it can be called by, the one that its queue goes by.
+/// The id of an order. Commands may name it by number or reference too, but its queue is by id.
 async fn order_id(
     store: &dyn OrderStore,
     tenant: &Tenant,
@@ -141,7 +141,8 @@ async fn order_id(
     }
 }
 
-/// A refusal stands, unless the same request was done in the moment before: its own effect is then what refuses it.
+/// Returns the refusal, unless a request with the same key was committed meanwhile: then that request's effect may be
+/// the cause of the refusal, so its result is returned.
 async fn unless_done_meanwhile(
     claims: &dyn ClaimStore,
     once: &Once,
@@ -176,7 +177,7 @@ pub fn is_key_used(error: &StoreError) -> bool {
     matches!(error, StoreError::KeyUsed)
 }
 
-/// Changes a stock row. Answers the row after it, or after the first time.
+/// Changes a stock row. Returns the row after the change; for a replay, after the first request.
 ///
 /// # Errors
 /// [`CommandError`]; nothing was changed then.

@@ -1,8 +1,8 @@
 //! A caller's command, done once per `Idempotency-Key`.
 //!
 //! Every command takes a [`Once`], with a key or without one. The key is looked up before the command is decided, and
-//! claimed in the transaction that does it; whichever request of the same key comes later finds the claim. Without a key
-//! nothing is looked up and nothing is written.
+//! claimed in the transaction that does it; a later request with the same key finds the claim. Without a key nothing is
+//! looked up and no claim is written.
 
 use waybill_domain::once::{CommandClaim, Reuse};
 use waybill_domain::text::Tenant;
@@ -29,7 +29,7 @@ pub struct Request<'a> {
 }
 
 impl Once {
-    /// A command without a key: each time it is sent it is done.
+    /// A command without a key: it is done each time it is sent.
     #[must_use]
     pub fn without_key(tenant: Tenant) -> Self {
         Self {
@@ -69,7 +69,7 @@ impl Once {
         self.claim.clone()
     }
 
-    /// The same, with what a replay is answered.
+    /// The same, with the answer for replays.
     #[must_use]
     pub fn claim_with(&self, outcome: &str) -> Option<CommandClaim> {
         let claim = self.claim()?;

@@ -1,8 +1,8 @@
-//! The tries of one command: its turn at what it changes, and how long it goes on when other writes come first.
+//! The tries of one command: it waits for its turn, and tries again when another write was committed first.
 //!
-//! Within a process commands on one thing wait for each other, so a try is lost to background work or to another process
-//! only. The next try comes at once, later ones after a pause drawn from a growing range, so that processes do not meet
-//! again; none begins after the deadline.
+//! Within a process commands on one thing wait for each other, so only background work or another process can be
+//! faster. The second try follows at once, later ones after a random pause of a growing range, so that processes do not
+//! collide again; no try begins after the deadline.
 
 use std::hash::Hash;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::resilience::turns::{NoTurn, Turn, Turns, deadline_in};
 /// The longest pause, in milliseconds.
 const MOST_PAUSE_MS: u64 = 64;
 
-/// What a command changes, as it is called in a refusal.
+/// What a command changes, with its name for refusals.
 #[derive(Clone, Copy, Debug, Hash)]
 pub enum Thing {
     Order,
@@ -26,7 +26,7 @@ pub enum Thing {
     StockRow,
 }
 
-/// Where commands wait for their turn, and how long one goes on.
+/// The queues in which commands wait for their turn, and the time that one may take.
 #[derive(Clone)]
 pub struct CommandQueue {
     pub turns: Arc<Turns>,
@@ -64,7 +64,7 @@ impl Tries {
         })
     }
 
-    /// Another write came first: waits before the next try.
+    /// Waits before the next try, after another write was committed first.
     ///
     /// # Errors
     /// [`StoreError::Busy`] when the time of this command is over.

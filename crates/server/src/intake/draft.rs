@@ -22,8 +22,8 @@ pub struct Draft {
     pub content: Content,
     pub personal: Personal,
     pub holds: Vec<HoldReason>,
-    /// The total by which the body is compared with another one: the one that was stated, else what half-even rounding
-    /// makes, whatever the setting.
+    /// The total that is part of the body's hash for idempotency: the stated one, else the sum with half-even rounding,
+    /// independent of the setting.
     pub compared_total: Minor,
     pub key: Option<ClientKey>,
     /// How long the key is remembered.
@@ -38,7 +38,7 @@ pub(super) fn json<T: serde::Serialize>(value: &T) -> Arc<str> {
 }
 
 impl Draft {
-    /// Makes ids, hashes and texts: from here on the order can be tried again without becoming another one.
+    /// Makes ids, hashes and texts once, so that repeated tries make the same order.
     #[must_use]
     pub fn into_new_order(
         self,
@@ -90,7 +90,7 @@ impl Draft {
         (new, self.content, self.personal)
     }
 
-    /// In the order in which they are taken: the key decides first.
+    /// The claims in the order in which they are checked: the idempotency key first.
     fn claims(&self, identity: &Identity, now: Time) -> Vec<Claim> {
         let mut all = vec![];
         for text in self.key.iter().flat_map(ClientKey::texts) {

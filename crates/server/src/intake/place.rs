@@ -24,12 +24,12 @@ pub struct Placing {
     pub intake: Arc<Intake>,
     /// Where the order of a replay is read.
     pub store: Arc<dyn OrderStore>,
-    /// Who knows the skus that the store does not track, if somebody does.
+    /// The inventory service for skus that the store does not track, if one is configured.
     pub inventory: Option<Arc<Guarded>>,
     pub contexts: ContextSource,
 }
 
-/// What stands on an order from its creation: the first answer is rendered from it, now or at a replay.
+/// The parts of an order that are fixed at its creation; the first answer and its replays are rendered from them.
 pub struct Receipt {
     pub id: OrderId,
     pub number: String,
@@ -38,7 +38,7 @@ pub struct Receipt {
     pub holds: Vec<Hold>,
     pub birth: Birth,
     pub created_at: Time,
-    /// The order was there already; this is its first answer again.
+    /// Whether the order existed already, so that its first answer is repeated.
     pub replayed: bool,
 }
 
@@ -63,13 +63,13 @@ impl From<StoreError> for PlaceError {
     }
 }
 
-/// Skus may become tracked or untracked while the inventory is asked; more often than this is not followed.
+/// Tries of one order: skus may become tracked or untracked while the inventory service is asked.
 const ROUNDS: usize = 3;
 
 /// Places an order.
 ///
 /// # Errors
-/// [`PlaceError`]; nothing was stored unless the store says that it does not know.
+/// [`PlaceError`]; nothing was stored, except perhaps after [`StoreError::OutcomeUnknown`].
 pub async fn place(
     with: &Placing,
     identity: &Identity,
@@ -118,7 +118,7 @@ pub async fn place(
     Err(StoreError::busy("stock of these skus keeps changing").into())
 }
 
-/// The same order with what the inventory service says about skus that are not tracked. No transaction is open.
+/// The same order with the inventory service's answers about untracked skus. No transaction is open meanwhile.
 async fn ask(
     inventory: Option<&Guarded>,
     new: &NewOrder,

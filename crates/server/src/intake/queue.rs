@@ -19,7 +19,7 @@ pub enum IntakeError {
     /// As many orders as allowed are waiting; nothing is stored.
     #[error("{limit} orders are waiting already")]
     Full { limit: usize },
-    /// Nobody came to take it in time; nothing is stored.
+    /// No batch took it in time; nothing is stored.
     #[error("the order waited for {waited_ms} ms")]
     TimedOut { waited_ms: u64 },
     /// The server is stopping.
@@ -39,7 +39,7 @@ struct Waiting {
     reply: oneshot::Sender<Result<Accepted, StoreError>>,
 }
 
-/// The handle by which handlers hand in orders.
+/// The handle by which handlers queue orders.
 pub struct Intake {
     queue: mpsc::Sender<Waiting>,
     limit: usize,
@@ -77,7 +77,7 @@ impl Intake {
         }
     }
 
-    /// Hands in an order and waits for what becomes of it.
+    /// Queues an order and waits for its result.
     ///
     /// # Errors
     /// [`IntakeError`]; unless it is [`StoreError::OutcomeUnknown`], nothing was stored.
@@ -121,8 +121,8 @@ impl Intake {
 
 type Receiver = Arc<Mutex<mpsc::Receiver<Waiting>>>;
 
-/// On a store that several write, a batch smaller than this waits a moment for more, while others are under way and
-/// there is nothing to win by being early: what a transaction costs is shared by its orders.
+/// On a shared store a batch smaller than this waits a moment for more orders while other batches are being written,
+/// because the cost of a transaction is shared by its orders.
 const GATHER_ORDERS: usize = 64;
 const GATHER: Duration = Duration::from_millis(1);
 
@@ -175,7 +175,7 @@ fn answer(
     match results {
         Ok(results) => {
             for (waiting, result) in taken.drain(..).zip(results) {
-                // A client that has gone away asks again with its key.
+                // The receiver is gone if the client hung up; the client can repeat the request with its key.
                 let _ = waiting.reply.send(result);
             }
         }

@@ -1,4 +1,4 @@
-//! An inventory service behind a circuit breaker and a timeout, so that a service that is down costs nothing.
+//! An inventory service behind a circuit breaker and a timeout, so that a service that is down delays no orders.
 
 use std::sync::Arc;
 
@@ -63,7 +63,7 @@ mod tests {
     use crate::config::{Profile, Settings};
     use crate::resilience::breaker::State;
 
-    /// Fails, hangs, or answers too little, by sku.
+    /// An inventory service that fails, hangs, or leaves answers out, depending on the sku.
     struct Unreliable;
 
     #[async_trait]
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn failures_timeouts_and_nonsense_count_and_then_nobody_is_asked() {
+    async fn failures_timeouts_and_wrong_answers_open_the_circuit() {
         let guarded = guarded();
         for sku in ["fails", "nonsense", "fails", "nonsense"] {
             let error = guarded.check(demand(sku)).await.expect_err("no answer");

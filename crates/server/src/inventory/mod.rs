@@ -39,7 +39,7 @@ impl Availability {
     }
 }
 
-/// Why there is no answer. Nothing is known about the skus then.
+/// Why there is no answer; the availability of the skus is unknown.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InventoryError {
     #[error("the inventory service failed: {0}")]
@@ -53,7 +53,7 @@ pub enum InventoryError {
     Open { retry_after_ms: u64 },
 }
 
-/// Somebody who knows what is available.
+/// A source of availability.
 #[async_trait]
 pub trait Inventory: Send + Sync {
     /// One answer per demand, in their order.
