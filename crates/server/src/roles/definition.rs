@@ -1,4 +1,4 @@
-//! What a role is: one value that names everything a process has to know of it.
+//! The definition of a role: one value with all that differs between roles.
 
 use prometheus_client::registry::Registry as MetricsRegistry;
 use utoipa_axum::router::OpenApiRouter;
@@ -15,10 +15,10 @@ pub struct RoleDefinition {
     pub summary: &'static str,
     /// Its section of the settings, with the defaults.
     pub section: Option<RoleSection>,
-    /// What it holds leases as. The first one shows in `waybill status` how the role is.
+    /// The consumers under whose names it holds leases. `waybill status` judges the role by the first one.
     pub consumers: &'static [Consumer],
-    /// What it answers over HTTP. Every process mounts the routes of every role and answers reads; what changes
-    /// something is refused where the role does not run.
+    /// Its HTTP routes. Every process mounts the routes of every role and answers reads; a process that does not run the
+    /// role refuses requests that change something.
     pub routes: fn() -> Routes,
     /// Registers its metrics and returns what starts its tasks. Called in every process, so that each shows the same
     /// metrics.
@@ -38,7 +38,7 @@ pub struct Consumer {
     pub share: Share,
 }
 
-/// What there is to share between processes.
+/// How a consumer's work is divided between processes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Share {
     /// Each partition of the log.
@@ -48,7 +48,7 @@ pub enum Share {
 }
 
 impl RoleDefinition {
-    /// As far as settings are about it.
+    /// The part that the settings need.
     #[must_use]
     pub fn settings(&self) -> RoleSettings {
         RoleSettings {
@@ -61,7 +61,7 @@ impl RoleDefinition {
     }
 }
 
-/// For a role that answers no requests.
+/// The routes of a role without any.
 #[must_use]
 pub fn no_routes() -> Routes {
     OpenApiRouter::new()

@@ -1,4 +1,4 @@
-//! A role that is added to the list: everything about it stands in its own definition.
+//! Adds a role to the list by its definition alone.
 
 use std::sync::Arc;
 

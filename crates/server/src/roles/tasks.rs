@@ -1,5 +1,5 @@
-//! The running tasks of roles: a lease manager for each. Stopping waits until each has come to rest and handed back its
-//! leases.
+//! The running tasks of roles: a lease manager for each. Stopping waits until each has finished its work and released
+//! its leases.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::consumers::lease_manager::{ConsumerId, LeaseManager, LeaseTerms, Part
 pub struct RoleResources {
     pub settings: Settings,
     pub consumers: ConsumerResources,
-    /// Each role takes of it the rows that it owns.
+    /// A role uses only the rows that it owns.
     pub store: Arc<dyn Store>,
 }
 

@@ -107,7 +107,7 @@ impl PartitionTask for TimerTask {
 }
 
 impl TimerTask {
-    /// Fires what is due; returns how long nothing else will be.
+    /// Fires the timers that are due; returns the time until the next one.
     async fn fire(&self, lease: &Lease) -> Result<Duration, StoreError> {
         let store = &self.store;
         let now = self.resources.contexts.now();
@@ -131,7 +131,7 @@ impl TimerTask {
             match result {
                 // The shipment was moved by hand meanwhile, which also cleared its timer.
                 Ok(()) | Err(StoreError::Conflict { .. }) => {}
-                // It stays due, and without a pause would be tried again at once, for ever.
+                // The timer stays due, so without a pause it would be fired again at once, in a busy loop.
                 Err(error) => {
                     self.outage.failed(&error);
                     wait = PAUSE;
@@ -151,7 +151,7 @@ impl TimerTask {
         }
     }
 
-    /// What a due timer does: the shipment's next step, or nothing but going away when it is out of date.
+    /// The effect of a due timer: the shipment's next step, or only the removal of a timer that is out of date.
     fn step(&self, timer: Timer, shipment: Option<Shipment>) -> Change<DeliveryEffect> {
         let current = shipment.filter(|s| s.due_at == Some(timer.due_at));
         let next = current.as_ref().and_then(|s| next_status(s.status));

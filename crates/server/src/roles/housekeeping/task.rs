@@ -1,6 +1,6 @@
 //! The role `housekeeping`: deletes what has expired, in small batches, and finds orders that are stuck.
 //!
-//! Of several processes one does it. Two that overlap for a moment do no harm: what they delete has expired.
+//! One process at a time does it. Two that overlap for a moment do no harm, because they delete expired rows only.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -17,14 +17,14 @@ use super::figures::Figures;
 /// Orders remembered at most; the figure of stuck orders that reaches it means "at least".
 const REMEMBERED: usize = 100;
 
-/// What is known to stand still, the longest first.
+/// The orders known to be stuck, the longest first.
 #[derive(Default)]
 pub struct Watchdog {
     standing: BTreeSet<(Time, OrderId)>,
 }
 
 impl Watchdog {
-    /// Looks further, and again at what is known; logs the orders that it finds for the first time.
+    /// Searches the next orders and checks the known ones again; logs the orders that it finds for the first time.
     ///
     /// # Errors
     /// The store cannot be read now.
@@ -57,7 +57,7 @@ impl Watchdog {
         figures.oldest_unfinished.set(oldest_ms as f64 / 1e3);
     }
 
-    /// Sets the figures of a process that looks no more.
+    /// Resets the figures of a process that no longer has the lease.
     pub fn end(self, figures: &Figures) {
         Self::default().show(figures, Time(0));
     }
