@@ -1,6 +1,6 @@
 //! The composition root: opens the store, builds everything once at start-up, and gives each part what it needs.
 //!
-//! Invariant: only what starts a process knows [`App`]; handlers, intake, commands and roles get their own values.
+//! Invariant: only start-up code uses [`App`]; handlers, intake, commands and roles get values of their own.
 
 mod http;
 
@@ -59,7 +59,7 @@ pub const BUILD: Build = Build {
 pub struct App {
     pub settings: Settings,
     pub store: Arc<dyn Store>,
-    /// What callers read goes through here.
+    /// Runs the reads of callers.
     pub reads: Arc<Reads>,
     /// The newest events of a log that this process alone writes.
     pub log_cache: Arc<LogCache>,
@@ -70,7 +70,7 @@ pub struct App {
     pub verifier: Arc<Verifier>,
     /// Memory for bodies that are being received.
     pub bodies: Arc<BodyBudget>,
-    /// What each client holds of the streams.
+    /// Counts the streams of each client.
     pub streams: Arc<Shares>,
     pub intake: Arc<Intake>,
     /// Commands on one order, shipment or stock row, one after another.
@@ -79,11 +79,11 @@ pub struct App {
     pub metrics: Arc<Metrics>,
     /// Of the listeners, for metrics.
     pub connections: Arc<Connections>,
-    /// Bounds what roles do at once.
+    /// Bounds the concurrent background work of roles.
     pub background: Arc<Background>,
     /// Cancelled when the process is asked to stop; long answers end by it.
     pub stopping: CancellationToken,
-    /// Who this process is, on leases.
+    /// The name of this process on its leases.
     pub owner: String,
     pub started_at: Time,
     build: Build,
@@ -91,10 +91,10 @@ pub struct App {
 }
 
 impl App {
-    /// Opens the store and wires everything to it, for such a build. Roles are started apart.
+    /// Opens the store and builds everything that uses it. Does not start roles.
     ///
     /// # Errors
-    /// Whatever keeps the store from being opened.
+    /// The store cannot be opened.
     pub async fn start(
         settings: Settings,
         build: Build,
@@ -205,7 +205,7 @@ impl App {
     }
 }
 
-/// The embedded store shares out its one writer itself.
+/// Background work is rationed only on a shared store: the embedded one divides the time of its one writer itself.
 fn background(settings: &Settings, store: &Arc<dyn Store>, flood: Arc<Flood>) -> Background {
     let flood = Some(flood).filter(|_| !store.identity().one_writer);
     let share = settings.store.background_share;

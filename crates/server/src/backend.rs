@@ -18,7 +18,7 @@ use crate::clock::Clock;
 use crate::config::Settings;
 use crate::random::Entropy;
 
-/// The exit code of a process that stopped because a commit's outcome is not known.
+/// The exit code of a process that stopped because it does not know whether a commit is durable.
 pub const EXIT_STORE_IN_DOUBT: i32 = 74;
 
 /// How the embedded store is run.
@@ -66,7 +66,7 @@ pub fn shared_at(settings: &Settings, url: &str) -> postgres::Options {
 /// Opens the store.
 ///
 /// # Errors
-/// Whatever keeps it from being opened; a shared one that was not migrated says so.
+/// The store cannot be opened, or a shared one was not migrated.
 pub async fn open(
     settings: &Settings,
     clock: &Arc<dyn Clock>,
@@ -87,8 +87,8 @@ pub async fn open(
     Ok(Arc::new(store))
 }
 
-/// The door through which callers read. Of the connections that reads have, one at least is left to intake and to the
-/// consumers, and one to other tenants than the busiest.
+/// The reads of callers, bounded: at least one read connection is left to intake and consumers, and one to tenants
+/// other than the busiest.
 #[must_use]
 pub fn reads(settings: &Settings, store: &Arc<dyn Store>) -> Reads {
     let connections = if settings.database_url().is_some() {
@@ -110,7 +110,7 @@ pub fn reads(settings: &Settings, store: &Arc<dyn Store>) -> Reads {
 /// Brings the schema up to date; the embedded store is made or opened for it, and closed again.
 ///
 /// # Errors
-/// A schema of a newer version; a store that cannot be had; the embedded one while a server runs on it.
+/// The schema is of a newer version; the store is unavailable; a server has the embedded store open.
 pub async fn migrate(
     settings: &Settings,
     clock: &Arc<dyn Clock>,
@@ -160,8 +160,8 @@ fn ids(clock: &dyn Clock, entropy: &Entropy) -> impl FnMut() -> Uuid + Send {
     || entropy.uuid_v7(clock.now_micros())
 }
 
-/// Durability is in doubt: nobody may be answered any more, so nothing is drained or flushed. The next start
-/// finds out what was stored.
+/// Ends the process at once, because it does not know whether the last commit is durable. No request may be answered
+/// any more, so nothing is drained or flushed. The next start reads from the file what was stored.
 #[expect(
     clippy::print_stderr,
     reason = "the process ends here; its log may be what failed"

@@ -49,7 +49,7 @@ fn micros(span: Duration) -> i64 {
         .expect("the kernel counts nanoseconds in 64 bits, which are 292 years")
 }
 
-/// A clock that moves only when it is told to.
+/// A clock for tests: it changes only by its methods.
 #[derive(Debug, Default)]
 pub struct ManualClock {
     micros: AtomicI64,

@@ -29,17 +29,17 @@ pub enum StartError {
     Bind(#[from] BindError),
     #[error("the operating system gives no randomness: {0}")]
     Entropy(std::io::Error),
-    #[error("signals cannot be heard: {0}")]
+    #[error("cannot listen for signals: {0}")]
     Signal(std::io::Error),
 }
 
-/// A process that is ready, for whoever tells people.
+/// A process that answers requests; passed to the caller's `ready`.
 pub struct Ready {
     pub app: Arc<App>,
     pub addresses: Vec<SocketAddr>,
 }
 
-/// Whether a shared store is brought up to date before it is opened. The embedded one always is: nobody else has it.
+/// Whether a shared store is migrated before it is opened. The embedded one always is, because no other process uses it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Migrate {
     First,
@@ -56,12 +56,12 @@ pub async fn serve(
     ready: impl FnOnce(&Ready),
 ) -> Result<(), StartError> {
     check_safety(&settings)?;
-    let hangups = Hangups::heard(settings.profile)?;
+    let hangups = Hangups::listen(settings.profile)?;
     let entropy = Arc::new(Entropy::from_os().map_err(StartError::Entropy)?);
     let addresses = settings.listen_addresses();
     let mut options = serve::Options::from(&settings.server);
     options.max_connections = connections(&settings);
-    // The port first: who cannot have it must not touch the data.
+    // The port is bound first: a process that cannot listen must not touch the data.
     let listeners = listen::bind(&addresses)?;
     let addresses = listeners
         .iter()
@@ -74,7 +74,7 @@ pub async fn serve(
     let app = App::start(settings, BUILD, clock, entropy).await?;
     let tasks = app.start_roles();
     let stop = app.stopping.clone();
-    let heard = hear_signals(stop.clone(), hangups.closed.clone())?;
+    let signal_task = spawn_signal_task(stop.clone(), hangups.closed.clone())?;
     let connections = app.connections.clone();
     let served = tokio::spawn(serve::serve(
         listeners,
@@ -97,7 +97,7 @@ pub async fn serve(
     }
     tasks.stop().await;
     app.store.close().await;
-    heard.abort();
+    signal_task.abort();
     hangups.task.abort();
     tracing::info!(
         accepted = app.connections.accepted.load(Ordering::Relaxed),
@@ -120,15 +120,15 @@ fn connections(settings: &Settings) -> u32 {
     connections
 }
 
-/// What SIGHUP does: it opens the log files anew, so that a rotation that renamed them takes effect. `demo` runs in a
-/// terminal and ends with it, after what it accepted was answered.
+/// What SIGHUP does: a server reopens its log files, so that a rotation that renamed them takes effect. `demo` treats it
+/// as its terminal closing: it answers the accepted requests and stops.
 struct Hangups {
     task: tokio::task::JoinHandle<()>,
     closed: Arc<Notify>,
 }
 
 impl Hangups {
-    fn heard(profile: Profile) -> Result<Self, StartError> {
+    fn listen(profile: Profile) -> Result<Self, StartError> {
         let mut hangup = signal(SignalKind::hangup()).map_err(StartError::Signal)?;
         let closed = Arc::new(Notify::new());
         let terminal = closed.clone();
@@ -139,9 +139,9 @@ impl Hangups {
                     continue;
                 }
                 match logs::reopen() {
-                    Ok(files) => tracing::info!(files, "SIGHUP: log files opened anew"),
+                    Ok(files) => tracing::info!(files, "SIGHUP: log files reopened"),
                     Err(error) => {
-                        tracing::error!(%error, "SIGHUP: writing on into the former log files");
+                        tracing::error!(%error, "SIGHUP: log files could not be reopened, the former ones stay in use");
                     }
                 }
             }
@@ -150,7 +150,7 @@ impl Hangups {
     }
 }
 
-fn hear_signals(
+fn spawn_signal_task(
     stop: CancellationToken,
     closed: Arc<Notify>,
 ) -> Result<tokio::task::JoinHandle<()>, StartError> {

@@ -34,7 +34,7 @@ impl Entropy {
     /// Seeded by the operating system.
     ///
     /// # Errors
-    /// The operating system has no randomness to give; a server must not start without it, because
+    /// The operating system has no random source. A server must not start without one, because
     /// its ids could then repeat those of another process.
     pub fn from_os() -> std::io::Result<Self> {
         StdRng::try_from_rng(&mut SysRng)

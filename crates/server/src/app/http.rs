@@ -56,7 +56,7 @@ impl App {
             bodies: self.bodies.clone(),
             server: self.settings.server.clone(),
             limits: self.settings.limits.clone(),
-            // Bounded by the key's declaration far below this.
+            // The setting's own bound is far below i64's.
             key_window_ms: self.settings.idempotency.window_ms.as_i64(),
         });
         let placing = Arc::new(Placing {

@@ -14,16 +14,16 @@ use waybill_store::{Error, Result, StoreBase};
 
 use super::{Clock, MICROS_PER_SECOND};
 
-/// What two monotonic clocks come apart by in that time is nothing to a lease.
+/// Two monotonic clocks drift apart by microseconds in this time, far less than a lease's margin.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// An answer that took longer says too little about when it was given.
+/// A slower answer is ignored, because the moment at which the clock was read is too uncertain.
 const LONGEST_LOOK: Duration = Duration::from_millis(500);
-/// Times that a database's clock may say, in microseconds: 1970 to 9998, the years that times of callers have.
+/// Readings that are accepted, in microseconds: 1970 to 9998, the range of callers' times.
 const BELIEVED: std::ops::Range<i64> = 0..253_370_764_800 * MICROS_PER_SECOND;
-/// From here on, a difference is told.
-const TOLD_MICROS: i64 = MICROS_PER_SECOND;
+/// A larger difference between the clocks is logged.
+const LOGGED_DIFFERENCE_MICROS: i64 = MICROS_PER_SECOND;
 
-/// Goes by the store's clock when it has one.
+/// Follows the store's clock if the store has one.
 pub struct FollowedClock {
     own: Arc<dyn Clock>,
     seen: RwLock<Option<Seen>>,
@@ -44,7 +44,7 @@ impl Seen {
 }
 
 impl FollowedClock {
-    /// One that has seen no other yet.
+    /// A clock without a reading of the store's; it shows the process's own time.
     #[must_use]
     pub fn beside(own: Arc<dyn Clock>) -> Self {
         Self {
@@ -53,10 +53,10 @@ impl FollowedClock {
         }
     }
 
-    /// Looks at the store's clock; whether it has one.
+    /// Reads the store's clock; returns whether it has one.
     ///
     /// # Errors
-    /// The store cannot be had, or its clock is out of range; time goes on as before.
+    /// The store is unavailable, or its clock is out of range; time continues from the last reading.
     pub async fn look(&self, store: &dyn StoreBase) -> Result<bool> {
         let asked = Instant::now();
         let Some(time) = store.time().await? else {
@@ -75,10 +75,10 @@ impl FollowedClock {
 
     fn saw(&self, at: Instant, micros: i64) {
         let before = self.seen.write().replace(Seen { at, micros });
-        // The first time, what may be wrong is this machine's clock; later, it is the database's that was set.
+        // At the first reading a difference means that this machine's clock is off; later, that the database's was set.
         let expected = before.map_or_else(|| self.own.now_micros(), |seen| seen.at(at));
         let off = micros - expected;
-        if off.abs() >= TOLD_MICROS {
+        if off.abs() >= LOGGED_DIFFERENCE_MICROS {
             tracing::warn!(
                 off_ms = off / 1_000,
                 "the database's clock is not where it was expected; its time is taken"
@@ -86,7 +86,7 @@ impl FollowedClock {
         }
     }
 
-    /// Looks again and again, until stopped or until the store is gone.
+    /// Reads the store's clock repeatedly, until stopped or until the store is dropped.
     pub async fn follow(self: Arc<Self>, store: Weak<dyn StoreBase>, stop: CancellationToken) {
         loop {
             tokio::select! {
@@ -146,7 +146,7 @@ mod tests {
         let (_, clock) = beside_the_year_1970();
         let hour = Duration::from_secs(3_600);
         let Some(then) = Instant::now().checked_sub(hour) else {
-            // A machine that has just started knows no such moment.
+            // Just after the machine's start, its monotonic clock cannot represent a time that early.
             return;
         };
         clock.saw(then, 0);
