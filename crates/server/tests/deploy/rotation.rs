@@ -21,7 +21,7 @@ async fn a_hangup_opens_the_log_files_anew_and_the_server_goes_on() {
         app.hang_up().expect("it runs");
         let begun = Instant::now();
         let written = || std::fs::read_to_string(&now).unwrap_or_default();
-        while !written().contains("log files opened anew") {
+        while !written().contains("log files reopened") {
             assert!(begun.elapsed() < WITHIN, "round {round}: {}", app.output());
             tokio::time::sleep(POLL).await;
         }
