@@ -75,7 +75,7 @@ impl Copies {
         let parked = &mut copies.parked;
         tables
             .rows(sql, &mut |row| {
-                parked.extend(place("parked event", row, report))
+                parked.extend(place("parked event", row, report));
             })
             .await?;
         let sql = "SELECT id, shipments FROM orders WHERE shipments IS NOT NULL";
