@@ -1,14 +1,14 @@
-//! JSON in its one canonical form (RFC 8785), so that two spellings of the same value can be compared; and whether it
-//! is JSON that every reader takes the same way (I-JSON, RFC 7493).
+//! The canonical form of JSON (RFC 8785), by which two spellings of the same value are compared, and the check that all
+//! readers understand the text the same way (I-JSON, RFC 7493).
 //!
-//! Owns both because finding the form and finding the fault are the same walk over the text. The text itself is kept as
-//! it was sent; the form is only compared and hashed.
+//! One pass over the text does both. The text itself is stored as it was sent; the canonical form is only compared and
+//! hashed.
 
 use std::fmt::Write;
 
 use crate::text::quoted;
 
-/// Why JSON is not I-JSON.
+/// Why a text is not I-JSON.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
     #[error(
@@ -27,13 +27,13 @@ pub enum Fault {
     NotJson,
 }
 
-/// How deep objects and arrays may be nested.
+/// The deepest nesting of objects and arrays that is accepted.
 const DEPTH: usize = 128;
 
 /// The canonical form of one JSON value.
 ///
 /// # Errors
-/// [`Fault`]: readers would not agree on the value, or it is no JSON at all.
+/// [`Fault`]: the text is not JSON, or readers would understand it differently.
 pub fn canonical(text: &str) -> Result<String, Fault> {
     let mut walk = Walk { rest: text };
     let mut out = String::with_capacity(text.len());
@@ -46,7 +46,7 @@ pub fn canonical(text: &str) -> Result<String, Fault> {
     }
 }
 
-/// The part of a text that is still to be read.
+/// The rest of the text that is not read yet.
 struct Walk<'t> {
     rest: &'t str,
 }
@@ -56,7 +56,7 @@ impl<'t> Walk<'t> {
         self.rest = self.rest.trim_start_matches([' ', '\t', '\n', '\r']);
     }
 
-    /// Takes one character of punctuation if it comes next.
+    /// Skips the character `wanted` if it comes next; returns whether it did.
     fn takes(&mut self, wanted: char) -> bool {
         self.blanks();
         match self.rest.strip_prefix(wanted) {
@@ -174,7 +174,7 @@ impl<'t> Walk<'t> {
         }
     }
 
-    /// What follows a backslash.
+    /// Reads what follows a backslash.
     fn escaped(&mut self) -> Result<char, Fault> {
         let kind = self.rest.chars().next().ok_or(Fault::NotJson)?;
         self.rest = &self.rest[kind.len_utf8()..];
@@ -190,7 +190,7 @@ impl<'t> Walk<'t> {
         })
     }
 
-    /// What follows `\u`: four hexadecimal digits, or two times four for a surrogate pair.
+    /// Reads what follows `\u`: four hexadecimal digits, and a second `\u` with four digits for a surrogate pair.
     fn code_point(&mut self) -> Result<char, Fault> {
         let first = self.hex()?;
         let is_high = (0xd800..0xdc00).contains(&first);
@@ -258,7 +258,7 @@ fn write_number(out: &mut String, value: f64) {
     // A finite number has 17 digits at most, and an exponent of three.
     let count = digits.len() as i32;
     let exponent: i32 = exponent.parse().expect("the exponent of a finite number");
-    // Where the point stands, counted from the first digit.
+    // The place of the decimal point, counted from the first digit.
     let point = exponent + 1;
     // Neither is negative in the ranges below.
     let zeros = |n: i32| "0".repeat(n.unsigned_abs() as usize);

@@ -1,5 +1,5 @@
-//! What a decision wants written: rows guarded by the versions it was made on, and events. It is written as a whole or
-//! not at all.
+//! The result of a decision as data: rows to write, guarded by the versions on which it was made, and events. A change
+//! is written as a whole or not at all.
 
 use crate::delivery::Delivery;
 use crate::event::NewEvent;
@@ -29,7 +29,7 @@ pub struct NewWork {
     pub target: String,
     pub order_id: Option<OrderId>,
     pub due_at: Time,
-    /// A JSON object.
+    /// A JSON object, for the worker.
     pub body: String,
 }
 
@@ -38,13 +38,13 @@ pub struct NewWork {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OrderChange {
     pub expected_version: i64,
-    /// The status at that version, for the counts of orders by status.
+    /// The status at the expected version, for the counts of orders by status.
     pub status_before: OrderStatus,
     pub after: Order,
     /// Indexes of the lines to write.
     pub changed_lines: Vec<usize>,
-    /// Whether to write the copies of its shipments. Only the consumer of shipment events does: it alone writes them, so
-    /// that a command, which is decided on copies that may be older by then, never takes one back.
+    /// Whether to write the copies of its shipments. Only the consumer of shipment events sets this: a command may have
+    /// been decided on older copies, and writing them would undo newer ones.
     pub shipments_changed: bool,
 }
 
@@ -66,7 +66,7 @@ pub struct DeliveryChange {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OrderEffect {
     pub order: OrderChange,
-    /// What the caller wrote about a cancellation; personal data, kept apart.
+    /// The caller's reason for a cancellation; personal data, stored in a table of its own.
     pub cancel_reason: Option<String>,
     pub holds: Vec<HoldChange>,
     pub reservations: Vec<ReservationMove>,
@@ -80,15 +80,15 @@ pub struct DeliveryEffect {
     pub timers: Vec<TimerChange>,
 }
 
-/// Everything one decision about one order wants written: rows of one owner, [`OrderEffect`] or [`DeliveryEffect`], with
-/// what every owner has a table of its own for: keys of commands, work and events. So no transaction needs the rows of
-/// two owners, and each can have a database of its own.
+/// Everything that one decision about one order wants to write: rows of one owner ([`OrderEffect`] or
+/// [`DeliveryEffect`]), and keys of commands, work and events, for which every owner has tables of its own. So no
+/// transaction needs the rows of two owners, and each owner can have its own database.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change<E> {
     pub tenant: Tenant,
     pub order_id: OrderId,
     pub partition: u16,
-    /// The key of the command that wants it, if that has one: a change whose key was used is not written.
+    /// The idempotency key of the command, if it has one: a change whose key was used is not written.
     pub claim: Option<CommandClaim>,
     pub effect: E,
     pub work: Vec<NewWork>,

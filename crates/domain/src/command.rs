@@ -1,5 +1,4 @@
-//! What a caller asks of an order. A command that the transition table does not allow is refused with the list of
-//! allowed ones.
+//! Commands on an order. A command that the transition table does not allow is refused with the list of allowed ones.
 
 use crate::change::{Change, HoldChange, OrderEffect};
 use crate::context::Context;
@@ -14,10 +13,10 @@ use crate::status::OrderStatus::{
 };
 use crate::transitions;
 
-/// A wish, imperative.
+/// A command on an order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
-    /// Give the order up: at once where nothing was handed to delivery, else delivery is asked.
+    /// Cancel the order: at once if nothing was released to delivery, otherwise delivery is asked.
     Cancel { reason: Option<String> },
     /// Keep delivery from starting.
     PlaceHold {
@@ -41,10 +40,10 @@ fn refuse(order: &Order, to: OrderStatus) -> Refusal {
     }
 }
 
-/// Decides a command; `Ok(None)` when what it asks for is so already.
+/// Decides a command; `Ok(None)` when the order already is in the requested state.
 ///
 /// # Errors
-/// [`Refusal`]; nothing is changed then.
+/// [`Refusal`]; the order is unchanged then.
 pub fn decide(
     order: &Order,
     command: &Command,
@@ -68,7 +67,7 @@ pub fn decide(
     Ok(progress.finish())
 }
 
-/// Whether the order is where the command wants it: a cancellation asked again, a hold released again.
+/// Whether the order already is in the state that the command asks for: a repeated cancellation or release of a hold.
 fn is_so_already(order: &Order, command: &Command) -> bool {
     match command {
         Command::Cancel { .. } => matches!(order.status, Cancelling | Cancelled),
@@ -112,7 +111,7 @@ fn place_hold(
 ) -> Result<(), Refusal> {
     match order.status {
         Pending | Backordered | Confirmed | Processing | PartiallyShipped => {}
-        // There is nothing left that a gate could keep back.
+        // All units have left or are given up, so a hold would have no effect.
         Shipped | Delivered | Cancelling | Cancelled | Failed => {
             let status = order.status;
             return Err(Refusal::HoldTooLate { status });

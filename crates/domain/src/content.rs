@@ -26,7 +26,7 @@ pub struct LineContent {
     pub discount: Option<Minor>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tax: Option<Minor>,
-    /// As it was sent; `None` when the field was absent, which means yes.
+    /// Whether the line needs a carrier, as it was sent; `None` when the field was absent, which means yes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requires_shipping: Option<bool>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -136,7 +136,7 @@ impl Address {
     }
 }
 
-/// Data about a person; stored apart, in no event and no log.
+/// Data about a person; stored in a table of its own, and in no event and no log line.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Personal {
@@ -155,14 +155,14 @@ pub struct Personal {
 }
 
 impl Personal {
-    /// Whether there is anything to keep.
+    /// Whether no field is set.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 }
 
-/// What an order's amounts add up to.
+/// The sums of an order's amounts, in minor units of its currency.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sums {
     pub lines: Minor,
@@ -178,7 +178,7 @@ impl Content {
     /// once.
     ///
     /// # Errors
-    /// `amount_out_of_range` when a sum does not fit.
+    /// `amount_out_of_range` when a sum does not fit into 64 bits.
     pub fn sums(&self, rounding: Rounding) -> Result<Sums, Problem> {
         let sum = |mut amounts: &mut dyn Iterator<Item = Minor>| {
             Iterator::try_fold(&mut amounts, Minor(0), Minor::plus).ok_or_else(too_big)
@@ -241,8 +241,8 @@ impl Content {
         Ok(())
     }
 
-    /// The content by which two bodies are compared, where that is not the content itself: metadata in its canonical
-    /// form, whatever its spelling. `None` when there is no metadata.
+    /// A copy of the content with its metadata in canonical form, by which two bodies are compared. `None` when there
+    /// is no metadata: the content itself is compared then.
     #[must_use]
     pub fn canonical_metadata(&self) -> Option<Self> {
         let lines = self.lines.iter().map(|line| &line.metadata);
@@ -252,7 +252,7 @@ impl Content {
         let mut compared = self.clone();
         let lines = compared.lines.iter_mut().map(|line| &mut line.metadata);
         for metadata in lines.chain([&mut compared.metadata]).flatten() {
-            // What has no such form was taken by an earlier version, and is compared as it was sent.
+            // Metadata without a canonical form was accepted by an earlier version and is compared as it was sent.
             let form = canonical(metadata.get()).ok();
             if let Some(Ok(form)) = form.map(RawValue::from_string) {
                 *metadata = form;
@@ -261,7 +261,7 @@ impl Content {
         Some(compared)
     }
 
-    /// Checks the caller's total against the sum, and says how it was made up when they differ.
+    /// Checks the caller's total against the sum. The problem shows how the sum was calculated.
     ///
     /// # Errors
     /// `total_mismatch`, or those of [`Content::sums`].

@@ -1,4 +1,4 @@
-//! What the caller passes to every decision: the time, the actor, and a source of ids.
+//! The time, the actor and the source of ids, which the caller passes to every decision.
 
 use crate::ids::{EventId, Ids};
 use crate::time::Time;
@@ -11,15 +11,15 @@ use std::sync::Arc;
 pub struct EventMeta {
     /// `client:<subject>` or `system:<role>`.
     pub actor: Arc<str>,
-    /// The request that started it all.
+    /// The id of the request that caused this and all events that follow from it.
     pub correlation_id: Option<Arc<str>>,
-    /// The event this one answers.
+    /// The event that led to this decision.
     pub causation_id: Option<EventId>,
-    /// W3C Trace Context, carried from the first request.
+    /// W3C Trace Context (`traceparent`) of the request that started the chain.
     pub traceparent: Option<Arc<str>>,
 }
 
-/// The surroundings of one decision.
+/// The inputs of one decision besides the rows.
 pub struct Context<'a> {
     pub now: Time,
     pub meta: &'a EventMeta,

@@ -1,5 +1,5 @@
-//! What an event of a shipment or a delivery means for its order: the state of the shipment, which the order keeps a
-//! copy of, and the fact that moves the order's units.
+//! The effect of a shipment's or a delivery's event on its order: the state of the shipment, of which the order keeps a
+//! copy, and the fact that moves the order's units.
 //!
 //! The order shows its copies and never reads delivery's rows, so that delivery can have a database of its own. An event
 //! that changes only a copy leaves the order's version as it is and makes no event: the version counts the order's own
@@ -12,17 +12,18 @@ use crate::fact::{self, Fact};
 use crate::order::Order;
 use crate::shipment::{ShipmentCopy, ShipmentStatus};
 
-/// What such an event says.
+/// The content of such an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeliveryNews {
-    /// The shipment's state at the event.
+    /// The shipment's state after the event.
     pub shipment: Option<ShipmentCopy>,
-    /// What happened to the order's units.
+    /// The fact about the order's units, if the event moves any.
     pub fact: Option<Fact>,
 }
 
-/// Decides what the news changes on the order; `None` when nothing. The fact is applied whether the copy is already
-/// newer or not: a copy that was made from the shipment's row may be ahead of the events that the order has taken in.
+/// Decides what the news changes on the order; `None` when it changes nothing. The fact is applied even if the copy is
+/// newer already, because a copy that was made from the shipment's row may be ahead of the events that the order has
+/// applied.
 #[must_use]
 pub fn on_delivery_news(
     order: &Order,
@@ -53,7 +54,7 @@ pub fn on_delivery_news(
     Some(change)
 }
 
-/// The shipment's state with the times of earlier steps; `None` when the order has it or a newer one.
+/// The shipment's state with the times of earlier steps; `None` when the order's copy is as new or newer.
 fn newer(order: &Order, shipment: ShipmentCopy) -> Option<ShipmentCopy> {
     match order.shipments.iter().find(|known| known.id == shipment.id) {
         Some(known) if known.version >= shipment.version => None,
@@ -62,7 +63,7 @@ fn newer(order: &Order, shipment: ShipmentCopy) -> Option<ShipmentCopy> {
     }
 }
 
-/// Puts a copy in its place: first one first.
+/// Replaces the copy of the same shipment; copies are sorted by creation time, oldest first.
 fn keep(copies: &mut Vec<ShipmentCopy>, copy: ShipmentCopy) {
     copies.retain(|known| known.id != copy.id);
     let age = |copy: &ShipmentCopy| (copy.created_at, copy.id);
@@ -86,10 +87,10 @@ fn unchanged(order: &Order) -> OrderEffect {
     }
 }
 
-/// Parses an event of the order's shipments or its delivery; other events say nothing.
+/// Parses an event of the order's shipments or its delivery; other events give empty news.
 ///
 /// # Errors
-/// When the body cannot be read; the event is then parked.
+/// The body cannot be read; the consumer then parks the event.
 pub fn parse(event: &NewEvent) -> Result<DeliveryNews, serde_json::Error> {
     if event.aggregate.kind != AggregateKind::Shipment {
         let fact = match event.kind {
@@ -110,11 +111,11 @@ pub fn parse(event: &NewEvent) -> Result<DeliveryNews, serde_json::Error> {
     })
 }
 
-/// What a shipment's event says of the order's units.
+/// The fact about the order's units in a shipment's event.
 fn fact_of(kind: EventKind, step: &body::ShipmentStep) -> Option<Fact> {
     let tell: fn(Vec<body::ShipmentLine>) -> Fact = match kind {
         EventKind::ShipmentCreated => Fact::ShipmentCreated,
-        // A parcel that is sent out again was counted as shipped before: counting it twice would take units of another
+        // A parcel that is sent out again was counted as shipped before; counting it twice would take units of another
         // shipment.
         EventKind::ShipmentShipped
             if step.previous_status == Some(ShipmentStatus::DeliveryFailed) =>
@@ -127,7 +128,7 @@ fn fact_of(kind: EventKind, step: &body::ShipmentStep) -> Option<Fact> {
         EventKind::ShipmentLost => Fact::ShipmentLost,
         EventKind::ShipmentCancelled => Fact::ShipmentCancelled,
         EventKind::ShipmentFailed => Fact::ShipmentFailed,
-        // After a failed delivery attempt the units are still under way; the other events move none.
+        // After a failed delivery attempt the units are still under way; the other events move no units.
         _ => return None,
     };
     Some(tell(step.lines.clone()))

@@ -13,7 +13,7 @@ use uuid::Uuid;
 pub const SCHEMA_VERSION: i64 = 1;
 
 named_enum!(
-    /// Everything that can have happened.
+    /// The types of events.
     EventKind {
         OrderCreated = "order.created",
         OrderConfirmed = "order.confirmed",
@@ -58,7 +58,7 @@ impl EventKind {
 }
 
 named_enum!(
-    /// What an event's sequence counts within.
+    /// The kind of thing that an event belongs to; sequence numbers count within one such thing.
     AggregateKind {
         Order = "order",
         Shipment = "shipment",
@@ -88,7 +88,7 @@ pub struct NewEvent {
     pub aggregate: Aggregate,
     /// 1, 2, 3, … per aggregate, equal to the aggregate's version after it.
     pub seq: i64,
-    /// The order it is about; none for stock.
+    /// The order that the event is about; `None` for stock.
     pub order_id: Option<OrderId>,
     pub tenant: Tenant,
     /// When it happened (it is recorded later, at the commit).
@@ -99,7 +99,8 @@ pub struct NewEvent {
 }
 
 impl NewEvent {
-    /// Who does what follows from this event, and why: `actor` answers it, for the same request.
+    /// The cause for decisions that follow from this event: `actor` makes them, with this event as the cause and the
+    /// same correlation id.
     #[must_use]
     pub fn answered_by(&self, actor: &str) -> EventMeta {
         EventMeta {
@@ -114,7 +115,7 @@ impl NewEvent {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoggedEvent {
     pub partition: u16,
-    /// Rises in commit order within a partition; gaps mean nothing.
+    /// Rises in commit order within a partition; gaps have no meaning.
     pub position: i64,
     pub recorded_at: Time,
     pub event: NewEvent,
@@ -129,7 +130,7 @@ pub mod body {
     use crate::text::{Sku, Vendor};
     use serde::{Deserialize, Serialize};
 
-    /// A line within an order event: always its id, the rest where it changed or is needed.
+    /// A line in an order event: always its id; other fields only where they changed or a reader needs them.
     #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
     #[serde(rename_all = "camelCase")]
     pub struct Line {
@@ -142,7 +143,7 @@ pub mod body {
         /// Absent means yes.
         #[serde(default = "yes", skip_serializing_if = "is_yes")]
         pub requires_shipping: bool,
-        /// On `order.lines_released` alone: units that may ship from now on, beyond those named before.
+        /// Only on `order.lines_released`: units that may ship from now on, in addition to those released before.
         #[serde(default, skip_serializing_if = "is_none_of_them")]
         pub released: i64,
         #[serde(flatten)]
@@ -187,8 +188,8 @@ pub mod body {
         *units == 0
     }
 
-    /// The `reason` of an event that a cancellation led to. What the caller wrote is personal data and stands with the
-    /// order; events of earlier versions carry it here.
+    /// The `reason` of an event that a cancellation caused. The caller's own words are personal data and are stored
+    /// with the order; only events of earlier versions have them here.
     pub const CANCEL_REQUESTED: &str = "requested";
 
     /// Every order event after `order.created`.
@@ -227,8 +228,8 @@ pub mod body {
         pub vendor: Vendor,
         pub attempt: u16,
         pub status: ShipmentStatus,
-        /// The status before, on steps. A parcel that is sent out again after a failed delivery was counted as shipped
-        /// before.
+        /// The status before the step; absent on events that are no step. From it a reader knows that a parcel sent out
+        /// again after a failed delivery was counted as shipped before.
         #[serde(skip_serializing_if = "Option::is_none")]
         pub previous_status: Option<ShipmentStatus>,
         /// On `shipment.updated`: the status that was reported too late to be a step.
@@ -248,7 +249,7 @@ pub mod body {
         pub order_id: OrderId,
     }
 
-    /// A change of a stock row by someone other than an order.
+    /// A change of a stock row through the API.
     #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
     #[serde(rename_all = "camelCase")]
     pub struct StockChange {

@@ -1,5 +1,5 @@
-//! Applies to an order what has happened to its shipments and stock. A fact that arrives late changes nothing; one that
-//! arrives before earlier ones takes every step between.
+//! Applies facts about shipments and stock to an order. A fact that arrives late changes nothing; a fact that arrives
+//! before earlier ones takes every step in between.
 
 use crate::change::{Change, OrderEffect};
 use crate::context::Context;
@@ -15,7 +15,7 @@ pub enum Fact {
     /// Waiting units are reserved now, or their vendor agreed. The caller writes the reservation in the same
     /// transaction.
     UnitsReserved(Vec<ShipmentLine>),
-    /// Every source was asked; units that are not reserved have to wait.
+    /// Every source was asked; units that are not reserved wait for stock.
     Backordered,
     /// No source has the missing units.
     SourcesExhausted,
@@ -23,25 +23,25 @@ pub enum Fact {
     DeadlinePassed,
     /// Units were put into a shipment.
     ShipmentCreated(Vec<ShipmentLine>),
-    /// They left the warehouse.
+    /// Units of a shipment left the warehouse.
     ShipmentShipped(Vec<ShipmentLine>),
-    /// They arrived.
+    /// Units of a shipment were delivered.
     ShipmentDelivered(Vec<ShipmentLine>),
-    /// They came back.
+    /// Units of a shipment came back.
     ShipmentReturned(Vec<ShipmentLine>),
-    /// They are lost.
+    /// Units of a shipment are lost.
     ShipmentLost(Vec<ShipmentLine>),
     /// The shipment was cancelled before it left; its units may ship in another one.
     ShipmentCancelled(Vec<ShipmentLine>),
     /// The shipment failed: its units have no source left.
     ShipmentFailed(Vec<ShipmentLine>),
-    /// Delivery agrees to cancel: nothing has left the warehouse, and nothing will.
+    /// Delivery agrees to cancel: no unit has left the warehouse, and none will.
     CancelAgreed,
-    /// Delivery refuses: something has left.
+    /// Delivery refuses to cancel: units have left the warehouse.
     CancelRefused,
 }
 
-/// Decides what a fact changes; `None` when it came late and changes nothing.
+/// Decides what a fact changes; `None` when it arrived late and changes nothing.
 #[must_use]
 pub fn apply(order: &Order, fact: &Fact, context: &mut Context<'_>) -> Option<Change<OrderEffect>> {
     let mut progress = Progress::new(order, context);
@@ -73,7 +73,7 @@ pub fn apply(order: &Order, fact: &Fact, context: &mut Context<'_>) -> Option<Ch
         return None;
     }
     let stepped = progress.settle(None);
-    // Only these leave units reserved that delivery may ship and does not know of.
+    // Only these facts can leave reserved units that delivery may ship but does not know of.
     let may_ship = match fact {
         Fact::UnitsReserved(_) | Fact::Backordered | Fact::ShipmentCancelled(_) => {
             progress.release()
@@ -86,7 +86,7 @@ pub fn apply(order: &Order, fact: &Fact, context: &mut Context<'_>) -> Option<Ch
     progress.finish()
 }
 
-/// Applies `step` to each line's units; says whether any unit moved.
+/// Applies `step` to each line's units; returns whether any unit moved.
 fn move_units(
     progress: &mut Progress<'_, '_>,
     units: &[ShipmentLine],
@@ -94,7 +94,7 @@ fn move_units(
 ) -> bool {
     let mut moved = 0;
     for unit in units {
-        // A line the order does not have is a fact about something else.
+        // A fact about a line that the order does not have is ignored.
         if let Some(index) = progress.order.lines.iter().position(|l| l.id == unit.line) {
             moved += step(progress, index, unit.quantity.max(0));
         }
@@ -127,8 +127,8 @@ fn put_into_shipment(progress: &mut Progress<'_, '_>, index: usize, units: i64) 
     moved
 }
 
-/// Units that left are taken from those in shipments first; a fact that overtook the shipment's creation takes
-/// them from the reserved ones.
+/// Moves units that left the warehouse: those in shipments first, then reserved ones, because this fact may arrive
+/// before the shipment's creation.
 fn ship(progress: &mut Progress<'_, '_>, index: usize, units: i64) -> i64 {
     let q = &mut progress.order.lines[index].quantities;
     let packed = units.min(q.in_shipment);
@@ -191,8 +191,8 @@ fn shipment_failed(
     }
 }
 
-/// Units were cancelled for `reason`. If none are left the order fails, otherwise it continues with the rest. While a
-/// cancellation waits for delivery's answer, that answer decides.
+/// Goes on after units were cancelled for `reason`: the order fails if no unit is left and continues otherwise. While a
+/// cancellation waits for delivery's answer, only that answer decides.
 fn go_on_without(mut progress: Progress<'_, '_>, reason: &str) -> Option<Change<OrderEffect>> {
     let totals = progress.order.totals();
     let none_left = totals.ordered == totals.cancelled;
@@ -219,7 +219,7 @@ fn sources_exhausted(mut progress: Progress<'_, '_>, reason: &str) -> Option<Cha
                 None
             }
         }
-        // Backordered: it waits for stock until the promised date. The others miss nothing.
+        // A backordered order waits for stock until the promised date; in the other statuses no unit is missing.
         OrderStatus::Backordered
         | OrderStatus::Confirmed
         | OrderStatus::Shipped
@@ -229,7 +229,7 @@ fn sources_exhausted(mut progress: Progress<'_, '_>, reason: &str) -> Option<Cha
     }
 }
 
-/// Once something was released to delivery no deadline ends the order; only what delivery reports does.
+/// Fails the order if nothing was released to delivery. After a release only delivery's reports end the order.
 fn deadline_passed(progress: Progress<'_, '_>) -> Option<Change<OrderEffect>> {
     match progress.order.status {
         OrderStatus::Pending => fail(progress, "deadline passed"),
@@ -245,7 +245,7 @@ fn deadline_passed(progress: Progress<'_, '_>) -> Option<Change<OrderEffect>> {
     }
 }
 
-/// Ends an order of which nothing was released to delivery.
+/// Fails an order of which nothing was released to delivery.
 fn fail(mut progress: Progress<'_, '_>, reason: &str) -> Option<Change<OrderEffect>> {
     progress.order.flags.failed = true;
     progress.order.flags.sourcing = false;
@@ -254,7 +254,7 @@ fn fail(mut progress: Progress<'_, '_>, reason: &str) -> Option<Change<OrderEffe
     progress.finish()
 }
 
-/// An agreement although something has shipped contradicts itself and changes nothing.
+/// Cancels the order. If units have shipped, the agreement contradicts the order's state and changes nothing.
 fn cancel_agreed(mut progress: Progress<'_, '_>) -> Option<Change<OrderEffect>> {
     let nothing_shipped = progress.order.totals().shipped == 0;
     progress
@@ -268,8 +268,8 @@ fn cancel_agreed(mut progress: Progress<'_, '_>) -> Option<Change<OrderEffect>> 
     progress.finish()
 }
 
-/// Returns to the status before the request. In the same transaction the units that have not left are cancelled, and
-/// each step taken meanwhile gets its event.
+/// Returns to the status before the request. The same change cancels the units that have not left and has an event for
+/// each step since the request.
 fn cancel_refused(mut progress: Progress<'_, '_>) -> Option<Change<OrderEffect>> {
     let from = progress.order.flags.cancelling_from.take()?;
     progress.step(from, Some("something has left already"));

@@ -16,12 +16,12 @@ use std::collections::BTreeMap;
 pub struct OrderHistory {
     pub version: i64,
     pub status: Option<OrderStatus>,
-    /// Its status at the last request to cancel.
+    /// The order's status at the last request to cancel.
     pub cancelling_from: Option<OrderStatus>,
-    /// Per line, from the last event that has them.
+    /// The quantities of each line, from the last event that has them.
     pub lines: BTreeMap<u16, Quantities>,
-    /// The last event cannot be read; that is the newest of the faults. The next step is checked by itself then,
-    /// because the state before it is not known.
+    /// Whether the last event could not be read, which is then the newest of `faults`. The state before the next event
+    /// is unknown, so that event is checked alone.
     pub unread: bool,
     pub faults: Vec<String>,
 }
@@ -74,7 +74,8 @@ impl OrderHistory {
                 ));
             }
         }
-        // An order that is confirmed and more in one go tells on the way what its lines are at the end.
+        // When one transaction confirms an order and takes further steps, `order.confirmed` has the lines as they are
+        // after the last step.
         let told_early = kind == EventKind::OrderConfirmed;
         let totals = Quantities::sum(self.lines.values());
         if !lines.is_empty() && !told_early && !agrees(status, &totals) {
@@ -131,7 +132,8 @@ fn follows(before: &Quantities, after: &Quantities, retried: bool) -> bool {
         && before.lost <= after.lost
 }
 
-/// Whether an order with these quantities may be `status`; the flags, which events do not tell, decide the rest.
+/// Whether an order with these quantities may have `status`. Some statuses also depend on the flags, which events do
+/// not have.
 fn agrees(status: OrderStatus, q: &Quantities) -> bool {
     let live = q.ordered - q.cancelled;
     let arrived = q.delivered + q.returned + q.lost;
@@ -146,24 +148,24 @@ fn agrees(status: OrderStatus, q: &Quantities) -> bool {
         OrderStatus::Delivered => all_left && arrived == live && q.delivered > 0,
         OrderStatus::Failed => live == 0 || all_left && arrived == live && q.delivered == 0,
         OrderStatus::Cancelled => live == 0,
-        // Nothing of what happens meanwhile is undone by asking.
+        // While a cancellation is requested, shipments go on, so all quantities are possible.
         OrderStatus::Cancelling => true,
     }
 }
 
-/// The same for a shipment.
+/// The state that a shipment's events add up to, and the faults found in them.
 #[derive(Debug, Default)]
 pub struct ShipmentHistory {
     pub version: i64,
-    /// As the events that can be read have it: what its row and its order's copy must be.
+    /// The state after the events that can be read; the shipment's row and its order's copy must equal it.
     pub state: Option<ShipmentCopy>,
-    /// The last event cannot be read; that is the newest of the faults.
+    /// Whether the last event could not be read, which is then the newest of `faults`.
     pub unread: bool,
     pub faults: Vec<String>,
 }
 
 impl ShipmentHistory {
-    /// Its status; none before its first event.
+    /// The shipment's status; `None` before its first event.
     #[must_use]
     pub fn status(&self) -> Option<ShipmentStatus> {
         self.state.as_ref().map(|state| state.status)
@@ -213,7 +215,7 @@ impl ShipmentHistory {
     }
 }
 
-/// A shipment after an event: all but the times is in the event.
+/// A shipment's state after an event: the event has every field but the times of earlier steps.
 fn state(
     before: Option<ShipmentCopy>,
     seq: i64,

@@ -62,7 +62,7 @@ uuid_id!(
     HoldId
 );
 
-/// Where ids come from. Injected, so that tests and retries own them.
+/// A source of ids. Injected, so that tests and retries control the ids.
 pub trait Ids {
     /// A fresh UUIDv7, greater than every one made before it by the same source.
     fn next(&mut self) -> Uuid;
@@ -74,7 +74,7 @@ impl<F: FnMut() -> Uuid> Ids for F {
     }
 }
 
-/// The prefix of numbers we give; a number the caller gives may not begin with it.
+/// The prefix of order numbers that Waybill gives; a caller's own number must not begin with it.
 pub const NUMBER_PREFIX: &str = "WB-";
 
 /// The short readable number of an order: `WB-000123` for 123.
@@ -83,12 +83,12 @@ pub fn readable_number(n: i64) -> String {
     format!("{NUMBER_PREFIX}{n:06}")
 }
 
-/// The value of a readable number we gave, if the text is one.
+/// The value of an order number that Waybill gave; `None` when the text is none.
 #[must_use]
 pub fn parse_readable_number(text: &str) -> Option<i64> {
     let digits = text.strip_prefix(NUMBER_PREFIX)?;
     let canonical = digits.len() >= 6 && digits.bytes().all(|b| b.is_ascii_digit());
-    // No error: what is no number of ours is none.
+    // No error: other texts are no number of ours.
     let n: i64 = canonical.then(|| digits.parse().ok()).flatten()?;
     (n > 0 && readable_number(n) == text).then_some(n)
 }

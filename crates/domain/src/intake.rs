@@ -15,7 +15,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 named_enum!(
-    /// What may exist only once.
+    /// The kinds of claims.
     ClaimKind {
         /// An idempotency key, scoped by client.
         Key = "key",
@@ -28,17 +28,17 @@ named_enum!(
     }
 );
 
-/// Something the new order claims for itself.
+/// A value that only one order may have; the new order claims it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Claim {
     pub kind: ClaimKind,
     /// The first 16 bytes of a SHA-256 over scope and value.
     pub hash: [u8; 16],
-    /// `None`: for good.
+    /// When the claim expires; `None` for never.
     pub expires_at: Option<Time>,
 }
 
-/// One line as intake needs it; the rest of it is in the content.
+/// The part of a line that intake needs; the other fields are in the content.
 #[derive(Clone, Debug)]
 pub struct NewLine {
     pub sku: Sku,
@@ -46,14 +46,14 @@ pub struct NewLine {
     pub requires_shipping: bool,
 }
 
-/// What the inventory service said about a sku that is not tracked here.
+/// The inventory service's answer about a sku that is not tracked here.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InventoryAnswer {
     pub sku: Sku,
     pub available: i64,
 }
 
-/// A checked order that is ready for the store. All its ids are made, so that storing it can be repeated.
+/// A checked order that is ready for the store. All its ids are made already, so that a retry stores the same ones.
 #[derive(Clone, Debug)]
 pub struct NewOrder {
     pub id: OrderId,
@@ -68,16 +68,16 @@ pub struct NewOrder {
     pub customer_id: Option<Arc<str>>,
     pub caller_number: Option<Arc<str>>,
     pub promised_by: Option<Time>,
-    /// When the customer placed it, if the caller says so.
+    /// When the customer placed the order, if the caller gives it.
     pub placed_at: Option<Time>,
     /// JSON of [`crate::content::Content`].
     pub content: Arc<str>,
     /// JSON of [`crate::content::Personal`], if there is any.
     pub personal: Option<Arc<str>>,
-    /// Of `order.created` and `order.confirmed`.
+    /// The ids of `order.created` and `order.confirmed`.
     pub event_ids: [EventId; 2],
     pub meta: EventMeta,
-    /// Set once the inventory service was asked.
+    /// The inventory service's answers; `None` when it was not asked.
     pub inventory: Option<Vec<InventoryAnswer>>,
 }
 
@@ -87,7 +87,7 @@ pub struct AcceptedOrder {
     pub order: Order,
     pub number: i64,
     pub events: Vec<NewEvent>,
-    /// Units that it reserves, per line, in stock rows of ours.
+    /// The units that the order reserves in our own stock rows, per line.
     pub reserved: Vec<ReservationMove>,
 }
 
@@ -95,9 +95,9 @@ pub struct AcceptedOrder {
 #[derive(Clone, Debug)]
 pub enum Decision {
     Accept(Box<AcceptedOrder>),
-    /// Short, and it may not wait. Nothing is held.
+    /// Stock is short and the order may not wait. Nothing is reserved.
     Short(Vec<Shortage>),
-    /// These skus are not tracked here; the inventory service must be asked first. Nothing is held.
+    /// These skus are not tracked here; the inventory service must be asked first. Nothing is reserved.
     AskInventory(Vec<Sku>),
 }
 
@@ -268,17 +268,17 @@ fn confirmed(new: &NewOrder, order: &Order) -> NewEvent {
     event(new, 2, EventKind::OrderConfirmed, encode(&body))
 }
 
-/// What is fixed at an order's creation, so that the first answer can be rendered again.
+/// The order's state at its creation, from which a replay renders the first answer again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Birth {
     pub status: OrderStatus,
     pub version: i64,
-    /// Per line: its vendor and its quantities.
+    /// The vendor and the quantities of each line.
     pub lines: Vec<(Option<Vendor>, Quantities)>,
 }
 
 impl Birth {
-    /// Taken from an order at its creation.
+    /// Records the birth of an order that was just created.
     #[must_use]
     pub fn of(order: &Order) -> Self {
         let line = |l: &Line| (l.vendor.clone(), l.quantities);

@@ -17,7 +17,7 @@ pub use crate::currency::Currency;
 pub const PRICE_DIGITS: u32 = 4;
 const PRICE_SCALE: i64 = 10_i64.pow(PRICE_DIGITS);
 
-/// An amount in whole minor units (cents). Its currency stands on the order.
+/// An amount in whole minor units (cents) of the order's currency.
 #[derive(
     Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug, Serialize, Deserialize,
 )]
@@ -32,7 +32,7 @@ pub struct Minor(pub i64);
 pub struct UnitPrice(i64);
 
 named_enum!(
-    /// What becomes of exactly half a minor unit when the price of a line is rounded.
+    /// How exactly half a minor unit is rounded in the price of a line.
     Rounding {
         /// To the even neighbour: 3.345 becomes 3.34, 3.355 becomes 3.36.
         HalfEven = "half_even",

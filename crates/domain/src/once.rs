@@ -1,12 +1,13 @@
-//! Commands that are done once: what an `Idempotency-Key` on a command claims, and what a second use of it is answered.
+//! Commands that are done once: the claim of an `Idempotency-Key` on a command, and the answer to a second use of the
+//! key.
 //!
-//! The claim is written in the transaction that does the command, so there is one exactly if the command was done; a
-//! command that is refused leaves none, and may be sent again with its key. Orders claim their keys on their own
-//! ([`crate::intake::Claim`]): a key used for an order says nothing about one used for a command.
+//! The claim is written in the transaction that does the command, so it exists exactly if the command was done. A
+//! refused command leaves no claim and may be sent again with its key. Orders have claims of their own
+//! ([`crate::intake::Claim`]), so the same key may be used for an order and for a command.
 
 use crate::time::Time;
 
-/// A key on its way to the store.
+/// A key that a command claims.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CommandClaim {
     /// The first 16 bytes of a SHA-256 over client and key.
@@ -14,21 +15,22 @@ pub struct CommandClaim {
     /// The first 16 bytes of a SHA-256 over method, path and canonical body.
     pub request: [u8; 16],
     pub expires_at: Time,
-    /// What a replay needs that cannot be read again; the store fills it in where only the transaction knows it.
+    /// The part of the answer that a replay cannot read again; the store fills it in when it is only known in the
+    /// transaction.
     pub outcome: String,
 }
 
-/// A key that was used: the command was done.
+/// A used key: its command was done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CommandDone {
     pub request: [u8; 16],
     pub outcome: String,
 }
 
-/// What a command with a key that was used is answered.
+/// The answer to a command whose key was used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reuse {
-    /// It is the same command again: it was done, with this outcome.
+    /// The same command was sent again; it was done with this outcome.
     Replay(String),
     /// The key belongs to another command.
     OtherRequest,

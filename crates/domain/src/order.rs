@@ -8,7 +8,7 @@ use crate::status::{self, AllocationPolicy, Flags, OrderStatus, named_enum};
 use crate::text::{Sku, Tenant, Vendor};
 use crate::time::Time;
 
-/// The most holds one order may have had.
+/// The most holds that one order may have, released ones included.
 pub const MAX_HOLDS: usize = 20;
 
 named_enum!(
@@ -21,58 +21,58 @@ named_enum!(
     }
 );
 
-/// A gate on an order: while one is open, delivery does not start.
+/// A hold on an order: while one is open, delivery does not start.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hold {
     pub id: HoldId,
     pub reason: HoldReason,
     pub placed_at: Time,
     pub placed_by: String,
-    /// Personal data, kept apart (see `order_personal`); absent where it was not asked for.
+    /// Personal data, stored in `order_personal`; `None` where it was not loaded.
     pub note: Option<String>,
     pub released_at: Option<Time>,
 }
 
-/// One line of an order as it stands now.
+/// The present state of one line of an order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
     /// 1, 2, 3, … in the order the caller gave; a sku may repeat, an id does not.
     pub id: u16,
     pub sku: Sku,
-    /// Where its units come from.
+    /// The source of the line's units; `None` while no source is chosen.
     pub vendor: Option<Vendor>,
     pub requires_shipping: bool,
     pub quantities: Quantities,
 }
 
-/// An order as it stands now.
+/// The present state of an order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Order {
     pub id: OrderId,
     pub tenant: Tenant,
-    /// The partition of the log that everything about it goes to; chosen when it was accepted.
+    /// The partition of the log for all events of the order and its shipments; chosen when the order was accepted.
     pub partition: u16,
-    /// Counts its events; the `seq` of the last one.
+    /// The number of its events; the `seq` of the last one.
     pub version: i64,
     pub status: OrderStatus,
     pub flags: Flags,
     pub policy: AllocationPolicy,
     pub lines: Vec<Line>,
     pub holds: Vec<Hold>,
-    /// Its shipments as their events have them, up to the last one that was taken in; first one first.
+    /// Copies of its shipments, as of the last shipment event that was applied; sorted by creation time, oldest first.
     pub shipments: Vec<ShipmentCopy>,
     pub created_at: Time,
     pub updated_at: Time,
     pub completed_at: Option<Time>,
     pub cancelled_at: Option<Time>,
-    /// What the caller wrote about the cancellation. Personal data, kept apart (see `order_personal`); absent where it
-    /// was not asked for.
+    /// The caller's reason for the cancellation. Personal data, stored in `order_personal`; `None` where it was not
+    /// loaded.
     pub cancel_reason: Option<String>,
     pub promised_by: Option<Time>,
 }
 
 impl Order {
-    /// The order's place among aggregates.
+    /// The aggregate of the order's events.
     #[must_use]
     pub fn aggregate(&self) -> Aggregate {
         Aggregate {
@@ -87,7 +87,7 @@ impl Order {
         Quantities::sum(self.lines.iter().map(|l| &l.quantities))
     }
 
-    /// The status its quantities and flags amount to.
+    /// The status that follows from its quantities and flags.
     #[must_use]
     pub fn derived_status(&self) -> OrderStatus {
         status::derive(&self.totals(), self.flags, self.policy)
@@ -117,7 +117,7 @@ impl Order {
         self.lines.iter().map(line).collect()
     }
 
-    /// What must hold of every order at every commit.
+    /// Whether the rules that hold for every order at every commit hold.
     #[must_use]
     pub fn is_sound(&self) -> bool {
         self.lines.iter().all(|l| l.quantities.adds_up()) && self.status == self.derived_status()

@@ -1,16 +1,16 @@
-//! Conditional requests (RFC 9110, section 13.1): what a caller demands of the thing that is there, decided on what is
-//! there.
+//! Conditional requests (RFC 9110, section 13.1): compares the caller's conditions with the present version of a
+//! resource.
 //!
-//! Owns the comparison and nothing of HTTP: how a header is read is left to the server. Where a change depends on it,
-//! the store decides in its transaction, so that nobody writes between the look and the change.
+//! Owns the comparison; the server parses the headers. When a change depends on a condition, the store checks it in the
+//! change's transaction, so that no other write comes between the check and the change.
 
-/// What an entity tag names: a version, and for things that also show what others do to them (stock and what orders
-/// reserve of it) a mark of that.
+/// An entity tag: a version, and for a resource that also shows changes without a version (a stock row with its
+/// reservations) a mark of these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tag {
     pub version: i64,
     pub mark: Option<i64>,
-    /// `W/"…"`: never good enough to change something by.
+    /// `W/"…"`: a weak tag, which never matches in `If-Match`.
     pub weak: bool,
 }
 
@@ -25,7 +25,7 @@ impl Tag {
         }
     }
 
-    /// The tag of a version that shows a mark too.
+    /// The tag of a version with a mark.
     #[must_use]
     pub const fn marked(version: i64, mark: i64) -> Self {
         Self {
@@ -45,37 +45,37 @@ impl std::fmt::Display for Tag {
     }
 }
 
-/// The tags of a header. Those that cannot be ours match nothing and are left out.
+/// The tags of a header. Tags that Waybill cannot have made match nothing and are left out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Tags {
-    /// `*`: whatever is there.
+    /// `*`: any version of an existing resource.
     Any,
     These(Vec<Tag>),
 }
 
-/// What must hold for a request to be done.
+/// The conditions of a request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Preconditions {
     pub if_match: Option<Tags>,
     pub if_none_match: Option<Tags>,
 }
 
-/// What does not hold. Nothing was changed.
+/// The condition that does not hold. Nothing was changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unmet {
-    /// `If-Match` names other versions than the one that is there.
+    /// `If-Match` does not name the present version.
     #[error("the version is {found}, If-Match names another")]
     OtherVersion { found: i64 },
-    /// `If-Match` wants something to be there.
+    /// `If-Match` requires the resource to exist.
     #[error("If-Match asks for something that is there, and nothing is")]
     Missing,
-    /// `If-None-Match` wants nothing, or another version, to be there.
+    /// `If-None-Match` excludes the present version, or requires that the resource does not exist.
     #[error("the version is {found}, and If-None-Match excludes it")]
     Excluded { found: i64 },
 }
 
 impl Unmet {
-    /// The version that is there.
+    /// The present version; `None` when the resource does not exist.
     #[must_use]
     pub const fn found(&self) -> Option<i64> {
         match self {
@@ -95,12 +95,12 @@ impl Preconditions {
         }
     }
 
-    /// Whether a change may be made to what has this version; `None` where nothing is there.
+    /// Checks the conditions of a change against the present version; `None` when the resource does not exist.
     ///
-    /// What a tag says beside the version does not count here: nobody's change is lost by it.
+    /// A tag's mark is not compared, because the changes that it stands for cannot be overwritten by this change.
     ///
     /// # Errors
-    /// The first thing that does not hold.
+    /// The first condition that does not hold.
     pub fn check(&self, found: Option<i64>) -> Result<(), Unmet> {
         if let Some(tags) = &self.if_match {
             let found = found.ok_or(Unmet::Missing)?;
@@ -119,10 +119,11 @@ impl Preconditions {
         }
     }
 
-    /// Whether what has this tag may be read: `Ok(true)` where the caller has it already.
+    /// Checks the conditions of a read of the resource with this tag: `Ok(true)` when the caller has this state
+    /// already.
     ///
     /// # Errors
-    /// `If-Match` does not hold.
+    /// [`Unmet`] when `If-Match` does not name this tag.
     pub fn read(&self, shown: Tag) -> Result<bool, Unmet> {
         let to_match = Self {
             if_match: self.if_match.clone(),

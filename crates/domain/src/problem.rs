@@ -1,4 +1,4 @@
-//! One thing that is wrong with a request: a stable code, the field, what is allowed and what was found.
+//! One fault of a request: a stable code, the field, what is allowed and what was found.
 
 use crate::echo::sentence;
 use std::fmt;
@@ -28,12 +28,12 @@ pub mod code {
     pub const KEY_INVALID: &str = "idempotency_key_invalid";
 }
 
-/// One thing wrong with a request.
+/// One fault of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     /// Stable, see [`code`].
     pub code: &'static str,
-    /// Where: a path as `lines[0].quantity`; empty for the whole body.
+    /// The path of the field, as `lines[0].quantity`; empty for the whole body.
     pub field: String,
     /// What is allowed and what was found.
     pub detail: String,

@@ -12,7 +12,7 @@ use crate::reservation::{ReservationMove, ReservedUnits, Units};
 use crate::status::OrderStatus;
 use crate::transitions;
 
-/// An order on its way from one version to the next.
+/// An order in the course of one decision, between two versions.
 pub struct Progress<'a, 'c> {
     pub order: Order,
     before: &'a Order,
@@ -34,7 +34,7 @@ struct Step {
 }
 
 impl<'a, 'c> Progress<'a, 'c> {
-    /// Starts from the order as it stands.
+    /// Starts from the present order.
     pub fn new(order: &'a Order, context: &'a mut Context<'c>) -> Self {
         Self {
             order: order.clone(),
@@ -53,14 +53,14 @@ impl<'a, 'c> Progress<'a, 'c> {
         self.context.now
     }
 
-    /// Remembers units of line `index` that have left the warehouse; none if `units` is 0.
+    /// Notes units of line `index` that have left the warehouse; does nothing if `units` is 0.
     pub fn consume(&mut self, index: usize, units: i64) {
         if let Some(units) = self.reserved_units(index, units) {
             self.reservations.push(ReservationMove::Consume(units));
         }
     }
 
-    /// Remembers reserved units of line `index` that are given back; none if `units` is 0.
+    /// Notes reserved units of line `index` that are released; does nothing if `units` is 0.
     pub fn give_back(&mut self, index: usize, units: i64) {
         if let Some(units) = self.reserved_units(index, units) {
             self.reservations.push(ReservationMove::Release(units));
@@ -83,7 +83,7 @@ impl<'a, 'c> Progress<'a, 'c> {
         })
     }
 
-    /// Gives up every unit that has not left; says whether there was one.
+    /// Cancels every unit that has not left; returns whether there was one.
     pub fn give_up_waiting(&mut self) -> bool {
         let mut any = false;
         for index in 0..self.order.lines.len() {
@@ -97,7 +97,7 @@ impl<'a, 'c> Progress<'a, 'c> {
         any
     }
 
-    /// Gives up every unit that is in no shipment; says whether there was one.
+    /// Cancels every unit that is in no shipment; returns whether there was one.
     pub fn give_up_unpacked(&mut self) -> bool {
         let mut any = false;
         for index in 0..self.order.lines.len() {
@@ -111,7 +111,7 @@ impl<'a, 'c> Progress<'a, 'c> {
         any
     }
 
-    /// Gives up every unit that waits for stock; says whether there was one.
+    /// Cancels every unit that waits for stock; returns whether there was one.
     pub fn give_up_backordered(&mut self) -> bool {
         let mut any = false;
         for line in &mut self.order.lines {
@@ -143,7 +143,7 @@ impl<'a, 'c> Progress<'a, 'c> {
         self.holds.push(change);
     }
 
-    /// Records that somebody asked for a cancellation, and what they wrote about it.
+    /// Records the reason that a caller gave for a cancellation.
     pub fn cancel_reason(&mut self, reason: Option<String>) {
         self.order.cancel_reason.clone_from(&reason);
         self.cancel_reason = reason;
@@ -168,8 +168,8 @@ impl<'a, 'c> Progress<'a, 'c> {
                 self.order.completed_at = Some(self.context.now);
             }
             OrderStatus::Pending => self.order.completed_at = None,
-            // The units that may ship were released to delivery. Without the flag, an order with the policy
-            // `ship_partial` would become confirmed again once the rest is filled.
+            // The shippable units were released to delivery. Without this flag, an order with the policy `ship_partial`
+            // would become confirmed again when its missing units are reserved.
             OrderStatus::Processing => self.order.flags.started = true,
             OrderStatus::Backordered
             | OrderStatus::Confirmed
@@ -186,8 +186,8 @@ impl<'a, 'c> Progress<'a, 'c> {
         });
     }
 
-    /// Walks forward to the status that quantities and flags now amount to, one event per step;
-    /// says whether a step was taken.
+    /// Takes the steps to the status that follows from the quantities and flags, one event per step; returns whether a
+    /// step was taken.
     pub fn settle(&mut self, reason: Option<&str>) -> bool {
         let taken = self.steps.len();
         let target = self.order.derived_status();
@@ -198,8 +198,8 @@ impl<'a, 'c> Progress<'a, 'c> {
         self.steps.len() > taken
     }
 
-    /// A status on the way to `target` that the shortest way through the table would pass by, although the
-    /// order is short, or although everything has left.
+    /// A status that must be reached before `target` but that the shortest path through the table skips, because the
+    /// order is short or because all units have left.
     fn stop_before(&self, target: OrderStatus) -> Option<OrderStatus> {
         let q = self.order.totals();
         if self.order.status == OrderStatus::Pending && q.backordered > 0 {
@@ -218,8 +218,8 @@ impl<'a, 'c> Progress<'a, 'c> {
         }
     }
 
-    /// Names the units that delivery may ship from now on, if the order is one that ships while it waits;
-    /// says whether there are any. `order.confirmed` releases everything by itself.
+    /// Releases the newly reserved units of an order that ships in parts (`processing`, `partially_shipped`); returns
+    /// whether there are any. `order.confirmed` needs no such event, because it releases all reserved units.
     pub fn release(&mut self) -> bool {
         let ships = |status| {
             matches!(

@@ -24,12 +24,12 @@ pub struct Quantities {
     /// Waiting for stock, or being sourced.
     #[serde(skip_serializing_if = "is_zero")]
     pub backordered: i64,
-    /// Held for this order, or agreed to by the inventory service.
+    /// Reserved for this order, or agreed to by the inventory service.
     #[serde(skip_serializing_if = "is_zero")]
     pub reserved: i64,
     #[serde(skip_serializing_if = "is_zero")]
     pub in_shipment: i64,
-    /// Left the house; stays when delivered, returned or lost.
+    /// Units that left the warehouse, including those delivered, returned or lost since.
     #[serde(skip_serializing_if = "is_zero")]
     pub shipped: i64,
     #[serde(skip_serializing_if = "is_zero")]
@@ -40,7 +40,7 @@ pub struct Quantities {
     pub lost: i64,
 }
 
-/// As people read it: `ordered 3, reserved 2, shipped 1`.
+/// Shows `ordered`, and the other counters that are not 0: `ordered 3, reserved 2, shipped 1`.
 impl fmt::Display for Quantities {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "ordered {}", self.ordered)?;
@@ -87,20 +87,20 @@ impl Quantities {
             .iter()
             .chain([self.delivered, self.returned, self.lost].iter())
             .all(|n| *n >= 0);
-        // A sum that leaves the type is that of no line.
+        // No error: a sum that overflows cannot equal `ordered`.
         let sum = |units: &[i64]| units.iter().try_fold(0_i64, |sum, n| sum.checked_add(*n));
         none_negative
             && sum(&parts) == Some(self.ordered)
             && sum(&[self.delivered, self.returned, self.lost]).is_some_and(|n| n <= self.shipped)
     }
 
-    /// Units that left and about which nothing final is known.
+    /// Units that left and are not delivered, returned or lost.
     #[must_use]
     pub fn under_way(&self) -> i64 {
         self.shipped - self.delivered - self.returned - self.lost
     }
 
-    /// Units that have not left and are not given up.
+    /// Units that have not left and are not cancelled.
     #[must_use]
     pub fn waiting(&self) -> i64 {
         self.backordered + self.reserved + self.in_shipment

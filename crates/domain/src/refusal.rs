@@ -4,7 +4,7 @@ use crate::shipment::ShipmentStatus;
 use crate::status::OrderStatus;
 use crate::text::Sku;
 
-/// A sku that cannot be given in the quantity asked.
+/// A sku of which less is available than was ordered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shortage {
     pub sku: Sku,
@@ -12,7 +12,7 @@ pub struct Shortage {
     pub available: i64,
 }
 
-/// A command that the state of things does not allow. Nothing was changed.
+/// Why the present state does not allow a command. Nothing was changed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// The transition table has no such step from here.
@@ -22,7 +22,7 @@ pub enum Refusal {
         to: OrderStatus,
         allowed: Vec<OrderStatus>,
     },
-    /// What the caller demands of the thing's version does not hold.
+    /// The caller's condition on the version does not hold.
     #[error(transparent)]
     Unmet(#[from] crate::precondition::Unmet),
     /// A shipment cannot take this step.
@@ -32,10 +32,10 @@ pub enum Refusal {
         to: ShipmentStatus,
         allowed: Vec<ShipmentStatus>,
     },
-    /// There is nothing left that a hold could keep back.
+    /// The order has no unit left that a hold could keep back.
     #[error("an order that is {status} cannot be held: nothing is left to keep back")]
     HoldTooLate { status: OrderStatus },
-    /// A hold that is not there, or was released before.
+    /// The hold does not exist or was released before.
     #[error("this order has no open hold of that id")]
     NoSuchHold,
     /// More holds than one order may have.

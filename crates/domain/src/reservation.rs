@@ -1,30 +1,30 @@
 //! A reservation: stock reserved for one line of an order, its states, and what moves its units.
 //!
-//! The decision about the order says which units move ([`ReservationMove`]). What a move makes of the reservation and of
-//! the stock row behind it is decided here, once for both drivers; they lock the rows, ask, and write the answer.
+//! The decision about the order says which units move ([`ReservationMove`]). The reservation and the stock row after a
+//! move are decided here, once for both drivers; a driver locks the rows, calls this, and writes the result.
 
 use crate::status::named_enum;
 use crate::text::{Sku, Vendor};
 
 named_enum!(
-    /// Where a reservation stands.
+    /// The state of a reservation.
     ReservationState {
         /// Set aside while its vendor is asked; expires by itself.
         Held = "held",
-        /// Promised to the order for good.
+        /// Promised to the order without expiry.
         Committed = "committed",
-        /// Every unit has left the house or was given back, and at least one has left.
+        /// Every unit has left the warehouse or was released, and at least one has left.
         Consumed = "consumed",
-        /// Nobody committed it in time.
+        /// It was not committed before it expired.
         Expired = "expired",
-        /// Given back.
+        /// Every unit was released.
         Released = "released",
     }
 );
 
 use ReservationState::{Committed, Consumed, Expired, Held, Released};
 
-/// All steps of a reservation, and when they are taken.
+/// All steps of a reservation, and the condition of each.
 pub const STEPS: &[(ReservationState, ReservationState, &str)] = &[
     (Held, Committed, "its vendor agreed"),
     (
@@ -72,18 +72,18 @@ pub struct ReservedUnits {
     pub units: Units,
 }
 
-/// What happens to units that a line has reserved or wants reserved.
+/// A move of units that a line reserves or has reserved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ReservationMove {
-    /// They are set aside for the line; this makes its reservation.
+    /// The units are reserved for the line; this makes its reservation.
     Reserve(ReservedUnits),
-    /// They leave the warehouse.
+    /// The units leave the warehouse.
     Consume(ReservedUnits),
-    /// They are given back and can be sold again.
+    /// The units are released and can be sold again.
     Release(ReservedUnits),
 }
 
-/// What a move adds to a stock row.
+/// The differences that a move adds to a stock row.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StockEffect {
     pub on_hand: i64,
@@ -98,7 +98,7 @@ impl std::ops::AddAssign for StockEffect {
 }
 
 impl ReservationMove {
-    /// Which units.
+    /// The units that move.
     #[must_use]
     pub fn units(&self) -> &ReservedUnits {
         match self {
@@ -106,7 +106,7 @@ impl ReservationMove {
         }
     }
 
-    /// What it does to the stock row of its sku and vendor.
+    /// The differences for the stock row of its sku and vendor.
     #[must_use]
     pub fn effect(&self) -> StockEffect {
         let units = self.units().units.get();
@@ -118,7 +118,7 @@ impl ReservationMove {
         StockEffect { on_hand, reserved }
     }
 
-    /// The reservation that it makes; `None` for a move that needs one to be there.
+    /// The reservation that [`Self::Reserve`] makes; `None` for the moves that change an existing one.
     #[must_use]
     pub fn makes(&self) -> Option<(&ReservedUnits, Reservation)> {
         match self {
@@ -127,7 +127,7 @@ impl ReservationMove {
         }
     }
 
-    /// The reservation after it; `before` is the line's open reservation at this vendor, if there is one.
+    /// The reservation after the move; `before` is the line's open reservation at this vendor, if there is one.
     ///
     /// # Errors
     /// [`MoveRefusal`]; nothing is to be written then.
@@ -150,12 +150,12 @@ impl ReservationMove {
     }
 }
 
-/// Why a move cannot be.
+/// Why a move is impossible.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MoveRefusal {
     #[error("the line has units of this vendor reserved already")]
     AlreadyReserved,
-    /// The reservation has ended, or never was.
+    /// The line has no open reservation at this vendor.
     #[error("the line has no units of this vendor reserved")]
     NothingReserved,
     #[error("{asked} units were to leave a reservation that has {open}")]
@@ -186,7 +186,7 @@ impl Reservation {
         }
     }
 
-    /// Units that it still holds.
+    /// Units that are still reserved.
     #[must_use]
     pub fn open(&self) -> i64 {
         match self.state {

@@ -1,13 +1,13 @@
-//! The retry schedule: how long to wait before the next try. Capped exponential backoff.
+//! The retry schedule: capped exponential backoff.
 
-/// How often and how soon something is tried again.
+/// How often and after which waits a call is tried again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RetrySchedule {
     /// Tries after the first one.
     pub retries: u32,
-    /// Wait before the first retry.
+    /// Wait before the first retry, in milliseconds.
     pub base_ms: i64,
-    /// Longest wait.
+    /// Longest wait, in milliseconds.
     pub max_ms: i64,
 }
 

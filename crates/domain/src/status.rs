@@ -51,7 +51,7 @@ named_enum!(
 );
 
 impl OrderStatus {
-    /// Whether nothing will happen any more by itself.
+    /// Whether the status is final: no step follows by itself.
     #[must_use]
     pub fn is_terminal(self) -> bool {
         match self {
@@ -68,23 +68,23 @@ impl OrderStatus {
 }
 
 named_enum!(
-    /// What to do with a line that cannot be filled at once.
+    /// How to handle a line that cannot be reserved in full at once.
     AllocationPolicy {
         /// Refuse the order.
         Reject = "reject",
-        /// Wait until everything is there.
+        /// Wait until every unit is reserved.
         Backorder = "backorder",
         /// Ship the reserved units, wait for the rest.
         ShipPartial = "ship_partial",
     }
 );
 
-/// What does not follow from quantities alone.
+/// The part of an order's state that does not follow from its quantities.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Flags {
-    /// Sources are still being asked: units wait, but not for stock.
+    /// Sources are still being asked, so unreserved units do not wait for stock yet.
     pub sourcing: bool,
-    /// Delivery has begun once; an order never steps back before that.
+    /// Delivery has begun; from then on an order never returns to an earlier status than `processing`.
     pub started: bool,
     /// Ended by Waybill, not by the customer.
     pub failed: bool,
@@ -92,7 +92,7 @@ pub struct Flags {
     pub cancelling_from: Option<OrderStatus>,
 }
 
-/// The status that `quantities` (summed over lines) and `flags` amount to.
+/// The status that follows from `quantities` (summed over lines) and `flags`.
 #[must_use]
 pub fn derive(q: &Quantities, flags: Flags, policy: AllocationPolicy) -> OrderStatus {
     let live = q.ordered - q.cancelled;

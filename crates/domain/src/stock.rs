@@ -10,17 +10,17 @@ use uuid::Uuid;
 pub struct StockLevel {
     pub on_hand: i64,
     pub reserved: i64,
-    /// Kept back from sale.
+    /// Units kept back from sale (safety stock).
     pub safety: i64,
-    /// Counts the row's events; reservations do not change it.
+    /// The number of the row's events; reservations do not change it.
     pub version: i64,
 }
 
-/// The most units one row may count.
+/// The most units that one row may have.
 pub const MAX_UNITS: i64 = 1_000_000_000_000;
 
 impl StockLevel {
-    /// Units that can be promised; never negative.
+    /// Units that can be reserved; never negative.
     #[must_use]
     pub fn available(&self) -> i64 {
         (self.on_hand - self.reserved - self.safety).max(0)
@@ -37,12 +37,12 @@ pub struct StockRow {
     pub synced_at: Time,
 }
 
-/// A change of `on_hand` by someone other than an order.
+/// A change of `on_hand` through the API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Adjustment {
-    /// What was counted.
+    /// Set `on_hand` to the units that were counted.
     Count(i64),
-    /// What came or went.
+    /// Add to `on_hand`; negative when units left.
     Delta(i64),
 }
 
@@ -57,10 +57,10 @@ pub enum AdjustmentRefusal {
     OutOfRange { wanted: i128 },
     #[error("safety stock is a number from 0 to {MAX_UNITS}; found {wanted}")]
     SafetyOutOfRange { wanted: i64 },
-    /// What the caller demands of the row's version does not hold.
+    /// The caller's condition on the row's version does not hold.
     #[error(transparent)]
     Unmet(#[from] crate::precondition::Unmet),
-    /// Another request with the same key was faster; what became of it is the answer.
+    /// Another request with the same key committed first; its outcome is the answer.
     #[error("the key was used meanwhile")]
     KeyUsed,
 }
@@ -76,7 +76,7 @@ pub fn adjust(
 ) -> Result<(StockLevel, i64), AdjustmentRefusal> {
     let wanted = match adjustment {
         Adjustment::Count(count) => i128::from(count),
-        // Two 64-bit numbers always fit.
+        // The sum of two 64-bit numbers fits into 128 bits.
         Adjustment::Delta(delta) => i128::from(level.on_hand) + i128::from(delta),
     };
     let units = i64::try_from(wanted).ok();
@@ -101,7 +101,8 @@ pub fn adjust(
     Ok((after, wanted - level.on_hand))
 }
 
-/// A stock row among aggregates. Its id is the same for the same key, wherever it is computed (FNV-1a, 128 bits).
+/// The aggregate of a stock row's events. Its id is a hash of the row's key (FNV-1a, 128 bits), so every process
+/// computes the same one.
 #[must_use]
 pub fn aggregate(tenant: &Tenant, sku: &Sku, vendor: &Vendor) -> Aggregate {
     const OFFSET: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;

@@ -172,7 +172,7 @@ name_type!(
     Vendor, 60, "vendor"
 );
 name_type!(
-    /// Whose data it is; part of every key.
+    /// A tenant, whose data are separate from those of others; part of every key.
     Tenant, 60, "tenant"
 );
 

@@ -34,20 +34,20 @@ impl Time {
         }
     }
 
-    /// The same, without the reason; `None` when it is no time that is accepted.
+    /// As [`Time::read`]; `None` instead of the reason.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         Self::read(text).ok()
     }
 
-    /// This time and `ms` milliseconds more; the last time there is where that would be later.
+    /// This time plus `ms` milliseconds, or the last representable time.
     #[must_use]
     pub fn plus_ms(self, ms: i64) -> Self {
-        // No error: a deadline beyond all times is never reached, and an earlier one would be.
+        // No error: a deadline beyond the last representable time is never reached.
         Self(self.0.saturating_add(ms.saturating_mul(1_000)))
     }
 
-    /// Whole milliseconds since `earlier`, as far as the type goes; negative when `earlier` is later.
+    /// Whole milliseconds since `earlier`, limited to the type's range; negative when `earlier` is later.
     #[must_use]
     pub fn ms_since(self, earlier: Self) -> i64 {
         // No error: times that callers send are of the years 1970 to 9998, whose differences fit.
@@ -55,7 +55,7 @@ impl Time {
     }
 }
 
-/// Why a text is not taken as a time.
+/// Why a text is not accepted as a time.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TimeFault {
     #[error("expected an RFC 3339 time with an offset, as 2026-05-04T10:00:00Z; found {found}")]

@@ -3,17 +3,17 @@
 use crate::ids::{OrderId, ShipmentId};
 use crate::time::Time;
 
-/// Something to be done at a time, durable.
+/// A durable timer of a shipment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Timer {
-    /// The partition it is found in: its shipment's, also when the shipment is gone.
+    /// The shipment's partition, in which the timer is searched, also when the shipment no longer exists.
     pub partition: u16,
     pub due_at: Time,
     pub shipment_id: ShipmentId,
     pub order_id: OrderId,
 }
 
-/// A change of timers. A timer is known by its time and its shipment.
+/// A change of timers. A timer is identified by its time and its shipment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TimerChange {
     Set(Timer),

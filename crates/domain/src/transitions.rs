@@ -1,4 +1,4 @@
-//! The table of order transitions. Decisions follow it, and tests compare everything else with it.
+//! The table of order transitions. Decisions follow it; tests compare decisions and documentation with it.
 
 use crate::event::EventKind;
 use crate::status::OrderStatus::{
@@ -224,7 +224,7 @@ pub fn find(from: OrderStatus, to: OrderStatus) -> Option<&'static Transition> {
     TABLE.iter().find(|t| t.from == Some(from) && t.to == to)
 }
 
-/// Where an order may go from `from`, in the table's order.
+/// The statuses that may follow `from`, in the table's order.
 #[must_use]
 pub fn allowed(from: OrderStatus) -> Vec<OrderStatus> {
     TABLE
@@ -234,7 +234,7 @@ pub fn allowed(from: OrderStatus) -> Vec<OrderStatus> {
         .collect()
 }
 
-/// Where a caller may ask an order to go from `from`.
+/// The statuses that a caller's command may lead to from `from`.
 #[must_use]
 pub fn allowed_commands(from: OrderStatus) -> Vec<OrderStatus> {
     TABLE
@@ -244,9 +244,8 @@ pub fn allowed_commands(from: OrderStatus) -> Vec<OrderStatus> {
         .collect()
 }
 
-/// The steps that lead forward from `from` to `to`, shortest first, both ends' events included once;
-/// empty when they are equal, `None` when there is no way. Steps into and out of `cancelling`, and retries, are
-/// never taken on the way.
+/// The shortest sequence of forward steps from `from` to `to`; empty when they are equal, `None` when there is no path.
+/// Steps into and out of `cancelling`, and retries, are never part of it.
 #[must_use]
 pub fn forward_path(from: OrderStatus, to: OrderStatus) -> Option<Vec<&'static Transition>> {
     let mut frontier: Vec<Vec<&'static Transition>> = vec![vec![]];

@@ -1,33 +1,32 @@
-//! One batch of a consumer: the rows it has to know, a decision without I/O, and what the decision wants written.
+//! One batch of a consumer: the rows it needs, a decision without I/O, and the changes to write.
 //!
-//! A store whose one writer holds everything loads, decides and writes in one job, so that no other write comes in
-//! between. A shared store loads first and writes under guards; a write in between is a conflict, and the batch is
-//! decided again.
+//! A store with one writer loads, decides and writes in one job, so no other write can come between. A shared store
+//! loads first and writes under guards; a write in between is a conflict, and the batch is decided again.
 
 use crate::model::{ConsumerBatch, NewParked};
 use crate::traits::Effect;
 use waybill_domain::ids::OrderId;
 
-/// What a decision is made on.
+/// The rows on which a decision is made.
 #[derive(Clone, Debug)]
 pub struct Known<E: Effect> {
-    /// The rows that were asked for; those that do not exist are left out.
+    /// The rows of the orders in [`BatchDecision::needs`]; orders without rows are left out.
     pub rows: Vec<E::Known>,
     /// Orders of the batch that are parked for the consumer: their events queue behind the parked one.
     pub parked: Vec<OrderId>,
 }
 
-/// What was written for a batch.
+/// What a batch has written.
 #[derive(Clone, Debug)]
 pub struct Consumed {
-    /// The number of changes.
+    /// The number of changes written.
     pub changes: usize,
     /// Events that were parked.
     pub parked: Vec<NewParked>,
 }
 
 impl Consumed {
-    /// What a decision wants written.
+    /// The changes that a decision wants to write.
     #[must_use]
     pub fn of<E>(decided: &ConsumerBatch<E>) -> Self {
         Self {
@@ -37,8 +36,8 @@ impl Consumed {
     }
 }
 
-/// A batch of events and the pure decision about it. It may be asked more than once: a transaction that failed is made
-/// again.
+/// A batch of events and the pure decision about it. `decide` may be called more than once, because a transaction that
+/// failed is repeated.
 pub trait BatchDecision<E: Effect>: Send + Sync + 'static {
     /// The consumer's name.
     fn consumer(&self) -> &str;
@@ -49,10 +48,9 @@ pub trait BatchDecision<E: Effect>: Send + Sync + 'static {
     /// The orders whose events are in the batch.
     fn order_ids(&self) -> Vec<OrderId>;
 
-    /// Whether an order of this consumer may be parked. Where it is false, a store that would have to ask another row
-    /// for it need not.
+    /// Whether events of this consumer may be parked. When it is false, the store need not read the parked events.
     fn may_be_parked(&self) -> bool;
 
-    /// What is to be written, with the cursor.
+    /// Decides the changes to write, together with the cursor.
     fn decide(&self, known: &Known<E>) -> ConsumerBatch<E>;
 }

@@ -1,4 +1,4 @@
-//! How values are encoded into text columns; the same in both drivers.
+//! How values are encoded in text columns; the same in both drivers.
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -19,8 +19,8 @@ pub fn json<T: Serialize>(value: &T) -> String {
     serde_json::to_string(value).expect("lists of strings and numbers always serialize")
 }
 
-/// What a person wrote about a hold or a cancellation, among the personal data. Both are kept as the kind `hold_note`,
-/// with a nil hold id for the cancellation: an older binary can read the order, and finds no such hold.
+/// A person's note about a hold or a cancellation, stored with the personal data. Both have the kind `hold_note`; a
+/// cancellation's has a nil hold id, so that an older binary can read the order and finds no hold of that id.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Note {
@@ -38,7 +38,7 @@ impl Note {
         Self::of_hold(HoldId(Uuid::nil()), reason)
     }
 
-    /// Puts it where it belongs on the order; the newest one of a cancellation stays.
+    /// Puts the note on the order's hold or cancellation. Of several notes of a cancellation the newest one counts.
     pub fn put_on(self, order: &mut Order) {
         if self.hold_id.0.is_nil() {
             order.cancel_reason = Some(self.note);
@@ -48,7 +48,7 @@ impl Note {
     }
 }
 
-/// How a birth is kept: JSON with short names, since every order has one.
+/// The stored form of a birth: JSON with short names, because every order has one.
 #[derive(serde::Serialize, serde::Deserialize)]
 struct StoredBirth {
     s: OrderStatus,
@@ -56,7 +56,7 @@ struct StoredBirth {
     l: Vec<(Option<Vendor>, Quantities)>,
 }
 
-/// Writes it.
+/// Encodes a birth.
 pub fn write_birth(birth: &Birth) -> String {
     let stored = StoredBirth {
         s: birth.status,
@@ -66,7 +66,7 @@ pub fn write_birth(birth: &Birth) -> String {
     serde_json::to_string(&stored).expect("strings, numbers and lists of them always serialize")
 }
 
-/// Reads it back.
+/// Decodes the stored form; `None` when the text is invalid.
 pub fn read_birth(text: &str) -> Option<Birth> {
     let stored: StoredBirth = serde_json::from_str(text).ok()?;
     Some(Birth {
@@ -76,8 +76,8 @@ pub fn read_birth(text: &str) -> Option<Birth> {
     })
 }
 
-/// How an order keeps a copy of a shipment: JSON with short names, since every order that ships has one and its row is
-/// rewritten at each step. Migration 7 writes the same from the rows of shipments.
+/// The stored form of an order's copy of a shipment: JSON with short names, because every order that ships has one and
+/// its row is rewritten at each step. Migration 7 writes the same form from the rows of shipments.
 #[derive(Serialize, Deserialize)]
 struct StoredCopy {
     i: ShipmentId,
@@ -120,7 +120,7 @@ pub fn write_copies(copies: &[ShipmentCopy]) -> String {
     json(&copies.iter().map(stored).collect::<Vec<_>>())
 }
 
-/// Reads them back.
+/// Decodes the stored form; `None` when the text is invalid.
 pub fn read_copies(text: &str) -> Option<Vec<ShipmentCopy>> {
     let stored: Vec<StoredCopy> = serde_json::from_str(text).ok()?;
     let copy = |stored: StoredCopy| ShipmentCopy {
@@ -145,10 +145,10 @@ pub fn read_copies(text: &str) -> Option<Vec<ShipmentCopy>> {
     Some(stored.into_iter().map(copy).collect())
 }
 
-/// The whole event, so that the log may forget it.
+/// The stored form of a parked event: the whole event, so that retention may delete it from the log.
 #[derive(Serialize, Deserialize)]
 struct Envelope {
-    /// Stored under its older name.
+    /// Stored under its earlier name.
     #[serde(rename = "part")]
     partition: u16,
     position: i64,
@@ -165,7 +165,7 @@ struct Envelope {
     meta: EventMeta,
 }
 
-/// Writes an event whole.
+/// Encodes a whole event.
 pub fn write_envelope(event: &LoggedEvent) -> String {
     let e = &event.event;
     let envelope = Envelope {
@@ -186,7 +186,7 @@ pub fn write_envelope(event: &LoggedEvent) -> String {
     serde_json::to_string(&envelope).expect("strings, numbers and lists of them always serialize")
 }
 
-/// Reads it back.
+/// Decodes the stored form; `None` when the text is invalid.
 pub fn read_envelope(text: &str) -> Option<LoggedEvent> {
     let e: Envelope = serde_json::from_str(text).ok()?;
     let event = NewEvent {
@@ -211,8 +211,7 @@ pub fn read_envelope(text: &str) -> Option<LoggedEvent> {
     })
 }
 
-/// The queue that a parked event waits in: its order's, or for an event without an order (of a stock row) its
-/// aggregate's.
+/// The queue of a parked event: its order's id, or its aggregate's id for an event without an order (of a stock row).
 pub fn queue(event: &NewEvent) -> OrderId {
     event.order_id.unwrap_or(OrderId(event.aggregate.id))
 }

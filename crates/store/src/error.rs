@@ -11,21 +11,20 @@ use waybill_domain::text::{Sku, Tenant, Vendor, quoted};
 /// The result of every store call.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// Why a call was not done. The text is for people; the error below it is the source, which
-/// [`with_sources`](crate::with_sources) adds where an error is logged. Only [`Error::OutcomeUnknown`] may have left
-/// something behind.
+/// Why a call failed. The text is for people; [`with_sources`](crate::with_sources) adds the texts of the sources where
+/// an error is logged. After any error but [`Error::OutcomeUnknown`] it is certain that nothing was written.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
-    /// Another write came first; load again, decide again.
-    #[error("{what} was changed by somebody else meanwhile")]
+    /// Another write changed the row first; the caller loads the row and decides again.
+    #[error("{what} was changed by another write meanwhile")]
     Conflict { what: &'static str },
     /// Another command with the same idempotency key came first; nothing of this one was written.
-    #[error("the idempotency key was changed by somebody else meanwhile")]
+    #[error("the idempotency key was changed by another write meanwhile")]
     KeyUsed,
     /// The lease was taken over; its former owner must stop.
     #[error("consumer {consumer} is not owned by this process any more")]
     Fenced { consumer: String },
-    /// No room on the disk. Nothing was lost; it works again when there is room.
+    /// The disk is full. Nothing was lost; writes succeed again when there is space.
     #[error("the disk is full")]
     DiskFull,
     /// The store cannot take more now.
@@ -44,14 +43,14 @@ pub enum Error {
     #[error("whether this was stored could not be found out; ask again with the same key")]
     OutcomeUnknown,
     /// A row, or rows that belong together, hold values that the types do not allow: a defect, or a change by hand.
-    #[error("{what} holds what cannot be: {detail}")]
+    #[error("{what} has an invalid value: {detail}")]
     DamagedRow {
         what: &'static str,
         detail: String,
         source: Option<Cause>,
     },
-    /// The database itself is damaged: its file or its pages, whatever the row.
-    #[error("the database holds what cannot be: {detail}")]
+    /// The database itself is damaged: its file or its pages, not the values of a row.
+    #[error("the database is damaged: {detail}")]
     DamagedDatabase {
         detail: String,
         source: Option<Cause>,
@@ -70,7 +69,7 @@ pub enum Error {
         "the data was written by a newer version (schema {found}; this one knows up to {known}); start the newer version"
     )]
     NewerSchema { found: i64, known: i64 },
-    /// Anything else at start-up.
+    /// Any other failure at start-up or of a command.
     #[error("{what}: {detail}")]
     Open {
         what: String,
@@ -98,8 +97,8 @@ impl Error {
         }
     }
 
-    /// Whether the fault lies in what was to be written or in the rows it is about, while the store itself is well: a
-    /// consumer that met it at one event parks that event and goes on with those of other orders.
+    /// Whether the fault is in the data to be written or in the rows it concerns, and not in the store: a consumer that
+    /// gets such an error for one event parks that event and goes on with the events of other orders.
     #[must_use]
     pub fn is_poison(&self) -> bool {
         match self {
@@ -118,8 +117,8 @@ impl Error {
         }
     }
 
-    /// Whether one item of a batch may be the cause, so that the batch is halved to do the others without it. A damaged
-    /// page counts: only the items that touch it fail.
+    /// Whether one item of a batch may be the cause, so that the batch is halved to write the others without it. A
+    /// damaged page counts, because only the items that touch it fail.
     #[must_use]
     pub fn is_item_fault(&self) -> bool {
         match self {
@@ -140,7 +139,7 @@ impl Error {
     }
 }
 
-/// How many columns of a damaged row are told as its key.
+/// How many columns of a damaged row a message shows as its key.
 pub const KEY_COLUMNS: usize = 2;
 
 /// Errors without a source; [`Error::because`] adds one.
@@ -183,7 +182,7 @@ impl Error {
     #[must_use]
     pub fn of_move(refusal: MoveRefusal) -> Self {
         match refusal {
-            // It ended after the decision was made.
+            // The reservation ended after the decision was made.
             MoveRefusal::NothingReserved => Self::Conflict {
                 what: "the reservation",
             },
@@ -193,14 +192,14 @@ impl Error {
         }
     }
 
-    /// The stock row that an order's reservation is in is not there.
+    /// The error that the stock row of a reservation does not exist.
     #[must_use]
     pub fn no_stock_row(tenant: &Tenant, sku: &Sku, vendor: &Vendor) -> Self {
-        let detail = format!("{sku} at {vendor} of {tenant} has reservations and no row");
+        let detail = format!("{sku} at {vendor} of {tenant} has reservations but no row");
         Self::damaged_row("stock", detail)
     }
 
-    /// A value in a row that `what` does not allow. `key` are the columns that the row begins with and their values; long
+    /// The error that a column's value is not a valid `what`. `key` has the row's first columns and their values; long
     /// values are cut.
     #[must_use]
     pub fn damaged_value(
@@ -224,7 +223,7 @@ impl Error {
         }
     }
 
-    /// A store cannot be opened or used by a command: `what` happened, `detail` says why or what to do.
+    /// A store cannot be opened, or a command cannot use it: `what` happened, `detail` says why or what to do.
     #[must_use]
     pub fn open(what: impl Into<String>, detail: impl Into<String>) -> Self {
         Self::Open {
@@ -234,7 +233,7 @@ impl Error {
         }
     }
 
-    /// Keeps the error below as the source. The variants that tell a caller everything keep none.
+    /// Keeps `cause` as the source. The variants whose text is complete have no source.
     #[must_use]
     pub fn because(mut self, cause: impl StdError + Send + Sync + 'static) -> Self {
         match &mut self {

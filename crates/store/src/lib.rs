@@ -4,7 +4,7 @@
 //! loss; an `Err` other than [`Error::OutcomeUnknown`] left nothing behind. Decisions are made in `waybill-domain`;
 //! where a decision needs locked rows, this crate calls it inside its transaction.
 
-// What people read is written for them: `Display`, never `Debug`.
+// Texts for people use `Display`; `Debug` output is for developers.
 #![cfg_attr(not(test), deny(clippy::use_debug))]
 
 #[cfg(feature = "conformance")]

@@ -65,7 +65,7 @@ pub enum Verdict {
     ConsumerBatch,
     /// Run on it as it is.
     Run,
-    /// Its schema is newer and does not say that this binary may run on it.
+    /// The schema is newer, and its note does not allow this binary to run on it.
     Refuse,
 }
 
@@ -82,7 +82,7 @@ pub fn decide(found: i64, known: i64, note: Option<&str>) -> Verdict {
     if found < known {
         return Verdict::ConsumerBatch;
     }
-    // No error: a note that cannot be read allows nothing, as one that is not there.
+    // No error: a note that cannot be read allows nothing, like a missing one.
     let min_compatible = note
         .and_then(|note| note.split_once(':'))
         .filter(|(schema, _)| schema.parse() == Ok(found))
@@ -100,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_rise_by_one_and_nobody_is_asked_to_know_more_than_there_is() {
+    fn numbers_rise_by_one_and_no_schema_needs_a_binary_newer_than_itself() {
         for (index, migration) in MIGRATIONS.iter().enumerate() {
             assert_eq!(usize::try_from(migration.number), Ok(index + 1));
             assert!((1..=migration.number).contains(&migration.min_compatible));
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn the_schema_that_is_known_is_run_on_whatever_is_noted() {
+    fn a_known_schema_is_run_on_with_any_note() {
         for note in [None, Some("2:1"), Some("2:7"), Some("nonsense")] {
             assert_eq!(decide(2, 2, note), Verdict::Run);
         }

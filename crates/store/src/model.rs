@@ -59,7 +59,7 @@ impl Positions {
         }
     }
 
-    /// The position in a partition; 0 for a partition that is not there.
+    /// The position in a partition; 0 for a partition that does not exist.
     #[must_use]
     pub fn of(&self, partition: u16) -> i64 {
         self.0.get(usize::from(partition)).copied().unwrap_or(0)
@@ -71,18 +71,18 @@ impl Positions {
 pub enum Accepted {
     /// New, and durable.
     Created { number: i64, birth: Birth },
-    /// Its claim was used before with the same body: the order that has it.
+    /// Its claim was used before with the same body; `order_id` is the order that was made then.
     Replayed { order_id: OrderId },
-    /// Its claim was used before for something else.
+    /// Its claim was used before with another body.
     Taken {
         kind: ClaimKind,
         order_id: OrderId,
-        /// The hash of the body that it was used with.
+        /// The hash of the body with which the claim was used.
         body_hash: [u8; 16],
     },
     /// Short of stock; nothing is held, its claims are free again.
     Short(Vec<Shortage>),
-    /// The inventory service has to be asked about these first; nothing is held.
+    /// The inventory service must be asked about these skus first; nothing is held.
     AskInventory(Vec<Sku>),
 }
 
@@ -97,7 +97,7 @@ pub struct Lease {
 /// The processes of a consumer, and which of them holds which partition.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LeaseView {
-    /// Owners that are alive, in order of their names, including the one that asks.
+    /// The owners that are alive, sorted by name, including the caller.
     pub members: Vec<String>,
     /// Leases that have not run out, by partition.
     pub held: Vec<HeldLease>,
@@ -112,13 +112,13 @@ pub struct HeldLease {
     pub until: Time,
 }
 
-/// What a consumer writes for one batch of events, together with its cursor.
+/// The changes that a consumer writes for one batch of events, together with its cursor.
 #[derive(Clone, Debug)]
 pub struct ConsumerBatch<E> {
     pub lease: Lease,
-    /// The position that the cursor must have.
+    /// The position that the cursor must have before the write.
     pub from: i64,
-    /// Its position afterwards.
+    /// The cursor's position after the write.
     pub to: i64,
     pub changes: Vec<Change<E>>,
     /// Events that could not be applied, and events of orders that are parked already.
@@ -129,7 +129,7 @@ pub struct ConsumerBatch<E> {
 #[derive(Clone, Debug)]
 pub struct NewParked {
     pub event: LoggedEvent,
-    /// Why, for the first of its order; none for those that queue behind it.
+    /// Why the event could not be applied; `None` for the events that queue behind the first one of their order.
     pub error: Option<String>,
     pub next_attempt_at: Time,
 }
@@ -137,13 +137,13 @@ pub struct NewParked {
 /// The state of a parked event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ParkedState {
-    /// Waits for its next try, or behind one that does.
+    /// Parked: the event waits for its next try, or behind an event of its order that does.
     Waiting,
-    /// No retry is left; a person has to decide.
+    /// A dead letter: no retry is left, and a person must decide.
     Dead,
-    /// Asked to be tried again.
+    /// A person has asked for another try.
     Redrive,
-    /// A discard was requested.
+    /// A person has asked to discard the event.
     Discard,
 }
 
@@ -181,7 +181,7 @@ pub struct Parked {
     pub next_attempt_at: Time,
 }
 
-/// What a person asks of a parked event.
+/// A person's request about a parked event: another try, or a discard.
 #[derive(Clone, Debug)]
 pub struct Flag {
     pub consumer: String,
@@ -192,10 +192,10 @@ pub struct Flag {
     pub claim: Option<CommandClaim>,
 }
 
-/// What delivery holds of one order.
+/// An order's delivery and shipments.
 pub type DeliveryOf = (OrderId, Option<Delivery>, Vec<Shipment>);
 
-/// Due timers with their shipments, and when the next one after them is due.
+/// Due timers with their shipments, and the due time of the first timer that is left out.
 pub type DueTimers = (Vec<(Timer, Option<Shipment>)>, Option<Time>);
 
 /// The result of retrying a parked event.
@@ -217,7 +217,7 @@ pub enum ParkedOutcome<E> {
     Discarded,
 }
 
-/// An order as it is read: its present state and what never changes about it.
+/// An order as it is read: its present state and its constant content.
 #[derive(Clone, Debug)]
 pub struct OrderRecord {
     pub order: Order,
@@ -230,7 +230,7 @@ pub struct OrderRecord {
     pub birth: Birth,
 }
 
-/// How an order is named by a caller.
+/// How a caller identifies an order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OrderRef {
     Id(OrderId),
@@ -257,7 +257,7 @@ pub struct OrderFilter {
     pub limit: usize,
 }
 
-/// One page. `next` continues it, and may be there even when the page is short: a call looks at a bounded
+/// One page. `next` continues after it, and may be set even when the page is short, because a call reads a bounded
 /// number of rows.
 #[derive(Clone, Debug)]
 pub struct Page<T, C> {
@@ -265,7 +265,7 @@ pub struct Page<T, C> {
     pub next: Option<C>,
 }
 
-/// A page of orders and the place in the log at which they are true.
+/// A page of orders and the positions of the log at which exactly this was their state.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
     pub page: Page<OrderRecord, i64>,
@@ -281,7 +281,7 @@ pub struct ShipmentFilter {
     pub limit: usize,
 }
 
-/// A change of a stock row asked by a person or a program.
+/// A change of a stock row, requested through the API.
 #[derive(Clone, Debug)]
 pub struct StockChange {
     pub tenant: Tenant,
@@ -308,7 +308,7 @@ impl StockChange {
         &self,
         before: StockLevel,
     ) -> std::result::Result<(StockLevel, i64, NewEvent), AdjustmentRefusal> {
-        // A row that is not there has no version yet.
+        // A row that does not exist has version 0, which no precondition names.
         let found = Some(before.version).filter(|version| *version > 0);
         self.preconditions.check(found)?;
         let (after, delta) = stock::adjust(before, self.adjustment, self.safety)?;
@@ -333,7 +333,7 @@ impl StockChange {
         Ok((after, delta, event))
     }
 
-    /// What a replay of it needs: the row after it.
+    /// The outcome kept for replays: the row after the change.
     #[must_use]
     pub fn outcome(&self, level: StockLevel) -> String {
         json(&StoredLevel {
@@ -345,7 +345,7 @@ impl StockChange {
         })
     }
 
-    /// The row after the first time it was done; `None` when the outcome cannot be read.
+    /// The row after the change was first done, read from its outcome; `None` when the outcome is invalid.
     #[must_use]
     pub fn replayed(&self, outcome: &str) -> Option<StockRow> {
         let stored: StoredLevel = serde_json::from_str(outcome).ok()?;
@@ -385,7 +385,7 @@ struct StoredLevel {
     at: i64,
 }
 
-/// What became of it.
+/// The result of a stock change: the row after it, or why it was refused.
 pub type StockOutcome = std::result::Result<StockRow, AdjustmentRefusal>;
 
 /// A piece of work, leased.
@@ -407,9 +407,9 @@ pub struct LeasedWork {
     reason = "one at a time, never kept in number"
 )]
 pub enum WorkOutcome<E> {
-    /// Done; what it led to is written with it.
+    /// Done; the change that follows from it is written in the same transaction.
     Done(Option<Change<E>>),
-    /// To be tried again.
+    /// Failed; to be tried again at `due_at`.
     Again { error: String, due_at: Time },
 }
 
@@ -417,7 +417,7 @@ pub enum WorkOutcome<E> {
 #[derive(Clone, Debug, Default)]
 pub struct Stats {
     pub orders_by_status: Vec<(OrderStatus, i64)>,
-    /// The newest event of each partition.
+    /// The position of the newest event of each partition.
     pub log_positions: Positions,
     /// The cursor's position, per consumer and partition.
     pub cursors: Vec<(String, u16, i64)>,
@@ -430,20 +430,21 @@ pub struct Stats {
     pub queue_background: usize,
     pub readers: usize,
     pub readers_idle: usize,
-    /// Transactions repeated since the start because of conflicts; and deadlocks, which the lock order rules out.
+    /// Transactions repeated since the start because of conflicts, and deadlocks, which the lock order should rule out.
     pub retries: u64,
     pub deadlocks: u64,
-    /// How long the oldest transaction of another session of the database has been open, as far as the role may see it;
-    /// 0 without any. `None` for the embedded store, which tells it by the size of its log.
+    /// How long the oldest transaction of another session of the database has been open, in milliseconds, as far as the
+    /// role may see it; 0 when there is none. `None` for the embedded store, where the size of the write-ahead log
+    /// shows it.
     pub oldest_snapshot_ms: Option<i64>,
 }
 
-/// Callers of a pool of connections that find every connection taken.
+/// The callers that found every connection of the pool taken.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PoolUse {
     /// Those that wait now.
     pub waiting: usize,
-    /// How many have waited since the start, and how long in sum.
+    /// How many have waited since the start, and the sum of their waits in milliseconds.
     pub waits: u64,
     pub waited_ms: u64,
 }

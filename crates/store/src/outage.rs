@@ -1,7 +1,7 @@
-//! A fault that repeats is logged when it begins, counted while it lasts, and logged once more when it is over.
+//! Logs a repeating fault when it begins and when it is over, and counts it in between.
 //!
 //! Tasks that try again many times a second (consumers, the lease keeper, the writer) share one [`Outage`] for each
-//! kind of work, so that a database that is away fills no disk with log lines.
+//! kind of work, so that a database outage does not fill the disk with log lines.
 
 use std::error::Error;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 
 use crate::sources::with_sources;
 
-/// How often a fault that lasts is mentioned again.
+/// How often a lasting fault is logged again.
 const REMIND_EVERY: Duration = Duration::from_secs(60);
 /// Work must have gone on for this long without a fault before the fault is over: where several tasks do the same
 /// work, some may succeed while others still fail.
@@ -21,7 +21,7 @@ const QUIET: Duration = Duration::from_secs(2);
 pub struct Outage {
     who: &'static str,
     what: &'static str,
-    /// Tells the path of success, which is walked many times a second, that there is nothing to look at.
+    /// Whether a fault lasts. Read without the lock, because `worked` runs many times a second.
     any: AtomicBool,
     lasting: Mutex<Option<Lasting>>,
 }
@@ -34,7 +34,7 @@ struct Lasting {
     failures: u64,
 }
 
-/// What there is to say.
+/// What to log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Say {
     Began,

@@ -1,14 +1,13 @@
-//! The errors below an error: kept for the log, while the error's own text is what people read.
+//! The sources of an error: kept for the log, while callers read only the error's own text.
 
 use std::error::Error;
 use std::sync::Arc;
 
-/// The error below an error of the store. Shared, because one failed commit is the answer to every caller of its round.
+/// The source of a store's error. Shared, because a failed commit is reported to every caller of its round.
 pub type Cause = Arc<dyn Error + Send + Sync>;
 
-/// An error and the errors below it in one line, for a log. A source whose text the line contains already adds
-/// nothing, and of `Error code 26: file is not a database` after `file is not a database` only the code is added:
-/// drivers repeat texts.
+/// An error and its sources in one line, for a log. A source whose text the line contains already adds nothing, and of
+/// `Error code 26: file is not a database` after `file is not a database` only the code is added: drivers repeat texts.
 #[must_use]
 pub fn with_sources(error: &(dyn Error + 'static)) -> String {
     let mut line = error.to_string();

@@ -1,8 +1,8 @@
-//! What a store says about those who work on it: who is alive, who holds which partition of the log, how far each
-//! consumer is, what is parked, and the order that has stood still longest.
+//! The status of a store's consumers: which processes are alive, which holds which partition of the log, how far each
+//! consumer has read, what is parked, and the order that has not changed for longest.
 //!
-//! For a person who looks, so it reads the tables beside running servers, on one snapshot, and changes nothing. The
-//! statements are the same for every driver; every one of them looks at a bounded number of rows.
+//! For operators: it reads the tables beside running servers, on one snapshot, and changes nothing. The statements are
+//! the same for every driver; each of them reads a bounded number of rows.
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -12,17 +12,17 @@ use crate::verify::Tables;
 use waybill_domain::text::quoted;
 use waybill_domain::time::Time;
 
-/// Orders looked at for the one that has stood still longest: the newest ones.
+/// How many of the newest orders are searched for the one that has not changed for longest.
 pub const ORDERS_LOOKED_AT: usize = 200_000;
-/// Parked events counted at most.
+/// The most parked events that are counted.
 const PARKED_COUNTED: usize = 100_000;
 
-/// A look at a store.
+/// The status of a store at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Status {
     /// The database's product, version and schema, for a person.
     pub engine: String,
-    /// By the clock that leases are written by.
+    /// The time of the status, by the clock that leases use.
     pub taken_at: Time,
     /// Partitions of the log.
     pub partitions: u16,
@@ -33,33 +33,33 @@ pub struct Status {
     pub unfinished: Unfinished,
 }
 
-/// A process that said that it acts as a consumer.
+/// A process that has registered as a consumer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Member {
     pub consumer: String,
     pub owner: String,
-    /// It is alive until then, unless it says so again.
+    /// The process counts as alive until then, unless it renews this.
     pub until: Time,
 }
 
-/// A lease as it was written last: it may have run out or have been handed back (`until` is 0 then).
+/// A lease as it was last written. It may have run out, or have been ended early (`until` is 0 then).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Holding {
     pub consumer: String,
     pub partition: u16,
     pub owner: String,
-    /// How often it was taken so far.
+    /// How often the lease was taken so far.
     pub epoch: i64,
     pub until: Time,
 }
 
-/// How far a consumer is in a partition.
+/// How far a consumer has read in a partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Progress {
     pub consumer: String,
     pub partition: u16,
     pub cursor: i64,
-    /// The newest event of the partition.
+    /// The position of the partition's newest event.
     pub head: i64,
     /// When the first event after the cursor was recorded.
     pub oldest_waiting: Option<Time>,
@@ -73,15 +73,15 @@ pub struct Parked {
     pub count: i64,
 }
 
-/// Orders that are not done, among the newest ones.
+/// The orders that are not done, among the newest ones.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Unfinished {
     pub count: i64,
-    /// Of those that are not on hold and do not wait for stock, the one that has not moved for longest.
+    /// Of the orders that are not on hold and do not wait for stock, the one that has not changed for longest.
     pub oldest: Option<StillOrder>,
 }
 
-/// An order that stands still.
+/// An order that has not changed for some time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StillOrder {
     pub id: String,
@@ -104,13 +104,13 @@ impl Holding {
     }
 }
 
-/// Consumers that read the log; the others keep timers or house under a lease and have no place in it.
+/// The consumers that read the log. The others (timers, housekeeping) hold a lease but have no position in the log.
 const READERS: [&str; 2] = ["delivery", "status"];
 
-/// Looks. `now` is the time by the clock that leases are written by; `engine` is what the driver says of its database.
+/// Reads the status. `now` is the time by the clock that leases use; `engine` names the driver's database and version.
 ///
 /// # Errors
-/// When the tables cannot be read.
+/// The tables cannot be read.
 pub async fn look(tables: &mut dyn Tables, now: Time, engine: String) -> Result<Status> {
     let partitions = partitions(tables).await?;
     Ok(Status {
@@ -136,10 +136,10 @@ impl Cells<'_> {
         self.row[cell].clone()
     }
 
-    /// A cell that is to be a number.
+    /// Parses a cell as a number.
     ///
     /// # Errors
-    /// [`Error::DamagedRow`], with the row.
+    /// [`Error::DamagedRow`], with the row, when it is no number.
     fn number<T: FromStr>(&self, cell: usize, column: &str) -> Result<T> {
         self.row[cell].parse().map_err(|_| {
             let (table, row) = (self.table, self.row.join(", "));
@@ -173,7 +173,7 @@ async fn read<T: Send>(
 async fn partitions(tables: &mut dyn Tables) -> Result<u16> {
     let sql = "SELECT value FROM meta WHERE key = 'parts'";
     let noted = read(tables, "meta", sql, |row| row.number(0, "parts")).await?;
-    // A store of one partition does not keep the number.
+    // A store with one partition does not record the number.
     Ok(noted.last().copied().unwrap_or(1))
 }
 
@@ -203,7 +203,7 @@ async fn leases(tables: &mut dyn Tables) -> Result<Vec<Holding>> {
     .await
 }
 
-/// Of every reader in every partition; one that never ran stands at the beginning.
+/// The progress of every reading consumer in every partition; a consumer that never ran is at position 0.
 async fn progress(tables: &mut dyn Tables, partitions: u16) -> Result<Vec<Progress>> {
     let sql = "SELECT consumer, part, position FROM cursors";
     let cursors = read(tables, "cursors", sql, |row| {

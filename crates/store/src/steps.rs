@@ -1,10 +1,10 @@
-//! A consumer's batch in three steps, for a store that others write too: load, decide, write under guards.
+//! A consumer's batch in three steps, for a store that other processes write too: load, decide, write under guards.
 
 use crate::consume::{BatchDecision, Consumed, Known};
 use crate::error::Result;
 use crate::traits::{Effect, EffectStore, LogStore};
 
-/// Loads, decides and writes in three steps, for a store that others write too.
+/// Loads, decides and writes in three steps, for a store that other processes write too.
 ///
 /// # Errors
 /// As [`EffectStore::consume`].

@@ -1,7 +1,7 @@
 //! An order's delivery, as the role `delivery` knows it. It never reads the order's own rows, so that it can live in a
 //! database of its own.
 
-/// Who the events of the role's decisions name as their actor.
+/// The actor in the events of the role's decisions.
 pub const ACTOR: &str = "system:delivery";
 
 mod news;

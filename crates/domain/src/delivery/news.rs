@@ -25,9 +25,9 @@ pub enum OrderNews {
     CancelRequested,
 }
 
-/// How long the simulated carrier takes; drawn by the caller.
+/// The simulated carrier's delays; the caller supplies the random ones.
 pub trait Carrier {
-    /// When a shipment made now leaves the house.
+    /// When a shipment made now leaves the warehouse.
     fn ships_at(&mut self, now: Time) -> Time;
 }
 
@@ -40,7 +40,7 @@ pub struct Subject {
     pub seq: i64,
 }
 
-/// Decides what an event of the order changes in its delivery; `None` when nothing.
+/// Decides what an event of the order changes in its delivery; `None` when it changes nothing.
 ///
 /// `delivery` and `shipments` are the stored delivery and shipments of the order.
 pub fn on_order_news(
@@ -76,11 +76,11 @@ pub fn on_order_news(
                 return None;
             }
             after.released.extend(lines);
-            let unheard = open_holds
+            let new_holds = open_holds
                 .into_iter()
                 .filter(|h| !after.open_holds.contains(h))
                 .collect::<Vec<_>>();
-            after.open_holds.extend(unheard);
+            after.open_holds.extend(new_holds);
         }
         OrderNews::HoldPlaced(hold) => {
             if after.open_holds.contains(&hold) {
@@ -90,7 +90,7 @@ pub fn on_order_news(
         }
         OrderNews::HoldReleased(hold) => after.open_holds.retain(|h| *h != hold),
         OrderNews::CancelRequested => {
-            // Agreed before: the answer is in the log, and a cancelled order does not ask again.
+            // Delivery has agreed before: its answer is in the log, so no second one is sent.
             if after.state == DeliveryState::Cancelled {
                 return None;
             }
@@ -112,8 +112,8 @@ pub fn on_order_news(
     Some(change)
 }
 
-/// Nothing has left: agree, and leave the tombstone. Something has: refuse. Either way what has not left is
-/// called off, so that it never will.
+/// Answers a request to cancel. If no shipment has left the warehouse, delivery agrees and keeps its row as the
+/// tombstone; otherwise it refuses. In both cases shipments that have not left are cancelled.
 fn answer_cancellation(
     delivery: &mut Delivery,
     shipments: &[Shipment],
@@ -160,7 +160,7 @@ fn answer_cancellation(
     });
 }
 
-/// Makes one shipment per vendor of what may ship, unless something holds it.
+/// Makes one shipment per vendor of the released units, unless a hold is open.
 fn start_if_free(
     delivery: &mut Delivery,
     shipments: &[Shipment],
@@ -177,7 +177,7 @@ fn start_if_free(
     let mut by_vendor: BTreeMap<Vendor, Vec<Released>> = BTreeMap::new();
     for unit in std::mem::take(&mut delivery.released) {
         let units = by_vendor.entry(unit.vendor.clone()).or_default();
-        // A line that was released in several steps appears in the shipment once.
+        // A line that was released in several events has one entry in the shipment.
         match units.iter_mut().find(|u| u.line == unit.line) {
             Some(packed) => packed.quantity += unit.quantity,
             None => units.push(unit),
@@ -190,7 +190,7 @@ fn start_if_free(
             .map(|s| s.attempt);
         // No error: after 65,535 shipments the next one has the number of the last, which the store refuses as a conflict.
         let attempt = attempts.max().map_or(1, |last| last.saturating_add(1));
-        // What needs no carrier (a download, a voucher) waits for none.
+        // Units that need no carrier (a download, a voucher) ship at once.
         let due_at = if units.iter().any(|u| u.requires_shipping) {
             carrier.ships_at(context.now)
         } else {
@@ -249,7 +249,7 @@ fn new_shipment(
 /// Parses an order's event; `Ok(None)` for events that do not concern delivery.
 ///
 /// # Errors
-/// When the body cannot be read; the event is then parked.
+/// The body cannot be read; the consumer then parks the event.
 pub fn parse(kind: EventKind, body: &str) -> Result<Option<OrderNews>, serde_json::Error> {
     let concerns = matches!(
         kind,
@@ -283,8 +283,8 @@ pub fn parse(kind: EventKind, body: &str) -> Result<Option<OrderNews>, serde_jso
     }))
 }
 
-/// A confirmed order may ship all it holds; later releases name what they add, because delivery may have acted
-/// on the ones before without the order knowing yet.
+/// The units of a line that an event releases. `order.confirmed` releases all reserved units; a later event names only
+/// the units that it adds, because delivery may have shipped earlier ones without the order knowing yet.
 fn released(kind: EventKind, line: body::Line) -> Released {
     Released {
         line: line.id,

@@ -1,5 +1,5 @@
-//! What delivery holds of one order, and what an event of the log changes in it. The role's consumer and a command that
-//! cannot wait for it both decide here.
+//! Delivery's rows of one order, and what an event of the log changes in them. Both the role's consumer and a command
+//! that cannot wait for the consumer decide here.
 
 use super::news::{Carrier, Subject, on_order_news, parse};
 use super::record::Delivery;
@@ -15,7 +15,7 @@ pub struct OrderDelivery {
     pub shipments: Vec<Shipment>,
 }
 
-/// An order's event that cannot be used; the consumer parks it.
+/// An order's event that cannot be applied; the consumer parks it.
 #[derive(Debug, thiserror::Error)]
 pub enum UnusableEvent {
     #[error("an order event without an order")]
@@ -25,11 +25,11 @@ pub enum UnusableEvent {
 }
 
 impl OrderDelivery {
-    /// Decides what an event of the order changes, and takes that in; `Ok(None)` when nothing. An event that was acted on
-    /// before changes nothing.
+    /// Decides what an event of the order changes, and updates the rows in memory; `Ok(None)` when it changes nothing,
+    /// as an event that was applied before.
     ///
     /// # Errors
-    /// [`UnusableEvent`]; nothing is taken in then.
+    /// [`UnusableEvent`]; the rows are unchanged then.
     pub fn on_event(
         &mut self,
         logged: &LoggedEvent,

@@ -1,4 +1,4 @@
-//! What delivery holds of an order: one row, which is also the tombstone after a cancellation.
+//! Delivery's row of an order, which is also the tombstone after a cancellation.
 
 use crate::event::{Aggregate, AggregateKind};
 use crate::ids::{HoldId, OrderId};
@@ -14,7 +14,7 @@ named_enum!(
         Waiting = "waiting",
         /// Shipments were made.
         Started = "started",
-        /// Agreed to a cancellation; nothing will leave any more (the tombstone).
+        /// Delivery agreed to a cancellation; no shipment will leave any more (the tombstone).
         Cancelled = "cancelled",
     }
 );
@@ -36,11 +36,12 @@ pub struct Delivery {
     pub tenant: Tenant,
     pub partition: u16,
     pub state: DeliveryState,
-    /// Rises with every write; guards it.
+    /// Rises with every write; a write is guarded by it.
     pub revision: i64,
-    /// Counts its events.
+    /// The number of its events; the `seq` of the last one.
     pub version: i64,
-    /// The order's version up to which delivery has acted on its events; an event that is not newer changes nothing.
+    /// The `seq` of the last order event that delivery has applied; an event that is not newer changes nothing. Column
+    /// `heard`.
     pub last_order_seq: i64,
     /// Open holds, as of that version.
     pub open_holds: Vec<HoldId>,
@@ -50,7 +51,7 @@ pub struct Delivery {
 }
 
 impl Delivery {
-    /// The delivery of an order that delivery has not heard of.
+    /// The delivery of an order of which delivery has applied no event yet.
     pub(super) fn unknown(order_id: OrderId, tenant: Tenant, partition: u16, now: Time) -> Self {
         Self {
             order_id,
@@ -66,7 +67,7 @@ impl Delivery {
         }
     }
 
-    /// The delivery's place among aggregates.
+    /// The aggregate of the delivery's events.
     #[must_use]
     pub fn aggregate(&self) -> Aggregate {
         Aggregate {

@@ -1,4 +1,4 @@
-//! What an order keeps of a shipment, so that it can be shown without delivery's rows, which may stand in another
+//! An order's copy of a shipment, by which the order is shown without delivery's rows, which may be in another
 //! database. It follows from the shipment's events alone.
 
 use super::status::ShipmentStatus;
@@ -7,17 +7,18 @@ use crate::ids::ShipmentId;
 use crate::text::Vendor;
 use crate::time::Time;
 
-/// A shipment as its order knows it. Except for `shown_in`, each field equals that of the shipment at `version`.
+/// The state of a shipment as its order knows it. Except for `shown_in`, each field equals that of the shipment at
+/// `version`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ShipmentCopy {
     pub id: ShipmentId,
     pub vendor: Vendor,
     pub attempt: u16,
     pub status: ShipmentStatus,
-    /// The `seq` of the newest event that was taken in.
+    /// The `seq` of the newest event of the shipment that was applied.
     pub version: i64,
-    /// The first version of the order that shows this state for certain. It is one above the order's own version while
-    /// only this copy has changed: some readers got that version before.
+    /// The first version of the order that surely shows this state. It is one above the order's present version when
+    /// only this copy has changed, because readers may have seen the present version with the older copy.
     pub shown_in: i64,
     pub lines: Vec<body::ShipmentLine>,
     pub tracking_number: Option<String>,
@@ -29,7 +30,7 @@ pub struct ShipmentCopy {
 }
 
 impl ShipmentCopy {
-    /// The state that an event tells, without what only earlier events tell: the times of earlier steps.
+    /// The state after an event, from that event alone: without the times of earlier steps.
     #[must_use]
     pub(crate) fn of_event(event: &NewEvent, step: body::ShipmentStep) -> Self {
         let at = event.occurred_at;
@@ -51,7 +52,7 @@ impl ShipmentCopy {
         }
     }
 
-    /// This newer state with the times that the state before it had.
+    /// This newer state with the times of earlier steps from the state `before`.
     #[must_use]
     pub(crate) fn after(self, before: &Self) -> Self {
         Self {

@@ -1,4 +1,4 @@
-//! A shipment: its steps, and the events they make.
+//! A shipment: its steps and their events.
 
 mod copy;
 mod record;

@@ -18,7 +18,7 @@ pub struct Shipment {
     pub vendor: Vendor,
     pub attempt: u16,
     pub status: ShipmentStatus,
-    /// Counts its events.
+    /// The number of its events; the `seq` of the last one.
     pub version: i64,
     pub lines: Vec<body::ShipmentLine>,
     pub tracking_number: Option<String>,
@@ -27,12 +27,12 @@ pub struct Shipment {
     pub updated_at: Time,
     pub shipped_at: Option<Time>,
     pub delivered_at: Option<Time>,
-    /// When the simulated carrier takes its next step, if it will.
+    /// When the simulated carrier takes the next step; `None` when it takes none.
     pub due_at: Option<Time>,
 }
 
 impl ShipmentStatus {
-    /// The event that says a shipment has come here.
+    /// The kind of the event that reports this status.
     #[must_use]
     pub fn event(self) -> EventKind {
         match self {
@@ -49,7 +49,7 @@ impl ShipmentStatus {
 }
 
 impl Shipment {
-    /// The shipment's place among aggregates.
+    /// The aggregate of the shipment's events.
     #[must_use]
     pub fn aggregate(&self) -> Aggregate {
         Aggregate {
@@ -69,7 +69,7 @@ impl Shipment {
         })
     }
 
-    /// The event for the present status and the one before; the version must have been raised.
+    /// The event of the step from `previous` to the present status; the version must have been raised before.
     pub fn event(
         &self,
         kind: EventKind,
@@ -79,7 +79,7 @@ impl Shipment {
         self.tell(kind, previous, None, context)
     }
 
-    /// The same, with a status that was reported too late.
+    /// As [`Shipment::event`], with a status that was reported too late.
     pub(super) fn tell(
         &self,
         kind: EventKind,

@@ -3,7 +3,7 @@
 use crate::status::named_enum;
 
 named_enum!(
-    /// Where a shipment stands.
+    /// The status of a shipment.
     ShipmentStatus {
         Processing = "processing",
         Shipped = "shipped",
@@ -33,7 +33,7 @@ pub const STEPS: &[(ShipmentStatus, ShipmentStatus)] = &[
 ];
 
 impl ShipmentStatus {
-    /// Where a shipment may go from here.
+    /// The statuses that may follow this one.
     #[must_use]
     pub fn allowed(self) -> Vec<Self> {
         STEPS
@@ -43,7 +43,7 @@ impl ShipmentStatus {
             .collect()
     }
 
-    /// Whether its goods have left the house.
+    /// Whether its goods have left the warehouse.
     #[must_use]
     pub fn has_left(self) -> bool {
         match self {

@@ -1,4 +1,4 @@
-//! Decides a shipment's next step: asked for by a person, or reported by a carrier.
+//! Decides a shipment's next step, which a person requests or a carrier reports.
 
 use super::record::Shipment;
 use super::status::ShipmentStatus::{
@@ -11,7 +11,7 @@ use crate::refusal::Refusal;
 use crate::time::Time;
 use crate::timer::{Timer, TimerChange};
 
-/// A step asked of a shipment, with what became known about it.
+/// A requested or reported step of a shipment, with the details that came with it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Update {
     pub status: Option<ShipmentStatus>,
@@ -21,15 +21,15 @@ pub struct Update {
     pub due_at: Option<Time>,
 }
 
-/// The statuses on the shortest way to the target, the target included; `None` when there is no way. A shipment is
-/// cancelled only directly: a step `shipped` is never invented on the way.
+/// The statuses on the shortest path to the target, the target included; `None` when there is no path. A shipment is
+/// cancelled only in one step, so that no `shipped` is recorded that did not happen.
 fn path(from: ShipmentStatus, to: ShipmentStatus) -> Option<Vec<ShipmentStatus>> {
     if from == to {
         return Some(vec![]);
     }
     let mut ways: Vec<Vec<ShipmentStatus>> =
         from.allowed().into_iter().map(|next| vec![next]).collect();
-    // No way through the table is longer than this without passing a status twice.
+    // A path without a repeated status is not longer than this.
     for _ in 0..ShipmentStatus::ALL.len() {
         if let Some(found) = ways.iter().find(|way| way.ends_with(&[to])) {
             return Some(found.clone());
@@ -45,11 +45,12 @@ fn path(from: ShipmentStatus, to: ShipmentStatus) -> Option<Vec<ShipmentStatus>>
     None
 }
 
-/// Decides an update that a person asks for; `Ok(None)` when it changes nothing. `delivered` may be asked for before
+/// Decides an update that a person requests; `Ok(None)` when it changes nothing. `delivered` may be requested before
 /// `shipped` and then takes both steps; every other step must be in the table.
 ///
 /// # Errors
-/// [`Refusal::InvalidShipmentTransition`] for a step the table does not have; the same status again is none.
+/// [`Refusal::InvalidShipmentTransition`] for a step that the table does not have. Repeating the present status is no
+/// error.
 pub fn update(
     shipment: &Shipment,
     update: &Update,
@@ -66,8 +67,8 @@ pub fn update(
     Ok(take(shipment, update, &steps, None, context))
 }
 
-/// Decides a carrier's report; `None` when it changes nothing. A report that skips steps takes them too; one that comes
-/// too late is recorded and changes nothing else.
+/// Decides a carrier's report; `None` when it changes nothing. A report that skips steps takes these steps too; a
+/// report that arrives too late is recorded and changes nothing else.
 #[must_use]
 pub fn report(
     shipment: &Shipment,
@@ -115,7 +116,7 @@ fn take(
     Some(change(shipment.version, shipment.timer(), after, events))
 }
 
-/// The change that writes `after` over version `expected_version` and moves its timer along.
+/// The change that writes `after` over version `expected_version` and replaces its timer.
 fn change(
     expected_version: i64,
     timer_before: Option<Timer>,

@@ -221,7 +221,7 @@ pub(super) async fn reserved_units_without_a_reservation_are_found(h: Harness) {
         h,
         "UPDATE reservations SET released = quantity, state = 'released' WHERE consumed = 0",
         "I5",
-        "no reservation stands behind",
+        "reserved units of a line without a reservation",
     )
     .await;
 }

@@ -1,8 +1,8 @@
 //! Moves an embedded store into an empty PostgreSQL database.
 //!
-//! Owns the order of the steps. **Invariant:** at every moment at most one of the two stores can be served, and the
-//! copy only after every table was compared with its original. The target is filled, compared and checked in one
-//! transaction, so that an interrupted move leaves nothing there. The source is marked as moved right before that
+//! Owns the order of the steps. **Invariant:** at every moment a server can open at most one of the two stores, and the
+//! target only after every table was compared with the source. The target is filled, compared and checked in one
+//! transaction, so that an interrupted move leaves it empty. The source is marked as moved right before that
 //! transaction commits and refuses to be served from then on. The drivers read and write the rows.
 
 mod rows;
@@ -43,7 +43,7 @@ pub enum Stage {
 pub struct Moved {
     pub store_id: String,
     pub generation: String,
-    /// Partitions of the log of the store that it is now.
+    /// Number of partitions of the target's log.
     #[serde(rename = "parts")]
     pub partitions: u16,
     pub tables: Vec<MovedTable>,
@@ -51,24 +51,24 @@ pub struct Moved {
     pub report: Report,
 }
 
-/// What was found in a table on both sides.
+/// A table's content, equal on both sides.
 #[derive(Clone, Debug, Serialize)]
 pub struct MovedTable {
     pub table: &'static str,
     pub rows: u64,
-    /// Over all rows in whatever order; only ever to be compared within one run.
+    /// A digest of all rows that does not depend on their order. Only comparable within one run.
     pub digest: String,
 }
 
 /// Batches read ahead of the writing: each is bounded in bytes.
 const READ_AHEAD: usize = 4;
 
-/// Moves the embedded store in `from` into the database of `to`, which is made and migrated where that is needed and
-/// must hold no store. Ids, numbers, sequences, positions of the log and the generation stay what they are.
+/// Moves the embedded store in `from` into the database of `to`, which is created and migrated if needed and must hold
+/// no store. Ids, numbers, sequences, positions of the log and the generation stay what they are.
 ///
 /// # Errors
-/// The source is in use, of another schema, or does not add up; the target is in use or not empty; whatever either says.
-/// Then the source is as it was and the target as empty as it was, unless the error says that this is not known.
+/// The source is in use, has another schema, or violates an invariant; the target is in use or not empty; or an error
+/// of either driver. Both are then unchanged, unless the error says that this could not be found out.
 pub async fn move_store(
     from: &Path,
     to: &postgres::Options,
@@ -113,7 +113,9 @@ pub async fn move_store(
             if let Ok(true) = postgres::holds(to, &moved.store_id).await {
                 return Ok(moved);
             }
-            // Not there, or not to be asked: the mark stays, since that is the mistake that loses nothing.
+            // The target does not have the store, or cannot be asked. The mark stays: if the move was committed,
+            // serving the source again would lose its later orders, and otherwise a repeated move is all that is
+            // needed.
             Err(Error::open(
                 "whether the store has moved could not be found out",
                 "run the same command again: it moves the store, or says that the database holds it already",
@@ -126,7 +128,7 @@ pub async fn move_store(
     }
 }
 
-/// Reads every table on a thread of its own and writes what comes; one digest per table.
+/// Reads every table on a thread and writes its rows to the target; returns one digest per table.
 async fn copy(
     source: &Source,
     target: &mut Target,
@@ -134,7 +136,7 @@ async fn copy(
     progress: &mut (dyn FnMut(Stage) + Send),
 ) -> Result<Vec<Digest>> {
     let (sender, mut batches) = mpsc::channel(READ_AHEAD);
-    // It ends by itself when its batches are no longer received.
+    // The thread ends by itself when its batches are no longer received.
     source.read_on_a_thread(sender)?;
     let (mut done, mut digests) = (0, vec![]);
     for table in TABLES {
@@ -156,7 +158,7 @@ fn compare(table: &Table, read: Digest, written: Digest) -> Result<()> {
     let name = table.name;
     Err(Error::damaged_row(
         "the copy",
-        format!("{name}: {read} was read, {written} is there; nothing was moved"),
+        format!("{name}: {read} was read, {written} was written; nothing was moved"),
     ))
 }
 

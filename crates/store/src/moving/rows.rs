@@ -21,7 +21,7 @@ pub enum Kind {
 pub struct Column {
     pub name: &'static str,
     pub kind: Kind,
-    /// The expression that is read instead of it.
+    /// The expression that is read instead of the column.
     pub instead: Option<&'static str>,
 }
 
@@ -40,7 +40,7 @@ pub enum Value {
 #[derive(Debug, Default)]
 pub struct Batch {
     pub rows: Vec<Vec<Value>>,
-    /// Whether the next batch is of the next table.
+    /// Whether this is the table's last batch.
     pub last: bool,
 }
 
@@ -55,7 +55,7 @@ pub struct Digest {
 impl Digest {
     /// Takes a row in.
     pub fn add(&mut self, row: &[Value]) {
-        // Without a random key: the same for both sides.
+        // This hasher has no random key, so both sides get the same digest.
         let mut hasher = DefaultHasher::new();
         row.hash(&mut hasher);
         self.rows += 1;

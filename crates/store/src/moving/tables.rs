@@ -49,7 +49,7 @@ const fn instead(column: Column, expression: &'static str) -> Column {
     }
 }
 
-/// In the order in which they are copied.
+/// The tables, in the order in which they are copied.
 pub const TABLES: &[Table] = &[
     CLAIMS,
     COMMAND_CLAIMS,
@@ -251,7 +251,7 @@ const DELIVERIES: Table = Table {
 const TIMERS: Table = Table {
     name: "timers",
     columns: &[
-        // The embedded store has one partition and does not say so here.
+        // The embedded store has one partition and no such column in this table.
         instead(small("part"), "0"),
         big("due_at"),
         uuid("shipment_id"),

@@ -1,8 +1,8 @@
-//! What callers read, in front of every driver: one fair queue, so that no caller's reads keep those of another tenant,
-//! intake or the consumers from the store.
+//! One fair queue for callers' reads, in front of every driver, so that one tenant's reads do not block those of other
+//! tenants, intake or the consumers.
 //!
-//! Invariant: a read whose caller has gone before its turn is never begun. Who may read what is decided before; the
-//! store's own work (consumers, housekeeping, the look at an order before it is changed) does not wait here.
+//! Invariant: a read whose caller has gone before its turn is never begun. Authorisation comes earlier. Waybill's own
+//! reads (consumers, housekeeping, loading an order before a command) do not use this queue.
 
 mod queue;
 
@@ -16,14 +16,14 @@ use std::sync::Arc;
 use std::time::Duration;
 use waybill_domain::text::Tenant;
 
-/// The door to reading.
+/// The queue with the store behind it.
 pub struct Reads {
     store: Arc<dyn Store>,
     queue: Arc<Queue>,
     longest_wait: Duration,
 }
 
-/// The store, for as long as its reader has a turn. Drop it before waiting for anything else.
+/// Access to the store for one turn. Drop it before waiting for anything else.
 pub struct Reading {
     store: Arc<dyn Store>,
     _turn: Turn,
@@ -50,14 +50,14 @@ impl Reads {
     /// Waits for a turn of this tenant.
     ///
     /// # Errors
-    /// [`Error::Busy`]: at once when too many wait already, else after the longest wait.
+    /// [`Error::Busy`]: at once when the queue is full, or when the wait exceeds its limit.
     pub async fn turn(&self, tenant: &Tenant) -> Result<Reading> {
         let turn = match self.queue.ask(tenant) {
             Ok(Asked::Turn(turn)) => turn,
             Ok(Asked::Place(place, turn)) => {
                 let waited = tokio::time::timeout(self.longest_wait, turn).await;
                 drop(place);
-                // The sender goes only with its place.
+                // The channel closes only when the place is dropped, so an error here is the timeout.
                 let Ok(Ok(turn)) = waited else {
                     return Err(Error::busy("a read waited too long for its turn"));
                 };

@@ -1,8 +1,8 @@
-//! Who reads next: a bounded number at once, tenants in turn.
+//! Chooses the next read: a bounded number at once, tenants in turn.
 //!
 //! Invariants: at most `at_once` hold a [`Turn`], at most `of_tenant` of them for one tenant while there is more than
-//! one slot; at most `waiting_of_tenant` callers of a tenant and `waiting` of all wait. Who goes away while waiting
-//! leaves the queue at once, so that its read is never begun.
+//! one slot; at most `waiting_of_tenant` callers of a tenant and `waiting` of all tenants wait. A caller that goes away
+//! while it waits leaves the queue at once, and its read is never begun.
 
 use parking_lot::Mutex;
 use std::collections::{HashMap, VecDeque};
@@ -15,7 +15,7 @@ use waybill_domain::text::Tenant;
 pub struct Bounds {
     /// Reads at once.
     pub at_once: usize,
-    /// Of these, those of one tenant.
+    /// Reads of one tenant at once.
     pub of_tenant: usize,
     /// Callers that may wait, over all tenants.
     pub waiting: usize,
@@ -23,7 +23,7 @@ pub struct Bounds {
     pub waiting_of_tenant: usize,
 }
 
-/// Why somebody may not even wait.
+/// Why a caller is refused without waiting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Full {
     Tenant,
@@ -42,7 +42,7 @@ struct State {
     waiting: usize,
     next: u64,
     tenants: HashMap<Tenant, Line>,
-    /// Tenants of which somebody waits, in the order of their turns; each stands here once.
+    /// Tenants with waiting callers, each once, in the order of their turns.
     turns: VecDeque<Tenant>,
 }
 
@@ -125,7 +125,7 @@ impl Queue {
             state.forget_if_idle(tenant);
             state.grant(self)
         };
-        // Outside of the lock: a turn whose taker has gone comes back through here.
+        // Sent without the lock: if a receiver has gone, dropping its turn calls this function again.
         for (sender, turn) in granted {
             drop(sender.send(turn));
         }
@@ -133,7 +133,7 @@ impl Queue {
 }
 
 impl State {
-    /// Gives free slots to those who wait, a tenant after another.
+    /// Gives free slots to waiting callers, one tenant after another.
     fn grant(&mut self, queue: &Arc<Queue>) -> Vec<(oneshot::Sender<Turn>, Turn)> {
         let mut granted = vec![];
         let mut passed = 0;
@@ -172,10 +172,10 @@ impl State {
     }
 }
 
-/// The answer to who asks for a turn.
+/// The answer to a request for a turn.
 pub enum Asked {
     Turn(Turn),
-    /// Holds the place; given up when it is dropped.
+    /// A place in the queue, given up when it is dropped, and the channel on which the turn arrives.
     Place(Place, oneshot::Receiver<Turn>),
 }
 

@@ -15,10 +15,11 @@ use waybill_domain::intake::{self, AcceptedOrder, Birth, Decision, NewOrder, Sto
 use waybill_domain::stock::StockLevel;
 use waybill_domain::text::{Sku, Tenant, Vendor};
 
-/// Numbers reserved on disk at a time; the rest of a block is skipped when the process ends.
+/// How many order numbers are reserved on disk at a time; the unused rest of a block is skipped after a crash or
+/// restart.
 const NUMBER_BLOCK: i64 = 1_000;
 
-/// Takes a batch of orders; an order at fault fails alone.
+/// Accepts a batch of orders; returns one result per order, in order. An order that breaks a constraint fails alone.
 pub fn accept(tx: &mut Tx<'_>, orders: &[Arc<NewOrder>]) -> Result<Vec<Result<Accepted>>> {
     bisect(tx, orders, &mut accept_together)
 }
@@ -202,7 +203,7 @@ struct Stock {
 #[derive(Default)]
 struct TenantStock {
     view: StockView,
-    /// What was read, `None` for skus that are not tracked.
+    /// The levels as they were read; `None` for skus without a stock row.
     read: HashMap<Sku, Option<StockLevel>>,
 }
 
@@ -249,7 +250,7 @@ impl Stock {
     }
 }
 
-/// Loads the numbering from disk: numbers of an unfinished block are skipped.
+/// Loads the last number of the reserved block; the block's unused numbers are skipped.
 pub fn load_number(connection: &rusqlite::Connection) -> Result<i64> {
     let highest: i64 = connection
         .query_row("SELECT COALESCE(MAX(n), 0) FROM orders", [], |row| {

@@ -11,7 +11,7 @@ use crate::model::{ConsumerBatch, Lease};
 use rusqlite::params;
 use waybill_domain::change::Change;
 
-/// Loads what the batch has to know, decides it, and writes what it wants.
+/// Loads the rows that the batch needs, runs its decision, and writes the result.
 pub fn consume<E: OwnedRows>(tx: &mut Tx<'_>, batch: &dyn BatchDecision<E>) -> Result<Consumed> {
     let mut known = Known {
         rows: E::load(tx.connection, &batch.needs())?,
@@ -25,7 +25,7 @@ pub fn consume<E: OwnedRows>(tx: &mut Tx<'_>, batch: &dyn BatchDecision<E>) -> R
     Ok(Consumed::of(&decided))
 }
 
-/// Writes a batch's effects and moves the cursor, all or nothing.
+/// Writes a batch's effects and moves the cursor; on an error, neither.
 pub fn apply<E: OwnedRows>(tx: &mut Tx<'_>, apply: &ConsumerBatch<E>) -> Result<()> {
     fence(tx, &apply.lease)?;
     let moved = tx.execute(

@@ -20,18 +20,19 @@ use std::path::{Path, PathBuf};
 use uuid::Uuid;
 use waybill_domain::time::Time;
 
-/// In `meta` of a backup: when it was begun, in microseconds. A running store does not have it.
+/// Key in `meta` of a backup: when the backup began, in microseconds since the epoch. A running store does not have it.
 const TAKEN_AT: &str = "backup_taken_at";
-/// In `meta` of a restored store: the same of the backup it was made of.
+/// Key in `meta` of a restored store: when the backup it was made from began, in microseconds since the epoch.
 const RESTORED_TO: &str = "restored_to";
 
-/// What a backup, or a store just restored from one, holds.
+/// The contents of a backup, or of a store just restored from one.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Backup {
     pub file: PathBuf,
     pub bytes: u64,
-    /// Everything acknowledged before this is in it. None of a file that is a store's own database.
+    /// When the backup began: everything acknowledged before this time is in it. `None` for a store's own database
+    /// file.
     pub taken_at: Option<Time>,
     pub store_id: String,
     pub generation: String,
@@ -48,11 +49,11 @@ pub enum Stage {
     Checking,
 }
 
-/// Copies the store in `directory` into the file `to`, also while a server runs on it, and checks the copy. What
-/// does not add up is in the report; the backup is kept then too, as the store is no better.
+/// Copies the store in `directory` into the file `to`, also while a server runs on it, and checks the copy. Violated
+/// invariants are in the report; the backup is kept nevertheless, because the store has the same faults.
 ///
 /// # Errors
-/// There is no store, the file exists, there is no room, or what the disk says; then there is no file.
+/// There is no store, the file exists, the disk is full, or an I/O error. After an error there is no file.
 pub fn create_backup(
     directory: &Path,
     to: &Path,
@@ -74,22 +75,24 @@ pub fn create_backup(
     Ok(backup)
 }
 
-/// Checks a backup and says what it holds.
+/// Checks a backup and returns its contents.
 ///
 /// # Errors
-/// The file is no backup, a newer version's, or cannot be read; what does not add up is in the report.
+/// The file is no backup, is from a newer version, or cannot be read. Violated invariants are no error; the report
+/// lists them.
 pub fn verify_backup(file: &Path, progress: &mut dyn FnMut(Stage)) -> Result<Backup> {
     let mut backup = open_backup(file)?;
     progress(Stage::Checking);
     describe(&mut backup, file)
 }
 
-/// Makes a store of a backup, in a folder that is empty or not there yet. Its generation is `generation`, which
-/// must be new. A backup of an older version is brought up to date. When something does not add up, there is no store
-/// afterwards, unless `with_findings` says that this is better than none.
+/// Makes a store from a backup, in a folder that is empty or does not exist. Its generation is `generation`, which must
+/// be new. A backup of an older version is migrated. If an invariant is violated, no store is left, unless
+/// `with_findings` is set.
 ///
 /// # Errors
-/// As [`verify_backup`]; the folder is in use or holds something; no room. Then there is no store in the folder.
+/// As [`verify_backup`]; or the folder is in use or not empty, or the disk is full. After an error there is no store in
+/// the folder.
 pub fn restore_backup(
     file: &Path,
     directory: &Path,
@@ -106,8 +109,8 @@ pub fn restore_backup(
         .because(e)
     };
     make_directory(directory).map_err(cannot)?;
-    // An emptied store leaves its lock file, a killed restore its partial file. Checked before taking the lock and
-    // again under it, so that a folder that is not a store's is not changed.
+    // Wiping a store leaves its lock file, and a killed restore leaves its partial file, so both are allowed. Checked
+    // before taking the lock and again under it, so that a folder that is not a store's is not changed.
     refuse_filled(directory)?;
     let _lock = lock::take(directory)?;
     refuse_filled(directory)?;
@@ -128,8 +131,8 @@ pub fn restore_backup(
     Ok(restored)
 }
 
-/// What of a running store must not go on in the restored one: its generation, and the notes of when it was
-/// copied and where it was moved to.
+/// Replaces what the restored store must not inherit: the generation, and the notes of when the store was copied and
+/// where it was moved to.
 fn begin_new_incarnation(copy: &mut Connection, generation: Uuid) -> Result<()> {
     let change = copy.transaction().store()?;
     set_meta(&change, "generation", &generation.to_string())?;
@@ -147,7 +150,7 @@ fn begin_new_incarnation(copy: &mut Connection, generation: Uuid) -> Result<()> 
 fn refuse_filled(directory: &Path) -> Result<()> {
     let refuse = |detail: String| {
         Error::open(
-            format!("{} is not restored into", directory.display()),
+            format!("{} cannot be the target of a restore", directory.display()),
             detail,
         )
     };
@@ -172,7 +175,7 @@ fn refuse_filled(directory: &Path) -> Result<()> {
 
 fn open_backup(file: &Path) -> Result<Connection> {
     let no_backup = |why: String| Error::open(format!("{} is no backup", file.display()), why);
-    // Opened first as any file, for the reason why it cannot be.
+    // Opened as a plain file first, because SQLite does not say why a file cannot be opened.
     let found = File::open(file)
         .and_then(|opened| opened.metadata())
         .map_err(|e| no_backup(e.to_string()).because(e))?;

@@ -7,7 +7,7 @@ use crate::error::Result;
 /// unit, in order.
 ///
 /// # Errors
-/// What is not the fault of one unit ends the whole call.
+/// An error that no single unit caused ends the whole call.
 pub fn bisect<U, T>(
     tx: &mut Tx<'_>,
     units: &[U],
@@ -18,7 +18,7 @@ pub fn bisect<U, T>(
     }
     match tx.run_unit(|tx| run(tx, units)) {
         Ok(results) => Ok(results.into_iter().map(Ok).collect()),
-        // Without savepoints nothing can be undone here: the round runs again with them.
+        // Without savepoints one unit cannot be undone here, so the round is rolled back and run again with them.
         Err(error) if !tx.careful || !error.is_item_fault() => Err(error),
         Err(error) if units.len() == 1 => Ok(vec![Err(error)]),
         Err(_) => {

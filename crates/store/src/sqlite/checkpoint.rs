@@ -11,22 +11,23 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
-/// When to checkpoint.
+/// Decides when to checkpoint, and does it.
 pub struct Checkpoints {
     pages: u32,
     limit_pages: u32,
     page_bytes: u64,
-    /// The log is this long before it is looked at again.
+    /// The length in pages at which the next checkpoint is tried.
     next: u32,
     gate: Arc<Gate>,
     /// Pages in the log after the last commit.
     wal_pages: Arc<AtomicU32>,
-    /// For metrics.
+    /// The log's length in bytes, for metrics.
     wal_bytes: Arc<AtomicU64>,
 }
 
 impl Checkpoints {
-    /// Checkpoints after `pages`; above `limit_bytes` readers are held back for a moment so that the log can be reused.
+    /// Checkpoints when the log has `pages` pages. Above `limit_bytes`, new readers are held back for a moment so that
+    /// the log can start again from its beginning.
     pub fn new(
         pages: u32,
         limit_bytes: u64,
@@ -47,21 +48,21 @@ impl Checkpoints {
         }
     }
 
-    /// Learns the log's length at each commit of the writing connection.
+    /// Installs a hook that records the log's length at each commit of the writing connection.
     pub fn watch(&self, connection: &mut Connection) -> StoreResult<()> {
         let wal_pages = self.wal_pages.clone();
         let hook = move |_: &mut Wal, pages: c_int| {
-            // SQLite counts them from 0.
+            // The number of pages is never negative.
             wal_pages.store(pages.unsigned_abs(), Ordering::Relaxed);
             Ok(())
         };
         connection.wal_hook(Some(hook)).store()
     }
 
-    /// Looks at the log's length after a commit.
+    /// Checkpoints after a commit if the log is long enough.
     ///
     /// # Errors
-    /// Only when a sync failed: the kernel may then have dropped what it could not write.
+    /// Only when a sync failed: the kernel may then have dropped the pages it could not write.
     pub fn after_commit(&mut self, connection: &Connection) -> Result<(), String> {
         let pages = self.wal_pages.load(Ordering::Relaxed);
         self.wal_bytes
@@ -80,8 +81,8 @@ impl Checkpoints {
         self.restart(connection, pages)
     }
 
-    /// Only this process's readers are held back. A snapshot of another process (a backup, a verification) is not
-    /// waited for: every commit would wait for the busy timeout.
+    /// Only this process's readers are held back. The checkpoint does not wait for a snapshot of another process (a
+    /// backup, a verification), because every commit would then wait for the busy timeout.
     fn restart(&mut self, connection: &Connection, pages: u32) -> Result<(), String> {
         let told = |e: rusqlite::Error| e.to_string();
         connection.busy_timeout(Duration::ZERO).map_err(told)?;
@@ -97,13 +98,17 @@ impl Checkpoints {
             "TRUNCATE",
             self.wal_pages.load(Ordering::Relaxed),
         ) {
-            tracing::warn!(error, "the last checkpoint failed; the next start does it");
+            tracing::warn!(
+                error,
+                "the checkpoint at closing failed; the next start repeats it"
+            );
         }
     }
 
     fn run(&mut self, connection: &Connection, mode: &str, pages: u32) -> Result<(), String> {
-        // When the log starts anew its length falls below all of this; until then, not at every commit.
-        // No error: a length that no file has is never reached.
+        // The next try is a quarter of the log's length away, so that a checkpoint that readers block is not tried at
+        // every commit. When the log starts again from its beginning, its length is small again. No error: a length
+        // that no file has is never reached.
         self.next = pages.saturating_add(self.pages / 4);
         let held_up = connection.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |row| {
             row.get::<_, bool>(0)
@@ -113,7 +118,7 @@ impl Checkpoints {
             Ok(true) => {
                 tracing::warn!(
                     pages,
-                    "somebody's long read keeps the write-ahead log from starting anew"
+                    "a long read keeps the write-ahead log from being reused"
                 );
                 Ok(())
             }
@@ -121,7 +126,7 @@ impl Checkpoints {
                 Err(error.to_string())
             }
             Err(error) => {
-                tracing::warn!(%error, "a checkpoint did not finish; the log keeps everything");
+                tracing::warn!(%error, "a checkpoint did not finish; all data are still in the write-ahead log");
                 Ok(())
             }
         }

@@ -11,13 +11,13 @@ use waybill_domain::intake::{Claim, ClaimKind, NewOrder};
 use waybill_domain::text::Tenant;
 use waybill_domain::time::Time;
 
-/// Takes claims for a batch.
+/// The statement that takes claims, prepared once per batch.
 pub struct Taker<'c> {
     insert: CachedStatement<'c>,
 }
 
 impl<'c> Taker<'c> {
-    /// Prepares for a batch.
+    /// Prepares the statement.
     pub fn prepare(tx: &Tx<'c>) -> Result<Self> {
         let insert = tx
             .connection
@@ -110,7 +110,7 @@ fn answer(connection: &Connection, new: &NewOrder, claim: &Claim) -> Result<Acce
         Time(i64::MIN),
     )?;
     let holder = holder.ok_or_else(|| {
-        Error::damaged_row("claims", "a claim that stood in the way is not there")
+        Error::damaged_row("claims", "a claim that another order holds has no row")
     })?;
     let same = holder.body_hash == new.body_hash || claim.kind == ClaimKind::Duplicate;
     Ok(if same {
@@ -126,7 +126,7 @@ fn answer(connection: &Connection, new: &NewOrder, claim: &Claim) -> Result<Acce
     })
 }
 
-/// Where [`forget`] continues: the last key it looked at.
+/// The last key that [`forget`] read; the next call continues after it.
 #[derive(Clone, Debug, Default)]
 pub struct Walk {
     tenant: String,
@@ -134,9 +134,9 @@ pub struct Walk {
     hash: Vec<u8>,
 }
 
-/// Deletes up to `limit` expired claims among the next `scan` ones, in the order of their keys, round and
-/// round: the writer is not to be kept busy for as long as there are claims, and an index by time would cost
-/// every order.
+/// Deletes up to `limit` expired claims among the next `scan` ones, in the order of their keys; after the last key it
+/// begins again. A call reads a bounded number of claims so that it does not block the writer for long; an index by
+/// expiry would slow down every order.
 pub fn forget(tx: &Tx<'_>, walk: &mut Walk, now: Time, limit: usize, scan: usize) -> Result<usize> {
     let mut looked_at = 0;
     let mut expired = vec![];

@@ -9,23 +9,23 @@ use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// How the embedded store is run.
+/// Settings of the embedded store.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// The data directory; made if it is missing.
+    /// The data directory; created if it is missing.
     pub directory: PathBuf,
     pub reader_connections: usize,
-    /// Read jobs that may wait; one more is refused.
+    /// Read jobs that may wait in the queue; the next one fails with [`Error::Busy`].
     pub reader_queue: usize,
-    /// Jobs that may wait for the writer, per class.
+    /// Jobs that may wait for the writer, per class; the next one fails with [`Error::Busy`].
     pub writer_queue: usize,
-    /// The least share of the writer's time that background work gets.
+    /// The least share of the writer's time that background work gets, 0 to 0.9.
     pub background_share: f64,
     /// WAL pages after which the writer checkpoints.
     pub checkpoint_pages: u32,
-    /// WAL size above which readers are held back for a moment so that the log can be reused.
+    /// WAL size in bytes above which readers are held back for a moment so that the log can be reused.
     pub wal_limit_bytes: u64,
-    /// Page cache of the writing connection.
+    /// Page cache of the writing connection, in KiB.
     pub cache_kib: u32,
     /// Rows a filtered list may look at in one call.
     pub scan_limit: usize,
@@ -52,7 +52,7 @@ impl Options {
 /// The database file within the data directory.
 pub const FILE: &str = "waybill.db";
 
-/// How long a statement waits for a lock that a stranger holds.
+/// How long a statement waits for a lock that another process holds.
 pub const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// SQLite 3.7.0 to 3.51.2 can lose committed writes in WAL mode.
@@ -73,13 +73,13 @@ pub fn check_version() -> Result<()> {
     Ok(())
 }
 
-/// Makes the file of a new database, readable by its owner alone: addresses stand in it. SQLite gives the files that
-/// it makes beside it the same mode, and takes an empty file for a new database.
+/// Makes the file of a new database, readable by its owner alone, because it contains postal addresses. SQLite gives
+/// the files that it makes beside it the same mode, and takes an empty file for a new database.
 fn make_private(path: &Path) -> std::io::Result<()> {
     let mut options = OpenOptions::new();
     match options.write(true).create_new(true).mode(0o600).open(path) {
         Ok(file) => file.sync_all(),
-        // A link to nothing exists, too; SQLite would make the file that it names.
+        // The name may also be a dangling symbolic link; SQLite would create its target.
         Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {
             std::fs::metadata(path).map(|_| ())
         }
@@ -175,15 +175,15 @@ pub fn open_reader(directory: &Path) -> Result<Connection> {
     }
 }
 
-/// A read of the first page: only then SQLite looks into the file, and makes what it needs beside it.
+/// Reads the first page: only then does SQLite open the file and create the files it needs beside it.
 fn readable(connection: Connection) -> Result<Connection> {
     let read = connection.query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0));
     read.store()?;
     Ok(connection)
 }
 
-/// Whether everything is in the database file itself, so that it can be read without the files beside it, which who
-/// may not write the folder cannot make.
+/// Whether all data are in the database file itself (no write-ahead log has content). Then a user who may not write the
+/// folder can read the file without the files that SQLite would create beside it.
 fn is_at_rest(path: &Path) -> bool {
     let log = path.with_extension("db-wal");
     std::fs::metadata(log).map_or(true, |log| log.len() == 0)
@@ -222,7 +222,8 @@ pub fn unreadable(path: &Path, error: impl std::error::Error + Send + Sync + 'st
     Error::open(what, format!("{why}; it belongs to {owner}; {advice}")).because(error)
 }
 
-/// How the owner of a file runs a command; who is the owner already, or root, is kept out by something else.
+/// Advice to run the command as the file's owner. When the caller is the owner or root already, ownership is not the
+/// reason, so the advice is to look at the mode.
 fn as_its_owner(uid: u32, owner: &str) -> String {
     let me = rustix::process::geteuid().as_raw();
     if me == uid || me == 0 {

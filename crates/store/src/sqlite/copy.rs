@@ -1,10 +1,10 @@
 //! Copies a database into one file: as of one moment, beside processes that write, and durable before it gets its name.
 //!
 //! **Invariant:** under the final name there is a complete copy or nothing. It has everything that was committed before
-//! the copy began. What is copied, and what is changed in the copy, is decided by `backup` and `migrate`.
+//! the copy began. `backup` and `migrate` decide what to copy and what to change in the copy.
 //!
-//! The copy is made in one read transaction. It never starts again, however much is written meanwhile, and blocks
-//! nobody; but while it runs the write-ahead log of the source cannot be reused and grows.
+//! The copy is made in one read transaction. It never starts again, even if the source is written meanwhile, and it
+//! blocks neither readers nor the writer. While it runs, the write-ahead log of the source cannot be reused and grows.
 
 use super::connection;
 use super::errors::IntoStore;
@@ -35,17 +35,17 @@ pub struct Partial {
 }
 
 impl Partial {
-    /// Copies the database `source` is connected to. Whoever reads the copy must be its owner, as it holds
-    /// addresses.
+    /// Copies the database that `source` is connected to. The copy is readable by its owner alone, because it contains
+    /// postal addresses.
     ///
     /// # Errors
-    /// Another copy is under way under this name (or was killed), no room on the disk, or what the disk says.
+    /// Another copy to this name is in progress or was killed, the disk is full, or an I/O error.
     pub fn copy(source: &Connection, to: &Path, progress: &mut dyn FnMut(Copied)) -> Result<Self> {
         let path = partial_of(to);
         create(&path)?;
         let partial = Self { path, done: false };
         let mut copy = partial.open(OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-        // Nothing is in it that a rollback could bring back, and it is synced as a whole.
+        // The copy has no earlier content to roll back to, and the whole file is synced at the end.
         copy.execute_batch("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;")
             .store()?;
         source.execute_batch("BEGIN DEFERRED").store()?;
@@ -64,7 +64,7 @@ impl Partial {
         connection::open_file(&self.path, access)
     }
 
-    /// Syncs it and gives it its name; `replace` says whether a file of that name may go.
+    /// Syncs the copy and renames it to `to`; `replace` allows an existing file to be replaced.
     pub fn kept(mut self, to: &Path, replace: bool) -> Result<()> {
         let cannot = |e: std::io::Error| cannot_write(to, e);
         File::open(&self.path)
@@ -82,13 +82,13 @@ impl Partial {
 impl Drop for Partial {
     fn drop(&mut self) {
         if !self.done {
-            // It was never under its name; if it cannot be removed either, the next copy says so.
+            // No error: the copy never had its final name, and if the partial file stays, the next copy reports it.
             let _ = fs::remove_file(&self.path);
         }
     }
 }
 
-/// What a copy is called until it is whole.
+/// The name of a copy until it is complete.
 pub fn partial_of(to: &Path) -> PathBuf {
     let mut name = to.file_name().unwrap_or_default().to_owned();
     name.push(".partial");
@@ -100,7 +100,7 @@ pub fn remove_left(to: &Path) -> Result<()> {
     remove_if_there(&partial_of(to))
 }
 
-/// Removes a file for good.
+/// Removes a file if it exists and makes the removal survive power loss.
 pub fn remove_if_there(path: &Path) -> Result<()> {
     match fs::remove_file(path).and_then(|()| sync_folder_of(path)) {
         Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
@@ -117,7 +117,7 @@ pub fn refuse_existing(to: &Path) -> Result<()> {
         return Ok(());
     }
     Err(Error::open(
-        format!("{} is not overwritten", to.display()),
+        format!("{} exists and is not overwritten", to.display()),
         "name another file, or remove it yourself",
     ))
 }
@@ -143,7 +143,7 @@ fn copy_pages(
     sync: &dyn Fn() -> Result<()>,
     progress: &mut dyn FnMut(Copied),
 ) -> Result<()> {
-    // Begins the transaction: from here on it is one moment that is copied.
+    // This read begins the transaction: the copy has the state of this moment.
     let page_bytes: u64 = source
         .query_row(
             "SELECT page_size FROM pragma_page_size, (SELECT COUNT(*) FROM sqlite_schema)",
@@ -164,7 +164,7 @@ fn copy_pages(
             StepResult::Done => break,
             StepResult::More if steps % STEPS_A_SYNC == 0 => sync()?,
             StepResult::More => {}
-            _ => return Err(Error::busy("somebody else uses the copy being made")),
+            _ => return Err(Error::busy("another process uses the copy being made")),
         }
     }
     Ok(())

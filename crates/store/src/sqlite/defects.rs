@@ -8,7 +8,7 @@ pub fn defect(name: &str) -> bool {
     std::env::var("WAYBILL_TEST_DEFECT").is_ok_and(|planted| planted == name)
 }
 
-/// The planted defect that kills must reveal: answers sent before the commit.
+/// The planted defect that the crash tests must reveal: results sent before the commit.
 pub fn answer_early(ran: Vec<Ran>) -> Vec<Ran> {
     if !defect("answer_before_commit") {
         return ran;
@@ -16,7 +16,7 @@ pub fn answer_early(ran: Vec<Ran>) -> Vec<Ran> {
     for (job, outcome) in ran {
         job.answer(outcome);
     }
-    // Wide enough that a kill falls into it.
+    // Long enough for a kill to fall between the result and the commit.
     std::thread::sleep(Duration::from_millis(5));
     vec![]
 }

@@ -3,8 +3,8 @@
 use crate::error::Error;
 use rusqlite::ErrorCode;
 
-/// Translates an error of a statement, and keeps it as the source. Whether the transaction is still open is checked
-/// elsewhere.
+/// Translates an error of a statement, and keeps it as the source. The round checks whether the transaction is still
+/// open.
 pub fn translate(error: rusqlite::Error) -> Error {
     meaning(&error).because(error)
 }

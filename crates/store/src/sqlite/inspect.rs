@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::migrations;
 use std::path::Path;
 
-/// What is in a data folder.
+/// The findings about a data folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Inspection {
     /// The version of the SQLite library.
@@ -16,16 +16,16 @@ pub struct Inspection {
     pub schema: i64,
     pub known: i64,
     pub usable: bool,
-    /// `wal`, unless it was changed by hand.
+    /// The journal mode: `wal`, unless it was changed by hand.
     pub journal: String,
     pub database_bytes: u64,
     pub wal_bytes: u64,
 }
 
-/// Looks; `None` when there is no store yet.
+/// Examines the folder; `None` when it has no store yet.
 ///
 /// # Errors
-/// The file is there and cannot be read.
+/// The database file exists and cannot be read.
 pub fn inspect(directory: &Path) -> Result<Option<Inspection>> {
     connection::check_version()?;
     let file = directory.join(FILE);

@@ -14,7 +14,7 @@ pub trait Job: Send {
     fn answer(self: Box<Self>, outcome: Result<()>);
 }
 
-/// Work whose result goes to a caller that waits.
+/// Work whose result is sent to a waiting caller.
 struct TypedJob<F, T> {
     work: F,
     done: Option<T>,
@@ -34,7 +34,7 @@ where
     fn answer(self: Box<Self>, outcome: Result<()>) {
         let Self { done, reply, .. } = *self;
         let answer = outcome.and_then(|()| done.ok_or(Error::unavailable("the job was not run")));
-        // The caller may have gone; what was committed stays committed.
+        // No error: the caller may have gone; the commit stands.
         let _ = reply.send(answer);
     }
 }
@@ -46,7 +46,7 @@ struct Queues {
     closing: bool,
 }
 
-/// The jobs that wait for the writer: the handle adds them, the thread takes them.
+/// The jobs that wait for the writer. [`Writer`](super::writer) adds them and its thread takes them.
 pub struct JobQueue {
     queues: Mutex<Queues>,
     waiting: Condvar,
@@ -103,13 +103,13 @@ impl JobQueue {
         (queues.foreground.len(), queues.background.len())
     }
 
-    /// Takes no further job; the thread ends when it has done those that wait.
+    /// Refuses further jobs; the thread ends when it has run the waiting ones.
     pub fn close(&self) {
         self.queues.lock().closing = true;
         self.waiting.notify_all();
     }
 
-    /// The next job, of the class whose turn it is; waits for one. `None` once the queue is closed and empty.
+    /// Waits for the next job, of the class that the schedule chooses. `None` once the queue is closed and empty.
     pub fn wait(&self, schedule: &mut Schedule) -> Option<(Class, Box<dyn Job>)> {
         let mut queues = self.queues.lock();
         loop {

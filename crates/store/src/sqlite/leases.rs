@@ -1,7 +1,7 @@
 //! Which process works as a consumer on which partition, and with which epoch.
 //!
-//! One process has this store, so no lease is ever taken over; writes are fenced by the same rules as on the shared
-//! store.
+//! Only one process opens this store, so no lease is taken over by another one; writes are fenced by the same rules as
+//! on the shared store.
 
 use super::errors::IntoStore;
 use super::rows::Columns;
@@ -107,7 +107,7 @@ pub fn take(
     Ok(Some((lease, position)))
 }
 
-/// Hands a lease back, if it still is its owner's.
+/// Ends a lease early. A lease that another owner has taken over stays as it is.
 pub fn release(tx: &Tx<'_>, lease: &Lease, owner: &str) -> Result<()> {
     tx.execute(
         "UPDATE leases SET until = 0 WHERE consumer = ?1 AND part = ?2 AND epoch = ?3 AND owner = ?4",
@@ -116,7 +116,7 @@ pub fn release(tx: &Tx<'_>, lease: &Lease, owner: &str) -> Result<()> {
     Ok(())
 }
 
-/// Forgets an owner and frees its leases.
+/// Removes an owner from the members and ends all its leases.
 pub fn leave(tx: &Tx<'_>, consumer: &str, owner: &str) -> Result<()> {
     tx.execute(
         "DELETE FROM members WHERE consumer = ?1 AND owner = ?2",
@@ -138,7 +138,7 @@ fn epoch(connection: &Connection, consumer: &str, partition: u16) -> Result<Opti
         .store()
 }
 
-/// Ends the transaction unless the lease is still held.
+/// Fails with [`Error::Fenced`] unless the lease is still held.
 pub fn fence(tx: &Tx<'_>, lease: &Lease) -> Result<()> {
     if epoch(tx.connection, &lease.consumer, lease.partition)? == Some(lease.epoch) {
         Ok(())

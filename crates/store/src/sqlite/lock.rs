@@ -6,22 +6,22 @@ use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
-/// Held for as long as the store is open; the operating system lets go of it when the process dies.
+/// Held for as long as the store is open; the operating system releases it when the process dies.
 pub struct DirectoryLock {
     _file: File,
 }
 
 pub const FILE: &str = "waybill.lock";
 
-/// The process that holds the lock of `directory`, without touching the lock: a look that took it for a moment could
-/// turn away a server that starts just then. `None` when no process holds it.
+/// The id of the process that holds the lock of `directory`. Does not touch the lock: taking it for a moment could make
+/// a server that starts at that moment fail. `None` when no process holds it.
 #[must_use]
 pub fn holder(directory: &Path) -> Option<u32> {
     let path = directory.join(FILE);
     let mut file = open_regular(OpenOptions::new().read(true), &path).ok()?;
     let inode = file.metadata().ok()?.ino().to_string();
     let locks = std::fs::read_to_string("/proc/locks").ok()?;
-    // "1: FLOCK  ADVISORY  WRITE 4242 08:01:131090 0 EOF"; lines of those who wait have "->" behind the number.
+    // "1: FLOCK  ADVISORY  WRITE 4242 08:01:131090 0 EOF"; lines of waiting processes have "->" behind the number.
     let held = locks.lines().find_map(|line| {
         let words: Vec<&str> = line.split_whitespace().collect();
         let [_, kind, _, _, pid, file, ..] = words[..] else {
@@ -37,7 +37,7 @@ pub fn holder(directory: &Path) -> Option<u32> {
 
 /// The process that the lock file names.
 fn noted_pid(file: &mut File) -> Option<u32> {
-    // No pid is longer; the file may hold anything.
+    // No pid is longer; the limit bounds the read if the file has other content.
     const PID_BYTES: u64 = 32;
     let mut noted = String::new();
     file.take(PID_BYTES).read_to_string(&mut noted).ok()?;
@@ -48,7 +48,7 @@ fn noted_pid(file: &mut File) -> Option<u32> {
 /// Opens a file of the data directory that must be a file itself: a link would lead to a file that is not ours, and be
 /// written through.
 fn open_regular(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
-    // Without O_NONBLOCK the opening of a named pipe waits for somebody at its other end.
+    // Without O_NONBLOCK, opening a named pipe waits until another process opens its other end.
     let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
     let opened = options.custom_flags(flags.bits().cast_signed()).open(path);
     let not_ours = |what: &str| {
@@ -74,7 +74,7 @@ pub fn take(directory: &Path) -> Result<DirectoryLock> {
     let open = |e: std::io::Error| {
         Error::open(format!("cannot open {}", path.display()), e.to_string()).because(e)
     };
-    // What it holds is cut only below, when the lock is held.
+    // The file is truncated only below, when the lock is held.
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
     let mut file = open_regular(&mut options, &path).map_err(open)?;
@@ -90,12 +90,12 @@ pub fn take(directory: &Path) -> Result<DirectoryLock> {
         }
         Err(TryLockError::Error(e)) => return Err(open(e)),
     }
-    // The pid is only for the message above; the lock does not depend on it, nor on there being room for it.
-    let told = file
+    // No error: the pid is only for the message; the lock works without it, also on a full disk.
+    let written = file
         .set_len(0)
         .and_then(|()| file.rewind())
         .and_then(|()| writeln!(file, "{}", std::process::id()));
-    if let Err(e) = told {
+    if let Err(e) = written {
         tracing::debug!(error = %e, "could not write the pid into the lock file");
     }
     Ok(DirectoryLock { _file: file })

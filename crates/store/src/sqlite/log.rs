@@ -125,15 +125,15 @@ fn select(
     Ok(events)
 }
 
-/// The last of the `scan` positions that a call may look at after `after`; the positions of this log have no gaps
-/// but those that retention leaves at its beginning.
+/// The last of the `scan` positions after `after` that a call may read. The positions of this log have no gaps, except
+/// the one that retention leaves at its beginning.
 fn horizon(connection: &Connection, after: i64, scan: usize) -> Result<i64> {
     let (first, newest): (Option<i64>, Option<i64>) = connection
         .prepare_cached("SELECT (SELECT MIN(position) FROM events WHERE position > ?1), (SELECT MAX(position) FROM events)")
         .store()?
         .query_row([after], |row| Ok((row.get(0)?, row.get(1)?)))
         .store()?;
-    // No error: a look beyond the last position ends at the newest event.
+    // No error: a scan that would reach beyond the last position ends at the newest event.
     let scan = i64::try_from(scan).unwrap_or(i64::MAX);
     Ok(match (first, newest) {
         // No error: as above.
@@ -188,10 +188,10 @@ pub fn read_order(
     )
 }
 
-/// A tenant's events after a position, and how far that looked.
+/// A tenant's events after a position, and the position scanned up to.
 ///
-/// A tenant with few events has all of them looked up by its name, and is told where the log ends. For any other the
-/// log is walked from `after`, `scan` positions at most.
+/// A tenant with few events: all of them are looked up by the tenant's name, and the result reaches to the end of the
+/// log. A tenant with more: the log is scanned from `after`, at most `scan` positions.
 pub fn read_feed(
     connection: &Connection,
     tenant: &Tenant,
@@ -220,7 +220,7 @@ pub fn read_feed(
     Ok((events, reached))
 }
 
-/// Events that are few beside the positions a call may look at.
+/// The most events that are looked up by the tenant's name: a quarter of the positions that a call may scan.
 fn few(scan: usize) -> i64 {
     // No error: a bound beyond all rows is no bound.
     i64::try_from(scan / 4).unwrap_or(i64::MAX)
@@ -234,7 +234,7 @@ fn newest(connection: &Connection) -> Result<i64> {
         .store()
 }
 
-/// The positions of a tenant's events in no order; `None` when it has more than `most`.
+/// The positions of a tenant's events, unsorted; `None` when it has more than `most`.
 fn all_of(connection: &Connection, tenant: &Tenant, most: i64) -> Result<Option<Vec<i64>>> {
     let mut statement = connection
         .prepare_cached("SELECT position FROM events WHERE tenant = ?1 LIMIT ?2")
@@ -244,7 +244,8 @@ fn all_of(connection: &Connection, tenant: &Tenant, most: i64) -> Result<Option<
     Ok(Some(positions).filter(|found| found.len() as i64 <= most))
 }
 
-/// The first `limit` of the events at these positions, and how far that is; `newest` when there are no more.
+/// The first `limit` of the events at these positions, and the position of the last one; `newest` when none is left
+/// out.
 fn read_at(
     connection: &Connection,
     positions: &[i64],
@@ -260,7 +261,7 @@ fn read_at(
     Ok((events, reached))
 }
 
-/// Everything in the log, oldest first, in pieces.
+/// Visits all events of the log, oldest first, a page at a time.
 pub fn scan(connection: &Connection, mut visit: impl FnMut(LoggedEvent)) -> Result<()> {
     let mut statement = connection
         .prepare(&format!("SELECT {COLUMNS} FROM events ORDER BY position"))

@@ -8,7 +8,7 @@ use crate::migrations::{self, MIGRATIONS, MIN_COMPATIBLE, Migration, Verdict};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 use std::path::{Path, PathBuf};
 
-/// By the numbers of [`MIGRATIONS`].
+/// The statements of each migration, in the order of [`MIGRATIONS`].
 const SQL: [&str; MIGRATIONS.len()] = [
     include_str!("../../migrations/sqlite/0001_initial.sql"),
     include_str!("../../migrations/sqlite/0002_many_processes.sql"),
@@ -19,7 +19,7 @@ const SQL: [&str; MIGRATIONS.len()] = [
     include_str!("../../migrations/sqlite/0007_shipment_copies.sql"),
 ];
 
-/// Copies from before migrations that are kept; the oldest go.
+/// How many copies from before migrations are kept; older ones are deleted.
 const COPIES_KEPT: usize = 3;
 
 /// The schema a database has; 0 when it is new.
@@ -36,7 +36,7 @@ pub fn found(connection: &Connection) -> Result<i64> {
 pub fn decide(connection: &Connection) -> Result<Verdict> {
     let found = found(connection)?;
     let known = migrations::known();
-    // A database without tables has no `meta` to ask, and only a newer one needs to be asked.
+    // Only a newer schema's note is needed, and a database without tables has no `meta` to read.
     let note = if found > known {
         note(connection)?
     } else {
@@ -56,11 +56,11 @@ fn note(connection: &Connection) -> Result<Option<String>> {
         .store()
 }
 
-/// Applies what is missing to the store in `directory`; where it changes a schema that holds data, it copies the
-/// database first.
+/// Applies the missing migrations to the store in `directory`. If one changes a schema that holds data, the database is
+/// copied first.
 ///
 /// # Errors
-/// [`Error::NewerSchema`], or no room for the copy: then nothing was changed.
+/// [`Error::NewerSchema`], or no room for the copy; nothing was changed then.
 pub fn run(connection: &Connection, directory: &Path) -> Result<()> {
     match decide(connection)? {
         Verdict::ConsumerBatch => {}
@@ -74,12 +74,12 @@ pub fn run(connection: &Connection, directory: &Path) -> Result<()> {
     apply_after(connection, found)
 }
 
-/// Applies what is missing to a database that needs no copy.
+/// Applies the missing migrations without making a copy.
 pub fn apply(connection: &Connection) -> Result<()> {
     apply_after(connection, found(connection)?)
 }
 
-/// Whether a migration after `found` is more than its number: some are about the other driver alone.
+/// Whether a migration after `found` has statements for this driver; some only concern the other driver.
 fn changes_something(found: i64) -> bool {
     let missing = MIGRATIONS.iter().zip(SQL).filter(|(m, _)| m.number > found);
     let mut lines = missing.flat_map(|(_, sql)| sql.lines());
@@ -97,7 +97,7 @@ fn apply_after(connection: &Connection, found: i64) -> Result<()> {
 }
 
 fn apply_one(connection: &Connection, migration: &Migration, sql: &str) -> Result<()> {
-    // Dropped without a commit, it is rolled back.
+    // The transaction is rolled back if it is dropped before its commit.
     let change =
         rusqlite::Transaction::new_unchecked(connection, rusqlite::TransactionBehavior::Immediate)
             .store()?;
@@ -114,7 +114,7 @@ fn apply_one(connection: &Connection, migration: &Migration, sql: &str) -> Resul
     change.commit().store()
 }
 
-/// What the copy before a migration is called, before its number.
+/// The name of a copy from before a migration, without the schema's number.
 const BEFORE: &str = "waybill.db.before-";
 
 fn keep_copy(directory: &Path, next: i64) -> Result<PathBuf> {

@@ -17,10 +17,10 @@ use tokio::sync::mpsc;
 use uuid::Uuid;
 use waybill_domain::status::OrderStatus;
 
-/// In `meta` of a store that was moved: where to.
+/// Key in `meta` of a store that was moved: the place it was moved to.
 pub const MOVED_TO: &str = "moved_to";
 
-/// A batch is full with so many rows, or bytes of text.
+/// The most rows of a batch; the next constant limits its bytes.
 const BATCH_ROWS: usize = 1_000;
 const BATCH_BYTES: usize = 1 << 20;
 
@@ -33,7 +33,7 @@ pub struct Source {
 impl Source {
     /// Takes the lock of a folder that holds a store of the schema this version knows.
     pub fn open(directory: &Path) -> Result<Self> {
-        // Looked at first: the lock's file is not to be left in a folder that holds no store.
+        // Opened before the lock is taken, so that no lock file is left in a folder that holds no store.
         let connection = open_existing(directory)?;
         let source = Self {
             directory: directory.to_owned(),
@@ -45,7 +45,7 @@ impl Source {
         }
         Err(Error::open(
             format!("the store to be moved has schema {found}, this version moves {known}"),
-            "bring it up to date with `waybill migrate --data FOLDER` of the version that moves it",
+            "migrate it first: `waybill migrate --data FOLDER`, with this version",
         ))
     }
 
@@ -84,31 +84,32 @@ impl Source {
         })
     }
 
-    /// Recomputes the invariants.
+    /// Checks every invariant of the store.
     pub fn check(&self) -> Result<Report> {
         check_all(&mut self.reader()?)
     }
 
-    /// Reads every table, one after the other, at one moment. An error is the last that is sent.
+    /// Starts a thread that reads every table on one snapshot and sends the rows in batches. After an error it sends
+    /// nothing more.
     pub fn read_on_a_thread(&self, batches: mpsc::Sender<Result<Batch>>) -> Result<()> {
         let connection = self.reader()?;
         tokio::task::spawn_blocking(move || {
             if let Err(error) = read_tables(&connection, &batches) {
-                // The receiver may be gone.
+                // No error: the receiver may be gone.
                 let _ = batches.blocking_send(Err(error));
             }
         });
         Ok(())
     }
 
-    /// From now on the store is not opened for serving.
+    /// Marks the store as moved: from now on opening it for serving fails.
     pub fn mark_moved(&self, to: &str) -> Result<()> {
         let writer = self.writer()?;
         let sql = "INSERT INTO meta (key, value) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = excluded.value";
         writer.execute(sql, [MOVED_TO, to]).map(|_| ()).store()
     }
 
-    /// It was not moved after all.
+    /// Removes the mark, after a move that was not committed.
     pub fn unmark(&self) -> Result<()> {
         let sql = "DELETE FROM meta WHERE key = ?1";
         let writer = self.writer()?;
@@ -123,10 +124,10 @@ impl Source {
     }
 }
 
-/// Refuses a store that lives elsewhere now.
+/// Refuses a store that was moved to a database.
 ///
 /// # Errors
-/// It does.
+/// The store is marked as moved.
 pub fn refuse_moved(connection: &Connection) -> Result<()> {
     match meta(connection, MOVED_TO)? {
         None => Ok(()),
@@ -156,7 +157,7 @@ fn read_tables(connection: &Connection, batches: &mpsc::Sender<Result<Batch>>) -
     connection.execute_batch("COMMIT").store()
 }
 
-/// `false` when the rows are no longer received.
+/// Sends a table's rows in batches; `false` when the receiver is gone.
 fn read_table(
     connection: &Connection,
     table: &Table,
@@ -186,7 +187,7 @@ fn read_table(
     Ok(batches.blocking_send(Ok(batch)).is_ok())
 }
 
-/// What a value takes beyond its own size.
+/// The bytes of a value that are on the heap.
 fn weight(value: &Value) -> usize {
     match value {
         Value::Text(Some(text)) => text.len(),
@@ -211,7 +212,7 @@ fn read_row(table: &Table, row: &Row<'_>) -> Result<Vec<Value>> {
     columns.map(cell).collect()
 }
 
-/// A cell as the other store has it; `None` when it does not fit there.
+/// Converts a cell to the target's column type; `None` when it does not fit.
 fn value(kind: Kind, cell: ValueRef<'_>) -> Option<Value> {
     Some(match (kind, cell) {
         (Kind::Small, ValueRef::Null) => Value::Small(None),

@@ -9,7 +9,7 @@ use waybill_domain::once::{CommandClaim, CommandDone};
 use waybill_domain::text::Tenant;
 use waybill_domain::time::Time;
 
-/// Claims a key, with what a replay is answered; `false` when it was used. An expired claim does not stand in the way.
+/// Claims a key and records `outcome` for replays; `false` when the key was used. An expired claim is taken over.
 pub fn claim(tx: &Tx<'_>, tenant: &Tenant, claim: &CommandClaim, outcome: &str) -> Result<bool> {
     let claimed = tx.execute(
         "INSERT INTO command_claims (tenant, hash, request, outcome, expires_at) VALUES (?1, ?2, ?3, ?4, ?5) \
@@ -27,7 +27,7 @@ pub fn claim(tx: &Tx<'_>, tenant: &Tenant, claim: &CommandClaim, outcome: &str) 
     Ok(claimed == 1)
 }
 
-/// What was done with a key.
+/// The command that used a key; `None` when the key was not used or its claim has expired.
 pub fn done(
     connection: &Connection,
     tenant: &Tenant,
@@ -50,7 +50,7 @@ pub fn done(
     }))
 }
 
-/// Deletes up to `limit` expired claims; says how many.
+/// Deletes up to `limit` expired claims; returns how many.
 pub fn forget(tx: &Tx<'_>, now: Time, limit: usize) -> Result<usize> {
     tx.execute(
         "DELETE FROM command_claims WHERE (hash, tenant) IN \

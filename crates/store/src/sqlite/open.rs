@@ -28,12 +28,13 @@ use uuid::Uuid;
 use waybill_domain::status::OrderStatus;
 
 impl SqliteStore {
-    /// Opens (or makes) the store in `options.directory`.
+    /// Opens the store in `options.directory`, or creates it.
     ///
-    /// `new_id` names a new store; `on_fatal` is called when durability is in doubt and must end the process.
+    /// `new_id` makes the ids of a new store. `on_fatal` is called when it is unknown whether a commit is durable; it
+    /// must end the process.
     ///
     /// # Errors
-    /// [`Error::Locked`], [`Error::NewerSchema`], or what the disk says.
+    /// [`Error::Locked`], [`Error::NewerSchema`], or an I/O error.
     #[expect(
         clippy::needless_pass_by_value,
         reason = "a store is given its options for good"
@@ -104,8 +105,8 @@ impl SqliteStore {
     }
 }
 
-/// Makes a folder that only its owner can open and whose name survives power loss; SQLite syncs the files in it. A
-/// folder that is there keeps its mode.
+/// Creates a folder that only its owner can open, and syncs its parent so that it survives power loss; SQLite syncs the
+/// files in it. An existing folder keeps its mode.
 pub(super) fn make_directory(directory: &Path) -> std::io::Result<()> {
     let missing: Vec<_> = directory
         .ancestors()
@@ -125,8 +126,8 @@ pub(super) fn make_directory(directory: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-/// A write-ahead log without its database holds the last copy of acknowledged orders: SQLite would make a new database
-/// beside it and delete it. It is left by a copy or a restore that forgot a file.
+/// Refuses a folder with a write-ahead log but no database, as an incomplete copy leaves it. The log may hold the only
+/// copy of acknowledged orders, and SQLite would delete it when it creates a new database.
 fn refuse_orphaned_log(directory: &Path) -> Result<()> {
     let length = |name: &str| directory.join(name).metadata().map_or(0, |file| file.len());
     let (database, log) = (connection::FILE, format!("{}-wal", connection::FILE));
@@ -186,7 +187,7 @@ fn load_counters(connection: &Connection) -> Result<Counters> {
     if position < last {
         return Err(Error::damaged_row(
             "the log's counter",
-            format!("it says {position}, the log goes to {last}"),
+            format!("the counter is at {position}, the log at {last}"),
         ));
     }
     let number = accept::load_number(connection)?;

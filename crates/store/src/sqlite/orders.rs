@@ -55,7 +55,7 @@ fn fill_lines(connection: &Connection, order: &mut Order) -> Result<()> {
     let mut rows = statement.query([order.id.bytes()]).store()?;
     while let Some(row) = rows.next().store()? {
         let mut c = Columns::of(row);
-        // Selected for the message about a damaged row.
+        // The id is selected only so that a message about a damaged row names it.
         let _order = c.order_id()?;
         order.lines.push(Line {
             id: c.get()?,
@@ -126,7 +126,7 @@ fn record(connection: &Connection, row: &Row<'_>) -> Result<OrderRecord> {
     })
 }
 
-/// Reads what is known about people: the order's own data is answered, notes go to their holds.
+/// Reads the order's personal data: puts notes on its holds and its cancellation, and returns the rest.
 fn fill_personal(connection: &Connection, order: &mut Order) -> Result<Option<String>> {
     let mut statement = connection
         .prepare_cached("SELECT kind, data FROM order_personal WHERE order_id = ?1 ORDER BY seq")
@@ -193,7 +193,7 @@ fn find_where(
         .transpose()
 }
 
-/// A page, newest first. Looks at `scan` orders of the tenant at most; `next` goes on from there.
+/// A page, newest first. Reads at most `scan` orders of the tenant; `next` continues after the last one read.
 pub fn list(
     connection: &Connection,
     tenant: &Tenant,
@@ -203,7 +203,7 @@ pub fn list(
     let statuses: Vec<&str> = filter.statuses.iter().map(|s| s.as_str()).collect();
     let statuses = serde_json::to_string(&statuses)
         .map_err(|e| Error::damaged_row("a filter", e.to_string()).because(e))?;
-    // Which index is not left to the planner: by number alone it would walk the orders of everybody.
+    // INDEXED BY, because with the index by number the planner would scan the orders of all tenants.
     let sql = format!(
         "SELECT {RECORD}, {COLUMNS}, (?3 = '[]' OR o.status IN (SELECT value FROM json_each(?3))) \
          AND (?4 IS NULL OR o.customer_id = ?4) \
@@ -231,7 +231,7 @@ pub fn list(
         .store()?;
     let mut items = vec![];
     let (mut looked_at, mut last) = (0, None);
-    // Read row by row, so that a page that is soon full has looked at no more than it shows.
+    // Rows are read one by one, so that a page that is full early reads no further.
     while items.len() < filter.limit
         && let Some(row) = rows.next().store()?
     {
@@ -245,7 +245,7 @@ pub fn list(
     Ok(Page { items, next })
 }
 
-/// A page of a tenant's orders and where the log stood at that moment: a job of a reader sees one moment only.
+/// A page of a tenant's orders and the newest position of the log, on one snapshot, because each reader's job has one.
 pub fn snapshot(
     connection: &Connection,
     tenant: &Tenant,
@@ -269,8 +269,8 @@ pub fn snapshot(
     })
 }
 
-/// Orders that are not done and were not touched since `before`, among the next `scan` ones after `walk`, which
-/// is moved along: what is stuck may be far behind the newest orders.
+/// Orders that are not done and were not changed since `before`, among the next `scan` ones after `walk`. `walk` moves
+/// on with each call, because a stuck order may be far behind the newest ones.
 pub fn stuck(
     connection: &Connection,
     walk: &AtomicI64,

@@ -13,7 +13,7 @@ use waybill_domain::ids::OrderId;
 use waybill_domain::text::Tenant;
 use waybill_domain::time::Time;
 
-/// Whether anything of an order is parked for a consumer.
+/// Whether an event of an order is parked for a consumer.
 pub fn is_parked(connection: &Connection, consumer: &str, order: OrderId) -> Result<bool> {
     connection
         .prepare_cached(
@@ -39,7 +39,7 @@ pub fn among(
     Ok(found)
 }
 
-/// Parks an event; one parked already stays as it is.
+/// Parks an event; an event that is parked already stays unchanged.
 pub fn park(tx: &mut Tx<'_>, lease: &Lease, new: &NewParked) -> Result<()> {
     let order = queue(&new.event.event);
     let added = tx.execute(
@@ -63,7 +63,7 @@ pub fn park(tx: &mut Tx<'_>, lease: &Lease, new: &NewParked) -> Result<()> {
 }
 
 const COLUMNS: &str = "p.consumer, p.envelope, p.state, p.error, p.attempts, p.first_at, p.last_at, p.next_attempt_at";
-/// Only the first event of an order is tried; what came after waits behind it.
+/// Selects the first parked event of each order: only that one is tried, and the later ones wait for it.
 const FIRST: &str = "p.position = (SELECT MIN(q.position) FROM parked q WHERE q.consumer = p.consumer AND q.order_id = p.order_id)";
 
 fn parked(row: &Row<'_>) -> Result<Parked> {
@@ -160,7 +160,7 @@ pub fn flag(tx: &Tx<'_>, tenant: &Tenant, flag: &Flag) -> Result<bool> {
     Ok(changed == 1)
 }
 
-/// Records the result of a parked event, together with its effect.
+/// Records the result of a try of a parked event, together with its effect.
 pub fn settle<E: OwnedRows>(
     tx: &mut Tx<'_>,
     lease: &Lease,
@@ -181,7 +181,7 @@ pub fn settle<E: OwnedRows>(
             record_discard(tx, lease, order, position)?;
             remove(tx, lease, order, position)
         }
-        // A discard that was requested meanwhile stays in force.
+        // A discard that was requested during the try stays in force.
         ParkedOutcome::Failed {
             error,
             state,
@@ -197,7 +197,7 @@ pub fn settle<E: OwnedRows>(
     }
 }
 
-/// Recorded in the transaction that takes the event out of the queue.
+/// Records a discard, in the transaction that removes the event from the queue.
 fn record_discard(tx: &Tx<'_>, lease: &Lease, order: OrderId, position: i64) -> Result<()> {
     tx.execute(
         "INSERT INTO discards (consumer, order_id, position, part, tenant, type, at) \

@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 pub struct Gate(RwLock<()>);
 
 impl Gate {
-    /// Waits for the readers at work and keeps new ones out until the guard is dropped.
+    /// Waits until the running reads have ended, and holds back new ones until the guard is dropped.
     pub fn hold(&self) -> RwLockWriteGuard<'_, ()> {
         self.0.write()
     }
@@ -90,7 +90,7 @@ impl Readers {
     {
         let (reply, answer) = oneshot::channel();
         let job: Job = Box::new(move |connection| {
-            // Nobody hears the answer when the caller has gone.
+            // A read whose caller has gone is skipped.
             if !reply.is_closed() {
                 let _ = reply.send(snapshot(connection, read));
             }
@@ -108,7 +108,7 @@ impl Readers {
         self.shared.waiting.notify_one();
         answer
             .await
-            .unwrap_or(Err(Error::unavailable("the reader is gone")))
+            .unwrap_or(Err(Error::unavailable("the reader thread has ended")))
     }
 
     /// Connections, and how many of them are idle.
@@ -118,7 +118,7 @@ impl Readers {
         (self.count, self.count.saturating_sub(busy))
     }
 
-    /// Finishes what waits and ends the threads.
+    /// Runs the waiting reads and ends the threads.
     pub fn close(&self) {
         self.shared.queue.lock().closing = true;
         self.shared.waiting.notify_all();
@@ -153,7 +153,7 @@ fn work(shared: &Shared, connection: &Connection) {
         shared.busy.fetch_add(1, Ordering::Relaxed);
         {
             let _passed = shared.gate.pass();
-            // A read that panics fails alone: its caller is told, the thread goes on.
+            // A read that panics fails alone: its caller gets an error, and the thread continues.
             let survived = catch_unwind(AssertUnwindSafe(|| job(connection))).is_ok();
             if !survived && !connection.is_autocommit() {
                 let _ = connection.execute_batch("ROLLBACK");

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use waybill_domain::event::LoggedEvent;
 
-/// A round takes no further job after this long, so that its answers are not kept waiting.
+/// A round takes no further job after this long, so that the results of its first jobs are not delayed.
 const ROUND: Duration = Duration::from_millis(8);
 
 /// Called when it is unknown whether a commit is durable. The process must stop without another answer.
@@ -52,7 +52,7 @@ impl Thread {
         }
     }
 
-    /// Runs until the handle is closed and nothing waits.
+    /// Runs until the queue is closed and empty.
     pub fn run(&mut self) {
         while let Some((class, first)) = self.jobs.wait(&mut self.setup.schedule) {
             self.round(class, first);
@@ -63,7 +63,8 @@ impl Thread {
         self.setup.checkpoints.at_close(&self.setup.connection);
     }
 
-    /// One transaction. Tried without savepoints first; if a job fails, run again with them, so that it fails alone.
+    /// Runs one transaction. It is tried without savepoints; if a job fails, the same jobs run again with savepoints,
+    /// so that only that job fails.
     fn round(&mut self, class: Class, first: Box<dyn Job>) {
         let before = self.setup.counters;
         let ran = match self.begin() {
@@ -101,7 +102,7 @@ impl Thread {
         self.begin()
     }
 
-    /// Runs jobs without savepoints until none is to be taken any more, or one fails.
+    /// Runs jobs without savepoints until the round takes no further one, or a job fails.
     fn run_jobs(&mut self, mut class: Class, mut job: Box<dyn Job>) -> Vec<Ran> {
         let started = Instant::now();
         let mut ran: Vec<Ran> = vec![];

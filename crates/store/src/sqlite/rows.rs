@@ -36,13 +36,13 @@ impl<'a, 'b> Columns<'a, 'b> {
         })
     }
 
-    /// The value of the column that was just read is none that `what` may have.
+    /// The error that the value of the column just read is not a valid `what`.
     fn damaged(&self, what: &'static str, value: &str) -> Error {
         let column = self.row.as_ref().column_name(self.next - 1);
         Error::damaged_value(what, column.unwrap_or("?"), value, &self.key())
     }
 
-    /// The first columns of the row.
+    /// The row's first columns with their values: its key, for a message.
     fn key(&self) -> Vec<(&str, String)> {
         let columns = (0..KEY_COLUMNS).filter_map(|at| {
             let name = self.row.as_ref().column_name(at).ok()?;
@@ -126,7 +126,7 @@ impl<'a, 'b> Columns<'a, 'b> {
     }
 }
 
-/// A value as people read it; bytes that are no id are counted.
+/// A value as text for a message; of bytes that are no id, their number.
 fn shown(value: ValueRef<'_>) -> String {
     match value {
         ValueRef::Null => "null".to_owned(),

@@ -1,5 +1,5 @@
-//! Divides the writer's time. While foreground work waits, background work gets at least its share; it also gets all
-//! the time that foreground work leaves. So neither starves the other.
+//! Divides the writer's time between foreground and background jobs. While foreground jobs wait, background jobs get at
+//! least their share; they also get all the time that foreground jobs leave unused. So neither class starves.
 
 use std::time::Duration;
 
@@ -12,13 +12,13 @@ pub enum Class {
     Background,
 }
 
-/// Counts the writer's time that is due to background work.
+/// Counts how much of the writer's time background work has earned and not used yet.
 #[derive(Debug)]
 pub struct Schedule {
     /// Background time earned per unit of foreground time.
     rate: f64,
     owed_us: f64,
-    /// Foreground time and all time of the recent past, both fading.
+    /// Foreground time and total time of the recent past, both decaying exponentially, in microseconds.
     recent_foreground_us: f64,
     recent_us: f64,
 }
@@ -29,11 +29,11 @@ const TURN_US: f64 = 6_000.0;
 /// How long the writer waits for foreground work before the time counts as left over.
 pub const LULL: Duration = Duration::from_millis(1);
 
-/// How far back "recent" goes.
+/// The length of the recent past.
 const RECENT_US: f64 = 60_000.0;
 
-/// While foreground work takes more than this share of the writer's recent time, a moment without waiting work is a gap
-/// in a burst and not spare time: the same processors are preparing the next batch.
+/// While foreground work takes more than this share of the writer's recent time, a moment without waiting jobs is a gap
+/// in a burst and does not count as idle: the same processors are preparing the next batch.
 const BUSY: f64 = 0.35;
 
 impl Schedule {
@@ -65,7 +65,7 @@ impl Schedule {
         self.owed_us > 0.0
     }
 
-    /// Books the time a job took.
+    /// Adds the time that a job took to its class.
     pub fn ran(&mut self, class: Class, took: Duration) {
         let took_us = took.as_secs_f64() * 1e6;
         self.owed_us += match class {
@@ -76,7 +76,7 @@ impl Schedule {
         self.remember(took_us, class == Class::Foreground);
     }
 
-    /// Records idle time, which is due to background work. In a burst only a lull counts.
+    /// Adds idle time to what background work has earned. During a burst only a gap of at least [`LULL`] counts.
     pub fn idled(&mut self, time: Duration) {
         let us = time.as_secs_f64() * 1e6;
         if !self.is_burst() || time >= LULL {
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn background_work_gets_its_share_whatever_the_jobs_cost() {
+    fn background_work_gets_its_share_at_any_job_length() {
         for (foreground, background) in [(100, 100), (8_000, 1_000), (300, 3_000)] {
             let got = share_under_load(0.2, foreground, background);
             assert!(
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_is_alone_gets_everything() {
+    fn a_class_without_competition_gets_all_time() {
         let schedule = Schedule::new(0.2);
         assert_eq!(schedule.next(false, true), Some(Class::Background));
         assert_eq!(schedule.next(true, false), Some(Class::Foreground));

@@ -74,7 +74,7 @@ pub fn of_order(connection: &Connection, order: OrderId) -> Result<Vec<Shipment>
     )
 }
 
-/// A page of a tenant's shipments, newest first. Looks at `scan` shipments at most.
+/// A page of a tenant's shipments, newest first. Reads at most `scan` shipments of the tenant.
 pub fn list(
     connection: &Connection,
     tenant: &Tenant,
@@ -111,7 +111,7 @@ pub fn list(
         .store()?;
     let mut items = vec![];
     let (mut looked_at, mut last) = (0, None);
-    // Read row by row, so that a page that is soon full has looked at no more than it shows.
+    // Rows are read one by one, so that a page that is full early reads no further.
     while items.len() < filter.limit
         && let Some(row) = rows.next().store()?
     {
@@ -146,7 +146,7 @@ fn delivery(row: &Row<'_>) -> Result<Delivery> {
     })
 }
 
-/// What delivery holds of several orders.
+/// The deliveries and shipments of several orders.
 pub fn deliveries(connection: &Connection, orders: &[OrderId]) -> Result<Vec<DeliveryOf>> {
     let mut statement = connection
         .prepare_cached("SELECT order_id, tenant, part, state, revision, version, heard, open_holds, released, updated_at FROM deliveries WHERE order_id = ?1")
@@ -156,7 +156,7 @@ pub fn deliveries(connection: &Connection, orders: &[OrderId]) -> Result<Vec<Del
         let mut rows = statement.query([order.bytes()]).store()?;
         let known = rows.next().store()?.map(delivery).transpose()?;
         drop(rows);
-        // Shipments are only ever made together with the delivery's row.
+        // Shipments are only written together with the delivery's row, so without it there are none.
         let shipments = if known.is_some() {
             of_order(connection, *order)?
         } else {

@@ -10,7 +10,7 @@ use waybill_domain::status::OrderStatus;
 /// Rows counted at most; a figure that reaches it means "at least".
 const COUNT_LIMIT: i64 = 100_000;
 
-/// Reads what the tables say.
+/// Reads the figures.
 pub fn read(connection: &Connection) -> Result<Stats> {
     let mut stats = Stats::default();
     let counter = |name: &str| -> Result<i64> {

@@ -12,7 +12,7 @@ use waybill_domain::stock::{AdjustmentRefusal, StockLevel, StockRow};
 use waybill_domain::text::{Sku, Tenant, Vendor};
 use waybill_domain::time::Time;
 
-/// What a row holds, if there is one.
+/// The level of a stock row; `None` when there is no such row.
 pub fn level(
     connection: &Connection,
     tenant: &Tenant,
@@ -133,7 +133,7 @@ pub fn list(
     }
     skus.sort_unstable();
     skus.dedup();
-    // One look-up each: a list of skus in one statement would scan the whole tenant.
+    // One look-up per sku, because SQLite would scan all rows of the tenant for a list of skus.
     let sql = format!(
         "SELECT {COLUMNS} FROM stock WHERE tenant = ?1 AND sku = ?2 AND (sku, vendor) > (?3, ?4) ORDER BY vendor LIMIT ?5"
     );

@@ -11,9 +11,9 @@ use waybill_domain::time::Time;
 /// Counters of the store, cached here and written with every round that moved them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
-    /// The last position given in the log.
+    /// The newest position of the log.
     pub position: i64,
-    /// The last readable number given, and the end of the block that is reserved on disk.
+    /// The last order number given out, and the last one of the block that is reserved on disk.
     pub number: i64,
     pub number_block: i64,
     /// Rows in `parked`; while it is 0, the table need not be read.
@@ -28,13 +28,13 @@ pub struct Tx<'a> {
     /// Events this round appends to the log.
     pub events: &'a mut Vec<LoggedEvent>,
     pub now: Time,
-    /// Whether savepoints are made. A round is first tried without them: hardly any unit fails, and a savepoint
+    /// Whether savepoints are made. A round is first tried without them, because units rarely fail and a savepoint
     /// copies every page it touches. When one does fail, the round is rolled back and run again with them.
     pub careful: bool,
 }
 
 impl Tx<'_> {
-    /// Runs one statement, prepared once; says how many rows it changed.
+    /// Runs one statement from the cache of prepared ones; returns how many rows it changed.
     pub fn execute(&self, sql: &str, params: impl rusqlite::Params) -> Result<usize> {
         self.connection
             .prepare_cached(sql)
@@ -43,8 +43,9 @@ impl Tx<'_> {
             .store()
     }
 
-    /// Runs `work`: all of it stays or none. A transaction that is gone stays gone. On a round's first try there is
-    /// no savepoint: an error must then reach the round, which runs again with care.
+    /// Runs `work` and undoes it if it fails. If SQLite has rolled back the whole transaction, only the error is
+    /// returned. On a round's first try there is no savepoint to undo: the error must then reach the round, which runs
+    /// its jobs again with savepoints.
     pub fn run_unit<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
         let (counters, events) = (*self.counters, self.events.len());
         if !self.careful {
@@ -69,13 +70,13 @@ impl Tx<'_> {
         let undone = self.execute("ROLLBACK TO unit", []);
         let undone = undone.and_then(|_| self.execute("RELEASE unit", []));
         undone.map(|_| ()).inspect_err(|_| {
-            // Whether it is gone is what the round asks next.
+            // No error: the round checks next whether the transaction is still open.
             let _ = self.connection.execute_batch("ROLLBACK");
         })
     }
 }
 
-/// A panic is a defect of one unit; it must not end the thread that everybody waits for.
+/// Turns a panic into an error: it is a defect of one unit and must not end the writer's thread.
 fn caught<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
     let done = catch_unwind(AssertUnwindSafe(work));
     done.unwrap_or_else(|_| Err(Error::refused("the decision panicked")))

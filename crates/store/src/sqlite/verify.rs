@@ -17,7 +17,7 @@ use waybill_domain::time::Time;
 /// Opens the database in `directory` read-only and checks it on one snapshot.
 ///
 /// # Errors
-/// When it cannot be opened or read; what does not add up is in the report.
+/// The database cannot be opened or read. Violated invariants are no error; the report lists them.
 pub fn open_for_verify(directory: &Path) -> Result<Report> {
     let mut connection = open_existing(directory)?;
     check_all(&mut connection)
@@ -26,7 +26,7 @@ pub fn open_for_verify(directory: &Path) -> Result<Report> {
 /// Opens the database of a folder that must have one, for reading.
 ///
 /// # Errors
-/// There is none, or it is a newer version's.
+/// There is none, or it is from a newer version.
 pub fn open_existing(directory: &Path) -> Result<Connection> {
     let file = directory.join(connection::FILE);
     match file.try_exists() {
@@ -37,7 +37,7 @@ pub fn open_existing(directory: &Path) -> Result<Connection> {
                 "name the data folder with --data",
             ));
         }
-        // A folder that this user may not enter; it may well hold a store.
+        // This user may not enter the folder, so whether it has a store is unknown.
         Err(error) => return Err(connection::unreadable(directory, error)),
     }
     let connection = connection::open_reader(directory)?;
@@ -67,7 +67,7 @@ fn check(connection: &mut Connection) -> Result<Report> {
     blocking(crate::verify::run(&mut tables))
 }
 
-/// Looks at the store in `directory` at one moment, also beside a running server.
+/// Reads the status of the store in `directory` on one snapshot, also beside a running server.
 ///
 /// # Errors
 /// There is none, or it cannot be read.
@@ -84,7 +84,7 @@ pub fn look(directory: &Path, now: Time) -> Result<Status> {
     looked
 }
 
-/// What reads [`SqliteTables`] never waits, so one poll runs it to its end.
+/// Runs a future that only reads [`SqliteTables`]. Such a future never waits, so one poll completes it.
 fn blocking<T>(reading: impl Future<Output = Result<T>>) -> Result<T> {
     match pin!(reading).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(read) => read,
@@ -92,7 +92,7 @@ fn blocking<T>(reading: impl Future<Output = Result<T>>) -> Result<T> {
     }
 }
 
-/// Exclusive, as a connection may move between threads but not be shared by them.
+/// Holds the connection exclusively, because a connection may move between threads but not be shared by them.
 struct SqliteTables<'a> {
     connection: &'a mut Connection,
 }

@@ -7,14 +7,15 @@ use crate::error::{Error, Result};
 use std::fs;
 use std::path::Path;
 
-/// Files that SQLite keeps beside the database, and the lock. The database goes first: without it SQLite throws
-/// the others away, so that a wipe that was interrupted leaves an empty store and not half of one.
+/// Files that SQLite keeps beside the database, and the lock. The database is removed first: without it SQLite discards
+/// the others, so an interrupted wipe leaves an empty store and not half of one.
 const BESIDE: [&str; 3] = ["waybill.db-wal", "waybill.db-shm", "waybill.db-journal"];
 
-/// Removes the store of `directory`; `also` are files that the caller keeps there. Whether there was one.
+/// Removes the store in `directory`, and the caller's own files there, named in `also`. Returns whether there was a
+/// store.
 ///
 /// # Errors
-/// The directory is a symbolic link, or is no store's; another process has it; or what the disk says.
+/// The directory is a symbolic link or holds other files than a store's; another process uses it; or an I/O error.
 pub fn wipe(directory: &Path, also: &[&str]) -> Result<bool> {
     let refuse = |why: &str| {
         Error::open(

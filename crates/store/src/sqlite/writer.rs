@@ -1,4 +1,4 @@
-//! The writer's handle: gives jobs to its thread and waits until they are durable.
+//! The writer's handle: passes jobs to its thread and waits until they are durable.
 
 use super::jobs::JobQueue;
 use super::rounds::{Setup, Thread};
@@ -45,7 +45,7 @@ impl Writer {
         self.jobs.lengths()
     }
 
-    /// Finishes what waits and ends the thread.
+    /// Runs the waiting jobs and ends the thread.
     pub fn close(&self) {
         self.jobs.close();
         if let Some(thread) = self.thread.lock().take()

@@ -1,4 +1,4 @@
-//! What every store has, whichever rows it holds: identity, clock, health, figures.
+//! The part of a store that does not depend on its rows: identity, clock, health, figures.
 
 use crate::error::Result;
 use crate::model::{Identity, PoolUse, Stats};
@@ -10,43 +10,44 @@ use waybill_domain::time::Time;
 /// The injected clock.
 pub type Now = Arc<dyn Fn() -> Time + Send + Sync>;
 
-/// Hears of the log's growth right after the commit that made it durable. Must return at once: the writer waits.
+/// Is called when the log has grown, right after the commit that made the events durable. Must return at once, because
+/// the writer waits for it.
 pub trait CommitListener: Send + Sync + 'static {
     /// Every event, in the order of the log. Called by a store that alone writes its log ([`Identity::one_writer`]),
     /// and by no other.
     fn committed(&self, events: &Arc<[LoggedEvent]>);
 
-    /// A partition has grown, by this process or another: who reads it may look again. Called by a store that shares
-    /// its log; it may be called for nothing, and a call may get lost with a connection.
+    /// A partition has grown, by this process or another, so its readers should read again. Called by a store that
+    /// shares its log. It may be called without new events, and a call may be lost with a connection.
     fn grown(&self, partition: u16);
 }
 
 /// A durable store as the process that opened it sees it.
 #[async_trait]
 pub trait StoreBase: Send + Sync + 'static {
-    /// Who this store is.
+    /// The store's identity.
     fn identity(&self) -> &Identity;
 
-    /// What time it is by the store's own clock, which all processes that share it can see; `None` where one process
-    /// has the store and its clock is as good as any.
+    /// The time by the store's clock, which all processes that share it use; `None` for a store of one process, which
+    /// uses its own clock.
     async fn time(&self) -> Result<Option<Time>>;
 
     /// Figures for people and metrics; counts a bounded number of rows.
     async fn stats(&self) -> Result<Stats>;
 
-    /// Who waits for a connection, told without one; `None` for a store without a pool.
+    /// How many callers wait for a connection; needs no connection itself. `None` for a store without a pool.
     fn pool_use(&self) -> Option<PoolUse> {
         None
     }
 
-    /// Whether a commit is possible now.
+    /// Fails when a commit is not possible now.
     async fn check_writable(&self) -> Result<()>;
 
-    /// Whether what is stored can be read now.
+    /// Fails when the store cannot be read now.
     async fn check_readable(&self) -> Result<()> {
         self.stats().await.map(drop)
     }
 
-    /// Finishes what was submitted and closes the store. Calls after it fail.
+    /// Finishes the submitted calls and closes the store. Later calls fail with [`crate::Error::Unavailable`].
     async fn close(&self);
 }

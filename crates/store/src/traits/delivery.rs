@@ -22,7 +22,7 @@ pub trait DeliveryStore: EffectStore<DeliveryEffect> {
     /// One shipment of a tenant.
     async fn shipment(&self, tenant: &Tenant, id: ShipmentId) -> Result<Option<Shipment>>;
 
-    /// What delivery holds of several orders.
+    /// The deliveries and shipments of several orders.
     async fn deliveries(&self, orders: Vec<OrderId>) -> Result<Vec<DeliveryOf>>;
 
     /// A page of a tenant's shipments, newest first.

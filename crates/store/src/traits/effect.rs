@@ -1,4 +1,4 @@
-//! Who owns which rows, as types.
+//! The owners of rows, as types.
 
 /// Rows of one owner that a decision wants written (`waybill_domain::change::Change::effect`).
 pub trait Effect: Clone + std::fmt::Debug + Send + Sync + 'static {

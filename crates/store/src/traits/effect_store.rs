@@ -1,5 +1,5 @@
-//! Transactions that write what an owner's decisions want: alone, or with the cursor, the parked event or the piece of
-//! work that they came from.
+//! Transactions that write the effects of one owner's decisions: alone, or with the cursor, the parked event or the
+//! piece of work that caused them.
 
 use super::base::StoreBase;
 use super::effect::Effect;
@@ -14,19 +14,19 @@ use waybill_domain::ids::OrderId;
 /// Writes effects of one owner.
 #[async_trait]
 pub trait EffectStore<E: Effect>: StoreBase {
-    /// The rows of several orders that decisions are made on, whichever tenant's; those not found are left out.
+    /// The owner's rows of several orders of any tenants; orders that do not exist are left out.
     async fn load(&self, orders: Vec<OrderId>) -> Result<Vec<E::Known>>;
 
-    /// Writes changes that stand for themselves (commands, timers, expiries); one result per change. With a
-    /// lease, everything is fenced by it.
+    /// Writes independent changes (of commands, timers, expiries); one result per change, in order. With a lease, every
+    /// change is fenced by it.
     async fn write_changes(
         &self,
         changes: Vec<Change<E>>,
         lease: Option<Lease>,
     ) -> Result<Vec<Result<()>>>;
 
-    /// Loads what a batch has to know, decides it, and writes its effects and the cursor in one transaction. Returns
-    /// what was written.
+    /// Loads the rows that a batch needs, runs its decision, and writes its effects and the cursor in one transaction.
+    /// Returns what was written.
     ///
     /// Fails with [`crate::Error::Conflict`] where another process changed or parked an order meanwhile; nothing is
     /// written, and the caller decides again.
@@ -37,7 +37,7 @@ pub trait EffectStore<E: Effect>: StoreBase {
     /// Fails with [`crate::Error::Conflict`] when an order was changed or parked meanwhile; nothing is written.
     async fn apply_batch(&self, apply: ConsumerBatch<E>) -> Result<()>;
 
-    /// Records what became of a parked event, fenced by the lease.
+    /// Records the result of a try of a parked event, fenced by the lease.
     async fn settle_parked(
         &self,
         lease: Lease,
@@ -46,6 +46,6 @@ pub trait EffectStore<E: Effect>: StoreBase {
         outcome: ParkedOutcome<E>,
     ) -> Result<()>;
 
-    /// Records what became of leased work, fenced by its epoch.
+    /// Records the result of leased work, fenced by its epoch.
     async fn settle_work(&self, work: &LeasedWork, outcome: WorkOutcome<E>) -> Result<()>;
 }

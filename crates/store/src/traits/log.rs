@@ -9,7 +9,7 @@ use waybill_domain::ids::OrderId;
 use waybill_domain::text::Tenant;
 use waybill_domain::time::Time;
 
-/// The log and its consumers. What a consumer writes goes through [`super::EffectStore`], with its cursor.
+/// The log and its consumers. A consumer's effects are written with its cursor by [`super::EffectStore`].
 #[async_trait]
 pub trait LogStore: StoreBase {
     /// Events of `kinds` of a partition after a position, oldest first, and the position looked up to; looks at a bounded
@@ -22,7 +22,7 @@ pub trait LogStore: StoreBase {
         kinds: &'static [EventKind],
     ) -> Result<(Vec<LoggedEvent>, i64)>;
 
-    /// Everything about one order, oldest first, after a position.
+    /// All events of one order after a position, oldest first.
     async fn order_events(
         &self,
         tenant: &Tenant,
@@ -40,8 +40,8 @@ pub trait LogStore: StoreBase {
         limit: usize,
     ) -> Result<(Vec<LoggedEvent>, Positions)>;
 
-    /// Says that a process acts as a consumer until a time, renews every lease it holds there, and tells who else
-    /// does at `now`, and who holds what.
+    /// Registers a process as a member of a consumer until a time, renews every lease it holds there, and returns the
+    /// members at `now` and the leases they hold.
     async fn keep_alive(
         &self,
         consumer: &str,
@@ -50,8 +50,8 @@ pub trait LogStore: StoreBase {
         until: Time,
     ) -> Result<LeaseView>;
 
-    /// Takes the lease of a consumer on a partition, with a new epoch, and says where its cursor stands; `None` while
-    /// somebody else holds it at `now`. One's own lease is taken anew.
+    /// Takes the lease of a consumer on a partition, with a new epoch, and returns it with the cursor's position;
+    /// `None` while another owner holds it at `now`. An owner's own lease is taken again under a new epoch.
     async fn take_lease(
         &self,
         consumer: &str,
@@ -61,10 +61,10 @@ pub trait LogStore: StoreBase {
         until: Time,
     ) -> Result<Option<(Lease, i64)>>;
 
-    /// Hands a lease back, so that the next owner need not wait; one that was taken over is nobody's to give.
+    /// Ends a lease early, so that the next owner need not wait. A lease that was taken over stays as it is.
     async fn release_lease(&self, lease: &Lease, owner: &str) -> Result<()>;
 
-    /// Says that a process is no longer a consumer; its leases are free.
+    /// Removes a process from a consumer's members and ends its leases.
     async fn leave(&self, consumer: &str, owner: &str) -> Result<()>;
 
     /// Orders among `orders` that are parked for a consumer.

@@ -1,5 +1,4 @@
-//! What the rest of Waybill asks of a store, one trait for each owner of rows. Calls are in batches; every driver passes
-//! `conformance`.
+//! The interface of a store, one trait for each owner of rows. Calls are in batches; every driver passes `conformance`.
 //!
 //! A role holds the traits of the rows that it uses, and no others: the role `delivery` runs on a store of
 //! [`DeliveryStore`] and [`LogStore`]. [`Store`] is all of them, for a backend that holds every row.
@@ -24,7 +23,7 @@ pub use orders::OrderStore;
 pub use stock::StockStore;
 pub use work::WorkStore;
 
-/// A store of all rows. See the crate's documentation for what `Ok` and `Err` promise.
+/// A store of all rows. The crate's documentation says what `Ok` and `Err` guarantee.
 pub trait Store:
     OrderStore + DeliveryStore + StockStore + LogStore + WorkStore + ClaimStore
 {

@@ -18,20 +18,20 @@ impl Effect for OrderEffect {
     type Known = Order;
 }
 
-/// Orders and what they hold of the stock.
+/// Orders and their reservations.
 #[async_trait]
 pub trait OrderStore: EffectStore<OrderEffect> {
-    /// How many [`OrderStore::accept`] calls are worth having under way at once.
+    /// How many [`OrderStore::accept`] calls to have in progress at once; more do not raise throughput.
     fn accept_concurrency(&self) -> usize;
 
-    /// Takes a batch of orders in one transaction; one result per order, in order. An order at fault fails
-    /// alone.
+    /// Accepts a batch of orders in one transaction; one result per order, in order. An order that breaks a constraint
+    /// fails alone.
     async fn accept(&self, orders: Vec<Arc<NewOrder>>) -> Result<Vec<Result<Accepted>>>;
 
     /// One order of a tenant.
     async fn order(&self, tenant: &Tenant, by: OrderRef) -> Result<Option<OrderRecord>>;
 
-    /// The changing part of several orders, whichever tenant's; those not found are left out.
+    /// The changing part of several orders of any tenants; orders that do not exist are left out.
     async fn orders(&self, ids: Vec<OrderId>) -> Result<Vec<Order>>;
 
     /// A page of a tenant's orders, newest first.
@@ -41,8 +41,8 @@ pub trait OrderStore: EffectStore<OrderEffect> {
         filter: OrderFilter,
     ) -> Result<Page<OrderRecord, i64>>;
 
-    /// A page of a tenant's orders, newest first, below a number, and the positions of the log at which exactly
-    /// this is what they are.
+    /// A page of a tenant's orders with numbers below `before`, newest first, and the positions of the log at which
+    /// exactly this was their state.
     async fn snapshot(
         &self,
         tenant: &Tenant,
@@ -50,7 +50,7 @@ pub trait OrderStore: EffectStore<OrderEffect> {
         limit: usize,
     ) -> Result<Snapshot>;
 
-    /// Orders that are neither done nor were touched since `before`; for the watchdog. A call looks at a bounded
-    /// number of orders and the next one goes on from there, round and round.
+    /// Orders that are not done and were not changed since `before`, for the watchdog. A call reads a bounded number of
+    /// orders and the next call continues there, from the beginning again after the last order.
     async fn stuck_orders(&self, before: Time, limit: usize) -> Result<Vec<(OrderId, Time)>>;
 }

@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use waybill_domain::stock::StockRow;
 use waybill_domain::text::Tenant;
 
-/// Stock rows as people and programs change them. Orders reserve and consume through
-/// [`super::OrderStore::accept`] and their effects.
+/// Stock rows as the API changes them. Orders reserve and consume units through [`super::OrderStore::accept`] and their
+/// effects.
 #[async_trait]
 pub trait StockStore: StoreBase {
     /// Changes stock rows; one outcome per change, in order.

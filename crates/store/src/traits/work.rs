@@ -14,7 +14,7 @@ pub trait WorkStore: StoreBase {
     /// Adds work outside of a change.
     async fn add_work(&self, tenant: &Tenant, work: Vec<NewWork>) -> Result<()>;
 
-    /// Leases due work of a target until a time.
+    /// Leases due work of a target until `until`. Work whose lease has run out is due again.
     async fn lease_work(
         &self,
         target: &str,

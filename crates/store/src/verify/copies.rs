@@ -1,6 +1,6 @@
-//! I9 and I11 of what orders keep of their shipments: each copy is what the shipment's events amount to at its version,
-//! none is behind the events that the order has taken in, and no unit is in two shipments. Rows of shipments are not
-//! read.
+//! I9 and I11 of orders' copies of their shipments: each copy equals the state that the shipment's events add up to at
+//! its version, no copy is behind the events that the order has taken in, and no unit is in two shipments. Rows of
+//! shipments are not read.
 
 use super::discards::Discards;
 use super::log::Histories;
@@ -14,24 +14,25 @@ use waybill_domain::event::NewEvent;
 use waybill_domain::history::ShipmentHistory;
 use waybill_domain::shipment::{ShipmentCopy, ShipmentStatus};
 
-/// The schema from which orders keep copies; in older stores there is nothing to check.
+/// The first schema in which orders have copies; older stores have none to check.
 const SINCE_SCHEMA: i64 = 7;
 
-/// The consumer that keeps them.
+/// The consumer that writes the copies.
 pub(super) const STATUS: &str = "status";
 
-/// The copies of a store, and which events should be in them.
+/// The copies of a store, and the events that they should contain.
 #[derive(Default)]
 pub(super) struct Copies {
-    /// By shipment.
+    /// The copies, by shipment.
     kept: HashMap<Uuid, Kept>,
     /// How far the consumer has read, by partition.
     cursors: HashMap<u16, i64>,
-    /// Events that wait for it.
+    /// Events that are parked for the consumer.
     parked: HashSet<(u16, i64)>,
-    /// Events that it has taken in and that are newer than the copy, by shipment: their order and the last one's `seq`.
+    /// By shipment, events that the consumer has taken in but that are newer than the copy: their order and the last
+    /// one's `seq`.
     missed: HashMap<Uuid, (Option<Uuid>, i64)>,
-    /// Why an event of a shipment was not taken in.
+    /// By shipment, why an event of it was discarded.
     discarded: HashMap<Uuid, String>,
 }
 
@@ -41,10 +42,10 @@ struct Kept {
     agreement: Agreement,
 }
 
-/// Whether a copy is what its shipment's events amount to at its version.
+/// Whether a copy equals the state that its shipment's events add up to at its version.
 enum Agreement {
     NoSuchEvent,
-    /// The event cannot be read, which is a finding of its own.
+    /// The event cannot be read, which is reported as a separate finding.
     Unreadable,
     Yes,
     No(String),
@@ -142,7 +143,7 @@ impl Copies {
     }
 }
 
-/// What the comparison found, and the units of all copies against the lines of their orders.
+/// Reports the differences found, and compares the units of all copies with the lines of their orders.
 pub(super) async fn check(
     tables: &mut dyn Tables,
     histories: &Histories,
@@ -196,7 +197,7 @@ async fn check_units(tables: &mut dyn Tables, copies: &Copies, report: &mut Repo
         }
         for line in &copy.lines {
             let units = sent.entry((order.to_string(), line.line)).or_default();
-            // No error: units beyond the type are more than were ordered all the same.
+            // No error: a sum beyond the type's range is more than was ordered in any case.
             *units = units.saturating_add(line.quantity);
         }
     }

@@ -1,7 +1,8 @@
-//! Events that an operator discarded, and the findings that follow from that.
+//! Discarded events, and the findings that they explain.
 //!
-//! An event is discarded because it cannot be read, so a checker cannot read it either. That is the only fault of the
-//! log that a discard explains; besides, the state that the events of its aggregate add up to is not known.
+//! An operator discards an event that cannot be read, so the checker cannot read it either. This is the only fault of
+//! the log that a discard explains. It also explains why an aggregate's stored state differs from its events, because
+//! that event's change is unknown.
 
 use super::copies::STATUS;
 use super::{Finding, Report, Tables};
@@ -10,20 +11,20 @@ use std::collections::{HashMap, HashSet};
 use uuid::Uuid;
 use waybill_domain::time::Time;
 
-/// The schema that first records discards; older stores are checked as well.
+/// The first schema that records discards; older stores have none.
 const SINCE_SCHEMA: i64 = 6;
 
-/// What was discarded, in words, by the place of the event in the log.
+/// The discards in words, by the event's partition and position.
 #[derive(Default)]
 pub(super) struct Discards {
     by_place: HashMap<(u16, i64), String>,
     by_aggregate: HashMap<Uuid, String>,
-    /// Those that the consumer `status` was spared.
+    /// The events that were discarded for the consumer `status`.
     of_status: HashSet<(u16, i64)>,
 }
 
 impl Discards {
-    /// Reads them; a row that cannot be read is a finding, and explains nothing.
+    /// Reads the discards. A row that cannot be read is a finding and explains nothing.
     pub async fn read(tables: &mut dyn Tables, report: &mut Report) -> Result<Self> {
         let mut discards = Self::default();
         if tables.schema().await? < SINCE_SCHEMA {

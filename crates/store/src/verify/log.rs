@@ -10,7 +10,7 @@ use uuid::Uuid;
 use waybill_domain::event::AggregateKind;
 use waybill_domain::history::{OrderHistory, ShipmentHistory};
 
-/// What the log says of every aggregate.
+/// The state of every aggregate according to the log.
 #[derive(Default)]
 pub(super) struct Histories {
     pub orders: HashMap<Uuid, OrderHistory>,
@@ -18,7 +18,7 @@ pub(super) struct Histories {
     /// Version of deliveries and stock rows.
     others: HashMap<(AggregateKind, Uuid), i64>,
     pub discards: Discards,
-    /// What orders keep of their shipments, compared with the events as these are read.
+    /// The orders' copies of their shipments, compared with the events while these are read.
     pub copies: Copies,
     /// Why an event cannot be read, by its aggregate and the place among the aggregate's faults.
     explained: HashMap<(Uuid, usize), String>,

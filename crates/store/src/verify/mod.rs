@@ -18,7 +18,7 @@ use std::str::FromStr;
 use waybill_domain::event::LoggedEvent;
 use waybill_domain::text::quoted;
 
-/// Something that does not add up.
+/// A violated invariant.
 #[derive(Clone, Debug, Serialize, PartialEq, Eq)]
 pub struct Finding {
     /// Which invariant, as `I5`.
@@ -29,7 +29,7 @@ pub struct Finding {
 }
 
 impl Finding {
-    /// Where operators read what the invariant says and what to do. None for a line that only counts findings.
+    /// The page and section that explain the invariant to operators. `None` for a line that only counts findings.
     #[must_use]
     pub fn reference(&self) -> Option<String> {
         let number = self.invariant.strip_prefix('I')?;
@@ -37,7 +37,7 @@ impl Finding {
     }
 }
 
-/// A finding that is the known consequence of what an operator decided.
+/// A finding that follows from an operator's decision.
 #[derive(Clone, Debug, Serialize, PartialEq, Eq)]
 pub struct Explained {
     #[serde(flatten)]
@@ -48,14 +48,14 @@ pub struct Explained {
 /// The outcome of a verification.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Report {
-    /// What does not add up without an explanation; the store is sound when there are none.
+    /// The findings without an explanation; the store is sound when there are none.
     pub findings: Vec<Finding>,
-    /// What does not add up because an event was discarded.
+    /// The findings that a discarded event explains.
     pub explained: Vec<Explained>,
     pub counts: Counts,
 }
 
-/// What was looked at.
+/// How many rows were checked.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Counts {
@@ -71,16 +71,16 @@ pub struct Counts {
     pub timers: usize,
 }
 
-/// What is shown each row of a SELECT.
+/// Called with each row of a SELECT.
 pub type VisitRow<'a> = &'a mut (dyn FnMut(&[String]) + Send);
-/// What is shown each event of the log.
+/// Called with each event of the log.
 pub type VisitEvent<'a> = &'a mut (dyn FnMut(LoggedEvent) + Send);
 
 /// Tables of a store, on one snapshot.
 #[async_trait]
 pub trait Tables: Send {
-    /// Runs a SELECT that every driver understands. Cells come as text: null as the empty text, ids as UUIDs in
-    /// lower case with hyphens, JSON as its text.
+    /// Runs a SELECT that every driver's database accepts. Cells are passed as text: null as the empty text, ids as
+    /// UUIDs in lower case with hyphens, JSON as its text.
     async fn rows(&mut self, sql: &str, visit: VisitRow<'_>) -> Result<()>;
     /// The whole log; within a partition, oldest first.
     async fn events(&mut self, visit: VisitEvent<'_>) -> Result<()>;
@@ -88,13 +88,13 @@ pub trait Tables: Send {
     async fn schema(&mut self) -> Result<i64>;
 }
 
-/// Findings of each list at most; the rest is counted in one line.
+/// The most findings that a list shows; the others are counted in one line.
 const LISTED: usize = 200;
 
 /// Runs every check.
 ///
 /// # Errors
-/// When the tables cannot be read.
+/// The tables cannot be read.
 pub async fn run(tables: &mut dyn Tables) -> Result<Report> {
     let mut report = Report::default();
     let histories = log::read(tables, &mut report).await?;
@@ -114,7 +114,7 @@ pub async fn run(tables: &mut dyn Tables) -> Result<Report> {
     Ok(report)
 }
 
-/// Cuts a list to its bound; the line that counts what was cut off.
+/// Cuts a list to its bound; returns the line that counts the findings that were cut off.
 fn shorten<T>(list: &mut Vec<T>) -> Option<Finding> {
     let more = list.len().checked_sub(LISTED).filter(|more| *more > 0)?;
     list.truncate(LISTED);
@@ -126,8 +126,8 @@ fn shorten<T>(list: &mut Vec<T>) -> Option<Finding> {
 }
 
 impl Report {
-    /// A cell that is to be a number. One that cannot be read is a finding that names the row, and the row is left out
-    /// of what it would have been compared with.
+    /// Parses a cell as a number. An invalid cell is a finding that names the row, and the row takes part in no
+    /// comparison.
     fn number<T: FromStr>(
         &mut self,
         invariant: &'static str,
@@ -135,7 +135,7 @@ impl Report {
         column: &str,
         cell: &str,
     ) -> Option<T> {
-        // No error: it becomes a finding.
+        // No error: an invalid cell becomes a finding.
         let read = cell.parse().ok();
         if read.is_none() {
             let detail = format!("{column} cannot be read: {}", quoted(cell));

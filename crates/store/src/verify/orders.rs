@@ -10,7 +10,7 @@ use waybill_domain::status::OrderStatus;
 /// Lines of every order, as stored.
 type Lines = HashMap<String, Vec<(u16, Quantities)>>;
 
-/// Rows and lines against the events.
+/// Compares rows and lines with the events.
 pub(super) async fn check(
     tables: &mut dyn Tables,
     histories: &Histories,

@@ -3,11 +3,11 @@
 use super::{Report, Tables};
 use crate::error::{Error, Result};
 
-/// Each query names what must not be; every row it finds is a finding.
+/// Invariant, description and query of each kind; every row that a query returns is a finding.
 const MUST_NOT_BE: &[(&str, &str, &str)] = &[
     (
         "I5",
-        "reserved units of a line that no reservation stands behind",
+        "reserved units of a line without a reservation",
         "SELECT l.order_id, l.line FROM order_lines l LEFT JOIN reservations r ON r.order_id = l.order_id AND r.line = l.line AND r.vendor = l.vendor \
          WHERE l.vendor <> 'inventory' GROUP BY l.order_id, l.line, l.reserved, l.in_shipment \
          HAVING l.reserved + l.in_shipment <> COALESCE(SUM(CASE WHEN r.state IN ('held', 'committed') THEN r.quantity - r.consumed - r.released ELSE 0 END), 0)",
@@ -19,7 +19,7 @@ const MUST_NOT_BE: &[(&str, &str, &str)] = &[
     ),
     (
         "I12",
-        "a shipment under way that no timer moves and nobody has touched by hand",
+        "a shipment under way without a timer that was not updated by hand",
         "SELECT s.id FROM shipments s LEFT JOIN timers t ON t.shipment_id = s.id AND t.due_at = s.due_at WHERE s.due_at IS NOT NULL AND t.due_at IS NULL",
     ),
     (
@@ -34,7 +34,7 @@ const MUST_NOT_BE: &[(&str, &str, &str)] = &[
     ),
 ];
 
-/// Runs them all.
+/// Runs all queries.
 pub(super) async fn check(tables: &mut dyn Tables, report: &mut Report) -> Result<()> {
     for (invariant, what, sql) in MUST_NOT_BE {
         tables
@@ -44,7 +44,7 @@ pub(super) async fn check(tables: &mut dyn Tables, report: &mut Report) -> Resul
     Ok(())
 }
 
-/// What was looked at, of the tables that no other check counts.
+/// Counts the rows of the tables that no other check counts.
 pub(super) async fn count(tables: &mut dyn Tables, report: &mut Report) -> Result<()> {
     let unfinished =
         "SELECT COUNT(*) FROM orders WHERE status NOT IN ('delivered', 'cancelled', 'failed')";

@@ -10,7 +10,7 @@ use waybill_domain::time::Time;
 const ROWS: &str = "SELECT id, version, status, lines, vendor, attempt, tracking_number, carrier, created_at, updated_at, shipped_at, \
                     delivered_at FROM shipments";
 
-/// Rows against their events.
+/// Compares rows with their events.
 pub(super) async fn check(
     tables: &mut dyn Tables,
     histories: &Histories,
@@ -71,10 +71,10 @@ fn check_row(row: &[String], histories: &Histories, report: &mut Report) {
     }
 }
 
-/// What a row of [`ROWS`] has, of the same shipment.
+/// The shipment's state in a row of [`ROWS`].
 fn stored(row: &[String], told: &ShipmentCopy) -> Option<ShipmentCopy> {
     let text = |cell: usize| Some(row[cell].clone()).filter(|text| !text.is_empty());
-    // No error: a row of which a cell cannot be read is a finding of the caller.
+    // No error: the caller reports a row with an invalid cell as a finding.
     let time = |cell: usize| row[cell].parse().ok().map(Time);
     let optional = |cell: usize| match row[cell].as_str() {
         "" => Some(None),
@@ -95,7 +95,8 @@ fn stored(row: &[String], told: &ShipmentCopy) -> Option<ShipmentCopy> {
     })
 }
 
-/// What events say of a shipment where it is stored differently, its row or an order's copy; `None` when they agree.
+/// The fields in which a stored shipment (its row or an order's copy) differs from its events, with the events' values;
+/// `None` when they agree.
 pub(super) fn difference(stored: &ShipmentCopy, told: &ShipmentCopy) -> Option<String> {
     let (stored, told) = (fields(stored), fields(told));
     let pairs = stored.iter().zip(&told);
@@ -106,9 +107,9 @@ pub(super) fn difference(stored: &ShipmentCopy, told: &ShipmentCopy) -> Option<S
     (!words.is_empty()).then(|| words.join(", "))
 }
 
-/// All but the version of the order that shows it, in words.
+/// All fields except `shown_in`, in words.
 fn fields(of: &ShipmentCopy) -> [(&'static str, String); 12] {
-    // An empty text and none look alike in a row.
+    // A missing text and an empty one are the same in a row.
     let text = |text: &Option<String>| match text.as_deref() {
         None | Some("") => "nothing".to_owned(),
         Some(text) => text.to_owned(),

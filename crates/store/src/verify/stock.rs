@@ -4,15 +4,15 @@ use super::{Report, Tables};
 use crate::error::Result;
 use std::collections::HashMap;
 
-/// A cell of a row that begins with tenant, sku and vendor. One that is no number is a finding, and adds nothing.
+/// Parses a number in a row that begins with tenant, sku and vendor. An invalid cell is a finding and counts as 0.
 fn number(report: &mut Report, row: &[String], column: &str, cell: usize) -> i64 {
     let subject = format!("stock {}@{} of {}", row[1], row[2], row[0]);
     let read = report.number("I5", &subject, column, &row[cell]);
-    // No error: the finding is made.
+    // No error: the invalid cell was reported as a finding.
     read.unwrap_or(0)
 }
 
-/// Every stock row against the sums.
+/// Compares every stock row with the sums.
 pub(super) async fn check(tables: &mut dyn Tables, report: &mut Report) -> Result<()> {
     let mut sums: HashMap<[String; 3], (i64, i64)> = HashMap::new();
     let key = |row: &[String]| [row[0].clone(), row[1].clone(), row[2].clone()];

@@ -136,7 +136,8 @@ fn write_timer(tx: &Tx<'_>, timer: &TimerChange) -> Result<()> {
             )?;
         }
         TimerChange::Clear(t) => {
-            // The shipment's version guards it; a timer that is gone has fired in that version.
+            // The shipment's version guards timers: when a timer to be cleared is not found, it has fired in that
+            // version.
             tx.execute(
                 "DELETE FROM timers WHERE due_at = ?1 AND shipment_id = ?2",
                 params![t.due_at.0, t.shipment_id.bytes()],

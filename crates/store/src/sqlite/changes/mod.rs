@@ -1,5 +1,5 @@
-//! Writes what the domain decided: each row is guarded by the version that the decision was made on. What is the same for
-//! every owner stands here; each owner's rows have a file.
+//! Writes what the domain decided: each row is guarded by the version that the decision was made on. This file has the
+//! part that is the same for every owner; each owner's rows have a file.
 
 mod delivery;
 mod orders;
@@ -50,7 +50,7 @@ pub fn write<E: OwnedRows>(tx: &mut Tx<'_>, changes: &[Change<E>]) -> Result<()>
     )
 }
 
-/// A guarded write that found its row in another state was overtaken.
+/// Turns a guarded write that changed no row into [`Error::Conflict`]: another write has changed the row since.
 pub fn expect_one(changed: usize, what: &'static str) -> Result<()> {
     if changed == 1 {
         Ok(())

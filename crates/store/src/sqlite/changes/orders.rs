@@ -90,7 +90,7 @@ fn write_order(tx: &mut Tx<'_>, change: &OrderChange) -> Result<()> {
     Ok(())
 }
 
-/// Writes a new hold; what a person wrote about it goes where personal data stands.
+/// Writes a new hold; its note is personal data and is written to `order_personal`.
 pub fn place_hold(tx: &Tx<'_>, order: OrderId, version: i64, hold: &Hold) -> Result<()> {
     tx.execute(
         "INSERT INTO order_holds (order_id, id, reason, placed_at, placed_by) VALUES (?1, ?2, ?3, ?4, ?5)",

@@ -64,13 +64,13 @@ pub fn reserve(
     Ok(())
 }
 
-/// Writes what a move makes of the open reservation of its line.
+/// Writes the open reservation of a line as a move leaves it.
 fn settle(tx: &Tx<'_>, order: OrderId, moved: &ReservationMove) -> Result<()> {
     let units = moved.units();
     let found = open(tx, order, moved)?;
     let before = found.as_ref().map(|(_, reservation)| *reservation);
     let after = moved.after(before).map_err(Error::of_move)?;
-    // There is one wherever the domain allowed the move.
+    // `ReservationMove::after` has refused a move without an open reservation, so there is one.
     let Some((attempt, before)) = found else {
         return Err(Error::Conflict {
             what: "the reservation",
@@ -94,7 +94,7 @@ fn settle(tx: &Tx<'_>, order: OrderId, moved: &ReservationMove) -> Result<()> {
     expect_one(changed, "the reservation")
 }
 
-/// The attempt of a line at a vendor that still holds units, and its reservation.
+/// The open reservation of a line at a vendor, with its attempt.
 fn open(
     tx: &Tx<'_>,
     order: OrderId,

@@ -1,4 +1,4 @@
-//! Keys of requests.
+//! `ClaimStore` on SQLite: idempotency keys and claims.
 
 use super::super::schedule::Class;
 use super::super::{claims, once};

@@ -33,7 +33,7 @@ pub struct SqliteStore {
     pub(super) scan_limit: usize,
     pub(super) wal_bytes: Arc<AtomicU64>,
     pub(super) claims_walk: Arc<Mutex<Walk>>,
-    /// Where the search for stuck orders goes on.
+    /// The order after which the next search for stuck orders begins.
     pub(super) stuck_walk: Arc<AtomicI64>,
     pub(super) lock: Mutex<Option<DirectoryLock>>,
 }
@@ -59,7 +59,7 @@ impl StoreBase for SqliteStore {
     async fn check_writable(&self) -> Result<()> {
         self.writer
             .submit(Class::Foreground, |tx| {
-                // A write of its own, so that a full disk is found out.
+                // A real write, so that a full disk makes the check fail.
                 let at = tx.now.0.to_string();
                 tx.execute("INSERT INTO meta (key, value) VALUES ('checked_at', ?1) ON CONFLICT (key) DO UPDATE SET value = excluded.value", [at])?;
                 Ok(())
@@ -69,7 +69,7 @@ impl StoreBase for SqliteStore {
 
     async fn close(&self) {
         let (writer, readers) = (self.writer.clone(), self.readers.clone());
-        // Joining threads blocks; other tasks go on meanwhile.
+        // Joining threads blocks, so it runs outside of the async workers.
         let closed = tokio::task::spawn_blocking(move || {
             readers.close();
             writer.close();

@@ -16,7 +16,7 @@ use waybill_domain::time::Time;
 
 #[async_trait]
 impl OrderStore for SqliteStore {
-    /// One is written while the next one gathers.
+    /// Two: one batch is written while the next one gathers.
     fn accept_concurrency(&self) -> usize {
         2
     }
