@@ -155,7 +155,7 @@ fn restore(args: &RestoreArgs, now: Time) -> ExitCode {
     code
 }
 
-/// A name that sorts by time.
+/// A file name that sorts by time.
 fn name_at(now: Time) -> PathBuf {
     let text = now.to_string();
     let seconds = text.get(..19).unwrap_or(&text);

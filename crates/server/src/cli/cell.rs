@@ -65,7 +65,7 @@ impl fmt::Display for Cell {
     }
 }
 
-/// What becomes of line ends.
+/// Whether line ends are kept.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Lines {
     Keep,

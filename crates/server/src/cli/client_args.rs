@@ -1,4 +1,4 @@
-//! What every command that speaks to a running server is given: address, token, form of the output.
+//! The arguments of every command that calls a running server: address, token, form of the output.
 
 use std::io::ErrorKind;
 use std::path::PathBuf;
@@ -57,7 +57,7 @@ impl ClientArgs {
         Client::new(target, &token, self.timeout)
     }
 
-    /// Where to ask and with which token: flags and variables first, then the context, then the demo's.
+    /// The server's address and the token: from flags and variables, else from the context, else the demo's.
     ///
     /// # Errors
     /// As `client`.
@@ -79,7 +79,7 @@ impl ClientArgs {
         }
     }
 
-    /// The context that counts; the file is not read where nothing could come from it.
+    /// The context in use; the file is not read if flags and variables give everything.
     fn chosen_context(&self) -> Result<Option<Context>, ClientError> {
         if self.context.is_none() && self.url.is_some() && self.token.is_some() {
             return Ok(None);

@@ -14,7 +14,7 @@ use super::exit::Exit;
 use super::output::{self, more, plain, table};
 use crate::client::{Client, ClientError, Query, path_segment};
 
-/// Rows asked for at once where all are wanted.
+/// Rows per request when all are read.
 const PAGE: &str = "100";
 
 #[derive(Args, Debug)]
@@ -67,7 +67,7 @@ pub enum DlqCommand {
 }
 
 /// # Errors
-/// What kept the command from being done.
+/// Why the command failed.
 pub async fn run(args: DlqArgs) -> Result<ExitCode, ClientError> {
     dlq(&args).await
 }
@@ -127,7 +127,7 @@ async fn dlq(args: &DlqArgs) -> Result<ExitCode, ClientError> {
     }
 }
 
-/// Does the same to each; one that is refused does not keep the others from being done.
+/// Does the same to each; after a refusal the others are still tried.
 async fn each(
     client: &mut Client,
     action: &str,
@@ -190,7 +190,7 @@ async fn all_ids(client: &mut Client) -> Result<Vec<String>, ClientError> {
                 .map(|letter| plain(&letter["id"])),
         );
         match page["next"].as_str() {
-            // A cursor that does not move would never end.
+            // A cursor that does not advance would loop for ever.
             Some(next) if after.as_deref() != Some(next) => after = Some(next.to_owned()),
             _ => return Ok(ids),
         }
@@ -232,7 +232,7 @@ fn listed(page: &Value) -> String {
     text
 }
 
-/// Errors may be long; a row of a table may not.
+/// An error cut to the length of a table's row.
 fn shortened(text: &str) -> String {
     let mut shown: String = text.chars().take(80).collect();
     if shown.len() < text.len() {
@@ -320,7 +320,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_discard_without_yes_asks_nobody() {
+    async fn a_discard_without_yes_sends_no_request() {
         let (outcome, asked) = typed(&["discard", "b"]).await;
         assert_eq!(outcome.unwrap_err().exit(), Exit::Usage);
         assert!(asked.is_empty());

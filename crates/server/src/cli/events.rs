@@ -1,7 +1,7 @@
 //! `waybill events`: the feed of all events of the token's tenant, a page of it or followed as it grows.
 //!
-//! Every event carries a cursor, and the feed goes on after any of them: a follower that was stopped goes on with
-//! `--after` and misses nothing. A server that is away is asked again, a bounded number of times in a row.
+//! Every event has a cursor. A follower that was stopped resumes with `--after` the last one and misses no event. When
+//! the server is unavailable the request is repeated, a bounded number of times in a row.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -19,9 +19,9 @@ use crate::client::{Answer, Client, ClientError, Query};
 const LONGEST_WAIT: Duration = Duration::from_secs(25);
 /// Events asked for at once while following.
 const PAGE: u64 = 100;
-/// How often in a row the server is asked again without an answer.
+/// Requests in a row without an answer before the command gives up.
 const TRIES_IN_A_ROW: u32 = 10;
-/// The first pause before that; it doubles up to the last.
+/// The first pause before a repeated request; it doubles each time.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LAST_PAUSE: Duration = Duration::from_secs(5);
 
@@ -50,7 +50,7 @@ pub struct EventsArgs {
 }
 
 /// # Errors
-/// What kept the events from being read.
+/// Why the events could not be read.
 pub async fn run(args: EventsArgs) -> Result<ExitCode, ClientError> {
     let mut client = args.client.client()?;
     let json = args.client.json;
@@ -67,7 +67,7 @@ pub async fn run(args: EventsArgs) -> Result<ExitCode, ClientError> {
         true => Some(place_of_now(&mut client).await?),
         false => args.after,
     };
-    // An answer has to come before the client gives up on it.
+    // The server must answer within the client's timeout.
     let wait = LONGEST_WAIT.min(args.client.timeout / 2);
     let ended = tokio::select! {
         ended = follow(&mut client, &mut after, wait, json) => ended,

@@ -10,17 +10,17 @@ use waybill_store::Error as StoreError;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
     Done,
-    /// It could not be done, for a reason that has no code of its own: a file, the output, the settings.
+    /// It failed for a reason without a code of its own: a file, the output, the settings.
     Failed,
     /// The command line is wrong.
     Usage,
     /// What was named does not exist.
     NotFound,
-    /// The server answered no; the same call will be refused again.
+    /// The server refused; the same call will be refused again.
     Refused,
-    /// No answer, or an answer that it is not possible now; the same call may succeed later.
+    /// No answer, or the server cannot do it now; the same call may succeed later.
     Unreachable,
-    /// The command looked at something, and it is not as it should be.
+    /// The command checked something and found a fault.
     Findings,
 }
 

@@ -1,6 +1,6 @@
 //! `waybill health`: asks a running server how it is, for container health checks and scripts.
 //!
-//! Needs no token, because health needs none; nothing but the exit code and one line comes of it.
+//! Needs no token, because health needs none. Prints one line; the exit code is the result.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -50,7 +50,7 @@ pub async fn run(args: HealthArgs) -> ExitCode {
     }
 }
 
-/// The status, and the server's own word for how it is.
+/// The HTTP status, and the member `status` of the answer.
 pub(super) async fn ask(
     url: &str,
     live: bool,
@@ -91,7 +91,7 @@ mod tests {
         let server = FakeServer::start(|request| match request.line().as_str() {
             "GET /health/live" => FakeAnswer::json(200, r#"{"status":"alive"}"#),
             "GET /health/ready" => FakeAnswer::json(503, r#"{"status":"not ready"}"#),
-            other => panic!("nobody asks for {other}"),
+            other => panic!("no test requests {other}"),
         })
         .await;
         assert_eq!(run(args(&server.url, true)).await, ExitCode::SUCCESS);

@@ -1,4 +1,4 @@
-//! What can be typed after `waybill`: one file a command, with its arguments, its help and what it prints.
+//! The commands of `waybill`: one file each, with its arguments, its help and what it prints.
 //!
 //! Exit codes stand in `exit`, everything that is printed goes through `output`.
 #![cfg_attr(not(test), deny(clippy::use_debug))]
@@ -174,27 +174,27 @@ async fn client(work: impl Future<Output = Result<ExitCode, ClientError>>) -> Ex
     }
 }
 
-/// Says why what was asked of a server was not done.
+/// Prints why a request to a server failed.
 fn failed(error: &ClientError) -> ExitCode {
     output::error(&error.to_string(), &error.to_json(), error.exit())
 }
 
-/// Says why a command failed whose failure has no exit code of its own.
+/// Prints why a command failed, for failures without an exit code of their own.
 fn fail(error: &(dyn std::error::Error + 'static)) -> ExitCode {
     output::error_line("failed", Exit::Failed, &with_sources(error))
 }
 
-/// Says why a command was not even tried, or what an answer says.
+/// Prints a message and fails.
 fn fail_with(message: &str) -> ExitCode {
     output::error_line("failed", Exit::Failed, &message)
 }
 
-/// Says why a store that the command opened itself could not be used.
+/// Prints why the store could not be used, for commands that open it themselves.
 fn fail_store(error: &waybill_store::Error) -> ExitCode {
     output::error_line("store", Exit::of_store(error), &with_sources(error))
 }
 
-/// Says what is wrong with the settings.
+/// Prints what is wrong with the settings.
 fn fail_config(errors: &crate::config::ConfigErrors) -> ExitCode {
     output::error_line("invalid_configuration", Exit::Failed, errors)
 }

@@ -92,7 +92,7 @@ pub fn remark(text: impl AsRef<str>) {
 }
 
 fn to_stderr(text: &str) {
-    // Standard error is the last resort: where it cannot be written, nothing more can be said.
+    // When standard error cannot be written either, the message is lost.
     let _ = writeln!(io::stderr().lock(), "{}", escaped(text, Lines::Keep));
 }
 
@@ -102,7 +102,7 @@ fn prints_json_errors() -> bool {
 
 /// From now on errors are JSON.
 pub fn errors_as_json(yes: bool) {
-    // Said once, before the command runs.
+    // Set once, before the command runs.
     let _ = ERRORS_AS_JSON.set(yes);
 }
 

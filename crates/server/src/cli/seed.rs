@@ -1,4 +1,4 @@
-//! `waybill seed`: tracks a row of skus with the same count each, so that there is something to sell.
+//! `waybill seed`: sets the same count for a number of skus, so that orders can be placed.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use super::client_args::ClientArgs;
 use super::output;
 use crate::client::{Client, ClientError, path_segment};
 
-/// How often a count that the server was too busy for is sent again.
+/// How often a count is sent again when the server is too busy.
 const TRIES_PER_SKU: u32 = 20;
 /// The shortest pause before that.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
@@ -65,7 +65,7 @@ async fn seed(args: &SeedArgs) -> Result<ExitCode, ClientError> {
     }
     let mut failure = None;
     while let Some(ended) = workers.join_next().await {
-        // A worker ends by its own result only; after the first failure the others are stopped.
+        // A worker ends with a result; after the first failure the others are aborted.
         if let Ok(Err(error)) = ended
             && failure.is_none()
         {
@@ -116,7 +116,7 @@ async fn worker(
     }
 }
 
-/// Sets one absolute count; a server that is too busy is asked again when it says.
+/// Sets one absolute count; when the server is too busy, sends it again after `Retry-After`.
 pub(super) async fn set_count(
     client: &mut Client,
     sku: &str,
@@ -138,7 +138,7 @@ pub(super) async fn set_count(
     }
 }
 
-/// Draws on a terminal only; elsewhere it just counts.
+/// A bar that is drawn on a terminal only.
 fn progress_bar(skus: u64) -> ProgressBar {
     let style =
         ProgressStyle::with_template("seeding {bar:40} {pos}/{len} skus, {per_sec}, {eta} left")

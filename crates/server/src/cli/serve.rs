@@ -23,7 +23,7 @@ pub struct ServeArgs {
     migrate: bool,
 }
 
-/// Runs until it is told to stop.
+/// Runs until a signal stops it.
 pub async fn run(args: ServeArgs) -> ExitCode {
     match load(&args.settings) {
         Ok(settings) => run_with(settings, args.migrate).await,

@@ -1,4 +1,4 @@
-//! `waybill shipment`: shipments, and telling a step of one by hand.
+//! `waybill shipment`: reads shipments, and reports a step of one by hand.
 
 use std::process::ExitCode;
 
@@ -101,7 +101,7 @@ pub async fn run(args: ShipmentArgs) -> Result<ExitCode, ClientError> {
 
 async fn page(client: &mut Client, args: &ListArgs) -> Result<Value, ClientError> {
     let order = match &args.order {
-        // The list takes an id only; an order of another name is looked up first.
+        // The list takes an id only; an order that is named otherwise is looked up first.
         Some(order) if uuid::Uuid::try_parse(order).is_err() => {
             Some(plain(&client.get(&path_of(order)).await?.body["id"]))
         }

@@ -1,10 +1,10 @@
-//! How far a long command is, on standard error: a bar on a terminal, elsewhere a line a stage.
+//! The progress of a long command, on standard error: a bar on a terminal, elsewhere one line per stage.
 
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::output;
 
-/// Tells each stage once.
+/// Prints each stage once.
 pub struct Stages {
     bar: ProgressBar,
     told: String,

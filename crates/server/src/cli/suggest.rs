@@ -1,5 +1,5 @@
-//! Values that a shell offers for an argument, and help lists. They are suggestions: whether a value is right is the
-//! server's to say, which may be newer.
+//! Values that a shell offers for an argument, and help lists. Other values are accepted too, because a newer server may
+//! know more; the server checks them.
 
 use std::ffi::OsStr;
 

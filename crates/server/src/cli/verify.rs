@@ -56,7 +56,7 @@ pub async fn run(args: VerifyArgs) -> ExitCode {
     }
 }
 
-/// Prints `shown`, which says what `report` found and perhaps more, and whether it adds up.
+/// Prints `shown`, which contains `report`; the exit code says whether everything adds up.
 pub(super) fn print_json(shown: &impl Serialize, report: &Report) -> ExitCode {
     match serde_json::to_value(shown) {
         Ok(mut body) => {
@@ -72,7 +72,7 @@ fn exit_code(report: &Report) -> ExitCode {
     Exit::from(report.findings.is_empty()).into()
 }
 
-/// Prints what was looked at and what does not add up.
+/// Prints what was checked and what does not add up.
 pub(super) fn print(report: &Report) -> ExitCode {
     let c = &report.counts;
     output::line(format!(

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::client::ClientError;
 use crate::config::Secret;
 
-/// A file longer than this is none of ours.
+/// A longer file is refused.
 const LONGEST_FILE_BYTES: u64 = 1024 * 1024;
 const LONGEST_NAME_BYTES: usize = 64;
 
@@ -176,7 +176,7 @@ fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let beside = folder.join(format!(".contexts.{}.new", std::process::id()));
     let written = write_new(&beside, bytes).and_then(|()| std::fs::rename(&beside, path));
     if written.is_err() {
-        // What is left beside it would hold tokens.
+        // A leftover temporary file would hold tokens.
         let _ = std::fs::remove_file(&beside);
     }
     written

@@ -107,7 +107,7 @@ fn set(
                 "give --url http://HOST:PORT",
             )
         })?;
-    // A wrong address is said now, not when it is used; it is kept in one form, so that it can be compared.
+    // A wrong address is refused here, not when it is used. It is stored in one form, so that it can be compared.
     let url = Target::parse(url)?.to_string();
     let token = match token_file {
         Some(file) => Some(read_token(file)?),

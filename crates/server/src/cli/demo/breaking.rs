@@ -1,7 +1,7 @@
-//! `waybill demo break`: load, kill -9, restart, again and again; then count and verify.
+//! `waybill demo break`: kills the server under load and restarts it, repeatedly; then counts and verifies.
 //!
-//! The client writes down every answer and keeps sending what was not answered, with the same key. Nothing it was
-//! promised may be lost, and no key may have made two orders.
+//! The client records every answer and repeats requests without an answer, with the same key. No acknowledged order may
+//! be lost, and no key may have made two orders.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -17,11 +17,11 @@ use super::child::Server;
 use super::evidence::{Judgement, judge};
 use super::trial::{self, Outcome, TrialError, Workspace, bounded, stock};
 use crate::cli::duration::parse_duration;
-use crate::cli::load::{self, Dialect, Pace, Plan, Policy, Progress, Report, Shape, Skus};
+use crate::cli::load::{self, Dialect, Pace, Plan, Policy, ProgressDisplay, Report, Shape, Skus};
 use crate::cli::output;
 use crate::observe::figures;
 
-/// Beyond the load itself: starts, deliveries, reading everything back.
+/// The time allowed beyond the load: for starts, deliveries and reading everything back.
 const REST: Duration = Duration::from_secs(180);
 const CONNECTIONS: u64 = 64;
 const SKUS: u64 = 20;
@@ -32,7 +32,7 @@ const RIDE_OUT: Duration = Duration::from_secs(60);
 const DELIVERED_WITHIN: Duration = Duration::from_secs(60);
 /// Between a start and the next kill.
 const ALIVE_MS: std::ops::Range<u64> = 200..1_500;
-/// Deliveries are hurried, so that orders are killed in every step.
+/// Deliveries are fast, so that kills hit orders in every step.
 const SETTINGS: [&str; 2] = [
     "delivery.ship_delay_ms=0-500",
     "delivery.deliver_delay_ms=0-500",
@@ -58,7 +58,7 @@ pub struct BreakArgs {
     pub json: bool,
 }
 
-/// Kills, and counts.
+/// Runs the trial.
 pub async fn run(args: &BreakArgs) -> Result<Outcome, TrialError> {
     let duration = args
         .duration
@@ -93,7 +93,11 @@ async fn trial(args: &BreakArgs, duration: Duration) -> Result<Outcome, TrialErr
     stock(&mut server.client()?, &skus, UNITS).await?;
 
     let plan = plan(args.rate, duration, &journal);
-    let mut loading = Box::pin(load::execute(&plan, server.client()?, Progress::Silent));
+    let mut loading = Box::pin(load::execute(
+        &plan,
+        server.client()?,
+        ProgressDisplay::Silent,
+    ));
     let (kills, report) = kill_until(&mut server, &mut loading, duration, &say).await?;
     say("reading every promised order back, and sending each again with its key".into());
     let judgement = judge(&server.client()?, &journal).await?;
@@ -149,7 +153,7 @@ fn plan(rate: u64, duration: Duration, journal: &Path) -> Plan {
     }
 }
 
-/// Kills the server at random moments while orders are being sent; then lets the load come to its end.
+/// Kills the server at random moments while orders are being sent; then waits for the end of the load.
 async fn kill_until(
     server: &mut Server,
     loading: &mut (impl Future<Output = Result<Report, crate::client::ClientError>> + Unpin),
@@ -173,7 +177,7 @@ async fn kill_until(
             server.kill().await?;
             server.start().await
         };
-        // The load goes on while the server is down: that is the point.
+        // The load goes on while the server is down, so that requests fail in every phase of a start.
         let ready = tokio::select! {
             ready = killing => ready?,
             ended = &mut *loading => return Ok((kills, ended?)),
@@ -197,7 +201,7 @@ struct Found {
 }
 
 impl Found {
-    /// Orders in the store that nobody was promised and nobody gave up waiting for.
+    /// Orders in the store that were neither acknowledged to the client nor given up by it.
     fn unasked(&self) -> u64 {
         let tally = &self.report.tally;
         figures::left(
@@ -216,7 +220,7 @@ impl Found {
             .map_or(0, |wait| wait.delivered);
         let doubled = judgement.doubled + self.unasked();
         let clean = self.findings.findings.is_empty();
-        // An order that the load gave up on was not promised; `unasked` counts it.
+        // An order that the load gave up on was not acknowledged; `unasked` allows for it.
         let ok = self.report.has_no_failure()
             && judgement.is_clean()
             && doubled == 0

@@ -1,4 +1,4 @@
-//! A server of a trial's own: this program again, as a child, on a free port.
+//! The server of a trial: this program as a child process, on a free port.
 //!
 //! Invariant: at most one child lives, none outlives the trial, and only the child is ever killed, by its handle.
 
@@ -18,7 +18,7 @@ use crate::client::{Client, Target};
 const READY_WITHIN: Duration = Duration::from_secs(30);
 /// How long one answer may take.
 const ANSWER_WITHIN: Duration = Duration::from_secs(35);
-/// Of the child's own words, shown when it does not start.
+/// Bytes of the child's output that are shown when it does not start.
 const SHOWN_BYTES: usize = 2_000;
 
 /// The child, and what is needed to start it again.
@@ -86,13 +86,13 @@ impl Server {
         command
             .args(["demo", "--json", "--listen", &self.listen, "--data"])
             .arg(&self.data)
-            // A trial kills and judges a store of its own, whatever address the environment holds.
+            // A trial uses an embedded store of its own, also if the environment names a database.
             .args(["--set", "store.url="])
             .args(self.settings.iter().flat_map(|setting| ["--set", setting]))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(log)
-            // Ctrl-C is for the trial, which then takes the child down itself.
+            // A process group of its own, so that Ctrl-C reaches only the trial, which then kills the child.
             .process_group(0)
             .kill_on_drop(true);
         command.spawn().map_err(cannot)

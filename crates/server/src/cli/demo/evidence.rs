@@ -1,7 +1,7 @@
-//! Holds what the client was told against what the server says afterwards.
+//! Compares the answers that the client got with what the server has afterwards.
 //!
-//! The client's journal has every answer that promised an order. Each such order is read again, and each is sent
-//! again with its key: it must be there with the content that was answered, and the key must lead to it.
+//! The client's journal has every answer that acknowledged an order. Each such order is read, and sent again with its
+//! key: it must exist with the content that was answered, and the key must lead to it.
 
 use std::path::Path;
 
@@ -15,13 +15,13 @@ use tokio::task::JoinSet;
 use super::trial::TrialError;
 use crate::client::{Client, ClientError, path_segment};
 
-/// Connections that ask.
+/// Connections that read orders.
 const READERS: usize = 16;
 /// Orders at fault that are named.
 const NAMED: usize = 5;
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
-/// An answer that promised an order.
+/// An answer that acknowledged an order.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Promise {
@@ -31,14 +31,14 @@ struct Promise {
     answer: Value,
 }
 
-/// What came of it.
+/// The result.
 #[derive(Default)]
 pub struct Judgement {
     pub promised: u64,
     pub lost: u64,
     pub changed: u64,
     pub doubled: u64,
-    /// The first few, in words.
+    /// Descriptions of the first few faults.
     pub named: Vec<String>,
 }
 
@@ -68,7 +68,7 @@ impl Judgement {
     }
 }
 
-/// Reads the journal and asks about every line.
+/// Reads the journal and checks every order in it.
 pub async fn judge(client: &Client, journal: &Path) -> Result<Judgement, TrialError> {
     let promises = read(journal)?;
     let mut readers = JoinSet::new();
@@ -152,7 +152,7 @@ async fn one(
     Ok(())
 }
 
-/// What must not change, if it did. (The status does: that is what orders are for.)
+/// A field that must not change and did. The status is not compared, because it does change.
 fn differs(promised: &Value, found: &Value) -> Option<String> {
     ["orderId", "customerId", "items", "totalAmount", "createdAt"]
         .into_iter()

@@ -11,12 +11,12 @@ use waybill_store::verify::Report as Findings;
 
 use super::child::Server;
 use super::trial::{self, Outcome, TrialError, Workspace, bounded, stock};
-use crate::cli::load::{self, Dialect, Pace, Plan, Policy, Progress, Report, Shape, Skus};
+use crate::cli::load::{self, Dialect, Pace, Plan, Policy, ProgressDisplay, Report, Shape, Skus};
 use crate::cli::output;
 
 const LIMIT: Duration = Duration::from_secs(180);
 const SKU: &str = "flash-sale";
-/// What a buyer is told who comes too late.
+/// The status of an order after all units are sold.
 const SOLD_OUT: u16 = 422;
 
 /// Sell the units of one sku to many buyers at once, who want more than there is
@@ -42,7 +42,7 @@ pub struct FlashArgs {
     pub json: bool,
 }
 
-/// Sells, and counts.
+/// Runs the trial.
 pub async fn run(args: &FlashArgs) -> Result<Outcome, TrialError> {
     bounded(LIMIT, trial(args)).await
 }
@@ -67,7 +67,7 @@ async fn trial(args: &FlashArgs) -> Result<Outcome, TrialError> {
     let sku = format!("{SKU}-{seed:016x}");
     stock(&mut client, std::slice::from_ref(&sku), args.units).await?;
     let plan = plan(args, &sku, wanted, seed);
-    let report = load::execute(&plan, server.client()?, Progress::Silent).await?;
+    let report = load::execute(&plan, server.client()?, ProgressDisplay::Silent).await?;
     let shelf = client.get(&format!("/v1/stock?sku={sku}")).await?.body["items"][0].take();
     server.kill().await?;
     let findings = open_for_verify(&data)?;

@@ -1,4 +1,4 @@
-//! `waybill demo`: everything on this machine, with nothing beside it; and two trials of it.
+//! `waybill demo`: all roles in one process on this machine; and two trials of it.
 //!
 //! Beside it: what is printed when it is ready (`banner`), orders as they move (`moves`), and the trials: kills
 //! under load (`breaking`, judged by `evidence`), one hot sku (`flash`), both against a `child` server of their own.
@@ -100,7 +100,7 @@ fn load(args: &DemoArgs) -> Result<Settings, ConfigErrors> {
     Ok(settings)
 }
 
-/// `--fresh`. The port is tried first: who cannot have it must not lose the data.
+/// `--fresh`. The port is tried first, so that a demo that cannot start deletes no data.
 fn empty(settings: &Settings) -> Result<(), ExitCode> {
     if settings.database_url().is_some() {
         let advice = "--fresh empties a data folder, never a database: give another database's address, or none";
@@ -192,7 +192,7 @@ fn leave_token(ready: &Ready) -> std::io::Result<()> {
     let token =
         mint(&settings.auth, &token, SystemClock.now_micros()).map_err(std::io::Error::other)?;
     let folder = Path::new(&settings.store.data);
-    // With the store elsewhere nobody has made it.
+    // With the store in a database, no other code has made the folder.
     std::fs::create_dir_all(folder)?;
     write_token_file(&folder.join(ADMIN_TOKEN_FILE), &token)
 }

@@ -1,4 +1,4 @@
-//! A line per order as it moves, from the newest end of the log: at most twenty a second, then counts.
+//! Prints a line per step of an order, from the end of the log: at most twenty a second, beyond that counts.
 //!
 //! Invariant: it never slows the server down. It reads a bounded number of events at a time, and when orders move
 //! faster than a person reads it stops reading events and prints what the store has counted instead.
@@ -22,7 +22,7 @@ const SECOND: Duration = Duration::from_secs(1);
 /// Between two looks at the log.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
-/// What is worth a line: the steps of orders.
+/// The events that are printed: the steps of orders.
 const STEPS: &[EventKind] = &[
     EventKind::OrderCreated,
     EventKind::OrderConfirmed,

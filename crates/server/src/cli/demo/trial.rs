@@ -1,4 +1,4 @@
-//! What both trials share: a folder of their own, the stock they sell, a bound on their time, and how they end.
+//! What both trials share: a folder for their files, the stock they sell, a bound on their time, and the result.
 
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use crate::cli::output;
 use crate::cli::seed::set_count;
 use crate::client::{Client, ClientError};
 
-/// Why a trial did not come to a result.
+/// Why a trial has no result.
 #[derive(Debug, thiserror::Error)]
 pub enum TrialError {
     #[error(transparent)]
@@ -43,14 +43,14 @@ impl TrialError {
     }
 }
 
-/// What a trial found: for a person, for a machine, and whether it is well.
+/// What a trial found: as text, as JSON, and whether it passed.
 pub struct Outcome {
     pub ok: bool,
     pub text: String,
     pub json: Value,
 }
 
-/// Lets a trial come to its end, but not for ever, and not beyond a signal: dropping it takes its server down.
+/// Runs a trial until its end, a timeout or a signal. Dropping the trial kills its server.
 pub async fn bounded(
     limit: Duration,
     trial: impl Future<Output = Result<Outcome, TrialError>>,
@@ -84,7 +84,7 @@ pub fn settle(ended: Result<Outcome, TrialError>, json: bool) -> ExitCode {
     }
 }
 
-/// A folder for the trial's own files; it goes when the trial does, unless it is to be looked at.
+/// A folder for the trial's own files; it is removed with the trial, unless it is kept for inspection.
 pub struct Workspace {
     folder: PathBuf,
     keep: bool,
@@ -94,7 +94,7 @@ impl Workspace {
     /// In the machine's folder for temporary files, named for this process.
     pub fn new(trial: &str) -> Result<Self, TrialError> {
         let folder = std::env::temp_dir().join(format!("waybill-{trial}-{}", std::process::id()));
-        // Made, never taken over: another user may have put something of that name there.
+        // An existing folder is refused, because another user may have made it.
         std::fs::create_dir(&folder).map_err(|source| TrialError::io(folder.display(), source))?;
         Ok(Self {
             folder,
@@ -106,7 +106,7 @@ impl Workspace {
         self.folder.join(name)
     }
 
-    /// Leaves it for whoever wants to know what went wrong.
+    /// Keeps the folder, so that a failure can be examined.
     pub fn keep(&mut self) -> &Path {
         self.keep = true;
         &self.folder
@@ -116,13 +116,13 @@ impl Workspace {
 impl Drop for Workspace {
     fn drop(&mut self) {
         if !self.keep {
-            // What is left behind in the folder for temporary files does no harm.
+            // If the removal fails, the files stay in the folder for temporary files.
             let _ = std::fs::remove_dir_all(&self.folder);
         }
     }
 }
 
-/// Puts the skus of a trial on the shelf.
+/// Sets the stock of a trial's skus.
 pub async fn stock(client: &mut Client, skus: &[String], units: u64) -> Result<(), TrialError> {
     let body = json!({"onHand": units, "reason": "demo"});
     for sku in skus {

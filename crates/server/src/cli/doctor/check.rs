@@ -7,7 +7,7 @@ use serde::Serialize;
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
     Ok,
-    /// It works, and somebody should look at it.
+    /// It works, and a person should look at it.
     Warn,
     /// It does not work, or loses something.
     Bad,

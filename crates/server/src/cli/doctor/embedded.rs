@@ -43,7 +43,7 @@ fn store(folder: &Path) -> Check {
     }
 }
 
-/// There is no store yet; could there be one?
+/// Whether a store could be made in this folder; there is none yet.
 fn new_one(folder: &Path) -> Check {
     const NAME: &str = "store";
     let nearest = folder.ancestors().find(|f| f.exists());
@@ -94,7 +94,7 @@ fn log(found: &Inspection, limit_bytes: u64) -> Check {
     Check::ok(NAME, found_bytes)
 }
 
-/// Addresses stand in it.
+/// Whether other users can read the database, which holds personal data.
 fn readers(database: &Path) -> Option<Check> {
     use std::os::unix::fs::PermissionsExt;
     let mode_of = |path: &Path| Some(std::fs::metadata(path).ok()?.permissions().mode() & 0o777);

@@ -13,10 +13,10 @@ use crate::http::descriptors::OTHER_FILES;
 use crate::http::listen;
 use crate::observe::process;
 
-/// Below this, a busy store soon has no room; below the other, it hardly has any.
+/// Below this free space `doctor` warns; below the next constant it reports a fault.
 const LITTLE_ROOM_BYTES: u64 = 2 << 30;
 const NO_ROOM_BYTES: u64 = 100 << 20;
-/// Who listens on our port has this long to say who it is.
+/// How long a process that listens on the configured port may take to answer a health request.
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 
 /// Looks at the machine.

@@ -1,7 +1,7 @@
 //! `waybill doctor`: problems of this installation and what to do about them. It changes nothing.
 //!
-//! One file per area: the `machine`, the `embedded` store, the `shared` one and the `snapshot` held in it, whether processes do the `work` of each
-//! role, and the files that `secrets` came from.
+//! One file per area: the `machine`, the `embedded` store, the `shared` one and the `snapshot` held in it, whether
+//! processes do the `work` of each role, and the files that `secrets` came from.
 
 mod check;
 mod embedded;
@@ -46,7 +46,7 @@ pub async fn run(args: DoctorArgs) -> ExitCode {
             checks.extend(secrets::look(&sources, &loaded));
             checks
         }
-        // Nothing else can be looked at: nobody knows where.
+        // Without valid settings nothing else can be checked.
         Err(errors) => wrong(&errors),
     };
     let fine = checks.iter().all(|check| check.verdict != Verdict::Bad);
@@ -69,7 +69,7 @@ async fn look(settings: &Settings) -> Vec<Check> {
         Some(options) => checks.extend(shared::look(&options).await),
         None => checks.extend(embedded::look(settings)),
     }
-    // Without a usable schema there is nothing to look at, and that was said.
+    // Without a usable schema the store cannot be read; a check above has reported that.
     let there_is_a_store = checks
         .iter()
         .any(|check| check.name == "schema" && check.verdict == Verdict::Ok);

@@ -6,7 +6,7 @@ use super::check::Check;
 use super::snapshot;
 use crate::clock::{Clock, SystemClock};
 
-/// A clock that is further off misleads who compares logs.
+/// With a larger difference, times in logs of two machines cannot be compared.
 const SKEW_WARN_MS: i64 = 500;
 
 /// Looks at the database.
@@ -90,7 +90,7 @@ fn standby(found: &Inspection) -> Check {
     Check::ok(NAME, said)
 }
 
-/// What can be brought back when the machine is gone, or a mistake was made.
+/// Whether the database can be restored after the loss of its machine or a mistake.
 fn archive(found: &Inspection) -> Check {
     const NAME: &str = "archive";
     if let Some(file) = &found.not_archived {

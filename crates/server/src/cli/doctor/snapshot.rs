@@ -1,4 +1,4 @@
-//! A transaction that somebody left open in the database: rows that were replaced since it began cannot be removed.
+//! A transaction left open in the database: vacuum cannot remove rows that were replaced since it began.
 
 use waybill_store::postgres::OpenTransaction;
 

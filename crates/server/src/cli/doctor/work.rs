@@ -1,5 +1,5 @@
-//! Who works on the store, and what stands still: roles that no process runs, lag, leases that change hands, parked
-//! events, stuck orders. Judges what `waybill status` shows.
+//! Background work on the store: roles that no process runs, lag, leases that move between processes, parked events,
+//! dead letters, stuck orders. Judges what `waybill status` shows.
 
 use std::time::Duration;
 
@@ -12,12 +12,12 @@ use crate::cli::status::view::{RoleState, View};
 use crate::config::Settings;
 use crate::roles::housekeeping::settings::HousekeepingSettings;
 
-/// Between two looks at the leases: one that changed hands in it does so all the time.
+/// The time between two reads of the leases. A lease that moved in so short a time moves all the time.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(1_500);
 /// The alert for lag begins here, too.
 const LAG_WARN_MS: i64 = 30_000;
 
-/// Looks twice, so that what changes is seen.
+/// Reads the store twice, so that leases that move are noticed.
 pub async fn look(settings: &Settings) -> Vec<Check> {
     let first = match status::look(settings).await {
         Ok(first) => first,

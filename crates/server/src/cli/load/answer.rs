@@ -1,4 +1,4 @@
-//! What one answer means for a run: acknowledged, shed (come back later), unknown, or failed.
+//! Classifies one answer of a run: acknowledged, shed (retry later), unknown, or failed.
 //!
 //! Owns the decision alone, so that it can be tested without a server.
 
@@ -19,7 +19,7 @@ const SHED: [StatusCode; 3] = [
 /// A 503 of this code is about the inventory service, not about load.
 const NOT_A_SHED: &[u8] = b"INVENTORY_SERVICE_UNAVAILABLE";
 
-/// What an attempt to place an order came to.
+/// The result of an attempt to place an order.
 pub enum Verdict {
     Acknowledged,
     Shed {

@@ -1,7 +1,7 @@
 //! A line chart as SVG, written by hand: one plot, labelled axes, a legend.
 //!
-//! Knows nothing of orders. Invariant: what it writes is well-formed XML whatever the names and values are; a value
-//! that is not there leaves a gap in the line instead of a zero.
+//! Knows nothing of orders. Invariant: its output is well-formed XML for all names and values; a missing value leaves a
+//! gap in the line instead of a zero.
 
 use std::fmt::Write as _;
 
@@ -12,7 +12,7 @@ const LEFT: f64 = 74.0;
 const RIGHT: f64 = 14.0;
 const TOP: f64 = 34.0;
 const BOTTOM: f64 = 46.0;
-/// Lines are told apart by as many colours and dashes; further ones begin again.
+/// The number of line styles (colour and dashes); further lines repeat them.
 const STYLES: usize = 4;
 const TICKS: f64 = 5.0;
 
@@ -37,7 +37,7 @@ pub type Tick = (f64, String);
 
 /// A chart.
 pub struct Chart {
-    /// What a reader without the drawing is told.
+    /// Read out by screen readers in place of the drawing.
     pub title: String,
     pub x_label: String,
     pub y_label: String,
@@ -142,7 +142,7 @@ pub fn escaped(text: &str) -> String {
             '>' => out.push_str("&gt;"),
             '"' => out.push_str("&quot;"),
             '\'' => out.push_str("&#39;"),
-            // No page may hold these, not even as references.
+            // XML does not allow these characters, not even as references.
             c if c.is_control() && c != '\n' && c != '\t' => out.push('\u{fffd}'),
             c => out.push(c),
         }

@@ -1,8 +1,8 @@
 //! Waiting until every acknowledged order reads delivered.
 //!
-//! First the server's own count is watched (one cheap request a tick), so that thousands of orders
-//! are not asked for while they travel; then each order is read, and only those unfinished are read
-//! again. The server's count decides *when*, never *whether*: every order is read at least once.
+//! The server's own count is polled first (one cheap request a tick), so that thousands of orders
+//! are not read while they are under way. Then each order is read, and unfinished ones are read
+//! again. The count only decides when reading begins: every order is read at least once.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -28,7 +28,7 @@ const READERS: usize = 32;
 /// How many missing orders are named.
 const NAMED_MISSING: usize = 10;
 
-/// What came of waiting.
+/// The result of waiting.
 #[derive(Debug)]
 pub struct Deliveries {
     pub expected: u64,
@@ -64,7 +64,7 @@ pub async fn delivered_count(client: &mut Client) -> Result<Option<u64>, ClientE
 }
 
 impl Wait {
-    /// Waits; `seen` is told how many are delivered so far.
+    /// Waits; `seen` is kept at the number delivered so far.
     pub async fn run(self, mut client: Client, seen: Arc<AtomicU64>) -> Deliveries {
         let deadline = Instant::now() + self.limit;
         let expected = self.ids.len() as u64;
@@ -118,7 +118,7 @@ impl Wait {
         let mut moved = (0, Instant::now());
         loop {
             let now = Instant::now();
-            // A server that is just starting again answers nothing: that is no count, but no end either.
+            // A server that is restarting does not answer; the count is read again later.
             let delivered = delivered_count(client)
                 .await
                 .ok()
@@ -250,7 +250,7 @@ mod tests {
             .await;
         assert_eq!((deliveries.expected, deliveries.delivered), (2, 2));
         let reads = reads.lock();
-        // 7 − 5 is what was expected: one look sufficed.
+        // 7 − 5 deliveries were expected, so one read of the count sufficed.
         assert_eq!(
             (
                 reads["/api/metrics"],

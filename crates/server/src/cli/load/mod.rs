@@ -1,11 +1,11 @@
 //! `waybill load`: sends orders, measures how they are taken, and says whether all went well.
 //!
-//! Owns one run from its arguments to its exit code; beside it: when orders are sent (`pacing`), what
-//! they are (`factory`, `full_order`), one connection (`worker`), what an answer means (`answer`), what
-//! is written down (`recorder`, `journal`, `timeline`), waiting for deliveries (`deliveries`), and showing it
-//! (`progress`, `report`, `page` with its `chart`s).
-//! Invariant: an answer that was not configured to fail makes the run fail, and nothing is dropped
-//! from the figures because it was slow.
+//! Owns one run from its arguments to its exit code. Other files: the schedule (`pacing`), the orders
+//! (`factory`, `full_order`), one connection (`worker`), the meaning of an answer (`answer`), records
+//! (`recorder`, `journal`, `timeline`), waiting for deliveries (`deliveries`), and output (`progress`,
+//! `report`, `page` with its `chart`s).
+//! Invariant: a failure that was not configured as expected makes the run fail, and slow answers are
+//! never left out of the figures.
 
 mod answer;
 mod args;
@@ -37,7 +37,7 @@ pub use args::{LoadArgs, Plan};
 pub use deliveries::Deliveries;
 pub use factory::{Dialect, DraftOrder, OrderFactory, Shape, Skus, random_key};
 pub use pacing::Pace;
-pub use progress::Progress;
+pub use progress::ProgressDisplay;
 pub use report::Report;
 pub use worker::Policy;
 
@@ -59,7 +59,7 @@ const AFTER_INTERRUPT: Duration = Duration::from_secs(5);
 const OTHER_FILES: u64 = 32;
 
 /// # Errors
-/// What kept the run from starting; a run that started ends with its exit code.
+/// Why the run did not start; a run that started ends with its exit code.
 pub async fn run(args: LoadArgs) -> Result<ExitCode, ClientError> {
     load(&args).await
 }
@@ -73,7 +73,7 @@ async fn load(args: &LoadArgs) -> Result<ExitCode, ClientError> {
     let report = execute(
         &plan,
         args.client.client()?,
-        Progress::choose(args.client.json),
+        ProgressDisplay::choose(args.client.json),
     )
     .await?;
     if args.client.json {
@@ -114,11 +114,11 @@ impl Run {
 /// Does one run; other commands that need load call it too.
 ///
 /// # Errors
-/// When the server is not there, too few files may be open, or the journal cannot be written.
+/// The server is unreachable, the limit on open files is too low, or the journal cannot be written.
 pub async fn execute(
     plan: &Plan,
     mut client: Client,
-    progress: Progress,
+    progress: ProgressDisplay,
 ) -> Result<Report, ClientError> {
     enough_files(plan.connections)?;
     let delivered_before = match plan.wait_delivered {
@@ -195,7 +195,7 @@ async fn open_connections(run: &Arc<Run>, plan: &Plan) -> Result<Vec<Worker>, Cl
             number: usize::try_from(number).expect("there are at most 100,000 connections"),
             run: Arc::clone(run),
             connection,
-            // Far apart, so that no two connections make the same keys.
+            // Seeds far apart, so that no two connections make the same keys.
             factory: OrderFactory::new(
                 plan.shape.clone(),
                 plan.seed ^ (number + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15),
@@ -212,7 +212,12 @@ async fn open_connections(run: &Arc<Run>, plan: &Plan) -> Result<Vec<Worker>, Cl
 }
 
 /// Lets all connections work to the end of the schedule; whether Ctrl-C came first.
-async fn drive(run: &Arc<Run>, workers: Vec<Worker>, plan: &Plan, progress: Progress) -> bool {
+async fn drive(
+    run: &Arc<Run>,
+    workers: Vec<Worker>,
+    plan: &Plan,
+    progress: ProgressDisplay,
+) -> bool {
     let shown = tokio::spawn(progress.show_run(Arc::clone(run), plan.pace));
     let mut working: JoinSet<()> = workers.into_iter().map(Worker::drive).collect();
     let interrupted = tokio::select! {
@@ -235,7 +240,7 @@ async fn all_done(working: &mut JoinSet<()>) {
     while working.join_next().await.is_some() {}
 }
 
-async fn wait_for_deliveries(wait: Wait, client: Client, progress: Progress) -> Deliveries {
+async fn wait_for_deliveries(wait: Wait, client: Client, progress: ProgressDisplay) -> Deliveries {
     let seen = Arc::default();
     let shown = tokio::spawn(progress.show_deliveries(wait.ids.len() as u64, Arc::clone(&seen)));
     let deliveries = wait.run(client, seen).await;

@@ -1,7 +1,7 @@
 //! `--report FILE`: a run as one HTML file that needs nothing beside it: no script, no network.
 //!
-//! Owns what the page says and where it is written. Invariant: every text that came from outside (arguments, the
-//! server's words) is escaped, and the token never stands on the page. How a chart is drawn is `chart`'s.
+//! Owns the page's content and its file. Invariant: every text from outside (arguments, the server's answers) is
+//! escaped, and the token is never on the page. `chart` draws the charts.
 
 use std::fmt::Write as _;
 use std::fs::OpenOptions;
@@ -34,10 +34,10 @@ svg .s0 { stroke: var(--s0); } svg .s1 { stroke: var(--s1); stroke-dasharray: 7 
 
 /// The places of the percentile curve, and how the interesting ones are written.
 const CURVE_STEPS_PER_TENFOLD: u32 = 20;
-/// Beyond it a curve would show single orders.
+/// The end of the curve: beyond it, points would be single orders.
 const CURVE_TENFOLDS: u32 = 5;
 
-/// Tells before the load whether the page can be written after it. An older report stays until then.
+/// Checks before the load that the page can be written after it. An older report stays until then.
 ///
 /// # Errors
 /// `Usage` with what is in the way.
@@ -51,7 +51,7 @@ pub fn check_writable(path: &Path) -> Result<(), ClientError> {
         )
     })?;
     if fresh {
-        // Only tried; a run that does not start leaves nothing behind.
+        // The file was made only to try it; a run that does not start leaves none.
         let _ = std::fs::remove_file(path);
     }
     Ok(())

@@ -1,5 +1,5 @@
-//! What a person sees while a run goes on: a bar with live rates on a terminal, a plain line every
-//! few seconds elsewhere, nothing of it with `--json` away from a terminal.
+//! The display of a running load: a bar with live rates on a terminal, a plain line every few
+//! seconds elsewhere, nothing with `--json` away from a terminal.
 
 use std::io::IsTerminal as _;
 use std::sync::Arc;
@@ -20,13 +20,13 @@ const LINE_EVERY: Duration = Duration::from_secs(5);
 
 /// How progress is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Progress {
+pub enum ProgressDisplay {
     Bar,
     Lines,
     Silent,
 }
 
-impl Progress {
+impl ProgressDisplay {
     #[must_use]
     pub fn choose(json: bool) -> Self {
         match (std::io::stderr().is_terminal(), json) {

@@ -17,7 +17,7 @@ use tokio::time::Instant;
 const LONGEST_US: u64 = 60_000_000;
 const DIGITS: u8 = 3;
 const SHARDS: usize = 8;
-/// Different kinds of failure that are told apart; the rest is counted as `other`.
+/// Kinds of failure that are counted separately; the rest is counted as `other`.
 const FAILURE_KINDS: usize = 40;
 
 /// The three moments of an acknowledged order.
@@ -64,7 +64,7 @@ pub struct Tally {
     pub replay: Histogram<u32>,
     /// How much later than intended orders were first sent: our own slowness.
     pub late: Histogram<u32>,
-    /// Ids of new orders, kept only when somebody will ask for them.
+    /// Ids of new orders, kept only if they are read later.
     pub ids: Vec<Box<str>>,
     pub last_acknowledged: Option<Instant>,
 }
@@ -164,7 +164,7 @@ pub struct Live {
 /// Where all connections of a run write down what they saw.
 pub struct Recorder {
     shards: Vec<Mutex<Tally>>,
-    /// Latencies since somebody last asked, kept only where somebody does; in the same shards.
+    /// Latencies since the last read, per shard; `None` without a timeline.
     intervals: Option<Vec<Mutex<Histogram<u32>>>>,
     pub live: Live,
 }

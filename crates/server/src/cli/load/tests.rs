@@ -30,7 +30,7 @@ async fn report(server: &FakeServer, text: &str) -> Report {
     execute(
         &args.plan().unwrap(),
         args.client.client().unwrap(),
-        Progress::Silent,
+        ProgressDisplay::Silent,
     )
     .await
     .unwrap()

@@ -1,8 +1,7 @@
-//! What a run looked like second by second: how many orders, how fast, how far the consumers were behind.
+//! A run second by second: orders, latencies, and the lag of the consumers.
 //!
-//! Owns the sampling while the run goes on. Invariant: the number of points is bounded; a run too long for it is
-//! kept half as fine, counts added up and the worse of two latencies and lags kept, so that nothing looks better
-//! than it was.
+//! Owns the sampling during the run. Invariant: the number of points is bounded; for a longer run pairs of points are
+//! merged, with counts added and the worse of two latencies and lags kept, so that no figure looks better than it was.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,7 +17,7 @@ use super::worker::Run;
 use crate::client::Client;
 use crate::observe::figures;
 
-/// How fine the timeline begins.
+/// The length of a step at the beginning.
 const STEP: Duration = Duration::from_secs(1);
 /// Points at most; an even number, because they are merged in pairs.
 const MOST_POINTS: usize = 900;
@@ -54,7 +53,7 @@ impl Spread {
     }
 }
 
-/// Events that each consumer has not passed yet; empty where the server says nothing about any.
+/// Events that each consumer has not passed yet; empty if the server reports none.
 pub type Lag = BTreeMap<String, u64>;
 
 /// One step of a run.
@@ -108,14 +107,14 @@ impl Point {
 #[derive(Debug, Clone, Default)]
 pub struct Timeline {
     pub points: Vec<Point>,
-    /// A point of these now stands for this many steps.
+    /// Steps that one point stands for now.
     merged: usize,
     /// Steps that are not enough for a point yet.
     open: Option<(usize, Point)>,
 }
 
 impl Timeline {
-    /// Adds a step; where there are too many points, all become half as fine.
+    /// Adds a step; if there are too many points, merges all of them in pairs.
     pub fn push(&mut self, step: Point) {
         let merged = self.merged.max(1);
         let (steps, point) = match self.open.take() {
@@ -136,7 +135,7 @@ impl Timeline {
         }
     }
 
-    /// Nothing more will come.
+    /// Adds the open steps as the last point.
     fn finished(mut self) -> Self {
         if let Some((_, point)) = self.open.take() {
             self.points.push(point);
@@ -144,7 +143,7 @@ impl Timeline {
         self
     }
 
-    /// Every consumer that was ever heard of.
+    /// Every consumer that any sample names.
     #[must_use]
     pub fn consumers(&self) -> Vec<&str> {
         let mut names: Vec<&str> = self
@@ -171,7 +170,7 @@ impl Sampling {
     #[must_use]
     pub fn start(run: Arc<Run>, client: Client) -> Self {
         let sampler = Arc::new(Mutex::new(Sampler::new(run)));
-        let heard = Arc::clone(&sampler.lock().heard);
+        let latest = Arc::clone(&sampler.lock().latest_lag);
         let task = tokio::spawn({
             let sampler = Arc::clone(&sampler);
             async move {
@@ -186,7 +185,7 @@ impl Sampling {
         });
         Self {
             task,
-            asking: tokio::spawn(ask(client, heard)),
+            asking: tokio::spawn(ask(client, latest)),
             sampler,
         }
     }
@@ -195,7 +194,7 @@ impl Sampling {
     pub async fn finish(self) -> Timeline {
         self.task.abort();
         self.asking.abort();
-        // Both only ever wait, so they end at once.
+        // Both tasks only wait, so they end at once when aborted.
         let _ = tokio::join!(self.task, self.asking);
         let mut sampler = self.sampler.lock();
         sampler.step();
@@ -204,7 +203,7 @@ impl Sampling {
 }
 
 /// The latest answer about the lag, until a step takes it.
-type Heard = Arc<Mutex<Option<Lag>>>;
+type LatestLag = Arc<Mutex<Option<Lag>>>;
 
 struct Sampler {
     run: Arc<Run>,
@@ -212,7 +211,7 @@ struct Sampler {
     stepped: Instant,
     /// Acknowledged, shed and failed at the last step.
     before: [u64; 3],
-    heard: Heard,
+    latest_lag: LatestLag,
     timeline: Timeline,
 }
 
@@ -224,7 +223,7 @@ impl Sampler {
             started: now,
             stepped: now,
             before: [0; 3],
-            heard: Heard::default(),
+            latest_lag: LatestLag::default(),
             timeline: Timeline::default(),
         }
     }
@@ -243,19 +242,19 @@ impl Sampler {
             shed,
             errors,
             latency: self.run.recorder.interval().as_ref().and_then(Spread::of),
-            lag: self.heard.lock().take(),
+            lag: self.latest_lag.lock().take(),
         });
         (self.before, self.stepped) = (counts, now);
     }
 }
 
-/// Asks until it is aborted. An answer that is late belongs to the step in which it comes; a question is never cut
-/// short, so that the next answer is not taken for this one's.
-async fn ask(mut client: Client, heard: Heard) {
+/// Polls the lag until it is aborted. A late answer counts for the step in which it arrives. A request is never
+/// cancelled, because its late answer would be taken for the next one's.
+async fn ask(mut client: Client, latest: LatestLag) {
     loop {
         let asked = Instant::now();
         if let Ok(answer) = client.get("/api/metrics").await {
-            *heard.lock() = Some(read(&answer.body));
+            *latest.lock() = Some(read(&answer.body));
         }
         tokio::time::sleep_until(asked + STEP).await;
     }

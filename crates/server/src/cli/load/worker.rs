@@ -40,7 +40,7 @@ pub struct Run {
     pub policy: Policy,
 }
 
-/// What is done with answers.
+/// How answers are treated.
 #[derive(Debug, Clone)]
 pub struct Policy {
     pub timeout: Duration,
@@ -66,12 +66,12 @@ pub struct Worker {
     pub remembered: Vec<(DraftOrder, Box<str>)>,
 }
 
-/// What became of a ticket.
+/// How a ticket ended.
 enum Outcome {
     Acknowledged(Exchange, Timing),
-    /// Already written down.
+    /// Recorded.
     Settled,
-    /// Written down, and the run ends before this connection may send again.
+    /// Recorded, and the run ends before this connection may send again.
     RunOver,
 }
 
@@ -79,7 +79,7 @@ enum Outcome {
 struct Step {
     /// Send the same order again after the pause.
     again: bool,
-    /// It may have been carried out.
+    /// Whether the order may have been made.
     outcome_unknown: bool,
     pause: Duration,
 }
@@ -114,7 +114,7 @@ impl Worker {
         }
     }
 
-    /// Sends a new order; whether this connection goes on.
+    /// Sends a new order; returns whether this connection goes on.
     async fn place(&mut self, ticket: Ticket) -> bool {
         let order = self.factory.make();
         match self.see_through(&order, ticket).await {
@@ -150,7 +150,7 @@ impl Worker {
         }
     }
 
-    /// Sends an earlier order again and wants the same id back; whether this connection goes on.
+    /// Sends an earlier order again and expects the same id; returns whether this connection goes on.
     async fn replay(&mut self, ticket: Ticket) -> bool {
         let earlier = self.factory.index_below(self.remembered.len());
         let (order, id) = self.remembered[earlier].clone();
@@ -233,8 +233,8 @@ impl Worker {
         }
     }
 
-    /// Whether the run ends before the next try. An order that may exist is seen through beyond the end of the run,
-    /// as long as `--ride-out` allows: otherwise its outcome stayed unknown.
+    /// Whether the run ends before the next try. An order that may exist is tried beyond the end of the run, as long as
+    /// `--ride-out` allows, because otherwise it would stay unknown whether it was made.
     fn ends_before(&self, next_try: Instant, outcome_unknown: bool) -> bool {
         if outcome_unknown {
             self.run.schedule.is_stopped()
@@ -243,9 +243,9 @@ impl Worker {
         }
     }
 
-    /// A server that was too busy: this connection stays away for as long as it asked.
+    /// After an answer that sheds load: this connection waits for the time in `Retry-After`.
     fn pause_after_shed(&mut self, status: u16, wait: Duration, spent: Duration) -> Step {
-        // Never before the time asked for, and not all connections in the same moment.
+        // At least the time asked for, plus jitter so that not all connections retry in the same moment.
         let pause = wait
             .max(SHORTEST_PAUSE)
             .mul_f64(1.0 + self.factory.chance() / 2.0);
@@ -273,7 +273,7 @@ impl Worker {
         }
     }
 
-    /// A server that did not answer: it may be starting again, so it is not hammered.
+    /// After no answer: the server may be restarting, so the next try waits.
     fn pause_after_silence(&mut self, error: &ClientError, spent: Duration) -> Step {
         let pause = OUTAGE_PAUSE.mul_f64(1.0 + self.factory.chance());
         if spent < self.run.policy.ride_out {

@@ -1,4 +1,4 @@
-//! `waybill migrate --from`: what is told of a store on its way into PostgreSQL.
+//! `waybill migrate --from`: moves an embedded store into PostgreSQL and prints its progress.
 
 use std::path::Path;
 use std::process::ExitCode;

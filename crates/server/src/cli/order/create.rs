@@ -139,7 +139,7 @@ impl CreateArgs {
     }
 }
 
-/// Reads the order as it is: whether it is a good one is the server's to say.
+/// Reads the order without checking it; the server does.
 fn read_order(file: &PathBuf) -> Result<Bytes, ClientError> {
     let failed = |source| ClientError::File {
         path: file.display().to_string(),
@@ -166,7 +166,7 @@ fn read_order(file: &PathBuf) -> Result<Bytes, ClientError> {
     Ok(bytes.into())
 }
 
-/// A person at a terminal wants a key nobody had before; nothing here has to be repeatable.
+/// A random key. It is not seeded, because an interactive command need not be repeatable.
 fn new_key() -> String {
     let key = random_key(&mut rand::make_rng::<rand::rngs::StdRng>());
     String::from_utf8_lossy(&key).into_owned()

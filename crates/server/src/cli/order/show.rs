@@ -98,7 +98,7 @@ pub fn list(page: &Value) -> String {
             &rows,
         )
     } else if page["next"].is_string() || !unreadable.is_empty() {
-        // A page ends after so many rows were looked at, whether or not one of them fits the filters.
+        // The server reads a bounded number of rows per page, so a page may be empty and the list still go on.
         "no orders on this page".to_owned()
     } else {
         "no orders\nnext: waybill order create --sku MUG-1 --price 12.90".to_owned()
@@ -123,7 +123,7 @@ fn unreadable(page: &Value) -> String {
     lines.collect()
 }
 
-/// What a cancellation came to so far.
+/// The state of a cancellation.
 pub fn cancelled(order: &Value) -> String {
     let id = plain(&order["id"]);
     match order["status"].as_str() {

@@ -1,7 +1,7 @@
 //! `waybill order watch`: a line per step of an order, as it happens, until it ends.
 //!
 //! The stream is opened before the order is read: a step taken in between is then in one or the
-//! other, never lost. Steps that the order as read already shows are not told twice.
+//! other, never lost. Steps that the order as read already shows are not printed again.
 
 use std::process::ExitCode;
 
@@ -102,7 +102,7 @@ impl Step {
         }
     }
 
-    /// The end this step brings; a stream that tells no status tells it by the event's name.
+    /// How this step ends the order, if it does. Without a status, the event's name decides.
     fn end(&self) -> Option<End> {
         match &self.status {
             Some(status) => End::of(status),

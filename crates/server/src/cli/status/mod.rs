@@ -1,4 +1,4 @@
-//! `waybill status`: who works on a store and how far everything is, read from the store itself.
+//! `waybill status`: the processes that work on a store and their progress, read from the store itself.
 //!
 //! Needs no server and no token, only the settings that lead to the store; changes nothing. `waybill doctor` judges
 //! what is shown here.

@@ -1,4 +1,4 @@
-//! What a look at a store amounts to, for a person, for `--json`, and for `waybill doctor`.
+//! The state of a store at one moment, for a person, for `--json`, and for `waybill doctor`.
 
 use serde::Serialize;
 use waybill_domain::time::Time;
@@ -11,11 +11,11 @@ use crate::roles::definition::{Consumer, RoleDefinition, Share};
 /// Who has the store open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Served {
-    /// A shared store: whoever said so in its tables.
+    /// A shared store: the processes that are registered in its tables.
     ByMany,
     /// The one process that has the embedded store.
     By(u32),
-    /// No process has the embedded store: what its tables say of processes is about those that are gone.
+    /// No process has the embedded store open; entries in its tables are of processes that have ended.
     ByNone,
 }
 
@@ -44,7 +44,7 @@ pub struct Process {
     pub owner: String,
     pub roles: Vec<&'static str>,
     pub alive: bool,
-    /// How long it has been silent beyond its leases; 0 while it is alive.
+    /// Milliseconds since its leases expired; 0 while it is alive.
     pub silent_ms: i64,
     pub partitions: usize,
     pub started_at: Option<Time>,
@@ -241,7 +241,7 @@ impl Look<'_> {
         })
     }
 
-    /// Places of the log that were not passed, and the age of the oldest event among them.
+    /// Positions of the log that were not passed, and the age in milliseconds of the oldest event among them.
     fn lag(&self, progress: &Progress) -> (i64, i64) {
         let events = (progress.head - progress.cursor).max(0);
         let ms = progress

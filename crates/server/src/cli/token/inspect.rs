@@ -146,7 +146,7 @@ impl Inspected {
         self.judge_scope();
         let subjects = ["clientId", "sub", "userId", "id"];
         if !subjects.iter().any(|name| self.claims.contains_key(*name)) {
-            self.problem("subject", "it names nobody: it has no claim sub");
+            self.problem("subject", "it names no caller: it has no claim sub");
         }
     }
 
