@@ -1,8 +1,8 @@
 //! Clerks who book what comes into the warehouse: one unit at a time, each on a sku of its own.
 //!
-//! Owns their books and the judgement over them. Invariant: a row holds every unit whose booking was answered 2xx,
-//! each once, and beyond that at most those whose answer never came. No order asks for these skus, so that a unit is
-//! missed or too many at the very next booking.
+//! Owns their records and the check of them. Invariant: a row holds every unit whose booking was answered 2xx, each
+//! once, and beyond that at most the units of bookings without an answer. No order uses these skus, so a missing or
+//! doubled unit shows at the next booking.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ use crate::journal::Outcome;
 use crate::server::Waybill;
 use crate::traffic::outcome_of;
 
-/// Between two bookings, and before knocking again where nobody listens.
+/// The pause between two bookings, and before connecting again after a refused connection.
 const PAUSE: Duration = Duration::from_millis(10);
 /// A request that takes longer is unknown.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -33,12 +33,12 @@ pub struct Clerks {
     clerks: Vec<JoinHandle<Books>>,
 }
 
-/// What a clerk knows of its row.
+/// A clerk's record of its row.
 #[derive(Debug, Default)]
 struct Books {
     sku: String,
     on_hand: u64,
-    /// Bookings that may be in the row by now, or come yet.
+    /// Bookings without an answer, which may be in the row already, or later.
     unknown: u64,
     booked: usize,
     unanswered: usize,
@@ -46,7 +46,7 @@ struct Books {
 }
 
 impl Clerks {
-    /// So many of them, each at every door by turns.
+    /// Starts so many clerks; each uses the addresses in turn.
     pub fn at(doors: &[SocketAddr], count: u64) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let token = crate::token::demo_for("default", "testkit");
@@ -63,7 +63,7 @@ impl Clerks {
         Self { stop, clerks }
     }
 
-    /// Ends their work and compares their books with the rows.
+    /// Ends their work and compares their records with the rows.
     pub(crate) async fn judged(self, app: &Waybill, verdict: &mut Verdict) -> Result<()> {
         self.stop.store(true, Ordering::SeqCst);
         for clerk in self.clerks {
@@ -114,7 +114,7 @@ async fn work(sku: String, mut doors: Vec<Client>, stop: Arc<AtomicBool>) -> Boo
 }
 
 impl Books {
-    /// What is more than is known was unknown until now.
+    /// Units beyond the confirmed ones must be of unanswered bookings.
     fn compare(&mut self, found: u64, when: &str) {
         let (least, most) = (self.on_hand, self.on_hand + self.unknown);
         if !(least..=most).contains(&found) {

@@ -1,7 +1,7 @@
 //! A small HTTP/1.1 client for tests: one connection, one request at a time, everything bounded.
 //!
-//! Its one rule: it never claims to know more than it does. A request that may have reached the
-//! server and got no whole answer is [`Failure::Unknown`], and it is never sent again by itself.
+//! Invariant: a request that may have reached the server and got no whole answer is
+//! [`Failure::Unknown`], and the client never repeats it by itself.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -25,7 +25,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Why there is no answer.
 #[derive(Debug)]
 pub enum Failure {
-    /// Nobody listens: the request was not sent.
+    /// The connection was refused: the request was not sent.
     Unsent(String),
     /// It was sent, or may have been, and there is no whole answer.
     Unknown(String),
@@ -166,7 +166,7 @@ impl Client {
             let (sender, connection) = handshake(TokioIo::new(stream))
                 .await
                 .map_err(|e| e.to_string())?;
-            // It ends with the sender; its errors reach whoever waits for an answer.
+            // It ends with the sender; its errors reach the request that waits for an answer.
             tokio::spawn(connection);
             Ok(sender)
         };

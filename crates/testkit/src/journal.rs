@@ -1,7 +1,7 @@
-//! What the clients of a run did and were told, on disk before they act on it.
+//! The requests and answers of a run's clients, on disk before a client acts on them.
 //!
 //! Invariant: an attempt is synced before its request is sent, and an answer before the client counts
-//! it; so whatever the system acknowledged to a client that looked, the journal knows. A result is
+//! it, so the journal has every acknowledgement that a client has read. A result is
 //! ok, refused or **unknown**, and unknown is never counted as either. Many clients share one sync.
 
 use std::fs::File;
@@ -25,9 +25,9 @@ pub enum Outcome {
     Ok,
     /// An error that says that nothing was done.
     Refused,
-    /// No answer, or one that says that nobody knows.
+    /// No answer, or one that says that the outcome is unknown.
     Unknown,
-    /// There was nobody to send it to.
+    /// The connection was refused, so it was not sent.
     Unsent,
 }
 
@@ -81,7 +81,7 @@ pub enum Entry {
         client: u64,
         request: Request,
     },
-    /// What came of it. `status` is 0 and `body` null when there was no answer.
+    /// The result. `status` is 0 and `body` null when there was no answer.
     Answer {
         number: u64,
         outcome: Outcome,
@@ -145,7 +145,7 @@ impl JournalFile {
     }
 }
 
-/// Takes what waits, writes it, syncs once, and then tells everyone.
+/// Writes the waiting entries, syncs once, and then wakes their senders.
 fn write_all(file: &File, entries: &mpsc::Receiver<(Vec<u8>, oneshot::Sender<()>)>) -> Result<()> {
     let mut out = BufWriter::new(file);
     while let Ok((line, synced)) = entries.recv() {
@@ -161,7 +161,7 @@ fn write_all(file: &File, entries: &mpsc::Receiver<(Vec<u8>, oneshot::Sender<()>
         out.flush()?;
         file.sync_data()?;
         for waiter in waiters {
-            // A client that gave up waiting has nothing to be told.
+            // The receiver is gone if the client gave up waiting.
             let _ = waiter.send(());
         }
     }

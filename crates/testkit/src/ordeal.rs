@@ -45,7 +45,7 @@ pub struct Strike {
     pub ready_after: Duration,
 }
 
-/// What came of it.
+/// The result.
 #[derive(Debug)]
 pub struct Outcome {
     pub strikes: Vec<Strike>,
@@ -59,7 +59,7 @@ impl Outcome {
     }
 }
 
-/// Some progress is made between two kills, or the run says nothing.
+/// An order must be acknowledged between two kills within this time, else the run is inconclusive.
 const PROGRESS_WITHIN: Duration = Duration::from_secs(10);
 const PROGRESS_POLL: Duration = Duration::from_millis(5);
 const SLOW_SYNC_US: u64 = 2_000;
@@ -75,7 +75,7 @@ impl Ordeal {
         );
         let mut app = start.ready().await?;
         if self.power {
-            // A slow disk: more is under way, and not yet synced, when the power goes.
+            // With a slow disk more writes are not yet synced at the power loss.
             app.disk().control().delay_syncs_us(SLOW_SYNC_US);
             app.disk().control().pretend_syncs(true);
         }

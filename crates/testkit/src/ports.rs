@@ -7,11 +7,11 @@ use anyhow::{Context, Result};
 
 use crate::seed;
 
-/// Below the ports that systems give to outgoing connections: a port that is asked for in vain while its
-/// process is being restarted was taken by a client of another test.
+/// Below the ports that systems give to outgoing connections, so that a client of another test cannot take a
+/// server's port while the server is being restarted.
 const PORTS: Range<u16> = 12_000..28_000;
 
-/// A loopback address that nobody listens on now.
+/// A loopback address whose port is free now.
 pub fn free_address() -> Result<SocketAddr> {
     let span = u64::from(PORTS.end - PORTS.start);
     let first = seed::fresh() % span;

@@ -1,6 +1,6 @@
 //! Bytes on a connection, for requests that no proper client sends.
 //!
-//! Its one rule: what is read is what came, up to the end or to the end of one answer; nothing is sent again.
+//! Returns the bytes as they arrive, up to the end of one answer or of the connection; repeats no request.
 
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -40,6 +40,6 @@ pub fn stream(seed: u64, name: &str, number: u64) -> StdRng {
     reason = "the one place where randomness is made; that of a run is printed"
 )]
 pub(crate) fn fresh() -> u64 {
-    // Small enough to be read out loud and typed again.
+    // 32 bits, so that it is short to type.
     u64::from(rand::random::<u32>())
 }

@@ -1,7 +1,7 @@
 //! A fleet under load and under faults of any kind, and the verdict over what is left.
 //!
-//! Owns the traffic and the book of what hit when. What is done to the fleet is for the test, which asks for
-//! progress between two faults and says what it did. Invariant: a fleet that does not recover within its bound
+//! Owns the traffic and the record of faults. The test injects the faults, records each, and waits for
+//! progress between two of them. Invariant: a fleet that does not recover within its bound
 //! is a violation (I18), consumers that do not catch up are one too (I12), and a run in which too little
 //! happened is inconclusive, never green.
 
@@ -19,7 +19,8 @@ use crate::seed;
 use crate::server::Fleet;
 use crate::traffic::{Load, Traffic};
 
-/// Some progress is made between two faults, or the run says nothing. Leases have to run out first.
+/// Orders must be acknowledged between two faults within this time, else the run is inconclusive. It is long enough for
+/// leases to expire.
 const PROGRESS_WITHIN: Duration = Duration::from_secs(30);
 const CAUGHT_UP_WITHIN: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(5);
@@ -30,16 +31,16 @@ pub struct Siege {
     pub traffic: Traffic,
     /// What the test draws its faults from.
     pub rng: StdRng,
-    /// How long orders may take to come to rest.
+    /// How long orders may take to reach a final status.
     pub reading: Reading,
     clerks: Option<Clerks>,
     began: Instant,
     strikes: Vec<Strike>,
-    /// What went wrong before the end.
+    /// Violations found before the end.
     verdict: Verdict,
 }
 
-/// What hit when.
+/// A fault, and when it was injected.
 #[derive(Debug)]
 struct Strike {
     what: String,
@@ -93,7 +94,7 @@ impl Siege {
         Ok(began.elapsed())
     }
 
-    /// Writes down what is about to hit.
+    /// Records the fault that follows.
     pub async fn strikes(&mut self, what: impl Into<String>) -> Result<()> {
         let (what, in_flight) = (what.into(), self.traffic.in_flight());
         self.traffic.fault(&what, in_flight).await?;
@@ -137,7 +138,7 @@ impl Siege {
         counts
     }
 
-    /// Requires that everybody is ready within a bound; else it is written into the verdict.
+    /// Requires that every member is ready within a bound; else the verdict has a violation.
     pub async fn recovers(&mut self, within: Duration) {
         if let Err(error) = self.fleet.is_ready(within).await {
             let hit = self.strikes.last().map_or("nothing", |s| s.what.as_str());

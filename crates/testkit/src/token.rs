@@ -56,7 +56,7 @@ pub fn in_seconds(seconds: u64) -> u64 {
     since.map_or(0, |since| since.as_secs()) + seconds
 }
 
-/// Any header and any claims, with an HS256 signature whatever the header says.
+/// Any header and any claims, with an HS256 signature also if the header names another algorithm.
 pub fn sign(header: &Value, claims: &Value, secret: &[u8]) -> String {
     sign_text(&header.to_string(), &claims.to_string(), secret)
 }

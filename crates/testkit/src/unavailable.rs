@@ -1,12 +1,12 @@
-//! A real server that a test needs and that cannot be had here.
+//! A real server that a test needs and that is not available.
 //!
-//! Owns the one rule for that case: it is seen and it has a reason. Without further notice the test is
+//! Owns the rule for that case: it is reported with its reason. By default the test is
 //! skipped, with a line on stderr that the test runner does not swallow and `scripts/test` counts;
 //! with `WAYBILL_TEST_REQUIRE=all` it fails, and so it does when the server was named in the environment.
 
 use std::io::Write;
 
-/// Why a server cannot be had, and what would change that.
+/// Why a server is not available, and how to make it so.
 #[derive(Debug, Clone)]
 pub struct Unavailable {
     server: &'static str,
@@ -23,7 +23,7 @@ impl Unavailable {
         }
     }
 
-    /// One that the environment names: whoever named it wants it used.
+    /// A server that the environment names: then the tests must use it, so a failure is not skipped.
     pub fn named(server: &'static str, reason: impl Into<String>) -> Self {
         Self {
             named: true,

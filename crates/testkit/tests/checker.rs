@@ -164,7 +164,7 @@ fn an_order_whose_every_attempt_was_refused_is_found() {
 }
 
 #[test]
-fn an_order_that_nobody_asked_for_is_found() {
+fn an_order_without_a_request_is_found() {
     let verdict = judge(|e| e.orders.get_mut(A).expect("there")["metadata"] = json!({}));
     assert!(verdict.violates("I2"), "{verdict}");
 }

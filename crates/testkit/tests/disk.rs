@@ -1,4 +1,4 @@
-//! The test disk itself: it must lose exactly what a disk may lose, and fail when it is told to.
+//! The test disk itself: it must lose exactly what a disk may lose, and fail at the test's command.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;

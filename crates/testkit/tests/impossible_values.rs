@@ -113,7 +113,7 @@ fn what_cannot_be_is_an_error_or_says_why_not() {
 }
 
 #[test]
-fn each_way_of_making_a_number_up_is_found_and_a_reason_is_heard() {
+fn each_way_of_making_a_number_up_is_found_and_a_reason_is_accepted() {
     for planted in [
         "let n = i64::try_from(n).unwrap_or(i64::MAX);",
         "let n = u16::try_from(n)\n    .unwrap_or(1);",

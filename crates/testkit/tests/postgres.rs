@@ -60,7 +60,7 @@ fn what_was_committed_is_there_after_an_immediate_stop() {
 }
 
 #[test]
-fn a_deadlock_that_nobody_noticed_fails_its_test() {
+fn a_deadlock_whose_statement_was_repeated_fails_its_test() {
     let Some(server) = own() else { return };
     let database = server.database(None).unwrap();
     let begin = "CREATE TABLE t (n int); INSERT INTO t VALUES (1), (2)";

@@ -1,4 +1,4 @@
-//! The wire that can be cut: it loses what it was told to lose, and nothing else.
+//! The wire that can be cut: it loses exactly the bytes of the armed cut.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -9,26 +9,26 @@ use waybill_testkit::postgres::Postgres;
 use waybill_testkit::proxy::{Cut, Proxy};
 use waybill_testkit::unavailable::or_skip;
 
-/// Answers every byte with the same byte, and remembers what it heard.
+/// Answers every byte with the same byte, and records what it received.
 struct Echo {
     address: SocketAddr,
-    heard: Arc<Mutex<Vec<u8>>>,
+    received: Arc<Mutex<Vec<u8>>>,
 }
 
 impl Echo {
     fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let heard = Arc::new(Mutex::new(Vec::new()));
-        let books = heard.clone();
+        let received = Arc::new(Mutex::new(Vec::new()));
+        let books = received.clone();
         // Ends with the test's process.
         std::thread::spawn(move || {
             for stream in listener.incoming() {
-                let (mut stream, heard) = (stream.unwrap(), books.clone());
+                let (mut stream, received) = (stream.unwrap(), books.clone());
                 std::thread::spawn(move || {
                     let mut buffer = [0; 4096];
                     while let Ok(count @ 1..) = stream.read(&mut buffer) {
-                        heard.lock().unwrap().extend_from_slice(&buffer[..count]);
+                        received.lock().unwrap().extend_from_slice(&buffer[..count]);
                         if stream.write_all(&buffer[..count]).is_err() {
                             break;
                         }
@@ -36,11 +36,11 @@ impl Echo {
                 });
             }
         });
-        Self { address, heard }
+        Self { address, received }
     }
 
-    fn heard(&self) -> String {
-        String::from_utf8(self.heard.lock().unwrap().clone()).unwrap()
+    fn received(&self) -> String {
+        String::from_utf8(self.received.lock().unwrap().clone()).unwrap()
     }
 }
 
@@ -108,12 +108,12 @@ fn a_frozen_wire_loses_nothing() {
     assert_eq!(ask(&mut stream, "before ").unwrap(), "before ");
     proxy.freeze();
     stream.write_all(b"after").unwrap();
-    // That nothing comes can only be seen by waiting for it.
+    // The absence of an answer can only be checked by waiting.
     stream
         .set_read_timeout(Some(Duration::from_millis(100)))
         .unwrap();
     assert!(stream.read_exact(&mut [0]).is_err());
-    assert_eq!(echo.heard(), "before ");
+    assert_eq!(echo.received(), "before ");
     proxy.thaw();
     stream
         .set_read_timeout(Some(Duration::from_secs(20)))
@@ -138,7 +138,7 @@ fn who_is_refused_is_told_so_at_once_and_who_is_in_stays() {
 }
 
 #[test]
-fn a_lost_request_is_not_heard_and_a_lost_answer_was_given() {
+fn a_lost_request_is_not_delivered_and_a_lost_answer_was_given() {
     let echo = Echo::start();
     let proxy = Proxy::to(echo.address).unwrap();
     let said = b"COMMIT".to_vec();
@@ -146,8 +146,8 @@ fn a_lost_request_is_not_heard_and_a_lost_answer_was_given() {
     let mut stream = connected(&proxy);
     assert_eq!(ask(&mut stream, "a;").unwrap(), "a;");
     assert_cut(ask(&mut stream, "COMMIT"));
-    assert_eq!((echo.heard().as_str(), proxy.hits()), ("a;", 1));
-    // Once is once.
+    assert_eq!((echo.received().as_str(), proxy.hits()), ("a;", 1));
+    // The cut was armed for one connection, so the next one passes.
     assert_eq!(ask(&mut connected(&proxy), "COMMIT").unwrap(), "COMMIT");
 
     let answered = b"MIT;".to_vec();
@@ -155,7 +155,7 @@ fn a_lost_request_is_not_heard_and_a_lost_answer_was_given() {
     let mut stream = connected(&proxy);
     assert_cut(ask(&mut stream, "b;COMMIT;"));
     assert_eq!(
-        (echo.heard().as_str(), proxy.hits()),
+        (echo.received().as_str(), proxy.hits()),
         ("a;COMMITb;COMMIT;", 2)
     );
 }
@@ -210,7 +210,7 @@ fn a_held_request_waits_with_all_the_wire_and_arrives_when_it_thaws() {
         std::thread::yield_now();
     }
     other.write_all(b"nor I").unwrap();
-    assert_eq!(echo.heard(), "");
+    assert_eq!(echo.received(), "");
     proxy.thaw();
     let mut answer = [0; 12];
     one.read_exact(&mut answer).unwrap();
@@ -232,7 +232,7 @@ async fn a_held_answer_was_given_and_is_lost_or_arrives() {
     proxy.arm(cut.clone(), 1).unwrap();
     stream.write_all(b"ask, now").unwrap();
     proxy.hit(1).await;
-    assert_eq!(echo.heard(), "ask, now");
+    assert_eq!(echo.received(), "ask, now");
     proxy.thaw();
     let mut answer = [0; 8];
     stream.read_exact(&mut answer).unwrap();

@@ -1,6 +1,6 @@
 //! One PostgreSQL for a whole run of tests, which are many processes: says its connection string and its
 //! process id, a line each, and runs until stdin ends. A deadlock in its log makes this fail, with the
-//! statements that met. `scripts/test` is who uses it.
+//! statements in it. `scripts/test` uses it.
 
 use std::io::{Read, stdin};
 
@@ -10,7 +10,7 @@ use waybill_testkit::postgres::{Postgres, ServerOptions};
 fn main() -> Result<()> {
     let server = Postgres::start(ServerOptions::default())?;
     println!("{}\n{}", server.url("postgres"), server.pid()?);
-    // Nothing is expected to be said, and an error is an end as well.
+    // No input is expected; an error counts as its end.
     let _ = stdin().read_to_end(&mut Vec::new());
     server.finish()
 }

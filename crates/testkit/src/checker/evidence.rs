@@ -1,4 +1,4 @@
-//! What is known after a run: the journal, and everything the system says once it is quiet.
+//! The evidence after a run: the journal, and everything the system shows once no order is under way.
 //!
 //! Reads through the front door only, plus `waybill verify`. A read that fails is written down in
 //! [`Evidence::unread`]; an order that is answered with 404 is evidence, not a failed read.
@@ -28,7 +28,7 @@ pub struct Evidence {
     /// What each sku had at the beginning.
     pub seeded: BTreeMap<String, u64>,
     pub report: Option<Report>,
-    /// What could not be read, or did not come to rest in time.
+    /// What could not be read, or did not reach a final status in time.
     pub unread: Vec<String>,
 }
 
@@ -37,7 +37,7 @@ pub struct Evidence {
 pub struct Reading {
     /// Connections at once.
     pub connections: usize,
-    /// How long orders may take to come to rest after the last request.
+    /// How long orders may take to reach a final status after the last request.
     pub rest_within: Duration,
 }
 
@@ -210,7 +210,7 @@ fn items(page: &Value) -> Result<&Vec<Value>> {
         .with_context(|| format!("a page has items: {page}"))
 }
 
-/// `None` when every order came to rest; else what did not.
+/// `None` when every order has a final status; else those that have not.
 async fn wait_for_rest(app: &Waybill, within: Duration) -> Result<Option<String>> {
     let began = Instant::now();
     let mut http = app.client();

@@ -1,4 +1,4 @@
-//! I1, I2, I3, I14: what clients asked for and were told, against the orders that are there.
+//! I1, I2, I3, I14: clients' requests and answers, compared with the stored orders.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use crate::journal::{Dialect, Entry, Outcome, Request};
 
 /// One attempt to place, with its answer; without one it is unknown.
 struct Attempt<'a> {
-    /// Where in the journal it was begun and answered: what was answered before another began is known to it.
+    /// Its places in the journal: an attempt that begins after another's answer must agree with that answer.
     begun: usize,
     answered: usize,
     dialect: Dialect,
@@ -126,7 +126,7 @@ fn count_entries(entries: &[Entry], verdict: &mut Verdict) {
     }
 }
 
-/// I2: somebody asked for exactly this order, and was not refused.
+/// I2: a client asked for exactly this order, and was not refused.
 fn check_was_asked_for(
     key: &str,
     id: &str,

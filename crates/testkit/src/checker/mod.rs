@@ -1,4 +1,4 @@
-//! The judge of a run: the client's journal against what the system says when all is quiet.
+//! Checks a run: compares the clients' journal with what the system shows once no order is under way.
 //!
 //! Owns the verdict. One file per group of invariants, each a pure function of [`Evidence`], so that
 //! each can be shown to fail on evidence with a planted flaw. Invariant: a run that could not be read
@@ -15,7 +15,7 @@ use std::fmt;
 
 pub use evidence::{Evidence, Reading};
 
-/// Something that must never be.
+/// A broken invariant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violation {
     pub invariant: &'static str,
@@ -31,7 +31,7 @@ pub struct Enough {
     pub faults: usize,
 }
 
-/// What the evidence amounts to.
+/// The result of the check.
 #[derive(Debug, Clone, Default)]
 pub struct Verdict {
     pub violations: Vec<Violation>,
@@ -44,12 +44,12 @@ const SHOWN: usize = 5;
 const SHOWN_CHARACTERS: usize = 1_000;
 
 impl Verdict {
-    /// Nothing is wrong, and enough happened to say so.
+    /// No violation, and enough happened for the run to count.
     pub fn is_green(&self) -> bool {
         self.violations.is_empty() && self.inconclusive.is_empty()
     }
 
-    /// Something is wrong.
+    /// There is a violation.
     pub fn is_red(&self) -> bool {
         !self.violations.is_empty()
     }

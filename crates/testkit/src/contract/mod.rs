@@ -1,5 +1,5 @@
-//! Holds every answer that a test sees against the specification that the server publishes: the status, the type of the
-//! content, the shape of the body.
+//! Checks every answer that a test gets against the specification that the server publishes: the status, the media
+//! type, the schema of the body.
 //!
 //! The specification is that of the binary that the tests start, with all roles, printed once per test program
 //! (`waybill openapi`). Invariant: a member, a status or a keyword that is not described is a mismatch, so the document
@@ -20,7 +20,7 @@ use document::{Document, Found};
 
 static DOCUMENT: OnceLock<Document> = OnceLock::new();
 
-/// Takes the specification of this binary for what all answers from now on are held against.
+/// Takes the specification of this binary; all later answers are checked against it.
 ///
 /// # Panics
 /// The binary does not print one.

@@ -1,8 +1,8 @@
 //! A foreign server as a child that cannot outlive the test.
 //!
-//! Owns the process and its end. Invariant: whatever becomes of the test's process (it returns, panics,
-//! is killed), the server is stopped by its own process id and its folder is removed; `guard.sh` is who
-//! does it. What the server is, and when it is ready, is for [`crate::postgres`] and its neighbours.
+//! Owns the process and its end. Invariant: when the test's process ends (it returns, panics, is
+//! killed), `guard.sh` stops the server by its process id and removes its folder. Which server it is,
+//! and when it is ready, is left to [`crate::postgres`] and its neighbours.
 
 use std::ffi::{OsStr, OsString};
 use std::io::{BufRead, BufReader};
@@ -21,7 +21,7 @@ use crate::ports::free_address;
 const GUARD: &str = include_str!("guard.sh");
 /// A server that recovers from a crash may take a while.
 const READY_WITHIN: Duration = Duration::from_secs(60);
-/// Between finding a port free and using it, somebody else may have taken it.
+/// Another process may take a free port between the check and its use, so several are tried.
 const PORTS_TRIED: usize = 5;
 /// A stopped server has this long to end before it is killed.
 const ENDED_WITHIN: Duration = Duration::from_secs(30);
@@ -35,7 +35,7 @@ pub struct Account {
 }
 
 impl Account {
-    /// Who runs a server that refuses root: nobody else if we are not root, else the user of that name.
+    /// The user for a server that refuses root: `None` (the current user) unless we are root, else the user of that name.
     pub fn unless_root(name: &str) -> Result<Option<Self>> {
         if !rustix::process::geteuid().is_root() {
             return Ok(None);
@@ -86,14 +86,14 @@ impl Account {
 pub struct Server {
     pub program: PathBuf,
     pub arguments: Vec<OsString>,
-    /// Of the server alone, not of who guards it.
+    /// Environment of the server, not of its guard.
     pub environment: Vec<(&'static str, OsString)>,
     pub account: Option<Account>,
-    /// Stops it at once, whatever its clients do: `QUIT`, say.
+    /// The signal that stops it at once, also with connected clients: `QUIT`, for example.
     pub stop: &'static str,
     /// Removed when the server ends because its test did.
     pub folder: PathBuf,
-    /// Grows by what the server says.
+    /// The file that the server logs to.
     pub log: PathBuf,
 }
 
@@ -130,7 +130,7 @@ impl Guarded {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
-            // An interrupt from the keyboard is for the test; the guard then hears of its end.
+            // A process group of its own: Ctrl-C reaches only the test, and the guard stops the server when the test ends.
             .process_group(0);
         let mut shell = command.spawn().context("cannot start sh")?;
         let mut line = String::new();
@@ -199,7 +199,7 @@ impl Guarded {
 
 impl Drop for Guarded {
     fn drop(&mut self) {
-        // Its end is what the guard waits for.
+        // The guard waits for the end of this input.
         drop(self.shell.stdin.take());
         if let Err(error) = self.wait() {
             eprintln!("a server of the tests: {error:#}");

@@ -1,7 +1,7 @@
 //! A server that archives its log, backed up and brought back by the operators' own script.
 //!
-//! Owns the folder with the archive and the bases, and who runs the script: whoever runs the server. What is in the
-//! script's options is for the test, as it would be for an operator.
+//! Owns the folder with the archive and the base backups. The script runs as the server's user. The test chooses the
+//! script's options, as an operator would.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -77,7 +77,7 @@ impl Archive {
         command
             .arg(self.script())
             .args(arguments)
-            // As installed: a shell of the system's own, that was told nothing of where PostgreSQL is.
+            // As installed: the script has to find PostgreSQL by itself.
             .env_remove("PGBIN")
             .env("PATH", "/usr/local/bin:/usr/bin:/bin")
             .current_dir(self.folder.path());

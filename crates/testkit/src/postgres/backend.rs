@@ -1,5 +1,5 @@
-//! One process of a server killed or frozen. When a backend is killed, the server's first process lives on, throws
-//! every session away and recovers.
+//! Kills or freezes one process of a server. When a backend is killed, the postmaster stays, ends every session and
+//! recovers.
 //!
 //! Owns the choice of the victim and the wait for the recovery. Invariant: only a child of a server that we started is
 //! killed; and what counts as recovered is what the server says in its log after the kill, not before it.
@@ -23,7 +23,7 @@ const READY: &str = "database system is ready to accept connections";
 pub struct KilledBackend {
     /// How many sessions were in COMMIT when it was chosen.
     pub committing: usize,
-    /// Until the server let clients in again.
+    /// The time until the server accepted connections again.
     pub back_after: Duration,
 }
 
@@ -47,7 +47,7 @@ impl Postgres {
         };
         let pid = Pid::from_raw(pid.parse()?).context("a process id is not zero")?;
         if !children(parent).contains(&pid) {
-            // It has ended since.
+            // The backend ended after it was chosen.
             return Ok(None);
         }
         kill_process(pid, Signal::KILL)?;

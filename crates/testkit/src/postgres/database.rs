@@ -1,7 +1,7 @@
 //! A database per test, made from a template.
 //!
 //! Owns the making and the end of it. Invariant: names are never used twice, so that runs which share a
-//! server do not meet; a template is finished before anyone sees it, and nobody connects to it after.
+//! server do not collide; a template is complete before it has its name, and has no connections afterwards.
 //!
 //! On a server that others keep, a database is dropped with its test. On one that goes after the tests it
 //! only loses its connections: `DROP DATABASE` waits for a checkpoint, which syncs the hundreds of files
@@ -42,8 +42,8 @@ impl Postgres {
         })
     }
 
-    /// A template that every test of the run copies: prepared once a server, by whoever asks first. The
-    /// name says what is in it, down to the version (a hash of the migrations, say). `prepare` gets the
+    /// A template that every test of the run copies: prepared once per server, by the first test that asks. The
+    /// name identifies its content and version (by a hash of the migrations, for example). `prepare` gets the
     /// connection string of an empty database, and must have closed its connections when it returns.
     pub async fn template<P>(&self, name: &str, prepare: P) -> Result<String>
     where
@@ -59,8 +59,8 @@ impl Postgres {
         if self.address.sql(None, &there)? == "1" {
             return Ok(name);
         }
-        // Prepared under another name, so that one that is there is finished. Two may prepare it at
-        // once; whose rename comes second throws its own away.
+        // Prepared under another name, so that a template with its final name is complete. Two processes may
+        // prepare it at once; the one whose rename fails drops its own.
         let draft = fresh_name();
         self.address.sql(None, &create(&draft, "template0"))?;
         let prepared = prepare(&self.address.url(&draft)).await;

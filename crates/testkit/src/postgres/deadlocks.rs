@@ -1,7 +1,7 @@
 //! Deadlocks in a server's log.
 //!
 //! There is one lock order, so a deadlock in a test is a failure of the test, even where the statement
-//! was repeated and nobody noticed. The log tells of each, at once, with the statements in it.
+//! was repeated successfully. The server logs each at once, with its statements.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};

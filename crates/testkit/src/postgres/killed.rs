@@ -1,4 +1,4 @@
-//! A server killed as a machine's crash would: no process of it gets to say or write anything more.
+//! Kills all processes of a server at once, as a crash of its machine would: none writes anything more.
 //!
 //! Owns the killing and what it leaves in the system: a shared memory segment, which a start on the same
 //! data would remove, and which nothing would if the data go with the test.
@@ -18,12 +18,12 @@ const POLL: Duration = Duration::from_millis(2);
 /// Kills the first process and its children, and waits until they are gone.
 pub(super) fn kill(process: &mut Guarded, status: &Path, account: Option<Account>) -> Result<()> {
     let segment = shared_memory(status);
-    // Frozen, it makes no more of them while they are counted.
+    // Frozen, it starts no more children while they are counted.
     process.signal(Signal::STOP)?;
     let children = children(process.pid());
     process.signal(Signal::KILL)?;
     for child in &children {
-        // It may have ended since.
+        // It may have ended meanwhile.
         let _ = kill_process(*child, Signal::KILL);
     }
     process.wait()?;
@@ -36,7 +36,7 @@ pub(super) fn kill(process: &mut Guarded, status: &Path, account: Option<Account
         std::thread::sleep(POLL);
     }
     if let Some(segment) = segment {
-        // Where it cannot be removed, a few bytes stay behind.
+        // If the removal fails, a small segment is left in the system.
         let mut command = Account::command(account, "ipcrm");
         let _ = command.args(["--shmem-id", &segment]).output();
     }
@@ -67,7 +67,7 @@ pub(super) fn children(parent: Pid) -> Vec<Pid> {
     pairs.filter_map(Pid::from_raw).collect()
 }
 
-/// A process that has ended and is not yet reaped counts as gone: it does nothing more.
+/// A zombie counts as gone, because it does nothing more.
 fn lives(process: Pid) -> bool {
     let stat = format!("/proc/{}/stat", process.as_raw_nonzero());
     let stat = std::fs::read_to_string(stat).unwrap_or_default();

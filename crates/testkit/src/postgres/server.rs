@@ -22,7 +22,7 @@ use crate::shim::SharedDisk;
 pub struct ServerOptions {
     /// Lines of `postgresql.conf`; a later one of the same name wins.
     pub settings: Vec<(String, String)>,
-    /// Its data are on a disk that fills up and fails when it is told to.
+    /// Its data are on a disk that fills up and fails at the test's command.
     pub on_test_disk: bool,
 }
 
@@ -47,11 +47,11 @@ pub enum Mode {
     Fast,
     /// As `pg_ctl stop -m immediate`: the next start recovers from the log.
     Immediate,
-    /// All its processes killed at once, as by the crash of its machine: clients are told nothing.
+    /// All its processes killed at once, as by the crash of its machine: clients get no message.
     Killed,
 }
 
-/// The name of a cluster that goes after the tests, databases and all.
+/// The name of a cluster that is removed after the tests.
 const THROWAWAY: &str = "waybill-tests";
 const LOG: &str = "server.log";
 
@@ -167,7 +167,7 @@ impl Own {
     /// Starts the process and waits until it lets clients in.
     pub(super) fn begin(&mut self) -> Result<()> {
         ensure!(self.running.is_none(), "it already runs");
-        // What an earlier process left there would be taken for this one's word.
+        // A status file of an earlier process would be taken for this one's.
         let _ = std::fs::remove_file(self.status_file());
         let arguments: [OsString; 4] = [
             "-D".into(),

@@ -1,7 +1,7 @@
 //! At which moment of a conversation its connection is cut.
 //!
-//! Owns the moments and the search for them. Whatever is between client and server is only bytes here; a
-//! pattern is found wherever it lies, across as many reads as it came in.
+//! Owns the moments and the search for them. The conversation is bytes without meaning here; a pattern is
+//! found also when it is split over several reads.
 
 /// Patterns are short, and so is what must be remembered of what has passed.
 pub(super) const LONGEST_PATTERN: usize = 64;
@@ -11,7 +11,7 @@ pub(super) const LONGEST_PATTERN: usize = 64;
 pub enum Cut {
     /// The request is lost: the bytes do not reach the server, and it will not act on them.
     Request { said: Vec<u8> },
-    /// Cut when the bytes have been passed on: whether the server acts on them is anybody's guess.
+    /// Cut when the bytes have been passed on: the server may act on them or not.
     Between { said: Vec<u8> },
     /// The answer is lost: the bytes reach the server, which acts on them and says so, in these words;
     /// nothing that it says after it was asked reaches the client.

@@ -1,8 +1,8 @@
 //! A wire that can be cut: a TCP proxy with faults on demand.
 //!
 //! Owns the connections that pass through it, on a thread of its own, so that a test that blocks does not
-//! hold them up. Invariant: unless it was told otherwise, every byte passes, in order. [`Cut`] names the
-//! moment at which a connection is cut; what client and server make of it is for the test.
+//! hold them up. Invariant: without an armed fault every byte passes, in order. [`Cut`] names the
+//! moment at which a connection is cut; the test checks how client and server react.
 
 mod cut;
 mod pump;
@@ -41,7 +41,7 @@ struct State {
     armed: Mutex<Option<Armed>>,
     hits: watch::Sender<u64>,
     connections: AtomicUsize,
-    /// Its clients have died, and their servers need not know yet.
+    /// Its clients have died, but their servers are not notified yet.
     orphaned: AtomicBool,
 }
 
@@ -102,8 +102,8 @@ impl Proxy {
         self.state.cuts.send_modify(|cuts| *cuts += 1);
     }
 
-    /// No byte passes any more, either way, on any connection; nobody is told. What was sent is acknowledged
-    /// by the system's buffers all the same, as by a frozen peer: only an answer is missing.
+    /// No byte passes any more, either way, on any connection, and no connection is closed. The system's buffers
+    /// still acknowledge what is sent, as with a frozen peer; only the answer is missing.
     pub fn freeze(&self) {
         self.state.frozen.send_replace(true);
     }
@@ -113,8 +113,8 @@ impl Proxy {
         self.state.frozen.send_replace(false);
     }
 
-    /// Thaws a wire whose clients have died: what was held back reaches the server, which is told only then that they
-    /// are gone, and its answers go nowhere. Every connection has ended when it returns.
+    /// Thaws a wire whose clients have died: what was held back reaches the server, which only then sees their connections
+    /// close; its answers are dropped. Every connection has ended when it returns.
     pub async fn deliver_what_is_held(&self) {
         self.state.orphaned.store(true, Ordering::SeqCst);
         self.thaw();
@@ -134,7 +134,7 @@ impl Proxy {
         self.thaw();
     }
 
-    /// New connections are refused, as by a machine where nobody listens. Those there are stay.
+    /// New connections are refused, as by a machine without a listener. Existing ones stay.
     pub fn refuse(&self) -> Result<()> {
         self.door(false)
     }
@@ -193,7 +193,7 @@ impl Proxy {
 
 impl State {
     fn armed(&self) -> std::sync::MutexGuard<'_, Option<Armed>> {
-        // Whoever panicked with it left it whole: it is replaced or counted down.
+        // A poisoned lock holds a valid value, because it is only replaced or counted down.
         self.armed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -213,7 +213,7 @@ impl State {
     }
 }
 
-/// Listens while the door is open, and lets in who comes.
+/// Accepts connections while they are allowed.
 async fn keep_door(
     address: SocketAddr,
     state: Arc<State>,
@@ -239,11 +239,11 @@ async fn keep_door(
                         Ok(())
                     }
                 };
-                // Whoever asked may have gone.
+                // The caller may have stopped waiting.
                 let _ = done.send(result.with_context(|| format!("cannot listen on {address}")));
             }
             arrival = arrival => {
-                // One that came and went before it was let in is no loss.
+                // A connection that closed before it was accepted is ignored.
                 if let Ok((client, _)) = arrival {
                     tokio::spawn(pump::carry(client, state.clone()));
                 }

@@ -65,7 +65,7 @@ async fn both(
     requests: impl Future<Output = io::Result<End>>,
     answers: impl Future<Output = io::Result<End>>,
 ) -> bool {
-    // Who is cut or broken does not wait for the other direction.
+    // A direction that is cut or broken does not wait for the other one.
     let closed = |end: io::Result<End>| match end {
         Ok(End::Closed) => Ok(()),
         Ok(End::Cut) | Err(_) => Err(()),
@@ -136,7 +136,7 @@ async fn carry_answers(
     awaited: &Awaited,
 ) -> io::Result<End> {
     let mut frozen = state.frozen.subscribe();
-    let mut heard = Passed::default();
+    let mut passed = Passed::default();
     let mut buffer = vec![0; BUFFER_BYTES];
     loop {
         let count = server.read(&mut buffer).await?;
@@ -149,21 +149,21 @@ async fn carry_answers(
         match answer_awaited(awaited) {
             None => {}
             Some(Awaiting::End(answer)) => {
-                if heard.completes(fresh, &answer) {
+                if passed.completes(fresh, &answer) {
                     state.hit();
                     return Ok(End::Cut);
                 }
-                heard.push(fresh);
+                passed.push(fresh);
                 continue;
             }
-            Some(Awaiting::Hold(answer)) if heard.completes(fresh, &answer) => {
+            Some(Awaiting::Hold(answer)) if passed.completes(fresh, &answer) => {
                 await_answer(awaited, None);
-                heard = Passed::default();
+                passed = Passed::default();
                 state.frozen.send_replace(true);
                 state.hit();
                 thawed(&mut frozen).await;
             }
-            Some(Awaiting::Hold(_)) => heard.push(fresh),
+            Some(Awaiting::Hold(_)) => passed.push(fresh),
         }
         let whole = state.passes_of_answer(count);
         state.unless_orphaned(client.write_all(&fresh[..whole]).await)?;
@@ -175,7 +175,7 @@ async fn carry_answers(
 }
 
 fn await_answer(awaited: &Awaited, answer: Option<Awaiting>) {
-    // Replaced as a whole: whoever panicked with it left it whole.
+    // A poisoned lock holds a valid value, because it is replaced as a whole.
     *awaited.lock().unwrap_or_else(PoisonError::into_inner) = answer;
 }
 

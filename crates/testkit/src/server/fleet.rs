@@ -1,4 +1,4 @@
-//! Several processes on one database: some take orders, some see them through.
+//! Several processes on one database: some take orders, some run the consumers.
 //!
 //! Owns the processes by name. Invariant: the schema is there before the first of them starts, and a member
 //! keeps its name and its address over all its restarts. Which of them is struck, and how, is for the test.
@@ -54,7 +54,7 @@ impl Fleet {
         Ok(fleet)
     }
 
-    /// One that takes orders, for whoever wants to look at the store.
+    /// A member that takes orders, for reading the store.
     pub fn api(&self) -> &Waybill {
         &self.members[0].app
     }

@@ -83,7 +83,7 @@ impl Waybill {
     pub async fn verify(&self) -> Result<Report> {
         let mut command = self.command("verify");
         if !self.start.shared {
-            // A folder that is named is meant, whatever the environment says.
+            // The folder is named, because the environment could name another.
             command.arg("--data").arg(&self.data);
         }
         command.arg("--json");

@@ -1,4 +1,4 @@
-//! A wall clock that stands elsewhere than everybody else's, and jumps while the process runs.
+//! A wall clock of one process that differs from the machine's, and jumps while the process runs.
 //!
 //! Owns the page that the preload library `shim/clock.c` has mapped. The process's waiting is not touched.
 

@@ -1,4 +1,4 @@
-//! One client of a run: wishes, sends, writes down what it was told.
+//! One client of a run: chooses a request, sends it, records the answer.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -19,7 +19,7 @@ use crate::http::{Answer, Client, Failure};
 use crate::journal::{Dialect, Entry, Outcome, Request};
 use crate::seed;
 
-/// How long a client waits before it knocks again where nobody listens.
+/// How long a client waits before it connects again after a refused connection.
 const KNOCK_AGAIN: Duration = Duration::from_millis(20);
 /// How often a client asks at the end about an order it knows nothing of.
 const LAST_TRIES: usize = 20;
@@ -187,7 +187,7 @@ impl Actor {
             .0)
     }
 
-    /// Journal, send, journal; what came of it.
+    /// Records the attempt, sends it, records the answer; returns the outcome.
     async fn attempt(
         &mut self,
         request: Request,
@@ -235,7 +235,7 @@ impl Actor {
             .await?;
         if status != 0 {
             let statuses = shared.statuses.lock();
-            let mut statuses = statuses.expect("nobody panics while counting");
+            let mut statuses = statuses.expect("counting does not panic");
             *statuses.entry(status).or_default() += 1;
         }
         match outcome {

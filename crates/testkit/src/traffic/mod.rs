@@ -22,7 +22,7 @@ use crate::server::Waybill;
 pub(crate) use client::outcome_of;
 pub use plan::Shelf;
 
-/// How much is ordered by how many.
+/// The numbers of clients and orders.
 #[derive(Debug, Clone)]
 pub struct Load {
     pub clients: u64,
@@ -59,7 +59,7 @@ pub(crate) struct Shared {
 }
 
 impl Traffic {
-    /// Puts stock on the shelf and sets the clients going; `journal` is a file that is not there yet.
+    /// Sets the stock and starts the clients; `journal` is a file that does not exist yet.
     pub async fn start(app: &Waybill, seed: u64, load: Load, journal: &Path) -> Result<Self> {
         Self::at(app, vec![app.address()], seed, load, journal).await
     }
@@ -121,7 +121,7 @@ impl Traffic {
     /// How many answers there were of each status so far.
     pub fn statuses(&self) -> BTreeMap<u16, u64> {
         let statuses = self.shared.statuses.lock();
-        statuses.expect("nobody panics while counting").clone()
+        statuses.expect("counting does not panic").clone()
     }
 
     /// How many answers of one status there were so far.

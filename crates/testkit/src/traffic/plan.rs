@@ -11,7 +11,7 @@ use crate::journal::Dialect;
 /// What a client does next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Wish {
-    /// An order that nobody placed before.
+    /// A new order.
     New,
     /// An order that asks for more than there is.
     Short,
@@ -38,7 +38,7 @@ impl Wish {
     }
 }
 
-/// The skus of a run: plenty of most, too little of some, one that everybody wants.
+/// The skus of a run: plenty of most, too little of some, one that every client orders.
 pub struct Shelf {
     stock: Vec<(String, u64)>,
 }
@@ -49,7 +49,7 @@ const SHORT: &str = "SHORT-0";
 impl Shelf {
     pub(super) fn new(load: &Load) -> Self {
         let plenty = (0..20).map(|n| (format!("PLENTY-{n}"), load.orders * 20));
-        // Runs out in the middle of the run, so that the last units are fought over.
+        // Sold out in the middle of the run, so that orders compete for the last units.
         let scarce = (0..5).map(|n| (format!("SCARCE-{n}"), load.orders / 25 + 5));
         let special = [(HOT.to_string(), load.orders * 20), (SHORT.to_string(), 50)];
         Self {
