@@ -15,7 +15,7 @@ pub struct LogCache {
 
 struct Ring {
     events: VecDeque<LoggedEvent>,
-    /// Everything up to here has left the ring, or was never in it.
+    /// The last position that is no longer in the ring, or never was.
     floor: i64,
     /// The newest position.
     last: i64,

@@ -27,7 +27,7 @@ impl LogGrowth {
     /// partitions are woken.
     pub fn start(&self, partitions: u16) {
         let senders = (0..partitions).map(|_| watch::Sender::new(())).collect();
-        // A second start has nothing to add: the number is fixed when a store is made.
+        // A second start changes nothing, because the number is fixed when a store is made.
         let _ = self.partitions.set(senders);
     }
 
