@@ -1,5 +1,5 @@
-//! A disk that is full or fails, a folder that is taken or too new, an orderly stop, clients that
-//! dawdle, a clock that jumps: what is answered, and that nothing acknowledged is lost by it.
+//! A disk that is full or fails, a folder that is in use or too new, an orderly stop, slow clients, a
+//! clock that jumps: what is answered, and that nothing acknowledged is lost.
 
 use std::time::{Duration, Instant};
 
@@ -174,7 +174,7 @@ async fn an_io_error_loses_nothing_that_was_acknowledged() {
         let (failures, unanswered) = (disk.write_failures(), traffic.unanswered());
         disk.fail_write(n);
         until("a failed write", || disk.write_failures() > failures).await;
-        // It may go on or stop; what it may not do is go on as if nothing had been.
+        // It may continue or stop, but must not acknowledge an order that was not synced.
         let before = traffic.answered_ok();
         let began = Instant::now();
         while app.is_running() && traffic.answered_ok() < before + 50 {

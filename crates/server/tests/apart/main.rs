@@ -1,4 +1,4 @@
-//! Roles in processes of their own on one PostgreSQL: the work is shared out, and goes on whatever becomes of a process.
+//! Roles in processes of their own on one PostgreSQL: the work is shared, and goes on when a process stops or dies.
 
 mod shop;
 

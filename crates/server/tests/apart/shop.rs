@@ -1,4 +1,4 @@
-//! One process that takes orders, two that see them through, and one database.
+//! One process that takes orders, two that run the consumers, and one database.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -9,7 +9,7 @@ use waybill_testkit::postgres::{Database, Postgres};
 use waybill_testkit::server::{Start, Waybill};
 use waybill_testkit::unavailable::or_skip;
 
-/// Every consumer that is shared out by parts, and how many parts a store has that nobody asked for another number.
+/// Every consumer that works by partitions, and the default number of partitions.
 pub const EVERY_CONSUMER: [&str; 3] = ["delivery", "delivery-timers", "status"];
 pub const PARTS: f64 = 16.0;
 
@@ -134,7 +134,7 @@ impl Shop {
         process.kill().await.expect("it ran");
     }
 
-    /// Every invariant, recomputed from the tables; and nobody was in another's way for good.
+    /// Recomputes every invariant from the tables, and requires that there was no deadlock.
     pub async fn adds_up(&self) {
         let report = self.api.verify().await.expect("it can be verified");
         assert!(report.ok, "{:?}", report.findings);

@@ -1,4 +1,4 @@
-//! Bodies that are no orders, and what each is told.
+//! Bodies that are no orders, and the answer to each.
 
 use serde_json::{Value, json};
 

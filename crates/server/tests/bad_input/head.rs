@@ -34,7 +34,7 @@ async fn told(app: &Waybill, request: impl AsRef<[u8]>) -> (u16, String) {
     (answer.status, code.to_owned())
 }
 
-/// Header lines, and what they are told in `/v1` and in the sales dialect.
+/// Header lines, and their answers in `/v1` and in the sales dialect.
 const HEADS: [(&str, u16, &str, &str); 20] = [
     ("", 400, "invalid_host", "VALIDATION_ERROR"),
     (

@@ -1,5 +1,5 @@
-//! What broken and hostile clients send: each is told what is wrong with a stable code, nothing of it is stored,
-//! nothing panics, and the orders of others in the same batches are unharmed.
+//! Requests of broken and hostile clients: each is answered with a stable code, nothing of it is stored, nothing
+//! panics, and the orders of others in the same batches are unharmed.
 
 mod bodies;
 mod echo;

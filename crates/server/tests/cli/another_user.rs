@@ -63,7 +63,7 @@ impl Place {
         chmod(&self.data(), folder);
     }
 
-    async fn verified_by_nobody(&self) -> Output {
+    async fn verified_by_another_user(&self) -> Output {
         let mut verify = Command::new(self.program());
         verify.env_clear().current_dir("/").uid(NOBODY).gid(NOBODY);
         verify.arg("verify").arg("--data").arg(self.data());
@@ -77,7 +77,7 @@ async fn a_store_that_may_be_read_and_not_written_is_verified_without_writing() 
         return;
     };
     place.set_modes(0o755, 0o644);
-    let output = place.verified_by_nobody().await;
+    let output = place.verified_by_another_user().await;
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     let shown = String::from_utf8_lossy(&output.stdout);
     assert!(shown.contains("everything adds up"), "{shown}");
@@ -92,7 +92,7 @@ async fn a_store_that_may_not_be_read_is_named_with_its_owner_and_the_way_out() 
     let file = place.data().join("waybill.db");
     for (folder, named) in [(0o755, file), (0o700, place.data())] {
         place.set_modes(folder, 0o600);
-        let output = place.verified_by_nobody().await;
+        let output = place.verified_by_another_user().await;
         assert_eq!(output.status.code(), Some(1), "{output:?}");
         let complaint = String::from_utf8_lossy(&output.stderr);
         for told in [

@@ -1,4 +1,4 @@
-//! A server that gives answers written down before: for answers that a Waybill of today would not give.
+//! A server with fixed answers, for answers that this version of Waybill does not give.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

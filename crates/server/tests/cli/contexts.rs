@@ -95,7 +95,7 @@ async fn flags_and_variables_win_and_a_token_goes_to_its_own_address_only() {
 }
 
 #[tokio::test]
-async fn a_file_of_contexts_that_others_may_read_is_refused_and_shown_to_nobody() {
+async fn a_file_of_contexts_that_others_may_read_is_refused_and_not_shown() {
     let person = Person::new();
     let set = ["context", "set", "a", "--url", "http://127.0.0.1:1"];
     assert_eq!(person.types(&set).await.code, 0);
@@ -177,7 +177,7 @@ async fn shells_are_offered_statuses_scopes_reasons_and_contexts() {
             );
         }
     }
-    // What is offered is no limit: the server decides.
+    // Suggestions are no limit: the server decides.
     let told = person
         .types(&[
             "order",

@@ -1,4 +1,4 @@
-//! A data folder in which somebody has put something in the place of a file that Waybill makes.
+//! A data folder in which a link or folder is in the place of a file that Waybill makes.
 
 use std::time::Duration;
 

@@ -55,13 +55,13 @@ impl Person {
         command
     }
 
-    pub async fn types(&self, words: &[&str]) -> Told {
+    pub async fn types(&self, words: &[&str]) -> CommandOutput {
         let output = self.command(words).output().await;
-        Told::of(output.expect("the binary runs"))
+        CommandOutput::of(output.expect("the binary runs"))
     }
 
     /// What a shell makes of a line in which `$WAYBILL` is the binary; the exit code is that of `$WAYBILL`.
-    pub async fn in_shell(&self, line: &str) -> Told {
+    pub async fn in_shell(&self, line: &str) -> CommandOutput {
         let mut command = self.command(&[]);
         let shell = command.as_std_mut();
         let mut bash = Command::new("bash");
@@ -76,19 +76,19 @@ impl Person {
             .env("WAYBILL", WAYBILL)
             .current_dir(self.home())
             .stdin(Stdio::null());
-        Told::of(bash.output().await.expect("bash runs"))
+        CommandOutput::of(bash.output().await.expect("bash runs"))
     }
 }
 
-/// What came of a command.
+/// The output and exit code of a command.
 #[derive(Debug)]
-pub struct Told {
+pub struct CommandOutput {
     pub code: i32,
     pub out: String,
     pub err: String,
 }
 
-impl Told {
+impl CommandOutput {
     fn of(output: Output) -> Self {
         let text = |bytes| String::from_utf8(bytes).expect("text");
         Self {

@@ -145,7 +145,7 @@ async fn a_backlog_is_lag_in_seconds_until_it_is_worked_off() {
 }
 
 #[tokio::test]
-async fn nobody_is_behind_once_everything_is_delivered() {
+async fn no_consumer_has_lag_once_everything_is_delivered() {
     let rule = named("WaybillConsumerLag");
     let mut app = demo().ready().await.expect("ready");
     placed(&app, 20).await;
@@ -155,7 +155,7 @@ async fn nobody_is_behind_once_everything_is_delivered() {
             && lags.into_iter().all(|lag| lag == 0.0)
     };
     until("every delivery", &app, all_delivered).await;
-    // Nor after a restart on a log that is old by then, whatever it runs beside the consumers.
+    // The same after a restart on an old log, with other roles beside the consumers.
     stop(&mut app).await;
     let sql = format!("UPDATE events SET recorded_at = recorded_at - {LONG_AGO_S}000000");
     tamper(&app, &sql);
@@ -168,7 +168,7 @@ async fn nobody_is_behind_once_everything_is_delivered() {
 }
 
 #[tokio::test]
-async fn a_consumer_that_nobody_runs_is_missing() {
+async fn a_consumer_that_no_process_runs_is_missing() {
     let rule = named("WaybillConsumerMissing");
     let running = |scrape: &Scrape| {
         let of = |name| scrape.all("waybill_consumer_lag_seconds", name).len() as f64;
@@ -188,7 +188,7 @@ async fn a_consumer_that_nobody_runs_is_missing() {
 }
 
 #[tokio::test]
-async fn an_order_that_nobody_delivers_grows_old_and_is_named() {
+async fn an_order_that_is_not_delivered_grows_old_and_is_named() {
     let rule = named("WaybillOldestUnfinishedOrder");
     let age = |scrape: &Scrape| scrape.one("waybill_oldest_unfinished_order_seconds", "");
     let mut app = with_settings("roles = [\"api\", \"housekeeping\"]").await;
@@ -254,7 +254,7 @@ async fn the_write_ahead_log_is_told_in_bytes_and_grows_under_a_held_snapshot() 
     placed(&app, 300).await;
     let after = until("the growth", &app, |s| bytes(s) > before + 1e6).await;
     let file = std::fs::metadata(app.data().join("waybill.db-wal")).expect("there");
-    // It may have grown since it was told, and it is told as a size in bytes.
+    // The file may have grown since the scrape; the metric is in bytes.
     assert!(bytes(&after) <= file.len() as f64 && bytes(&after) > file.len() as f64 / 2.0);
     assert!(!rule.is_crossed_by(bytes(&after)));
     assert!(rule.is_crossed_by(rule.threshold() + file.len() as f64));

@@ -28,7 +28,7 @@ async fn workers_that_freeze_in_turn_make_leases_change_hands_and_one_that_freez
     let once = churn(&shop).await;
     assert!(!rule.is_crossed_by(once), "{once} of one process");
 
-    // Whoever has everything freezes; the other one wakes and has to wait until those leases have run out.
+    // The process with all leases is frozen; the other one resumes and has to wait until those leases have expired.
     shop.workers[0].pause().expect("it runs");
     let (mut awake, mut asleep) = (1, 0);
     let mut had = [0.0, once];

@@ -149,7 +149,7 @@ fn two_take_orders_on_3000_and_8000_and_two_work_behind_them() {
 }
 
 #[test]
-fn whoever_waits_for_a_service_waits_for_one_that_can_be_waited_for() {
+fn a_service_that_another_waits_for_becomes_healthy_or_ends() {
     let services = compose();
     let image = repository_file("deploy/Dockerfile");
     for (name, service) in &services {
@@ -217,7 +217,7 @@ fn the_image_copies_what_is_there_and_runs_commands_of_the_binary() {
 }
 
 #[test]
-fn whoever_stops_a_server_waits_longer_than_it_may_take() {
+fn a_server_is_given_longer_to_stop_than_its_shutdown_may_take() {
     let defaults = repository_file("waybill.default.toml");
     let deadline = defaults
         .lines()

@@ -1,4 +1,4 @@
-//! A transaction that somebody else leaves open in the database.
+//! A transaction that another client leaves open in the database.
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};

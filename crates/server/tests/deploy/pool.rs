@@ -1,4 +1,4 @@
-//! Callers that find every connection of the pool taken are told, counted, and raise an alert.
+//! Requests that find every connection of the pool taken are refused, counted, and raise an alert.
 
 use waybill_testkit::postgres::Postgres;
 use waybill_testkit::server::Start;

@@ -13,7 +13,7 @@ const OF_PROMETHEUS: [&str; 1] = ["up"];
 /// Counted where several processes share a store, and not told before it was counted once.
 const OF_MANY_PROCESSES: [&str; 1] = ["waybill_lease_takeovers_total"];
 
-/// Told where the store is PostgreSQL; the tests of their alerts read them there.
+/// Metrics that exist only if the store is PostgreSQL; the tests of their alerts run there.
 const OF_POSTGRESQL: [&str; 2] = [
     "waybill_store_pool_waiting",
     "waybill_store_oldest_snapshot_seconds",

@@ -70,7 +70,7 @@ async fn place(app: &Waybill) {
 }
 
 #[tokio::test]
-async fn an_embedded_store_shows_its_process_and_the_roles_that_nobody_runs() {
+async fn an_embedded_store_shows_its_process_and_the_roles_that_no_process_runs() {
     let mut app = Start::demo(WAYBILL).arg("--roles").arg("api,housekeeping");
     app = app.delivering_within_ms("0-50");
     let mut app = app.ready().await.expect("ready");
@@ -131,7 +131,7 @@ async fn a_store_with_every_role_has_nothing_to_report() {
 }
 
 #[tokio::test]
-async fn on_postgres_a_frozen_worker_is_named_and_a_role_that_nobody_runs_is_bad() {
+async fn on_postgres_a_frozen_worker_is_named_and_a_role_that_no_process_runs_is_bad() {
     let Some(mut shop) = Shop::open().await else {
         return;
     };
@@ -146,7 +146,7 @@ async fn on_postgres_a_frozen_worker_is_named_and_a_role_that_nobody_runs_is_bad
     diagnosed(&shop.api, "roles", "ok", "by 2 processes").await;
     diagnosed(&shop.api, "leases", "ok", "").await;
 
-    // Both freeze, so that none of them forgets the other.
+    // Both are frozen, so that neither deletes the other's entry.
     for worker in &shop.workers {
         worker.pause().expect("it runs");
     }

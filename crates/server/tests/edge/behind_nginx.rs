@@ -36,7 +36,10 @@ async fn orders_and_streams_pass_through_nginx() {
     let mut raw = Raw::connect(nginx.address()).await.expect("connected");
     let path = format!("GET /v1/orders/{}/stream", ids[0]);
     raw.send(head(&path, "testkit", "")).await.expect("sent");
-    let begun = raw.until("order.confirmed").await.expect("it is told");
+    let begun = raw
+        .until("order.confirmed")
+        .await
+        .expect("the stream has the event");
     assert!(begun.starts_with("HTTP/1.1 200 "), "{begun}");
 }
 

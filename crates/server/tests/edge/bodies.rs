@@ -51,7 +51,7 @@ async fn bodies_beyond_the_memory_for_all_are_told_to_come_back_and_small_orders
     let order = json!({"currency":"EUR","lines":[{"sku":"a","quantity":1,"unitPrice":"1"}]});
     let answer = app.place("k", &order).await.expect("an answer");
     assert_eq!(answer.status, 201, "{}", answer.text());
-    // Who was first is heard to the end, and the memory is there again.
+    // The first client's body is read to its end, and its memory is free again.
     for mut raw in slow {
         raw.send(" ").await.expect("sent");
         let answer = raw.answer().await.expect("an answer");
@@ -66,7 +66,7 @@ async fn bodies_beyond_the_memory_for_all_are_told_to_come_back_and_small_orders
     .await;
 }
 
-/// What another client's body is told while there is no room.
+/// The answer to another client's body while there is no memory.
 async fn refused(app: &Waybill, path: &str) -> waybill_testkit::raw::RawAnswer {
     let mut raw = slow_body(app, path, "late").await;
     raw.answer().await.expect("an answer")

@@ -1,10 +1,10 @@
-//! No file descriptor is left: connections are answered and not left hanging, it is told once, and it passes.
+//! File descriptors run out: connections are answered and do not hang, the shortage is logged once, and it ends.
 
 use waybill_testkit::raw::exchange;
 
 use super::{connect, demo, head, is_alive, until};
 
-/// How the line begins that tells of it.
+/// The beginning of the log line.
 const BEGUN: &str = "\"message\":\"connections cannot be served";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -57,7 +57,7 @@ async fn without_descriptors_connections_are_answered_it_is_told_once_and_it_pas
     assert!(line.contains("server.max_connections"), "{line}");
     app.allow_open_files(before).expect("raised");
     drop(held);
-    until("it is told that it is over", async || {
+    until("the end of the shortage is logged", async || {
         let answer = exchange(app.address(), head("GET /v1/orders", "c", "")).await;
         assert_eq!(answer.expect("an answer").status, 200);
         told("fault ended: connections cannot be served") == 1

@@ -1,4 +1,4 @@
-//! Outside the demo each client has a limit of requests a minute without anybody setting one.
+//! Outside the demo each client has a limit of requests a minute by default.
 
 use std::process::Stdio;
 

@@ -1,4 +1,4 @@
-//! The queue in front of reads, shown with reads that the database keeps waiting: a table that somebody has locked.
+//! The queue in front of reads, tested with reads that wait for a locked table.
 
 use std::time::Duration;
 

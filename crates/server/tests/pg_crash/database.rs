@@ -72,10 +72,11 @@ async fn a_database_stopped_at_once_loses_no_acknowledged_order() {
     assert_eq!(server.deadlocks(), Vec::<String>::new());
 }
 
-/// The checker can fail: a database that is told to answer before it syncs is caught by the same run.
+/// The checker can fail: a database that is configured to answer before it syncs is caught by the same run.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_database_that_answers_before_it_syncs_is_found_out() {
-    // Nor does anybody else write what has been answered: what a killed process has written is still there.
+    // The background writer is off and the WAL buffers are large, so that no other process writes answered commits: what
+    // a process wrote before it was killed would survive.
     let options = ServerOptions::default()
         .set("bgwriter_lru_maxpages", "0")
         .set("wal_buffers", "64MB");
@@ -84,7 +85,7 @@ async fn a_database_that_answers_before_it_syncs_is_found_out() {
     };
     let database = server.database(None).expect("a database");
     let mut siege = siege(&database.url()).await;
-    // Whoever read what is lost waits for it for ever.
+    // A consumer whose cursor is beyond the lost events waits for them for ever.
     siege.reading.rest_within = Duration::from_secs(5);
     // A process that finds it so when it starts refuses to run.
     let off = format!(
@@ -93,7 +94,10 @@ async fn a_database_that_answers_before_it_syncs_is_found_out() {
     );
     database.sql(&off).expect("it is ours");
     let all = server.terminate_backends("application_name = 'waybill'");
-    assert!(all.expect("the server answers") > 0, "nobody was connected");
+    assert!(
+        all.expect("the server answers") > 0,
+        "no session was connected"
+    );
     assert_eq!(database.sql("SHOW synchronous_commit").expect("set"), "off");
     stopped_and_started(&mut server, &mut siege, Mode::Killed).await;
     let enough = Enough {
@@ -139,7 +143,7 @@ async fn terminated_backends_lose_no_acknowledged_order() {
         }
     }
     println!("terminated: {met:?}");
-    assert!(met[0] >= 2, "nobody was met in COMMIT: {met:?}");
+    assert!(met[0] >= 2, "no session was in COMMIT: {met:?}");
     siege.recovers(READY_WITHIN).await;
     let enough = Enough {
         orders: 150,

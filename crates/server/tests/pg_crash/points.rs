@@ -119,7 +119,7 @@ async fn killed_between_an_answer_and_its_commit_it_is_found_out() {
     let between = [API.asked("/* accept::orders */").and_it_is_lost()];
     let outcome = dying_at(&between, "answer_before_commit").await;
     if let Some(Outcome { verdict, never, .. }) = outcome {
-        assert!(never.is_empty(), "nobody ever came to {never:?}");
+        assert!(never.is_empty(), "no process reached {never:?}");
         assert!(verdict.violates("I1"), "{verdict}");
     }
 }

@@ -47,7 +47,7 @@ impl Member {
         }
     }
 
-    /// Dies when it has said this, and nobody has heard it.
+    /// Dies when it has sent this, before the server receives it.
     pub const fn asked(self, said: &'static str) -> Point {
         Point {
             member: self,
@@ -58,7 +58,7 @@ impl Member {
         }
     }
 
-    /// Dies when this was said and carried out, and the answer, which has these words, is on its way.
+    /// Dies when this was sent and carried out, before it receives the answer, which has these words.
     pub const fn answered(self, said: &'static str, answered: &'static str) -> Point {
         Point {
             member: self,
@@ -159,7 +159,7 @@ struct Wired {
 /// What came of dying at some points.
 pub struct Outcome {
     pub verdict: Verdict,
-    /// The points that nobody ever came to.
+    /// The points that no process reached.
     pub never: Vec<String>,
     database: Database,
 }
@@ -173,12 +173,12 @@ pub async fn at_each(points: &[Point]) {
     assert!(verdict.is_green(), "{verdict}");
     assert!(
         never.is_empty(),
-        "inconclusive: nobody ever came to {never:#?}"
+        "inconclusive: no process reached {never:#?}"
     );
     assert_eq!(outcome.database.deadlocks(), Vec::<String>::new());
 }
 
-/// Dies at each of the points; `defect` is planted in everybody.
+/// Dies at each of the points; `defect` is planted in every process.
 pub async fn dying_at(points: &[Point], defect: &str) -> Option<Outcome> {
     let mut wired = Wired::lay(defect).await?;
     let times = points.len() * rounds();

@@ -1,5 +1,5 @@
-//! Somebody who orders beside the clients of a run, in a tenant of their own, so that the judge of the run does not
-//! look at what they have; `verify` does.
+//! A client that orders during a run in a tenant of its own, which the checker of the run does not read; `verify`
+//! covers it.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};

@@ -53,7 +53,7 @@ async fn a_clock_that_jumps_loses_no_order_and_keeps_none_waiting() {
         siege.progress(50).await.expect("orders go on");
         both_are_served(&siege, &what).await;
     }
-    // Whoever was ahead is gone, and what it left behind must not be kept for it.
+    // The process whose clock was ahead is gone; its leases must not last by its clock.
     jump(&siege, HOUR);
     both_are_served(&siege, "ahead again").await;
     let last = siege.fleet.members.len() - 1;

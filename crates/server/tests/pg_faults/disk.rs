@@ -14,7 +14,7 @@ use crate::fleet::{siege, until};
 
 const READY_WITHIN: Duration = Duration::from_secs(30);
 
-/// A run that was green also told nobody of a defect, and left no lock order.
+/// A green run must also have no answer 500 and no deadlock.
 async fn is_green(siege: Siege, server: &Postgres, enough: Enough) {
     let statuses = siege.traffic.statuses();
     println!("answers: {statuses:?}");
@@ -67,7 +67,7 @@ async fn tables_that_cannot_grow_are_answered_with_507_and_orders_go_on_when_the
         let (hits, told) = (disk.no_space_hits(), siege.traffic.answers_with(507));
         disk.space(space);
         until("a table without room", || disk.no_space_hits() > hits + 20).await;
-        until("clients who are told so", || {
+        until("clients get that answer", || {
             siege.traffic.answers_with(507) > told + 5
         })
         .await;
@@ -85,7 +85,7 @@ async fn tables_that_cannot_grow_are_answered_with_507_and_orders_go_on_when_the
 }
 
 /// The log of a database that cannot write it on: PostgreSQL ends all its processes, and what was not committed
-/// with them. While there is no room it cannot recover either, and is started again by whoever watches over it.
+/// with them. While there is no room it cannot recover either; the test starts it again, as a supervisor would.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_log_that_cannot_grow_loses_no_acknowledged_order_and_orders_go_on_when_there_is_room() {
     let options = ServerOptions::default().on_test_disk();

@@ -1,4 +1,4 @@
-//! Two processes that take orders and two that see them through, on one database.
+//! Two processes that take orders and two that run the consumers, on one database.
 
 use std::time::{Duration, Instant};
 

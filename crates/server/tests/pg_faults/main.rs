@@ -1,6 +1,6 @@
-//! Several processes on one PostgreSQL database while what they stand on misbehaves: its disk fills up and fails, a
-//! machine's clock jumps, the schema becomes a newer version's. Nothing acknowledged is lost or doubled, nobody is told
-//! of a defect, and orders go on by themselves.
+//! Several processes on one PostgreSQL database under faults of the environment: the disk fills up and fails, a
+//! machine's clock jumps, the schema becomes a newer version's. Nothing acknowledged is lost or doubled, no request is
+//! answered 500, and orders go on without help.
 
 mod bystander;
 mod clocks;

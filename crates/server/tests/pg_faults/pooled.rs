@@ -64,9 +64,8 @@ impl OneSession {
             .env("WAYBILL_STORE__UNNAMED_STATEMENTS", "true")
     }
 
-    /// From now on the server's commits wait for its standby. When a new session is told so, every other one has been
-    /// signalled before, and looks at the setting before its next statement. (The one of the pool may be busy already: with
-    /// a commit that waits.)
+    /// From now on the server's commits wait for its standby. When a new session has the setting, every older one was
+    /// signalled before and reads it before its next statement. (The pool's session may be busy with a waiting commit.)
     async fn waits(&self) {
         self.set("synchronous_commit", "on");
         let shown = || self.is("SHOW synchronous_commit", "on");

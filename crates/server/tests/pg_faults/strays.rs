@@ -1,4 +1,4 @@
-//! A timer whose shipment is gone, as after a hand in the tables, is cleared in whatever partition it lies.
+//! A timer whose shipment is gone, as after a manual change of the tables, is cleared in any partition.
 
 use waybill_testkit::postgres::Postgres;
 use waybill_testkit::server::Start;

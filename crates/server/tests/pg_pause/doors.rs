@@ -39,7 +39,7 @@ fn moment(point: (&str, Option<&str>)) -> Cut {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn asleep_while_it_accepts_it_keeps_nobody_out_for_long_and_tells_the_truth_when_it_wakes() {
+async fn frozen_while_it_accepts_it_blocks_others_only_briefly_and_answers_truly_when_it_resumes() {
     let Some(server) = or_skip(Postgres::shared()) else {
         return;
     };
@@ -78,7 +78,7 @@ async fn sleeps_over(
     let locked = began.elapsed();
     assert!(
         locked < LOCKED_AT_MOST,
-        "{point:?}: nobody sold for {locked:?}"
+        "{point:?}: no order was taken for {locked:?}"
     );
     let elsewhere = if asked_elsewhere {
         Some(shop.place_as(key).await)

@@ -19,7 +19,7 @@ async fn sleeps_at(points: &[&str]) {
         shop.falls_asleep_at(point).await;
         others_go_on(&mut shop).await;
         let taken = shop.takeovers().await - before;
-        assert!(taken > 0, "{point}: nobody took its parts over");
+        assert!(taken > 0, "{point}: no process took its partitions over");
         wakes_and_changes_nothing(&shop, point).await;
         println!("asleep at {point}: {taken} parts taken over, nothing changed when it woke");
     }
@@ -116,7 +116,7 @@ async fn asleep_while_it_takes_or_hands_back_parts_it_changes_nothing_when_it_wa
     .await;
 }
 
-/// The test can fail: a lease whose epoch nobody looks at is found out.
+/// The test can fail: it finds the planted defect that leases are not checked by epoch.
 #[cfg(feature = "planted-defects")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_sleeper_whose_lease_is_not_fenced_is_found_out() {

@@ -214,7 +214,7 @@ impl Shop {
         .await;
     }
 
-    /// Cursors that were ever moved back: by whoever acts on a part that is another's by now.
+    /// Cursors that were moved back, which a process without the lease would do.
     pub fn went_back(&self) -> String {
         self.sql("SELECT * FROM went_back")
     }
@@ -238,7 +238,7 @@ impl Shop {
         tables.map(line).into()
     }
 
-    /// How often a part of somebody who was not heard of has been taken over by the one that is awake.
+    /// How many expired leases of other processes the awake worker has taken over.
     pub async fn takeovers(&self) -> i64 {
         let taken = self.awake().metric("waybill_lease_takeovers_total").await;
         taken.expect("metrics")

@@ -1,5 +1,5 @@
 //! A PostgreSQL brought back with `deploy/postgres-backup`, as docs/operations.md tells: what was answered up to the time
-//! is there, nothing after it, and nobody goes on with a cursor of the former life.
+//! is there, nothing after it, and cursors from before the restore are refused.
 
 mod shop;
 
@@ -137,7 +137,7 @@ async fn a_base_that_fails_leaves_nothing_and_what_a_killed_one_left_is_pruned()
     let to = to.to_str().expect("text");
     let nowhere = "postgres://backup@127.0.0.1:1/postgres";
     let failed = kept.archive.run(&["base", "--to", to, "--url", nowhere]);
-    let told = format!("{:#}", failed.expect_err("nobody answers there"));
+    let told = format!("{:#}", failed.expect_err("no server listens there"));
     assert!(
         !told.contains("unbound") && !told.contains("not found"),
         "{told}"

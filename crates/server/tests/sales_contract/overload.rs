@@ -1,4 +1,4 @@
-//! What a client is told that asks too often, or comes when the house is full.
+//! Answers to a client beyond its rate, and under overload.
 
 use std::time::Instant;
 
@@ -157,9 +157,9 @@ async fn when_the_queue_is_full_orders_are_refused_at_once_and_none_is_left_behi
     assert_eq!(report.counts["orders"], taken, "{refused} were refused");
 }
 
-/// On a disk whose syncs take 50 ms, hardly anybody who comes while a batch is written is taken within a millisecond.
+/// On a disk whose syncs take 50 ms, an order that arrives while a batch is written is hardly taken within a millisecond.
 #[tokio::test]
-async fn who_is_told_that_an_order_waited_too_long_has_no_order_and_whoever_was_taken_has_one() {
+async fn a_408_means_that_no_order_was_made_and_a_201_that_one_was() {
     let app = demo()
         .on_test_disk()
         .env("WAYBILL_INTAKE__WAIT_MS", "1")
@@ -195,7 +195,7 @@ async fn who_is_told_that_an_order_waited_too_long_has_no_order_and_whoever_was_
     assert!(report.ok, "{:?}", report.findings);
     assert_eq!(report.counts["orders"], taken.len(), "{late:?} were late");
 
-    // The same keys again: who was taken gets that order, who was not gets one now.
+    // The same keys again: a key with an order gets that order, another one gets a new order.
     let mut client = app.client();
     for (keys, replayed) in [(&taken, Some("true")), (&late, None)] {
         for key in keys {

@@ -177,7 +177,7 @@ async fn an_order_that_is_not_there_is_not_found() {
 }
 
 #[tokio::test]
-async fn nobody_sees_another_tenants_order() {
+async fn another_tenants_order_is_not_found() {
     let app = demo().ready().await.expect("ready");
     let id = super::placed(&mut app.client(), &example()).await;
     let mut stranger = Client::new(app.address()).with_token(&token::demo_for("stranger", "s"));

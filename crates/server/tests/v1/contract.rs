@@ -51,7 +51,7 @@ async fn an_answer_that_is_not_as_the_specification_says_is_noticed() {
     let html = HeaderValue::from_static("text/html");
     spoiled.headers.insert("content-type", html);
     assert!(fault(&spoiled).is_some_and(|f| f.contains("text/html")));
-    // A route that nobody described.
+    // A route without a description.
     assert!(mismatch(&Method::GET, "/v1/secrets", &good).is_some());
 }
 

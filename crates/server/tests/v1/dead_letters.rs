@@ -66,7 +66,7 @@ async fn park(app: &App, error: &str) {
         .take_lease("status", 0, "test", now, until)
         .await
         .expect("leases are written")
-        .expect("nobody has it");
+        .expect("no process holds it");
     let (events, reached) = store
         .feed(&Tenant::default(), Positions::beginning(1), 100)
         .await

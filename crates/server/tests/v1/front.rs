@@ -211,7 +211,7 @@ async fn figures_are_told_to_people_and_to_machines() {
         "waybill_build_info{",
         "waybill_timers",
     ];
-    // Lag is told from the moment at which its consumer has a place in the log.
+    // The lag of a consumer is reported once the consumer has a position.
     let begun = Instant::now();
     let text = loop {
         let text = shop.get("/metrics").await.text();

@@ -75,7 +75,7 @@ async fn clients_go_on_with_their_orders_keys_and_cursors_after_a_move() {
     let before = feed["items"].as_array().expect("items");
     assert!(
         before.iter().all(|e| !told.contains(&&e["id"])),
-        "nothing is told twice"
+        "no event is sent twice"
     );
     let report = shop.0.verify().await.expect("verify runs");
     assert!(report.ok, "{:?}", report.findings);
@@ -121,7 +121,7 @@ impl Moving {
         command
     }
 
-    /// The folder is served no more, the database is, and the order goes on there.
+    /// A server refuses the folder and runs on the database, where the order goes on.
     async fn ends_moved(mut self) {
         let refused = self.shop.0.start().await.expect_err("it lives elsewhere");
         assert!(
@@ -176,7 +176,7 @@ async fn a_move_that_hears_nothing_of_its_commit_asks_and_says_what_became_of_it
     let Some(moving) = Moving::prepared().await else {
         return;
     };
-    // Never carried out: the store is in neither place until the command is run again.
+    // The COMMIT was not carried out: neither store can be served until the command is run again.
     let armed = moving.proxy.arm(Cut::lost_commit(), 1);
     armed.expect("armed");
     let output = moving.to(&moving.through_proxy).output().await;

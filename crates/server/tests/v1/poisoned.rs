@@ -1,7 +1,6 @@
 //! Events that cannot be applied, met by a running Waybill: their order waits, others flow on, an operator decides.
 //!
-//! The poison is a hand in the tables while the consumers are away: a body that is no JSON any more, a stock row that
-//! does not add up.
+//! The tables are changed while no consumer runs: a body that is no JSON any more, a stock row that does not add up.
 
 use std::time::{Duration, Instant};
 
@@ -15,7 +14,7 @@ use crate::shop::{AT_ONCE, Shop, id, small};
 const PATIENCE: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(20);
 
-/// Open for orders, with these roles alone: nobody works them off yet.
+/// A server with these roles alone, so that no consumer processes the orders yet.
 async fn open_with(roles: &str) -> Shop {
     let app = Start::demo(env!("CARGO_BIN_EXE_waybill"))
         .as_in(env!("CARGO_CRATE_NAME"))
@@ -29,7 +28,7 @@ async fn open_with(roles: &str) -> Shop {
     Shop(app)
 }
 
-/// The same store with every role, after a hand was in its tables.
+/// The same store with every role, after its tables were changed.
 async fn reopen_with_all_roles(shop: &mut Shop, statements: &[String]) {
     tamper_while_closed(&mut shop.0, statements).await;
     let file = shop.0.home().join("waybill.toml");
@@ -224,7 +223,7 @@ async fn a_discarded_event_keeps_its_place_and_its_order_goes_on_without_it() {
     );
     no_letter_is_left(&shop).await;
 
-    // Whoever follows the log finds every sequence number, that of the discarded event with what is left of it.
+    // The feed has every sequence number; the discarded event is shown with its damaged body as text.
     for path in [format!("/v1/orders/{poisoned}/events"), "/v1/events".into()] {
         let page: Value = shop.get(&path).await.json();
         let events = page["items"].as_array().expect("a list");
@@ -235,7 +234,7 @@ async fn a_discarded_event_keeps_its_place_and_its_order_goes_on_without_it() {
         assert!(left.starts_with('{'), "{left}");
     }
 
-    // Later events of the order are applied: delivery, which never heard that it may ship, agrees to its end.
+    // Later events of the order are applied: delivery, which did not get the discarded event, accepts the cancellation.
     let path = format!("/v1/orders/{poisoned}/cancel");
     let cancelled = shop.post(&path, &json!({"reason": "given up"})).await;
     assert_eq!(cancelled.status, 202, "{}", cancelled.text());
@@ -243,7 +242,7 @@ async fn a_discarded_event_keeps_its_place_and_its_order_goes_on_without_it() {
         .await
         .until("order.cancelled")
         .await;
-    // What cannot be read stays so. The discard explains it, for scripts by the exit code and for people in words.
+    // The damaged event stays. `verify` attributes it to the discard, in its exit code and in its text.
     adds_up(&shop).await;
     let shown = verify(&shop, 0).await;
     for told in [
@@ -253,7 +252,7 @@ async fn a_discarded_event_keeps_its_place_and_its_order_goes_on_without_it() {
     ] {
         assert!(shown.contains(told), "{told}: {shown}");
     }
-    // Another fault of the same order is none of its consequences.
+    // Another fault of the same order is not attributed to the discard.
     let order = literal(&shop, &poisoned);
     let damage = format!("UPDATE orders SET version = version + 7 WHERE id = {order}");
     tamper_while_closed(&mut shop.0, &[damage]).await;

@@ -12,7 +12,7 @@ async fn every_code_has_a_page_that_says_what_to_do() {
     let codes = specification["components"]["schemas"]["Code"]["enum"]
         .as_array()
         .expect("codes");
-    // Whoever looks a problem up has no token at hand.
+    // A person who opens the page has no token, so none is required.
     let mut anyone = Client::new(shop.0.address());
     let list = anyone.get("/problems").await.expect("an answer").text();
     for code in codes {

@@ -136,7 +136,7 @@ async fn only_what_is_required_is_enough_and_the_rest_is_null() {
 }
 
 #[tokio::test]
-async fn the_same_key_gives_the_first_answer_again_whatever_happened_since() {
+async fn the_same_key_gives_the_first_answer_again_also_after_later_changes() {
     let shop = Shop::open(NEVER).await;
     let first = shop.place("k", &small("a", 2)).await;
     let made: Value = first.json();

@@ -1,4 +1,4 @@
-//! A running Waybill and somebody who uses it.
+//! A running Waybill and a client of it.
 
 use std::time::Duration;
 
@@ -41,7 +41,7 @@ impl Shop {
         Client::new(self.0.address()).with_token(&token_of(tenant, scope))
     }
 
-    /// Asks as somebody who may do everything.
+    /// Sends a request with a token for every scope.
     pub async fn ask(&self, method: Method, path: &str, body: &Value) -> Answer {
         self.ask_with(method, path, &[], body).await
     }
@@ -122,7 +122,7 @@ pub struct Follow {
 
 /// One event of it.
 #[derive(Debug)]
-pub struct Told {
+pub struct StreamEvent {
     pub name: String,
     pub id: String,
     pub data: Value,
@@ -154,7 +154,7 @@ impl Follow {
     }
 
     /// The next event; `None` when the stream has ended.
-    pub async fn next(&mut self) -> Option<Told> {
+    pub async fn next(&mut self) -> Option<StreamEvent> {
         loop {
             if let Some((event, rest)) = self.text.split_once("\n\n") {
                 let event = event.to_owned();
@@ -162,7 +162,7 @@ impl Follow {
                 if event.starts_with(':') {
                     continue;
                 }
-                return Some(Told::read(&event));
+                return Some(StreamEvent::read(&event));
             }
             let frame = timeout(PATIENCE, self.body.frame())
                 .await
@@ -175,7 +175,7 @@ impl Follow {
     }
 
     /// Reads until an event of this name.
-    pub async fn until(&mut self, name: &str) -> Told {
+    pub async fn until(&mut self, name: &str) -> StreamEvent {
         loop {
             let told = self.next().await;
             let told = told.unwrap_or_else(|| panic!("the stream ended before {name}"));
@@ -186,7 +186,7 @@ impl Follow {
     }
 
     /// All that is left.
-    pub async fn rest(mut self) -> Vec<Told> {
+    pub async fn rest(mut self) -> Vec<StreamEvent> {
         let mut all = vec![];
         while let Some(told) = self.next().await {
             all.push(told);
@@ -195,7 +195,7 @@ impl Follow {
     }
 }
 
-impl Told {
+impl StreamEvent {
     fn read(event: &str) -> Self {
         let field = |name: &str| {
             let line = event.lines().find_map(|line| line.strip_prefix(name));

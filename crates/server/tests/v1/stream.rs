@@ -18,7 +18,7 @@ async fn each_step_is_told_once_when_it_happens_and_the_stream_ends_with_the_ord
         .await
         .json();
     let shipment = format!("/v1/shipments/{}/status", id(&page["items"][0]));
-    // Nothing moves until somebody says so; then the open stream tells it.
+    // The order does not move by itself; after a command the open stream sends the step.
     shop.post(&shipment, &json!({"status": "shipped", "carrier": "DHL"}))
         .await;
     let told = follow.until("shipment.shipped").await;
