@@ -205,7 +205,8 @@ impl App {
     }
 }
 
-/// Background work is rationed only on a shared store: the embedded one divides the time of its one writer itself.
+/// During a flood background work is rationed only on a shared store: the embedded one divides the time of its one
+/// writer itself.
 fn background(settings: &Settings, store: &Arc<dyn Store>, flood: Arc<Flood>) -> Background {
     let flood = Some(flood).filter(|_| !store.identity().one_writer);
     let share = settings.store.background_share;

@@ -141,8 +141,8 @@ async fn order_id(
     }
 }
 
-/// Returns the refusal, unless a request with the same key was committed meanwhile: then that request's effect may be
-/// the cause of the refusal, so its result is returned.
+/// Returns the refusal, unless a request with the same key was committed meanwhile: its effect may be the cause of the
+/// refusal, so the caller tries again and finds its result.
 async fn unless_done_meanwhile(
     claims: &dyn ClaimStore,
     once: &Once,

@@ -93,7 +93,7 @@ pub async fn serve(
             "the deadline passed; connections were cut"
         ),
         Ok(_) => {}
-        Err(error) => tracing::error!(%error, "serving ended badly"),
+        Err(error) => tracing::error!(%error, "the HTTP server failed"),
     }
     tasks.stop().await;
     app.store.close().await;

@@ -1,4 +1,4 @@
-//! Authentication: who is calling, and what they may do.
+//! Authentication: the identity of a caller and its scopes.
 //!
 //! Owns tokens: verifying, caching and making them. Invariant: an [`Identity`] exists only for a token whose signature,
 //! times, issuer and audience were checked against this process's settings, and never outlives the token. Each route

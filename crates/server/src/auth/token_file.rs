@@ -33,7 +33,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn the_file_is_readable_by_its_owner_alone_whatever_stood_there() {
+    fn the_file_is_readable_by_its_owner_alone_also_if_it_replaces_another() {
         use std::os::unix::fs::PermissionsExt;
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join(ADMIN_TOKEN_FILE);

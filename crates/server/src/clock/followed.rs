@@ -81,7 +81,7 @@ impl FollowedClock {
         if off.abs() >= LOGGED_DIFFERENCE_MICROS {
             tracing::warn!(
                 off_ms = off / 1_000,
-                "the database's clock is not where it was expected; its time is taken"
+                "the database's clock differs from the expected time; the database's time is used"
             );
         }
     }
@@ -97,7 +97,7 @@ impl FollowedClock {
                 return;
             };
             if let Err(error) = self.look(store.as_ref()).await {
-                tracing::debug!(%error, "the database's clock cannot be seen now");
+                tracing::debug!(%error, "the database's clock cannot be read");
             }
         }
     }

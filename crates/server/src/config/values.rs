@@ -233,7 +233,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// A secret that signs and verifies tokens, told from others by its `kid`.
+/// A secret that signs and verifies tokens, identified by its `kid`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SigningSecret {
     pub kid: String,

@@ -41,7 +41,8 @@ impl Drop for Rationed<'_> {
 }
 
 impl Background {
-    /// Allows `turns` at a time, and during a flood only a share of the time; without `flood` the share is not applied.
+    /// Allows `concurrency` turns at a time, and during a flood only a share of the time; without `flood` the share is not
+    /// applied.
     #[must_use]
     pub fn new(concurrency: u32, share: f64, flood: Option<Arc<Flood>>) -> Self {
         let share = share.clamp(0.01, 1.0);

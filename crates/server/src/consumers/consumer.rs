@@ -180,7 +180,7 @@ impl<H: Handler> Consumer<H> {
                         consumer = self.handler.consumer(),
                         partition = self.lease.partition,
                         what,
-                        "decided on an older state; deciding again"
+                        "another write was committed first; deciding again"
                     );
                     self.parked.expect();
                     failures += 1;

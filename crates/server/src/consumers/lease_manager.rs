@@ -335,7 +335,7 @@ impl<D: PartitionTask> LeaseManager<D> {
                 consumer,
                 partition,
                 former,
-                "took over a lease of another process that had run out"
+                "took over an expired lease of another process"
             );
             self.metrics.took_over(consumer);
         }
@@ -419,7 +419,7 @@ impl<D: PartitionTask> LeaseManager<D> {
         tracing::warn!(
             consumer,
             partitions,
-            "leases could not be renewed before they ran out; stopping work on every partition"
+            "leases expired before they could be renewed; stopping work on every partition"
         );
         for held in state.held.values_mut().filter(|held| !held.lost) {
             self.let_go(held);
@@ -444,7 +444,7 @@ impl<D: PartitionTask> LeaseManager<D> {
             tracing::warn!(
                 consumer = self.id.consumer,
                 error = waybill_store::with_sources(&error),
-                "the consumer could not be left; other processes take its partitions when the leases have run out"
+                "could not leave the consumer; other processes take its partitions when the leases have expired"
             );
         }
     }

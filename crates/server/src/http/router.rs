@@ -74,7 +74,7 @@ fn described(roles: impl Iterator<Item = Routes>) -> Routes {
         .routes(routes!(health::ready))
 }
 
-/// Lets reads through; answers everything else with 503 and the name of the role that does it.
+/// Lets reads through; answers everything else with 404 and the name of the role that does it.
 async fn only_reads(State(role): State<&'static str>, request: Request, next: Next) -> Response {
     if request.method().is_safe() {
         return next.run(request).await;

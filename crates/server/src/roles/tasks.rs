@@ -63,7 +63,7 @@ impl RoleTasks {
         self.stop.cancel();
         while let Some(ended) = self.managers.join_next().await {
             if let Err(error) = ended {
-                tracing::error!(%error, "a role ended badly");
+                tracing::error!(%error, "a role's task failed");
             }
         }
     }

@@ -94,7 +94,7 @@ fn log(found: &Inspection, limit_bytes: u64) -> Check {
     Check::ok(NAME, found_bytes)
 }
 
-/// Whether other users can read the database, which holds personal data.
+/// Checks that other users cannot read the database, because it holds names and addresses.
 fn readers(database: &Path) -> Option<Check> {
     use std::os::unix::fs::PermissionsExt;
     let mode_of = |path: &Path| Some(std::fs::metadata(path).ok()?.permissions().mode() & 0o777);

@@ -164,7 +164,7 @@ fn pooler(found: &Inspection, options: &Options) -> Check {
 fn notifications(found: &Inspection, options: &Options) -> Check {
     const NAME: &str = "notify";
     if found.hears_notifications {
-        return Check::ok(NAME, "other processes are heard");
+        return Check::ok(NAME, "notifications of other processes arrive");
     }
     let advice = if options.listen_url.is_some() {
         "store.listen_url must lead to the same database, past any pooler"
@@ -173,7 +173,7 @@ fn notifications(found: &Inspection, options: &Options) -> Check {
     };
     Check::warn(
         NAME,
-        "other processes are not heard; consumers look by themselves, up to a second later",
+        "notifications of other processes do not arrive; consumers poll, up to a second later",
         advice,
     )
 }

@@ -1,4 +1,4 @@
-//! One connection of a run: takes tickets, sends orders, and sees each through to an outcome.
+//! One connection of a run: takes tickets, sends orders, and repeats each until it has an outcome.
 //!
 //! Invariant: an order that is sent again is sent with its first key and body, so that it is made
 //! at most once; every ticket is settled exactly once in the recorder.

@@ -8,7 +8,7 @@ use crate::consumers::owner::{self, Owner};
 use crate::roles;
 use crate::roles::definition::{Consumer, RoleDefinition, Share};
 
-/// Who has the store open.
+/// Which processes have the store open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Served {
     /// A shared store: the processes that are registered in its tables.
@@ -61,7 +61,7 @@ pub enum RoleState {
     PartsWithoutHolder,
 }
 
-/// A role that works on the log or keeps house.
+/// A role with a consumer.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RoleView {

@@ -36,8 +36,8 @@ fn statuses(path: &str, method: &str, operation: &Value) -> Vec<u16> {
         .is_some_and(|all| !all.is_empty());
     let changes = method != "get";
     let has_body = operation["requestBody"].is_object();
-    // A route that changes something reads a body, so it can answer the body's errors; in a process without its role it
-    // answers 503.
+    // A route that changes something reads a body, so it can answer the body's errors. It is 404 in a process that does
+    // not run its role.
     let of = [
         (true, vec![400, 408, 417, 421, 500, 503]),
         (guarded, vec![401, 403, 429]),
