@@ -10,7 +10,7 @@ use super::{WAYBILL, repository_file};
 
 /// What Prometheus makes itself.
 const OF_PROMETHEUS: [&str; 1] = ["up"];
-/// Counted where several processes share a store, and not told before it was counted once.
+/// Counters that exist only on a shared store, and only after their first event.
 const OF_MANY_PROCESSES: [&str; 1] = ["waybill_lease_takeovers_total"];
 
 /// Metrics that exist only if the store is PostgreSQL; the tests of their alerts run there.

@@ -8,7 +8,7 @@ use waybill_testkit::unavailable::or_skip;
 
 use crate::database::{READY_WITHIN, is_green, lasting_commits, siege, strikes};
 
-/// Each books a unit at a time: a unit that was answered for and is not there tells of a commit that was not one.
+/// Clerks, each of which books a unit at a time: a missing acknowledged unit shows a commit that was lost.
 const CLERKS: u64 = 8;
 const OF_WAYBILL: &str = "application_name = 'waybill'";
 

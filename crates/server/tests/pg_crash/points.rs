@@ -1,6 +1,6 @@
 //! kill -9 at named points: the process dies when a certain statement of it, or the answer to one, is on its way.
 //!
-//! Owns the points, each one a statement by the name that it carries. Invariant: a point that the process never came to
+//! Owns the points, each one a statement by the name that it carries. Invariant: a point that the process never reached
 //! makes the run inconclusive; it is never counted as survived.
 
 use crate::wired::{Member, Point, at_each};

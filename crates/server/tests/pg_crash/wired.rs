@@ -31,7 +31,7 @@ fn rounds() -> usize {
     if seed::long_form() { 20 } else { 2 }
 }
 
-/// Who is killed.
+/// The process that is killed.
 #[derive(Debug, Clone, Copy)]
 pub enum Member {
     Api,
@@ -156,7 +156,7 @@ struct Wired {
     database: Database,
 }
 
-/// What came of dying at some points.
+/// The result of a run over some points.
 pub struct Outcome {
     pub verdict: Verdict,
     /// The points that no process reached.

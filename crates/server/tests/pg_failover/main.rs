@@ -116,7 +116,7 @@ async fn a_cancelled_wait_for_the_standby_acknowledges_nothing() {
     // Committed here and nowhere else: a replay would acknowledge it.
     let again = place(&app, "cancelled").await;
     assert_eq!(again.status, 503, "{}", again.text());
-    // A process that knows of no doubt finds the order there, and waits for the standby before it says so.
+    // Another process finds the order, and waits for the standby before it acknowledges it.
     let elsewhere = tokio::spawn(async move { place(&other, "cancelled").await });
     let waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND application_name = 'other'";
     let began = Instant::now();

@@ -59,7 +59,7 @@ async fn tables_that_cannot_grow_are_answered_with_507_and_orders_go_on_when_the
         siege.let_it_work(0..300).await.expect("orders go on");
         let space = match round % 2 {
             0 => Space::NoGrowth,
-            // Several pages: the end comes in the middle of somebody's transaction.
+            // Room for several pages, so that the disk is full in the middle of a transaction.
             _ => Space::Bytes(siege.rng.random_range(8_192..200_000)),
         };
         let what = format!("tables have {space:?}");

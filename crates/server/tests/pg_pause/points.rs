@@ -33,7 +33,7 @@ enum As {
     MakingRoom,
 }
 
-/// The same at points that only who joins, or makes room for another one, comes to.
+/// The same at points that a process reaches only when it joins, or hands partitions to one that joins.
 async fn sleeps_moving_parts_at(points: &[(&str, As)]) {
     let Some(server) = or_skip(Postgres::shared()) else {
         return;

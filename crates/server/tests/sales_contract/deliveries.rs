@@ -1,4 +1,4 @@
-//! Orders that travel by themselves, and the carrier's news by hand.
+//! Orders that the simulated carrier delivers, and the carrier's reports made by hand.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! Who may not, and what is not valid: statuses, codes and the path of each fault.
+//! Refused callers and invalid requests: statuses, codes and the path of each fault.
 
 use http::Method;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! Changing what is there: preconditions, cancelling, holds, shipments by hand, stock.
+//! Commands: preconditions, cancelling, holds, manual steps of shipments, stock.
 
 use http::Method;
 use serde_json::{Value, json};

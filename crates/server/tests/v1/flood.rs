@@ -64,7 +64,7 @@ async fn p99(shop: &Shop, order: &str, reads: usize) -> Duration {
     times[(times.len() * 99).div_ceil(100) - 1]
 }
 
-/// Reads a path over and over until told to stop; one of two hangs up before its answer.
+/// Reads a path repeatedly until stopped; every second request is abandoned before its answer.
 async fn flood(shop: &Shop, path: &str, clients: usize, stop: &AtomicBool) -> usize {
     let answered = Arc::new(AtomicUsize::new(0));
     let one = |n: usize| {

@@ -1,4 +1,4 @@
-//! I7, I9, I11, I12: what happened to each order, step by step, and that it came to an end.
+//! I7, I9, I11, I12: the steps of each order, and that it reached a final status.
 
 use std::collections::BTreeMap;
 

@@ -12,7 +12,7 @@ use crate::guarded::Account;
 /// Where Debian and its relatives put what is not in the PATH, one folder a version.
 const DEBIAN: &str = "/usr/lib/postgresql";
 
-/// The programs of one version, and who runs them.
+/// The programs of one version, and the user that runs them.
 #[derive(Debug, Clone)]
 pub(super) struct Programs {
     folder: PathBuf,

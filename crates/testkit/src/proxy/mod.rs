@@ -177,7 +177,7 @@ impl Proxy {
         *self.state.armed() = None;
     }
 
-    /// How many connections came to a moment that was armed.
+    /// How many connections reached an armed moment.
     pub fn hits(&self) -> u64 {
         *self.state.hits.borrow()
     }

@@ -16,7 +16,7 @@ const BUFFER_BYTES: usize = 64 * 1024;
 
 /// Why a direction has no more to carry.
 enum End {
-    /// One side has closed, and the other has been told.
+    /// One side has closed, and so has the connection to the other.
     Closed,
     /// To be reset on both sides.
     Cut,

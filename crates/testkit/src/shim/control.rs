@@ -85,7 +85,7 @@ impl Control {
         &self.path
     }
 
-    /// Which files the faults hit from now on; all of them unless told otherwise.
+    /// Which files the faults hit from now on; all of them by default.
     pub fn target(&self, target: Target) {
         self.set(Word::Target, target as u64);
     }

@@ -62,7 +62,7 @@ impl Shelf {
         &self.stock
     }
 
-    /// An order in this dialect. It carries its key, so that a stored order can be told whose it is: in
+    /// An order in this dialect. It carries its key, so that the request of a stored order is known: in
     /// its metadata, or as the customer where there is no metadata.
     pub(super) fn order(
         &self,
