@@ -6,7 +6,7 @@
 
 use std::fmt::Write;
 
-use crate::text::quoted;
+use crate::echo::quoted;
 
 /// Why a text is not I-JSON.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

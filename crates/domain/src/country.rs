@@ -1,7 +1,7 @@
 //! Countries: the officially assigned ISO 3166-1 alpha-2 codes.
 
+use crate::echo::quoted;
 use crate::problem::{Problem, code};
-use crate::text::quoted;
 
 /// Officially assigned codes, and XK (Kosovo), which is not assigned but which carriers and shops use.
 const COUNTRIES: &str = "AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT BV BW BY BZ \

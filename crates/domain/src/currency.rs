@@ -1,7 +1,7 @@
 //! Currencies: the active ISO 4217 codes and how many minor digits each has.
 
+use crate::echo::quoted;
 use crate::problem::{Problem, code};
-use crate::text::quoted;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 

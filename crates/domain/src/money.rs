@@ -5,9 +5,9 @@
 //! (IEEE 754 roundTiesToEven).
 
 use crate::echo::Echo;
+use crate::echo::quoted;
 use crate::problem::{Problem, code};
 use crate::status::named_enum;
-use crate::text::quoted;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 

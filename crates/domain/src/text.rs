@@ -1,5 +1,6 @@
 //! Text from outside: limited in length, without control characters, valid before it is used.
 
+use crate::echo::quoted;
 use crate::problem::{Problem, code};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -7,22 +8,6 @@ use std::sync::Arc;
 
 /// The longest free text (names, notes, address lines), in characters, unless a field says otherwise.
 pub const TEXT_CHARS: usize = 500;
-
-/// The beginning of a wrong value, enough to find it by in an answer.
-fn clip(text: &str) -> String {
-    text.chars().take(SHOWN_CHARS).collect()
-}
-
-/// How much of a wrong value an answer repeats, in characters.
-const SHOWN_CHARS: usize = 40;
-
-/// A wrong value as a message shows it: cut if it is long, in quotes, with control characters escaped as in JSON.
-#[must_use]
-pub fn quoted(text: &str) -> String {
-    let cut = text.chars().nth(SHOWN_CHARS).is_some();
-    let shown = serde_json::to_string(&clip(text)).unwrap_or_default();
-    if cut { format!("{shown}…") } else { shown }
-}
 
 /// Characters that move a terminal's cursor, end a line or reverse the direction of what follows (Unicode's control
 /// characters, line and paragraph separators, and bidirectional controls).
@@ -245,11 +230,5 @@ mod tests {
                 code::INVALID_TEXT
             );
         }
-    }
-
-    #[test]
-    fn a_wrong_value_is_shown_cut_and_escaped() {
-        assert_eq!(quoted("a\u{1b}\"b"), r#""a\u001b\"b""#);
-        assert_eq!(quoted(&"ü".repeat(41)), format!("\"{}\"…", "ü".repeat(40)));
     }
 }

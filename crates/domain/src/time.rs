@@ -1,6 +1,6 @@
 //! Points in time: whole microseconds since 1970-01-01T00:00:00Z, always UTC.
 
-use crate::text::quoted;
+use crate::echo::quoted;
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::borrow::Cow;

@@ -20,7 +20,7 @@ use world::intake::{new_order, stock};
 use world::life::Life;
 use world::{World, place_hold, units};
 
-/// What a caller sends in full, as it is kept.
+/// An order's content with every field, as it is stored.
 const CONTENT: &str = r#"{"currency":"EUR","total":2970,"orderNumber":"2026-17","clientReference":"web-8812","channel":"web",
  "replacesOrderId":"019686a0-0000-7000-8000-000000000001","placedAt":"2026-05-04T10:00:00Z","customerId":"c-17",
  "deliveryMethod":{"code":"dhl","name":"DHL","serviceLevel":"standard"},"taxIncluded":true,"paymentStatus":"paid",
@@ -50,7 +50,7 @@ fn content() -> String {
 
 /// The body of the order's newest event of `kind`.
 fn told(life: &Life, kind: EventKind) -> String {
-    let newest = life.told.iter().rev().find(|event| event.kind == kind);
+    let newest = life.unlogged.iter().rev().find(|event| event.kind == kind);
     newest
         .unwrap_or_else(|| panic!("{kind} happened"))
         .body
@@ -95,7 +95,7 @@ fn order_events() -> Vec<(EventKind, String)> {
     .to_vec()
 }
 
-/// What delivery writes about an order: a shipment made, and the answer to a cancellation before that.
+/// The events that delivery writes about an order: a shipment, and the answer to an earlier cancellation.
 fn on_order_news(
     order: &Order,
     news: OrderNews,
@@ -190,7 +190,7 @@ fn examples() -> Vec<(String, String)> {
     examples
 }
 
-/// The page with every example made anew.
+/// The page with every example generated again.
 fn page_with(examples: &[(String, String)], page: &str) -> String {
     let mut fresh = page.to_owned();
     for (name, json) in examples {
@@ -236,7 +236,7 @@ fn keys(value: &serde_json::Value, found: &mut BTreeSet<String>) {
         serde_json::Value::Object(members) => {
             for (key, member) in members {
                 found.insert(key.clone());
-                // What stands in there is the caller's.
+                // The keys inside `metadata` are the caller's.
                 if key != "metadata" {
                     keys(member, found);
                 }
@@ -251,7 +251,7 @@ fn keys(value: &serde_json::Value, found: &mut BTreeSet<String>) {
 fn the_examples_are_what_the_code_makes_and_every_field_is_explained() {
     let examples = examples();
     let page = docs::read("data-model.md");
-    // Every other piece lies between two fences, and is an example.
+    // Every second piece is between two fences and is an example.
     let prose: String = page.split("```").step_by(2).collect();
     for (name, json) in &examples {
         let value = serde_json::from_str(json).expect("an example is JSON");

@@ -1,6 +1,6 @@
 //! An order and its delivery exchange events through one log, which each reads in order and at its own pace, while
-//! people cancel, hold and change shipments. In every interleaving: it ends, nothing ships after the tombstone, every
-//! request to cancel gets one answer, and both sides count the same units.
+//! people cancel, hold and change shipments. In every interleaving the exchange ends, no shipment leaves after the
+//! tombstone, every request to cancel gets one answer, and both sides count the same units.
 
 mod world;
 
@@ -64,10 +64,10 @@ impl Stage {
 
     fn meet(&mut self, deed: &Deed) {
         self.life.meet(deed, &mut self.world);
-        self.log.append(&mut self.life.told);
+        self.log.append(&mut self.life.unlogged);
     }
 
-    /// The role `delivery` reads one event; says whether there was one.
+    /// The role `delivery` reads one event; returns whether there was one.
     fn delivery_reads(&mut self) -> bool {
         let Some(event) = self.log.get(self.read_by_delivery).cloned() else {
             return false;
@@ -80,7 +80,8 @@ impl Stage {
         true
     }
 
-    /// Somebody wants a shipment before delivery has come round to the order, and looks at the order itself.
+    /// A person requests a shipment before delivery has read the order's events; the request is decided on the order's
+    /// own state.
     fn ship_at_once(&mut self) {
         let order = &self.life.order;
         let may_ship = order.status == OrderStatus::Confirmed && order.open_holds().is_empty();
@@ -118,7 +119,7 @@ impl Stage {
         }
     }
 
-    /// The role `status` reads one event; says whether there was one.
+    /// The role `status` reads one event; returns whether there was one.
     fn status_reads(&mut self) -> bool {
         let Some(event) = self.log.get(self.read_by_status).cloned() else {
             return false;
@@ -132,7 +133,7 @@ impl Stage {
                 "{fact:?} was news to an order that is {:?}",
                 self.life.order
             );
-            self.log.append(&mut self.life.told);
+            self.log.append(&mut self.life.unlogged);
         }
         let state = DeliveryNews { fact: None, ..news };
         let order = &self.life.order;
@@ -161,7 +162,7 @@ impl Stage {
         }
     }
 
-    /// Writes what delivery decided, guarded as its store guards it.
+    /// Writes delivery's change, with the same guards as its store.
     fn write(&mut self, change: Change<DeliveryEffect>) {
         if let Some(written) = change.effect.delivery {
             let revision = self.delivery.as_ref().map_or(0, |d| d.revision);
@@ -277,7 +278,7 @@ impl Stage {
         lines.map(|l| l.quantity).sum()
     }
 
-    /// Everyone reads on, the warehouse fills what is missing, the gates open, and the carrier does its work.
+    /// Both roles read to the end, missing units are reserved, holds are released, and the carrier takes all steps.
     fn play_to_the_end(&mut self) {
         for hold in 0..self.life.order.holds.len() {
             self.meet(&Deed::ReleaseHold(hold));
@@ -290,7 +291,7 @@ impl Stage {
             .map(|l| (l.id, 1_000))
             .collect();
         self.meet(&Deed::Fact(Fact::UnitsReserved(units(&all))));
-        // Each round reads something or moves a shipment; both are bounded, this is only the safety line.
+        // Each round reads an event or moves a shipment, and both are bounded; the limit only ends a test that hangs.
         for _ in 0..10_000 {
             if self.delivery_reads() | self.status_reads() {
                 continue;
@@ -358,7 +359,7 @@ enum Act {
     ShipAtOnce,
 }
 
-/// What the two sides do not tell each other: people, the warehouse, the deadline.
+/// Actions from outside of the two sides: people, the warehouse, the deadline.
 fn any_order_deed() -> impl Strategy<Value = Deed> {
     let found = prop::collection::vec((1_u16..5, 1_i64..6), 1..4);
     prop_oneof![
@@ -392,7 +393,7 @@ fn any_play() -> impl Strategy<Value = Play> {
     (any_birth(), any::<bool>(), acts)
 }
 
-/// Plays it to the end, and checks that the end is one.
+/// Runs the actions to the end and checks the final state.
 fn played((birth, confirmed, acts): Play) -> Stage {
     let mut stage = Stage::new(Life::new(birth));
     if confirmed {
@@ -427,7 +428,7 @@ proptest! {
     }
 }
 
-/// In one log nothing can be released after a cancellation; a release that was parked and redriven can.
+/// In one log no release follows a cancellation, except a release that was parked and redriven.
 #[test]
 fn a_release_that_comes_after_the_tombstone_ships_nothing() {
     let mut stage = Stage::new(Life::new(world::pending(
@@ -447,7 +448,7 @@ fn a_release_that_comes_after_the_tombstone_ships_nothing() {
     assert_eq!(stage.life.order.status, OrderStatus::Cancelled);
 }
 
-/// The property above is worth what its random plays contain; this says that they contain everything.
+/// The random runs of the property above must contain every kind of action; this test checks that they do.
 #[test]
 fn random_plays_have_every_end_and_every_event() {
     let mut runner = TestRunner::deterministic();

@@ -13,7 +13,7 @@ use waybill_domain::time::Time;
 use world::life::Life;
 use world::{World, any_birth, any_deed};
 
-/// The past of an order to which random things happened; it begins with `order.created`.
+/// The history of an order after random actions, beginning with `order.created`.
 fn any_past() -> impl Strategy<Value = Vec<(i64, EventKind, String)>> {
     (any_birth(), prop::collection::vec(any_deed(), 10..40)).prop_map(|(birth, deeds)| {
         let (mut life, mut world) = (Life::new(birth), World::default());
@@ -23,7 +23,7 @@ fn any_past() -> impl Strategy<Value = Vec<(i64, EventKind, String)>> {
         let created = (1, EventKind::OrderCreated, "{}".to_owned());
         let told = |event: &NewEvent| (event.seq, event.kind, event.body.to_string());
         std::iter::once(created)
-            .chain(life.told.iter().map(told))
+            .chain(life.unlogged.iter().map(told))
             .collect()
     })
 }
@@ -36,7 +36,7 @@ fn faults(past: &[(i64, EventKind, String)]) -> Vec<String> {
     history.faults
 }
 
-/// The past with one event told differently.
+/// The history with one event altered.
 fn altered(
     past: &[(i64, EventKind, String)],
     at: usize,

@@ -1,4 +1,4 @@
-//! A batch at intake, with random orders and random stock: no unit is promised twice, a refused order holds nothing,
+//! A batch at intake, with random orders and random stock: no unit is reserved twice, a refused order reserves nothing,
 //! and an accepted one begins with events that the transition table allows.
 
 mod world;
@@ -18,7 +18,7 @@ const SKUS: [&str; 4] = ["A", "B", "C", "UNTRACKED"];
 fn any_lines() -> impl Strategy<Value = Vec<(&'static str, i64)>> {
     prop_oneof![
         8 => prop::collection::vec((prop::sample::select(&SKUS), 1_i64..5), 1..5),
-        // Past the size at which demand is summed by another way.
+        // More lines than the size at which demand is summed by another algorithm.
         1 => prop::collection::vec((prop::sample::select(&SKUS), 1_i64..5), 15..25),
     ]
 }

@@ -1,4 +1,4 @@
-//! Rare cases of an order's life that were wrong once, one sentence each.
+//! Rare cases that were wrong in earlier versions, one test each.
 
 mod world;
 
@@ -19,7 +19,7 @@ fn born(quantities: &[i64], policy: AllocationPolicy) -> (Life, World) {
     )
 }
 
-/// The same with everything reserved.
+/// The same order with every unit reserved.
 fn confirmed(quantities: &[i64]) -> (Life, World) {
     let (mut life, mut world) = born(quantities, AllocationPolicy::Reject);
     let all: Vec<_> = life
@@ -38,7 +38,7 @@ fn cancel() -> Command {
 
 /// What the order's last event released to delivery.
 fn released(life: &Life) -> Vec<(u16, i64)> {
-    let event = life.told.last().expect("it was told");
+    let event = life.unlogged.last().expect("it was told");
     assert_eq!(event.kind, EventKind::OrderLinesReleased);
     let step: OrderStep = serde_json::from_str(&event.body).expect("an order's event");
     let lines = step.lines.iter().filter(|l| l.released > 0);

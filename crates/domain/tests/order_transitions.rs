@@ -28,7 +28,7 @@ proptest! {
     #![proptest_config(Config { cases: 2_000, failure_persistence: None, ..Config::default() })]
 
     #[test]
-    fn whatever_happens_to_an_order_every_rule_holds(
+    fn every_rule_holds_after_any_sequence_of_actions(
         birth in any_birth(),
         deeds in prop::collection::vec(any_deed(), 0..40),
     ) {
@@ -43,7 +43,8 @@ proptest! {
     ) {
         let mut world = World::default();
         let mut life = lived(birth, &deeds, &mut world);
-        // Of facts about units, one that speaks of all of them can be told from a second, equal parcel.
+        // Facts about units name all of them, because a repeated fact about some units could also be a second, equal
+        // parcel.
         let everything = units(&life.order.lines.iter().map(|l| (l.id, i64::MAX / 4)).collect::<Vec<_>>());
         let fact = match fact {
             Fact::UnitsReserved(_) => Fact::UnitsReserved(everything),
@@ -102,7 +103,7 @@ proptest! {
     }
 }
 
-/// The properties above are worth what their random orders reach; this says that they reach everything.
+/// The random orders of the properties above must reach every status; this test checks that they do.
 #[test]
 fn random_deeds_let_every_status_meet_every_command_and_fact() {
     let mut runner = TestRunner::deterministic();

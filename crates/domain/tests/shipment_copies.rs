@@ -50,7 +50,7 @@ fn made(at: Time) -> Shipment {
     }
 }
 
-/// A shipment as its order shows it.
+/// The copy of a shipment that its order shows.
 fn copy(of: &Shipment, shown_in: i64) -> ShipmentCopy {
     ShipmentCopy {
         id: of.id,
@@ -70,12 +70,12 @@ fn copy(of: &Shipment, shown_in: i64) -> ShipmentCopy {
 }
 
 /// A shipment and its events so far.
-struct Told {
+struct ShipmentHistory {
     shipment: Shipment,
     events: Vec<NewEvent>,
 }
 
-impl Told {
+impl ShipmentHistory {
     fn new(world: &mut World) -> Self {
         let mut context = world.context();
         let shipment = made(context.now);
@@ -95,7 +95,7 @@ impl Told {
     }
 }
 
-fn heard(order: &Order, event: &NewEvent, world: &mut World) -> Option<Change<OrderEffect>> {
+fn applied(order: &Order, event: &NewEvent, world: &mut World) -> Option<Change<OrderEffect>> {
     let news = delivery_news::parse(event).expect("our own event");
     on_delivery_news(order, &news, &mut world.context())
 }
@@ -115,22 +115,22 @@ proptest! {
     #![proptest_config(Config { cases: 2_000, failure_persistence: None, ..Config::default() })]
 
     #[test]
-    fn after_all_events_the_copy_is_the_shipment_whatever_is_repeated(
+    fn after_all_events_the_copy_equals_the_shipment_also_with_repetitions(
         updates in prop::collection::vec(any_update(), 0..12),
         repeated in prop::collection::vec(any::<prop::sample::Index>(), 12),
     ) {
         let mut world = World::default();
-        let mut told = Told::new(&mut world);
+        let mut told = ShipmentHistory::new(&mut world);
         for update in &updates {
             told.reported(update, &mut world);
         }
         let mut order = confirmed(&mut world);
         for (place, event) in told.events.iter().enumerate() {
-            order = after(heard(&order, event, &mut world), &order);
+            order = after(applied(&order, event, &mut world), &order);
             if let Some(index) = repeated.get(place) {
                 let known = order.shipments.clone();
                 let again = &told.events[index.index(place + 1)];
-                order = after(heard(&order, again, &mut world), &order);
+                order = after(applied(&order, again, &mut world), &order);
                 prop_assert_eq!(&order.shipments, &known, "an event of the past changed the copy");
             }
         }
@@ -144,10 +144,10 @@ proptest! {
 #[test]
 fn a_step_is_shown_in_the_version_that_it_makes_and_news_alone_in_the_next_one() {
     let mut world = World::default();
-    let mut told = Told::new(&mut world);
+    let mut told = ShipmentHistory::new(&mut world);
     let order = confirmed(&mut world);
 
-    let created = heard(&order, &told.events[0], &mut world).expect("it changes");
+    let created = applied(&order, &told.events[0], &mut world).expect("it changes");
     assert_eq!(created.events.len(), 1, "order.processing");
     let order = after(Some(created), &order);
     assert_eq!(order.shipments[0].shown_in, order.version);
@@ -157,7 +157,7 @@ fn a_step_is_shown_in_the_version_that_it_makes_and_news_alone_in_the_next_one()
         ..Update::default()
     };
     told.reported(&tracked, &mut world);
-    let change = heard(&order, &told.events[1], &mut world).expect("the copy changes");
+    let change = applied(&order, &told.events[1], &mut world).expect("the copy changes");
     assert_eq!(change.events, []);
     let written = change.effect.order;
     assert!(written.shipments_changed && written.changed_lines.is_empty());
@@ -176,7 +176,7 @@ fn a_step_is_shown_in_the_version_that_it_makes_and_news_alone_in_the_next_one()
 #[test]
 fn a_copy_that_is_ahead_of_the_events_holds_no_fact_up() {
     let mut world = World::default();
-    let mut told = Told::new(&mut world);
+    let mut told = ShipmentHistory::new(&mut world);
     let delivered = Update {
         status: Some(ShipmentStatus::Delivered),
         ..Update::default()
@@ -185,7 +185,7 @@ fn a_copy_that_is_ahead_of_the_events_holds_no_fact_up() {
     let mut order = confirmed(&mut world);
     order.shipments = vec![copy(&told.shipment, order.version)];
     for event in &told.events {
-        let change = heard(&order, event, &mut world).expect("its units move");
+        let change = applied(&order, event, &mut world).expect("its units move");
         let written = &change.effect.order;
         assert!(!written.shipments_changed, "{:?}", event.kind);
         order = after(Some(change), &order);

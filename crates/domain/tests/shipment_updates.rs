@@ -52,7 +52,7 @@ fn kinds(change: &Change<DeliveryEffect>) -> Vec<EventKind> {
     change.events.iter().map(|event| event.kind).collect()
 }
 
-/// Checks a change of `before` and hands back what the shipment is after it.
+/// Checks a change of `before` and returns the shipment after it.
 fn written(
     before: &Shipment,
     change: &Change<DeliveryEffect>,
@@ -197,7 +197,7 @@ proptest! {
     #![proptest_config(Config { cases: 2_000, failure_persistence: None, ..Config::default() })]
 
     #[test]
-    fn whatever_is_said_of_a_shipment_its_history_is_in_order_and_its_units_count_once(
+    fn after_any_updates_a_shipments_history_is_in_order_and_its_units_count_once(
         updates in prop::collection::vec(any_update(), 0..20),
     ) {
         let mut world = World::default();

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::sources::Cause;
+use waybill_domain::echo::quoted;
 use waybill_domain::reservation::MoveRefusal;
-use waybill_domain::text::{Sku, Tenant, Vendor, quoted};
+use waybill_domain::text::{Sku, Tenant, Vendor};
 
 /// The result of every store call.
 pub type Result<T> = std::result::Result<T, Error>;

@@ -9,7 +9,7 @@ use std::str::FromStr;
 
 use crate::error::{Error, Result};
 use crate::verify::Tables;
-use waybill_domain::text::quoted;
+use waybill_domain::echo::quoted;
 use waybill_domain::time::Time;
 
 /// How many of the newest orders are searched for the one that has not changed for longest.

@@ -1,4 +1,4 @@
-//! An embedded store moved into a shared one: the same store, that goes on where it stopped.
+//! An embedded store is moved into a shared one and continues there with the same identity, data and counters.
 
 #[path = "postgres/driver.rs"]
 mod postgres;
@@ -21,7 +21,7 @@ fn seed() -> u64 {
     seed.and_then(|s| s.parse().ok()).unwrap_or(20_260_504)
 }
 
-/// A store with a past, and a database to move it into; `None` where there is no PostgreSQL.
+/// A store with data, and a database to move it into; `None` without PostgreSQL.
 async fn with_a_past(
     partitions: u16,
 ) -> Option<(Arc<sqlite::Embedded>, Story, Arc<postgres::Shared>)> {
@@ -46,7 +46,7 @@ async fn moving(
     move_store(source.path(), &target.options(), &mut none, progress).await
 }
 
-/// The same story, told on by the store that it was moved into.
+/// Continues the story on the store that it was moved into.
 async fn goes_on(mut story: Story, target: &Arc<postgres::Shared>) -> Story {
     let (clock, tap) = (story.h.clock.clone(), Arc::new(Tap::default()));
     let mut no_id = uuid::Uuid::nil;
@@ -58,7 +58,7 @@ async fn goes_on(mut story: Story, target: &Arc<postgres::Shared>) -> Story {
 
 /// Everything that can be read of a store.
 #[derive(Debug, PartialEq)]
-struct Told {
+struct Contents {
     identity: (String, String),
     orders: Vec<String>,
     log: Vec<String>,
@@ -69,7 +69,7 @@ struct Told {
     timers: Vec<String>,
 }
 
-async fn told(h: &Harness) -> Told {
+async fn told(h: &Harness) -> Contents {
     let (store, tenant) = (&h.store, Tenant::default());
     let (mut orders, mut before) = (vec![], None);
     loop {
@@ -104,7 +104,7 @@ async fn told(h: &Harness) -> Told {
     let stats = store.stats().await.expect("read");
     let timers = store.due_timers(0, h.make.in_ms(1_000_000), 1_000).await;
     let identity = store.identity();
-    Told {
+    Contents {
         identity: (identity.store_id.clone(), identity.generation.clone()),
         orders,
         log: h.log().await.iter().map(|e| format!("{e:?}")).collect(),
@@ -174,13 +174,13 @@ async fn an_old_key_gives_the_old_order_and_new_orders_go_to_all_parts() {
         assert!(record.number > number && numbers.insert(record.number));
     }
     assert_eq!(partitions, BTreeSet::from([0, 1, 2, 3]));
-    // What is old stays in the partition it was in, and what happens to it follows what happened.
+    // Orders from before the move keep their partition, and their new events follow the old ones.
     h.shipped_off(id).await;
     let events = h.events_of(id).await;
     assert!(events.iter().all(|e| e.partition == 0));
     assert!(events.last().expect("events").position > last);
     assert_eq!(h.level("D").await.reserved, 10);
-    // The events of a stock row may go on in another partition than they began in, without a hole.
+    // The events of a stock row may continue in another partition, without a gap in their sequence.
     for sku in ["A", "B", "C", "D"] {
         h.put(sku, 500).await;
     }
@@ -204,7 +204,7 @@ async fn a_moved_store_is_served_no_more_where_it_was() {
     let again = moving(&source, &target, &mut |_| {}).await;
     let refused = again.expect_err("it is there");
     assert!(refused.to_string().contains("already"), "{refused}");
-    // The way back: another life of the store.
+    // A restore on the old side has another generation.
     let (file, elsewhere) = (
         source.path().join("kept.backup"),
         tempfile::tempdir().expect("a folder"),
@@ -278,7 +278,7 @@ async fn a_move_that_is_broken_off_leaves_both_as_they_were() {
             moved = moving(&source, &target, &mut progress) => panic!("{at}: {moved:?}"),
         }
     }
-    // The database refuses at the very end.
+    // The check before COMMIT fails.
     target.sql(
         "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'not today'; END $$; \
          CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON orders DEFERRABLE INITIALLY DEFERRED \
@@ -332,7 +332,7 @@ async fn a_store_that_does_not_add_up_is_not_moved() {
     assert!(refused.contains("does not add up"), "{refused}");
 }
 
-/// Who adds a table or a column must say whether it is moved.
+/// Fails when a table or column of the schema is neither listed as moved nor as left out.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_column_of_both_schemas_is_moved_or_known_not_to_be() {
     let Some((source, story, target)) = with_a_past(1).await else {

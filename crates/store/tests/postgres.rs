@@ -1,4 +1,4 @@
-//! The shared driver: every case of the suite, directly and through a pooler, and what is this driver's own.
+//! The shared driver: every case of the suite, directly and through a pooler, and this driver's own tests.
 
 mod postgres {
     mod driver;
@@ -8,7 +8,7 @@ mod postgres {
     use driver::{Shared, Way};
     use waybill_store::conformance::{Harness, cases};
 
-    /// Another seed tells another random story: `WAYBILL_TEST_SEED=7 cargo test -p waybill-store`.
+    /// Another seed gives another random story: `WAYBILL_TEST_SEED=7 cargo test -p waybill-store`.
     fn seed() -> u64 {
         let seed = std::env::var("WAYBILL_TEST_SEED").ok();
         seed.and_then(|s| s.parse().ok()).unwrap_or(20_260_504)
@@ -25,7 +25,7 @@ mod postgres {
             .enable_all()
             .build();
         runtime.expect("a runtime starts").block_on(async {
-            // The cases tell of one partition; several are this driver's own subject.
+            // The cases use one partition; several partitions are covered by this driver's own tests.
             let Some(driver) = Shared::new(way, 1).await else {
                 return;
             };

@@ -1,4 +1,4 @@
-//! The embedded driver: every case of the suite, and what is this driver's own.
+//! The embedded driver: every case of the suite, and this driver's own tests.
 
 mod sqlite {
     mod backup;
@@ -9,7 +9,7 @@ mod sqlite {
     use driver::Embedded;
     use waybill_store::conformance::{Harness, cases};
 
-    /// Another seed tells another random story: `WAYBILL_TEST_SEED=7 cargo test -p waybill-store`.
+    /// Another seed gives another random story: `WAYBILL_TEST_SEED=7 cargo test -p waybill-store`.
     fn seed() -> u64 {
         let seed = std::env::var("WAYBILL_TEST_SEED").ok();
         seed.and_then(|s| s.parse().ok()).unwrap_or(20_260_504)

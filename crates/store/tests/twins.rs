@@ -1,4 +1,4 @@
-//! Both drivers are told the same random stories and must end up with the same orders, log, stock and figures.
+//! Both drivers run the same random stories and must end with the same orders, log, stock and figures.
 
 #[path = "postgres/driver.rs"]
 mod postgres;
@@ -26,10 +26,10 @@ fn seed() -> u64 {
     seed.and_then(|s| s.parse().ok()).unwrap_or(20_260_504)
 }
 
-/// Everything that a store holds, in words that two stores can be compared by. Readable numbers may have gaps of
-/// their own, positions too: orders and events are told in their order instead.
+/// The contents of a store in a form by which two stores are compared. Order numbers and positions may have different
+/// gaps, so orders and events are listed by their sequence instead.
 #[derive(Debug, PartialEq)]
-struct Told {
+struct Contents {
     orders: Vec<String>,
     events: Vec<String>,
     shipments: Vec<String>,
@@ -63,7 +63,7 @@ fn event(logged: &LoggedEvent, number_of: &dyn Fn(&LoggedEvent) -> String) -> St
     clippy::too_many_lines,
     reason = "everything that two stores are compared in"
 )]
-async fn tell(driver: Arc<dyn Driver>, seed: u64, steps: usize) -> Told {
+async fn tell(driver: Arc<dyn Driver>, seed: u64, steps: usize) -> Contents {
     let h = Harness::open(driver, seed).await;
     for sku in ["A", "B", "C"] {
         h.put(sku, 40).await;
@@ -115,7 +115,7 @@ async fn tell(driver: Arc<dyn Driver>, seed: u64, steps: usize) -> Told {
     let stats = h.store.stats().await.expect("read");
     let report = h.driver.verify().await.expect("runs");
     assert!(report.findings.is_empty(), "{:?}", report.findings);
-    let told = Told {
+    let told = Contents {
         orders: records.iter().map(order).collect(),
         events,
         shipments,
@@ -149,7 +149,7 @@ async fn both_drivers_tell_the_same_story() {
         let on_postgres = tell(shared, seed, steps).await;
         let on_sqlite = tell(sqlite::Embedded::new(), seed, steps).await;
         events += on_sqlite.events.len();
-        // Piece by piece, so that what differs is what is shown.
+        // Compared piece by piece, so that a failure shows only the difference.
         assert_eq!(on_postgres.orders, on_sqlite.orders, "seed {seed}");
         assert_eq!(on_postgres.events, on_sqlite.events, "seed {seed}");
         assert_eq!(on_postgres, on_sqlite, "seed {seed}");

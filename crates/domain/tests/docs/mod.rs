@@ -1,4 +1,4 @@
-//! Pages under `docs/` that are generated from the code, wholly or between two marks.
+//! Pages under `docs/` that are generated from the code, as a whole or between two markers.
 
 use std::path::PathBuf;
 
@@ -13,7 +13,7 @@ pub fn read(page: &str) -> String {
     std::fs::read_to_string(path(page)).unwrap_or_default()
 }
 
-/// Fails when the page differs from what the code says, or writes it when it is asked to.
+/// Fails when the page differs from the code; with `WAYBILL_UPDATE_DOCS` set, writes the page instead.
 pub fn assert_current(page: &str, expected: &str, test: &str) {
     if std::env::var_os("WAYBILL_UPDATE_DOCS").is_some() {
         std::fs::write(path(page), expected).expect("docs/ can be written");

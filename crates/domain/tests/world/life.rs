@@ -14,15 +14,15 @@ use waybill_domain::status::OrderStatus;
 use waybill_domain::text::Vendor;
 use waybill_domain::transitions;
 
-/// An order with its history and what is held for it.
+/// An order with its history and its reserved units.
 pub struct Life {
     pub order: Order,
     pub history: OrderHistory,
     /// The kinds of all its events so far.
     pub kinds: Vec<EventKind>,
-    /// Events that nobody took to a log yet.
-    pub told: Vec<NewEvent>,
-    /// Per line, the units of its reservation, kept from the moves alone.
+    /// Events that are not in a log yet.
+    pub unlogged: Vec<NewEvent>,
+    /// Per line, the units of its reservation, computed from the moves alone.
     held: Vec<i64>,
 }
 
@@ -38,12 +38,12 @@ impl Life {
             order,
             history,
             kinds,
-            told: vec![],
+            unlogged: vec![],
             held,
         }
     }
 
-    /// Does one thing to it; says whether anything changed.
+    /// Runs one action on the order; returns whether anything changed.
     pub fn meet(&mut self, deed: &Deed, world: &mut World) -> bool {
         match deed {
             Deed::Command(command) => self.ask(command, world).is_ok(),
@@ -56,7 +56,7 @@ impl Life {
         }
     }
 
-    /// Asks something of it, and checks that a refusal is right and tells what is allowed.
+    /// Runs a command, and checks that a refusal is correct and lists what is allowed.
     pub fn ask(&mut self, command: &Command, world: &mut World) -> Result<(), Refusal> {
         let from = self.order.status;
         let asked = |to| {
@@ -102,7 +102,7 @@ impl Life {
         }
     }
 
-    /// Tells it something, and checks that it never goes back for it; says whether anything changed.
+    /// Applies a fact and checks that the order does not step back; returns whether anything changed.
     pub fn apply(&mut self, fact: &Fact, world: &mut World) -> bool {
         let before = self.order.clone();
         let Some(change) = fact::apply(&self.order, fact, &mut world.context()) else {
@@ -115,7 +115,7 @@ impl Life {
         );
         let filled = matches!(fact, Fact::UnitsReserved(_));
         self.take(&change, world, false, i64::from(filled));
-        let (from, to) = (standing(&before), standing(&self.order));
+        let (from, to) = (stage(&before), stage(&self.order));
         assert!(
             from <= to,
             "{fact:?} led back from {} to {}",
@@ -157,7 +157,7 @@ impl Life {
         for event in &change.events {
             self.history.take(event.seq, event.kind, &event.body);
             self.kinds.push(event.kind);
-            self.told.push(event.clone());
+            self.unlogged.push(event.clone());
         }
         assert_eq!(self.history.faults, Vec::<String>::new());
         assert_eq!(self.history.version, after.version);
@@ -189,7 +189,7 @@ impl Life {
         }
     }
 
-    /// What was reserved is consumed, given back, or still held; never two of these.
+    /// Checks that each reserved unit is consumed, released or still reserved, and only one of these.
     fn check_reservations(&mut self, change: &Change<OrderEffect>, after: &Order, filled: i64) {
         for (index, line) in after.lines.iter().enumerate() {
             let before = &self.order.lines[index].quantities;
@@ -236,8 +236,8 @@ impl Life {
     }
 }
 
-/// How far an order has come; one that is being cancelled stands where it came from.
-fn standing(order: &Order) -> u8 {
+/// The stage of an order, which must not fall; of an order that is being cancelled, the stage before the request.
+fn stage(order: &Order) -> u8 {
     match order.flags.cancelling_from.unwrap_or(order.status) {
         OrderStatus::Pending => 0,
         OrderStatus::Backordered => 1,

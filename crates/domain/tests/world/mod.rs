@@ -18,7 +18,7 @@ use waybill_domain::status::{AllocationPolicy, Flags, OrderStatus};
 use waybill_domain::text::{Sku, Tenant, Vendor};
 use waybill_domain::time::Time;
 
-/// Ids that count, and a clock that ticks once per decision.
+/// A source of rising ids, and a clock that ticks once per decision.
 #[derive(Default)]
 pub struct World {
     ids: Counter,
@@ -26,7 +26,7 @@ pub struct World {
     meta: EventMeta,
 }
 
-/// A UUIDv7 of some day in 2026, so that what is shown of a test looks like what it is.
+/// A UUIDv7 of a day in 2026, so that ids in a test's output look like real ones.
 const FIRST_ID: u128 = 0x019d_9f10_0000_7000_8000_0000_0000_0000;
 
 #[derive(Default)]
@@ -40,7 +40,7 @@ impl Ids for Counter {
 }
 
 impl World {
-    /// The surroundings of the next decision.
+    /// The context of the next decision.
     pub fn context(&mut self) -> Context<'_> {
         self.now += 1;
         Context {
@@ -97,7 +97,7 @@ pub fn pending(quantities: &[i64], policy: AllocationPolicy, vendors: &[&str]) -
     }
 }
 
-/// Something done to an order, or said of it.
+/// An action on an order: a command or a fact.
 #[derive(Clone, Debug)]
 pub enum Deed {
     Command(Command),
@@ -107,7 +107,7 @@ pub enum Deed {
 }
 
 impl Deed {
-    /// Every kind of deed there is; a test asserts that each of them met every status.
+    /// All kinds of deeds; a test asserts that each of them was applied in every status.
     pub const KINDS: [&'static str; 18] = [
         "Cancel",
         "PlaceHold",
@@ -129,7 +129,7 @@ impl Deed {
         "CancelRefused",
     ];
 
-    /// Which of [`Self::KINDS`] it is; a new command or fact stops this from compiling until it has a place.
+    /// The deed's kind, one of [`Self::KINDS`]. The match is exhaustive, so a new command or fact must be added here.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::ReleaseHold(_) => "ReleaseHold",
@@ -173,7 +173,7 @@ pub fn place_hold() -> Command {
     }
 }
 
-/// Units of some lines; lines and quantities that the order does not have among them.
+/// Units of some lines, including lines and quantities that the order does not have.
 fn any_units() -> impl Strategy<Value = Vec<ShipmentLine>> {
     let quantity = prop_oneof![6 => 1_i64..4, 3 => Just(1_000), 1 => -2_i64..1];
     prop::collection::vec((1_u16..5, quantity), 1..4).prop_map(|of| units(&of))

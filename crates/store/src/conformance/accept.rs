@@ -1,4 +1,4 @@
-//! Taking orders: what is written is what was sent, and what is refused leaves nothing.
+//! Accepting orders: the rows have what was sent, and a refused order leaves no row.
 
 use super::Harness;
 use crate::model::{Accepted, OrderRef};
@@ -10,7 +10,7 @@ use waybill_domain::status::{Flags, OrderStatus};
 use waybill_domain::text::{Sku, Tenant, Vendor};
 use waybill_domain::time::Time;
 
-/// An order with everything set that can be.
+/// An order with every optional field set.
 fn full(h: &Harness) -> NewOrder {
     let mut order = h.make.order(&[("A", 2), ("B", 1), ("A", 3)]);
     order.lines[1].requires_shipping = false;

@@ -1,4 +1,4 @@
-//! Changes that stand for themselves: guarded by versions, all of one or nothing of it.
+//! Independent changes: guarded by versions, each written whole or not at all.
 
 use super::Harness;
 use crate::error::Error;
@@ -30,7 +30,7 @@ pub(super) async fn a_change_is_written_whole(h: Harness) {
     h.write_changes(vec![change.clone()])
         .await
         .remove(0)
-        .expect("nobody was faster");
+        .expect("no other write came first");
     assert_eq!(h.record(id).await.order, after);
     assert_eq!(
         (after.status, after.cancel_reason.as_deref()),
@@ -62,7 +62,11 @@ pub(super) async fn what_was_written_about_a_cancellation_is_personal_data(h: Ha
     let read = h.record(id).await.order;
     assert_eq!(read.status, OrderStatus::Cancelled);
     assert_eq!(read.cancel_reason, reason, "the order answers it");
-    assert_eq!(h.order(id).await.cancel_reason, None, "nobody else is told");
+    assert_eq!(
+        h.order(id).await.cancel_reason,
+        None,
+        "reading states leaves personal data out"
+    );
     for logged in h.events_of(id).await {
         let body = &logged.event.body;
         assert!(!body.contains("Karla"), "{}: {body}", logged.event.kind);
@@ -120,7 +124,7 @@ pub(super) async fn the_others_of_a_batch_are_done(h: Harness) {
         (100 - 34, 6)
     );
     assert_eq!(h.findings().await, [""; 0]);
-    h.assert_all_heard().await;
+    h.assert_listener_got_the_log().await;
 }
 
 pub(super) async fn two_changes_of_one_order_follow_each_other(h: Harness) {
@@ -263,7 +267,7 @@ pub(super) async fn a_finished_reservation_is_never_moved_again(h: Harness) {
     h.write_changes(vec![ship])
         .await
         .remove(0)
-        .expect("nobody was faster");
+        .expect("no other write came first");
     let mut change = h.command(&h.order(id).await, &NOTE);
     change.effect.reservations.push(release(1));
     assert!(matches!(
@@ -300,7 +304,7 @@ pub(super) async fn holds_are_placed_with_their_notes_and_released(h: Harness) {
     h.write_changes(vec![release.clone()])
         .await
         .remove(0)
-        .expect("nobody was faster");
+        .expect("no other write came first");
     let holds = h.order(id).await.holds;
     assert_eq!(
         holds

@@ -52,7 +52,7 @@ pub(super) async fn the_cursor_moves_with_the_effects(h: Harness) {
         (2, 3)
     );
     assert_eq!(h.lease("status").await.1, 2);
-    h.assert_all_heard().await;
+    h.assert_listener_got_the_log().await;
 }
 
 pub(super) async fn a_batch_without_effects_moves_the_cursor_too(h: Harness) {
@@ -113,10 +113,10 @@ pub(super) async fn an_effect_that_conflicts_leaves_cursor_and_all_other_effects
         (0, 2)
     );
     assert_eq!(h.log().await, log);
-    h.assert_all_heard().await;
+    h.assert_listener_got_the_log().await;
 }
 
-pub(super) async fn whoever_lost_the_lease_changes_nothing(h: Harness) {
+pub(super) async fn a_process_that_lost_the_lease_changes_nothing(h: Harness) {
     let id = h.sold("A", 5, 1).await;
     let event = h.events_of(id).await.remove(0);
     let (old, from) = h.lease("status").await;
@@ -163,18 +163,18 @@ pub(super) async fn whoever_lost_the_lease_changes_nothing(h: Harness) {
         .await
         .expect("not fenced")
         .remove(0)
-        .expect("nobody was faster");
+        .expect("no other write came first");
 }
 
-pub(super) async fn a_lease_of_a_consumer_nobody_has_is_fenced(h: Harness) {
-    let nobody = Lease {
-        consumer: "nobody".into(),
+pub(super) async fn a_lease_of_an_unknown_consumer_is_fenced(h: Harness) {
+    let unknown = Lease {
+        consumer: "unknown".into(),
         partition: 0,
         epoch: 0,
     };
-    assert_fenced(&h.store.apply_batch(Harness::batch(&nobody, 0, 1)).await);
+    assert_fenced(&h.store.apply_batch(Harness::batch(&unknown, 0, 1)).await);
     let nothing: Vec<Change<OrderEffect>> = vec![];
-    assert_fenced(&h.store.write_changes(nothing, Some(nobody)).await);
+    assert_fenced(&h.store.write_changes(nothing, Some(unknown)).await);
 }
 
 pub(super) async fn one_consumers_lease_does_not_fence_another(h: Harness) {

@@ -1,11 +1,11 @@
-//! One order at fault among many: it fails alone.
+//! One invalid order among many fails alone.
 
 use super::Harness;
 use crate::error::Error;
 use crate::model::Accepted;
 use waybill_domain::intake::NewOrder;
 
-/// A batch in which the orders at `faults` have a line that no constraint lets through.
+/// A batch in which the orders at `faults` have a line that violates a constraint.
 fn batch(h: &Harness, size: usize, faults: &[usize]) -> Vec<NewOrder> {
     let mut orders: Vec<_> = (0..size).map(|_| h.make.order(&[("A", 2)])).collect();
     for at in faults {
@@ -71,7 +71,7 @@ pub(super) async fn the_log_and_its_listener_know_nothing_of_what_was_undone(h: 
     let log = h.log().await;
     assert_eq!(log.len(), 1 + 62 * 2);
     assert!(log.windows(2).all(|w| w[0].position < w[1].position));
-    h.assert_all_heard().await;
+    h.assert_listener_got_the_log().await;
     let stats = h.store.stats().await.expect("stats are read");
     assert_eq!(
         stats.orders_by_status.iter().map(|(_, n)| n).sum::<i64>(),
@@ -90,7 +90,7 @@ pub(super) async fn the_claims_of_an_order_at_fault_are_free_again(h: Harness) {
 pub(super) async fn a_decision_that_cannot_be_computed_fails_alone(h: Harness) {
     h.put("A", 100).await;
     let mut orders = batch(&h, 4, &[]);
-    // More than a number holds; whoever let it in is at fault, but not the others of the batch.
+    // More units than a 64-bit number holds. This order fails, but not the others of the batch.
     orders[2] = h.make.order(&[("A", i64::MAX), ("A", i64::MAX)]);
     let results = h.accept(orders).await;
     assert_eq!(

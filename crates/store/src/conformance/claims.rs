@@ -1,4 +1,4 @@
-//! Claims: what may exist once, does.
+//! Claims: each belongs to one order only.
 
 use super::Harness;
 use crate::model::{Accepted, OrderRef};
@@ -181,7 +181,7 @@ pub(super) async fn an_order_is_found_by_its_claims_while_they_last(h: Harness) 
     assert_eq!(found(by(1, ClaimKind::Reference)).await, Some(order.id));
 }
 
-pub(super) async fn a_duplicate_is_the_first_order_again_whatever_its_body(h: Harness) {
+pub(super) async fn a_duplicate_with_any_body_returns_the_first_order(h: Harness) {
     h.put("A", 5).await;
     let mut first = h.make.order(&[("A", 1)]);
     first.claims[0].kind = ClaimKind::Duplicate;

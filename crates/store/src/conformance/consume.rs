@@ -1,4 +1,4 @@
-//! A batch that the store loads, has decided and writes: on the rows that are there, with the cursor, or not at all.
+//! A consumer's batch: the store loads its rows, runs its decision and writes effects and cursor together, or nothing.
 
 use super::Harness;
 use crate::consume::{BatchDecision, Known};
@@ -11,7 +11,7 @@ use waybill_domain::change::{DeliveryEffect, OrderEffect};
 use waybill_domain::command::Command;
 use waybill_domain::ids::OrderId;
 
-/// A decision that notes what it was given and wants what it was made with.
+/// A decision that records the rows it was given and returns a prepared batch.
 struct Prepared<E: Effect> {
     orders: Vec<OrderId>,
     wants: ConsumerBatch<E>,
@@ -97,7 +97,7 @@ pub(super) async fn a_batch_is_decided_on_the_rows_it_asks_for_and_written_with_
     let (_, delivery, shipments) = found.expect("its delivery is known");
     assert!(delivery.is_some() && shipments.len() == 1, "{shipments:?}");
     assert_eq!(cursor(&h, "delivery").await, from + 2);
-    h.assert_all_heard().await;
+    h.assert_listener_got_the_log().await;
 }
 
 pub(super) async fn a_batch_that_was_decided_on_an_older_version_changes_nothing(h: Harness) {

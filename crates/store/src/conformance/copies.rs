@@ -1,4 +1,4 @@
-//! What an order keeps of its shipments: written with its row, read with it, and changed by one consumer only.
+//! An order's copies of its shipments: written and read with its row, and changed by one consumer only.
 
 use super::Harness;
 use crate::error::Error;
@@ -8,7 +8,7 @@ use waybill_domain::ids::OrderId;
 use waybill_domain::shipment::{Shipment, ShipmentCopy, ShipmentStatus, Update};
 use waybill_domain::text::Tenant;
 
-/// A shipment as its order shows it from that version on.
+/// The copy of a shipment that its order shows from version `shown_in` on.
 fn copy(of: &Shipment, shown_in: i64) -> ShipmentCopy {
     ShipmentCopy {
         id: of.id,
@@ -36,13 +36,13 @@ fn tracked(status: Option<ShipmentStatus>) -> Update {
     }
 }
 
-/// Takes a step of the order's shipment; the shipment after it.
+/// Takes a step of the order's shipment; returns the shipment after it.
 async fn stepped(h: &Harness, shipment: &Shipment, update: &Update) -> Shipment {
     h.clock.advance_ms(10);
     let change = h.update(shipment, update);
     let after = change.effect.shipments[0].after.clone();
     let written = h.write_changes(vec![change]).await.remove(0);
-    written.expect("nobody was faster");
+    written.expect("no other write came first");
     after
 }
 
@@ -134,8 +134,8 @@ pub(super) async fn a_copy_decided_on_an_older_version_is_refused(h: Harness) {
     assert!(taken.is_some(), "decided again, it is taken in");
 }
 
-/// For the drivers' own tests: `to_schema_6` takes the column away from the closed store, and migrates where opening does
-/// not. The orders then show what they showed before.
+/// For the drivers' own tests: `to_schema_6` removes the column from the closed store, and migrates the store again if
+/// opening does not. The orders must then show the same as before.
 pub async fn orders_of_schema_6_show_what_they_showed(
     mut h: Harness,
     to_schema_6: impl AsyncFnOnce(),

@@ -1,4 +1,4 @@
-//! The checker can fail: each kind of damage is found, under the invariant it breaks.
+//! The checker finds each kind of damage and reports it under the invariant that the damage breaks.
 
 use super::Harness;
 use crate::error::Error;
@@ -8,7 +8,7 @@ use waybill_domain::shipment::{self, ShipmentStatus};
 
 const INVARIANTS: &str = include_str!("../../../../docs/invariants.md");
 
-/// A store in which everything adds up: an order with a shipment under way, one that has shipped in part.
+/// A store without findings: an order with a shipment under way, and one that has shipped in part.
 async fn sound(h: &Harness) {
     h.put("A", 50).await;
     let one = h.created(h.make.order(&[("A", 2), ("A", 1)])).await;
@@ -21,19 +21,19 @@ async fn sound(h: &Harness) {
         h.write_changes(vec![step])
             .await
             .remove(0)
-            .expect("nobody was faster");
+            .expect("no other write came first");
     }
     let fact = waybill_domain::fact::Fact::ShipmentDelivered(shipped.lines);
     let change = h.fact(&h.order(two).await, &fact).expect("it changes");
     h.write_changes(vec![change])
         .await
         .remove(0)
-        .expect("nobody was faster");
+        .expect("no other write came first");
     h.done(one, &Command::AddNote).await;
     assert_eq!(h.findings().await, [""; 0], "sound before the damage");
 }
 
-/// Does the damage and expects a finding of that invariant that says what is wrong.
+/// Runs `sql` and expects a finding under `invariant` whose text contains `says`.
 async fn found(h: Harness, sql: &str, invariant: &str, says: &str) {
     sound(&h).await;
     h.store.close().await;
@@ -206,7 +206,7 @@ pub(super) async fn stock_that_appeared_from_nowhere_is_found(h: Harness) {
     .await;
 }
 
-pub(super) async fn a_hold_on_stock_that_nobody_has_is_found(h: Harness) {
+pub(super) async fn a_reservation_without_a_stock_row_is_found(h: Harness) {
     found(
         h,
         "UPDATE stock SET reserved = reserved + 1",
@@ -264,7 +264,7 @@ pub(super) async fn a_time_that_no_event_has_is_found(h: Harness) {
     .await;
 }
 
-/// As [`found`], where the orders keep copies of their shipments.
+/// As [`found`], on a store in which orders have copies of their shipments.
 async fn found_in_copies(h: Harness, sql: &str, invariant: &str, says: &str) {
     let id = h.sold("B", 50, 4).await;
     let made = h.shipped_off(id).await;
@@ -393,7 +393,8 @@ pub(super) async fn a_row_that_cannot_be_read_is_answered_as_damaged(mut h: Harn
     let order = h.created(h.make.order(&[("A", 2), ("A", 1)])).await;
     h.shipped_off(order).await;
     let own = order.0.to_string();
-    // What the order side reads, then what the delivery side reads; each damage comes before the one made earlier.
+    // First rows of the order's side, then of delivery's side. Each new damage is in a row that is read before the
+    // damaged ones.
     for (sql, of_delivery, says) in [
         (
             "UPDATE order_lines SET line = -1 WHERE line = 2",

@@ -1,4 +1,4 @@
-//! What the suite needs of a driver, and what it hands to one.
+//! The interface between the suite and a driver under test.
 
 use crate::error::Result;
 use crate::traits::{CommitListener, Now, Store};
@@ -16,7 +16,7 @@ use waybill_domain::time::Time;
 /// One set of data of a driver, empty at first.
 #[async_trait]
 pub trait Driver: Send + Sync + 'static {
-    /// Opens the data. Whoever had it open has closed it.
+    /// Opens the data. The store that had it open before must be closed.
     async fn open(
         &self,
         now: Now,
@@ -24,7 +24,7 @@ pub trait Driver: Send + Sync + 'static {
         new_id: &mut (dyn FnMut() -> Uuid + Send),
     ) -> Result<Arc<dyn Store>>;
 
-    /// Runs statements behind the store's back, constraints off, so that a checker has something to find.
+    /// Runs statements on another connection with constraints off, to make damage that a checker must find.
     async fn damage(&self, sql: &str);
 
     /// Recomputes every invariant, beside an open store.
@@ -36,7 +36,7 @@ pub trait Driver: Send + Sync + 'static {
 pub struct ManualClock(Arc<AtomicI64>);
 
 impl Default for ManualClock {
-    /// Starts on a day like any other.
+    /// A clock that starts at a fixed day.
     fn default() -> Self {
         Self(Arc::new(AtomicI64::new(1_780_000_000_000_000)))
     }
@@ -49,12 +49,12 @@ impl ManualClock {
         Time(self.0.load(Ordering::SeqCst))
     }
 
-    /// Moves on.
+    /// Moves the clock forward.
     pub fn advance_ms(&self, ms: i64) {
         self.0.fetch_add(ms * 1_000, Ordering::SeqCst);
     }
 
-    /// As a store takes it.
+    /// The clock in the form that a store takes.
     #[must_use]
     pub fn as_now(&self) -> Now {
         let clock = self.clone();
@@ -62,22 +62,22 @@ impl ManualClock {
     }
 }
 
-/// Keeps what the store told after its commits, which may be a little after it answered.
+/// Records the store's calls of its listener, which may come shortly after the store's answer.
 #[derive(Default)]
 pub struct Tap {
-    heard: Mutex<Vec<LoggedEvent>>,
+    events: Mutex<Vec<LoggedEvent>>,
     grown: Mutex<BTreeSet<u16>>,
     more: Notify,
 }
 
 impl Tap {
-    /// Waits until that many events were heard; everything heard by then.
-    pub async fn heard(&self, count: usize) -> Vec<LoggedEvent> {
+    /// Waits until the listener has got at least `count` events; returns all events so far.
+    pub async fn events(&self, count: usize) -> Vec<LoggedEvent> {
         loop {
             let more = self.more.notified();
-            let heard = self.heard.lock().clone();
-            if heard.len() >= count {
-                return heard;
+            let events = self.events.lock().clone();
+            if events.len() >= count {
+                return events;
             }
             more.await;
         }
@@ -85,7 +85,7 @@ impl Tap {
 }
 
 impl Tap {
-    /// Waits until it was told that each of these partitions has grown.
+    /// Waits until the listener was called for the growth of each of these partitions.
     pub async fn told_of(&self, partitions: &BTreeSet<u16>) {
         while !self.grown.lock().is_superset(partitions) {
             self.more.notified().await;
@@ -95,8 +95,8 @@ impl Tap {
 
 impl CommitListener for Tap {
     fn committed(&self, events: &Arc<[LoggedEvent]>) {
-        self.heard.lock().extend(events.iter().cloned());
-        // One test waits; a permit is kept if it does not yet.
+        self.events.lock().extend(events.iter().cloned());
+        // Only one test waits; `Notify` keeps a permit if the test does not wait yet.
         self.more.notify_one();
     }
 

@@ -1,4 +1,4 @@
-//! Makes what cases hand to a store: ids that rise and a generator that repeats, both from a seed.
+//! Makes the inputs of cases: rising ids and pseudo-random numbers, both from a seed.
 
 use crate::model::StockChange;
 use parking_lot::Mutex;
@@ -16,7 +16,7 @@ use waybill_domain::time::Time;
 
 use super::driver::ManualClock;
 
-/// The source of everything a case makes up.
+/// The source of a case's ids, numbers, orders and claims.
 #[derive(Clone)]
 pub struct Factory {
     clock: ManualClock,
@@ -29,7 +29,7 @@ struct State {
 }
 
 impl Factory {
-    /// The same seed makes the same things.
+    /// Two factories with the same seed make the same values.
     #[must_use]
     pub fn new(clock: ManualClock, seed: u64) -> Self {
         let state = State {
@@ -63,7 +63,7 @@ impl Factory {
         (z ^ z >> 31) % limit
     }
 
-    /// A claim nobody else has, that expires in a day.
+    /// A claim that no other order has and that expires in a day.
     #[must_use]
     pub fn key(&self) -> Claim {
         Claim {
@@ -73,7 +73,7 @@ impl Factory {
         }
     }
 
-    /// A claim of some kind, for good.
+    /// A claim of a kind, without expiry.
     #[must_use]
     pub fn claim(&self, kind: ClaimKind) -> Claim {
         Claim {
@@ -165,7 +165,7 @@ impl Factory {
         }
     }
 
-    /// Who does it: every field set, so that none can be lost unnoticed.
+    /// The metadata of events, with every field set, so that a case notices when one is lost.
     #[must_use]
     pub fn meta(&self) -> EventMeta {
         EventMeta {

@@ -1,4 +1,4 @@
-//! A store under test with what belongs to it, and the verbs that cases are told in.
+//! A store under test with its clock, ids and listener, and the steps of which cases consist.
 
 use super::driver::{Driver, ManualClock, Tap};
 use super::factory::Factory;
@@ -22,7 +22,7 @@ use waybill_domain::stock::{Adjustment, StockLevel};
 use waybill_domain::text::Tenant;
 use waybill_domain::time::Time;
 
-/// Everything a case has to do with.
+/// A store under test with its clock, ids and listener.
 pub struct Harness {
     pub driver: Arc<dyn Driver>,
     pub clock: ManualClock,
@@ -31,7 +31,7 @@ pub struct Harness {
     pub store: Arc<dyn Store>,
 }
 
-/// Longer than anything here takes; only a test that hangs meets it.
+/// A timeout that only a hanging test reaches.
 const HANGS: Duration = Duration::from_secs(60);
 
 /// A carrier that takes a second.
@@ -47,7 +47,7 @@ impl Harness {
     /// Opens a driver's data.
     ///
     /// # Panics
-    /// When it cannot be opened; as everything here, since a test is to fail where it first goes wrong.
+    /// When the data cannot be opened. Every step here panics on an error, so that a test fails at the first one.
     pub async fn open(driver: Arc<dyn Driver>, seed: u64) -> Self {
         let (clock, tap) = (ManualClock::default(), Arc::new(Tap::default()));
         let make = Factory::new(clock.clone(), seed);
@@ -67,7 +67,7 @@ impl Harness {
         self.store = open(&*self.driver, &self.clock, &self.tap, &self.make).await;
     }
 
-    /// What does not add up, one line each.
+    /// The findings of the checker, one line each.
     pub async fn findings(&self) -> Vec<String> {
         let report = self.driver.verify().await.expect("verify runs");
         let line =
@@ -111,7 +111,7 @@ impl Harness {
         outcomes[0].as_ref().expect("the count is allowed");
     }
 
-    /// Puts units there and sells some of them in one order.
+    /// Puts units of a sku into our own warehouse and sells some of them in one order.
     pub async fn sold(&self, sku: &str, on_hand: i64, quantity: i64) -> OrderId {
         self.put(sku, on_hand).await;
         self.created(self.make.order(&[(sku, quantity)])).await
@@ -127,7 +127,7 @@ impl Harness {
             .expect("the order is there")
     }
 
-    /// Its changing part.
+    /// The changing part of an order.
     pub async fn order(&self, id: OrderId) -> Order {
         self.store
             .orders(vec![id])
@@ -166,17 +166,17 @@ impl Harness {
         events
     }
 
-    /// Checks that the listener heard exactly the log, in its order; of a log that is shared, that it was told of
+    /// Checks that the listener got exactly the events of the log, in order; for a shared log, that it was called for
     /// every partition that has grown.
-    pub async fn assert_all_heard(&self) {
+    pub async fn assert_listener_got_the_log(&self) {
         let log = self.log().await;
         if !self.store.identity().one_writer {
             let partitions = log.iter().map(|event| event.partition).collect();
             let told = tokio::time::timeout(HANGS, self.tap.told_of(&partitions)).await;
             return told.expect("the listener was not told");
         }
-        let heard = tokio::time::timeout(HANGS, self.tap.heard(log.len())).await;
-        assert_eq!(heard.expect("the listener was not told"), log);
+        let events = tokio::time::timeout(HANGS, self.tap.events(log.len())).await;
+        assert_eq!(events.expect("the listener gets the events"), log);
     }
 
     // --- deciding and writing -------------------------------------------------------------------
@@ -208,14 +208,14 @@ impl Harness {
         self.context(|c| fact::apply(order, fact, c))
     }
 
-    /// What the role `status` makes of an event.
+    /// Decides an event as the role `status` does.
     pub async fn on_delivery_event(&self, logged: &LoggedEvent) -> Option<Change<OrderEffect>> {
         let news = delivery_news::parse(&logged.event).expect("the body is readable");
         let order = self.order(logged.event.order_id?).await;
         self.context(|c| delivery_news::on_delivery_news(&order, &news, c))
     }
 
-    /// The role `status` reads on to the end of the log, an event at a time.
+    /// Runs the role `status` to the end of the log, one event at a time.
     pub async fn status_follows(&self) {
         let (lease, mut from) = self.lease("status").await;
         let read = self.store.read_log(0, from, 1_000, EventKind::ALL).await;
@@ -227,7 +227,7 @@ impl Harness {
         }
     }
 
-    /// What the role `delivery` makes of the order's event of that `seq`.
+    /// Decides the order's event with this `seq` as the role `delivery` does.
     pub async fn on_order_news(
         &self,
         order: &Order,
@@ -281,7 +281,7 @@ impl Harness {
             .expect("it says something new")
     }
 
-    /// Writes changes that stand for themselves.
+    /// Writes independent changes.
     pub async fn write_changes<E: Effect>(&self, changes: Vec<Change<E>>) -> Vec<Result<()>>
     where
         dyn Store: EffectStore<E>,
@@ -302,10 +302,10 @@ impl Harness {
         self.write_changes(vec![change])
             .await
             .remove(0)
-            .expect("nobody was faster");
+            .expect("no other write came first");
     }
 
-    /// Makes an order's shipment, as delivery does once it hears that it is confirmed.
+    /// Makes an order's shipment, as delivery does on `order.confirmed`.
     pub async fn shipped_off(&self, id: OrderId) -> Shipment {
         let log = self
             .store
@@ -330,7 +330,7 @@ impl Harness {
             .write_changes(vec![change.expect("a shipment is made")])
             .await
             .remove(0);
-        done.expect("nobody was faster");
+        done.expect("no other write came first");
         let known = self
             .store
             .deliveries(vec![id])
@@ -348,10 +348,10 @@ impl Harness {
             .take_lease(consumer, 0, "me", now, until)
             .await
             .expect("the lease is written")
-            .expect("nobody else has it")
+            .expect("the lease is free")
     }
 
-    /// Moves a cursor with nothing beside it.
+    /// Moves a cursor without effects.
     pub fn batch(lease: &Lease, from: i64, to: i64) -> ConsumerBatch<OrderEffect> {
         ConsumerBatch {
             lease: lease.clone(),
@@ -362,7 +362,7 @@ impl Harness {
         }
     }
 
-    /// An event to park: with an error it is the first of its order, without it queues.
+    /// An event to park: with an error as the first of its order, without one as a queued event.
     pub fn parking(&self, event: &LoggedEvent, error: Option<&str>, in_ms: i64) -> NewParked {
         NewParked {
             event: event.clone(),

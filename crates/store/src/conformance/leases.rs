@@ -1,4 +1,4 @@
-//! Leases: one owner of a partition at a time, taken over when it has run out or was handed back.
+//! Leases: one owner of a partition at a time; a lease is taken over when it has run out or was ended early.
 
 use super::Harness;
 use crate::error::Error;
@@ -14,15 +14,15 @@ async fn take(h: &Harness, partition: u16, owner: &str) -> Option<Lease> {
     taken.expect("leases are written").map(|(lease, _)| lease)
 }
 
-/// Says for a second that an owner is there.
+/// Registers an owner for a second.
 async fn alive(h: &Harness, owner: &str) -> LeaseView {
     let (now, until) = (h.clock.now(), h.make.in_ms(1_000));
-    let standing = h.store.keep_alive("status", owner, now, until).await;
-    standing.expect("members are written")
+    let view = h.store.keep_alive("status", owner, now, until).await;
+    view.expect("members are written")
 }
 
-fn owners(standing: &LeaseView) -> Vec<(u16, &str)> {
-    let held = standing.held.iter();
+fn owners(view: &LeaseView) -> Vec<(u16, &str)> {
+    let held = view.held.iter();
     held.map(|l| (l.partition, l.owner.as_str())).collect()
 }
 
@@ -46,9 +46,9 @@ pub(super) async fn an_owner_that_says_it_is_alive_keeps_its_leases(h: Harness) 
     let lease = take(&h, 0, "a").await.expect("free");
     for _ in 0..5 {
         h.clock.advance_ms(900);
-        let standing = alive(&h, "a").await;
-        assert_eq!(owners(&standing), [(0, "a")]);
-        assert_eq!(standing.held[0].epoch, lease.epoch, "it is the same lease");
+        let view = alive(&h, "a").await;
+        assert_eq!(owners(&view), [(0, "a")]);
+        assert_eq!(view.held[0].epoch, lease.epoch, "it is the same lease");
         assert_eq!(take(&h, 0, "b").await, None);
     }
     h.store
@@ -63,7 +63,7 @@ pub(super) async fn a_lease_that_ran_out_is_not_renewed(h: Harness) {
     assert_eq!(
         owners(&alive(&h, "a").await),
         [],
-        "somebody may have it by now"
+        "another owner may have taken it by now"
     );
     assert!(take(&h, 0, "b").await.is_some());
     assert_eq!(owners(&alive(&h, "a").await), [(0, "b")]);
@@ -96,10 +96,7 @@ pub(super) async fn who_leaves_is_no_member_and_holds_nothing(h: Harness) {
     alive(&h, "a").await;
     take(&h, 0, "a").await.expect("free");
     h.store.leave("status", "a").await.expect("written");
-    let standing = alive(&h, "b").await;
-    assert_eq!(
-        (standing.members, standing.held),
-        (vec!["b".into()], vec![])
-    );
+    let view = alive(&h, "b").await;
+    assert_eq!((view.members, view.held), (vec!["b".into()], vec![]));
     assert!(take(&h, 0, "b").await.is_some());
 }

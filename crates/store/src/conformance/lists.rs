@@ -1,4 +1,4 @@
-//! Pages of orders and shipments: filters, cursors, nothing twice, nothing left out.
+//! Pages of orders and shipments: filters, cursors, no row twice, no row left out.
 
 use super::Harness;
 use crate::model::{OrderFilter, ShipmentFilter};
@@ -197,7 +197,7 @@ pub(super) async fn a_list_of_nothing_ends(h: Harness) {
     let page = h
         .store
         .list_orders(
-            &Tenant::stored("nobody"),
+            &Tenant::stored("empty"),
             OrderFilter {
                 limit: 3,
                 ..OrderFilter::default()
@@ -219,7 +219,7 @@ pub(super) async fn shipments_are_listed_newest_first_in_pages(h: Harness) {
         h.write_changes(vec![step])
             .await
             .remove(0)
-            .expect("nobody was faster");
+            .expect("no other write came first");
     }
     let one = Some(made[2].order_id);
     for (order_id, status) in [
@@ -289,29 +289,24 @@ pub(super) async fn a_tenant_without_anything_is_told_so_at_once_however_much_ot
             h.shipped_off(*id).await;
         }
     }
-    let nobody = Tenant::stored("nobody");
+    let empty = Tenant::stored("empty");
     for sku in [None, Some("A".to_owned())] {
         let filter = OrderFilter {
             sku,
             limit: 20,
             ..OrderFilter::default()
         };
-        let page = h.store.list_orders(&nobody, filter).await.expect("read");
+        let page = h.store.list_orders(&empty, filter).await.expect("read");
         assert_eq!((page.items.len(), page.next), (0, None));
     }
     let filter = ShipmentFilter {
         limit: 20,
         ..ShipmentFilter::default()
     };
-    let page = h.store.list_shipments(&nobody, filter.clone()).await;
+    let page = h.store.list_shipments(&empty, filter.clone()).await;
     let page = page.expect("read");
     assert_eq!((page.items.len(), page.next), (0, None));
-    let page = h
-        .store
-        .snapshot(&nobody, None, 20)
-        .await
-        .expect("read")
-        .page;
+    let page = h.store.snapshot(&empty, None, 20).await.expect("read").page;
     assert_eq!((page.items.len(), page.next), (0, None));
     let theirs = h.store.list_shipments(&Tenant::default(), filter).await;
     assert!(!theirs.expect("read").items.is_empty());

@@ -1,4 +1,4 @@
-//! The log: positions rise in commit order, sequences have no gap, pages lose nothing, the listener hears it all.
+//! The log: positions rise in commit order, sequences have no gap, pages lose no event, the listener gets every event.
 
 use super::Harness;
 use crate::model::Positions;
@@ -74,13 +74,13 @@ pub(super) async fn the_listener_hears_exactly_what_was_committed_in_its_order(h
     h.store
         .check_writable()
         .await
-        .expect("and whatever was told before it is heard");
+        .expect("a write after them succeeds, so the listener has got their events");
     let log = h.log().await;
-    h.assert_all_heard().await;
+    h.assert_listener_got_the_log().await;
     assert!(!log.is_empty());
 }
 
-/// Reads on to the end; says how far that is.
+/// Reads to the end of the log; returns the last position.
 async fn read_all(
     h: &Harness,
     kinds: &'static [EventKind],
@@ -175,12 +175,7 @@ pub(super) async fn the_feed_of_a_tenant_is_read_in_pages_and_says_how_far_it_ca
     h.created(h.make.order_of("other", &[("A", 1)])).await;
     let log = h.log().await;
     let newest = log.last().expect("events").position;
-    for (tenant, limit) in [
-        ("default", 3),
-        ("default", 500),
-        ("other", 1),
-        ("nobody", 5),
-    ] {
+    for (tenant, limit) in [("default", 3), ("default", 500), ("other", 1), ("empty", 5)] {
         let tenant = Tenant::stored(tenant);
         let mine: Vec<_> = log
             .iter()
@@ -214,7 +209,7 @@ pub(super) async fn the_feed_of_a_tenant_with_little_passes_everything_of_others
     some_history(&h).await;
     let log = h.log().await;
     let beginning = Positions::beginning(h.store.identity().partitions);
-    for (tenant, count) in [("nobody", 0), ("mine", 3)] {
+    for (tenant, count) in [("empty", 0), ("mine", 3)] {
         let tenant = Tenant::stored(tenant);
         let feed = h.store.feed(&tenant, beginning.clone(), 10).await;
         let (found, reached) = feed.expect("read");

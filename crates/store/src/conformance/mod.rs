@@ -1,9 +1,9 @@
 //! The suite every driver passes.
 //!
-//! Owns what a [`Store`] means, as cases that a driver's test runs one by one; a change of the trait is a change
-//! of the suite. Invariant: a case looks only through the trait, so that it holds for every driver; it brings its
-//! own clock and ids, and waits for answers, never for time. What is one driver's own (locks on folders, files,
-//! connections) is left to that driver's tests.
+//! Owns the meaning of a [`Store`], as cases that a driver's test runs one by one; a change of the trait changes the
+//! suite. Invariant: a case uses only the trait, so that it holds for every driver; it has its own clock and ids, and
+//! waits for answers, never for time. A driver's own tests cover its own subjects (locks on folders, files,
+//! connections).
 
 mod accept;
 mod advance;
@@ -38,10 +38,10 @@ pub use story::Story;
 
 use std::pin::Pin;
 
-/// A case under way.
+/// A running case.
 pub type Run = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// One thing that must be true of every store.
+/// One property that every store must have.
 pub struct Case {
     /// `subject::sentence`.
     pub name: &'static str,
@@ -83,7 +83,7 @@ macro_rules! store_conformance_cases {
                 a_refused_order_gives_its_claims_back
                 an_order_stopped_by_its_second_claim_gives_the_first_back
                 an_order_is_found_by_its_claims_while_they_last
-                a_duplicate_is_the_first_order_again_whatever_its_body
+                a_duplicate_with_any_body_returns_the_first_order
                 only_expired_claims_are_forgotten_and_all_of_them_in_the_end
             }
             tenants {
@@ -119,8 +119,8 @@ macro_rules! store_conformance_cases {
                 the_same_batch_twice_is_applied_once
                 a_batch_from_elsewhere_than_the_cursor_changes_nothing
                 an_effect_that_conflicts_leaves_cursor_and_all_other_effects
-                whoever_lost_the_lease_changes_nothing
-                a_lease_of_a_consumer_nobody_has_is_fenced
+                a_process_that_lost_the_lease_changes_nothing
+                a_lease_of_an_unknown_consumer_is_fenced
                 one_consumers_lease_does_not_fence_another
                 a_change_of_a_parked_order_is_a_conflict_and_of_another_one_is_not
                 an_event_is_parked_in_the_batch_that_changes_its_order_before_it
@@ -163,7 +163,7 @@ macro_rules! store_conformance_cases {
                 a_flag_with_a_key_is_set_once
                 an_event_is_given_up_when_somebody_asks
                 what_a_discard_leaves_is_explained_and_nothing_else_is
-                a_discard_asked_while_it_was_tried_is_heard
+                a_discard_requested_during_a_try_stays_in_force
                 an_order_is_unparked_only_when_its_queue_is_empty
                 an_event_behind_another_is_not_settled_before_it
                 an_effect_that_conflicts_leaves_the_event_parked
@@ -175,7 +175,7 @@ macro_rules! store_conformance_cases {
                 due_work_of_a_target_is_leased_once
                 work_is_leased_up_to_a_limit
                 work_whose_lease_ran_out_is_leased_anew_and_its_former_holder_fenced
-                work_to_be_tried_again_is_nobodys_until_it_is_due
+                failed_work_is_not_leased_before_it_is_due
                 the_result_of_work_is_written_with_it_or_not_at_all
             }
             timers {
@@ -192,7 +192,7 @@ macro_rules! store_conformance_cases {
                 another_version_than_expected_is_refused
                 of_many_that_want_to_make_a_row_one_does
                 one_refusal_leaves_the_others_of_its_call
-                rows_are_listed_in_pages_whatever_ends_a_page
+                rows_are_listed_in_pages_that_end_at_any_row
                 only_our_own_warehouse_is_sold_at_intake
             }
             lists {
@@ -240,7 +240,7 @@ macro_rules! store_conformance_cases {
                 a_claim_without_its_order_is_found
                 stock_sold_twice_is_found
                 stock_that_appeared_from_nowhere_is_found
-                a_hold_on_stock_that_nobody_has_is_found
+                a_reservation_without_a_stock_row_is_found
                 reserved_units_without_a_reservation_are_found
                 a_stock_row_that_is_gone_is_found
                 a_shipment_without_events_is_found

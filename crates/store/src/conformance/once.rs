@@ -1,4 +1,4 @@
-//! Commands that are done once: a key is claimed with what it is for, or not at all.
+//! Commands that are done once: a key is claimed in the transaction of its command, or not at all.
 
 use super::Harness;
 use crate::error::{Error, Result};

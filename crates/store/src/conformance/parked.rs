@@ -1,4 +1,4 @@
-//! Events that could not be applied: in order per order, tried again, redriven or given up (DESIGN §7).
+//! Events that could not be applied: in order per order, tried again, redriven or discarded.
 
 use super::Harness;
 use crate::error::Error;
@@ -250,7 +250,7 @@ pub(super) async fn what_a_discard_leaves_is_explained_and_nothing_else_is(h: Ha
     );
 }
 
-pub(super) async fn a_discard_asked_while_it_was_tried_is_heard(h: Harness) {
+pub(super) async fn a_discard_requested_during_a_try_stays_in_force(h: Harness) {
     let s = stuck(h).await;
     s.h.clock.advance_ms(1_000);
     assert_eq!(s.due().await[0].state, ParkedState::Waiting);

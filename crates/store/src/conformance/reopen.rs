@@ -1,4 +1,4 @@
-//! Closing and opening again: everything is there, and nothing is given twice.
+//! Closing and opening again: all data are there, and no number or position is given twice.
 
 use super::Harness;
 use super::story::Story;
@@ -125,7 +125,7 @@ pub(super) async fn closing_finishes_what_was_submitted(mut h: Harness) {
         .iter()
         .map(|o| Box::pin(h.store.accept(vec![o.clone().into()])))
         .collect();
-    // Polled once, each is in the queue.
+    // Polled once, so that each job is in the queue.
     for submitted in &mut waiting {
         let polled =
             std::future::poll_fn(|cx| std::task::Poll::Ready(submitted.as_mut().poll(cx))).await;

@@ -1,4 +1,5 @@
-//! Pages of orders with their place in the log: what a page shows is what the log amounts to there, while others write.
+//! Pages of orders with positions of the log, read beside writes: a page shows the state that the events up to its
+//! positions add up to.
 
 use super::Harness;
 use crate::model::{Positions, Snapshot};
@@ -9,14 +10,14 @@ use waybill_domain::event::{AggregateKind, LoggedEvent};
 use waybill_domain::ids::OrderId;
 use waybill_domain::text::Tenant;
 
-/// What stands on a page of orders, and where in the log.
+/// The versions of the orders on a page, and the page's positions in the log.
 struct Seen {
     positions: Positions,
     versions: Vec<(OrderId, i64)>,
     first: bool,
 }
 
-/// Reads pages from the newest order on, from the start again after the last one, until nobody writes any more.
+/// Reads pages from the newest order on, again and again, until the writers have ended.
 async fn walk(h: &Harness, written: &AtomicBool) -> Vec<Seen> {
     let (mut seen, mut before) = (vec![], None);
     loop {
@@ -36,7 +37,7 @@ async fn walk(h: &Harness, written: &AtomicBool) -> Vec<Seen> {
     }
 }
 
-/// Orders that come and are changed, each of them several times.
+/// Writes orders and changes each of them several times.
 async fn write(h: &Harness, written: &AtomicBool) {
     let mut ids = vec![];
     for n in 0..60_usize {

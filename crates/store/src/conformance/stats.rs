@@ -1,4 +1,4 @@
-//! Figures: what the counters say is what the tables hold.
+//! Figures: the counters equal the tables.
 
 use super::Harness;
 use super::story::Story;

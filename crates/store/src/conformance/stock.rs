@@ -143,7 +143,7 @@ pub(super) async fn one_refusal_leaves_the_others_of_its_call(h: Harness) {
     assert_eq!(h.findings().await, [""; 0]);
 }
 
-pub(super) async fn rows_are_listed_in_pages_whatever_ends_a_page(h: Harness) {
+pub(super) async fn rows_are_listed_in_pages_that_end_at_any_row(h: Harness) {
     let mut all = vec![];
     for sku in ["A", "B", "C", "a"] {
         for vendor in ["VendorA", "VendorB", "local"] {

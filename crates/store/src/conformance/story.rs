@@ -1,5 +1,5 @@
-//! A random story from a seed: orders, commands, deliveries, consumers that follow, stale writes, counts; and
-//! afterwards everything adds up.
+//! A random sequence of orders, commands, deliveries, consumers, stale writes and stock counts from a seed; afterwards
+//! every invariant holds.
 
 use super::Harness;
 use crate::error::Error;
@@ -16,7 +16,7 @@ use waybill_domain::stock::Adjustment;
 
 const SKUS: [&str; 3] = ["A", "B", "C"];
 
-/// The teller, with what it remembers.
+/// A story in progress, with the state that its next steps depend on.
 pub struct Story {
     pub h: Harness,
     pub orders: Vec<OrderId>,
@@ -33,7 +33,7 @@ impl Story {
         }
     }
 
-    /// Tells some more of it.
+    /// Runs further steps.
     pub async fn tell(&mut self, steps: usize) {
         for _ in 0..steps {
             match self.h.make.below(10) {
@@ -52,7 +52,7 @@ impl Story {
         let sku = SKUS[usize::try_from(self.h.make.below(3)).expect("small")];
         let delta = i64::try_from(self.h.make.below(40)).expect("small") - 5;
         let change = self.h.make.stock(sku, Adjustment::Delta(delta));
-        // A refusal is part of the story.
+        // A refusal is allowed.
         let _ = self
             .h
             .store
@@ -82,7 +82,7 @@ impl Story {
         for (id, result) in ids.into_iter().zip(self.h.accept(batch).await) {
             match result {
                 Ok(Accepted::Created { .. }) => self.orders.push(id),
-                // A quantity of 0 is at fault, and there may be too little.
+                // A quantity of 0 is invalid, and stock may be short.
                 Ok(Accepted::Short(_) | Accepted::AskInventory(_)) | Err(Error::Refused { .. }) => {
                 }
                 other => panic!("{other:?}"),
@@ -113,7 +113,7 @@ impl Story {
             _ => Command::AddNote,
         };
         if let Some(change) = self.h.try_command(&order, &command) {
-            // Sometimes twice at once: the second was overtaken by the first.
+            // Sometimes two writes on the same version: the second one conflicts.
             let twice = self.h.make.below(3) == 0;
             let changes = if twice {
                 vec![change.clone(), change]
@@ -159,11 +159,11 @@ impl Story {
                 .write_changes(vec![step])
                 .await
                 .remove(0)
-                .expect("nobody was faster");
+                .expect("no other write came first");
         }
     }
 
-    /// Both consumers read on to the end of the log, an event at a time.
+    /// Runs both consumers to the end of the log, one event at a time.
     async fn follow(&mut self) {
         let (mut quiet, consumers) = (false, ["delivery", "status"]);
         while !quiet {
@@ -240,7 +240,7 @@ pub(super) async fn everything_adds_up_after_hundreds_of_steps(h: Harness) {
         "{:?}",
         report.counts
     );
-    story.h.assert_all_heard().await;
+    story.h.assert_listener_got_the_log().await;
     let ended = story.h.store.stats().await.expect("read");
     let kinds = ended
         .orders_by_status

@@ -1,4 +1,4 @@
-//! Timers: durable, in the order they are due, gone with the step they were for.
+//! Timers: durable, returned in the order of their due times, cleared by the step they were set for.
 
 use super::Harness;
 use crate::error::Error;
@@ -73,7 +73,7 @@ pub(super) async fn a_timer_is_gone_with_the_step_it_was_for_and_the_next_one_is
         .await
         .expect("not fenced")
         .remove(0)
-        .expect("nobody was faster");
+        .expect("no other write came first");
     assert_eq!(due(&h, 9).await, (vec![], Some(then)));
     let twice = h
         .store
@@ -90,7 +90,7 @@ pub(super) async fn a_timer_is_gone_with_the_step_it_was_for_and_the_next_one_is
         .await
         .expect("not fenced")
         .remove(0)
-        .expect("nobody was faster");
+        .expect("no other write came first");
     assert_eq!(due(&h, 9).await, (vec![], None));
     assert_eq!(h.store.stats().await.expect("read").timers, 0);
     assert_eq!(h.findings().await, [""; 0]);
@@ -125,7 +125,7 @@ pub(super) async fn a_timer_without_its_shipment_can_be_told_apart_and_cleared(h
         .remove(0)
         .expect("written");
     assert_eq!(due_in(&h, partition, 9).await.0, [(stray.clone(), None)]);
-    // What the change is about does not say where the timer is; the timer does.
+    // The change's partition differs from the timer's; the timer's counts.
     change.partition = 0;
     change.effect.timers = vec![TimerChange::Clear(stray)];
     h.write_changes(vec![change])

@@ -1,4 +1,4 @@
-//! Work for the world outside: leased, at least once, its result guarded.
+//! Work for external services: leased, done at least once, its result guarded by the lease.
 
 use super::Harness;
 use crate::error::Error;
@@ -100,7 +100,7 @@ pub(super) async fn work_whose_lease_ran_out_is_leased_anew_and_its_former_holde
     assert_eq!(h.store.stats().await.expect("read").work, 0);
 }
 
-pub(super) async fn work_to_be_tried_again_is_nobodys_until_it_is_due(h: Harness) {
+pub(super) async fn failed_work_is_not_leased_before_it_is_due(h: Harness) {
     add(&h, vec![piece(&h, "a", 0)]).await;
     let first = lease(&h, "a", 1).await.remove(0);
     let again = WorkOutcome::<OrderEffect>::Again {
@@ -128,7 +128,7 @@ pub(super) async fn the_result_of_work_is_written_with_it_or_not_at_all(h: Harne
     h.write_changes(vec![with_work])
         .await
         .remove(0)
-        .expect("nobody was faster");
+        .expect("no other write came first");
     let leased = lease(&h, "a", 1).await.remove(0);
     assert_eq!(
         (leased.order_id, leased.tenant.as_str()),

@@ -52,20 +52,20 @@ pub async fn keep_alive(
     let members = pipeline.add(&MEMBERS, params![consumer, now.0]);
     let held = pipeline.add(&HELD, params![consumer, now.0]);
     let mut answers = commits.read_all(pipeline).await?;
-    let mut standing = LeaseView::default();
+    let mut view = LeaseView::default();
     for row in &answers.take(members) {
-        standing.members.push(Columns::of(row).get()?);
+        view.members.push(Columns::of(row).get()?);
     }
     for row in &answers.take(held) {
         let mut c = Columns::of(row);
-        standing.held.push(HeldLease {
+        view.held.push(HeldLease {
             partition: c.small("part")?,
             owner: c.get()?,
             epoch: c.get()?,
             until: c.time()?,
         });
     }
-    Ok(standing)
+    Ok(view)
 }
 
 static TAKE: Sql = Sql {

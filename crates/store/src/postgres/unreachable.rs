@@ -38,7 +38,7 @@ pub fn unreachable(config: &Config, error: tokio_postgres::Error) -> Error {
         )
     } else {
         (
-            format!("the database cannot be had: {place}"),
+            format!("the database cannot be reached: {place}"),
             "check the address (DATABASE_URL or store.url) and that the server runs",
         )
     };
@@ -99,7 +99,7 @@ mod tests {
         let url = format!("postgres://app:s3cret@127.0.0.1:{port}/orders");
         let config: Config = url.parse().expect("an address");
         let refused = config.connect(tokio_postgres::NoTls).await;
-        let error = refused.map(|_| ()).expect_err("nobody listens");
+        let error = refused.map(|_| ()).expect_err("no server listens");
         let error = unreachable(&config, error);
         let told = error.to_string();
         for part in [

@@ -38,17 +38,17 @@ pub fn keep_alive(
         "UPDATE leases SET until = ?3 WHERE consumer = ?1 AND owner = ?2 AND until > ?4",
         params![consumer, owner, until.0, now.0],
     )?;
-    standing(tx.connection, consumer, now)
+    lease_view(tx.connection, consumer, now)
 }
 
-fn standing(connection: &Connection, consumer: &str, now: Time) -> Result<LeaseView> {
-    let mut standing = LeaseView::default();
+fn lease_view(connection: &Connection, consumer: &str, now: Time) -> Result<LeaseView> {
+    let mut view = LeaseView::default();
     let mut members = connection
         .prepare_cached("SELECT owner FROM members WHERE consumer = ?1 ORDER BY owner")
         .store()?;
     let mut rows = members.query([consumer]).store()?;
     while let Some(row) = rows.next().store()? {
-        standing.members.push(Columns::of(row).get()?);
+        view.members.push(Columns::of(row).get()?);
     }
     let mut leases = connection
         .prepare_cached("SELECT part, owner, epoch, until FROM leases WHERE consumer = ?1 AND until > ?2 ORDER BY part")
@@ -56,14 +56,14 @@ fn standing(connection: &Connection, consumer: &str, now: Time) -> Result<LeaseV
     let mut rows = leases.query(params![consumer, now.0]).store()?;
     while let Some(row) = rows.next().store()? {
         let mut c = Columns::of(row);
-        standing.held.push(HeldLease {
+        view.held.push(HeldLease {
             partition: c.get()?,
             owner: c.get()?,
             epoch: c.get()?,
             until: c.time()?,
         });
     }
-    Ok(standing)
+    Ok(view)
 }
 
 /// Takes the lease with a new epoch, which fences the former owner, and returns the cursor's position.

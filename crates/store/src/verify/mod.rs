@@ -15,8 +15,8 @@ use crate::error::Result;
 use async_trait::async_trait;
 use serde::Serialize;
 use std::str::FromStr;
+use waybill_domain::echo::quoted;
 use waybill_domain::event::LoggedEvent;
-use waybill_domain::text::quoted;
 
 /// A violated invariant.
 #[derive(Clone, Debug, Serialize, PartialEq, Eq)]

@@ -11,7 +11,7 @@ use waybill_testkit::pgbouncer::PgBouncer;
 use waybill_testkit::postgres::{Database, Postgres};
 use waybill_testkit::unavailable::or_skip;
 
-/// A database that is gone with the test.
+/// A database that is dropped after the test.
 pub struct Shared {
     database: Database,
     options: Options,
@@ -26,7 +26,7 @@ pub enum Way {
 }
 
 impl Shared {
-    /// A migrated database; `None` when no server can be had and that is allowed.
+    /// A migrated database; `None` when no server is available and tests may run without one.
     pub async fn new(way: Way, partitions: u16) -> Option<Arc<Self>> {
         let server = or_skip(Postgres::shared())?;
         let name = format!(
@@ -36,7 +36,7 @@ impl Shared {
         let prepare = async |url: &str| {
             let mut options = Options::new(url);
             options.partitions = partitions;
-            // The same for every copy: nothing compares two stores.
+            // Every copy gets the same ids, because no test compares the ids of two stores.
             let mut id = 0;
             let mut new_id = move || {
                 id += 1;
@@ -62,7 +62,7 @@ impl Shared {
         Some(Arc::new(Self { database, options }))
     }
 
-    /// The database behind the store's back.
+    /// A direct connection to the database, past the store.
     pub fn sql(&self, statements: &str) -> String {
         self.database.sql(statements).expect("the statement runs")
     }
@@ -89,7 +89,8 @@ impl Driver for Shared {
         listener: Arc<dyn CommitListener>,
         new_id: &mut (dyn FnMut() -> Uuid + Send),
     ) -> Result<Arc<dyn Store>> {
-        // The other driver takes two, for a store that is new; so what both make afterwards has the same ids.
+        // The other driver takes two ids when a store is created; taking two here too gives both the same ids
+        // afterwards.
         new_id();
         new_id();
         let opened = PostgresStore::open(self.options(), now, listener, 0).await;

@@ -1,4 +1,4 @@
-//! What is this driver's own: its partitions, its writers beside each other, its promises.
+//! This driver's own tests: partitions, concurrent writers, durability.
 
 use super::driver::{Shared, Way};
 use std::collections::{BTreeMap, HashMap};
@@ -18,7 +18,7 @@ use waybill_store::conformance::{
 use waybill_store::postgres::{PostgresStore, begin_new_incarnation, migrate};
 use waybill_store::{ClaimStore, ConsumerBatch, Error, Lease, Positions, Store, StoreBase};
 
-/// Longer than anything here takes; only a test that hangs meets it.
+/// A timeout that only a hanging test reaches.
 const HANGS: Duration = Duration::from_secs(120);
 
 async fn shared(partitions: u16) -> Option<(Arc<Shared>, Harness)> {
@@ -27,7 +27,7 @@ async fn shared(partitions: u16) -> Option<(Arc<Shared>, Harness)> {
     Some((driver, harness))
 }
 
-/// Another pool on the same database, as another process has it.
+/// Another pool on the same database, like another process's.
 async fn open_beside(driver: &Shared, h: &Harness, tap: Arc<Tap>) -> Arc<dyn Store> {
     let mut new_id = || h.make.id();
     let opened = driver.open(h.clock.as_now(), tap, &mut new_id).await;
@@ -41,7 +41,7 @@ async fn what_cannot_be_sent_commits_nothing() {
     };
     h.put("A", 10).await;
     let mut bad = h.make.order(&[("A", 1)]);
-    // The client library takes it, the database refuses it: no text of PostgreSQL holds a NUL.
+    // The client library accepts it and the database refuses it: PostgreSQL's text has no NUL.
     bad.content = "{\"a\":\"\u{0}\"}".into();
     let good = h.make.order(&[("A", 1)]);
     let results = h.accept(vec![bad, good]).await;
@@ -136,7 +136,8 @@ fn assert_rising(events: &[LoggedEvent]) {
     }
 }
 
-/// Follows a partition as a consumer does, its lease taken over again and again; what it has seen is what it applied.
+/// Consumes a partition while its lease is taken over again and again; the events that were applied must be those that
+/// were read, each once.
 async fn follow(
     store: Arc<dyn Store>,
     clock: ManualClock,
@@ -148,7 +149,7 @@ async fn follow(
     while seen.len() < until {
         owner += 1;
         let name = format!("owner-{owner}");
-        // The former owner has run out: nobody waits for real time here.
+        // The clock is moved, so that the former owner's lease has run out without waiting.
         clock.advance_ms(2_000);
         let (now, end) = (clock.now(), clock.now().plus_ms(1_000));
         let taken = store
@@ -176,7 +177,7 @@ async fn follow(
             store
                 .apply_batch(apply)
                 .await
-                .expect("nobody else is the owner");
+                .expect("no other process is the owner");
             cursor = reached;
             seen.extend(events);
         }
@@ -233,7 +234,7 @@ async fn consumers_see_every_event_in_order_while_writers_race_and_leases_change
                         .remove(0)
                     {
                         Ok(()) => break,
-                        // Somebody else was faster.
+                        // Another writer came first.
                         Err(Error::Conflict { .. }) => tokio::task::yield_now().await,
                         Err(other) => panic!("{other}"),
                     }
@@ -243,7 +244,7 @@ async fn consumers_see_every_event_in_order_while_writers_race_and_leases_change
     }
     let log_of = |partition: u16| {
         let of_partition = partitions.values().filter(|p| **p == partition).count();
-        // Created, confirmed and the notes that go round all orders; the count of stock is in one of the partitions.
+        // Created, confirmed and the notes on all orders; the count of stock is in one of the partitions.
         2 * of_partition + WRITERS * NOTES / ORDERS * of_partition
     };
     let mut followers = JoinSet::new();
@@ -285,7 +286,8 @@ async fn many_processes_sell_one_sku_and_never_more_than_there_is() {
         sellers.spawn(async move {
             let mut sold = 0;
             for n in 0..20 {
-                // The same skus in another order each time: who locks as it comes would lock each other out.
+                // The same skus in a different sequence each time: transactions that lock in the order of lines would
+                // deadlock.
                 let lines = match n % 3 {
                     0 => [("A", 1), ("HOT", 1), ("B", 1)],
                     1 => [("HOT", 1), ("B", 1), ("A", 1)],
@@ -322,22 +324,22 @@ async fn other_processes_are_told_that_a_part_has_grown() {
     let beside = open_beside(&driver, &h, tap.clone()).await;
     h.put("A", 10).await;
     let told = async {
-        // The first notifications may come before it listens; more follow until it has heard.
+        // The first notifications may be sent before the other process listens, so more are sent until one arrives.
         let order = h.created(h.make.order(&[("A", 1)])).await;
         let partition = h.order(order).await.partition;
         let partitions = [partition].into();
-        let heard = tap.told_of(&partitions);
-        tokio::pin!(heard);
+        let notified = tap.told_of(&partitions);
+        tokio::pin!(notified);
         loop {
             tokio::select! {
-                () = &mut heard => break,
+                () = &mut notified => break,
                 () = tokio::time::sleep(Duration::from_millis(50)) => h.done(order, &Command::AddNote).await,
             }
         }
     };
     tokio::time::timeout(HANGS, told)
         .await
-        .expect("nobody was told");
+        .expect("a notification arrives");
     beside.close().await;
 }
 
@@ -434,13 +436,13 @@ async fn a_process_that_outlives_a_restore_gets_no_connection_any_more() {
     let company = begin_new_incarnation(&driver.options(), &mut || h.make.id()).await;
     let refused = company.expect_err("the store is open").to_string();
     assert!(refused.contains("others are connected"), "{refused}");
-    // As a restore would, but for the time it takes.
+    // Does what a restore does, without its duration.
     driver.sql(
         "UPDATE meta SET value = 'another life' WHERE key = 'generation'; \
          SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()",
     );
     let gone = async {
-        // Until the pool has seen that its connections are gone, it may try them.
+        // The pool may still try its old connections until it has noticed that they are closed.
         while !told_of_the_restore(h.store.stats().await.err()) {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
@@ -478,7 +480,7 @@ async fn who_stops_asking_for_a_command_leaves_no_transaction_open() {
         return;
     };
     let mut options = driver.options();
-    // What is left open would otherwise be ended by the database.
+    // Without this setting the database would end the open transaction.
     (
         options.statement_timeout_ms,
         options.idle_in_transaction_timeout_ms,
@@ -514,7 +516,7 @@ async fn who_stops_asking_for_a_command_leaves_no_transaction_open() {
         }
     };
     let ended = tokio::time::timeout(HANGS / 10, over).await;
-    ended.expect("the transaction ends with nobody waiting for it");
+    ended.expect("the transaction ends without its caller");
 }
 
 const WAITING: &str = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";

@@ -1,11 +1,11 @@
-//! Somebody holds a snapshot for long: a backup, a report, a replica that tells what it still reads. No version of a
-//! row is cleared away meanwhile, and nobody may have to go through all of them.
+//! A snapshot is held for a long time, as by a backup, a report or a replica with feedback. Meanwhile VACUUM removes no
+//! version of a row, and a look-up must not read all of them.
 
 use super::driver::{Shared, Way};
 use tokio_postgres::NoTls;
 use waybill_store::conformance::Harness;
 
-/// Pages of `stock` and of its index that were looked at, as the server counts them once connections end.
+/// Pages of `stock` and of its index that were read, by the server's counters, which connections report when they end.
 fn looked_at(driver: &Shared) -> i64 {
     let counted = driver.sql(
         "SELECT heap_blks_read + heap_blks_hit + idx_blks_read + idx_blks_hit FROM pg_statio_user_tables WHERE relname = 'stock'",
@@ -13,9 +13,9 @@ fn looked_at(driver: &Shared) -> i64 {
     counted.trim().parse().expect("a number")
 }
 
-/// Pages that so many sales of a unit each look at.
+/// Pages that `sales` sales of one unit each read.
 async fn pages(driver: &Shared, h: &mut Harness, sales: usize) -> i64 {
-    // Who ends his connection has told what he did.
+    // A connection reports its counters when it ends.
     h.reopen().await;
     let before = looked_at(driver);
     for _ in 0..sales {
@@ -27,7 +27,7 @@ async fn pages(driver: &Shared, h: &mut Harness, sales: usize) -> i64 {
 
 #[expect(clippy::disallowed_methods, reason = "a connection of the test's own")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_held_snapshot_lets_nobody_go_through_all_versions_of_a_stock_row() {
+async fn a_held_snapshot_makes_no_look_up_read_all_versions_of_a_stock_row() {
     let Some(driver) = Shared::new(Way::Direct, 1).await else {
         return;
     };
@@ -46,7 +46,7 @@ async fn a_held_snapshot_lets_nobody_go_through_all_versions_of_a_stock_row() {
     let late = pages(&driver, &mut h, 100).await;
     drop(holder);
     connection.await.expect("ends").expect("without an error");
-    // Through all of them it would be ten times as many.
+    // Reading every version would take ten times as many pages.
     assert!(
         late < early * 3,
         "100 sales looked at {early} pages, 1,500 more at {many}, 100 after them at {late}"

@@ -9,7 +9,7 @@ use waybill_store::conformance::Driver;
 use waybill_store::sqlite::{Options, SqliteStore, open_for_verify};
 use waybill_store::{CommitListener, Now, Result, Store, verify::Report};
 
-/// A folder that is gone with the test.
+/// A folder that is removed after the test.
 pub struct Embedded {
     folder: TempDir,
     tune: fn(&mut Options),
@@ -30,7 +30,7 @@ impl Embedded {
         self.folder.path()
     }
 
-    /// A connection that knows nothing of the store's rules.
+    /// A connection on which CHECK constraints are not enforced.
     pub fn connection(&self) -> rusqlite::Connection {
         rusqlite::Connection::open(self.path().join("waybill.db")).expect("the file opens")
     }

@@ -1,4 +1,4 @@
-//! What is this driver's own: its folder, its file, its write-ahead log, its one writer.
+//! This driver's own tests: folder, file, write-ahead log, the one writer.
 
 use super::driver::{Embedded, open};
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use waybill_store::conformance::{
 use waybill_store::sqlite::Options;
 use waybill_store::{Accepted, Error, OrderFilter, Result, Store};
 
-/// Longer than anything here takes; only a test that hangs meets it.
+/// A timeout that only a hanging test reaches.
 const HANGS: Duration = Duration::from_secs(120);
 
 async fn harness(driver: Arc<Embedded>) -> Harness {
@@ -50,7 +50,7 @@ async fn a_log_whose_database_is_missing_or_empty_is_refused_and_kept() {
     let driver = Embedded::new();
     let h = harness(driver.clone()).await;
     h.put("A", 1).await;
-    // As a process that was killed leaves it, copied without one of its files.
+    // The files that a killed process leaves, copied without one of them.
     let copy = tempfile::tempdir().expect("a folder");
     let log = copy.path().join("waybill.db-wal");
     std::fs::copy(driver.path().join("waybill.db-wal"), &log).expect("there is a log");
@@ -192,7 +192,7 @@ async fn every_commit_is_synced_and_the_library_is_a_safe_one() {
     );
 }
 
-/// Writes until told otherwise, as many at once as intake may.
+/// Writes until `stop` is set, with as many concurrent writes as intake has.
 fn flood(h: &Harness, stop: &Arc<AtomicBool>) -> Vec<tokio::task::JoinHandle<usize>> {
     let task = || {
         let (store, make, stop) = (h.store.clone(), h.make.clone(), stop.clone());
@@ -272,7 +272,7 @@ async fn a_strangers_snapshot_neither_stops_the_writer_nor_keeps_the_log_long_fo
     stranger
         .execute_batch("BEGIN; SELECT COUNT(*) FROM orders;")
         .unwrap();
-    // Waiting for it even once takes the busy timeout, 5 s; at every commit is what once happened.
+    // Waiting for the snapshot once would take the busy timeout, 5 s; an earlier version waited at every commit.
     let grown = tokio::time::timeout(HANGS, write_much(&h, 150))
         .await
         .expect("the writer waited for a stranger");

@@ -1,11 +1,11 @@
-//! No statement that a running store makes reads a whole table: the plan of each one is looked at.
+//! No statement of a running store reads a whole table: checks the plan of each one.
 
 use super::driver::Embedded;
 use std::sync::Arc;
 use waybill_store::conformance::{Harness, cases};
 use waybill_store::sqlite::observe;
 
-/// Scans that are meant, and why each is bounded.
+/// Scans that are allowed, and why each is bounded.
 const MEANT: &[(&str, &str)] = &[
     ("PRAGMA", "not a query"),
     (
@@ -58,7 +58,7 @@ async fn no_statement_reads_a_whole_table() {
     for sql in &run {
         let meant = MEANT.iter().any(|(start, _)| sql.starts_with(start));
         let plan = plan(&connection, sql);
-        // A list handed in as JSON is read whole, and so is what a SELECT without FROM stands on.
+        // A list that is passed as JSON is read whole; a SELECT without FROM has a scan of a constant row.
         let small = |line: &str| line.contains("json_each") || line.contains("CONSTANT ROW");
         let bad = |line: &&String| line.starts_with("SCAN") && !small(line);
         if let Some(line) = plan.iter().find(bad).filter(|_| !meant) {

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::response::IntoResponse;
+use waybill_domain::echo::quoted;
 use waybill_domain::status::OrderStatus;
-use waybill_domain::text::quoted;
 use waybill_store::OrderFilter;
 
 use super::answer::Answer;

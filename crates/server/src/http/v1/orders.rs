@@ -4,11 +4,12 @@ use axum::response::Response;
 use http::StatusCode;
 use serde::de::DeserializeOwned;
 use waybill_domain::content::{Content, Personal};
+use waybill_domain::echo::quoted;
 use waybill_domain::ids::{OrderId, parse_readable_number, readable_number};
 use waybill_domain::intake::ClaimKind;
 use waybill_domain::precondition::{Preconditions, Tag};
 use waybill_domain::problem::code;
-use waybill_domain::text::{Tenant, quoted};
+use waybill_domain::text::Tenant;
 use waybill_store::{Error as StoreError, OrderRecord, OrderRef, Store};
 
 use super::answer::Answer;

@@ -1,7 +1,7 @@
 //! The query of a request, read strictly: an unknown parameter is an error, so that a misspelled filter is noticed.
 
 use waybill_domain::echo::Echo;
-use waybill_domain::text::quoted;
+use waybill_domain::echo::quoted;
 use waybill_domain::time::Time;
 
 use super::codes;
