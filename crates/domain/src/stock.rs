@@ -44,6 +44,8 @@ pub enum Adjustment {
     Count(i64),
     /// Add to `on_hand`; negative when units left.
     Delta(i64),
+    /// The row is made to agree with its ledger, see [`reconcile`].
+    Reconcile,
 }
 
 /// Why an adjustment is refused.
@@ -57,6 +59,32 @@ pub enum AdjustmentRefusal {
     OutOfRange { wanted: i128 },
     #[error("safety stock is a number from 0 to {MAX_UNITS}; found {wanted}")]
     SafetyOutOfRange { wanted: i64 },
+    /// A row that is to be reconciled agrees with its ledger: there is nothing to write.
+    #[error("the row agrees with its movements and reservations")]
+    AddsUp,
+    /// Neither a row, nor movements, nor reservations.
+    #[error("there is no such stock row, and there never was one")]
+    NeverCounted,
+    #[error(
+        "lines of orders hold {promised} units of it and have shipped {shipped}, their reservations say {held} and {consumed}: \
+         an order is damaged. `waybill verify` names it; mend that order first, or the same units may be sold twice"
+    )]
+    OrdersDisagree {
+        promised: i64,
+        shipped: i64,
+        held: i64,
+        consumed: i64,
+    },
+    #[error(
+        "orders hold {held} units and only {on_hand} are on hand. Set on hand to {held} with a reason \
+         (`waybill stock set SKU {held}`), reconcile, cancel the orders that cannot be sent, then count again"
+    )]
+    MoreHeldThanOnHand { held: i64, on_hand: i64 },
+    #[error(
+        "the row is gone, and its movements leave {on_hand} units on hand where orders hold {held}: \
+         what was there cannot be told from the tables; restore the row from a backup"
+    )]
+    RowLost { held: i64, on_hand: i64 },
     /// The caller's condition on the row's version does not hold.
     #[error(transparent)]
     Unmet(#[from] crate::precondition::Unmet),
@@ -65,7 +93,107 @@ pub enum AdjustmentRefusal {
     KeyUsed,
 }
 
-/// Decides an adjustment: the level after it and the change of `on_hand`.
+/// What movements, reservations and order lines say about one stock row.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ledger {
+    /// How many movements there are. Each was one event of the row, so it is also the row's version.
+    pub movements: i64,
+    /// Their sum, in units.
+    pub moved: i64,
+    /// Units that left the warehouse, by the reservations.
+    pub consumed: i64,
+    /// Units that open reservations hold.
+    pub held: i64,
+    /// Units reserved or in a shipment, by the lines of orders.
+    pub promised: i64,
+    /// Units shipped, by the lines of orders.
+    pub shipped: i64,
+}
+
+impl Ledger {
+    /// What is on hand by the ledger; saturates where a damaged row holds an absurd number.
+    #[must_use]
+    pub fn on_hand(&self) -> i64 {
+        self.moved.saturating_sub(self.consumed)
+    }
+
+    /// Takes in a movement that is about to be written.
+    pub fn book(&mut self, delta: i64) {
+        self.movements += 1;
+        self.moved = self.moved.saturating_add(delta);
+    }
+}
+
+/// A row and its ledger, on one snapshot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Books {
+    /// `None` where there is no row.
+    pub row: Option<StockLevel>,
+    pub ledger: Ledger,
+}
+
+/// Decides how a stock row and its ledger are made to agree: the level after it, and the movement to book.
+///
+/// Of `reserved` the ledger is believed. Open reservations are what customers were promised; a row that says less would
+/// let their units be sold again. Of `on_hand` the row is believed: every promise was made on it, and every count was
+/// booked as the difference to it, so the row says what was last counted. It stays, and the difference is booked as a
+/// movement. So mending never makes more units available than open reservations leave of what is on hand.
+///
+/// A row that is gone (`row.version` is 0) is made again from the ledger; its safety stock is lost.
+///
+/// # Errors
+/// [`AdjustmentRefusal::AddsUp`] when there is nothing to do, `NeverCounted`, `OrdersDisagree`, `MoreHeldThanOnHand`,
+/// `RowLost`, `OutOfRange`; nothing is to be written then.
+pub fn reconcile(row: StockLevel, ledger: &Ledger) -> Result<(StockLevel, i64), AdjustmentRefusal> {
+    let is_lost = row.version == 0;
+    if is_lost && *ledger == Ledger::default() {
+        return Err(AdjustmentRefusal::NeverCounted);
+    }
+    if (ledger.promised, ledger.shipped) != (ledger.held, ledger.consumed) {
+        return Err(AdjustmentRefusal::OrdersDisagree {
+            promised: ledger.promised,
+            shipped: ledger.shipped,
+            held: ledger.held,
+            consumed: ledger.consumed,
+        });
+    }
+    let on_hand = if is_lost {
+        ledger.on_hand()
+    } else {
+        row.on_hand
+    };
+    if !is_lost && !(0..=MAX_UNITS).contains(&on_hand) {
+        let wanted = i128::from(on_hand);
+        return Err(AdjustmentRefusal::OutOfRange { wanted });
+    }
+    let held = ledger.held;
+    if on_hand > MAX_UNITS || !(0..=on_hand).contains(&held) {
+        return Err(if is_lost {
+            AdjustmentRefusal::RowLost { held, on_hand }
+        } else {
+            AdjustmentRefusal::MoreHeldThanOnHand { held, on_hand }
+        });
+    }
+    let booked = on_hand.saturating_sub(ledger.on_hand());
+    if !is_lost && booked == 0 && row.reserved == held {
+        return Err(AdjustmentRefusal::AddsUp);
+    }
+    let before = if is_lost {
+        ledger.movements
+    } else {
+        row.version
+    };
+    let after = StockLevel {
+        on_hand,
+        reserved: held,
+        safety: row.safety,
+        version: before + 1,
+    };
+    Ok((after, booked))
+}
+
+/// Decides an adjustment: the level after it and the change of `on_hand`. `ledger` is needed to reconcile, and is not
+/// looked at otherwise.
 ///
 /// # Errors
 /// [`AdjustmentRefusal`]; until sourcing exists nothing is taken back from orders.
@@ -73,11 +201,13 @@ pub fn adjust(
     level: StockLevel,
     adjustment: Adjustment,
     safety: Option<i64>,
+    ledger: &Ledger,
 ) -> Result<(StockLevel, i64), AdjustmentRefusal> {
     let wanted = match adjustment {
         Adjustment::Count(count) => i128::from(count),
         // The sum of two 64-bit numbers fits into 128 bits.
         Adjustment::Delta(delta) => i128::from(level.on_hand) + i128::from(delta),
+        Adjustment::Reconcile => return reconcile(level, ledger),
     };
     let units = i64::try_from(wanted).ok();
     let units = units.filter(|units| (0..=MAX_UNITS).contains(units));
@@ -131,21 +261,21 @@ mod tests {
     #[test]
     fn a_count_below_what_is_reserved_is_refused() {
         assert_eq!(
-            adjust(LEVEL, Adjustment::Count(3), None),
+            adjust(LEVEL, Adjustment::Count(3), None, &NO_LEDGER),
             Err(AdjustmentRefusal::BelowReserved {
                 reserved: 4,
                 wanted: 3
             })
         );
         assert_eq!(
-            adjust(LEVEL, Adjustment::Delta(-7), None),
+            adjust(LEVEL, Adjustment::Delta(-7), None, &NO_LEDGER),
             Err(AdjustmentRefusal::BelowReserved {
                 reserved: 4,
                 wanted: 3
             })
         );
         assert_eq!(
-            adjust(LEVEL, Adjustment::Count(4), None),
+            adjust(LEVEL, Adjustment::Count(4), None, &NO_LEDGER),
             Ok((
                 StockLevel {
                     on_hand: 4,
@@ -167,16 +297,146 @@ mod tests {
         ] {
             assert!(
                 matches!(
-                    adjust(LEVEL, bad, None),
+                    adjust(LEVEL, bad, None, &NO_LEDGER),
                     Err(AdjustmentRefusal::OutOfRange { .. })
                 ),
                 "{bad:?}"
             );
         }
         assert!(matches!(
-            adjust(LEVEL, Adjustment::Delta(0), Some(-1)),
+            adjust(LEVEL, Adjustment::Delta(0), Some(-1), &NO_LEDGER),
             Err(AdjustmentRefusal::SafetyOutOfRange { .. })
         ));
+    }
+
+    const NO_LEDGER: Ledger = Ledger {
+        movements: 0,
+        moved: 0,
+        consumed: 0,
+        held: 0,
+        promised: 0,
+        shipped: 0,
+    };
+
+    /// What [`LEVEL`] adds up to.
+    const LEDGER: Ledger = Ledger {
+        movements: 7,
+        moved: 12,
+        consumed: 2,
+        held: 4,
+        promised: 4,
+        shipped: 2,
+    };
+
+    #[test]
+    fn a_row_that_adds_up_is_left_alone() {
+        assert_eq!(reconcile(LEVEL, &LEDGER), Err(AdjustmentRefusal::AddsUp));
+    }
+
+    #[test]
+    fn the_row_is_believed_for_what_is_on_hand_and_the_difference_is_booked() {
+        for (moved, booked) in [(13, -1), (11, 1), (-50, 62)] {
+            let ledger = Ledger { moved, ..LEDGER };
+            let version = LEVEL.version + 1;
+            let after = StockLevel { version, ..LEVEL };
+            assert_eq!(reconcile(LEVEL, &ledger), Ok((after, booked)));
+            let mut now = ledger;
+            now.book(booked);
+            assert_eq!(reconcile(after, &now), Err(AdjustmentRefusal::AddsUp));
+        }
+    }
+
+    #[test]
+    fn reservations_are_believed_for_what_is_reserved() {
+        for reserved in [0, 3, 5, 11, -1] {
+            let row = StockLevel { reserved, ..LEVEL };
+            let (after, booked) = reconcile(row, &LEDGER).expect("mended");
+            assert_eq!((after.reserved, after.on_hand, booked), (4, 10, 0));
+        }
+    }
+
+    #[test]
+    fn what_is_on_hand_never_falls_below_what_orders_hold() {
+        let row = StockLevel {
+            on_hand: 3,
+            reserved: 3,
+            ..LEVEL
+        };
+        let refused = AdjustmentRefusal::MoreHeldThanOnHand {
+            held: 4,
+            on_hand: 3,
+        };
+        assert_eq!(reconcile(row, &LEDGER), Err(refused));
+        let row = StockLevel { on_hand: 4, ..row };
+        let (after, _) = reconcile(row, &LEDGER).expect("just enough");
+        assert_eq!(after.available(), 0);
+    }
+
+    #[test]
+    fn nothing_is_mended_on_orders_that_disagree_with_their_reservations() {
+        for ledger in [
+            Ledger {
+                promised: 5,
+                ..LEDGER
+            },
+            Ledger { held: 3, ..LEDGER },
+            Ledger {
+                shipped: 1,
+                ..LEDGER
+            },
+            Ledger {
+                consumed: 3,
+                ..LEDGER
+            },
+        ] {
+            let refused = reconcile(LEVEL, &ledger);
+            assert!(
+                matches!(refused, Err(AdjustmentRefusal::OrdersDisagree { .. })),
+                "{ledger:?}: {refused:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_row_that_is_gone_is_made_again_with_the_version_after_its_last_event() {
+        let gone = StockLevel::default();
+        let made = StockLevel {
+            on_hand: 10,
+            reserved: 4,
+            safety: 0,
+            version: 8,
+        };
+        assert_eq!(reconcile(gone, &LEDGER), Ok((made, 0)));
+        assert_eq!(
+            reconcile(gone, &NO_LEDGER),
+            Err(AdjustmentRefusal::NeverCounted)
+        );
+        let short = Ledger { moved: 5, ..LEDGER };
+        let lost = AdjustmentRefusal::RowLost {
+            held: 4,
+            on_hand: 3,
+        };
+        assert_eq!(reconcile(gone, &short), Err(lost));
+    }
+
+    #[test]
+    fn absurd_numbers_of_a_damaged_row_neither_overflow_nor_are_taken_over() {
+        let ledger = Ledger {
+            moved: i64::MIN,
+            ..LEDGER
+        };
+        let (after, _) = reconcile(LEVEL, &ledger).expect("the row is believed");
+        assert_eq!(after.on_hand, LEVEL.on_hand);
+        for on_hand in [-1, MAX_UNITS + 1, i64::MAX, i64::MIN] {
+            let row = StockLevel { on_hand, ..LEVEL };
+            let refused = reconcile(row, &LEDGER);
+            assert_eq!(
+                refused,
+                Err(AdjustmentRefusal::OutOfRange {
+                    wanted: on_hand.into()
+                })
+            );
+        }
     }
 
     #[test]

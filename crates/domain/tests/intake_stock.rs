@@ -9,7 +9,7 @@ use waybill_domain::event::EventKind;
 use waybill_domain::history::OrderHistory;
 use waybill_domain::intake::{self, AcceptedOrder, Decision, InventoryAnswer, NewOrder, StockView};
 use waybill_domain::status::OrderStatus;
-use waybill_domain::stock::{self, Adjustment, StockLevel};
+use waybill_domain::stock::{self, Adjustment, Ledger, StockLevel};
 use waybill_domain::text::Sku;
 use world::intake::{new_order, stock as stock_of};
 
@@ -119,7 +119,7 @@ proptest! {
     ) {
         let level = StockLevel { on_hand, reserved: reserved.min(on_hand), safety, version: 3 };
         let adjustment = if count { Adjustment::Count(by) } else { Adjustment::Delta(by) };
-        if let Ok((after, delta)) = stock::adjust(level, adjustment, new_safety) {
+        if let Ok((after, delta)) = stock::adjust(level, adjustment, new_safety, &Ledger::default()) {
             prop_assert!((0..=after.on_hand).contains(&after.reserved));
             prop_assert!((0..=stock::MAX_UNITS).contains(&after.on_hand));
             prop_assert!((0..=stock::MAX_UNITS).contains(&after.safety));

@@ -16,6 +16,7 @@ pub mod conformance;
 mod consume;
 mod encoding;
 mod error;
+mod ledger;
 pub mod migrations;
 mod model;
 pub mod moving;

@@ -15,7 +15,7 @@ use waybill_domain::precondition::Preconditions;
 use waybill_domain::refusal::Shortage;
 use waybill_domain::shipment::{Shipment, ShipmentStatus};
 use waybill_domain::status::OrderStatus;
-use waybill_domain::stock::{self, Adjustment, AdjustmentRefusal, StockLevel, StockRow};
+use waybill_domain::stock::{self, Adjustment, AdjustmentRefusal, Ledger, StockLevel, StockRow};
 use waybill_domain::text::{Sku, Tenant, Vendor};
 use waybill_domain::time::Time;
 use waybill_domain::timer::Timer;
@@ -300,18 +300,20 @@ pub struct StockChange {
 }
 
 impl StockChange {
-    /// Decides the change on the present row: the level after it, the change of `on_hand`, and the event.
+    /// Decides the change on the present row: the level after it, the units to book as a movement, and the event. The
+    /// ledger is needed where [`StockChange::reconciles`], and is not looked at otherwise.
     ///
     /// # Errors
     /// [`AdjustmentRefusal`]; nothing is to be written then.
     pub fn decide(
         &self,
         before: StockLevel,
+        ledger: &Ledger,
     ) -> std::result::Result<(StockLevel, i64, NewEvent), AdjustmentRefusal> {
         // A row that does not exist has version 0, which no precondition names.
         let found = Some(before.version).filter(|version| *version > 0);
         self.preconditions.check(found)?;
-        let (after, delta) = stock::adjust(before, self.adjustment, self.safety)?;
+        let (after, delta) = stock::adjust(before, self.adjustment, self.safety, ledger)?;
         let body = body::StockChange {
             sku: self.sku.clone(),
             vendor: self.vendor.clone(),
@@ -331,6 +333,12 @@ impl StockChange {
             meta: self.meta.clone(),
         };
         Ok((after, delta, event))
+    }
+
+    /// Whether it is decided on the row's ledger too.
+    #[must_use]
+    pub fn reconciles(&self) -> bool {
+        self.adjustment == Adjustment::Reconcile
     }
 
     /// The outcome kept for replays: the row after the change.

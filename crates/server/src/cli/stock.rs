@@ -1,4 +1,6 @@
-//! `waybill stock`: what is on hand, and setting it.
+//! `waybill stock`: what is on hand, setting it, and mending a row that does not add up.
+
+mod reconcile;
 
 use std::process::ExitCode;
 
@@ -13,7 +15,8 @@ use crate::client::{Client, ClientError, Query, path_segment};
 #[command(after_help = "Examples:
   waybill stock list --sku MUG-1 --sku MUG-2
   waybill stock set MUG-1 120 --reason \"counted on Friday\"
-  waybill stock set MUG-1 --delta=-3 --reason broken")]
+  waybill stock set MUG-1 --delta=-3 --reason broken
+  waybill stock reconcile MUG-1 --dry-run")]
 pub struct StockArgs {
     #[command(subcommand)]
     pub command: StockCommand,
@@ -27,6 +30,8 @@ pub enum StockCommand {
     List(ListArgs),
     /// Set what is on hand, by a count or by a difference
     Set(SetArgs),
+    /// Mend a row that does not add up, as `waybill verify` found
+    Reconcile(reconcile::ReconcileArgs),
 }
 
 #[derive(Args, Debug)]
@@ -72,6 +77,7 @@ async fn stock(args: &StockArgs) -> Result<ExitCode, ClientError> {
     match &args.command {
         StockCommand::List(list) => show(&mut client, list, args.client.json).await,
         StockCommand::Set(set) => change(&mut client, set, args.client.json).await,
+        StockCommand::Reconcile(row) => reconcile::run(&mut client, row, args.client.json).await,
     }
 }
 
@@ -213,6 +219,27 @@ mod tests {
             asked,
             r#"PUT /v1/stock/MUG-1 {"delta":-3,"reason":"set by hand"}"#
         );
+    }
+
+    #[tokio::test]
+    async fn a_row_is_looked_at_before_it_is_mended_and_only_looked_at_in_a_dry_run() {
+        let (code, asked) = typed(
+            &["reconcile", "a/b", "--vendor", "V"],
+            r#"{"outcome":"would_mend","difference":{"ledger":{"onHand":1,"reserved":0},"after":{"onHand":2,"reserved":0},"booked":1}}"#,
+        )
+        .await;
+        let mends = r#"POST /v1/stock/a%2Fb/reconcile {"dryRun":false,"reason":"found by verify","vendor":"V"}"#;
+        assert_eq!((code, asked.as_str()), (ExitCode::SUCCESS, mends));
+        for (words, outcome) in [
+            (
+                &["reconcile", "a", "--dry-run"][..],
+                r#"{"outcome":"would_mend"}"#,
+            ),
+            (&["reconcile", "a"][..], r#"{"outcome":"adds_up"}"#),
+        ] {
+            let (_, asked) = typed(words, outcome).await;
+            assert!(asked.contains(r#""dryRun":true"#), "{words:?}: {asked}");
+        }
     }
 
     #[test]

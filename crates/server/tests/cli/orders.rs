@@ -163,3 +163,15 @@ async fn a_count_below_zero_reaches_the_server_and_no_time_is_no_timeout() {
     assert_eq!(told.code, 2, "{told:?}");
     assert!(told.err.contains("no answer comes within 0 s"), "{told:?}");
 }
+
+#[tokio::test]
+async fn a_stock_row_that_adds_up_is_said_to() {
+    let shop = Shop::open().await;
+    let told = shop.person.types(&["stock", "reconcile", "a"]).await;
+    assert_eq!(told.code, 0, "{told:?}");
+    assert!(told.out.contains("nothing to mend"), "{told:?}");
+    let told = shop.json("stock reconcile a --dry-run").await;
+    assert_eq!(told["outcome"], "adds_up", "{told}");
+    let told = shop.person.types(&["stock", "reconcile", "never"]).await;
+    assert_eq!(told.code, 3, "{told:?}");
+}

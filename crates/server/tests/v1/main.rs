@@ -14,6 +14,7 @@ mod poisoned;
 mod preconditions;
 mod problems;
 mod reading;
+mod reconcile;
 mod refusals;
 mod restore;
 mod round_trip;

@@ -21,6 +21,7 @@ mod lists;
 mod log;
 mod once;
 mod parked;
+mod reconcile;
 mod reopen;
 mod snapshot;
 mod stats;
@@ -194,6 +195,15 @@ macro_rules! store_conformance_cases {
                 one_refusal_leaves_the_others_of_its_call
                 rows_are_listed_in_pages_that_end_at_any_row
                 only_our_own_warehouse_is_sold_at_intake
+            }
+            reconcile {
+                a_row_is_mended_whatever_happened_to_it
+                a_row_that_adds_up_is_not_written
+                more_held_than_on_hand_is_refused_until_it_is_counted
+                a_row_is_not_mended_on_a_damaged_order
+                it_is_done_once_and_only_on_the_version_expected
+                what_the_same_call_books_before_it_counts
+                orders_and_counts_beside_it_keep_the_sum
             }
             lists {
                 orders_are_listed_newest_first_in_pages_of_any_size

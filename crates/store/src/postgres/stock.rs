@@ -5,14 +5,15 @@ use super::once::{self, Claims};
 use super::pipeline::{Handle, Pipeline, Rows, Sql, params};
 use super::rows::{Columns, count};
 use super::shared::Shared;
-use super::transaction::{Commits, Failed};
+use super::transaction::{Commits, Failed, Open};
 use crate::error::{Error, Result};
+use crate::ledger::{self, books_sql};
 use crate::model::{Page, StockChange, StockOutcome};
 use std::collections::{BTreeMap, BTreeSet};
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 use waybill_domain::event::NewEvent;
-use waybill_domain::stock::{self, AdjustmentRefusal, StockLevel, StockRow};
+use waybill_domain::stock::{self, AdjustmentRefusal, Books, Ledger, StockLevel, StockRow};
 use waybill_domain::text::{Sku, Tenant, Vendor};
 
 type Key = (String, String, String);
@@ -44,10 +45,12 @@ static INSERT: Sql = Sql {
 };
 
 static UPDATE: Sql = Sql {
-    text: "/* stock::update */ UPDATE stock s SET on_hand = c.on_hand, safety = c.safety, version = c.version, synced_at = c.synced_at, \
-           writes = s.writes + 1 FROM unnest($1::tid[], $2, $3, $4, $5) AS c (place, on_hand, safety, version, synced_at) WHERE s.ctid = c.place",
+    text: "/* stock::update */ UPDATE stock s SET on_hand = c.on_hand, reserved = c.reserved, safety = c.safety, version = c.version, \
+           synced_at = c.synced_at, writes = s.writes + 1 \
+           FROM unnest($1::tid[], $2, $3, $4, $5, $6) AS c (place, on_hand, reserved, safety, version, synced_at) WHERE s.ctid = c.place",
     types: &[
         Type::TEXT_ARRAY,
+        Type::INT8_ARRAY,
         Type::INT8_ARRAY,
         Type::INT8_ARRAY,
         Type::INT8_ARRAY,
@@ -150,6 +153,7 @@ async fn attempt(
             },
         )
         .await?;
+    let (open, mut ledgers) = ledgers(commits, open, changes, &owned).await?;
     let mut outcomes = Vec::with_capacity(changes.len());
     let mut done: Vec<(&StockChange, i64, NewEvent)> = vec![];
     for (change, key) in changes.iter().zip(&owned) {
@@ -161,12 +165,18 @@ async fn attempt(
             outcomes.push(Err(AdjustmentRefusal::KeyUsed));
             continue;
         }
-        outcomes.push(change.decide(row.level).map(|(after, delta, event)| {
-            row.level = after;
-            free.uses(&change.tenant, change.claim.as_ref());
-            done.push((change, delta, event));
-            change.row(after)
-        }));
+        let ledger = ledgers.entry(key.clone()).or_default();
+        outcomes.push(
+            change
+                .decide(row.level, ledger)
+                .map(|(after, delta, event)| {
+                    row.level = after;
+                    ledger.book(delta);
+                    free.uses(&change.tenant, change.claim.as_ref());
+                    done.push((change, delta, event));
+                    change.row(after)
+                }),
+        );
     }
     if done.is_empty() {
         commits.roll_back(open).await;
@@ -182,6 +192,73 @@ async fn attempt(
         .append_and_commit(open, pipeline, partition, now, &events)
         .await?;
     Ok(outcomes)
+}
+
+/// What the rows that are to be reconciled must add up to. They are locked, and whatever changes their sums locks them
+/// first, so the sums hold until the commit.
+async fn ledgers(
+    commits: &Commits,
+    open: Open,
+    changes: &[&StockChange],
+    keys: &[Key],
+) -> std::result::Result<(Open, BTreeMap<Key, Ledger>), Failed> {
+    let each = changes.iter().zip(keys);
+    let wanted: BTreeSet<&Key> = each
+        .filter(|(change, _)| change.reconciles())
+        .map(|(_, key)| key)
+        .collect();
+    if wanted.is_empty() {
+        return Ok((open, BTreeMap::new()));
+    }
+    let [held, committed] = ledger::HOLDING;
+    commits
+        .go_on(
+            open,
+            |pipeline| {
+                let each = wanted.iter().map(|key| {
+                    let (tenant, sku, vendor) = key;
+                    let parameters = params![&**tenant, &**sku, &**vendor, held, committed];
+                    (*key, pipeline.add(&BOOKS, parameters))
+                });
+                each.collect::<Vec<_>>()
+            },
+            |answers, asked| {
+                let each = asked.into_iter();
+                each.map(|(key, rows)| Ok((key.clone(), read_books(&answers.take(rows))?.ledger)))
+                    .collect()
+            },
+        )
+        .await
+}
+
+static BOOKS: Sql = Sql {
+    text: books_sql!("stock::books"),
+    types: &[Type::TEXT, Type::TEXT, Type::TEXT, Type::TEXT, Type::TEXT],
+};
+
+fn read_books(rows: &[Row]) -> Result<Books> {
+    let row = rows.first();
+    let row = row.ok_or_else(|| Error::unavailable("sums without GROUP BY gave no row"))?;
+    let mut c = Columns::of(row);
+    ledger::read(|| c.get())
+}
+
+/// A row and what it must add up to.
+pub async fn books(
+    commits: &Commits,
+    tenant: &Tenant,
+    sku: &Sku,
+    vendor: &Vendor,
+) -> Result<Books> {
+    let [held, committed] = ledger::HOLDING;
+    let parameters = params![
+        tenant.as_str(),
+        sku.as_str(),
+        vendor.as_str(),
+        held,
+        committed
+    ];
+    read_books(&commits.read(&BOOKS, parameters).await?)
 }
 
 /// Writes what replays of changes with a key are answered.
@@ -244,6 +321,7 @@ fn write<'p>(
         params![
             r().map(|(row, _)| row.place.as_str()).collect::<Vec<_>>(),
             r().map(|(row, _)| row.level.on_hand).collect::<Vec<_>>(),
+            r().map(|(row, _)| row.level.reserved).collect::<Vec<_>>(),
             r().map(|(row, _)| row.level.safety).collect::<Vec<_>>(),
             r().map(|(row, _)| row.level.version).collect::<Vec<_>>(),
             r().map(|(_, at)| *at).collect::<Vec<_>>(),

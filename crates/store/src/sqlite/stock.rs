@@ -5,10 +5,11 @@ use super::log::{self, PART};
 use super::once;
 use super::rows::Columns;
 use super::tx::Tx;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::ledger::{self, books_sql};
 use crate::model::{Page, StockChange, StockOutcome};
 use rusqlite::{Connection, OptionalExtension, Row, params};
-use waybill_domain::stock::{AdjustmentRefusal, StockLevel, StockRow};
+use waybill_domain::stock::{AdjustmentRefusal, Books, Ledger, StockLevel, StockRow};
 use waybill_domain::text::{Sku, Tenant, Vendor};
 use waybill_domain::time::Time;
 
@@ -27,6 +28,33 @@ pub fn level(
         })
         .optional()
         .store()
+}
+
+/// A row and what it must add up to.
+pub fn books(
+    connection: &Connection,
+    tenant: &Tenant,
+    sku: &Sku,
+    vendor: &Vendor,
+) -> Result<Books> {
+    let mut select = connection
+        .prepare_cached(books_sql!("stock::books"))
+        .store()?;
+    let [held, committed] = ledger::HOLDING;
+    let mut rows = select
+        .query(params![
+            tenant.as_str(),
+            sku.as_str(),
+            vendor.as_str(),
+            held,
+            committed
+        ])
+        .store()?;
+    let Some(row) = rows.next().store()? else {
+        return Err(Error::unavailable("sums without GROUP BY gave no row"));
+    };
+    let mut c = Columns::of(row);
+    ledger::read(|| c.get())
 }
 
 /// Changes stock rows; each row's change is a movement and an event.
@@ -50,7 +78,12 @@ fn adjust_one(tx: &mut Tx<'_>, change: &StockChange) -> Result<StockOutcome> {
     {
         return Ok(Err(AdjustmentRefusal::KeyUsed));
     }
-    let (after, delta, event) = match change.decide(before) {
+    let ledger = if change.reconciles() {
+        books(tx.connection, &change.tenant, &change.sku, &change.vendor)?.ledger
+    } else {
+        Ledger::default()
+    };
+    let (after, delta, event) = match change.decide(before, &ledger) {
         Ok(decided) => decided,
         Err(refusal) => return Ok(Err(refusal)),
     };
@@ -59,8 +92,8 @@ fn adjust_one(tx: &mut Tx<'_>, change: &StockChange) -> Result<StockOutcome> {
     }
     tx.execute(
         "INSERT INTO stock (tenant, sku, vendor, on_hand, reserved, safety, version, synced_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) \
-         ON CONFLICT (tenant, sku, vendor) DO UPDATE SET on_hand = excluded.on_hand, safety = excluded.safety, version = excluded.version, \
-         synced_at = excluded.synced_at",
+         ON CONFLICT (tenant, sku, vendor) DO UPDATE SET on_hand = excluded.on_hand, reserved = excluded.reserved, safety = excluded.safety, \
+         version = excluded.version, synced_at = excluded.synced_at",
         params![
             change.tenant.as_str(),
             change.sku.as_str(),

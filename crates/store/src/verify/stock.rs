@@ -3,6 +3,7 @@
 use super::{Report, Tables};
 use crate::error::Result;
 use std::collections::HashMap;
+use waybill_domain::text::Vendor;
 
 /// Parses a number in a row that begins with tenant, sku and vendor. An invalid cell is a finding and counts as 0.
 fn number(report: &mut Report, row: &[String], column: &str, cell: usize) -> i64 {
@@ -10,6 +11,29 @@ fn number(report: &mut Report, row: &[String], column: &str, cell: usize) -> i64
     let read = report.number("I5", &subject, column, &row[cell]);
     // No error: the invalid cell was reported as a finding.
     read.unwrap_or(0)
+}
+
+/// Which command mends a row, and when it does not.
+fn mend(sku: &str, vendor: &str) -> String {
+    let sku = quoted(sku);
+    let vendor = if vendor == Vendor::LOCAL {
+        String::new()
+    } else {
+        format!(" --vendor {}", quoted(vendor))
+    };
+    format!(
+        "`waybill stock reconcile {sku}{vendor}` mends it, beside running orders too, but not while an order of this sku is a finding itself"
+    )
+}
+
+/// An argument as a shell takes it.
+fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./+:@".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
 }
 
 /// Compares every stock row with the sums.
@@ -35,12 +59,13 @@ pub(super) async fn check(tables: &mut dyn Tables, report: &mut Report) -> Resul
                 report.counts.stock_rows += 1;
                 let (on_hand, reserved) = sums.remove(&key(row)).unwrap_or_default();
                 let subject = format!("stock {}@{} of {}", row[1], row[2], row[0]);
+                let mend = mend(&row[1], &row[2]);
                 if row[3] != on_hand.to_string() {
                     report.find(
                         "I5",
                         subject.clone(),
                         format!(
-                            "on hand is {}, movements less consumed units are {on_hand}",
+                            "on hand is {}, movements less consumed units are {on_hand}; {mend}",
                             row[3]
                         ),
                     );
@@ -49,7 +74,10 @@ pub(super) async fn check(tables: &mut dyn Tables, report: &mut Report) -> Resul
                     report.find(
                         "I5",
                         subject.clone(),
-                        format!("reserved is {}, open reservations are {reserved}", row[4]),
+                        format!(
+                            "reserved is {}, open reservations are {reserved}; {mend}",
+                            row[4]
+                        ),
                     );
                 }
                 let stored_on_hand = number(report, row, "on_hand", 3);
@@ -70,7 +98,10 @@ pub(super) async fn check(tables: &mut dyn Tables, report: &mut Report) -> Resul
         report.find(
             "I5",
             format!("stock {sku}@{vendor} of {tenant}"),
-            "has movements or reservations but no row",
+            format!(
+                "has movements or reservations but no row; {}",
+                mend(&sku, &vendor)
+            ),
         );
     }
     Ok(())

@@ -30,6 +30,7 @@ pub const TOO_MANY_HOLDS: &str = "too_many_holds";
 pub const REFERENCE_TAKEN: &str = "reference_taken";
 pub const NUMBER_TAKEN: &str = "number_taken";
 pub const BELOW_RESERVED: &str = "below_reserved";
+pub const STOCK_NOT_MENDABLE: &str = "stock_not_mendable";
 pub const GENERATION_CHANGED: &str = "generation_changed";
 pub const VERSION_MISMATCH: &str = "version_mismatch";
 pub const PRECONDITION_FAILED: &str = "precondition_failed";

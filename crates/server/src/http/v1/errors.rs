@@ -118,6 +118,13 @@ impl From<AdjustmentRefusal> for Problem {
             AdjustmentRefusal::SafetyOutOfRange { .. } => {
                 Self::new(codes::STOCK_OUT_OF_RANGE, detail).of("safety")
             }
+            AdjustmentRefusal::NeverCounted => Self::new(codes::STOCK_NOT_FOUND, detail).of("sku"),
+            AdjustmentRefusal::AddsUp
+            | AdjustmentRefusal::OrdersDisagree { .. }
+            | AdjustmentRefusal::MoreHeldThanOnHand { .. }
+            | AdjustmentRefusal::RowLost { .. } => {
+                Self::new(codes::STOCK_NOT_MENDABLE, detail).of("sku")
+            }
             AdjustmentRefusal::Unmet(unmet) => unmet.into(),
             AdjustmentRefusal::KeyUsed => Self::new(codes::UNAVAILABLE, detail).retry_after(1),
         }

@@ -39,6 +39,7 @@ mod preconditions;
 pub mod problem;
 pub mod problem_body;
 pub mod problem_pages;
+mod reconcile;
 pub mod schemas;
 mod shipment_view;
 mod shipments;
@@ -82,6 +83,7 @@ pub fn api() -> OpenApiRouter<HttpState> {
         .routes(routes!(holds::release))
         .routes(routes!(stock::list))
         .routes(routes!(stock::get, stock::put))
+        .routes(routes!(reconcile::reconcile))
         .routes(routes!(stream::stream))
         .routes(routes!(feed::feed))
 }

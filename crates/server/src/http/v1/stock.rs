@@ -52,7 +52,8 @@ pub struct StockView<'a> {
 }
 
 impl<'a> StockView<'a> {
-    fn new(row: &'a StockRow) -> Self {
+    /// As clients see it.
+    pub fn new(row: &'a StockRow) -> Self {
         Self {
             sku: row.sku.as_str(),
             vendor: row.vendor.as_str(),

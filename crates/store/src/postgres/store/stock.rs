@@ -6,14 +6,18 @@ use crate::error::Result;
 use crate::model::{Page, StockChange, StockOutcome};
 use crate::traits::StockStore;
 use async_trait::async_trait;
-use waybill_domain::stock::StockRow;
-use waybill_domain::text::Tenant;
+use waybill_domain::stock::{Books, StockRow};
+use waybill_domain::text::{Sku, Tenant, Vendor};
 
 #[async_trait]
 impl StockStore for PostgresStore {
     async fn adjust_stock(&self, changes: Vec<StockChange>) -> Result<Vec<StockOutcome>> {
         self.write(|shared| async move { stock::adjust(&shared, &changes).await })
             .await
+    }
+
+    async fn stock_books(&self, tenant: &Tenant, sku: &Sku, vendor: &Vendor) -> Result<Books> {
+        stock::books(self.read()?, tenant, sku, vendor).await
     }
 
     async fn stock(

@@ -7,14 +7,21 @@ use crate::error::Result;
 use crate::model::{Page, StockChange, StockOutcome};
 use crate::traits::StockStore;
 use async_trait::async_trait;
-use waybill_domain::stock::StockRow;
-use waybill_domain::text::Tenant;
+use waybill_domain::stock::{Books, StockRow};
+use waybill_domain::text::{Sku, Tenant, Vendor};
 
 #[async_trait]
 impl StockStore for SqliteStore {
     async fn adjust_stock(&self, changes: Vec<StockChange>) -> Result<Vec<StockOutcome>> {
         self.writer
             .submit(Class::Foreground, move |tx| stock::adjust(tx, &changes))
+            .await
+    }
+
+    async fn stock_books(&self, tenant: &Tenant, sku: &Sku, vendor: &Vendor) -> Result<Books> {
+        let (tenant, sku, vendor) = (tenant.clone(), sku.clone(), vendor.clone());
+        self.readers
+            .read(move |c| stock::books(c, &tenant, &sku, &vendor))
             .await
     }
 

@@ -158,6 +158,12 @@ pub const REFUSED: &[Kind] = &[
         "Cancel or ship some of the orders that reserve this sku first, or count again.",
     ),
     kind_of(
+        codes::STOCK_NOT_MENDABLE,
+        409,
+        "The stock row cannot be mended yet",
+        "Do what the detail says first: count the sku, or mend the order that `waybill verify` names.",
+    ),
+    kind_of(
         codes::GENERATION_CHANGED,
         410,
         "The cursor is from before a restore",
