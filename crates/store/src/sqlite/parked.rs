@@ -4,7 +4,7 @@ use super::changes::{self, OwnedRows};
 use super::errors::IntoStore;
 use super::once;
 use super::rows::Columns;
-use super::tx::Tx;
+use super::tx::{Tx, expect_one};
 use crate::encoding::{queue, read_envelope, write_envelope};
 use crate::error::{Error, Result};
 use crate::model::{Flag, Lease, NewParked, Page, Parked, ParkedOutcome, ParkedState};
@@ -192,7 +192,7 @@ pub fn settle<E: OwnedRows>(
                  WHERE consumer = ?1 AND order_id = ?2 AND position = ?3",
                 params![lease.consumer, order.bytes(), position, state.as_str(), error, tx.now.0, next_attempt_at.0],
             )?;
-            changes::expect_one(changed, "a parked event")
+            expect_one(changed, "a parked event")
         }
     }
 }
@@ -215,7 +215,7 @@ fn remove(tx: &mut Tx<'_>, lease: &Lease, order: OrderId, position: i64) -> Resu
          AND NOT EXISTS (SELECT 1 FROM parked WHERE consumer = ?1 AND order_id = ?2 AND position < ?3)",
         params![lease.consumer, order.bytes(), position],
     )?;
-    changes::expect_one(removed, "a parked event")?;
+    expect_one(removed, "a parked event")?;
     tx.counters.parked -= 1;
     Ok(())
 }

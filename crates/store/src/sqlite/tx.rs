@@ -104,3 +104,12 @@ pub fn write_counters(
     }
     Ok(())
 }
+
+/// Turns a guarded write that changed no row into [`Error::Conflict`]: another write has changed the row since.
+pub fn expect_one(changed: usize, what: &'static str) -> Result<()> {
+    if changed == 1 {
+        Ok(())
+    } else {
+        Err(Error::Conflict { what })
+    }
+}

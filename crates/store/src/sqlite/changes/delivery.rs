@@ -1,8 +1,8 @@
 //! Delivery's side: deliveries, shipments and their timers.
 
 use super::super::shipments;
-use super::super::tx::Tx;
-use super::{OwnedRows, expect_one};
+use super::super::tx::{Tx, expect_one};
+use super::OwnedRows;
 use crate::encoding::json;
 use crate::error::Result;
 use crate::model::DeliveryOf;

@@ -49,12 +49,3 @@ pub fn write<E: OwnedRows>(tx: &mut Tx<'_>, changes: &[Change<E>]) -> Result<()>
         changes.iter().flat_map(|change| &change.events),
     )
 }
-
-/// Turns a guarded write that changed no row into [`Error::Conflict`]: another write has changed the row since.
-pub fn expect_one(changed: usize, what: &'static str) -> Result<()> {
-    if changed == 1 {
-        Ok(())
-    } else {
-        Err(Error::Conflict { what })
-    }
-}

@@ -2,9 +2,9 @@
 
 use super::super::errors::IntoStore;
 use super::super::orders;
-use super::super::tx::Tx;
+use super::super::tx::{Tx, expect_one};
+use super::OwnedRows;
 use super::reservations::move_units;
-use super::{OwnedRows, expect_one};
 use crate::encoding::{Note, json, write_copies};
 use crate::error::Result;
 use rusqlite::{Connection, params};

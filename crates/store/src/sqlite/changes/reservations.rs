@@ -2,8 +2,7 @@
 
 use super::super::errors::IntoStore;
 use super::super::rows::Columns;
-use super::super::tx::Tx;
-use super::expect_one;
+use super::super::tx::{Tx, expect_one};
 use crate::error::{Error, Result};
 use rusqlite::params;
 use std::collections::BTreeMap;
