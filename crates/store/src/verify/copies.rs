@@ -2,9 +2,8 @@
 //! its version, no copy is behind the events that the order has taken in, and no unit is in two shipments. Rows of
 //! shipments are not read.
 
-use super::discards::Discards;
-use super::log::Histories;
-use super::shipments::difference;
+use super::difference::difference;
+use super::discards::{Discards, STATUS};
 use super::{Report, Tables};
 use crate::encoding::read_copies;
 use crate::error::Result;
@@ -16,9 +15,6 @@ use waybill_domain::shipment::{ShipmentCopy, ShipmentStatus};
 
 /// The first schema in which orders have copies; older stores have none to check.
 const SINCE_SCHEMA: i64 = 7;
-
-/// The consumer that writes the copies.
-pub(super) const STATUS: &str = "status";
 
 /// The copies of a store, and the events that they should contain.
 #[derive(Default)]
@@ -146,13 +142,13 @@ impl Copies {
 /// Reports the differences found, and compares the units of all copies with the lines of their orders.
 pub(super) async fn check(
     tables: &mut dyn Tables,
-    histories: &Histories,
+    copies: &Copies,
+    discards: &Discards,
     report: &mut Report,
 ) -> Result<()> {
-    let copies = &histories.copies;
     let explanation = |shipment: &Uuid| {
         let discarded = copies.discarded.get(shipment).map(String::as_str);
-        discarded.or_else(|| histories.discards.of_aggregate(shipment))
+        discarded.or_else(|| discards.of_aggregate(shipment))
     };
     for (shipment, kept) in &copies.kept {
         let version = kept.copy.version;

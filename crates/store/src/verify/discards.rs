@@ -4,7 +4,6 @@
 //! the log that a discard explains. It also explains why an aggregate's stored state differs from its events, because
 //! that event's change is unknown.
 
-use super::copies::STATUS;
 use super::{Finding, Report, Tables};
 use crate::error::Result;
 use std::collections::{HashMap, HashSet};
@@ -13,6 +12,9 @@ use waybill_domain::time::Time;
 
 /// The first schema that records discards; older stores have none.
 const SINCE_SCHEMA: i64 = 6;
+
+/// The consumer that writes the copies of shipments that orders keep.
+pub(super) const STATUS: &str = "status";
 
 /// The discards in words, by the event's partition and position.
 #[derive(Default)]

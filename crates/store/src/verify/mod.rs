@@ -4,6 +4,7 @@
 //! driver. docs/invariants.md says what each number means and what to do about a finding.
 
 mod copies;
+mod difference;
 mod discards;
 mod log;
 mod orders;
@@ -99,7 +100,7 @@ pub async fn run(tables: &mut dyn Tables) -> Result<Report> {
     let mut report = Report::default();
     let histories = log::read(tables, &mut report).await?;
     orders::check(tables, &histories, &mut report).await?;
-    copies::check(tables, &histories, &mut report).await?;
+    copies::check(tables, &histories.copies, &histories.discards, &mut report).await?;
     shipments::check(tables, &histories, &mut report).await?;
     stock::check(tables, &mut report).await?;
     rows::check(tables, &mut report).await?;
