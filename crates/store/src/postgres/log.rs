@@ -3,7 +3,7 @@
 use super::lock;
 use super::pipeline::{Pipeline, Sql, params};
 use super::rows::{Columns, count, small};
-use super::transaction::{Commits, Reader};
+use super::transaction::Commits;
 use crate::error::Result;
 use crate::model::Positions;
 use std::collections::{BTreeMap, VecDeque};
@@ -108,6 +108,7 @@ macro_rules! columns {
          correlation_id, causation_id, traceparent, body"
     };
 }
+pub(super) use columns;
 
 /// The columns that [`event`] reads, for the checker, which reads the whole log.
 pub const COLUMNS: &str = columns!();
@@ -162,6 +163,7 @@ macro_rules! horizon {
          (SELECT max(l.position) FROM events l WHERE l.part = p.part)) AS last OFFSET 0) AS h "
     };
 }
+pub(super) use horizon;
 
 /// Events of some kinds in partitions, each partition's oldest first. Every partition has at least one row, which says
 /// how far the scan went.
@@ -182,25 +184,6 @@ static READ: Sql = Sql {
     ],
 };
 
-/// A tenant's events in partitions, as [`READ`]. The tenant's index is not sorted by position, so the rows are scanned
-/// in order instead.
-static FEED: Sql = Sql {
-    text: concat!(
-        "/* log::feed */ SELECT p.part, h.last, e.* FROM unnest($1, $2) AS p (part, after) ",
-        horizon!(),
-        "LEFT JOIN LATERAL (SELECT ",
-        columns!(),
-        " FROM events WHERE part = p.part AND position > p.after AND position <= h.last AND tenant || '' = $4 ORDER BY position LIMIT $5) AS e ON TRUE"
-    ),
-    types: &[
-        Type::INT2_ARRAY,
-        Type::INT8_ARRAY,
-        Type::INT8,
-        Type::TEXT,
-        Type::INT8,
-    ],
-};
-
 /// All events of one order. Its events and those of its shipments are in the order's partition.
 static OF_ORDER: Sql = Sql {
     text: concat!(
@@ -212,14 +195,14 @@ static OF_ORDER: Sql = Sql {
 };
 
 /// The events found in one partition, and how far the scan went.
-struct Found {
-    events: VecDeque<LoggedEvent>,
+pub struct Found {
+    pub events: VecDeque<LoggedEvent>,
     /// The position after which the next scan begins once `events` are consumed.
-    reached: i64,
+    pub reached: i64,
 }
 
 impl Found {
-    fn up_to(reached: i64) -> Self {
+    pub fn up_to(reached: i64) -> Self {
         Self {
             events: VecDeque::new(),
             reached,
@@ -227,8 +210,8 @@ impl Found {
     }
 }
 
-/// Sorts the rows of [`READ`] and [`FEED`] by partition.
-fn by_part(rows: &[Row], after: &Positions, limit: usize) -> Result<BTreeMap<u16, Found>> {
+/// Sorts the rows of [`READ`], and of the feed, by partition.
+pub fn by_part(rows: &[Row], after: &Positions, limit: usize) -> Result<BTreeMap<u16, Found>> {
     let mut partitions: BTreeMap<u16, Found> = BTreeMap::new();
     for row in rows {
         let mut c = Columns::of(row);
@@ -247,7 +230,7 @@ fn by_part(rows: &[Row], after: &Positions, limit: usize) -> Result<BTreeMap<u16
 }
 
 /// A partition with a full page ends at its last event, because later events may have been left out.
-fn full_pages_end_at_their_last(partitions: &mut BTreeMap<u16, Found>, limit: usize) {
+pub fn full_pages_end_at_their_last(partitions: &mut BTreeMap<u16, Found>, limit: usize) {
     for found in partitions.values_mut() {
         let last = found.events.back().filter(|_| found.events.len() == limit);
         found.reached = last.map_or(found.reached, |e| e.position);
@@ -279,154 +262,6 @@ pub async fn read(
     Ok(found.map_or((vec![], after), |f| (f.events.into(), f.reached)))
 }
 
-/// The partitions and positions of a tenant's events, up to a limit. Sorted as the tenant's index is, so that the
-/// planner must use that index.
-static ALL_OF: Sql = Sql {
-    text: "/* log::all_of */ SELECT part, position FROM events WHERE tenant >= $1 AND tenant <= $1 \
-           ORDER BY tenant, order_id, position LIMIT $2",
-    types: &[Type::TEXT, Type::INT8],
-};
-
-/// The events at given partitions and positions, with the columns of [`FEED`].
-static AT: Sql = Sql {
-    text: concat!(
-        "/* log::at */ SELECT p.part, p.position, e.* FROM unnest($1, $2) AS p (part, position) \
-         CROSS JOIN LATERAL (SELECT ",
-        columns!(),
-        " FROM events WHERE part = p.part AND position = p.position) AS e ORDER BY p.part, p.position"
-    ),
-    types: &[Type::INT2_ARRAY, Type::INT8_ARRAY],
-};
-
-/// A tenant's events after `after`, and the positions scanned up to. Each partition's events keep their order; events
-/// of different partitions are sorted by the time they were recorded.
-///
-/// A tenant with few events: all of them are looked up by the tenant's name, and the result reaches to the end of the
-/// log. A tenant with more: the log is scanned from `after`, at most `scan` positions.
-pub async fn read_feed(
-    commits: &Commits,
-    tenant: &Tenant,
-    after: Positions,
-    limit: usize,
-    scan: usize,
-) -> Result<(Vec<LoggedEvent>, Positions)> {
-    let partitions = after.partitions()?;
-    let few = scan / 4;
-    let mut pipeline = Pipeline::new();
-    let ends = pipeline.add(&super::orders::POSITIONS, params![small(partitions)]);
-    let (reader, mut answers) = commits.begin_reading(pipeline).await?;
-    let ends = answers.take(ends);
-    let ends = ends.iter().map(|row| Columns::from(row, 1).get());
-    let ends = Positions(ends.collect::<Result<_>>()?);
-    let ahead = (0..partitions).map(|partition| (ends.of(partition) - after.of(partition)).max(0));
-    if ahead.sum::<i64>() > count(few) {
-        let mut pipeline = Pipeline::new();
-        let places = pipeline.add(&ALL_OF, params![tenant.as_str(), count(few) + 1]);
-        let (reader, mut answers) = reader.go_on(pipeline).await?;
-        let places = answers.take(places);
-        if places.len() <= few {
-            return read_at(reader, &places, after, &ends, limit).await;
-        }
-        return walk(reader, tenant, after, limit, scan).await;
-    }
-    walk(reader, tenant, after, limit, scan).await
-}
-
-/// The first `limit` events of each partition among `places`, merged; a partition without further events is reported as
-/// scanned to its position in `ends`.
-async fn read_at(
-    reader: Reader<'_>,
-    places: &[Row],
-    after: Positions,
-    ends: &Positions,
-    limit: usize,
-) -> Result<(Vec<LoggedEvent>, Positions)> {
-    let mut by: BTreeMap<u16, Vec<i64>> = BTreeMap::new();
-    for row in places {
-        let mut c = Columns::of(row);
-        let (partition, position) = (c.small("part")?, c.get()?);
-        if position > after.of(partition) {
-            by.entry(partition).or_default().push(position);
-        }
-    }
-    let (mut partitions, mut positions) = (vec![], vec![]);
-    for (partition, of_partition) in &mut by {
-        of_partition.sort_unstable();
-        of_partition.truncate(limit);
-        partitions.extend(of_partition.iter().map(|_| small(*partition)));
-        positions.append(of_partition);
-    }
-    let mut pipeline = Pipeline::new();
-    let events = pipeline.add(&AT, params![partitions, positions]);
-    let rows = reader.finish(pipeline).await?.take(events);
-    let mut found: BTreeMap<u16, Found> = (0u16..)
-        .zip(&ends.0)
-        .map(|(partition, end)| (partition, Found::up_to((*end).max(after.of(partition)))))
-        .collect();
-    for row in &rows {
-        let event = event(Columns::from(row, 2))?;
-        let end = event.position;
-        let of_partition = found
-            .entry(event.partition)
-            .or_insert_with(|| Found::up_to(end));
-        of_partition.events.push_back(event);
-    }
-    full_pages_end_at_their_last(&mut found, limit);
-    Ok(merge(found, after, limit))
-}
-
-/// Scans the log for the tenant's events: at most `scan` positions, over all partitions.
-async fn walk(
-    reader: Reader<'_>,
-    tenant: &Tenant,
-    after: Positions,
-    limit: usize,
-    scan: usize,
-) -> Result<(Vec<LoggedEvent>, Positions)> {
-    let partitions: Vec<_> = (0..after.partitions()?).map(small).collect();
-    let of_each = (scan / partitions.len().max(1)).max(1);
-    let mut pipeline = Pipeline::new();
-    let events = pipeline.add(
-        &FEED,
-        params![
-            partitions,
-            after.0.clone(),
-            count(of_each),
-            tenant.as_str(),
-            count(limit)
-        ],
-    );
-    let rows = reader.finish(pipeline).await?.take(events);
-    let partitions = by_part(&rows, &after, limit)?;
-    Ok(merge(partitions, after, limit))
-}
-
-fn merge(
-    mut partitions: BTreeMap<u16, Found>,
-    mut reached: Positions,
-    limit: usize,
-) -> (Vec<LoggedEvent>, Positions) {
-    let mut events = vec![];
-    while events.len() < limit {
-        let heads = partitions.values_mut().filter(|f| !f.events.is_empty());
-        let Some(first) = heads.min_by_key(|f| (f.events[0].recorded_at, f.events[0].partition))
-        else {
-            break;
-        };
-        let Some(event) = first.events.pop_front() else {
-            break;
-        };
-        reached.move_to(event.partition, event.position);
-        events.push(event);
-    }
-    for (partition, found) in partitions {
-        if found.events.is_empty() {
-            reached.move_to(partition, found.reached);
-        }
-    }
-    (events, reached)
-}
-
 /// Everything about one order after a position, oldest first.
 pub async fn read_order(
     commits: &Commits,
@@ -438,4 +273,18 @@ pub async fn read_order(
     let parameters = params![id.0, tenant.as_str(), after, count(limit)];
     let rows = commits.read(&OF_ORDER, parameters).await?;
     rows.iter().map(|row| event(Columns::of(row))).collect()
+}
+
+/// The newest position of each partition of the log.
+pub static POSITIONS: Sql = Sql {
+    text: "/* log::positions */ SELECT p.part, COALESCE((SELECT max(e.position) FROM events e WHERE e.part = p.part), 0) \
+           FROM generate_series(0::smallint, $1::smallint - 1) AS p (part) ORDER BY p.part",
+    types: &[Type::INT2],
+};
+
+/// The newest position of each partition of the log.
+pub async fn positions(commits: &Commits, partitions: u16) -> Result<Positions> {
+    let rows = commits.read(&POSITIONS, params![small(partitions)]).await?;
+    let positions = rows.iter().map(|row| Columns::from(row, 1).get());
+    Ok(Positions(positions.collect::<Result<_>>()?))
 }

@@ -2,6 +2,7 @@
 //! orders.
 
 use super::claims;
+use super::log;
 use super::pipeline::{Answers, Handle, Pipeline, Rows, Sql, params};
 use super::rows::{Columns, count};
 use super::transaction::Commits;
@@ -9,7 +10,6 @@ use crate::encoding::{Note, read_birth, read_copies};
 use crate::error::{Error, Result};
 use crate::model::{OrderFilter, OrderRecord, OrderRef, Page, Positions, Snapshot};
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicI64, Ordering};
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
@@ -351,13 +351,6 @@ async fn page(
 /// The column of a record that has the order's id.
 const RECORD_ID: usize = 4;
 
-/// The newest position of each partition of the log.
-pub static POSITIONS: Sql = Sql {
-    text: "/* orders::positions */ SELECT p.part, COALESCE((SELECT max(e.position) FROM events e WHERE e.part = p.part), 0) \
-           FROM generate_series(0::smallint, $1::smallint - 1) AS p (part) ORDER BY p.part",
-    types: &[Type::INT2],
-};
-
 /// A page of a tenant's orders and the newest position of each partition, on one snapshot.
 pub async fn snapshot(
     commits: &Commits,
@@ -373,7 +366,7 @@ pub async fn snapshot(
         ..OrderFilter::default()
     };
     let mut beside = Pipeline::new();
-    let asked = beside.add(&POSITIONS, params![super::rows::small(partitions)]);
+    let asked = beside.add(&log::POSITIONS, params![super::rows::small(partitions)]);
     let (page, mut answers) = page(commits, tenant, &filter, scan, beside).await?;
     let positions = answers.take(asked);
     let positions = positions.iter().map(|row| Columns::from(row, 1).get());
@@ -381,54 +374,4 @@ pub async fn snapshot(
         page,
         positions: Positions(positions.collect::<Result<_>>()?),
     })
-}
-
-/// The newest position of each partition of the log.
-pub async fn positions(commits: &Commits, partitions: u16) -> Result<Positions> {
-    let rows = commits
-        .read(&POSITIONS, params![super::rows::small(partitions)])
-        .await?;
-    let positions = rows.iter().map(|row| Columns::from(row, 1).get());
-    Ok(Positions(positions.collect::<Result<_>>()?))
-}
-
-/// Stuck orders among the next `scan` ones. In every row the last two columns are the last order scanned and the number
-/// scanned; when no order is stuck, one row has only these.
-static STUCK: Sql = Sql {
-    text: "/* orders::stuck */ WITH seen AS MATERIALIZED (SELECT id, updated_at, n, status FROM orders WHERE n > $2 ORDER BY n LIMIT $3) \
-           SELECT s.id, s.updated_at, s.n, a.last, a.looked_at FROM (SELECT COALESCE(max(n), 0) AS last, count(*) AS looked_at FROM seen) AS a \
-           LEFT JOIN LATERAL (SELECT id, updated_at, n FROM seen WHERE status NOT IN ('delivered', 'cancelled', 'failed') \
-           AND updated_at < $1 ORDER BY n LIMIT $4) AS s ON TRUE",
-    types: &[Type::INT8, Type::INT8, Type::INT8, Type::INT8],
-};
-
-/// Orders that are not done and were not changed since `before`, among the next `scan` ones after `walk`. `walk` moves
-/// on with each call, because a stuck order may be far behind the newest ones.
-pub async fn stuck(
-    commits: &Commits,
-    walk: &AtomicI64,
-    before: Time,
-    limit: usize,
-    scan: usize,
-) -> Result<Vec<(OrderId, Time)>> {
-    let from = walk.load(Ordering::Relaxed);
-    let parameters = params![before.0, from, count(scan), count(limit)];
-    let rows = commits.read(&STUCK, parameters).await?;
-    let mut found = vec![];
-    let mut go_on_at = 0;
-    for row in &rows {
-        let mut c = Columns::of(row);
-        let (order, touched, n): (Option<Uuid>, Option<i64>, Option<i64>) =
-            (c.get()?, c.get()?, c.get()?);
-        let (last, looked_at): (i64, i64) = (c.get()?, c.get()?);
-        if let (Some(order), Some(touched), Some(n)) = (order, touched, n) {
-            found.push((OrderId(order), Time(touched)));
-            go_on_at = n;
-        }
-        if found.len() < limit {
-            go_on_at = if looked_at < count(scan) { 0 } else { last };
-        }
-    }
-    walk.store(go_on_at, Ordering::Relaxed);
-    Ok(found)
 }

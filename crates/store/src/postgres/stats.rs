@@ -1,6 +1,6 @@
 //! Figures for metrics. What has no counter is counted here, up to a bounded number of rows each.
 
-use super::orders;
+use super::log;
 use super::pipeline::{Pipeline, Sql, params};
 use super::rows::{Columns, count};
 use super::snapshots;
@@ -37,7 +37,7 @@ static CURSORS: Sql = Sql {
 /// Reads the figures.
 pub async fn read(commits: &Commits, partitions: u16) -> Result<Stats> {
     let mut stats = Stats {
-        log_positions: orders::positions(commits, partitions).await?,
+        log_positions: log::positions(commits, partitions).await?,
         ..Stats::default()
     };
     let mut pipeline = Pipeline::new();

@@ -1,6 +1,6 @@
 //! The log, leases and parked events.
 
-use super::super::{leases, log, parked};
+use super::super::{feed, leases, log, parked};
 use super::PostgresStore;
 use crate::error::Result;
 use crate::model::{Flag, Lease, LeaseView, Page, Parked, Positions};
@@ -41,7 +41,7 @@ impl LogStore for PostgresStore {
         limit: usize,
     ) -> Result<(Vec<LoggedEvent>, Positions)> {
         let scan = self.shared.options.scan_limit;
-        log::read_feed(self.read()?, tenant, after, limit, scan).await
+        feed::read(self.read()?, tenant, after, limit, scan).await
     }
 
     async fn keep_alive(

@@ -1,6 +1,6 @@
 //! Orders: taking them and reading them.
 
-use super::super::{accept, orders};
+use super::super::{accept, orders, stuck};
 use super::PostgresStore;
 use crate::error::Result;
 use crate::model::{Accepted, OrderFilter, OrderRecord, OrderRef, Page, Snapshot};
@@ -62,6 +62,6 @@ impl OrderStore for PostgresStore {
 
     async fn stuck_orders(&self, before: Time, limit: usize) -> Result<Vec<(OrderId, Time)>> {
         let scan = self.shared.options.scan_limit;
-        orders::stuck(self.read()?, &self.stuck_walk, before, limit, scan).await
+        stuck::find(self.read()?, &self.stuck_walk, before, limit, scan).await
     }
 }

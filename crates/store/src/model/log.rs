@@ -1,0 +1,167 @@
+//! The log and its consumers: positions, leases, batches and parked events.
+
+use crate::error::{Error, Result};
+use waybill_domain::change::Change;
+use waybill_domain::event::LoggedEvent;
+use waybill_domain::ids::OrderId;
+use waybill_domain::once::CommandClaim;
+use waybill_domain::time::Time;
+
+/// A place in the log: a position in each partition.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Positions(pub Vec<i64>);
+
+impl Positions {
+    /// Before the first event of a log of so many partitions.
+    #[must_use]
+    pub fn beginning(partitions: u16) -> Self {
+        Self(vec![0; usize::from(partitions)])
+    }
+
+    /// How many partitions there are.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when they are more than a log can have.
+    pub fn partitions(&self) -> Result<u16> {
+        let count = self.0.len();
+        u16::try_from(count).map_err(|_| Error::refused(format!("no log has {count} partitions")))
+    }
+
+    /// Sets the position in an existing partition.
+    pub fn move_to(&mut self, partition: u16, position: i64) {
+        if let Some(of_partition) = self.0.get_mut(usize::from(partition)) {
+            *of_partition = position;
+        }
+    }
+
+    /// The position in a partition; 0 for a partition that does not exist.
+    #[must_use]
+    pub fn of(&self, partition: u16) -> i64 {
+        self.0.get(usize::from(partition)).copied().unwrap_or(0)
+    }
+}
+
+/// The right to work as a consumer on a partition, until another process takes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lease {
+    pub consumer: String,
+    pub partition: u16,
+    pub epoch: i64,
+}
+
+/// The processes of a consumer, and which of them holds which partition.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LeaseView {
+    /// The owners that are alive, sorted by name, including the caller.
+    pub members: Vec<String>,
+    /// Leases that have not run out, by partition.
+    pub held: Vec<HeldLease>,
+}
+
+/// A lease and its present owner.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeldLease {
+    pub partition: u16,
+    pub owner: String,
+    pub epoch: i64,
+    pub until: Time,
+}
+
+/// The changes that a consumer writes for one batch of events, together with its cursor.
+#[derive(Clone, Debug)]
+pub struct ConsumerBatch<E> {
+    pub lease: Lease,
+    /// The position that the cursor must have before the write.
+    pub from: i64,
+    /// The cursor's position after the write.
+    pub to: i64,
+    pub changes: Vec<Change<E>>,
+    /// Events that could not be applied, and events of orders that are parked already.
+    pub park: Vec<NewParked>,
+}
+
+/// An event to be parked.
+#[derive(Clone, Debug)]
+pub struct NewParked {
+    pub event: LoggedEvent,
+    /// Why the event could not be applied; `None` for the events that queue behind the first one of their order.
+    pub error: Option<String>,
+    pub next_attempt_at: Time,
+}
+
+/// The state of a parked event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ParkedState {
+    /// Parked: the event waits for its next try, or behind an event of its order that does.
+    Waiting,
+    /// A dead letter: no retry is left, and a person must decide.
+    Dead,
+    /// A person has asked for another try.
+    Redrive,
+    /// A person has asked to discard the event.
+    Discard,
+}
+
+impl ParkedState {
+    /// The word in the store and on the wire.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Dead => "dead",
+            Self::Redrive => "redrive",
+            Self::Discard => "discard",
+        }
+    }
+
+    /// Reads the word.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Waiting, Self::Dead, Self::Redrive, Self::Discard]
+            .into_iter()
+            .find(|s| s.as_str() == text)
+    }
+}
+
+/// A parked event.
+#[derive(Clone, Debug)]
+pub struct Parked {
+    pub consumer: String,
+    pub event: LoggedEvent,
+    pub state: ParkedState,
+    pub error: Option<String>,
+    pub attempts: u32,
+    pub first_at: Time,
+    pub last_at: Time,
+    pub next_attempt_at: Time,
+}
+
+/// A person's request about a parked event: another try, or a discard.
+#[derive(Clone, Debug)]
+pub struct Flag {
+    pub consumer: String,
+    pub order: OrderId,
+    pub position: i64,
+    pub state: ParkedState,
+    /// The key of the command, if it has one.
+    pub claim: Option<CommandClaim>,
+}
+
+/// The result of retrying a parked event.
+#[derive(Clone, Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one at a time, never kept in number"
+)]
+pub enum ParkedOutcome<E> {
+    /// Applied: it leaves the queue together with its effect.
+    Applied(Option<Change<E>>),
+    /// Failed again.
+    Failed {
+        error: String,
+        state: ParkedState,
+        next_attempt_at: Time,
+    },
+    /// Discarded: it leaves the queue without effect.
+    Discarded,
+}

@@ -1,0 +1,18 @@
+//! The types that a store takes and returns, beyond those of the domain: a file for each owner of rows, as the traits.
+
+mod base;
+mod delivery;
+mod log;
+mod orders;
+mod stock;
+mod work;
+
+pub use base::{Identity, Page, PoolUse, Stats};
+pub use delivery::{DeliveryOf, DueTimers, ShipmentFilter};
+pub use log::{
+    ConsumerBatch, Flag, HeldLease, Lease, LeaseView, NewParked, Parked, ParkedOutcome,
+    ParkedState, Positions,
+};
+pub use orders::{Accepted, OrderFilter, OrderRecord, OrderRef, Snapshot};
+pub use stock::{StockChange, StockOutcome};
+pub use work::{LeasedWork, WorkOutcome};
