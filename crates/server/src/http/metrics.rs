@@ -19,7 +19,7 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 use waybill_broker::log_cache::LogCache;
 use waybill_domain::time::Time;
-use waybill_store::{Stats, Store};
+use waybill_store::{LogStore, Stats, StoreBase};
 
 use super::access::Access;
 use super::serve::Connections;
@@ -42,7 +42,7 @@ pub struct MetricsApi {
     /// No token is needed.
     pub is_open: bool,
     pub metrics: Arc<Metrics>,
-    pub store: Arc<dyn Store>,
+    pub store: Arc<dyn LogStore>,
     /// The folder of the embedded store; none where a database has the data.
     pub data: Option<PathBuf>,
     pub log_cache: Arc<LogCache>,
@@ -97,7 +97,7 @@ pub async fn scrape(
 }
 
 /// The store's figures, unless it does not answer in time: then the scrape has everything else.
-async fn stats(store: &dyn Store) -> Option<Stats> {
+async fn stats(store: &dyn StoreBase) -> Option<Stats> {
     let asked = tokio::time::timeout(STORE_PATIENCE, store.stats()).await;
     asked.ok()?.ok()
 }
@@ -260,7 +260,7 @@ fn disk(registry: &mut Registry, data: Option<&Path>) {
 }
 
 /// The pool of connections, also while the store does not answer: a pool that is too small may be the reason.
-fn pool(registry: &mut Registry, store: &dyn Store) {
+fn pool(registry: &mut Registry, store: &dyn StoreBase) {
     let Some(pool) = store.pool_use() else {
         return;
     };

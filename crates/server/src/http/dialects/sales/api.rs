@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use waybill_domain::money::Rounding;
 use waybill_domain::time::Time;
-use waybill_store::LogStore;
-use waybill_store::Store;
 use waybill_store::reads::Reads;
+use waybill_store::{LogStore, Store, StoreBase};
 
 use crate::carrier::SimulatedCarrier;
 use crate::commands::ShipmentCommands;
@@ -34,7 +33,7 @@ pub struct SalesApi {
 pub struct SalesFigures {
     pub access: Access,
     pub metrics: Arc<Metrics>,
-    pub store: Arc<dyn Store>,
+    pub store: Arc<dyn StoreBase>,
     pub inventory: Option<Arc<Guarded>>,
     pub contexts: ContextSource,
     pub started_at: Time,
