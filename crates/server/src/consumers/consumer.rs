@@ -9,126 +9,38 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use waybill_broker::log_cache::LogCache;
-use waybill_broker::log_growth::LogGrowth;
 use waybill_domain::event::LoggedEvent;
-use waybill_domain::retry::RetrySchedule;
 use waybill_domain::time::Time;
 use waybill_store::outage::Outage;
-use waybill_store::{ConsumerBatch, EffectStore, Error as StoreError, Lease, LogStore};
+use waybill_store::{ConsumerBatch, EffectStore, Error as StoreError, Lease};
 
-use super::background::Background;
 use super::batch::{EventBatch, first_failure, log_parked};
 use super::handler::Handler;
-use super::lease_manager::PartitionTask;
 use super::parked_watch::ParkedWatch;
 use super::parking::Retries;
-use crate::context::ContextSource;
-use crate::observe::metrics::Metrics;
+use super::resources::ConsumerResources;
 
 /// The shortest wait for new events of a shared log.
 const SHORTEST_WAIT: Duration = Duration::from_millis(10);
 
-/// What every consumer of a process uses.
-#[derive(Clone)]
-pub struct ConsumerResources {
-    pub log: Arc<dyn LogStore>,
-    pub log_cache: Arc<LogCache>,
-    pub log_growth: Arc<LogGrowth>,
-    pub background: Arc<Background>,
-    pub metrics: Arc<Metrics>,
-    pub contexts: ContextSource,
-    /// How often and how soon a parked event is tried again.
-    pub schedule: RetrySchedule,
-    /// The longest wait without a wake-up.
-    pub poll_interval: Duration,
-    /// How long a small batch of a shared log waits for more.
-    pub gather: Duration,
-}
-
-/// Acts as a consumer on the partitions that its lease manager gives it.
-pub struct Consuming<H: Handler> {
-    resources: ConsumerResources,
-    /// Where the handler's effects are written.
-    store: Arc<dyn EffectStore<H::Effect>>,
-    handler: Arc<H>,
-    batch_limit: usize,
-    /// Shared by all partitions, so that an unavailable store is logged once and not for each partition.
-    outage: Arc<Outage>,
-}
-
-impl<H: Handler> Consuming<H> {
-    /// A consumer that takes at most so many events in one transaction.
-    pub fn new(
-        resources: &ConsumerResources,
-        handler: H,
-        store: Arc<dyn EffectStore<H::Effect>>,
-        batch_limit: u32,
-    ) -> Self {
-        let outage = Outage::new(handler.consumer(), "events cannot be read or applied");
-        Self {
-            resources: resources.clone(),
-            store,
-            handler: Arc::new(handler),
-            batch_limit: batch_limit as usize,
-            outage: Arc::new(outage),
-        }
-    }
-}
-
-#[async_trait]
-impl<H: Handler> PartitionTask for Consuming<H> {
-    fn consumer(&self) -> &'static str {
-        self.handler.consumer()
-    }
-
-    fn partitions(&self) -> u16 {
-        self.resources.log.identity().partitions
-    }
-
-    async fn act(
-        &self,
-        lease: Lease,
-        cursor: i64,
-        stop: CancellationToken,
-    ) -> Result<(), StoreError> {
-        let name = self.handler.consumer();
-        self.resources.metrics.passed(name, lease.partition, cursor);
-        let mut consumer = Consumer {
-            shared: !self.resources.log.identity().one_writer,
-            resources: self.resources.clone(),
-            store: self.store.clone(),
-            handler: self.handler.clone(),
-            lease,
-            cursor,
-            durable: cursor,
-            parked: ParkedWatch::unknown(),
-            batch_limit: self.batch_limit,
-            outage: self.outage.clone(),
-            singly: 0,
-        };
-        consumer.run(&stop).await
-    }
-}
-
-struct Consumer<H: Handler> {
-    resources: ConsumerResources,
-    store: Arc<dyn EffectStore<H::Effect>>,
-    handler: Arc<H>,
-    lease: Lease,
-    cursor: i64,
+/// Works on one partition.
+pub struct Consumer<H: Handler> {
+    pub resources: ConsumerResources,
+    pub store: Arc<dyn EffectStore<H::Effect>>,
+    pub handler: Arc<H>,
+    pub lease: Lease,
+    pub cursor: i64,
     /// Where the durable cursor stands; skipped events move it lazily.
-    durable: i64,
-    parked: ParkedWatch,
-    batch_limit: usize,
-    outage: Arc<Outage>,
+    pub durable: i64,
+    pub parked: ParkedWatch,
+    pub batch_limit: usize,
+    pub outage: Arc<Outage>,
     /// Events still to be taken one by one, because the batch they came in was refused.
-    singly: usize,
+    pub singly: usize,
     /// Whether other processes write this log too.
-    shared: bool,
+    pub shared: bool,
 }
 
 /// The result of a turn.
@@ -142,7 +54,8 @@ enum Turn {
 }
 
 impl<H: Handler> Consumer<H> {
-    async fn run(&mut self, stop: &CancellationToken) -> Result<(), StoreError> {
+    /// Consumes until it is stopped, or until another process has the lease ([`StoreError::Fenced`]).
+    pub async fn run(&mut self, stop: &CancellationToken) -> Result<(), StoreError> {
         let background = self.resources.background.clone();
         let mut grown = self.resources.log_growth.watch(self.lease.partition);
         let mut wait = self.shortest_wait();

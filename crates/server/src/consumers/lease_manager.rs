@@ -11,134 +11,22 @@ use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use async_trait::async_trait;
-use tokio::task::{Id, JoinHandle, JoinSet};
+use tokio::task::{Id, JoinSet};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use waybill_domain::time::Time;
 use waybill_store::outage::Outage;
-use waybill_store::{Error as StoreError, Identity, Lease, LeaseView, LogStore};
+use waybill_store::{Error as StoreError, LeaseView};
 
+use super::leases::{ConsumerId, LeaseTerms, Leases};
+use super::partition_task::PartitionTask;
+use super::renewal::{Renewal, Renewed, renewed};
 use super::share;
 use crate::clock::Clock;
-use crate::config;
 use crate::observe::metrics::Metrics;
 
 /// How long a partition rests after its task has failed, or after the store could not be reached.
 const PAUSE: Duration = Duration::from_millis(500);
-/// Renewals are at most this far apart, so that a process that joins or leaves is noticed within seconds however long
-/// leases are.
-const LONGEST_BETWEEN_RENEWALS: Duration = Duration::from_secs(1);
-
-/// What is done with a partition.
-#[async_trait]
-pub trait PartitionTask: Send + Sync + 'static {
-    /// The consumer's name: lease, cursor, metrics.
-    fn consumer(&self) -> &'static str;
-
-    /// The number of partitions to share.
-    fn partitions(&self) -> u16;
-
-    /// Works on a partition until it is stopped. `Ok` means stopped.
-    async fn act(
-        &self,
-        lease: Lease,
-        cursor: i64,
-        stop: CancellationToken,
-    ) -> Result<(), StoreError>;
-}
-
-/// What a lease manager needs from a store.
-#[async_trait]
-pub trait Leases: Send + Sync + 'static {
-    /// As [`LogStore::keep_alive`].
-    async fn renew(&self, of: &ConsumerId, now: Time, until: Time)
-    -> Result<LeaseView, StoreError>;
-
-    /// As [`LogStore::take_lease`].
-    async fn take(
-        &self,
-        of: &ConsumerId,
-        partition: u16,
-        now: Time,
-        until: Time,
-    ) -> Result<Option<(Lease, i64)>, StoreError>;
-
-    /// As [`LogStore::release_lease`].
-    async fn release(&self, of: &ConsumerId, lease: &Lease) -> Result<(), StoreError>;
-
-    /// As [`LogStore::leave`].
-    async fn leave(&self, of: &ConsumerId) -> Result<(), StoreError>;
-}
-
-/// Which process acts as which consumer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ConsumerId {
-    pub consumer: &'static str,
-    pub owner: String,
-}
-
-#[async_trait]
-impl Leases for Arc<dyn LogStore> {
-    async fn renew(
-        &self,
-        of: &ConsumerId,
-        now: Time,
-        until: Time,
-    ) -> Result<LeaseView, StoreError> {
-        self.keep_alive(of.consumer, &of.owner, now, until).await
-    }
-
-    async fn take(
-        &self,
-        of: &ConsumerId,
-        partition: u16,
-        now: Time,
-        until: Time,
-    ) -> Result<Option<(Lease, i64)>, StoreError> {
-        self.take_lease(of.consumer, partition, &of.owner, now, until)
-            .await
-    }
-
-    async fn release(&self, of: &ConsumerId, lease: &Lease) -> Result<(), StoreError> {
-        self.release_lease(lease, &of.owner).await
-    }
-
-    async fn leave(&self, of: &ConsumerId) -> Result<(), StoreError> {
-        LogStore::leave(&**self, of.consumer, &of.owner).await
-    }
-}
-
-/// For how long leases are taken, and how often they are renewed.
-#[derive(Clone, Copy, Debug)]
-pub struct LeaseTerms {
-    pub lease: Duration,
-    pub renew_every: Duration,
-}
-
-impl LeaseTerms {
-    /// In a store that only this process can open no lease is ever taken over, so leases are taken once and for long.
-    #[must_use]
-    pub fn of(consumers: &config::Consumers, store: &Identity) -> Self {
-        const YEAR: Duration = Duration::from_secs(365 * 24 * 3_600);
-        if store.one_writer {
-            return Self {
-                lease: YEAR,
-                renew_every: YEAR / 12,
-            };
-        }
-        Self::lasting(consumers.lease_ms.duration())
-    }
-
-    /// For leases that are renewed three times before they run out, and at least once a second.
-    #[must_use]
-    pub fn lasting(lease: Duration) -> Self {
-        Self {
-            lease,
-            renew_every: (lease / 3).min(LONGEST_BETWEEN_RENEWALS),
-        }
-    }
-}
 
 /// Holds the partitions of one consumer for this process.
 pub struct LeaseManager<D> {
@@ -148,12 +36,6 @@ pub struct LeaseManager<D> {
     pub id: ConsumerId,
     pub terms: LeaseTerms,
     pub task: D,
-}
-
-/// A renewal under way; it answers with the processes that are alive and the leases they hold.
-struct Renewal {
-    began: Instant,
-    view: JoinHandle<Result<LeaseView, StoreError>>,
 }
 
 /// A partition that a task of this process takes, works on, or is about to let go.
@@ -448,25 +330,6 @@ impl<D: PartitionTask> LeaseManager<D> {
             );
         }
     }
-}
-
-/// When a renewal began and what it answered.
-type Renewed = (Instant, Result<LeaseView, StoreError>);
-
-/// Waits for the renewal that is under way, if there is one.
-async fn renewed(renewal: &mut Option<Renewal>) -> Renewed {
-    let Some(under_way) = renewal else {
-        return std::future::pending().await;
-    };
-    let view = (&mut under_way.view).await;
-    let began = under_way.began;
-    *renewal = None;
-    let view = view.unwrap_or_else(|error| {
-        Err(StoreError::unavailable(format!(
-            "a renewal panicked: {error}"
-        )))
-    });
-    (began, view)
 }
 
 /// Counts a partition as held for as long as this lives.

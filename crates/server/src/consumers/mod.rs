@@ -3,11 +3,16 @@
 
 pub mod background;
 mod batch;
-pub mod consumer;
+mod consumer;
+pub mod consuming;
 pub mod handler;
 pub mod lag;
 pub mod lease_manager;
+pub mod leases;
 pub mod owner;
 mod parked_watch;
 mod parking;
+pub mod partition_task;
+mod renewal;
+pub mod resources;
 pub mod share;

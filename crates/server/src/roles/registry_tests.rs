@@ -23,7 +23,7 @@ use super::{api, delivery, housekeeping, status};
 use crate::app::{App, BUILD, Build};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{DEFAULTS, ROLES_MARK, RoleSection, Settings, Sources, section};
-use crate::consumers::consumer::Consuming;
+use crate::consumers::consuming::Consuming;
 use crate::consumers::handler::{EventOutcome, Handler};
 use crate::http::v1::apis::OrdersApi;
 use crate::observe::metrics::named;

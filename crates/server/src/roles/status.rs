@@ -12,7 +12,7 @@ use waybill_store::Known;
 
 use super::definition::{Consumer, RoleDefinition, Share, no_routes};
 use crate::config::{RoleSection, section};
-use crate::consumers::consumer::Consuming;
+use crate::consumers::consuming::Consuming;
 use crate::consumers::handler::{EventOutcome, Handler};
 use crate::context::ContextSource;
 

@@ -8,8 +8,10 @@ use tokio_util::sync::CancellationToken;
 use waybill_store::Store;
 
 use crate::config::Settings;
-use crate::consumers::consumer::ConsumerResources;
-use crate::consumers::lease_manager::{ConsumerId, LeaseManager, LeaseTerms, PartitionTask};
+use crate::consumers::lease_manager::LeaseManager;
+use crate::consumers::leases::{ConsumerId, LeaseTerms};
+use crate::consumers::partition_task::PartitionTask;
+use crate::consumers::resources::ConsumerResources;
 
 /// What the tasks of every role are built from.
 pub struct RoleResources {

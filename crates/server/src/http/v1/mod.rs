@@ -4,6 +4,7 @@
 //! [`codes`]. Decisions are in `intake`, `commands` and `waybill-domain`.
 
 mod amount;
+mod amount_view;
 mod answer;
 pub mod apis;
 mod call;
@@ -25,6 +26,7 @@ mod get;
 mod holds;
 pub mod hub;
 pub mod kinds;
+mod line_view;
 mod list;
 pub mod member;
 mod metadata;

@@ -18,7 +18,7 @@ use waybill_store::DeliveryStore;
 
 use crate::carrier::SimulatedCarrier;
 use crate::config::{MillisRange, RoleSection, section};
-use crate::consumers::consumer::Consuming;
+use crate::consumers::consuming::Consuming;
 use crate::http::v1;
 use crate::random::Entropy;
 

@@ -19,8 +19,8 @@ use waybill_store::{DeliveryStore, Error as StoreError, Lease};
 
 use super::timer_signals::TimerSignals;
 use crate::carrier::SimulatedCarrier;
-use crate::consumers::consumer::ConsumerResources;
-use crate::consumers::lease_manager::PartitionTask;
+use crate::consumers::partition_task::PartitionTask;
+use crate::consumers::resources::ConsumerResources;
 
 /// The lease under which timers are fired.
 pub const CONSUMER: &str = "delivery-timers";

@@ -14,7 +14,7 @@ use waybill_store::{ClaimStore, Error as StoreError, Lease, OrderStore};
 use super::figures::Figures;
 use super::settings::HousekeepingSettings;
 use super::watchdog::Watchdog;
-use crate::consumers::lease_manager::PartitionTask;
+use crate::consumers::partition_task::PartitionTask;
 use crate::context::ContextSource;
 
 /// The lease that lets one process of all do it.

@@ -1,0 +1,30 @@
+//! What every consumer of a process uses.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use waybill_broker::log_cache::LogCache;
+use waybill_broker::log_growth::LogGrowth;
+use waybill_domain::retry::RetrySchedule;
+use waybill_store::LogStore;
+
+use super::background::Background;
+use crate::context::ContextSource;
+use crate::observe::metrics::Metrics;
+
+/// What every consumer of a process uses.
+#[derive(Clone)]
+pub struct ConsumerResources {
+    pub log: Arc<dyn LogStore>,
+    pub log_cache: Arc<LogCache>,
+    pub log_growth: Arc<LogGrowth>,
+    pub background: Arc<Background>,
+    pub metrics: Arc<Metrics>,
+    pub contexts: ContextSource,
+    /// How often and how soon a parked event is tried again.
+    pub schedule: RetrySchedule,
+    /// The longest wait without a wake-up.
+    pub poll_interval: Duration,
+    /// How long a small batch of a shared log waits for more.
+    pub gather: Duration,
+}
