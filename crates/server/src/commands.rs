@@ -1,5 +1,5 @@
 //! Commands on orders and shipments: load, let the domain decide, write. Commands on one thing wait for their turn
-//! ([`Tries`]); if background work or another process wrote in between, load and decide again.
+//! (`tries.rs`); if background work or another process wrote in between, load and decide again.
 
 mod shipments_now;
 mod tries;

@@ -1,6 +1,6 @@
 //! Answers to requests whose head hyper cannot read.
 //!
-//! hyper answers them itself, with a status and an empty body. The [`Socket`](super::socket::Socket) withholds that
+//! hyper answers them itself, with a status and an empty body. The socket (`socket.rs`) withholds that
 //! answer; when the connection has ended, a problem made here is sent instead. Path and dialect are unknown, so it is in
 //! the words of `/v1`. No part of such a request reaches a handler.
 

@@ -111,7 +111,7 @@ pub async fn place(
             }
             Accepted::Short(shortages) => return Err(PlaceError::Short(shortages)),
             Accepted::AskInventory(skus) => {
-                new = Arc::new(ask(with.inventory.as_deref(), &new, skus).await?)
+                new = Arc::new(ask(with.inventory.as_deref(), &new, skus).await?);
             }
         }
     }

@@ -149,10 +149,6 @@ pub struct Flag {
 
 /// The result of retrying a parked event.
 #[derive(Clone, Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "one at a time, never kept in number"
-)]
 pub enum ParkedOutcome<E> {
     /// Applied: it leaves the queue together with its effect.
     Applied(Option<Change<E>>),

@@ -20,10 +20,6 @@ pub struct LeasedWork {
 
 /// The result of a piece of work.
 #[derive(Clone, Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "one at a time, never kept in number"
-)]
 pub enum WorkOutcome<E> {
     /// Done; the change that follows from it is written in the same transaction.
     Done(Option<Change<E>>),
