@@ -67,8 +67,8 @@ async fn a_row_is_mended_by_the_command_that_verify_names() {
     assert_eq!(again["outcome"], "adds_up", "{again}");
     let page: Value = shop.get("/v1/events").await.json();
     let items = page["items"].as_array().expect("items");
-    let adjusted = items.iter().filter(|e| e["type"] == "stock.adjusted");
-    let last = adjusted.last().expect("an event");
+    let mut adjusted = items.iter().filter(|e| e["type"] == "stock.adjusted");
+    let last = adjusted.next_back().expect("an event");
     assert_eq!(last["data"]["reason"], "found at night", "{last}");
     verify(&shop, 0).await;
 }
