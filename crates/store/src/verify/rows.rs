@@ -19,7 +19,7 @@ const MUST_NOT_BE: &[(&str, &str, &str)] = &[
     ),
     (
         "I12",
-        "a shipment under way without a timer that was not updated by hand",
+        "a shipment that the simulated carrier has to move but that has no timer",
         "SELECT s.id FROM shipments s LEFT JOIN timers t ON t.shipment_id = s.id AND t.due_at = s.due_at WHERE s.due_at IS NOT NULL AND t.due_at IS NULL",
     ),
     (
