@@ -30,6 +30,10 @@ const MEANT: &[(&str, &str)] = &[
         "the end of the key",
     ),
     ("SELECT (SELECT MIN(position)", "both ends of the key"),
+    (
+        "/* stock::books */ SELECT",
+        "an operator's command that mends one row; no index leads to a sku",
+    ),
 ];
 
 fn plan(connection: &rusqlite::Connection, sql: &str) -> Vec<String> {
