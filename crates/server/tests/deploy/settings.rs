@@ -27,14 +27,22 @@ fn code() -> String {
                 folders.push(path);
             } else if is_read(&path) {
                 let text = std::fs::read_to_string(path).expect("text");
-                code.push_str(&named(
-                    text.split("#[cfg(test)]").next().unwrap_or_default(),
-                ));
+                code.push_str(&named(without_tests(&text)));
             }
         }
     }
     let lines: Vec<&str> = code.lines().map(str::trim).collect();
     lines.join("\n").replace("\n.", ".")
+}
+
+/// A file up to its module of tests, if that stands in the file itself.
+fn without_tests(text: &str) -> &str {
+    let opens = |(at, _): &(usize, &str)| {
+        let module = text[*at..].lines().nth(1);
+        module.is_some_and(|line| line.starts_with("mod ") && line.ends_with('{'))
+    };
+    let begins = text.match_indices("#[cfg(test)]").find(opens);
+    begins.map_or(text, |(at, _)| &text[..at])
 }
 
 /// Where a file is given one section, as `settings: &config::Breaker`, `settings.` means that section.
