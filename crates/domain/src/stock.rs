@@ -114,12 +114,14 @@ impl Ledger {
     /// What is on hand by the ledger; saturates where a damaged row holds an absurd number.
     #[must_use]
     pub fn on_hand(&self) -> i64 {
+        // No error: a sum beyond 64 bits is shown at its limit, and `reconcile` refuses it.
         self.moved.saturating_sub(self.consumed)
     }
 
     /// Takes in a movement that is about to be written.
     pub fn book(&mut self, delta: i64) {
         self.movements += 1;
+        // No error: a sum beyond 64 bits stays at its limit, and `reconcile` refuses it.
         self.moved = self.moved.saturating_add(delta);
     }
 }
@@ -174,7 +176,9 @@ pub fn reconcile(row: StockLevel, ledger: &Ledger) -> Result<(StockLevel, i64), 
             AdjustmentRefusal::MoreHeldThanOnHand { held, on_hand }
         });
     }
-    let booked = on_hand.saturating_sub(ledger.on_hand());
+    let exact = i128::from(on_hand) - (i128::from(ledger.moved) - i128::from(ledger.consumed));
+    let booked =
+        i64::try_from(exact).map_err(|_| AdjustmentRefusal::OutOfRange { wanted: exact })?;
     if !is_lost && booked == 0 && row.reserved == held {
         return Err(AdjustmentRefusal::AddsUp);
     }
@@ -425,8 +429,13 @@ mod tests {
             moved: i64::MIN,
             ..LEDGER
         };
-        let (after, _) = reconcile(LEVEL, &ledger).expect("the row is believed");
-        assert_eq!(after.on_hand, LEVEL.on_hand);
+        // The difference to the row has no 64-bit number, so no movement could book it.
+        let wanted =
+            i128::from(LEVEL.on_hand) - (i128::from(i64::MIN) - i128::from(LEDGER.consumed));
+        assert_eq!(
+            reconcile(LEVEL, &ledger),
+            Err(AdjustmentRefusal::OutOfRange { wanted })
+        );
         for on_hand in [-1, MAX_UNITS + 1, i64::MAX, i64::MIN] {
             let row = StockLevel { on_hand, ..LEVEL };
             let refused = reconcile(row, &LEDGER);

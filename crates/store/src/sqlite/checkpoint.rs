@@ -107,8 +107,8 @@ impl Checkpoints {
 
     fn run(&mut self, connection: &Connection, mode: &str, pages: u32) -> Result<(), String> {
         // The next try is a quarter of the log's length away, so that a checkpoint that readers block is not tried at
-        // every commit. When the log starts again from its beginning, its length is small again. No error: a length
-        // that no file has is never reached.
+        // every commit. When the log starts again from its beginning, its length is small again.
+        // No error: a length that no file has is never reached.
         self.next = pages.saturating_add(self.pages / 4);
         let held_up = connection.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |row| {
             row.get::<_, bool>(0)
