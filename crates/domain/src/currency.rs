@@ -77,7 +77,7 @@ impl Currency {
     /// The three letters.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        std::str::from_utf8(&self.code).unwrap_or("XXX")
+        std::str::from_utf8(&self.code).expect("codes are ASCII letters")
     }
 
     /// Minor digits: 2 for EUR, 0 for JPY.

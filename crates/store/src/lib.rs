@@ -7,6 +7,7 @@
 // Texts for people use `Display`; `Debug` output is for developers.
 #![cfg_attr(not(test), deny(clippy::use_debug))]
 
+mod caught;
 #[cfg(feature = "conformance")]
 #[allow(
     clippy::use_debug,
@@ -30,6 +31,7 @@ mod steps;
 mod traits;
 pub mod verify;
 
+pub use caught::caught;
 pub use consume::{BatchDecision, Consumed, Known};
 pub use error::{Error, Result};
 pub use model::*;

@@ -1,5 +1,6 @@
 //! A consumer's batch in three steps, for a store that other processes write too: load, decide, write under guards.
 
+use crate::caught::caught;
 use crate::consume::{BatchDecision, Consumed, Known};
 use crate::error::Result;
 use crate::traits::{Effect, EffectStore, LogStore};
@@ -25,7 +26,7 @@ where
             .parked_orders(batch.consumer(), batch.order_ids())
             .await?;
     }
-    let decided = batch.decide(&known);
+    let decided = caught(|| batch.decide(&known))?;
     let consumed = Consumed::of(&decided);
     store.apply_batch(decided).await?;
     Ok(consumed)

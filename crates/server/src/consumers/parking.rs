@@ -4,6 +4,7 @@
 use waybill_domain::retry::RetrySchedule;
 use waybill_store::{
     EffectStore, Error as StoreError, Known, Lease, LogStore, Parked, ParkedOutcome, ParkedState,
+    caught,
 };
 
 use super::handler::{EventOutcome, Handler};
@@ -74,7 +75,7 @@ impl<H: Handler> Retries<'_, H> {
             rows: self.store.load(needs).await?,
             parked: vec![],
         };
-        let mut outcomes = self.handler.decide(&[event], &known);
+        let mut outcomes = caught(|| self.handler.decide(&[event], &known))?;
         Ok(match outcomes.pop() {
             Some(EventOutcome::Change(change)) => ParkedOutcome::Applied(Some(*change)),
             Some(EventOutcome::Nothing) | None => ParkedOutcome::Applied(None),

@@ -55,6 +55,34 @@ impl<E: Effect> BatchDecision<E> for Prepared<E> {
     }
 }
 
+/// A decision with a defect.
+struct Defective {
+    lease: Lease,
+    orders: Vec<OrderId>,
+}
+
+impl BatchDecision<OrderEffect> for Defective {
+    fn consumer(&self) -> &str {
+        &self.lease.consumer
+    }
+
+    fn needs(&self) -> Vec<OrderId> {
+        self.orders.clone()
+    }
+
+    fn order_ids(&self) -> Vec<OrderId> {
+        self.orders.clone()
+    }
+
+    fn may_be_parked(&self) -> bool {
+        true
+    }
+
+    fn decide(&self, _: &Known<OrderEffect>) -> ConsumerBatch<OrderEffect> {
+        panic!("a planted defect of a decision")
+    }
+}
+
 async fn noting(h: &Harness, lease: &Lease, from: i64, id: OrderId) -> ConsumerBatch<OrderEffect> {
     let mut wants = Harness::batch(lease, from, from + 2);
     wants.changes = vec![h.command(&h.order(id).await, &Command::AddNote)];
@@ -141,4 +169,21 @@ pub(super) async fn a_batch_under_a_lease_that_was_lost_changes_nothing(h: Harne
     let refused = h.store.consume(late).await;
     assert!(matches!(refused, Err(Error::Fenced { .. })), "{refused:?}");
     assert_eq!(h.order(id).await.version, version);
+}
+
+pub(super) async fn a_decision_that_panics_is_an_error_of_its_events_and_the_next_one_is_made(
+    h: Harness,
+) {
+    let id = h.sold("A", 5, 1).await;
+    let (lease, from) = h.lease("status").await;
+    let orders = vec![id];
+    let defective = Arc::new(Defective {
+        lease: lease.clone(),
+        orders,
+    });
+    let refused = h.store.consume(defective).await;
+    assert!(refused.as_ref().is_err_and(Error::is_poison), "{refused:?}");
+    let sound = Prepared::new(&[id], noting(&h, &lease, from, id).await);
+    h.store.consume(sound).await.expect("consumed");
+    assert_eq!(cursor(&h, "status").await, from + 2);
 }

@@ -131,6 +131,7 @@ macro_rules! store_conformance_cases {
                 a_batch_that_was_decided_on_an_older_version_changes_nothing
                 a_decision_learns_which_of_its_orders_are_parked
                 a_batch_under_a_lease_that_was_lost_changes_nothing
+                a_decision_that_panics_is_an_error_of_its_events_and_the_next_one_is_made
             }
             leases {
                 a_lease_is_one_owners_until_it_runs_out

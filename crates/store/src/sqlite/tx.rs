@@ -1,9 +1,9 @@
 //! The transaction of a round as a job sees it, and the counters that belong to it.
 
 use super::errors::IntoStore;
+use crate::caught::caught;
 use crate::error::{Error, Result};
 use rusqlite::Connection;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use waybill_domain::event::LoggedEvent;
 use waybill_domain::status::OrderStatus;
 use waybill_domain::time::Time;
@@ -49,10 +49,10 @@ impl Tx<'_> {
     pub fn run_unit<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
         let (counters, events) = (*self.counters, self.events.len());
         if !self.careful {
-            return caught(|| work(self));
+            return caught(|| work(self)).flatten();
         }
         self.execute("SAVEPOINT unit", [])?;
-        let done = caught(|| work(self));
+        let done = caught(|| work(self)).flatten();
         let kept = done.and_then(|value| self.execute("RELEASE unit", []).map(|_| value));
         if kept.is_err() {
             *self.counters = counters;
@@ -74,12 +74,6 @@ impl Tx<'_> {
             let _ = self.connection.execute_batch("ROLLBACK");
         })
     }
-}
-
-/// Turns a panic into an error: it is a defect of one unit and must not end the writer's thread.
-fn caught<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
-    let done = catch_unwind(AssertUnwindSafe(work));
-    done.unwrap_or_else(|_| Err(Error::refused("the decision panicked")))
 }
 
 /// Writes the counters that a round has moved.

@@ -11,10 +11,10 @@ use super::pipeline::{Pipeline, Sql, params};
 use super::rows::{Columns, count};
 use super::shared::Shared;
 use super::transaction::{Commits, Failed, Open};
+use crate::caught::caught;
 use crate::error::{Error, Result};
 use crate::model::Accepted;
 use std::collections::HashMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
@@ -198,10 +198,7 @@ fn decide<'o>(
             .ok_or_else(|| Error::unavailable("the database returned too few order numbers"))?;
         let view = batch.stock.view(&new.tenant);
         // A panic is a defect of one order; the others are decided without it.
-        let decided = catch_unwind(AssertUnwindSafe(|| {
-            intake::decide(new, number, partition, view)
-        }));
-        let decided = decided.map_err(|_| Error::refused("the decision panicked"))?;
+        let decided = caught(|| intake::decide(new, number, partition, view))?;
         batch.results.push(match decided {
             Decision::Accept(accepted) => {
                 let birth = Birth::of(&accepted.order);
