@@ -95,7 +95,7 @@ pub struct AcceptedOrder {
 #[derive(Clone, Debug)]
 pub enum Decision {
     Accept(Box<AcceptedOrder>),
-    /// Stock is short and the order may not wait. Nothing is reserved.
+    /// Stock is short. Nothing is reserved, and the order is refused: no other allocation policy is accepted yet.
     Short(Vec<Shortage>),
     /// These skus are not tracked here; the inventory service must be asked first. Nothing is reserved.
     AskInventory(Vec<Sku>),

@@ -15,6 +15,7 @@ mod caught;
 )]
 pub mod conformance;
 mod consume;
+mod consume_steps;
 mod encoding;
 mod error;
 mod ledger;
@@ -27,7 +28,6 @@ pub mod reads;
 mod sources;
 pub mod sqlite;
 pub mod status;
-mod steps;
 mod traits;
 pub mod verify;
 

@@ -4,10 +4,10 @@
 /// The actor in the events of the role's decisions.
 pub const ACTOR: &str = "system:delivery";
 
-mod news;
 mod of_order;
+mod order_news;
 mod record;
 
-pub use news::{Carrier, OrderNews, Subject, on_order_news, parse};
 pub use of_order::{OrderDelivery, UnusableEvent};
+pub use order_news::{Carrier, OrderNews, Subject, on_order_news, parse};
 pub use record::{Delivery, DeliveryState, Released};

@@ -1,7 +1,7 @@
 //! Delivery's rows of one order, and what an event of the log changes in them. Both the role's consumer and a command
 //! that cannot wait for the consumer decide here.
 
-use super::news::{Carrier, Subject, on_order_news, parse};
+use super::order_news::{Carrier, Subject, on_order_news, parse};
 use super::record::Delivery;
 use crate::change::{Change, DeliveryEffect};
 use crate::context::Context;

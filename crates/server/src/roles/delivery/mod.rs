@@ -32,7 +32,7 @@ const DEFAULTS: &str = r#"[delivery]
 # Simulated carrier: from confirmed to shipped, and from shipped to delivered.
 ship_delay_ms = "2000-8000"
 deliver_delay_ms = "2000-8000"
-# Timers that fire in one transaction at most.
+# Events of orders, or timers that are due, in one transaction at most.
 batch_limit = 256
 "#;
 

@@ -4,9 +4,9 @@ use super::super::changes::OwnedRows;
 use super::super::{apply, parked, work};
 use super::PostgresStore;
 use crate::consume::{BatchDecision, Consumed};
+use crate::consume_steps;
 use crate::error::Result;
 use crate::model::{ConsumerBatch, Lease, LeasedWork, ParkedOutcome, WorkOutcome};
-use crate::steps;
 use crate::traits::EffectStore;
 use async_trait::async_trait;
 use std::sync::Arc;
@@ -32,7 +32,7 @@ impl<E: OwnedRows> EffectStore<E> for PostgresStore {
     }
 
     async fn consume(&self, batch: Arc<dyn BatchDecision<E>>) -> Result<Consumed> {
-        steps::in_three_steps(self, &*batch).await
+        consume_steps::in_three_steps(self, &*batch).await
     }
 
     async fn apply_batch(&self, batch: ConsumerBatch<E>) -> Result<()> {
