@@ -23,6 +23,7 @@ pub mod intake;
 pub mod money;
 pub mod once;
 pub mod order;
+pub mod parked;
 pub mod precondition;
 pub mod problem;
 pub mod progress;

@@ -1,10 +1,10 @@
 //! Parked events that are due are tried again; those that no retry is left for become dead letters. A person's redrive
 //! or discard is carried out here, so that the order goes on.
 
+use waybill_domain::parked::{NextTry, ParkedState};
 use waybill_domain::retry::RetrySchedule;
 use waybill_store::{
-    EffectStore, Error as StoreError, Known, Lease, LogStore, Parked, ParkedOutcome, ParkedState,
-    caught,
+    EffectStore, Error as StoreError, Known, Lease, LogStore, Parked, ParkedOutcome, caught,
 };
 
 use super::handler::{EventOutcome, Handler};
@@ -85,30 +85,14 @@ impl<H: Handler> Retries<'_, H> {
 
     fn failed_again(&self, parked: &Parked, error: String) -> ParkedOutcome<H::Effect> {
         let now = self.contexts.now();
-        // A redrive starts over; the first failure has used one attempt.
-        let attempts = if parked.state == ParkedState::Redrive {
-            1
-        } else {
-            parked.attempts + 1
-        };
-        match self.schedule.delay_ms(attempts) {
-            Some(wait) => ParkedOutcome::Failed {
-                error,
-                state: ParkedState::Waiting,
-                next_attempt_at: now.plus_ms(wait),
-            },
-            None => {
-                log(
-                    parked,
-                    "no try is left; the event is a dead letter until it is redriven or discarded",
-                );
-                ParkedOutcome::Failed {
-                    error,
-                    state: ParkedState::Dead,
-                    next_attempt_at: now,
-                }
-            }
+        let next = NextTry::after_failure(self.schedule, parked.state, parked.attempts, now);
+        if next == NextTry::NoneLeft {
+            log(
+                parked,
+                "no try is left; the event is a dead letter until it is redriven or discarded",
+            );
         }
+        ParkedOutcome::Failed { error, next }
     }
 }
 

@@ -7,6 +7,7 @@ use crate::model::{ConsumerBatch, Lease, ParkedOutcome};
 use waybill_domain::change::{Change, OrderEffect};
 use waybill_domain::command::Command;
 use waybill_domain::ids::OrderId;
+use waybill_domain::parked::NextTry;
 
 #[track_caller]
 fn assert_fenced<T: std::fmt::Debug>(result: &Result<T>) {
@@ -141,8 +142,7 @@ pub(super) async fn a_process_that_lost_the_lease_changes_nothing(h: Harness) {
         ParkedOutcome::Discarded,
         ParkedOutcome::Failed {
             error: "again".into(),
-            state: crate::ParkedState::Dead,
-            next_attempt_at: h.clock.now(),
+            next: NextTry::NoneLeft,
         },
     ] {
         assert_fenced(

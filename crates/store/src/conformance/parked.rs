@@ -2,12 +2,13 @@
 
 use super::Harness;
 use crate::error::Error;
-use crate::model::{Flag, Lease, Parked, ParkedOutcome, ParkedState};
+use crate::model::{Flag, Lease, Parked, ParkedOutcome};
 use waybill_domain::change::OrderEffect;
 use waybill_domain::command::Command;
 use waybill_domain::event::LoggedEvent;
 use waybill_domain::ids::OrderId;
 use waybill_domain::once::CommandClaim;
+use waybill_domain::parked::{NextTry, ParkedState};
 use waybill_domain::text::Tenant;
 
 struct Stuck {
@@ -57,13 +58,16 @@ impl Stuck {
             .await
     }
 
-    async fn failed(&self, state: ParkedState, in_ms: i64) {
+    async fn failed(&self, next: NextTry) {
         let outcome = ParkedOutcome::Failed {
             error: "again".into(),
-            state,
-            next_attempt_at: self.h.make.in_ms(in_ms),
+            next,
         };
         self.settle(0, outcome).await.expect("settled");
+    }
+
+    fn again_in(&self, ms: i64) -> NextTry {
+        NextTry::At(self.h.make.in_ms(ms))
     }
 
     async fn flag(&self, at: usize, state: ParkedState) -> bool {
@@ -135,7 +139,7 @@ pub(super) async fn a_parked_event_is_due_when_its_time_has_come_and_whole(h: Ha
 pub(super) async fn a_failed_try_is_counted_until_none_is_left(h: Harness) {
     let s = stuck(h).await;
     s.h.clock.advance_ms(1_000);
-    s.failed(ParkedState::Waiting, 200).await;
+    s.failed(s.again_in(200)).await;
     assert!(s.due().await.is_empty());
     s.h.clock.advance_ms(200);
     let due = s.due().await;
@@ -143,7 +147,7 @@ pub(super) async fn a_failed_try_is_counted_until_none_is_left(h: Harness) {
         (due[0].attempts, due[0].error.as_deref(), due[0].last_at),
         (2, Some("again"), s.h.make.in_ms(-200))
     );
-    s.failed(ParkedState::Dead, 0).await;
+    s.failed(NextTry::NoneLeft).await;
     assert!(s.due().await.is_empty(), "the dead are not tried");
     let listed = s.listed().await;
     assert_eq!(
@@ -179,10 +183,17 @@ pub(super) async fn a_flag_with_a_key_is_set_once(h: Harness) {
 
 pub(super) async fn a_dead_event_is_redriven_when_somebody_asks(h: Harness) {
     let s = stuck(h).await;
-    s.failed(ParkedState::Dead, 0).await;
+    s.failed(NextTry::NoneLeft).await;
     assert!(s.flag(0, ParkedState::Redrive).await);
     let due = s.due().await;
     assert_eq!((due.len(), due[0].state), (1, ParkedState::Redrive));
+    s.failed(s.again_in(100)).await;
+    assert!(
+        s.due().await.is_empty(),
+        "the try that failed was the one asked for"
+    );
+    assert_eq!(s.listed().await[0].state, ParkedState::Waiting);
+    assert!(s.flag(0, ParkedState::Redrive).await);
     let change = s.h.command(&s.h.order(s.id).await, &Command::AddNote);
     s.settle(0, ParkedOutcome::Applied(Some(change)))
         .await
@@ -255,7 +266,13 @@ pub(super) async fn a_discard_requested_during_a_try_stays_in_force(h: Harness) 
     s.h.clock.advance_ms(1_000);
     assert_eq!(s.due().await[0].state, ParkedState::Waiting);
     s.flag(0, ParkedState::Discard).await;
-    s.failed(ParkedState::Waiting, 60_000).await;
+    s.failed(s.again_in(60_000)).await;
+    let due = s.due().await;
+    assert_eq!(
+        (due[0].state, due[0].attempts, due[0].error.as_deref()),
+        (ParkedState::Discard, 2, Some("again"))
+    );
+    s.failed(NextTry::NoneLeft).await;
     assert_eq!(s.due().await[0].state, ParkedState::Discard);
 }
 
@@ -304,8 +321,14 @@ pub(super) async fn an_effect_that_conflicts_leaves_the_event_parked(h: Harness)
     s.settle(0, ParkedOutcome::Applied(None))
         .await
         .expect("settled");
-    let twice = s.settle(0, ParkedOutcome::Applied(None)).await;
-    assert!(matches!(twice, Err(Error::Conflict { .. })), "{twice:?}");
+    let failed = ParkedOutcome::Failed {
+        error: "too late".into(),
+        next: NextTry::NoneLeft,
+    };
+    for outcome in [ParkedOutcome::Applied(None), failed] {
+        let twice = s.settle(0, outcome).await;
+        assert!(matches!(twice, Err(Error::Conflict { .. })), "{twice:?}");
+    }
 }
 
 pub(super) async fn parking_an_event_again_changes_nothing(h: Harness) {

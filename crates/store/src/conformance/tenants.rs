@@ -2,7 +2,8 @@
 
 use super::Harness;
 use crate::model::Positions;
-use crate::model::{Flag, OrderFilter, OrderRef, ParkedState, ShipmentFilter};
+use crate::model::{Flag, OrderFilter, OrderRef, ShipmentFilter};
+use waybill_domain::parked::ParkedState;
 use waybill_domain::stock::Adjustment;
 use waybill_domain::text::Tenant;
 

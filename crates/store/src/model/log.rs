@@ -5,6 +5,7 @@ use waybill_domain::change::Change;
 use waybill_domain::event::LoggedEvent;
 use waybill_domain::ids::OrderId;
 use waybill_domain::once::CommandClaim;
+use waybill_domain::parked::{NextTry, ParkedState};
 use waybill_domain::time::Time;
 
 /// A place in the log: a position in each partition.
@@ -89,40 +90,6 @@ pub struct NewParked {
     pub next_attempt_at: Time,
 }
 
-/// The state of a parked event.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ParkedState {
-    /// Parked: the event waits for its next try, or behind an event of its order that does.
-    Waiting,
-    /// A dead letter: no retry is left, and a person must decide.
-    Dead,
-    /// A person has asked for another try.
-    Redrive,
-    /// A person has asked to discard the event.
-    Discard,
-}
-
-impl ParkedState {
-    /// The word in the store and on the wire.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Waiting => "waiting",
-            Self::Dead => "dead",
-            Self::Redrive => "redrive",
-            Self::Discard => "discard",
-        }
-    }
-
-    /// Reads the word.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        [Self::Waiting, Self::Dead, Self::Redrive, Self::Discard]
-            .into_iter()
-            .find(|s| s.as_str() == text)
-    }
-}
-
 /// A parked event.
 #[derive(Clone, Debug)]
 pub struct Parked {
@@ -153,11 +120,7 @@ pub enum ParkedOutcome<E> {
     /// Applied: it leaves the queue together with its effect.
     Applied(Option<Change<E>>),
     /// Failed again.
-    Failed {
-        error: String,
-        state: ParkedState,
-        next_attempt_at: Time,
-    },
+    Failed { error: String, next: NextTry },
     /// Discarded: it leaves the queue without effect.
     Discarded,
 }

@@ -10,8 +10,7 @@ mod work;
 pub use base::{Identity, Page, PoolUse, Stats};
 pub use delivery::{DeliveryOf, DueTimers, ShipmentFilter};
 pub use log::{
-    ConsumerBatch, Flag, HeldLease, Lease, LeaseView, NewParked, Parked, ParkedOutcome,
-    ParkedState, Positions,
+    ConsumerBatch, Flag, HeldLease, Lease, LeaseView, NewParked, Parked, ParkedOutcome, Positions,
 };
 pub use orders::{Accepted, OrderFilter, OrderRecord, OrderRef, Snapshot};
 pub use stock::{StockChange, StockOutcome};

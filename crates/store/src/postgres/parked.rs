@@ -9,29 +9,32 @@ use super::shared::Shared;
 use super::transaction::{Commits, Failed};
 use crate::encoding::{queue, read_envelope, write_envelope};
 use crate::error::{Error, Result};
-use crate::model::{Flag, Lease, NewParked, Page, Parked, ParkedOutcome, ParkedState};
+use crate::model::{Flag, Lease, NewParked, Page, Parked, ParkedOutcome};
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 use waybill_domain::event::NewEvent;
 use waybill_domain::ids::OrderId;
+use waybill_domain::parked::{ParkedState, Tries};
 use waybill_domain::text::Tenant;
 use waybill_domain::time::Time;
 
 static PARK: Sql = Sql {
     text: "/* parked::park */ INSERT INTO parked (consumer, order_id, position, part, tenant, envelope, state, error, attempts, first_at, last_at, \
-           next_attempt_at) SELECT $1, p.order_id, p.position, $2, p.tenant, p.envelope, 'waiting', p.error, \
-           CASE WHEN p.error IS NULL THEN 0 ELSE 1 END, $3, $3, p.next_attempt_at \
-           FROM unnest($4, $5, $6, $7, $8, $9) AS p (order_id, position, tenant, envelope, error, next_attempt_at) ON CONFLICT DO NOTHING",
+           next_attempt_at) SELECT $1, p.order_id, p.position, $2, p.tenant, p.envelope, p.state, p.error, p.attempts, p.last_at, p.last_at, \
+           p.next_attempt_at FROM unnest($3, $4, $5, $6, $7, $8, $9, $10, $11) \
+           AS p (order_id, position, tenant, envelope, state, error, attempts, last_at, next_attempt_at) ON CONFLICT DO NOTHING",
     types: &[
         Type::TEXT,
         Type::INT2,
-        Type::INT8,
         Type::UUID_ARRAY,
         Type::INT8_ARRAY,
         Type::TEXT_ARRAY,
         Type::TEXT_ARRAY,
         Type::TEXT_ARRAY,
+        Type::TEXT_ARRAY,
+        Type::INT8_ARRAY,
+        Type::INT8_ARRAY,
         Type::INT8_ARRAY,
     ],
 };
@@ -42,19 +45,24 @@ pub fn park<'p>(pipeline: &mut Pipeline<'p>, lease: &'p Lease, new: &'p [NewPark
         return;
     }
     let p = || new.iter();
+    let tries = p().map(|p| Tries::begin(p.error.is_some(), now, p.next_attempt_at));
+    let tries: Vec<Tries> = tries.collect();
+    let t = || tries.iter();
     pipeline.add(
         &PARK,
         params![
             lease.consumer.as_str(),
             small(lease.partition),
-            now.0,
             p().map(|p| queue(&p.event.event).0).collect::<Vec<_>>(),
             p().map(|p| p.event.position).collect::<Vec<_>>(),
             p().map(|p| p.event.event.tenant.as_str())
                 .collect::<Vec<_>>(),
             p().map(|p| write_envelope(&p.event)).collect::<Vec<_>>(),
+            t().map(|t| t.state.as_str()).collect::<Vec<_>>(),
             p().map(|p| p.error.as_deref()).collect::<Vec<_>>(),
-            p().map(|p| p.next_attempt_at.0).collect::<Vec<_>>(),
+            t().map(|t| i64::from(t.attempts)).collect::<Vec<_>>(),
+            t().map(|t| t.last_at.0).collect::<Vec<_>>(),
+            t().map(|t| t.next_attempt_at.0).collect::<Vec<_>>(),
         ],
     );
 }
@@ -209,7 +217,7 @@ async fn attempt_flag(
 }
 
 static QUEUE: Sql = Sql {
-    text: "/* parked::queue */ SELECT position FROM parked WHERE consumer = $1 AND order_id = $2 ORDER BY position FOR UPDATE",
+    text: "/* parked::queue */ SELECT position, state, attempts, last_at, next_attempt_at FROM parked WHERE consumer = $1 AND order_id = $2 ORDER BY position FOR UPDATE",
     types: &[Type::TEXT, Type::UUID],
 };
 
@@ -227,16 +235,17 @@ static RECORD_DISCARD: Sql = Sql {
     types: &[Type::TEXT, Type::UUID, Type::INT8, Type::INT8],
 };
 
-/// Records a failed try. A discard that was requested during the try stays in force.
+/// Records a failed try, on a row that is locked.
 static FAILED: Sql = Sql {
-    text: "/* parked::failed */ UPDATE parked SET state = CASE state WHEN 'discard' THEN state ELSE $4 END, error = $5, attempts = attempts + 1, \
-           last_at = $6, next_attempt_at = $7 WHERE consumer = $1 AND order_id = $2 AND position = $3",
+    text: "/* parked::failed */ UPDATE parked SET state = $4, error = $5, attempts = $6, last_at = $7, next_attempt_at = $8 \
+           WHERE consumer = $1 AND order_id = $2 AND position = $3",
     types: &[
         Type::TEXT,
         Type::UUID,
         Type::INT8,
         Type::TEXT,
         Type::TEXT,
+        Type::INT8,
         Type::INT8,
         Type::INT8,
     ],
@@ -258,22 +267,32 @@ pub async fn settle<E: OwnedRows>(
     Ok(())
 }
 
-/// Checks that the event is still parked, and, before it is removed, that it is the first of its order.
-fn check_queue<E>(rows: &[Row], position: i64, outcome: &ParkedOutcome<E>) -> Result<()> {
-    let queued = rows.iter().map(|row| Columns::of(row).get());
-    let queued: Vec<i64> = queued.collect::<Result<_>>()?;
-    let is_there = match outcome {
-        ParkedOutcome::Failed { .. } => queued.contains(&position),
+/// The tries of a parked event, from its locked row. Checks that the event is still parked, and, before it is removed,
+/// that it is the first of its order.
+fn locked_tries<E>(rows: &[Row], position: i64, outcome: &ParkedOutcome<E>) -> Result<Tries> {
+    let queued = rows.iter().map(|row| {
+        let mut c = Columns::of(row);
+        Ok((c.get()?, c))
+    });
+    let mut queued = queued
+        .collect::<Result<Vec<(i64, Columns<'_>)>>>()?
+        .into_iter();
+    let found = match outcome {
+        ParkedOutcome::Failed { .. } => queued.find(|(at, _)| *at == position),
         // Events of an order are removed in their order.
-        ParkedOutcome::Applied(_) | ParkedOutcome::Discarded => queued.first() == Some(&position),
+        ParkedOutcome::Applied(_) | ParkedOutcome::Discarded => {
+            queued.next().filter(|(at, _)| *at == position)
+        }
     };
-    if is_there {
-        Ok(())
-    } else {
-        Err(Error::Conflict {
-            what: "a parked event",
-        })
-    }
+    let (_, mut c) = found.ok_or(Error::Conflict {
+        what: "a parked event",
+    })?;
+    Ok(Tries {
+        state: c.text("a parked state", ParkedState::parse)?,
+        attempts: c.number("attempts")?,
+        last_at: c.time()?,
+        next_attempt_at: c.time()?,
+    })
 }
 
 async fn attempt_settle<E: OwnedRows>(
@@ -291,7 +310,7 @@ async fn attempt_settle<E: OwnedRows>(
     };
     let wanted = Wanted::of(change);
     let consumer = lease.consumer.as_str();
-    let (open, locked) = commits
+    let (open, (tries, locked)) = commits
         .begin(
             |pipeline| {
                 let fence = fence(pipeline, lease);
@@ -300,8 +319,8 @@ async fn attempt_settle<E: OwnedRows>(
             },
             |answers, (fence, queue, locks)| {
                 fence.position(answers)?;
-                check_queue(&answers.take(queue), position, outcome)?;
-                Locked::read(locks, answers)?.with(change)
+                let tries = locked_tries(&answers.take(queue), position, outcome)?;
+                Ok((tries, Locked::read(locks, answers)?.with(change)?))
             },
         )
         .await?;
@@ -314,21 +333,19 @@ async fn attempt_settle<E: OwnedRows>(
             pipeline.add(&RECORD_DISCARD, params![consumer, order.0, position, now.0]);
             pipeline.add(&REMOVE, params![consumer, order.0, position]);
         }
-        ParkedOutcome::Failed {
-            error,
-            state,
-            next_attempt_at,
-        } => {
+        ParkedOutcome::Failed { error, next } => {
+            let after = tries.failed(*next, now);
             pipeline.add(
                 &FAILED,
                 params![
                     consumer,
                     order.0,
                     position,
-                    state.as_str(),
+                    after.state.as_str(),
                     error.as_str(),
-                    now.0,
-                    next_attempt_at.0
+                    i64::from(after.attempts),
+                    after.last_at.0,
+                    after.next_attempt_at.0
                 ],
             );
         }

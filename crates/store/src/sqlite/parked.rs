@@ -7,9 +7,10 @@ use super::rows::Columns;
 use super::tx::{Tx, expect_one};
 use crate::encoding::{queue, read_envelope, write_envelope};
 use crate::error::{Error, Result};
-use crate::model::{Flag, Lease, NewParked, Page, Parked, ParkedOutcome, ParkedState};
+use crate::model::{Flag, Lease, NewParked, Page, Parked, ParkedOutcome};
 use rusqlite::{Connection, Row, params};
 use waybill_domain::ids::OrderId;
+use waybill_domain::parked::{NextTry, ParkedState, Tries};
 use waybill_domain::text::Tenant;
 use waybill_domain::time::Time;
 
@@ -42,9 +43,10 @@ pub fn among(
 /// Parks an event; an event that is parked already stays unchanged.
 pub fn park(tx: &mut Tx<'_>, lease: &Lease, new: &NewParked) -> Result<()> {
     let order = queue(&new.event.event);
+    let tries = Tries::begin(new.error.is_some(), tx.now, new.next_attempt_at);
     let added = tx.execute(
         "INSERT INTO parked (consumer, order_id, position, part, tenant, envelope, state, error, attempts, first_at, last_at, next_attempt_at) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'waiting', ?7, ?8, ?9, ?9, ?10) ON CONFLICT DO NOTHING",
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?10, ?11) ON CONFLICT DO NOTHING",
         params![
             lease.consumer,
             order.bytes(),
@@ -52,10 +54,11 @@ pub fn park(tx: &mut Tx<'_>, lease: &Lease, new: &NewParked) -> Result<()> {
             lease.partition,
             new.event.event.tenant.as_str(),
             write_envelope(&new.event),
+            tries.state.as_str(),
             new.error,
-            i64::from(new.error.is_some()),
-            tx.now.0,
-            new.next_attempt_at.0,
+            tries.attempts,
+            tries.last_at.0,
+            tries.next_attempt_at.0,
         ],
     )?;
     tx.counters.parked += i64::from(added > 0);
@@ -181,20 +184,62 @@ pub fn settle<E: OwnedRows>(
             record_discard(tx, lease, order, position)?;
             remove(tx, lease, order, position)
         }
-        // A discard that was requested during the try stays in force.
-        ParkedOutcome::Failed {
-            error,
-            state,
-            next_attempt_at,
-        } => {
-            let changed = tx.execute(
-                "UPDATE parked SET state = CASE state WHEN 'discard' THEN state ELSE ?4 END, error = ?5, attempts = attempts + 1, last_at = ?6, next_attempt_at = ?7 \
-                 WHERE consumer = ?1 AND order_id = ?2 AND position = ?3",
-                params![lease.consumer, order.bytes(), position, state.as_str(), error, tx.now.0, next_attempt_at.0],
-            )?;
-            expect_one(changed, "a parked event")
+        ParkedOutcome::Failed { error, next } => {
+            record_failure(tx, lease, (order, position), error, *next)
         }
     }
+}
+
+/// The tries of a parked event, as they stand in this transaction.
+fn tries(tx: &Tx<'_>, consumer: &str, (order, position): (OrderId, i64)) -> Result<Option<Tries>> {
+    let mut select = tx
+        .connection
+        .prepare_cached("SELECT state, attempts, last_at, next_attempt_at FROM parked WHERE consumer = ?1 AND order_id = ?2 AND position = ?3")
+        .store()?;
+    let mut rows = select
+        .query(params![consumer, order.bytes(), position])
+        .store()?;
+    let Some(row) = rows.next().store()? else {
+        return Ok(None);
+    };
+    let mut c = Columns::of(row);
+    Ok(Some(Tries {
+        state: c.text("a parked state", ParkedState::parse)?,
+        attempts: c.get()?,
+        last_at: c.time()?,
+        next_attempt_at: c.time()?,
+    }))
+}
+
+/// Writes what the domain makes of the row after a failed try. The writer is alone, so the row cannot change between
+/// the two statements.
+fn record_failure(
+    tx: &Tx<'_>,
+    lease: &Lease,
+    event: (OrderId, i64),
+    error: &str,
+    next: NextTry,
+) -> Result<()> {
+    let before = tries(tx, &lease.consumer, event)?.ok_or(Error::Conflict {
+        what: "a parked event",
+    })?;
+    let after = before.failed(next, tx.now);
+    let (order, position) = event;
+    let changed = tx.execute(
+        "UPDATE parked SET state = ?4, error = ?5, attempts = ?6, last_at = ?7, next_attempt_at = ?8 \
+         WHERE consumer = ?1 AND order_id = ?2 AND position = ?3",
+        params![
+            lease.consumer,
+            order.bytes(),
+            position,
+            after.state.as_str(),
+            error,
+            after.attempts,
+            after.last_at.0,
+            after.next_attempt_at.0,
+        ],
+    )?;
+    expect_one(changed, "a parked event")
 }
 
 /// Records a discard, in the transaction that removes the event from the queue.

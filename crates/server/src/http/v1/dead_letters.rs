@@ -11,8 +11,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 use waybill_domain::ids::OrderId;
+use waybill_domain::parked::ParkedState;
 use waybill_domain::time::Time;
-use waybill_store::{Flag, Identity, Parked, ParkedState};
+use waybill_store::{Flag, Identity, Parked};
 
 use super::answer::Answer;
 use super::apis::DeadLettersApi;

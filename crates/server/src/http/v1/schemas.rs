@@ -8,11 +8,11 @@ use utoipa::openapi::{KnownFormat, RefOr, Schema, SchemaFormat};
 use utoipa::{PartialSchema, ToSchema};
 use waybill_domain::event::{AggregateKind, EventKind};
 use waybill_domain::order::HoldReason as DomainHoldReason;
+use waybill_domain::parked::ParkedState;
 use waybill_domain::shipment::ShipmentStatus as DomainShipmentStatus;
 use waybill_domain::status::{
     AllocationPolicy as DomainAllocationPolicy, OrderStatus as DomainOrderStatus,
 };
-use waybill_store::ParkedState;
 
 /// A schema of a string with a description and the names it may be.
 macro_rules! names_of {
@@ -64,12 +64,7 @@ names_of!(
 names_of!(
     DeadLetterState,
     "Waiting for its next try, dead, or flagged to be tried again or given up.",
-    [
-        ParkedState::Waiting,
-        ParkedState::Dead,
-        ParkedState::Redrive,
-        ParkedState::Discard,
-    ]
+    ParkedState::ALL
 );
 
 /// An RFC 3339 time in UTC.
