@@ -34,6 +34,7 @@ pub mod retry;
 pub mod shipment;
 pub mod status;
 pub mod stock;
+pub mod stuck;
 pub mod text;
 pub mod time;
 pub mod timer;

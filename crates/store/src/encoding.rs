@@ -14,6 +14,18 @@ use waybill_domain::status::OrderStatus;
 use waybill_domain::text::{Tenant, Vendor};
 use waybill_domain::time::Time;
 
+/// Order statuses as the list of an `IN` in SQL: `'shipped', 'delivered'`.
+pub fn status_list(statuses: impl Iterator<Item = OrderStatus>) -> String {
+    let quoted: Vec<String> = statuses.map(|status| format!("'{status}'")).collect();
+    quoted.join(", ")
+}
+
+/// The statuses of orders that are done, as [`status_list`].
+pub fn terminal_statuses() -> String {
+    let all = OrderStatus::ALL.iter().copied();
+    status_list(all.filter(|status| status.is_terminal()))
+}
+
 /// Lists of strings and numbers.
 pub fn json<T: Serialize>(value: &T) -> String {
     serde_json::to_string(value).expect("lists of strings and numbers always serialize")

@@ -7,9 +7,12 @@
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
+use crate::encoding::{status_list, terminal_statuses};
 use crate::error::{Error, Result};
 use crate::verify::Tables;
 use waybill_domain::echo::quoted;
+use waybill_domain::parked::ParkedState;
+use waybill_domain::stuck;
 use waybill_domain::time::Time;
 
 /// How many of the newest orders are searched for the one that has not changed for longest.
@@ -69,7 +72,7 @@ pub struct Progress {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Parked {
     pub consumer: String,
-    pub state: String,
+    pub state: ParkedState,
     pub count: i64,
 }
 
@@ -141,11 +144,23 @@ impl Cells<'_> {
     /// # Errors
     /// [`Error::DamagedRow`], with the row, when it is no number.
     fn number<T: FromStr>(&self, cell: usize, column: &str) -> Result<T> {
-        self.row[cell].parse().map_err(|_| {
-            let (table, row) = (self.table, self.row.join(", "));
-            let found = quoted(&self.row[cell]);
-            Error::damaged_row(table, format!("{column} is {found} in the row {row}"))
-        })
+        self.row[cell]
+            .parse()
+            .map_err(|_| self.damaged(cell, column))
+    }
+
+    /// Parses a cell as one of some words.
+    ///
+    /// # Errors
+    /// [`Error::DamagedRow`], with the row, when it is none of them.
+    fn parsed<T>(&self, cell: usize, column: &str, parse: fn(&str) -> Option<T>) -> Result<T> {
+        parse(&self.row[cell]).ok_or_else(|| self.damaged(cell, column))
+    }
+
+    fn damaged(&self, cell: usize, column: &str) -> Error {
+        let (table, row) = (self.table, self.row.join(", "));
+        let found = quoted(&self.row[cell]);
+        Error::damaged_row(table, format!("{column} is {found} in the row {row}"))
     }
 
     fn time(&self, cell: usize, column: &str) -> Result<Time> {
@@ -250,7 +265,7 @@ async fn parked(tables: &mut dyn Tables) -> Result<Vec<Parked>> {
     read(tables, "parked", &sql, |row| {
         Ok(Parked {
             consumer: row.text(0),
-            state: row.text(1),
+            state: row.parsed(1, "state", ParkedState::parse)?,
             count: row.number(2, "the count")?,
         })
     })
@@ -260,14 +275,16 @@ async fn parked(tables: &mut dyn Tables) -> Result<Vec<Parked>> {
 async fn unfinished(tables: &mut dyn Tables) -> Result<Unfinished> {
     let newest = format!(
         "(SELECT n, id, status, updated_at FROM orders ORDER BY n DESC LIMIT {ORDERS_LOOKED_AT}) AS o \
-         WHERE o.status NOT IN ('delivered', 'cancelled', 'failed')"
+         WHERE o.status NOT IN ({})",
+        terminal_statuses()
     );
     let sql = format!("SELECT COUNT(*) FROM {newest}");
     let count = read(tables, "orders", &sql, |row| row.number(0, "the count")).await?;
     let sql = format!(
-        "SELECT o.id, o.n, o.status, o.updated_at FROM {newest} AND o.status <> 'backordered' \
+        "SELECT o.id, o.n, o.status, o.updated_at FROM {newest} AND o.status IN ({}) \
          AND NOT EXISTS (SELECT 1 FROM order_holds h WHERE h.order_id = o.id AND h.released_at IS NULL) \
-         ORDER BY o.updated_at LIMIT 1"
+         ORDER BY o.updated_at LIMIT 1",
+        status_list(stuck::statuses())
     );
     let oldest = read(tables, "orders", &sql, |row| {
         Ok(StillOrder {

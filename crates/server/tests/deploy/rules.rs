@@ -172,3 +172,10 @@ fn the_wal_rule_is_the_stores_own_limit() {
     let rule = named("WaybillWalLarge").threshold();
     assert!((rule - mib * 1_048_576.0).abs() < 0.5, "{rule}");
 }
+
+#[test]
+fn the_lag_rule_is_the_bound_at_which_doctor_warns() {
+    let rule = named("WaybillConsumerLag").threshold();
+    let bound_s = waybill_domain::stuck::LAG_LIMIT_MS as f64 / 1e3;
+    assert!((rule - bound_s).abs() < 0.001, "{rule}");
+}

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use waybill_domain::ids::{HoldId, OrderId};
 use waybill_domain::order::{Hold, HoldReason, Line, Order};
 use waybill_domain::status::{AllocationPolicy, Flags, OrderStatus};
+use waybill_domain::stuck::is_candidate;
 use waybill_domain::text::{Sku, Tenant, Vendor};
 use waybill_domain::time::Time;
 
@@ -269,8 +270,8 @@ pub fn snapshot(
     })
 }
 
-/// Orders that are not done and were not changed since `before`, among the next `scan` ones after `walk`. `walk` moves
-/// on with each call, because a stuck order may be far behind the newest ones.
+/// Orders that may be stuck, among the next `scan` ones after `walk`. `walk` moves on with each call, because a stuck
+/// order may be far behind the newest ones.
 pub fn stuck(
     connection: &Connection,
     walk: &AtomicI64,
@@ -279,10 +280,12 @@ pub fn stuck(
     scan: usize,
 ) -> Result<Vec<(OrderId, Time)>> {
     let mut statement = connection
-        .prepare_cached("SELECT id, updated_at, n, status NOT IN ('delivered', 'cancelled', 'failed') AND updated_at < ?1 FROM orders WHERE n > ?2 ORDER BY n LIMIT ?3")
+        .prepare_cached(
+            "SELECT id, updated_at, n, status FROM orders WHERE n > ?1 ORDER BY n LIMIT ?2",
+        )
         .store()?;
     let mut rows = statement
-        .query(params![before.0, walk.load(Ordering::Relaxed), scan])
+        .query(params![walk.load(Ordering::Relaxed), scan])
         .store()?;
     let mut found = vec![];
     let mut looked_at = 0;
@@ -291,10 +294,11 @@ pub fn stuck(
     {
         looked_at += 1;
         let mut c = Columns::of(row);
-        let order = (c.order_id()?, c.time()?);
+        let (id, updated_at) = (c.order_id()?, c.time()?);
         walk.store(c.get()?, Ordering::Relaxed);
-        if c.get()? {
-            found.push(order);
+        let status = c.text("order status", OrderStatus::parse)?;
+        if is_candidate(status, updated_at, before) {
+            found.push((id, updated_at));
         }
     }
     if looked_at < scan && found.len() < limit {

@@ -50,7 +50,7 @@ pub trait OrderStore: EffectStore<OrderEffect> {
         limit: usize,
     ) -> Result<Snapshot>;
 
-    /// Orders that are not done and were not changed since `before`, for the watchdog. A call reads a bounded number of
+    /// Orders that may be stuck ([`waybill_domain::stuck::is_candidate`]), for the watchdog. A call reads a bounded number of
     /// orders and the next call continues there, from the beginning again after the last order.
     async fn stuck_orders(&self, before: Time, limit: usize) -> Result<Vec<(OrderId, Time)>>;
 }

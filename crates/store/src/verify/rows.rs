@@ -1,6 +1,7 @@
 //! Rows that must not exist, each kind as one SELECT, and the counts of the report.
 
 use super::{Report, Tables};
+use crate::encoding::terminal_statuses;
 use crate::error::{Error, Result};
 
 /// Invariant, description and query of each kind; every row that a query returns is a finding.
@@ -46,8 +47,10 @@ pub(super) async fn check(tables: &mut dyn Tables, report: &mut Report) -> Resul
 
 /// Counts the rows of the tables that no other check counts.
 pub(super) async fn count(tables: &mut dyn Tables, report: &mut Report) -> Result<()> {
-    let unfinished =
-        "SELECT COUNT(*) FROM orders WHERE status NOT IN ('delivered', 'cancelled', 'failed')";
+    let unfinished = format!(
+        "SELECT COUNT(*) FROM orders WHERE status NOT IN ({})",
+        terminal_statuses()
+    );
     let counts = &mut report.counts;
     for (count, sql) in [
         (
@@ -55,7 +58,7 @@ pub(super) async fn count(tables: &mut dyn Tables, report: &mut Report) -> Resul
             "SELECT COUNT(*) FROM reservations",
         ),
         (&mut counts.claims, "SELECT COUNT(*) FROM claims"),
-        (&mut counts.unfinished, unfinished),
+        (&mut counts.unfinished, unfinished.as_str()),
         (&mut counts.parked, "SELECT COUNT(*) FROM parked"),
         (&mut counts.timers, "SELECT COUNT(*) FROM timers"),
     ] {

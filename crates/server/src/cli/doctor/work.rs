@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use waybill_domain::ids::readable_number;
+use waybill_domain::stuck;
 
 use super::check::Check;
 use crate::cli::status;
@@ -14,8 +15,6 @@ use crate::roles::housekeeping::settings::HousekeepingSettings;
 
 /// The time between two reads of the leases. A lease that moved in so short a time moves all the time.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(1_500);
-/// The alert for lag begins here, too.
-const LAG_WARN_MS: i64 = 30_000;
 
 /// Reads the store twice, so that leases that move are noticed.
 pub async fn look(settings: &Settings) -> Vec<Check> {
@@ -28,7 +27,7 @@ pub async fn look(settings: &Settings) -> Vec<Check> {
     };
     if !first.served {
         let roles = unserved(&first, settings);
-        return vec![roles, parked(&first), stuck(&first, settings)];
+        return vec![roles, parked(&first), orders(&first, settings)];
     }
     tokio::time::sleep(BETWEEN_LOOKS).await;
     let second = status::look(settings)
@@ -39,7 +38,7 @@ pub async fn look(settings: &Settings) -> Vec<Check> {
         lag(&second),
         leases(&first, &second),
         parked(&second),
-        stuck(&second, settings),
+        orders(&second, settings),
     ]
 }
 
@@ -85,7 +84,7 @@ fn roles(view: &View) -> Check {
 fn lag(view: &View) -> Check {
     const NAME: &str = "lag";
     let worst = view.roles.iter().max_by_key(|role| role.lag_ms);
-    let Some(worst) = worst.filter(|role| role.lag_ms > LAG_WARN_MS) else {
+    let Some(worst) = worst.filter(|role| stuck::is_behind(role.lag_ms)) else {
         return Check::ok(NAME, "no consumer is behind");
     };
     Check::warn(
@@ -154,13 +153,13 @@ fn parked(view: &View) -> Check {
     Check::ok(NAME, found)
 }
 
-fn stuck(view: &View, settings: &Settings) -> Check {
+fn orders(view: &View, settings: &Settings) -> Check {
     const NAME: &str = "orders";
     let housekeeping: HousekeepingSettings = settings.section();
-    let patience_ms = housekeeping.stuck_after_ms.as_i64();
+    let before = stuck::still_since(view.taken_at, housekeeping.stuck_after_ms.as_i64());
     let unfinished = view.unfinished_orders;
     match &view.oldest_unfinished {
-        Some(order) if order.still_ms > patience_ms => Check::warn(
+        Some(order) if order.updated_at < before => Check::warn(
             NAME,
             format!(
                 "{} ({}) is {} and has not moved for {}; {unfinished} are unfinished",

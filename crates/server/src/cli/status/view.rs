@@ -1,8 +1,9 @@
 //! The state of a store at one moment, for a person, for `--json`, and for `waybill doctor`.
 
 use serde::Serialize;
+use waybill_domain::parked::ParkedState;
 use waybill_domain::time::Time;
-use waybill_store::status::{Holding, Progress, Status};
+use waybill_store::status::{Holding, Parked, Progress, Status};
 
 use crate::consumers::owner::{self, Owner};
 use crate::roles;
@@ -111,10 +112,8 @@ impl View {
     #[must_use]
     pub fn of(status: &Status, served: Served) -> Self {
         let look = Look { status, served };
-        let count = |state: &str| {
-            let of_state = status.parked.iter().filter(|p| p.state == state);
-            of_state.map(|p| p.count).sum::<i64>()
-        };
+        let of_dead = |p: &&Parked| p.state == ParkedState::Dead;
+        let dead: i64 = status.parked.iter().filter(of_dead).map(|p| p.count).sum();
         let all: i64 = status.parked.iter().map(|p| p.count).sum();
         let processes = look.processes();
         Self {
@@ -131,8 +130,8 @@ impl View {
                 .filter_map(|role| look.role(role))
                 .collect(),
             partitions: look.partitions(),
-            parked_waiting: all - count("dead"),
-            dead_letters: count("dead"),
+            parked_waiting: all - dead,
+            dead_letters: dead,
             unfinished_orders: status.unfinished.count,
             oldest_unfinished: status.unfinished.oldest.as_ref().map(|order| Still {
                 id: order.id.clone(),

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
-use waybill_domain::time::Time;
+use waybill_domain::stuck;
 use waybill_store::outage::Outage;
 use waybill_store::{ClaimStore, Error as StoreError, Lease, OrderStore};
 
@@ -28,7 +28,7 @@ pub struct Housekeeping {
     figures: Figures,
     interval: Duration,
     batch_limit: usize,
-    stuck_after_micros: i64,
+    stuck_after_ms: i64,
     outage: Outage,
 }
 
@@ -47,7 +47,7 @@ impl Housekeeping {
             figures,
             interval: housekeeping.interval_ms.duration(),
             batch_limit: housekeeping.batch_limit as usize,
-            stuck_after_micros: housekeeping.stuck_after_ms.micros(),
+            stuck_after_ms: housekeeping.stuck_after_ms.as_i64(),
             outage: Outage::new(
                 CONSUMER,
                 "expired claims and stuck orders cannot be looked for",
@@ -106,7 +106,7 @@ impl Housekeeping {
             }
         }
         let now = self.contexts.now();
-        let before = Time(now.0 - self.stuck_after_micros);
+        let before = stuck::still_since(now, self.stuck_after_ms);
         watchdog
             .look(&*self.orders, before, self.batch_limit)
             .await?;

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use waybill_domain::ids::OrderId;
 use waybill_domain::order::Order;
-use waybill_domain::status::OrderStatus;
+use waybill_domain::stuck::is_stuck;
 use waybill_domain::time::Time;
 use waybill_store::{Error as StoreError, OrderStore};
 
@@ -71,16 +71,10 @@ impl Watchdog {
     }
 }
 
-fn is_stuck(order: &Order, before: Time) -> bool {
-    let waits = order.status == OrderStatus::Backordered || !order.open_holds().is_empty();
-    !order.status.is_terminal() && !waits && order.updated_at < before
-}
-
 #[cfg(test)]
 mod tests {
     use uuid::Uuid;
-    use waybill_domain::order::{Hold, HoldReason};
-    use waybill_domain::status::{AllocationPolicy, Flags};
+    use waybill_domain::status::{AllocationPolicy, Flags, OrderStatus};
     use waybill_domain::text::Tenant;
 
     use super::*;
@@ -107,31 +101,21 @@ mod tests {
     }
 
     #[test]
-    fn an_order_that_is_done_waits_or_has_just_moved_is_not_stuck() {
-        let mut held = order(4, OrderStatus::Confirmed, 1);
-        held.holds.push(Hold {
-            id: waybill_domain::ids::HoldId(Uuid::nil()),
-            reason: HoldReason::Manual,
-            placed_at: Time(0),
-            placed_by: "someone".into(),
-            note: None,
-            released_at: None,
-        });
-        let orders = [
-            order(1, OrderStatus::Delivered, 1),
-            order(2, OrderStatus::Backordered, 1),
-            order(3, OrderStatus::Confirmed, 50),
-            held,
-            order(5, OrderStatus::Confirmed, 1),
-        ];
+    fn an_order_that_has_moved_is_forgotten_and_one_that_stands_still_is_kept() {
         let mut watchdog = Watchdog::default();
+        let standing = |watchdog: &Watchdog| -> Vec<u128> {
+            let ids = watchdog.standing.iter();
+            ids.map(|(_, id)| id.0.as_u128()).collect()
+        };
+        let orders = [1, 2].map(|n| order(n, OrderStatus::Confirmed, 1));
         watchdog.remember(&orders, Time(10));
-        let stuck: Vec<_> = watchdog
-            .standing
-            .iter()
-            .map(|(_, id)| id.0.as_u128())
-            .collect();
-        assert_eq!(stuck, [5]);
+        assert_eq!(standing(&watchdog), [1, 2]);
+        let moved = [
+            order(1, OrderStatus::Confirmed, 1),
+            order(2, OrderStatus::Processing, 50),
+        ];
+        watchdog.remember(&moved, Time(10));
+        assert_eq!(standing(&watchdog), [1]);
     }
 
     #[test]
