@@ -1,5 +1,6 @@
 //! Decides whether an order is accepted, inside the batch that writes it and while its stock rows are locked.
 
+use crate::claim::Claim;
 use crate::context::EventMeta;
 use crate::event::{Aggregate, AggregateKind, EventKind, NewEvent, body, encode};
 use crate::ids::{EventId, OrderId, readable_number};
@@ -7,36 +8,12 @@ use crate::order::{Hold, Line, Order};
 use crate::quantities::Quantities;
 use crate::refusal::Shortage;
 use crate::reservation::{ReservationMove, ReservedUnits, Units};
-use crate::status::{AllocationPolicy, Flags, OrderStatus, named_enum};
+use crate::status::{AllocationPolicy, Flags, OrderStatus};
 use crate::stock::StockLevel;
 use crate::text::{Sku, Tenant, Vendor};
 use crate::time::Time;
 use std::collections::HashMap;
 use std::sync::Arc;
-
-named_enum!(
-    /// The kinds of claims.
-    ClaimKind {
-        /// An idempotency key, scoped by client.
-        Key = "key",
-        /// The caller's own reference.
-        Reference = "reference",
-        /// The caller's own order number.
-        Number = "number",
-        /// The fingerprint of an order within the duplicate window.
-        Duplicate = "duplicate",
-    }
-);
-
-/// A value that only one order may have; the new order claims it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Claim {
-    pub kind: ClaimKind,
-    /// The first 16 bytes of a SHA-256 over scope and value.
-    pub hash: [u8; 16],
-    /// When the claim expires; `None` for never.
-    pub expires_at: Option<Time>,
-}
 
 /// The part of a line that intake needs; the other fields are in the content.
 #[derive(Clone, Debug)]

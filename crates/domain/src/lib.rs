@@ -7,6 +7,7 @@
 
 pub mod canonical;
 pub mod change;
+pub mod claim;
 pub mod command;
 pub mod content;
 pub mod context;

@@ -1,9 +1,9 @@
-//! Commands that are done once: the claim of an `Idempotency-Key` on a command, and the answer to a second use of the
-//! key.
+//! Requests that are done once: whether a second use of a key is the first request again, and the claim of an
+//! `Idempotency-Key` on a command.
 //!
 //! The claim is written in the transaction that does the command, so it exists exactly if the command was done. A
 //! refused command leaves no claim and may be sent again with its key. Orders have claims of their own
-//! ([`crate::intake::Claim`]), so the same key may be used for an order and for a command.
+//! ([`crate::claim::Claim`]), so the same key may be used for an order and for a command.
 
 use crate::time::Time;
 
@@ -27,24 +27,31 @@ pub struct CommandDone {
     pub outcome: String,
 }
 
-/// The answer to a command whose key was used.
+/// The answer to a request whose key was used.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Reuse {
-    /// The same command was sent again; it was done with this outcome.
-    Replay(String),
-    /// The key belongs to another command.
+pub enum Reuse<T> {
+    /// The same request was sent again; it was done with this result.
+    Replay(T),
+    /// The key belongs to another request.
     OtherRequest,
+}
+
+/// Compares the hash of the request that used a key first with the hash of one that uses it again; `result` is what the
+/// first one came to.
+#[must_use]
+pub fn reuse<T>(first: &[u8; 16], again: &[u8; 16], result: T) -> Reuse<T> {
+    if first == again {
+        Reuse::Replay(result)
+    } else {
+        Reuse::OtherRequest
+    }
 }
 
 impl CommandDone {
     /// Compares a command with the one that has its key.
     #[must_use]
-    pub fn answer(self, claim: &CommandClaim) -> Reuse {
-        if self.request == claim.request {
-            Reuse::Replay(self.outcome)
-        } else {
-            Reuse::OtherRequest
-        }
+    pub fn answer(self, claim: &CommandClaim) -> Reuse<String> {
+        reuse(&self.request, &claim.request, self.outcome)
     }
 }
 

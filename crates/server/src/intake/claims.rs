@@ -1,7 +1,7 @@
 //! The hashes behind claims. Each hash includes its scope, so that the keys of two clients never collide.
 
 use sha2::{Digest, Sha256};
-use waybill_domain::intake::ClaimKind;
+use waybill_domain::claim::ClaimKind;
 use waybill_domain::order::HoldReason;
 
 /// The first 16 bytes of the SHA-256 over `parts`, each ended by a NUL (which no part contains).

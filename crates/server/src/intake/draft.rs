@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use waybill_domain::claim::{Claim, ClaimKind};
 use waybill_domain::content::{Content, Personal};
 use waybill_domain::context::EventMeta;
 use waybill_domain::ids::{EventId, HoldId, OrderId};
-use waybill_domain::intake::{Claim, ClaimKind, NewLine, NewOrder};
+use waybill_domain::intake::{NewLine, NewOrder};
 use waybill_domain::money::Minor;
 use waybill_domain::order::{Hold, HoldReason};
 use waybill_domain::text::Tenant;

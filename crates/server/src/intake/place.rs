@@ -3,10 +3,12 @@
 
 use std::sync::Arc;
 
+use waybill_domain::claim::ClaimKind;
 use waybill_domain::content::{Content, Personal};
 use waybill_domain::ids::{OrderId, readable_number};
-use waybill_domain::intake::{Birth, ClaimKind, InventoryAnswer, NewOrder};
+use waybill_domain::intake::{Birth, InventoryAnswer, NewOrder};
 use waybill_domain::money::Minor;
+use waybill_domain::once::Reuse;
 use waybill_domain::order::{Hold, HoldReason};
 use waybill_domain::refusal::Shortage;
 use waybill_domain::text::Sku;
@@ -99,15 +101,15 @@ pub async fn place(
                 });
             }
             Accepted::Replayed { order_id } => return replay(&*with.store, &new, order_id).await,
-            Accepted::Taken {
-                kind,
-                order_id,
-                body_hash,
-            } => {
-                if body_hash == earlier_body_hash(dialect, &content, compared_total, &new) {
-                    return replay(&*with.store, &new, order_id).await;
-                }
-                return Err(PlaceError::Taken { kind, order_id });
+            Accepted::Taken { kind, holder } => {
+                let earlier = earlier_body_hash(dialect, &content, compared_total, &new);
+                return match holder.answer(kind, &earlier) {
+                    Reuse::Replay(order_id) => replay(&*with.store, &new, order_id).await,
+                    Reuse::OtherRequest => Err(PlaceError::Taken {
+                        kind,
+                        order_id: holder.order_id,
+                    }),
+                };
             }
             Accepted::Short(shortages) => return Err(PlaceError::Short(shortages)),
             Accepted::AskInventory(skus) => {

@@ -2,8 +2,9 @@
 
 use super::Harness;
 use crate::model::{Accepted, OrderRef};
+use waybill_domain::claim::ClaimKind;
 use waybill_domain::ids::OrderId;
-use waybill_domain::intake::{ClaimKind, NewOrder};
+use waybill_domain::intake::NewOrder;
 use waybill_domain::text::Tenant;
 
 const DAY_MS: i64 = 86_400_000;
@@ -26,7 +27,7 @@ fn assert_replayed(answer: &crate::error::Result<Accepted>, first: OrderId) {
 #[track_caller]
 fn assert_taken(answer: &crate::error::Result<Accepted>, by: OrderId, what: ClaimKind) {
     assert!(
-        matches!(answer, Ok(Accepted::Taken { kind, order_id, .. }) if *order_id == by && *kind == what),
+        matches!(answer, Ok(Accepted::Taken { kind, holder }) if holder.order_id == by && *kind == what),
         "{answer:?}"
     );
 }

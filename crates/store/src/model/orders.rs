@@ -2,8 +2,10 @@
 
 use super::base::Page;
 use super::log::Positions;
+use waybill_domain::claim::{Claim, ClaimKind, Holder};
 use waybill_domain::ids::OrderId;
-use waybill_domain::intake::{Birth, ClaimKind};
+use waybill_domain::intake::{Birth, NewOrder};
+use waybill_domain::once::Reuse;
 use waybill_domain::order::Order;
 use waybill_domain::refusal::Shortage;
 use waybill_domain::status::OrderStatus;
@@ -18,16 +20,22 @@ pub enum Accepted {
     /// Its claim was used before with the same body; `order_id` is the order that was made then.
     Replayed { order_id: OrderId },
     /// Its claim was used before with another body.
-    Taken {
-        kind: ClaimKind,
-        order_id: OrderId,
-        /// The hash of the body with which the claim was used.
-        body_hash: [u8; 16],
-    },
+    Taken { kind: ClaimKind, holder: Holder },
     /// Short of stock; nothing is held, its claims are free again.
     Short(Vec<Shortage>),
     /// The inventory service must be asked about these skus first; nothing is held.
     AskInventory(Vec<Sku>),
+}
+
+impl Accepted {
+    /// The result of an order that lost a claim to another order.
+    pub(crate) fn of_lost(new: &NewOrder, claim: &Claim, holder: Holder) -> Self {
+        let kind = claim.kind;
+        match holder.answer(kind, &new.body_hash) {
+            Reuse::Replay(order_id) => Self::Replayed { order_id },
+            Reuse::OtherRequest => Self::Taken { kind, holder },
+        }
+    }
 }
 
 /// An order as it is read: its present state and its constant content.

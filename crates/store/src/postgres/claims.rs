@@ -11,8 +11,9 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
+use waybill_domain::claim::{Claim, ClaimKind, Holder};
 use waybill_domain::ids::OrderId;
-use waybill_domain::intake::{Claim, ClaimKind, NewOrder};
+use waybill_domain::intake::NewOrder;
 use waybill_domain::text::Tenant;
 use waybill_domain::time::Time;
 
@@ -185,18 +186,11 @@ pub fn answers(
             .ok_or_else(|| {
                 Error::damaged_row("claims", "a claim that another order holds has no row")
             })?;
-        let order_id = OrderId(*order_id);
-        let same = body_hash.as_bytes() == &new.body_hash || claim.kind == ClaimKind::Duplicate;
-        let answer = if same {
-            Accepted::Replayed { order_id }
-        } else {
-            Accepted::Taken {
-                kind: claim.kind,
-                order_id,
-                body_hash: body_hash.into_bytes(),
-            }
+        let holder = Holder {
+            order_id: OrderId(*order_id),
+            body_hash: body_hash.into_bytes(),
         };
-        answers.insert(*index, answer);
+        answers.insert(*index, Accepted::of_lost(new, claim, holder));
     }
     Ok(answers)
 }

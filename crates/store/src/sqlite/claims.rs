@@ -6,8 +6,8 @@ use super::tx::Tx;
 use crate::error::{Error, Result};
 use crate::model::Accepted;
 use rusqlite::{CachedStatement, Connection, params};
-use waybill_domain::ids::OrderId;
-use waybill_domain::intake::{Claim, ClaimKind, NewOrder};
+use waybill_domain::claim::{Claim, ClaimKind, Holder};
+use waybill_domain::intake::NewOrder;
 use waybill_domain::text::Tenant;
 use waybill_domain::time::Time;
 
@@ -71,12 +71,6 @@ pub fn give_back(tx: &Tx<'_>, new: &NewOrder, count: usize) -> Result<()> {
     Ok(())
 }
 
-/// The order that a claim belongs to.
-pub struct Holder {
-    pub order_id: OrderId,
-    body_hash: [u8; 16],
-}
-
 /// The present holder of a claim.
 pub fn holder(
     connection: &Connection,
@@ -112,18 +106,7 @@ fn answer(connection: &Connection, new: &NewOrder, claim: &Claim) -> Result<Acce
     let holder = holder.ok_or_else(|| {
         Error::damaged_row("claims", "a claim that another order holds has no row")
     })?;
-    let same = holder.body_hash == new.body_hash || claim.kind == ClaimKind::Duplicate;
-    Ok(if same {
-        Accepted::Replayed {
-            order_id: holder.order_id,
-        }
-    } else {
-        Accepted::Taken {
-            kind: claim.kind,
-            order_id: holder.order_id,
-            body_hash: holder.body_hash,
-        }
-    })
+    Ok(Accepted::of_lost(new, claim, holder))
 }
 
 /// The last key that [`forget`] read; the next call continues after it.

@@ -1,6 +1,6 @@
 //! Which problem each error is, for all dialects: of tokens, bodies, the domain's refusals, intake, and the store.
 
-use waybill_domain::intake::ClaimKind;
+use waybill_domain::claim::ClaimKind;
 use waybill_domain::precondition::Unmet;
 use waybill_domain::problem::Problem as Invalid;
 use waybill_domain::refusal::{Refusal, Shortage};

@@ -3,10 +3,10 @@
 use axum::response::Response;
 use http::StatusCode;
 use serde::de::DeserializeOwned;
+use waybill_domain::claim::ClaimKind;
 use waybill_domain::content::{Content, Personal};
 use waybill_domain::echo::quoted;
 use waybill_domain::ids::{OrderId, parse_readable_number, readable_number};
-use waybill_domain::intake::ClaimKind;
 use waybill_domain::precondition::{Preconditions, Tag};
 use waybill_domain::problem::code;
 use waybill_domain::text::Tenant;

@@ -18,7 +18,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
-use waybill_domain::intake::{self, AcceptedOrder, Birth, Claim, Decision, NewOrder};
+use waybill_domain::claim::Claim;
+use waybill_domain::intake::{self, AcceptedOrder, Birth, Decision, NewOrder};
 
 /// Accepts a batch of orders in one transaction; returns one result per order, in order. An order that breaks a
 /// constraint fails alone.
