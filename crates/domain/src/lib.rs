@@ -35,6 +35,7 @@ pub mod retry;
 pub mod shipment;
 pub mod status;
 pub mod stock;
+pub mod stock_place;
 pub mod stuck;
 pub mod text;
 pub mod time;

@@ -23,6 +23,16 @@ pub struct Page<T, C> {
     pub next: Option<C>,
 }
 
+impl<T, C> Page<T, C> {
+    /// The page of a list that was read up to `limit` items. A full page may have more after its last item, whose place
+    /// `place` gives; a shorter one is the last.
+    pub(crate) fn up_to(limit: usize, items: Vec<T>, place: impl FnOnce(&T) -> C) -> Self {
+        let last = items.last().filter(|_| items.len() == limit);
+        let next = last.map(place);
+        Self { items, next }
+    }
+}
+
 /// Figures for people and metrics.
 #[derive(Clone, Debug, Default)]
 pub struct Stats {

@@ -104,9 +104,7 @@ pub async fn list(
     if let Some(order) = filter.order_id {
         let parameters = params![order.0, tenant.as_str(), status, before, limit];
         let items = of(&commits.read(&OF_ORDER, parameters).await?)?;
-        let last = items.last().filter(|_| items.len() == filter.limit);
-        let next = last.map(|s| s.id);
-        return Ok(Page { items, next });
+        return Ok(Page::up_to(filter.limit, items, |s| s.id));
     }
     let mut pipeline = Pipeline::new();
     let listed = pipeline.add(

@@ -14,6 +14,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 use waybill_domain::event::NewEvent;
 use waybill_domain::stock::{self, AdjustmentRefusal, Books, Ledger, StockLevel, StockRow};
+use waybill_domain::stock_place::StockPlace;
 use waybill_domain::text::{Sku, Tenant, Vendor};
 
 type Key = (String, String, String);
@@ -394,18 +395,15 @@ static LIST_SKUS: Sql = Sql {
     ],
 };
 
-/// A page of rows, by sku and vendor. The cursor is both of the last row shown, with the character that neither holds
-/// between them.
+/// A page of rows, by sku and vendor.
 pub async fn list(
     commits: &Commits,
     tenant: &Tenant,
     skus: Vec<String>,
-    after: Option<&str>,
+    after: Option<&StockPlace>,
     limit: usize,
-) -> Result<Page<StockRow, String>> {
-    let (sku, vendor) = after
-        .map(|a| a.split_once(BETWEEN).unwrap_or((a, LAST_VENDOR)))
-        .unwrap_or_default();
+) -> Result<Page<StockRow, StockPlace>> {
+    let (sku, vendor) = StockPlace::sort_key(after);
     let rows = if skus.is_empty() {
         let parameters = params![tenant.as_str(), sku, vendor, count(limit)];
         commits.read(&LIST, parameters).await?
@@ -414,11 +412,5 @@ pub async fn list(
         commits.read(&LIST_SKUS, parameters).await?
     };
     let items = rows.iter().map(row).collect::<Result<Vec<_>>>()?;
-    let last = items.last().filter(|_| items.len() == limit);
-    let next = last.map(|r: &StockRow| format!("{}{BETWEEN}{}", r.sku, r.vendor));
-    Ok(Page { items, next })
+    Ok(Page::up_to(limit, items, StockPlace::of))
 }
-
-const BETWEEN: char = '\0';
-/// Sorts after every vendor: a cursor that is only a sku goes on with the next one.
-const LAST_VENDOR: &str = "\u{10ffff}";

@@ -95,11 +95,7 @@ pub fn list(
                 filter.limit
             ],
         )?;
-        let next = items
-            .last()
-            .filter(|_| items.len() == filter.limit)
-            .map(|s| s.id);
-        return Ok(Page { items, next });
+        return Ok(Page::up_to(filter.limit, items, |s| s.id));
     }
     let mut statement = connection
         .prepare_cached(&format!(

@@ -10,6 +10,7 @@ use crate::ledger::{self, books_sql};
 use crate::model::{Page, StockChange, StockOutcome};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use waybill_domain::stock::{AdjustmentRefusal, Books, Ledger, StockLevel, StockRow};
+use waybill_domain::stock_place::StockPlace;
 use waybill_domain::text::{Sku, Tenant, Vendor};
 use waybill_domain::time::Time;
 
@@ -140,18 +141,15 @@ fn row(row: &Row<'_>) -> Result<StockRow> {
 
 const COLUMNS: &str = "tenant, sku, vendor, on_hand, reserved, safety, version, synced_at";
 
-/// A page of rows, by sku and vendor. The cursor is both of the last row shown, with the NUL that neither holds
-/// between them.
+/// A page of rows, by sku and vendor.
 pub fn list(
     connection: &Connection,
     tenant: &Tenant,
     mut skus: Vec<String>,
-    after: Option<&str>,
+    after: Option<&StockPlace>,
     limit: usize,
-) -> Result<Page<StockRow, String>> {
-    let (sku, vendor) = after
-        .map(|a| a.split_once(BETWEEN).unwrap_or((a, LAST_VENDOR)))
-        .unwrap_or_default();
+) -> Result<Page<StockRow, StockPlace>> {
+    let (sku, vendor) = StockPlace::sort_key(after);
     let mut items = vec![];
     if skus.is_empty() {
         let sql = format!(
@@ -179,14 +177,8 @@ pub fn list(
             &mut items,
         )?;
     }
-    let last = items.last().filter(|_| items.len() == limit);
-    let next = last.map(|r: &StockRow| format!("{}{BETWEEN}{}", r.sku, r.vendor));
-    Ok(Page { items, next })
+    Ok(Page::up_to(limit, items, StockPlace::of))
 }
-
-const BETWEEN: char = '\0';
-/// Sorts after every vendor: a cursor that is only a sku goes on with the next one.
-const LAST_VENDOR: &str = "\u{10ffff}";
 
 fn select(
     connection: &Connection,

@@ -5,6 +5,7 @@ use crate::error::Result;
 use crate::model::{Page, StockChange, StockOutcome};
 use async_trait::async_trait;
 use waybill_domain::stock::{Books, StockRow};
+use waybill_domain::stock_place::StockPlace;
 use waybill_domain::text::{Sku, Tenant, Vendor};
 
 /// Stock rows as the API changes them. Orders reserve and consume units through [`super::OrderStore::accept`] and their
@@ -22,7 +23,7 @@ pub trait StockStore: StoreBase {
         &self,
         tenant: &Tenant,
         skus: Vec<String>,
-        after: Option<String>,
+        after: Option<StockPlace>,
         limit: usize,
-    ) -> Result<Page<StockRow, String>>;
+    ) -> Result<Page<StockRow, StockPlace>>;
 }

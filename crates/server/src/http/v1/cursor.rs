@@ -6,6 +6,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use waybill_domain::ids::ShipmentId;
+use waybill_domain::stock_place::StockPlace;
 use waybill_store::{Identity, Positions};
 
 use super::codes;
@@ -85,20 +86,18 @@ impl Cursor {
         ShipmentId::parse(&read("p", text)?).ok_or_else(invalid)
     }
 
-    /// A row in a list of stock: the store's own place, a sku and a vendor with a NUL between them.
+    /// A row in a list of stock.
     #[must_use]
-    pub fn of_stock(place: &str) -> String {
-        write("s", place)
+    pub fn of_stock(place: &StockPlace) -> String {
+        write("s", &place.to_string())
     }
 
     /// Reads a row in a list of stock.
     ///
     /// # Errors
     /// `invalid_cursor`.
-    pub fn stock(text: &str) -> Result<String, Problem> {
-        let place = decode("s", text)?;
-        let partitions = place.split('\0').count();
-        Some(place).filter(|_| partitions <= 2).ok_or_else(invalid)
+    pub fn stock(text: &str) -> Result<StockPlace, Problem> {
+        StockPlace::parse(&decode("s", text)?).ok_or_else(invalid)
     }
 
     /// A dead letter in a list of dead letters.
@@ -232,9 +231,10 @@ mod tests {
             codes::CURSOR_OF_ANOTHER_LIST
         );
         assert_eq!(Cursor::order(&Cursor::of_order(7)).unwrap(), 7);
-        let place = "MUG-1\0local";
-        assert_eq!(Cursor::stock(&Cursor::of_stock(place)).unwrap(), place);
-        assert!(Cursor::stock(&Cursor::of_stock("a\0b\0c")).is_err());
+        let place = StockPlace::parse("MUG-1\0local").expect("a place");
+        assert_eq!(write("s", "MUG-1\0local"), Cursor::of_stock(&place));
+        assert_eq!(Cursor::stock(&Cursor::of_stock(&place)).unwrap(), place);
+        assert!(Cursor::stock(&write("s", "a\0b\0c")).is_err());
         for bad in ["", "7", "é", "bDox", &"A".repeat(2_000)] {
             assert!(Cursor::positions(&store("g1"), bad).is_err(), "{bad}");
         }

@@ -7,6 +7,7 @@ use crate::model::{Page, StockChange, StockOutcome};
 use crate::traits::StockStore;
 use async_trait::async_trait;
 use waybill_domain::stock::{Books, StockRow};
+use waybill_domain::stock_place::StockPlace;
 use waybill_domain::text::{Sku, Tenant, Vendor};
 
 #[async_trait]
@@ -24,9 +25,9 @@ impl StockStore for PostgresStore {
         &self,
         tenant: &Tenant,
         skus: Vec<String>,
-        after: Option<String>,
+        after: Option<StockPlace>,
         limit: usize,
-    ) -> Result<Page<StockRow, String>> {
-        stock::list(self.read()?, tenant, skus, after.as_deref(), limit).await
+    ) -> Result<Page<StockRow, StockPlace>> {
+        stock::list(self.read()?, tenant, skus, after.as_ref(), limit).await
     }
 }

@@ -8,6 +8,7 @@ use crate::model::{Page, StockChange, StockOutcome};
 use crate::traits::StockStore;
 use async_trait::async_trait;
 use waybill_domain::stock::{Books, StockRow};
+use waybill_domain::stock_place::StockPlace;
 use waybill_domain::text::{Sku, Tenant, Vendor};
 
 #[async_trait]
@@ -29,12 +30,12 @@ impl StockStore for SqliteStore {
         &self,
         tenant: &Tenant,
         skus: Vec<String>,
-        after: Option<String>,
+        after: Option<StockPlace>,
         limit: usize,
-    ) -> Result<Page<StockRow, String>> {
+    ) -> Result<Page<StockRow, StockPlace>> {
         let tenant = tenant.clone();
         self.readers
-            .read(move |c| stock::list(c, &tenant, skus, after.as_deref(), limit))
+            .read(move |c| stock::list(c, &tenant, skus, after.as_ref(), limit))
             .await
     }
 }
