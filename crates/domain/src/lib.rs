@@ -32,6 +32,7 @@ pub mod quantities;
 pub mod refusal;
 pub mod reservation;
 pub mod retry;
+pub mod retry_after;
 pub mod shipment;
 pub mod status;
 pub mod stock;

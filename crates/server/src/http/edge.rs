@@ -10,6 +10,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use waybill_domain::context::EventMeta;
+use waybill_domain::retry_after::RetryAfter;
 
 use crate::auth::Identity;
 use crate::config::{self, Profile};
@@ -118,7 +119,7 @@ fn admit(edge: &Edge, request: &Request, route: &str) -> Result<(), Problem> {
     if request.extensions().get::<HealthOnly>().is_some() && !is_health {
         let detail = "this server, or this client's share of it, has no connection left; try again in a second";
         return Err(Problem::new(codes::TOO_MANY_CONNECTIONS, detail)
-            .retry_after(1)
+            .retry_after(RetryAfter::Soon)
             .header(header::CONNECTION, HeaderValue::from_static("close")));
     }
     let names = match edge.profile {
@@ -229,6 +230,6 @@ fn within_rate(access: &Access, limiter: &RateLimiter, request: &Request) -> Res
     let detail = "this client asks more often than it may; see the RateLimit headers";
     let mut headers = HeaderMap::new();
     limiter.write_headers(decision, &mut headers);
-    let refused = Problem::new(codes::RATE_LIMITED, detail).retry_after(decision.wait_s);
+    let refused = Problem::new(codes::RATE_LIMITED, detail).retry_after(decision.retry_after());
     Err(refused.headers(headers))
 }

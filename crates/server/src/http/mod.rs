@@ -14,6 +14,7 @@ mod dialect_tests;
 pub mod dialects;
 mod docs;
 pub mod edge;
+mod full;
 mod head;
 mod head_timer;
 pub mod health;

@@ -11,7 +11,7 @@
 
 use std::convert::Infallible;
 use std::error::Error;
-use std::io::{self, Write};
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -32,6 +32,7 @@ use tower::util::Oneshot;
 use waybill_store::outage::Outage;
 
 use super::descriptors::{self, Kept, Loan, NoDescriptor, is_shortage};
+use super::full;
 use super::head_timer::HeadTimer;
 use super::socket::Socket;
 use super::spare::{HealthOnly, Spares};
@@ -47,9 +48,6 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// How long a connection beyond the bound may be silent, and how long it may last.
 const SPARE_SILENCE: Duration = Duration::from_secs(1);
 const SPARE_LIFE: Duration = Duration::from_secs(5);
-
-/// The answer to a connection beyond the bound.
-const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/problem+json\r\ncontent-length: 149\r\nretry-after: 1\r\nconnection: close\r\n\r\n{\"type\":\"/problems/too-many-connections\",\"title\":\"Too many connections\",\"status\":503,\"code\":\"too_many_connections\",\"detail\":\"try again in a second\"}\n";
 
 /// The bounds of the connections.
 #[derive(Debug, Clone)]
@@ -322,7 +320,7 @@ where
                 came = tokio::time::timeout(silence, stream.peek(&mut byte)) => matches!(came, Ok(Ok(1..))),
             };
             if !speaks {
-                refuse(stream);
+                full::refuse(stream);
                 return;
             }
             let (socket, hang_up) = Socket::new(stream, timer, write_timeout);
@@ -341,14 +339,6 @@ where
                 () = tokio::time::sleep(SPARE_LIFE) => {}
             }
         });
-    }
-}
-
-fn refuse(stream: TcpStream) {
-    // The socket is new, so its send buffer has room and the write does not block.
-    if let Ok(mut stream) = stream.into_std() {
-        let _told = stream.write_all(FULL);
-        let _closed = stream.shutdown(std::net::Shutdown::Write);
     }
 }
 

@@ -1,4 +1,4 @@
-//! Conversions of numbers for metrics, log lines, headers and people. A number that does not fit its type becomes the
+//! Conversions of numbers for metrics, log lines and people. A number that does not fit its type becomes the
 //! type's maximum, because a wrong figure is better than a failed request. Values that are stored, compared with stored
 //! values or used in decisions are not converted here: there a value that does not fit is an error.
 
@@ -29,14 +29,6 @@ pub fn left(all: u64, part: u64) -> u64 {
     all.saturating_sub(part)
 }
 
-/// Milliseconds as a `Retry-After` in whole seconds, at least one; they end after 136 years.
-#[must_use]
-pub fn retry_after_s(wait_ms: u64) -> u32 {
-    u32::try_from(wait_ms.div_ceil(1_000))
-        .unwrap_or(u32::MAX)
-        .max(1)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -47,6 +39,5 @@ mod tests {
         assert_eq!(millis(Duration::MAX), u64::MAX);
         assert_eq!(micros(Duration::from_millis(2)), 2_000);
         assert_eq!((left(5, 2), left(2, 5)), (3, 0));
-        assert_eq!((retry_after_s(0), retry_after_s(1_001)), (1, 2));
     }
 }

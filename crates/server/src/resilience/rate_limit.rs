@@ -10,8 +10,9 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use parking_lot::Mutex;
+use waybill_domain::retry_after::{RetryAfter, whole_seconds};
 
 const SHARDS: usize = 16;
 const WINDOW_S: i64 = 60;
@@ -34,8 +35,18 @@ pub struct Decision {
     pub allowed: bool,
     /// Requests left at once.
     pub remaining: u32,
-    /// Seconds until the whole quota is there again; when refused, until one request is.
-    pub wait_s: u32,
+    /// Microseconds until the whole quota is there again; when refused, until one request is.
+    pub wait_micros: i64,
+}
+
+impl Decision {
+    /// When a client that was refused may send its request again.
+    #[must_use]
+    pub fn retry_after(self) -> RetryAfter {
+        RetryAfter::Wait {
+            micros: self.wait_micros,
+        }
+    }
 }
 
 impl RateLimiter {
@@ -87,22 +98,20 @@ impl RateLimiter {
         Decision {
             allowed,
             remaining: part_of_window(left).min(self.per_minute),
-            wait_s: part_of_window(wait).div_ceil(1_000_000).max(1),
+            wait_micros: wait,
         }
     }
 
-    /// Writes the headers with the policy and the requests left; for a refusal also `Retry-After`.
+    /// Writes the headers with the policy and the requests left.
     pub fn write_headers(&self, decision: Decision, headers: &mut HeaderMap) {
-        let left = format!("\"default\";r={};t={}", decision.remaining, decision.wait_s);
+        let wait_s = whole_seconds(decision.wait_micros);
+        let left = format!("\"default\";r={};t={wait_s}", decision.remaining);
         headers.insert(
             HeaderName::from_static("ratelimit-policy"),
             self.policy.clone(),
         );
         if let Ok(left) = HeaderValue::try_from(left) {
             headers.insert(HeaderName::from_static("ratelimit"), left);
-        }
-        if !decision.allowed {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(decision.wait_s));
         }
     }
 
@@ -170,7 +179,7 @@ mod tests {
             Decision {
                 allowed: false,
                 remaining: 0,
-                wait_s: 1
+                wait_micros: SECOND
             }
         );
         assert!(
@@ -189,10 +198,13 @@ mod tests {
         limiter.write_headers(limiter.ask("a", NOW), &mut headers);
         assert_eq!(headers["ratelimit-policy"], "\"default\";q=2;w=60");
         assert_eq!(headers["ratelimit"], "\"default\";r=1;t=30");
-        assert!(!headers.contains_key("retry-after"));
         limiter.ask("a", NOW);
-        limiter.write_headers(limiter.ask("a", NOW), &mut headers);
-        assert_eq!(headers["retry-after"], "30");
+        let refused = limiter.ask("a", NOW);
+        limiter.write_headers(refused, &mut headers);
+        assert_eq!(headers["ratelimit"], "\"default\";r=0;t=30");
+        assert_eq!(refused.retry_after().seconds(), 30);
+        let later = limiter.ask("a", NOW + SECOND / 2);
+        assert_eq!(later.retry_after().seconds(), 30, "29.5 s, rounded up");
     }
 
     #[test]
@@ -211,7 +223,7 @@ mod tests {
         let limiter = limiter(60, 100);
         assert!(limiter.ask("a", NOW).allowed);
         let back = NOW - 3_600 * SECOND;
-        assert_eq!(limiter.ask("a", back).wait_s, 1);
+        assert_eq!(limiter.ask("a", back).retry_after().seconds(), 1);
         assert!(limiter.ask("a", back + SECOND).allowed);
     }
 }

@@ -4,6 +4,7 @@ use waybill_domain::claim::ClaimKind;
 use waybill_domain::precondition::Unmet;
 use waybill_domain::problem::Problem as Invalid;
 use waybill_domain::refusal::{Refusal, Shortage};
+use waybill_domain::retry_after::RetryAfter;
 use waybill_domain::stock::AdjustmentRefusal;
 use waybill_store::Error as StoreError;
 
@@ -52,9 +53,11 @@ impl From<BodyError> for Problem {
             BodyError::TooLarge { limit } => {
                 Self::new(codes::BODY_TOO_LARGE, detail).with(member::LIMIT, &limit)
             }
-            BodyError::Timeout { .. } => Self::new(codes::REQUEST_TIMEOUT, detail).retry_after(1),
+            BodyError::Timeout { .. } => {
+                Self::new(codes::REQUEST_TIMEOUT, detail).retry_after(RetryAfter::Soon)
+            }
             BodyError::NoRoom { .. } | BodyError::NoShare { .. } => {
-                Self::new(codes::TOO_MANY_BODIES, detail).retry_after(1)
+                Self::new(codes::TOO_MANY_BODIES, detail).retry_after(RetryAfter::Soon)
             }
             BodyError::Broken => Self::new(codes::BODY_BROKEN, detail),
         }
@@ -126,7 +129,9 @@ impl From<AdjustmentRefusal> for Problem {
                 Self::new(codes::STOCK_NOT_MENDABLE, detail).of("sku")
             }
             AdjustmentRefusal::Unmet(unmet) => unmet.into(),
-            AdjustmentRefusal::KeyUsed => Self::new(codes::UNAVAILABLE, detail).retry_after(1),
+            AdjustmentRefusal::KeyUsed => {
+                Self::new(codes::UNAVAILABLE, detail).retry_after(RetryAfter::Soon)
+            }
         }
     }
 }
@@ -138,12 +143,12 @@ impl From<StoreError> for Problem {
                 codes::INSUFFICIENT_STORAGE,
                 "the disk is full; nothing was stored",
             )
-            .retry_after(5),
+            .retry_after(RetryAfter::DiskFull),
             StoreError::OutcomeUnknown => {
-                Self::new(codes::OUTCOME_UNKNOWN, error.to_string()).retry_after(1)
+                Self::new(codes::OUTCOME_UNKNOWN, error.to_string()).retry_after(RetryAfter::Soon)
             }
             other if other.is_retryable() => {
-                Self::new(codes::UNAVAILABLE, other.to_string()).retry_after(1)
+                Self::new(codes::UNAVAILABLE, other.to_string()).retry_after(RetryAfter::Soon)
             }
             other => Self::new(
                 codes::INTERNAL,
@@ -162,9 +167,13 @@ impl From<IntakeError> for Problem {
                 codes::REQUEST_TIMEOUT,
                 format!("{detail}; nothing was stored"),
             )
-            .retry_after(1),
-            IntakeError::Full { .. } => Self::new(codes::OVERLOADED, detail).retry_after(1),
-            IntakeError::Closed => Self::new(codes::UNAVAILABLE, detail).retry_after(1),
+            .retry_after(RetryAfter::Soon),
+            IntakeError::Full { .. } => {
+                Self::new(codes::OVERLOADED, detail).retry_after(RetryAfter::Soon)
+            }
+            IntakeError::Closed => {
+                Self::new(codes::UNAVAILABLE, detail).retry_after(RetryAfter::Soon)
+            }
             IntakeError::Store(store) => store.into(),
         }
     }
@@ -199,12 +208,10 @@ impl From<PlaceError> for Problem {
             }
             PlaceError::Inventory(error) => {
                 let after = match error {
-                    InventoryError::Open { retry_after_ms } => {
-                        crate::observe::figures::retry_after_s(retry_after_ms)
-                    }
-                    InventoryError::Failed(_) | InventoryError::Timeout { .. } => 1,
+                    InventoryError::Open { retry_after_ms } => RetryAfter::wait_ms(retry_after_ms),
+                    InventoryError::Failed(_) | InventoryError::Timeout { .. } => RetryAfter::Soon,
                 };
-                Self::new(codes::INVENTORY_UNAVAILABLE, error.to_string()).retry_after(after.max(1))
+                Self::new(codes::INVENTORY_UNAVAILABLE, error.to_string()).retry_after(after)
             }
             PlaceError::Intake(error) => error.into(),
         }

@@ -7,6 +7,7 @@
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use waybill_domain::echo::sentence;
+use waybill_domain::retry_after::RetryAfter;
 
 use super::codes;
 use super::kinds::{self, Kind};
@@ -25,7 +26,7 @@ struct ProblemParts {
     field: Option<String>,
     /// Further members, as JSON.
     members: Vec<(Member, String)>,
-    retry_after_s: Option<u32>,
+    retry_after: Option<RetryAfter>,
     challenge: Option<String>,
     headers: Vec<(HeaderName, HeaderValue)>,
     /// Logged, never answered.
@@ -40,7 +41,7 @@ impl Problem {
             detail: sentence(detail.into()),
             field: None,
             members: vec![],
-            retry_after_s: None,
+            retry_after: None,
             challenge: None,
             headers: vec![],
             cause: None,
@@ -65,8 +66,8 @@ impl Problem {
 
     /// Says when to ask again.
     #[must_use]
-    pub fn retry_after(mut self, seconds: u32) -> Self {
-        self.0.retry_after_s = Some(seconds);
+    pub fn retry_after(mut self, wait: RetryAfter) -> Self {
+        self.0.retry_after = Some(wait);
         self
     }
 
@@ -212,11 +213,11 @@ pub fn write(mut response: Response, words: Words, correlation: &str) -> Respons
     let mut written = (status, [(header::CONTENT_TYPE, content_type)], body).into_response();
     let headers = written.headers_mut();
     headers.extend(problem.0.headers.iter().cloned());
-    let after = problem.0.retry_after_s;
-    if let Some(seconds) = after.or(NOT_NOW.contains(&status).then_some(1)) {
+    let unless_said = NOT_NOW.contains(&status).then_some(RetryAfter::Soon);
+    if let Some(wait) = problem.0.retry_after.or(unless_said) {
         headers
             .entry(header::RETRY_AFTER)
-            .or_insert(HeaderValue::from(seconds));
+            .or_insert(HeaderValue::from(wait.seconds()));
     }
     let challenge = problem.0.challenge.as_deref().map(HeaderValue::from_str);
     if let Some(Ok(challenge)) = challenge {
