@@ -25,6 +25,7 @@ pub mod money;
 pub mod once;
 pub mod order;
 pub mod parked;
+pub mod parked_place;
 pub mod precondition;
 pub mod problem;
 pub mod progress;

@@ -1,11 +1,13 @@
 //! The log and its consumers: positions, leases, batches and parked events.
 
+use crate::encoding::queue;
 use crate::error::{Error, Result};
 use waybill_domain::change::Change;
 use waybill_domain::event::LoggedEvent;
 use waybill_domain::ids::OrderId;
 use waybill_domain::once::CommandClaim;
 use waybill_domain::parked::{NextTry, ParkedState};
+use waybill_domain::parked_place::ParkedPlace;
 use waybill_domain::time::Time;
 
 /// A place in the log: a position in each partition.
@@ -101,6 +103,14 @@ pub struct Parked {
     pub first_at: Time,
     pub last_at: Time,
     pub next_attempt_at: Time,
+}
+
+impl Parked {
+    /// Its place in a list of dead letters.
+    #[must_use]
+    pub fn place(&self) -> ParkedPlace {
+        ParkedPlace::of(&self.consumer, queue(&self.event.event))
+    }
 }
 
 /// A person's request about a parked event: another try, or a discard.

@@ -16,6 +16,7 @@ use uuid::Uuid;
 use waybill_domain::event::NewEvent;
 use waybill_domain::ids::OrderId;
 use waybill_domain::parked::{ParkedState, Tries};
+use waybill_domain::parked_place::ParkedPlace;
 use waybill_domain::text::Tenant;
 use waybill_domain::time::Time;
 
@@ -145,21 +146,18 @@ static LIST: Sql = Sql {
     types: &[Type::TEXT, Type::TEXT, Type::UUID, Type::INT8],
 };
 
-/// A page of a tenant's dead letters. The cursor is `consumer/order`.
+/// A page of a tenant's dead letters.
 pub async fn list(
     commits: &Commits,
     tenant: &Tenant,
-    after: Option<&str>,
+    after: Option<&ParkedPlace>,
     limit: usize,
-) -> Result<Page<Parked, String>> {
-    let (consumer, order) = after.and_then(|a| a.split_once('/')).unwrap_or(("", ""));
-    let order = OrderId::parse(order).map_or(Uuid::nil(), |id| id.0);
-    let parameters = params![tenant.as_str(), consumer, order, count(limit)];
+) -> Result<Page<Parked, ParkedPlace>> {
+    let (consumer, order) = ParkedPlace::sort_key(after);
+    let parameters = params![tenant.as_str(), consumer, order.0, count(limit)];
     let rows = commits.read(&LIST, parameters).await?;
     let items = rows.iter().map(parked).collect::<Result<Vec<_>>>()?;
-    let next = items.last().filter(|_| items.len() == limit);
-    let next = next.map(|p| format!("{}/{}", p.consumer, queue(&p.event.event)));
-    Ok(Page { items, next })
+    Ok(Page::up_to(limit, items, Parked::place))
 }
 
 static FLAG: Sql = Sql {

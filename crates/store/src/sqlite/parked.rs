@@ -11,6 +11,7 @@ use crate::model::{Flag, Lease, NewParked, Page, Parked, ParkedOutcome};
 use rusqlite::{Connection, Row, params};
 use waybill_domain::ids::OrderId;
 use waybill_domain::parked::{NextTry, ParkedState, Tries};
+use waybill_domain::parked_place::ParkedPlace;
 use waybill_domain::text::Tenant;
 use waybill_domain::time::Time;
 
@@ -118,28 +119,23 @@ pub fn due(
     )
 }
 
-/// A page of a tenant's dead letters. The cursor is `consumer/order`.
+/// A page of a tenant's dead letters.
 pub fn list(
     connection: &Connection,
     tenant: &Tenant,
-    after: Option<&str>,
+    after: Option<&ParkedPlace>,
     limit: usize,
-) -> Result<Page<Parked, String>> {
-    let (consumer, order) = after.and_then(|a| a.split_once('/')).unwrap_or(("", ""));
-    let order = OrderId::parse(order)
-        .map(|o| o.bytes().to_vec())
-        .unwrap_or_default();
+) -> Result<Page<Parked, ParkedPlace>> {
+    let (consumer, order) = ParkedPlace::sort_key(after);
     let condition = format!(
         "p.tenant = ?1 AND {FIRST} AND (p.consumer, p.order_id) > (?2, ?3) ORDER BY p.consumer, p.order_id LIMIT ?4"
     );
     let items = select(
         connection,
         &condition,
-        params![tenant.as_str(), consumer, order, limit],
+        params![tenant.as_str(), consumer, order.bytes(), limit],
     )?;
-    let next = items.last().filter(|_| items.len() == limit);
-    let next = next.map(|p| format!("{}/{}", p.consumer, queue(&p.event.event)));
-    Ok(Page { items, next })
+    Ok(Page::up_to(limit, items, Parked::place))
 }
 
 /// Flags a parked event for its owner.

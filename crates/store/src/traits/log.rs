@@ -6,6 +6,7 @@ use crate::model::{Flag, Lease, LeaseView, Page, Parked, Positions};
 use async_trait::async_trait;
 use waybill_domain::event::{EventKind, LoggedEvent};
 use waybill_domain::ids::OrderId;
+use waybill_domain::parked_place::ParkedPlace;
 use waybill_domain::text::Tenant;
 use waybill_domain::time::Time;
 
@@ -83,9 +84,9 @@ pub trait LogStore: StoreBase {
     async fn list_parked(
         &self,
         tenant: &Tenant,
-        after: Option<String>,
+        after: Option<ParkedPlace>,
         limit: usize,
-    ) -> Result<Page<Parked, String>>;
+    ) -> Result<Page<Parked, ParkedPlace>>;
 
     /// Flags a parked event for its owner; `false` when there is none.
     async fn flag_parked(&self, tenant: &Tenant, flag: Flag) -> Result<bool>;

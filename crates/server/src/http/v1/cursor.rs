@@ -6,6 +6,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use waybill_domain::ids::ShipmentId;
+use waybill_domain::parked_place::ParkedPlace;
 use waybill_domain::stock_place::StockPlace;
 use waybill_store::{Identity, Positions};
 
@@ -102,16 +103,16 @@ impl Cursor {
 
     /// A dead letter in a list of dead letters.
     #[must_use]
-    pub fn of_dead_letter(place: &str) -> String {
-        write("d", place)
+    pub fn of_dead_letter(place: &ParkedPlace) -> String {
+        write("d", &place.to_string())
     }
 
     /// Reads a dead letter in a list.
     ///
     /// # Errors
     /// `invalid_cursor`.
-    pub fn dead_letter(text: &str) -> Result<String, Problem> {
-        read("d", text)
+    pub fn dead_letter(text: &str) -> Result<ParkedPlace, Problem> {
+        ParkedPlace::parse(&read("d", text)?).ok_or_else(invalid)
     }
 }
 
@@ -235,6 +236,19 @@ mod tests {
         assert_eq!(write("s", "MUG-1\0local"), Cursor::of_stock(&place));
         assert_eq!(Cursor::stock(&Cursor::of_stock(&place)).unwrap(), place);
         assert!(Cursor::stock(&write("s", "a\0b\0c")).is_err());
+        let place = ParkedPlace::parse("status/0198c0de-0000-7000-8000-000000000001");
+        let place = place.expect("a place");
+        let cursor = Cursor::of_dead_letter(&place);
+        assert_eq!(Cursor::dead_letter(&cursor).unwrap(), place);
+        for bad in [
+            "",
+            "status",
+            "status/7",
+            "st\0us/0198c0de-0000-7000-8000-000000000001",
+        ] {
+            let refused = Cursor::dead_letter(&write("d", bad)).unwrap_err();
+            assert_eq!(refused.code(), codes::INVALID_CURSOR, "{bad}");
+        }
         for bad in ["", "7", "é", "bDox", &"A".repeat(2_000)] {
             assert!(Cursor::positions(&store("g1"), bad).is_err(), "{bad}");
         }

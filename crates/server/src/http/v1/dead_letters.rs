@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 use waybill_domain::ids::OrderId;
 use waybill_domain::parked::ParkedState;
+use waybill_domain::parked_place::ParkedPlace;
 use waybill_domain::time::Time;
 use waybill_store::{Flag, Identity, Parked};
 
@@ -140,7 +141,7 @@ pub async fn list(State(api): State<Arc<DeadLettersApi>>, request: Request) -> A
         .iter()
         .map(|parked| DeadLetterView::new(store, parked));
     let items = items.collect();
-    let next = page.next.as_deref().map(Cursor::of_dead_letter);
+    let next = page.next.as_ref().map(Cursor::of_dead_letter);
     Ok(json::of(&Page { items, next }).into_response())
 }
 
@@ -155,8 +156,7 @@ async fn find(api: &DeadLettersApi, call: &Call, id: &str) -> Result<(Name, Park
         .filter(|_| !id.contains('\0'))
         .ok_or_else(gone)?;
     // The list begins after a cursor, so a cursor just before this dead letter returns it first.
-    let before = Uuid::from_u128(name.order.0.as_u128().checked_sub(1).ok_or_else(gone)?);
-    let after = format!("{}/{before}", name.consumer);
+    let after = ParkedPlace::just_before(&name.consumer, name.order).ok_or_else(gone)?;
     let store = api.reads.turn(&call.tenant).await?;
     let page = store.list_parked(&call.tenant, Some(after), 1).await?;
     let found = page.items.into_iter().next().filter(|parked| {

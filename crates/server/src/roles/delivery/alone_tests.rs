@@ -13,6 +13,7 @@ use waybill_domain::context::EventMeta;
 use waybill_domain::delivery::Delivery;
 use waybill_domain::event::{Aggregate, AggregateKind, EventKind, LoggedEvent, NewEvent};
 use waybill_domain::ids::{EventId, OrderId, ShipmentId};
+use waybill_domain::parked_place::ParkedPlace;
 use waybill_domain::retry::RetrySchedule;
 use waybill_domain::shipment::{Shipment, ShipmentStatus};
 use waybill_domain::text::Tenant;
@@ -307,9 +308,9 @@ impl LogStore for OnlyDelivery {
     async fn list_parked(
         &self,
         _tenant: &Tenant,
-        _after: Option<String>,
+        _after: Option<ParkedPlace>,
         _limit: usize,
-    ) -> Result<Page<Parked, String>> {
+    ) -> Result<Page<Parked, ParkedPlace>> {
         Ok(Page {
             items: vec![],
             next: None,

@@ -8,6 +8,7 @@ use crate::traits::LogStore;
 use async_trait::async_trait;
 use waybill_domain::event::{EventKind, LoggedEvent};
 use waybill_domain::ids::OrderId;
+use waybill_domain::parked_place::ParkedPlace;
 use waybill_domain::text::Tenant;
 use waybill_domain::time::Time;
 
@@ -94,10 +95,10 @@ impl LogStore for PostgresStore {
     async fn list_parked(
         &self,
         tenant: &Tenant,
-        after: Option<String>,
+        after: Option<ParkedPlace>,
         limit: usize,
-    ) -> Result<Page<Parked, String>> {
-        parked::list(self.read()?, tenant, after.as_deref(), limit).await
+    ) -> Result<Page<Parked, ParkedPlace>> {
+        parked::list(self.read()?, tenant, after.as_ref(), limit).await
     }
 
     async fn flag_parked(&self, tenant: &Tenant, flag: Flag) -> Result<bool> {

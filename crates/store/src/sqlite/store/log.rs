@@ -9,6 +9,7 @@ use crate::traits::LogStore;
 use async_trait::async_trait;
 use waybill_domain::event::{EventKind, LoggedEvent};
 use waybill_domain::ids::OrderId;
+use waybill_domain::parked_place::ParkedPlace;
 use waybill_domain::text::Tenant;
 use waybill_domain::time::Time;
 
@@ -126,12 +127,12 @@ impl LogStore for SqliteStore {
     async fn list_parked(
         &self,
         tenant: &Tenant,
-        after: Option<String>,
+        after: Option<ParkedPlace>,
         limit: usize,
-    ) -> Result<Page<Parked, String>> {
+    ) -> Result<Page<Parked, ParkedPlace>> {
         let tenant = tenant.clone();
         self.readers
-            .read(move |c| parked::list(c, &tenant, after.as_deref(), limit))
+            .read(move |c| parked::list(c, &tenant, after.as_ref(), limit))
             .await
     }
 
