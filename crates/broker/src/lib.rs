@@ -1,12 +1,16 @@
 //! How events leave the log and enter consumers.
 //!
 //! Owns transport, not meaning: what an event does is decided by its consumer. **Invariant:** with every transport a
-//! consumer sees the events of an order in the order of the log. External brokers are behind features;
-//! without one, consumers read the log itself: [`log_cache`] keeps its newest end in memory, [`log_growth`]
-//! wakes its readers, and [`embedded`] feeds both from the commits of the store.
+//! consumer sees the events of an order in the order of the log. Consumers of a
+//! store read its log themselves: [`log_cache`] keeps its newest end in memory, [`log_growth`] wakes its readers, and
+//! [`embedded`] feeds both from the commits of the store. To other stores an event goes as a [`message`], through a
+//! [`publisher`]: [`pair`] is the one for two stores in one process; external brokers are behind features.
 
 pub mod embedded;
 pub mod log_cache;
 pub mod log_growth;
+pub mod message;
+pub mod pair;
+pub mod publisher;
 #[cfg(test)]
 mod test_events;

@@ -99,6 +99,14 @@ pub struct NewEvent {
 }
 
 impl NewEvent {
+    /// What the event is ordered by: its order's id, or its aggregate's id for an event without an order (of a stock
+    /// row). Events of one key are published, and wait as parked events, in the order of the log.
+    #[must_use]
+    pub fn key(&self) -> Uuid {
+        self.order_id
+            .map_or(self.aggregate.id, |order_id| order_id.0)
+    }
+
     /// The cause for decisions that follow from this event: `actor` makes them, with this event as the cause and the
     /// same correlation id.
     #[must_use]

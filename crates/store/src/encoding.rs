@@ -223,7 +223,7 @@ pub fn read_envelope(text: &str) -> Option<LoggedEvent> {
     })
 }
 
-/// The queue of a parked event: its order's id, or its aggregate's id for an event without an order (of a stock row).
+/// The queue of a parked event. The column is named for the order; for an event of a stock row it has the row's id.
 pub fn queue(event: &NewEvent) -> OrderId {
-    event.order_id.unwrap_or(OrderId(event.aggregate.id))
+    OrderId(event.key())
 }
