@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 use waybill_domain::ids::OrderId;
+use waybill_domain::status::OrderStatus;
 use waybill_domain::stuck::statuses;
 use waybill_domain::time::Time;
 
@@ -37,7 +38,7 @@ pub async fn find(
     scan: usize,
 ) -> Result<Vec<(OrderId, Time)>> {
     let from = walk.load(Ordering::Relaxed);
-    let going_on: Vec<&str> = statuses().map(|status| status.as_str()).collect();
+    let going_on: Vec<&str> = statuses().map(OrderStatus::as_str).collect();
     let parameters = params![before.0, from, count(scan), count(limit), going_on];
     let rows = commits.read(&STUCK, parameters).await?;
     let mut found = vec![];
