@@ -3,8 +3,11 @@
 
 use http::{HeaderValue, Method, StatusCode};
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
 use waybill_testkit::contract::mismatch;
 use waybill_testkit::http::Answer;
+use waybill_testkit::raw;
 
 use crate::shop::{NEVER, Shop, id, small};
 
@@ -117,4 +120,41 @@ async fn everything_in_the_specification_is_described_and_named() {
     assert!(missing.is_empty(), "{missing:#?}");
     let data = &document["components"]["schemas"]["Event"]["properties"]["data"];
     assert!(data.to_string().contains("EventData"), "{data}");
+}
+
+#[tokio::test]
+async fn an_answer_to_bytes_that_is_not_as_the_specification_says_is_noticed() {
+    // Makes the specification known to the test client.
+    let _shop = Shop::open(NEVER).await;
+    let odd = TcpListener::bind("127.0.0.1:0").await.expect("bound");
+    let address = odd.local_addr().expect("bound");
+    let answers = tokio::spawn(async move {
+        let (mut client, _) = odd.accept().await.expect("a client");
+        let mut request = [0; 1_024];
+        let _read = client.read(&mut request).await.expect("a request");
+        let answer = "HTTP/1.1 418 A Teapot\r\nx-correlation-id: a\r\ncontent-length: 0\r\n\r\n";
+        client.write_all(answer.as_bytes()).await.expect("written");
+        client
+    });
+    let request = "GET /v1/stock HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    let noticed = tokio::spawn(raw::exchange(address, request)).await;
+    assert!(noticed.is_err_and(|ended| ended.is_panic()));
+    drop(answers.await);
+}
+
+#[tokio::test]
+async fn a_stream_that_begins_otherwise_than_the_specification_says_is_noticed() {
+    let shop = Shop::open(NEVER).await;
+    let order = id(&shop.placed("k", &small("a", 1)).await);
+    let path = format!("/v1/orders/{order}/stream");
+    let mut begun = Answer {
+        status: StatusCode::OK,
+        headers: shop.get("/v1/stock").await.headers,
+        body: "".into(),
+    };
+    for (kind, fits) in [("text/event-stream", true), ("text/html", false)] {
+        let kind = HeaderValue::from_static(kind);
+        begun.headers.insert("content-type", kind);
+        assert_eq!(mismatch(&Method::GET, &path, &begun).is_none(), fits);
+    }
 }
