@@ -44,6 +44,10 @@ pub const MIGRATIONS: &[Migration] = &[
         number: 7,
         min_compatible: 3,
     },
+    Migration {
+        number: 8,
+        min_compatible: 3,
+    },
 ];
 
 /// The key in `meta` under which a store keeps what [`Migration::note`] says.

@@ -135,13 +135,15 @@ pub async fn due(
     rows.iter().map(parked).collect()
 }
 
+/// The first parked events of a tenant's orders after a place. Written as a range of the tenant's index, because with
+/// `tenant = $1` the planner may scan the dead letters of all tenants by the primary key.
 static LIST: Sql = Sql {
     text: concat!(
         "/* parked::list */ SELECT ",
         columns!(),
-        " FROM parked p WHERE p.tenant = $1 AND ",
+        " FROM parked p WHERE (p.tenant, p.consumer, p.order_id) > ($1, $2, $3) AND p.tenant <= $1 AND ",
         first!(),
-        " AND (p.consumer, p.order_id) > ($2, $3) ORDER BY p.consumer, p.order_id LIMIT $4"
+        " ORDER BY p.tenant, p.consumer, p.order_id LIMIT $4"
     ),
     types: &[Type::TEXT, Type::TEXT, Type::UUID, Type::INT8],
 };

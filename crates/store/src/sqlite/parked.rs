@@ -86,11 +86,11 @@ fn parked(row: &Row<'_>) -> Result<Parked> {
 
 fn select(
     connection: &Connection,
-    condition: &str,
+    from: &str,
     params: impl rusqlite::Params,
 ) -> Result<Vec<Parked>> {
     let mut statement = connection
-        .prepare_cached(&format!("SELECT {COLUMNS} FROM parked p WHERE {condition}"))
+        .prepare_cached(&format!("SELECT {COLUMNS} FROM {from}"))
         .store()?;
     let mut rows = statement.query(params).store()?;
     let mut found = vec![];
@@ -108,13 +108,13 @@ pub fn due(
     now: Time,
     limit: usize,
 ) -> Result<Vec<Parked>> {
-    let condition = format!(
-        "p.consumer = ?1 AND p.part = ?2 AND {FIRST} AND (p.state IN ('redrive', 'discard') OR p.state = 'waiting' AND p.next_attempt_at <= ?3) \
+    let from = format!(
+        "parked p WHERE p.consumer = ?1 AND p.part = ?2 AND {FIRST} AND (p.state IN ('redrive', 'discard') OR p.state = 'waiting' AND p.next_attempt_at <= ?3) \
          ORDER BY p.next_attempt_at LIMIT ?4"
     );
     select(
         connection,
-        &condition,
+        &from,
         params![consumer, partition, now.0, limit],
     )
 }
@@ -127,12 +127,13 @@ pub fn list(
     limit: usize,
 ) -> Result<Page<Parked, ParkedPlace>> {
     let (consumer, order) = ParkedPlace::sort_key(after);
-    let condition = format!(
-        "p.tenant = ?1 AND {FIRST} AND (p.consumer, p.order_id) > (?2, ?3) ORDER BY p.consumer, p.order_id LIMIT ?4"
+    // INDEXED BY, because the planner may prefer the primary key, and scan the dead letters of all tenants.
+    let from = format!(
+        "parked p INDEXED BY parked_of_tenant WHERE p.tenant = ?1 AND {FIRST} AND (p.consumer, p.order_id) > (?2, ?3) ORDER BY p.consumer, p.order_id LIMIT ?4"
     );
     let items = select(
         connection,
-        &condition,
+        &from,
         params![tenant.as_str(), consumer, order.bytes(), limit],
     )?;
     Ok(Page::up_to(limit, items, Parked::place))

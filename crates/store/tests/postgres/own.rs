@@ -377,14 +377,42 @@ async fn orders_of_schema_6_get_the_copies_of_their_shipments() {
         return;
     };
     let make = h.make.clone();
-    let former =
-        "ALTER TABLE orders DROP COLUMN shipments; DELETE FROM schema_version WHERE number > 6";
+    let former = "DROP INDEX parked_of_tenant; ALTER TABLE orders DROP COLUMN shipments; \
+                  DELETE FROM schema_version WHERE number > 6";
     orders_of_schema_6_show_what_they_showed(h, async || {
         driver.sql(former);
         let migrated = migrate(&driver.options(), &mut move || make.id()).await;
         assert_eq!(migrated.expect("migrated").from, 6);
     })
     .await;
+}
+
+#[tokio::test]
+async fn dead_letters_are_found_by_their_tenant() {
+    let Some((driver, h)) = shared(1).await else {
+        return;
+    };
+    // As many of one tenant that an index by anything else passes them.
+    driver.sql(
+        "INSERT INTO parked (consumer, order_id, position, part, tenant, envelope, state, first_at, last_at, next_attempt_at) \
+         SELECT 'status', gen_random_uuid(), n, 0, 'crowd', '{}', 'dead', 1, 1, 1 FROM generate_series(1, 2000) AS n; \
+         ANALYZE parked",
+    );
+    let page = h.store.list_parked(&Tenant::default(), None, 10).await;
+    assert!(page.expect("read").items.is_empty());
+    h.store.close().await;
+    // A session reports what it read when it ends.
+    let others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    let ended = async || {
+        while driver.sql(others).trim() != "0" {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let ended = tokio::time::timeout(HANGS, ended()).await;
+    ended.expect("closed");
+    let rows =
+        driver.sql("SELECT sum(idx_tup_read) FROM pg_stat_user_indexes WHERE relname = 'parked'");
+    assert_eq!(rows.trim(), "0", "rows of the other tenant were read");
 }
 
 #[tokio::test]
