@@ -1,4 +1,5 @@
-//! Text from outside: limited in length, without control characters, valid before it is used.
+//! Text from outside: limited in length, without control characters, valid before it is used. Of an identifier every
+//! character can be seen, so that two that look the same are the same.
 
 use crate::echo::quoted;
 use crate::problem::{Problem, code};
@@ -14,6 +15,34 @@ pub const TEXT_CHARS: usize = 500;
 fn is_control(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Characters without a shape of their own (Unicode's category Cf and the property `Default_Ignorable_Code_Point`):
+/// two names that differ in one look the same, and some programs remove them.
+fn is_invisible(c: char) -> bool {
+    matches!(c,
+        '\u{ad}' | '\u{34f}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}' | '\u{890}'..='\u{891}'
+        | '\u{8e2}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}'
+        | '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
+        | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{110bd}' | '\u{110cd}' | '\u{13430}'..='\u{1343f}'
+        | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+/// Code points that are never characters (Unicode section 23.7): the last two of every plane, and U+FDD0 to U+FDEF.
+fn is_noncharacter(c: char) -> bool {
+    u32::from(c) & 0xfffe == 0xfffe || matches!(c, '\u{fdd0}'..='\u{fdef}')
+}
+
+/// What a character is that must not stand in an identifier.
+fn unfit(c: char) -> Option<&'static str> {
+    match c {
+        // Most identifiers are ASCII, whose only unfit characters are controls.
+        c if c.is_ascii() && !c.is_ascii_control() => None,
+        c if is_control(c) => Some("control characters"),
+        c if is_invisible(c) => Some("invisible characters"),
+        c if is_noncharacter(c) => Some("noncharacters"),
+        _ => None,
+    }
 }
 
 fn invalid(field: &str, detail: String) -> Problem {
@@ -50,19 +79,25 @@ pub fn check(field: &str, text: &str, max: usize) -> Result<(), Problem> {
     check_length(field, text, max)
 }
 
+/// Checks the characters of an identifier: no control characters, no invisible ones, no noncharacters.
+///
+/// # Errors
+/// `invalid_text`, naming `field` and the character.
+pub fn check_characters(field: &str, text: &str) -> Result<(), Problem> {
+    let mut found = text.chars().filter_map(|c| unfit(c).map(|kind| (kind, c)));
+    found.next().map_or(Ok(()), |(kind, wrong)| {
+        let detail = format!("must not contain {kind}; found {}", named(wrong));
+        Err(invalid(field, detail))
+    })
+}
+
 /// Checks a name that something is found by again (an id, a number, a reference, a code): at most `max` characters,
-/// none of them a control character, and no blank at either end. It may be empty.
+/// each as [`check_characters`] has them, and no blank at either end. It may be empty.
 ///
 /// # Errors
 /// `text_too_long` or `invalid_text`, naming `field`.
 pub fn check_code(field: &str, text: &str, max: usize) -> Result<(), Problem> {
-    if let Some(wrong) = text.chars().find(|c| is_control(*c)) {
-        let detail = format!(
-            "must not contain control characters; found {}",
-            named(wrong)
-        );
-        return Err(invalid(field, detail));
-    }
+    check_characters(field, text)?;
     check_length(field, text, max)?;
     if text.trim().len() != text.len() {
         let detail = format!("must not begin or end with a blank; found {}", quoted(text));
@@ -96,6 +131,16 @@ fn check_not_blank(field: &str, text: &str) -> Result<(), Problem> {
     Ok(())
 }
 
+/// Refuses the names that a path reads as folders (RFC 3986 section 5.2.4): clients and proxies remove them before a
+/// request is sent.
+fn check_no_dots(field: &str, text: &str) -> Result<(), Problem> {
+    if matches!(text, "." | "..") {
+        let detail = format!("must not be . or .., which a path removes; found {text}");
+        return Err(invalid(field, detail));
+    }
+    Ok(())
+}
+
 /// A character by its number, as `U+001B`.
 fn named(c: char) -> String {
     format!("U+{:04X}", u32::from(c))
@@ -118,6 +163,7 @@ macro_rules! name_type {
             /// `required`, `text_too_long` or `invalid_text`.
             pub fn parse(text: &str) -> Result<Self, Problem> {
                 check_name($field, text, Self::MAX_CHARS)?;
+                check_no_dots($field, text)?;
                 Ok(Self(Arc::from(text)))
             }
 
@@ -202,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_has_no_control_characters_and_no_blank_at_its_ends() {
+    fn every_character_of_a_name_can_be_seen_and_it_is_no_folder() {
         for bad in [
             " K-1",
             "K-1 ",
@@ -215,10 +261,21 @@ mod tests {
             "K\u{85}1",
             "K\u{2028}1",
             "K\u{202e}1",
+            "K\u{ad}1",
+            "K\u{200b}1",
+            "\u{feff}K",
+            "K\u{e0041}",
+            "K\u{fdd0}",
+            "K\u{ffff}",
+            "K\u{10fffe}",
+            ".",
+            "..",
         ] {
             assert_eq!(Sku::parse(bad).unwrap_err().code, code::INVALID_TEXT);
         }
-        assert!(Sku::parse("K 1-ü/№").is_ok());
+        for good in ["K 1-ü/№", "a.b", "...", ".a", "茶", "קפה", "👕"] {
+            assert!(Sku::parse(good).is_ok(), "{good}");
+        }
     }
 
     #[test]

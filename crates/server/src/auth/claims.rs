@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _};
+use waybill_domain::text;
 
 use super::identity::Identity;
 use super::scope::Scopes;
@@ -49,7 +50,7 @@ enum Audience {
     Several(Vec<String>),
 }
 
-/// Text, or a whole number, as which some issuers write user ids; not empty, bounded, without control characters.
+/// Text, or a whole number, as which some issuers write user ids; not empty, bounded, every character visible.
 #[derive(Debug, Deserialize)]
 #[serde(try_from = "RawName")]
 struct Name(String);
@@ -78,12 +79,12 @@ impl TryFrom<RawName> for Name {
 }
 
 /// What a subject and a tenant must be.
-pub const NAME: &str = "a name of 1 to 128 bytes without control characters";
+pub const NAME: &str = "a name of 1 to 128 bytes without control or invisible characters";
 
 /// Whether a text may be a subject or a tenant, in a token that is read and in one that is made.
 #[must_use]
 pub fn is_name(text: &str) -> bool {
-    (1..=NAME_BYTES).contains(&text.len()) && !text.contains(char::is_control)
+    (1..=NAME_BYTES).contains(&text.len()) && text::check_characters("name", text).is_ok()
 }
 
 /// Unlike serde's own reading of an `Option`, takes `null` for a wrong value, not for none.

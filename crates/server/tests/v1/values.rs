@@ -118,7 +118,7 @@ async fn a_shop_that_rounds_half_up_says_so_once_and_its_earlier_orders_stay() {
 }
 
 #[tokio::test]
-async fn an_identifier_has_no_control_characters_and_no_blanks_at_its_ends() {
+async fn every_character_of_an_identifier_can_be_seen_and_none_at_its_ends_is_blank() {
     let shop = Shop::open(NEVER).await;
     let mut cases = vec![];
     for bad in [
@@ -130,6 +130,13 @@ async fn an_identifier_has_no_control_characters_and_no_blanks_at_its_ends() {
         " a",
         "a ",
         "\u{a0}a",
+        "a\u{200b}b",
+        "\u{feff}a",
+        "a\u{ad}b",
+        "a\u{2066}b",
+        "a\u{e0041}",
+        "a\u{fffe}",
+        "a\u{fdd0}b",
     ] {
         for (pointer, field) in [
             ("/customer/id", "customer.id"),
@@ -158,6 +165,55 @@ async fn an_identifier_has_no_control_characters_and_no_blanks_at_its_ends() {
     }
     let put = put_stock(&shop, "K-1", &json!({"onHand": 1, "reference": "GR\n7"})).await;
     assert_eq!(put.json::<Value>()["field"], "reference");
+    let hidden = shop.client("a\u{200b}b", "admin").get("/v1/stock").await;
+    assert_eq!(hidden.expect("an answer").status, 401, "a tenant, too");
+}
+
+#[tokio::test]
+async fn a_sku_can_be_told_from_others_and_survives_a_path() {
+    let shop = Shop::open(NEVER).await;
+    for (sku, path, told) in [
+        (".", ".", "must not be . or .."),
+        ("..", "%2E%2E", "must not be . or .."),
+        (
+            "K\u{200b}1",
+            "K%E2%80%8B1",
+            "invisible characters; found U+200B",
+        ),
+        (
+            "K1\u{feff}",
+            "K1%EF%BB%BF",
+            "invisible characters; found U+FEFF",
+        ),
+        (
+            "K\u{202e}1",
+            "K%E2%80%AE1",
+            "control characters; found U+202E",
+        ),
+        ("K\u{ffff}1", "K%EF%BF%BF1", "noncharacters; found U+FFFF"),
+        (
+            "K\u{1fffe}",
+            "K%F0%9F%BF%BE",
+            "noncharacters; found U+1FFFE",
+        ),
+    ] {
+        let cases = vec![(small(sku, 1), "invalid_text", "lines[0].sku")];
+        let order = are_refused(&shop, cases).await.remove(0);
+        let put = put_stock(&shop, path, &json!({"onHand": 1})).await;
+        for problem in [order, put.json()] {
+            assert_eq!(problem["code"], "invalid_text", "{problem}");
+            let detail = problem["detail"].as_str().expect("a detail");
+            assert!(detail.contains(told), "{detail}");
+        }
+        let items = [json!({"productId": sku, "quantity": 1, "price": 1})];
+        let body = json!({"customerId": "c", "items": items});
+        let sales = shop.post("/api/orders", &body).await;
+        assert_eq!(sales.status, 400, "{}", sales.text());
+        assert!(sales.text().contains(told), "{}", sales.text());
+    }
+    for (key, good) in ["...", "a.b", "茶 №1", "👕"].iter().enumerate() {
+        shop.placed(&key.to_string(), &small(good, 1)).await;
+    }
 }
 
 #[tokio::test]

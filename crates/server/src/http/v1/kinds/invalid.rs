@@ -41,7 +41,7 @@ pub const INVALID: &[Kind] = &[
         code::INVALID_TEXT,
         400,
         "A text has characters it must not have",
-        "Remove the characters that the detail names. Control characters are never taken.",
+        "Remove the characters that the detail names. Control characters are never taken, and identifiers have no invisible ones either. A sku is neither . nor .., which paths lose on their way.",
     ),
     kind_of(
         code::TEXT_TOO_LONG,
