@@ -217,6 +217,40 @@ async fn a_sku_can_be_told_from_others_and_survives_a_path() {
 }
 
 #[tokio::test]
+async fn an_order_number_is_not_read_as_the_name_of_another_order() {
+    let shop = Shop::open(NEVER).await;
+    let first = with(|o| o["clientReference"] = json!("web-1"));
+    let first = shop.placed("first", &first).await;
+    let id = first["id"].as_str().expect("an id");
+    let mut cases = vec![];
+    for number in [
+        id,
+        &id.replace('-', ""),
+        &id.to_uppercase(),
+        &format!("urn:uuid:{id}"),
+        "ref:web-1",
+        "number:2026-17",
+    ] {
+        let order = with(|o| o["orderNumber"] = json!(number));
+        cases.push((order, "invalid_value", "orderNumber"));
+    }
+    let told = are_refused(&shop, cases).await;
+    let detail = told[0]["detail"].as_str().expect("a detail");
+    assert!(detail.contains("read it as the id"), "{detail}");
+    // References are asked for by `ref:` alone, so a UUID is one like any other.
+    let order = with(|o| (o["orderNumber"], o["clientReference"]) = (json!("2026-17"), json!(id)));
+    let second = shop.placed("second", &order).await;
+    for (name, found) in [
+        (id.to_owned(), &first),
+        (format!("ref:{id}"), &second),
+        ("number:2026-17".into(), &second),
+    ] {
+        let answer = shop.get(&format!("/v1/orders/{name}")).await;
+        assert_eq!(answer.json::<Value>()["id"], found["id"], "{name}");
+    }
+}
+
+#[tokio::test]
 async fn free_text_keeps_its_line_breaks_and_has_no_other_control_characters() {
     let shop = Shop::open(NEVER).await;
     let order = with(|o| {

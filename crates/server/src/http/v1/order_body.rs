@@ -16,7 +16,8 @@ pub type Text<'a> = Option<&'a RawValue>;
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(as = NewOrder)]
 pub struct OrderBody<'a> {
-    /// The caller's own number for the order, unique per tenant for good. Without one, Waybill gives one.
+    /// The caller's own number for the order, unique per tenant for good. Without one, Waybill gives one. It does not
+    /// begin with `WB-`, `number:` or `ref:` and is no UUID, so that no path reads it as the name of another order.
     #[schema(max_length = 200)]
     pub order_number: Option<String>,
     /// The caller's own name for the order, unique per tenant for good; `ref:` and this finds the order.

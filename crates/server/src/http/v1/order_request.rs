@@ -15,7 +15,7 @@ use super::order_body::{
     AddressBody, ChargeBody, CustomerBody, DeliveryMethodBody, HoldBody, LineBody, OrderBody, Text,
 };
 use super::strict::Object;
-use super::{amount, metadata};
+use super::{amount, metadata, orders};
 use crate::config::Limits;
 
 /// Longest code, reference, number or id a caller gives.
@@ -216,13 +216,19 @@ fn delivery_method(Object(body): Object<DeliveryMethodBody>) -> Checking<Deliver
 }
 
 fn order_number(number: Option<String>) -> Checking<Option<String>> {
-    let number = name("orderNumber", number)?;
-    if number
-        .as_deref()
-        .is_some_and(|n| n.starts_with(NUMBER_PREFIX))
-    {
+    const FIELD: &str = "orderNumber";
+    let number = name(FIELD, number)?;
+    let Some(text) = number.as_deref() else {
+        return Ok(None);
+    };
+    if text.starts_with(NUMBER_PREFIX) {
         let detail = format!("numbers that begin with {NUMBER_PREFIX} are given by Waybill");
-        return Err(Problem::new(code::RESERVED_PREFIX, "orderNumber", detail));
+        return Err(Problem::new(code::RESERVED_PREFIX, FIELD, detail));
+    }
+    // A person who takes the number for what a path wants would read or cancel another order by it.
+    if orders::named(text).is_ok() {
+        let detail = "must not be a UUID, nor begin with number: or ref:, because a path would read it as the id or the name of another order";
+        return Err(Problem::new(code::INVALID_VALUE, FIELD, detail));
     }
     Ok(number)
 }
