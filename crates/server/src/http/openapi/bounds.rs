@@ -1,9 +1,11 @@
-//! Writes the limits of the settings into the schemas that they apply to, so that clients can check them beforehand.
+//! Writes the bounds of requests into the schemas that they apply to, so that clients can check them beforehand.
 
 use serde_json::Value;
 
 use super::shape::operations;
 use crate::config::Limits;
+use crate::http::dialects::sales;
+use crate::http::v1::bounds::{self, Bound};
 
 /// Adds them.
 pub fn add(document: &mut Value, limits: &Limits) {
@@ -12,35 +14,24 @@ pub fn add(document: &mut Value, limits: &Limits) {
             .get_mut("parameters")
             .and_then(Value::as_array_mut);
         for parameter in parameters.into_iter().flatten() {
-            bound(parameter, limits);
+            let text = |member: &str| parameter[member].as_str().unwrap_or_default();
+            let is_list = parameter["schema"]["items"].is_object();
+            let bounds = bounds::of_parameter(text("name"), text("in"), is_list, limits);
+            write(&mut parameter["schema"], bounds);
         }
     }
-    let mut member = |schema: &str, name: &str, bound: &str, value: u32| {
-        let place = format!("/components/schemas/{schema}/properties/{name}");
+    let of_sales = sales::schemas::bounds(limits);
+    for of in bounds::of_bodies(limits).into_iter().chain(of_sales) {
+        let place = format!("/components/schemas/{}/properties/{}", of.schema, of.member);
         // The schema is missing in a process whose roles do not use it.
         if let Some(member) = document.pointer_mut(&place) {
-            member[bound] = value.into();
+            write(member, vec![of.bound]);
         }
-    };
-    member("NewOrder", "lines", "minItems", 1);
-    member("NewOrder", "lines", "maxItems", limits.lines);
-    member("NewLine", "quantity", "maximum", limits.quantity);
-    member("NewSalesOrder", "items", "maxItems", limits.lines);
+    }
 }
 
-fn bound(parameter: &mut Value, limits: &Limits) {
-    let name = parameter["name"].as_str().unwrap_or_default().to_owned();
-    let schema = &mut parameter["schema"];
-    match name.as_str() {
-        "limit" => {
-            schema["minimum"] = 1.into();
-            schema["maximum"] = limits.page_max.into();
-            schema["default"] = limits.page_default.min(limits.page_max).into();
-        }
-        "Idempotency-Key" => {
-            schema["minLength"] = 1.into();
-            schema["maxLength"] = limits.key_chars.into();
-        }
-        _ => {}
+fn write(schema: &mut Value, bounds: Vec<Bound>) {
+    for Bound { keyword, value } in bounds {
+        schema[keyword] = value.into();
     }
 }

@@ -23,7 +23,7 @@ use crate::commands::{self, Commanded};
 #[serde(deny_unknown_fields)]
 pub struct CancelBody {
     /// Why.
-    #[schema(max_length = 500, example = "changed my mind")]
+    #[schema(example = "changed my mind")]
     reason: Option<String>,
 }
 

@@ -22,7 +22,7 @@ use crate::intake::place::{self, Receipt};
 /// Takes an order. The same key and body again give the first answer again.
 #[utoipa::path(
     post, path = "/v1/orders", operation_id = "placeOrder", tag = "orders",
-    params(("Idempotency-Key" = Option<String>, Header, description = "Up to 255 characters; required unless the order has an orderNumber or clientReference", example = "web-8812")),
+    params(("Idempotency-Key" = Option<String>, Header, description = "Required unless the order has an orderNumber or clientReference", example = "web-8812")),
     request_body(content = OrderBody<'static>, examples(
         ("small" = (summary = "Only what is required", value = json!({"currency": "EUR", "lines": [{"sku": "MUG-1", "quantity": 2, "unitPrice": "12.90"}]}))),
         ("full" = (summary = "With everything", value = json!(super::examples::full_order()))),

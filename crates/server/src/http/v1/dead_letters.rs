@@ -123,7 +123,7 @@ impl Name {
     get, path = "/v1/dead-letters", operation_id = "listDeadLetters", tag = "dead letters",
     params(
         ("after" = Option<String>, Query, description = "Goes on after this cursor"),
-        ("limit" = Option<u32>, Query, description = "Items at most: 20 by default, 100 at most"),
+        ("limit" = Option<u32>, Query, description = "Items at most"),
     ),
     responses((status = 200, description = "By consumer and order", body = Page<DeadLetterView<'static>>)),
     security(("token" = ["deadletter:read"])),

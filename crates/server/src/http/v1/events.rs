@@ -21,7 +21,7 @@ use crate::http::json;
     params(
         ("id" = String, Path, description = "The order's id, `number:WB-000123`, or `ref:` and the caller's own reference", example = "number:WB-000123"),
         ("after" = Option<String>, Query, description = "Goes on after this cursor"),
-        ("limit" = Option<u32>, Query, description = "Items at most: 20 by default, 100 at most"),
+        ("limit" = Option<u32>, Query, description = "Items at most"),
     ),
     responses((status = 200, description = "Oldest first", body = Page<EventView<'static>>)),
     security(("token" = ["order:read"])),

@@ -20,7 +20,7 @@ use crate::auth::Scope;
 use crate::http::json;
 
 /// The longest `wait_ms`.
-const LONGEST_WAIT_MS: u64 = 30_000;
+pub(super) const LONGEST_WAIT_MS: u64 = 30_000;
 /// The least time between two reads while the log grows; events that arrive meanwhile are answered together.
 const PAUSE: Duration = Duration::from_millis(20);
 /// A read that passed more positions than this may have stopped before the end of the log.
@@ -35,8 +35,8 @@ const LOOKS: usize = 8;
     get, path = "/v1/events", operation_id = "listEvents", tag = "events",
     params(
         ("after" = Option<String>, Query, description = "Goes on after this cursor"),
-        ("limit" = Option<u32>, Query, description = "Items at most: 20 by default, 100 at most"),
-        ("wait_ms" = Option<u32>, Query, description = "Waits so long for the first event; 30000 at most"),
+        ("limit" = Option<u32>, Query, description = "Items at most"),
+        ("wait_ms" = Option<u32>, Query, description = "Waits so many milliseconds for the first event"),
     ),
     responses((status = 200, description = "Oldest first; next is always there", body = Page<EventView<'static>>)),
     security(("token" = ["order:read"])),
@@ -50,7 +50,8 @@ pub async fn feed(State(api): State<Arc<FollowApi>>, request: Request) -> Answer
         .map(|text| Cursor::positions(store, text))
         .transpose()?;
     let limit = params.limit(&api.requests.limits)?;
-    let wait = params.read("wait_ms", "a number of milliseconds up to 30000", |text| {
+    let expected = format!("a number of milliseconds up to {LONGEST_WAIT_MS}");
+    let wait = params.read("wait_ms", &expected, |text| {
         text.parse().ok().filter(|ms| *ms <= LONGEST_WAIT_MS)
     })?;
     // The answer must begin before the request's own timeout.

@@ -29,7 +29,6 @@ pub struct HoldBody {
     #[schema(value_type = super::schemas::HoldReason)]
     reason: String,
     /// What there is to say about it.
-    #[schema(max_length = 500)]
     note: Option<String>,
 }
 

@@ -42,7 +42,7 @@ const PARAMETERS: &[&str] = &[
         ("placedFrom" = Option<String>, Query, description = "RFC 3339, inclusive; placedAt, else createdAt"),
         ("placedTo" = Option<String>, Query, description = "RFC 3339, exclusive"),
         ("after" = Option<String>, Query, description = "Goes on after this cursor"),
-        ("limit" = Option<u32>, Query, description = "Items at most: 20 by default, 100 at most"),
+        ("limit" = Option<u32>, Query, description = "Items at most"),
     ),
     responses((status = 200, description = "Newest first", body = OrderPage<'static>)),
     security(("token" = ["order:read"])),

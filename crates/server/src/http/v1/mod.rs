@@ -7,6 +7,7 @@ mod amount;
 mod amount_view;
 mod answer;
 pub mod apis;
+pub mod bounds;
 mod call;
 mod cancel;
 pub mod codes;

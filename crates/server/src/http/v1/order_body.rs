@@ -1,6 +1,7 @@
 //! The body of `POST /v1/orders`, field by field, before it is checked.
 //!
-//! Amounts and quantities stay text as sent, so that they are never converted to floats.
+//! Amounts and quantities stay text as sent, so that they are never converted to floats. The bounds of the members are
+//! written into the specification by `bounds`.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -18,13 +19,10 @@ pub type Text<'a> = Option<&'a RawValue>;
 pub struct OrderBody<'a> {
     /// The caller's own number for the order, unique per tenant for good. Without one, Waybill gives one. It does not
     /// begin with `WB-`, `number:` or `ref:` and is no UUID, so that no path reads it as the name of another order.
-    #[schema(max_length = 200)]
     pub order_number: Option<String>,
     /// The caller's own name for the order, unique per tenant for good; `ref:` and this finds the order.
-    #[schema(max_length = 200)]
     pub client_reference: Option<String>,
     /// Where it was sold.
-    #[schema(max_length = 200)]
     pub channel: Option<String>,
     /// The id of the order that this one replaces.
     #[schema(value_type = Option<super::schemas::Id>)]
@@ -69,14 +67,12 @@ pub struct OrderBody<'a> {
     #[schema(value_type = Option<super::schemas::Amount>)]
     pub total: Text<'a>,
     /// As the shop knows it; Waybill takes no payments.
-    #[schema(max_length = 200)]
     pub payment_status: Option<String>,
     /// The payment's name at its provider.
-    #[schema(max_length = 200)]
     pub payment_reference: Option<String>,
     /// Reasons to hold the order from the start.
     #[serde(borrow)]
-    #[schema(max_items = 20, value_type = Option<Vec<super::schemas::HoldReason>>)]
+    #[schema(value_type = Option<Vec<super::schemas::HoldReason>>)]
     pub holds: Option<Vec<&'a RawValue>>,
     /// What becomes of lines that are short; `reject` by default.
     #[schema(value_type = Option<super::schemas::AllocationPolicy>)]
@@ -86,7 +82,6 @@ pub struct OrderBody<'a> {
     #[schema(value_type = Option<Object>)]
     pub metadata: Text<'a>,
     /// Free text for those who handle the order; personal data.
-    #[schema(max_length = 500)]
     pub notes: Option<String>,
 }
 
@@ -96,7 +91,6 @@ pub struct OrderBody<'a> {
 #[schema(as = NewCustomer)]
 pub struct CustomerBody {
     /// The customer's id at the caller.
-    #[schema(max_length = 200)]
     pub id: Option<String>,
     /// Personal data.
     pub email: Option<String>,
@@ -136,7 +130,6 @@ pub struct AddressBody {
 #[schema(as = NewDeliveryMethod)]
 pub struct DeliveryMethodBody {
     /// The caller's code for it.
-    #[schema(max_length = 200)]
     pub code: String,
     /// Its name, for people.
     pub name: Option<String>,
@@ -150,13 +143,13 @@ pub struct DeliveryMethodBody {
 #[schema(as = NewLine)]
 pub struct LineBody<'a> {
     /// What is ordered; case-sensitive.
-    #[schema(min_length = 1, max_length = 200, example = "MUG-1")]
+    #[schema(example = "MUG-1")]
     pub sku: String,
     /// Its name, for people.
     pub name: Option<String>,
     /// Units: a whole number from 1; 2 and 2.0 are the same one.
     #[serde(borrow)]
-    #[schema(minimum = 1, value_type = i64)]
+    #[schema(value_type = i64)]
     pub quantity: Text<'a>,
     /// Price of one unit; it may have four digits more than the currency.
     #[serde(borrow)]
@@ -184,7 +177,6 @@ pub struct LineBody<'a> {
 #[schema(as = NewCharge)]
 pub struct ChargeBody<'a> {
     /// The caller's code for the charge.
-    #[schema(max_length = 200)]
     pub code: String,
     /// Its price.
     #[serde(borrow)]

@@ -19,9 +19,9 @@ use super::{amount, metadata, orders};
 use crate::config::Limits;
 
 /// Longest code, reference, number or id a caller gives.
-const NAME_CHARS: usize = 200;
+pub(super) const NAME_CHARS: usize = 200;
 /// Shipping lines and fees, each.
-const CHARGES: usize = 50;
+pub(super) const CHARGES: usize = 50;
 
 /// The rounding of the total by which bodies without a stated total are compared. It does not follow the setting, so
 /// that a repeated body still equals the first one after the setting was changed.

@@ -31,16 +31,14 @@ use crate::http::json;
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ReconcileBody {
     /// Whose stock it is; our own warehouse by default.
-    #[schema(default = "local", max_length = 60)]
+    #[schema(default = "local")]
     vendor: Option<String>,
     /// Only says what would be done.
     #[schema(default = false)]
     dry_run: Option<bool>,
     /// Why; it stands in the movement.
-    #[schema(max_length = 500)]
     reason: Option<String>,
     /// The caller's own name for it, kept with the movement.
-    #[schema(max_length = 500)]
     reference: Option<String>,
 }
 

@@ -32,7 +32,7 @@ use crate::http::json;
         ("orderId" = Option<String>, Query, description = "Shipments of the order with this id"),
         ("status" = Option<super::schemas::ShipmentStatus>, Query, description = "Shipments that stand there"),
         ("after" = Option<String>, Query, description = "Goes on after this cursor"),
-        ("limit" = Option<u32>, Query, description = "Items at most: 20 by default, 100 at most"),
+        ("limit" = Option<u32>, Query, description = "Items at most"),
     ),
     responses((status = 200, description = "Newest first", body = Page<ShipmentView<'static>>)),
     security(("token" = ["shipment:read"])),
@@ -103,10 +103,8 @@ pub struct StepBody {
     #[schema(value_type = super::schemas::ShipmentStatus)]
     status: String,
     /// The carrier's number for the parcel.
-    #[schema(max_length = 500)]
     tracking_number: Option<String>,
     /// Who carries it.
-    #[schema(max_length = 500)]
     carrier: Option<String>,
 }
 

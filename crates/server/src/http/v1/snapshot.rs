@@ -48,7 +48,7 @@ struct SnapshotPage<'a> {
     get, path = "/v1/orders/snapshot", operation_id = "snapshotOrders", tag = "orders",
     params(
         ("after" = Option<String>, Query, description = "Goes on after this cursor: the next of the page before"),
-        ("limit" = Option<u32>, Query, description = "Items at most: 20 by default, 100 at most"),
+        ("limit" = Option<u32>, Query, description = "Items at most"),
     ),
     responses((status = 200, description = "Newest first", body = SnapshotPage<'static>)),
     security(("token" = ["order:read"])),

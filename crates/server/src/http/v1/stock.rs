@@ -68,7 +68,7 @@ impl<'a> StockView<'a> {
 }
 
 /// Skus asked about at once.
-const SKUS: usize = 100;
+pub(super) const SKUS: usize = 100;
 
 /// Stock rows by sku.
 #[utoipa::path(
@@ -76,7 +76,7 @@ const SKUS: usize = 100;
     params(
         ("sku" = Option<Vec<String>>, Query, description = "May be repeated"),
         ("after" = Option<String>, Query, description = "Goes on after this cursor"),
-        ("limit" = Option<u32>, Query, description = "Items at most: 20 by default, 100 at most"),
+        ("limit" = Option<u32>, Query, description = "Items at most"),
     ),
     responses((status = 200, description = "By sku", body = Page<StockView<'static>>)),
     security(("token" = ["stock:read"])),
@@ -152,10 +152,8 @@ pub struct StockBody<'a> {
     #[schema(value_type = Option<i64>)]
     safety: Text<'a>,
     /// Why.
-    #[schema(max_length = 500)]
     reason: Option<String>,
     /// The caller's own name for this change, kept with the movement.
-    #[schema(max_length = 500)]
     reference: Option<String>,
 }
 

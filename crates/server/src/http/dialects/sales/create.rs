@@ -20,7 +20,7 @@ use crate::intake::place;
 /// Takes an order.
 #[utoipa::path(
     post, path = "/api/orders", operation_id = "placeSalesOrder", tag = "sales dialect",
-    params(("Idempotency-Key" = Option<String>, Header, description = "The same key and body again give the first answer again; up to 255 characters")),
+    params(("Idempotency-Key" = Option<String>, Header, description = "The same key and body again give the first answer again")),
     request_body(content = super::schemas::NewSalesOrder, example = json!({"customerId": "customer-123", "items": [{"productId": "product-456", "quantity": 2, "price": 29.99}]})),
     responses((status = 201, description = "Taken, or taken before with the same key and body", headers(("Idempotent-Replayed" = Option<String>, description = "true when this is the first answer again")), body = super::schemas::SalesOrderAnswer, example = json!({"success": true, "data": {"orderId": "0198c0de-0000-7000-8000-000000000001", "status": "Pending Shipment", "customerId": "customer-123", "items": [{"productId": "product-456", "quantity": 2, "price": 29.99}], "totalAmount": 59.98, "createdAt": "2026-05-04T10:00:00Z"}, "correlationId": "0b1f"})), (status = 400, description = "VALIDATION_ERROR"), (status = 422, description = "INSUFFICIENT_INVENTORY or IDEMPOTENCY_KEY_REUSED"), (status = 503, description = "INVENTORY_SERVICE_UNAVAILABLE, or overload")),
     security(("token" = ["order:create"])),

@@ -23,7 +23,7 @@ pub struct Fault {
 
 /// Faults listed at most.
 const LISTED_FAULTS: usize = 50;
-const CUSTOMER_CHARS: usize = 200;
+pub(super) const CUSTOMER_CHARS: usize = 200;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -6,8 +6,12 @@ use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 use waybill_domain::status::OrderStatus;
+use waybill_domain::text::Sku;
 
 use super::answer::status_word;
+use super::request::CUSTOMER_CHARS;
+use crate::config::Limits;
+use crate::http::v1::bounds::{MemberBound, bound, text};
 use crate::http::v1::schemas::{Id, Timestamp};
 
 /// An order as it is sent. Fields that are not known are ignored.
@@ -15,10 +19,9 @@ use crate::http::v1::schemas::{Id, Timestamp};
 #[serde(rename_all = "camelCase")]
 pub struct NewSalesOrder {
     /// The customer's id at the caller.
-    #[schema(min_length = 1, max_length = 200, example = "customer-123")]
+    #[schema(example = "customer-123")]
     customer_id: String,
     /// What is ordered.
-    #[schema(min_items = 1)]
     items: Vec<SalesItem>,
 }
 
@@ -27,7 +30,7 @@ pub struct NewSalesOrder {
 #[serde(rename_all = "camelCase")]
 pub struct SalesItem {
     /// The product.
-    #[schema(min_length = 1, max_length = 200, example = "product-456")]
+    #[schema(example = "product-456")]
     product_id: String,
     /// Units.
     #[schema(minimum = 1, example = 2)]
@@ -35,6 +38,26 @@ pub struct SalesItem {
     /// Price of one unit, in USD.
     #[schema(minimum = 0, example = 29.99)]
     price: f64,
+}
+
+/// The bounds of an order as it is sent. The largest quantity is left out: items of earlier orders may be beyond it, and
+/// answers show them with the same schema.
+#[must_use]
+pub fn bounds(limits: &Limits) -> Vec<MemberBound> {
+    let items = vec![bound("minItems", 1), bound("maxItems", limits.lines)];
+    let of = [
+        ("NewSalesOrder", "customerId", text(1, CUSTOMER_CHARS)),
+        ("NewSalesOrder", "items", items),
+        ("SalesItem", "productId", text(1, Sku::MAX_CHARS)),
+    ];
+    let each = of.into_iter().flat_map(|(schema, member, bounds)| {
+        bounds.into_iter().map(move |bound| MemberBound {
+            schema,
+            member,
+            bound,
+        })
+    });
+    each.collect()
 }
 
 /// Where an order stands, in this dialect's words.
