@@ -24,12 +24,14 @@ async fn is_green(siege: Siege, server: &Postgres, enough: Enough) {
     assert_eq!(server.deadlocks(), Vec::<String>::new());
 }
 
-/// An order is refused and says why, as soon as it finds no room in a page that is there; what is stored can be read.
+/// An order is refused and says why, as soon as it finds no room in a page that is there; so does the health of the
+/// process, and what is stored can be read.
 async fn refuses_and_reads(bystander: &mut Bystander, round: u32) {
-    let mut told = None;
+    let (mut told, mut again) = (None, None);
     for number in 0..500 {
         let answer = bystander.orders(&format!("round-{round}-{number}")).await;
         if answer.status == 507 {
+            again = answer.header("retry-after").map(str::to_owned);
             told = Some(answer.json::<serde_json::Value>());
             break;
         }
@@ -37,7 +39,15 @@ async fn refuses_and_reads(bystander: &mut Bystander, round: u32) {
     }
     let told = told.expect("there is room for 500 orders on a full disk");
     assert_eq!(told["code"], "insufficient_storage", "{told}");
-    for path in ["/v1/orders?limit=1", "/v1/stock?sku=SHELF"] {
+    assert!(again.is_some(), "it says when to try again");
+    let health: serde_json::Value = bystander.gets("/health").await.json();
+    assert_eq!(health["services"]["database"], "read-only", "{health}");
+    assert_eq!(health["reason"], "the disk is full", "{health}");
+    for path in [
+        "/health/ready?for=reads",
+        "/v1/orders?limit=1",
+        "/v1/stock?sku=SHELF",
+    ] {
         let read = bystander.gets(path).await;
         assert_eq!(read.status, 200, "{path}: {}", read.text());
     }

@@ -35,6 +35,7 @@ mod parked;
 mod pipeline;
 mod plain;
 mod restored;
+mod room;
 mod rows;
 mod session;
 mod shared;

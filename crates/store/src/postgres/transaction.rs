@@ -8,6 +8,7 @@ use super::commit_status::{CommitMarker, IDENTIFY, TransactionId};
 use super::connection::{Connections, Taken};
 use super::errors::{IntoStore, is_contention, translate};
 use super::pipeline::{Answers, Failure, Parameter, Pipeline, Sql};
+use super::room::Room;
 use super::single::end;
 use crate::error::{Error, Result};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,6 +22,7 @@ pub struct Commits {
     /// Of the cancelled waits for a standby, how many belong to commits that have reached the standby since, as a later
     /// commit's wait has shown.
     proven: AtomicU64,
+    pub room: Room,
     pub retries: AtomicU64,
     pub deadlocks: AtomicU64,
 }
@@ -92,6 +94,7 @@ impl Commits {
         Self {
             connections,
             proven: AtomicU64::new(0),
+            room: Room::default(),
             retries: AtomicU64::new(0),
             deadlocks: AtomicU64::new(0),
         }
@@ -298,6 +301,7 @@ impl Commits {
     }
 
     async fn undo(&self, connection: Taken, error: tokio_postgres::Error) -> Failed {
+        self.room.note(&error);
         let contended = error.code().is_some_and(is_contention);
         if error.code() == Some(&SqlState::T_R_DEADLOCK_DETECTED) {
             self.deadlocks.fetch_add(1, Ordering::Relaxed);

@@ -120,7 +120,8 @@ impl StoreBase for PostgresStore {
                 Error::unavailable("a commit did not reach its standby; ready again when one does")
             }
             other => other,
-        })
+        })?;
+        commits.room.check()
     }
 
     async fn close(&self) {
