@@ -25,6 +25,7 @@ pub mod moving;
 pub mod outage;
 pub mod postgres;
 pub mod reads;
+mod relay_state;
 mod sources;
 pub mod sqlite;
 pub mod status;

@@ -22,6 +22,7 @@ mod log;
 mod once;
 mod parked;
 mod reconcile;
+mod relay;
 mod reopen;
 mod snapshot;
 mod stats;
@@ -205,6 +206,13 @@ macro_rules! store_conformance_cases {
                 it_is_done_once_and_only_on_the_version_expected
                 what_the_same_call_books_before_it_counts
                 orders_and_counts_beside_it_keep_the_sum
+            }
+            relay {
+                a_consumer_without_rows_moves_its_cursor_parks_and_settles
+                every_event_is_read_up_to_the_first_that_cannot_be_read
+                where_the_relay_began_is_decided_once
+                orders_that_began_before_a_position_are_told_from_those_after
+                a_pause_outlives_the_process
             }
             lists {
                 orders_are_listed_newest_first_in_pages_of_any_size

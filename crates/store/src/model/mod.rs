@@ -4,6 +4,7 @@ mod base;
 mod delivery;
 mod log;
 mod orders;
+mod relay;
 mod stock;
 mod work;
 
@@ -13,5 +14,6 @@ pub use log::{
     ConsumerBatch, Flag, HeldLease, Lease, LeaseView, NewParked, Parked, ParkedOutcome, Positions,
 };
 pub use orders::{Accepted, OrderFilter, OrderRecord, OrderRef, Snapshot};
+pub use relay::RelayStart;
 pub use stock::{StockChange, StockOutcome};
 pub use work::{LeasedWork, WorkOutcome};

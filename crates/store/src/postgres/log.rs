@@ -184,6 +184,16 @@ static READ: Sql = Sql {
     ],
 };
 
+/// Events of a partition after a position, of every type.
+static READ_ALL: Sql = Sql {
+    text: concat!(
+        "/* log::read_all */ SELECT ",
+        columns!(),
+        " FROM events WHERE part = $1 AND position > $2 ORDER BY position LIMIT $3"
+    ),
+    types: &[Type::INT2, Type::INT8, Type::INT8],
+};
+
 /// All events of one order. Its events and those of its shipments are in the order's partition.
 static OF_ORDER: Sql = Sql {
     text: concat!(
@@ -260,6 +270,27 @@ pub async fn read(
     from.move_to(partition, after);
     let found = by_part(&rows, &from, limit)?.remove(&partition);
     Ok(found.map_or((vec![], after), |f| (f.events.into(), f.reached)))
+}
+
+/// Events of a partition after a position, of every type, oldest first. They end before the first one that cannot be
+/// read; when that is the first one, its error is returned.
+pub async fn read_all(
+    commits: &Commits,
+    partition: u16,
+    after: i64,
+    limit: usize,
+) -> Result<Vec<LoggedEvent>> {
+    let parameters = params![small(partition), after, count(limit)];
+    let rows = commits.read(&READ_ALL, parameters).await?;
+    let mut events = vec![];
+    for row in &rows {
+        match event(Columns::of(row)) {
+            Ok(event) => events.push(event),
+            Err(unreadable) if events.is_empty() => return Err(unreadable),
+            Err(_) => break,
+        }
+    }
+    Ok(events)
 }
 
 /// Everything about one order after a position, oldest first.

@@ -34,6 +34,7 @@ mod orders;
 mod parked;
 mod pipeline;
 mod plain;
+mod relay;
 mod restored;
 mod room;
 mod rows;

@@ -187,6 +187,10 @@ impl Target {
             let sql = "UPDATE meta SET value = $2 WHERE key = $1";
             self.client.execute(sql, &[&key, value]).await.store()?;
         }
+        for (key, value) in &state.relay {
+            let sql = "INSERT INTO meta (key, value) VALUES ($1, $2)";
+            self.client.execute(sql, &[key, value]).await.store()?;
+        }
         let sql = "INSERT INTO order_counts (deltas) VALUES ($1)";
         let counts = self.client.execute(sql, &[&state.by_status]).await;
         counts.store()?;

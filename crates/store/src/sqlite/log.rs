@@ -108,6 +108,31 @@ fn event(row: &Row<'_>) -> Result<LoggedEvent> {
     })
 }
 
+/// Events of a partition after a position, of every type, oldest first. They end before the first one that cannot be
+/// read; when that is the first one, its error is returned.
+pub fn read_all(
+    connection: &Connection,
+    partition: u16,
+    after: i64,
+    limit: usize,
+) -> Result<Vec<LoggedEvent>> {
+    let mut statement = connection
+        .prepare_cached(&format!(
+            "SELECT {COLUMNS} FROM events WHERE position > ?1 AND part = ?2 ORDER BY position LIMIT ?3"
+        ))
+        .store()?;
+    let mut rows = statement.query(params![after, partition, limit]).store()?;
+    let mut events = vec![];
+    while let Some(row) = rows.next().store()? {
+        match event(row) {
+            Ok(event) => events.push(event),
+            Err(unreadable) if events.is_empty() => return Err(unreadable),
+            Err(_) => break,
+        }
+    }
+    Ok(events)
+}
+
 /// Runs a SELECT of [`COLUMNS`].
 fn select(
     connection: &Connection,
@@ -226,7 +251,8 @@ fn few(scan: usize) -> i64 {
     i64::try_from(scan / 4).unwrap_or(i64::MAX)
 }
 
-fn newest(connection: &Connection) -> Result<i64> {
+/// The newest position of the log.
+pub fn newest(connection: &Connection) -> Result<i64> {
     connection
         .prepare_cached("SELECT COALESCE(MAX(position), 0) FROM events")
         .store()?

@@ -29,6 +29,7 @@ mod open;
 mod orders;
 mod parked;
 mod readers;
+mod relay;
 mod rounds;
 mod rows;
 mod schedule;

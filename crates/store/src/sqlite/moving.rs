@@ -9,6 +9,7 @@ use super::{accept, migrate};
 use crate::error::{Error, Result};
 use crate::migrations;
 use crate::moving::{Batch, Kind, StoreState, TABLES, Table, Value};
+use crate::relay_state;
 use crate::verify::Report;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row};
@@ -65,6 +66,10 @@ impl Source {
             connection.query_row(sql, [name], |row| row.get(0)).store()
         };
         let statuses = OrderStatus::ALL.iter();
+        let mut relay = vec![];
+        for key in relay_state::KEYS {
+            relay.extend(meta(&connection, key)?.map(|value| (key, value)));
+        }
         let mut rows = 0;
         for table in TABLES {
             let sql = format!("SELECT COUNT(*) FROM {}", table.name);
@@ -80,6 +85,7 @@ impl Source {
             by_status: statuses
                 .map(|status| counter(status.as_str()))
                 .collect::<Result<_>>()?,
+            relay,
             rows,
         })
     }

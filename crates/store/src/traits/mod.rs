@@ -10,6 +10,7 @@ mod effect;
 mod effect_store;
 mod log;
 mod orders;
+mod relay;
 mod stock;
 mod work;
 
@@ -20,16 +21,17 @@ pub use effect::Effect;
 pub use effect_store::EffectStore;
 pub use log::LogStore;
 pub use orders::OrderStore;
+pub use relay::{NoRows, RelayStore};
 pub use stock::StockStore;
 pub use work::WorkStore;
 
 /// A store of all rows. The crate's documentation says what `Ok` and `Err` guarantee.
 pub trait Store:
-    OrderStore + DeliveryStore + StockStore + LogStore + WorkStore + ClaimStore
+    OrderStore + DeliveryStore + StockStore + LogStore + WorkStore + ClaimStore + RelayStore
 {
 }
 
 impl<S> Store for S where
-    S: OrderStore + DeliveryStore + StockStore + LogStore + WorkStore + ClaimStore
+    S: OrderStore + DeliveryStore + StockStore + LogStore + WorkStore + ClaimStore + RelayStore
 {
 }

@@ -10,6 +10,7 @@ mod delivery;
 mod locked;
 mod locked_delivery;
 mod locked_orders;
+mod no_rows;
 mod orders;
 mod reservations;
 mod timers;

@@ -2,6 +2,7 @@
 //! part that is the same for every owner; each owner's rows have a file.
 
 mod delivery;
+mod no_rows;
 mod orders;
 mod reservations;
 mod work;

@@ -5,6 +5,7 @@ mod delivery;
 mod effects;
 mod log;
 mod orders;
+mod relay;
 mod stock;
 mod work;
 

@@ -1,0 +1,43 @@
+//! What the relay reads and keeps.
+
+use super::super::{log, relay};
+use super::PostgresStore;
+use crate::error::Result;
+use crate::model::{Positions, RelayStart};
+use crate::traits::RelayStore;
+use async_trait::async_trait;
+use waybill_domain::event::LoggedEvent;
+use waybill_domain::ids::OrderId;
+use waybill_domain::text::Tenant;
+
+#[async_trait]
+impl RelayStore for PostgresStore {
+    async fn read_all(&self, partition: u16, after: i64, limit: usize) -> Result<Vec<LoggedEvent>> {
+        log::read_all(self.read()?, partition, after, limit).await
+    }
+
+    async fn orders_begun_by(
+        &self,
+        partition: u16,
+        position: i64,
+        orders: Vec<(Tenant, OrderId)>,
+    ) -> Result<Vec<OrderId>> {
+        relay::begun_by(self.read()?, partition, position, &orders).await
+    }
+
+    async fn relay_start(&self, start: RelayStart) -> Result<Positions> {
+        self.write(|shared| async move {
+            relay::start(&shared.commits, shared.identity.partitions, start).await
+        })
+        .await
+    }
+
+    async fn relay_paused(&self) -> Result<bool> {
+        relay::paused(self.read()?).await
+    }
+
+    async fn pause_relay(&self, paused: bool) -> Result<()> {
+        self.write(|shared| async move { relay::pause(&shared.commits, paused).await })
+            .await
+    }
+}
