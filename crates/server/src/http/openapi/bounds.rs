@@ -32,6 +32,6 @@ pub fn add(document: &mut Value, limits: &Limits) {
 
 fn write(schema: &mut Value, bounds: Vec<Bound>) {
     for Bound { keyword, value } in bounds {
-        schema[keyword] = value.into();
+        schema[keyword] = value;
     }
 }

@@ -1,6 +1,7 @@
 //! The bounds of what a request may hold, for the specification. They are the constants and settings that the checks of
 //! a request go by; descriptions of bodies and routes name none themselves, so that the two cannot differ.
 
+use serde_json::Value;
 use waybill_domain::order::MAX_HOLDS;
 use waybill_domain::stock::MAX_UNITS;
 use waybill_domain::text::{Sku, TEXT_CHARS, Vendor};
@@ -13,7 +14,7 @@ use crate::config::Limits;
 /// A keyword of JSON Schema with a number.
 pub struct Bound {
     pub keyword: &'static str,
-    pub value: i64,
+    pub value: Value,
 }
 
 /// A bound of a member of a body, by the body's name in the specification.
@@ -23,11 +24,13 @@ pub struct MemberBound {
     pub bound: Bound,
 }
 
-/// A bound of this value; all of them are small.
+/// A bound of this value.
 #[must_use]
-pub fn bound(keyword: &'static str, value: impl TryInto<i64>) -> Bound {
-    let value = value.try_into().unwrap_or(i64::MAX);
-    Bound { keyword, value }
+pub fn bound(keyword: &'static str, value: impl Into<Value>) -> Bound {
+    Bound {
+        keyword,
+        value: value.into(),
+    }
 }
 
 /// Names and codes: not empty.
