@@ -20,6 +20,7 @@ pub mod event;
 pub mod fact;
 pub mod history;
 pub mod ids;
+pub mod inbox;
 pub mod intake;
 pub mod money;
 pub mod once;

@@ -43,8 +43,9 @@ impl RetryAfter {
 /// from 1 to 2³² − 1.
 #[must_use]
 pub fn whole_seconds(micros: i64) -> u32 {
-    // No error: a negative wait is over, and a client that waits for 136 years has given up.
+    // No error: a negative wait is over.
     let micros = u64::try_from(micros).unwrap_or(0);
+    // No error: a client that waits for 136 years has given up.
     u32::try_from(micros.div_ceil(MICROS_PER_SECOND))
         .unwrap_or(u32::MAX)
         .max(1)

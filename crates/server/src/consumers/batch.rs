@@ -9,7 +9,8 @@ use waybill_domain::retry::RetrySchedule;
 use waybill_domain::time::Time;
 use waybill_store::{BatchDecision, ConsumerBatch, Known, Lease, NewParked};
 
-use super::handler::{EventOutcome, Handler};
+use super::handler::Handler;
+use super::outcomes::Outcomes;
 use crate::context::ContextSource;
 
 /// Events of one partition, read past a cursor.
@@ -48,29 +49,10 @@ impl<H: Handler> BatchDecision<H::Effect> for EventBatch<H> {
     }
 
     fn decide(&self, known: &Known<H::Effect>) -> ConsumerBatch<H::Effect> {
+        let events: Vec<&LoggedEvent> = self.events.iter().collect();
         let now = self.contexts.now();
-        let is_parked = |e: &&LoggedEvent| {
-            e.event
-                .order_id
-                .is_some_and(|id| known.parked.contains(&id))
-        };
-        let (behind, free): (Vec<_>, Vec<_>) = self.events.iter().partition(is_parked);
-        let mut park: Vec<NewParked> = behind.into_iter().map(|e| queued(e, now)).collect();
-        let mut changes = vec![];
-        let mut failed: HashSet<OrderId> = HashSet::new();
-        let outcomes = self.handler.decide(&free, known);
-        for (event, outcome) in free.into_iter().zip(outcomes) {
-            let after_failure = event.event.order_id.is_some_and(|id| failed.contains(&id));
-            match outcome {
-                _ if after_failure => park.push(queued(event, now)),
-                EventOutcome::Change(change) => changes.push(*change),
-                EventOutcome::Nothing => {}
-                EventOutcome::Failed(error) => {
-                    failed.extend(event.event.order_id);
-                    park.push(first_failure(event, error, &self.schedule, now));
-                }
-            }
-        }
+        let Outcomes { changes, park } =
+            Outcomes::decide(&*self.handler, &events, known, &self.schedule, now);
         ConsumerBatch {
             lease: self.lease.clone(),
             from: self.from,
@@ -82,7 +64,7 @@ impl<H: Handler> BatchDecision<H::Effect> for EventBatch<H> {
 }
 
 /// An event that waits behind a parked one of its order.
-fn queued(event: &LoggedEvent, now: Time) -> NewParked {
+pub fn queued(event: &LoggedEvent, now: Time) -> NewParked {
     NewParked {
         event: event.clone(),
         error: None,

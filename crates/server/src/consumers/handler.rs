@@ -28,6 +28,9 @@ pub trait Handler: Send + Sync + 'static {
     /// The orders whose rows these events are decided on.
     fn needs(&self, events: &[LoggedEvent]) -> Vec<OrderId>;
 
+    /// The partition in which the rows of an order are recorded; `None` when there are none yet.
+    fn partition(&self, order: OrderId, known: &Known<Self::Effect>) -> Option<u16>;
+
     /// One outcome per event, in order. Events of the same order build on each other.
     fn decide(
         &self,

@@ -13,7 +13,7 @@ use crate::context::ContextSource;
 /// Parked orders read in one turn.
 const LOOK: usize = 64;
 
-/// Retries parked events of one partition.
+/// Retries events of one partition that are parked for the lease's consumer.
 pub struct Retries<'a, H: Handler> {
     pub log: &'a dyn LogStore,
     pub store: &'a dyn EffectStore<H::Effect>,
@@ -26,7 +26,7 @@ pub struct Retries<'a, H: Handler> {
 impl<H: Handler> Retries<'_, H> {
     /// Handles the parked events that are due or flagged; returns whether there were any.
     pub async fn run(&self) -> Result<bool, StoreError> {
-        let (consumer, partition) = (self.handler.consumer(), self.lease.partition);
+        let (consumer, partition) = (&self.lease.consumer, self.lease.partition);
         let now = self.contexts.now();
         let due = self.log.due_parked(consumer, partition, now, LOOK).await?;
         let any = !due.is_empty();

@@ -94,6 +94,10 @@ impl Handler for Counting {
         vec![]
     }
 
+    fn partition(&self, _order: OrderId, _known: &Known<OrderEffect>) -> Option<u16> {
+        None
+    }
+
     fn decide(
         &self,
         events: &[&LoggedEvent],

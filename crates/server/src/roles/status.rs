@@ -87,6 +87,11 @@ impl Handler for StatusHandler {
         orders
     }
 
+    fn partition(&self, id: OrderId, known: &Known<OrderEffect>) -> Option<u16> {
+        let order = known.rows.iter().find(|order| order.id == id);
+        order.map(|order| order.partition)
+    }
+
     fn decide(
         &self,
         events: &[&LoggedEvent],

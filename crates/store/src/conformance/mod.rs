@@ -16,6 +16,7 @@ mod damage;
 mod driver;
 mod factory;
 mod harness;
+mod inbox;
 mod leases;
 mod lists;
 mod log;
@@ -133,6 +134,15 @@ macro_rules! store_conformance_cases {
                 a_decision_learns_which_of_its_orders_are_parked
                 a_batch_under_a_lease_that_was_lost_changes_nothing
                 a_decision_that_panics_is_an_error_of_its_events_and_the_next_one_is_made
+            }
+            inbox {
+                the_first_generation_of_a_source_is_adopted_and_a_later_one_waits
+                processes_that_see_a_source_at_once_record_it_once
+                an_event_is_taken_with_its_effect_and_not_again
+                a_watermark_stays_when_its_effect_is_refused
+                of_processes_that_take_an_event_at_once_one_does
+                a_generation_that_was_adopted_goes_on_under_its_number
+                an_order_parked_by_an_event_queues_the_later_ones_as_they_come
             }
             leases {
                 a_lease_is_one_owners_until_it_runs_out

@@ -92,6 +92,15 @@ pub struct NewParked {
     pub next_attempt_at: Time,
 }
 
+impl NewParked {
+    /// The position of an event from another store among the parked ones of its order: the time, or one behind the last
+    /// of them.
+    #[must_use]
+    pub fn position_after(last: Option<i64>, now: Time) -> i64 {
+        last.map_or(now.0, |last| now.0.max(last.saturating_add(1)))
+    }
+}
+
 /// A parked event.
 #[derive(Clone, Debug)]
 pub struct Parked {

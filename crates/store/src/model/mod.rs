@@ -2,6 +2,7 @@
 
 mod base;
 mod delivery;
+mod inbox;
 mod log;
 mod orders;
 mod relay;
@@ -10,6 +11,7 @@ mod work;
 
 pub use base::{Identity, Page, PoolUse, Stats};
 pub use delivery::{DeliveryOf, DueTimers, ShipmentFilter};
+pub use inbox::{Advance, InboxBatch, InboxGeneration, InboxSource};
 pub use log::{
     ConsumerBatch, Flag, HeldLease, Lease, LeaseView, NewParked, Parked, ParkedOutcome, Positions,
 };

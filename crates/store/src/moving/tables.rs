@@ -70,6 +70,9 @@ pub const TABLES: &[Table] = &[
     LEASES,
     PARKED,
     DISCARDS,
+    INBOX_SOURCES,
+    INBOX_GENERATIONS,
+    INBOX_WATERMARKS,
 ];
 
 const CLAIMS: Table = Table {
@@ -348,5 +351,31 @@ const DISCARDS: Table = Table {
         text("tenant"),
         text("type"),
         big("at"),
+    ],
+};
+
+const INBOX_SOURCES: Table = Table {
+    name: "inbox_sources",
+    columns: &[int("id"), text("consumer"), text("store_id")],
+};
+
+const INBOX_GENERATIONS: Table = Table {
+    name: "inbox_generations",
+    columns: &[
+        int("source"),
+        text("generation"),
+        big("number"),
+        big("seen_at"),
+    ],
+};
+
+const INBOX_WATERMARKS: Table = Table {
+    name: "inbox_watermarks",
+    columns: &[
+        int("source"),
+        text("stream"),
+        uuid("aggregate_id"),
+        big("generation"),
+        big("seq"),
     ],
 };

@@ -76,19 +76,13 @@ async fn attempt_apply<E: OwnedRows>(
         )
         .await?;
     let all: Vec<&Change<E>> = apply.changes.iter().collect();
-    let mut pipeline = Pipeline::new();
-    parked::park(&mut pipeline, &apply.lease, &apply.park, now);
-    changes::write(&mut pipeline, &all, &locked);
-    pipeline.add(
-        &MOVE,
-        params![
-            apply.lease.consumer.as_str(),
-            small(apply.lease.partition),
-            apply.to
-        ],
-    );
-    let events: Vec<&NewEvent> = all.iter().flat_map(|c| &c.events).collect();
     let partition = apply.lease.partition;
+    let mut pipeline = Pipeline::new();
+    let consumer = apply.lease.consumer.as_str();
+    parked::park(&mut pipeline, consumer, partition, &apply.park, now);
+    changes::write(&mut pipeline, &all, &locked);
+    pipeline.add(&MOVE, params![consumer, small(partition), apply.to]);
+    let events: Vec<&NewEvent> = all.iter().flat_map(|c| &c.events).collect();
     shared
         .append_and_commit(open, pipeline, partition, now, &events)
         .await

@@ -22,6 +22,7 @@ const SQL: [&str; MIGRATIONS.len()] = [
     include_str!("../../migrations/postgres/0006_discards.sql"),
     include_str!("../../migrations/postgres/0007_shipment_copies.sql"),
     include_str!("../../migrations/postgres/0008_parked_of_tenant.sql"),
+    include_str!("../../migrations/postgres/0009_inbox.sql"),
 ];
 
 /// What a migration did.

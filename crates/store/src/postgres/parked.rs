@@ -41,7 +41,13 @@ static PARK: Sql = Sql {
 };
 
 /// Parks events; an event that is parked already stays unchanged.
-pub fn park<'p>(pipeline: &mut Pipeline<'p>, lease: &'p Lease, new: &'p [NewParked], now: Time) {
+pub fn park<'p>(
+    pipeline: &mut Pipeline<'p>,
+    consumer: &'p str,
+    partition: u16,
+    new: &'p [NewParked],
+    now: Time,
+) {
     if new.is_empty() {
         return;
     }
@@ -52,8 +58,8 @@ pub fn park<'p>(pipeline: &mut Pipeline<'p>, lease: &'p Lease, new: &'p [NewPark
     pipeline.add(
         &PARK,
         params![
-            lease.consumer.as_str(),
-            small(lease.partition),
+            consumer,
+            small(partition),
             p().map(|p| queue(&p.event.event).0).collect::<Vec<_>>(),
             p().map(|p| p.event.position).collect::<Vec<_>>(),
             p().map(|p| p.event.event.tenant.as_str())

@@ -35,20 +35,26 @@ pub fn apply<E: OwnedRows>(tx: &mut Tx<'_>, apply: &ConsumerBatch<E>) -> Result<
     if moved != 1 {
         return Err(fenced(&apply.lease));
     }
-    // Whether an order is parked is read inside the transaction, where it cannot change.
-    if tx.counters.parked > 0 {
-        for change in &apply.changes {
-            if parked::is_parked(tx.connection, &apply.lease.consumer, change.order_id)? {
-                return Err(Error::Conflict {
-                    what: "a parked order",
-                });
-            }
-        }
-    }
+    refuse_parked(tx, &apply.lease.consumer, &apply.changes)?;
     for event in &apply.park {
-        parked::park(tx, &apply.lease, event)?;
+        parked::park(tx, &apply.lease.consumer, apply.lease.partition, event)?;
     }
     changes::write(tx, &apply.changes)
+}
+
+/// Refuses changes of orders that are parked for a consumer. It is read inside the transaction, where it cannot change.
+pub fn refuse_parked<E>(tx: &Tx<'_>, consumer: &str, changes: &[Change<E>]) -> Result<()> {
+    if tx.counters.parked == 0 {
+        return Ok(());
+    }
+    for change in changes {
+        if parked::is_parked(tx.connection, consumer, change.order_id)? {
+            return Err(Error::Conflict {
+                what: "a parked order",
+            });
+        }
+    }
+    Ok(())
 }
 
 /// Writes independent changes; one that conflicts fails alone.

@@ -18,6 +18,7 @@ const SQL: [&str; MIGRATIONS.len()] = [
     include_str!("../../migrations/sqlite/0006_discards.sql"),
     include_str!("../../migrations/sqlite/0007_shipment_copies.sql"),
     include_str!("../../migrations/sqlite/0008_parked_of_tenant.sql"),
+    include_str!("../../migrations/sqlite/0009_inbox.sql"),
 ];
 
 /// How many copies from before migrations are kept; older ones are deleted.

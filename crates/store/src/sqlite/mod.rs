@@ -15,6 +15,7 @@ mod copy;
 #[cfg(feature = "planted-defects")]
 mod defects;
 mod errors;
+mod inbox;
 mod inspect;
 mod jobs;
 mod leases;

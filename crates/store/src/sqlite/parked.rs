@@ -42,17 +42,17 @@ pub fn among(
 }
 
 /// Parks an event; an event that is parked already stays unchanged.
-pub fn park(tx: &mut Tx<'_>, lease: &Lease, new: &NewParked) -> Result<()> {
+pub fn park(tx: &mut Tx<'_>, consumer: &str, partition: u16, new: &NewParked) -> Result<()> {
     let order = queue(&new.event.event);
     let tries = Tries::begin(new.error.is_some(), tx.now, new.next_attempt_at);
     let added = tx.execute(
         "INSERT INTO parked (consumer, order_id, position, part, tenant, envelope, state, error, attempts, first_at, last_at, next_attempt_at) \
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?10, ?11) ON CONFLICT DO NOTHING",
         params![
-            lease.consumer,
+            consumer,
             order.bytes(),
             new.event.position,
-            lease.partition,
+            partition,
             new.event.event.tenant.as_str(),
             write_envelope(&new.event),
             tries.state.as_str(),

@@ -1,11 +1,11 @@
-//! Transactions that write the effects of one owner's decisions: alone, or with the cursor, the parked event or the
-//! piece of work that caused them.
+//! Transactions that write the effects of one owner's decisions: alone, or with the cursor, the watermarks, the
+//! parked event or the piece of work that belongs to them.
 
 use super::base::StoreBase;
 use super::effect::Effect;
 use crate::consume::{BatchDecision, Consumed};
 use crate::error::Result;
-use crate::model::{ConsumerBatch, Lease, LeasedWork, ParkedOutcome, WorkOutcome};
+use crate::model::{ConsumerBatch, InboxBatch, Lease, LeasedWork, ParkedOutcome, WorkOutcome};
 use async_trait::async_trait;
 use std::sync::Arc;
 use waybill_domain::change::Change;
@@ -36,6 +36,12 @@ pub trait EffectStore<E: Effect>: StoreBase {
     ///
     /// Fails with [`crate::Error::Conflict`] when an order was changed or parked meanwhile; nothing is written.
     async fn apply_batch(&self, apply: ConsumerBatch<E>) -> Result<()>;
+
+    /// Takes events of another store: writes their effects and their watermarks in one transaction.
+    ///
+    /// Fails with [`crate::Error::Conflict`] when another process took one of the events, or changed or parked an order,
+    /// meanwhile; nothing is written.
+    async fn receive(&self, batch: InboxBatch<E>) -> Result<()>;
 
     /// Records the result of a try of a parked event, fenced by the lease.
     async fn settle_parked(

@@ -8,6 +8,7 @@ mod claims;
 mod delivery;
 mod effect;
 mod effect_store;
+mod inbox;
 mod log;
 mod orders;
 mod relay;
@@ -19,6 +20,7 @@ pub use claims::ClaimStore;
 pub use delivery::DeliveryStore;
 pub use effect::Effect;
 pub use effect_store::EffectStore;
+pub use inbox::InboxStore;
 pub use log::LogStore;
 pub use orders::OrderStore;
 pub use relay::{NoRows, RelayStore};
@@ -27,11 +29,25 @@ pub use work::WorkStore;
 
 /// A store of all rows. The crate's documentation says what `Ok` and `Err` guarantee.
 pub trait Store:
-    OrderStore + DeliveryStore + StockStore + LogStore + WorkStore + ClaimStore + RelayStore
+    OrderStore
+    + DeliveryStore
+    + StockStore
+    + LogStore
+    + WorkStore
+    + ClaimStore
+    + InboxStore
+    + RelayStore
 {
 }
 
 impl<S> Store for S where
-    S: OrderStore + DeliveryStore + StockStore + LogStore + WorkStore + ClaimStore + RelayStore
+    S: OrderStore
+        + DeliveryStore
+        + StockStore
+        + LogStore
+        + WorkStore
+        + ClaimStore
+        + InboxStore
+        + RelayStore
 {
 }

@@ -377,7 +377,10 @@ async fn orders_of_schema_6_get_the_copies_of_their_shipments() {
         return;
     };
     let make = h.make.clone();
-    let former = "DROP INDEX parked_of_tenant; ALTER TABLE orders DROP COLUMN shipments; \
+    let former = "DROP TABLE inbox_sources; \
+                  DROP TABLE inbox_generations; \
+                  DROP TABLE inbox_watermarks; \
+                  DROP INDEX parked_of_tenant; ALTER TABLE orders DROP COLUMN shipments; \
                   DELETE FROM schema_version WHERE number > 6";
     orders_of_schema_6_show_what_they_showed(h, async || {
         driver.sql(former);

@@ -32,6 +32,14 @@ const MEANT: &[(&str, &str)] = &[
     ),
     ("SELECT (SELECT MIN(position)", "both ends of the key"),
     (
+        "SELECT s.consumer, s.store_id, g.generation",
+        "a row per generation of a store that sends events",
+    ),
+    (
+        "UPDATE inbox_generations SET number",
+        "a row per store that sends events",
+    ),
+    (
         "/* stock::books */ SELECT",
         "an operator's command that mends one row; no index leads to a sku",
     ),

@@ -21,8 +21,8 @@ use waybill_domain::time::Time;
 use waybill_domain::timer::{Timer, TimerChange};
 use waybill_store::{
     BatchDecision, Consumed, ConsumerBatch, DeliveryOf, DeliveryStore, DueTimers, EffectStore,
-    Flag, Identity, Known, Lease, LeaseView, LeasedWork, LogStore, Page, Parked, ParkedOutcome,
-    Positions, Result, ShipmentFilter, Stats, StoreBase, WorkOutcome,
+    Flag, Identity, InboxBatch, Known, Lease, LeaseView, LeasedWork, LogStore, Page, Parked,
+    ParkedOutcome, Positions, Result, ShipmentFilter, Stats, StoreBase, WorkOutcome,
 };
 
 use super::handler::DeliveryHandler;
@@ -162,6 +162,10 @@ impl EffectStore<DeliveryEffect> for OnlyDelivery {
         assert!(batch.park.is_empty(), "{:?}", batch.park);
         self.write(batch.changes);
         Ok(())
+    }
+
+    async fn receive(&self, _batch: InboxBatch<DeliveryEffect>) -> Result<()> {
+        unreachable!("no other store sends events here")
     }
 
     async fn settle_parked(

@@ -50,6 +50,11 @@ impl Handler for DeliveryHandler {
         orders
     }
 
+    fn partition(&self, order: OrderId, known: &Known<DeliveryEffect>) -> Option<u16> {
+        let (_, delivery, _) = known.rows.iter().find(|(id, ..)| *id == order)?;
+        delivery.as_ref().map(|delivery| delivery.partition)
+    }
+
     fn decide(
         &self,
         events: &[&LoggedEvent],

@@ -1,12 +1,12 @@
 //! Writing effects: of commands, batches, parked events and work.
 
 use super::super::changes::OwnedRows;
-use super::super::{apply, parked, work};
+use super::super::{apply, inbox, parked, work};
 use super::PostgresStore;
 use crate::consume::{BatchDecision, Consumed};
 use crate::consume_steps;
 use crate::error::Result;
-use crate::model::{ConsumerBatch, Lease, LeasedWork, ParkedOutcome, WorkOutcome};
+use crate::model::{ConsumerBatch, InboxBatch, Lease, LeasedWork, ParkedOutcome, WorkOutcome};
 use crate::traits::EffectStore;
 use async_trait::async_trait;
 use std::sync::Arc;
@@ -37,6 +37,11 @@ impl<E: OwnedRows> EffectStore<E> for PostgresStore {
 
     async fn apply_batch(&self, batch: ConsumerBatch<E>) -> Result<()> {
         self.write(|shared| async move { apply::apply(&shared, &batch).await })
+            .await
+    }
+
+    async fn receive(&self, batch: InboxBatch<E>) -> Result<()> {
+        self.write(|shared| async move { inbox::receive(&shared, &batch).await })
             .await
     }
 

@@ -2,11 +2,11 @@
 
 use super::super::changes::OwnedRows;
 use super::super::schedule::Class;
-use super::super::{apply, parked, work};
+use super::super::{apply, inbox, parked, work};
 use super::SqliteStore;
 use crate::consume::{BatchDecision, Consumed};
 use crate::error::Result;
-use crate::model::{ConsumerBatch, Lease, LeasedWork, ParkedOutcome, WorkOutcome};
+use crate::model::{ConsumerBatch, InboxBatch, Lease, LeasedWork, ParkedOutcome, WorkOutcome};
 use crate::traits::EffectStore;
 use async_trait::async_trait;
 use std::sync::Arc;
@@ -46,6 +46,12 @@ impl<E: OwnedRows> EffectStore<E> for SqliteStore {
     async fn apply_batch(&self, batch: ConsumerBatch<E>) -> Result<()> {
         self.writer
             .submit(Class::Background, move |tx| apply::apply(tx, &batch))
+            .await
+    }
+
+    async fn receive(&self, batch: InboxBatch<E>) -> Result<()> {
+        self.writer
+            .submit(Class::Background, move |tx| inbox::receive(tx, &batch))
             .await
     }
 

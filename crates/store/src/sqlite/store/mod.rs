@@ -3,6 +3,7 @@
 mod claims;
 mod delivery;
 mod effects;
+mod inbox;
 mod log;
 mod orders;
 mod relay;
