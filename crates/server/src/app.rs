@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use waybill_broker::embedded::CommitFanOut;
 use waybill_broker::log_cache::LogCache;
 use waybill_broker::log_growth::LogGrowth;
+use waybill_broker::publisher::Publisher;
 use waybill_domain::retry::RetrySchedule;
 use waybill_domain::time::Time;
 use waybill_store::reads::Reads;
@@ -88,10 +89,13 @@ pub struct App {
     pub started_at: Time,
     build: Build,
     prepared: PreparedRoles,
+    /// Where the role `relay` publishes.
+    publisher: Option<Arc<dyn Publisher>>,
 }
 
 impl App {
-    /// Opens the store and builds everything that uses it. Does not start roles.
+    /// Opens the store and builds everything that uses it. Does not start roles. `publisher` is where the role `relay`
+    /// publishes; the caller has checked that the process has one if it runs that role (`roles::running::check`).
     ///
     /// # Errors
     /// The store cannot be opened.
@@ -100,6 +104,7 @@ impl App {
         build: Build,
         clock: Arc<dyn Clock>,
         entropy: Arc<Entropy>,
+        publisher: Option<Arc<dyn Publisher>>,
     ) -> Result<Arc<Self>, waybill_store::Error> {
         let log_cache = Arc::new(LogCache::new(CACHED_EVENTS));
         let log_growth: Arc<LogGrowth> = Arc::default();
@@ -147,6 +152,7 @@ impl App {
             started_at: now,
             build,
             prepared,
+            publisher,
             settings,
             store,
             log_cache,
@@ -179,6 +185,7 @@ impl App {
             settings: self.settings.clone(),
             consumers: self.consumer_resources(),
             store: self.store.clone(),
+            publisher: self.publisher.clone(),
         };
         self.prepared.start(&resources, &self.owner)
     }

@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
+use waybill_broker::publisher::Publisher;
 
 use crate::app::{App, BUILD};
 use crate::backend;
@@ -17,6 +18,7 @@ use crate::http::listen::{self, BindError};
 use crate::http::{descriptors, serve};
 use crate::observe::logs;
 use crate::random::Entropy;
+use crate::roles::running::{self, RoleRefused};
 
 /// Why a process did not start.
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +27,8 @@ pub enum StartError {
     Settings(#[from] ConfigErrors),
     #[error(transparent)]
     Store(#[from] waybill_store::Error),
+    #[error(transparent)]
+    Role(#[from] RoleRefused),
     #[error(transparent)]
     Bind(#[from] BindError),
     #[error("the operating system gives no randomness: {0}")]
@@ -56,6 +60,9 @@ pub async fn serve(
     ready: impl FnOnce(&Ready),
 ) -> Result<(), StartError> {
     check_safety(&settings)?;
+    // No broker can be configured yet; only the two stores of one process publish to each other.
+    let publisher: Option<Arc<dyn Publisher>> = None;
+    running::check(BUILD.roles, &settings, publisher.is_some())?;
     let hangups = Hangups::listen(settings.profile)?;
     let entropy = Arc::new(Entropy::from_os().map_err(StartError::Entropy)?);
     let addresses = settings.listen_addresses();
@@ -71,7 +78,7 @@ pub async fn serve(
     if migrate == Migrate::First && settings.database_url().is_some() {
         backend::migrate(&settings, &clock, &entropy).await?;
     }
-    let app = App::start(settings, BUILD, clock, entropy).await?;
+    let app = App::start(settings, BUILD, clock, entropy, publisher).await?;
     let tasks = app.start_roles();
     let stop = app.stopping.clone();
     let signal_task = spawn_signal_task(stop.clone(), hangups.closed.clone())?;

@@ -12,6 +12,8 @@ pub struct RoleName {
     pub name: &'static str,
     /// What it does, in a few words.
     pub summary: &'static str,
+    /// Whether `all` includes it.
+    pub in_all: bool,
 }
 
 /// A key of the configuration.
@@ -88,7 +90,10 @@ impl Kind {
             Self::TextList => "a list of texts".into(),
             Self::Roles => {
                 let names: Vec<&str> = roles.iter().map(|role| role.name).collect();
-                let each = |role: &RoleName| format!("{}: {}", role.name, role.summary);
+                let each = |role: &RoleName| {
+                    let alone = if role.in_all { "" } else { ", not in all" };
+                    format!("{}: {}{alone}", role.name, role.summary)
+                };
                 let summaries: Vec<String> = roles.iter().map(each).collect();
                 format!(
                     "\"all\" or some of {} ({})",
@@ -215,10 +220,11 @@ fn roles(value: &Value, known: &[RoleName]) -> Option<Value> {
     if named.is_empty() {
         return None;
     }
-    let all = named.iter().any(|name| name.as_str() == Some("all"));
+    let is_named = |wanted: &str| named.iter().any(|name| name.as_str() == Some(wanted));
+    let all = is_named("all");
     let chosen = known
         .iter()
-        .filter(|role| all || named.iter().any(|name| name.as_str() == Some(role.name)));
+        .filter(|role| all && role.in_all || is_named(role.name));
     Some(Value::Array(
         chosen.map(|role| Value::String(role.name.into())).collect(),
     ))

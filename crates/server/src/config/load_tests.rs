@@ -18,6 +18,7 @@ fn roles() -> Vec<RoleSettings> {
         role: RoleName {
             name,
             summary: "works",
+            in_all: name != "courier",
         },
         section,
     };
@@ -26,6 +27,7 @@ fn roles() -> Vec<RoleSettings> {
         role("api", None),
         role("delivery", None),
         role("status", None),
+        role("courier", None),
         role("chef", Some(chef)),
     ]
 }
@@ -281,7 +283,7 @@ fn a_role_without_work_is_refused_with_the_roles_that_have_some() {
     for role in ["allocation", "relay", "webhooks", "stock-sync"] {
         let said = complaints(&environment(&[("WAYBILL_ROLES", role)]));
         assert_eq!(said.len(), 1, "{said:?}");
-        let names = "some of api, delivery, status, chef (api: works; ";
+        let names = "some of api, delivery, status, courier, chef (api: works; ";
         assert!(
             said[0].contains(role) && said[0].contains(names),
             "{said:?}"
@@ -325,4 +327,14 @@ fn all_roles_are_those_of_the_build() {
     let settings = settings(&Sources::default());
     let names: Vec<&str> = settings.roles.iter().map(String::as_str).collect();
     assert_eq!(names, ["api", "chef", "delivery", "status"]);
+}
+
+#[test]
+fn a_role_that_requires_something_is_run_only_where_it_is_named() {
+    for (given, runs) in [("all", false), ("all,courier", true), ("courier", true)] {
+        let settings = settings(&environment(&[("WAYBILL_ROLES", given)]));
+        assert_eq!(settings.runs("courier"), runs, "{given}");
+    }
+    let said = complaints(&environment(&[("WAYBILL_ROLES", "baker")]));
+    assert!(said[0].contains("courier: works, not in all"), "{said:?}");
 }

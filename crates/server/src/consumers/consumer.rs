@@ -198,13 +198,8 @@ impl<H: Handler> Consumer<H> {
             self.handler.applied(self.lease.partition);
             return Ok(Turn::More);
         }
-        // Stop looking while nothing at all is parked; only parked events can be flagged.
-        if self.parked.count_at <= Instant::now() {
-            let stats = self.resources.log.stats().await?;
-            self.parked.counted(stats.parked > 0);
-        }
-        let longest = self.longest_wait();
-        self.parked.nothing_due(longest);
+        let (log, longest) = (&*self.resources.log, self.longest_wait());
+        self.parked.nothing_was_due(log, longest).await?;
         Ok(Turn::Idle)
     }
 

@@ -2,7 +2,7 @@
 //! happens to an event that cannot be applied. The roles decide what a consumer does with its events.
 
 pub mod background;
-mod batch;
+pub mod batch;
 mod consumer;
 pub mod consuming;
 pub mod handler;
@@ -12,8 +12,8 @@ pub mod lease_manager;
 pub mod leases;
 mod outcomes;
 pub mod owner;
-mod parked_watch;
-mod parking;
+pub mod parked_watch;
+pub mod parking;
 pub mod partition_task;
 mod renewal;
 pub mod resources;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use tokio::time::Instant;
+use waybill_store::{Error as StoreError, LogStore};
 
 /// The shortest wait for a parked event to be due.
 const SHORTEST_LOOK: Duration = Duration::from_millis(50);
@@ -14,7 +15,7 @@ pub struct ParkedWatch {
     pub any: bool,
     pub look_at: Instant,
     wait: Duration,
-    pub count_at: Instant,
+    count_at: Instant,
 }
 
 impl ParkedWatch {
@@ -36,15 +37,22 @@ impl ParkedWatch {
         self.look_at = Instant::now() + self.wait;
     }
 
-    /// Called when no parked event was due: the next read is later.
-    pub fn nothing_due(&mut self, longest: Duration) {
+    /// Called when no parked event was due: the next read is later. Ends the reads while nothing at all is parked,
+    /// because only parked events can be flagged.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn nothing_was_due(
+        &mut self,
+        log: &dyn LogStore,
+        longest: Duration,
+    ) -> Result<(), StoreError> {
+        if self.count_at <= Instant::now() {
+            self.any = log.stats().await?.parked > 0;
+            self.count_at = Instant::now() + COUNT_EVERY;
+        }
         self.look_at = Instant::now() + self.wait;
         self.wait = (self.wait * 2).min(longest.max(SHORTEST_LOOK));
-    }
-
-    /// Notes whether any event is still parked.
-    pub fn counted(&mut self, any: bool) {
-        self.any = any;
-        self.count_at = Instant::now() + COUNT_EVERY;
+        Ok(())
     }
 }

@@ -96,7 +96,8 @@ impl<H: Handler> Retries<'_, H> {
     }
 }
 
-fn log(parked: &Parked, message: &str) {
+/// Logs what became of a parked event.
+pub fn log(parked: &Parked, message: &str) {
     let order_id = parked.event.event.order_id.map(tracing::field::display);
     tracing::warn!(consumer = parked.consumer, event_id = %parked.event.event.id, order_id, attempts = parked.attempts, "{message}");
 }

@@ -49,6 +49,7 @@ static TERSE: Dialect = Dialect {
 static ROUTES: RoleDefinition = RoleDefinition {
     name: "terse",
     summary: "a dialect of a test",
+    requires: None,
     section: None,
     consumers: &[],
     routes: || OpenApiRouter::new().nest("/terse", v1::api()),
@@ -85,7 +86,7 @@ impl Shop {
         let settings = Settings::load(&sources).expect("valid");
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let entropy = Arc::new(Entropy::from_os().expect("randomness"));
-        let app = App::start(settings, WITH_TERSE, clock, entropy)
+        let app = App::start(settings, WITH_TERSE, clock, entropy, None)
             .await
             .expect("a store");
         Self {

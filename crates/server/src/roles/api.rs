@@ -7,6 +7,7 @@ use crate::http::v1;
 pub static ROLE: RoleDefinition = RoleDefinition {
     name: "api",
     summary: "orders over HTTP",
+    requires: None,
     section: None,
     consumers: &[],
     routes: || v1::api().merge(sales::routes()),

@@ -13,6 +13,8 @@ pub struct RoleDefinition {
     pub name: &'static str,
     /// What it does, in a few words, for a list of roles.
     pub summary: &'static str,
+    /// What a process must have besides its store. `all` leaves out a role that requires something.
+    pub requires: Option<Requirement>,
     /// Its section of the settings, with the defaults.
     pub section: Option<RoleSection>,
     /// The consumers under whose names it holds leases. `waybill status` judges the role by the first one.
@@ -30,6 +32,13 @@ pub type Registry = &'static [&'static RoleDefinition];
 
 /// Starts the tasks of a role.
 pub type Start = Box<dyn Fn(&RoleResources, &mut RoleTasks) + Send + Sync>;
+
+/// What a role requires of its process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Requirement {
+    /// Somewhere to publish events to.
+    Publisher,
+}
 
 /// A name under which leases are held.
 #[derive(Clone, Copy, Debug)]
@@ -55,6 +64,7 @@ impl RoleDefinition {
             role: RoleName {
                 name: self.name,
                 summary: self.summary,
+                in_all: self.requires.is_none(),
             },
             section: self.section,
         }

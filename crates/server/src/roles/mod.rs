@@ -7,6 +7,7 @@ pub mod api;
 pub mod definition;
 pub mod delivery;
 pub mod housekeeping;
+pub mod relay;
 pub mod running;
 pub mod status;
 pub mod tasks;
@@ -23,6 +24,7 @@ pub const ALL: Registry = &[
     &api::ROLE,
     &delivery::ROLE,
     &status::ROLE,
+    &relay::ROLE,
     &housekeeping::ROLE,
 ];
 

@@ -19,7 +19,7 @@ use waybill_store::Known;
 use waybill_testkit::token;
 
 use super::definition::{Consumer, Registry, RoleDefinition, Share};
-use super::{api, delivery, housekeeping, status};
+use super::{api, delivery, housekeeping, running, status};
 use crate::app::{App, BUILD, Build};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{DEFAULTS, ROLES_MARK, RoleSection, Settings, Sources, section};
@@ -40,6 +40,7 @@ static COUNTED: std::sync::LazyLock<watch::Sender<u64>> =
 static COUNTING: RoleDefinition = RoleDefinition {
     name: "counting",
     summary: "counts orders",
+    requires: None,
     section: Some(RoleSection::of::<CountingSettings>(
         "[counting]\n# What an order counts.\nstep = 1\n",
     )),
@@ -168,7 +169,7 @@ async fn an_added_role_consumes_answers_counts_and_reads_its_setting() {
         roles: WITH_COUNTING,
         ..BUILD
     };
-    let app = App::start(settings, build, clock, entropy)
+    let app = App::start(settings, build, clock, entropy, None)
         .await
         .expect("a store");
     let (router, tasks) = (app.router(), app.start_roles());
@@ -204,6 +205,22 @@ fn a_role_that_is_not_there_is_refused_with_the_roles_of_the_build() {
     );
     let refused = load(super::ALL, "counting").expect_err("not of this build");
     assert!(!refused.contains("counts orders"), "{refused}");
+}
+
+#[test]
+fn a_role_without_what_it_requires_is_refused_and_no_default() {
+    let load = |roles| Settings::load(&sources(super::ALL).flag("--roles", "roles", roles));
+    let all = load("all").expect("valid");
+    assert!(!all.runs("relay"));
+    assert_eq!(running::check(super::ALL, &all, false), Ok(()));
+    let relay = load("api,relay").expect("the role is known");
+    assert_eq!(running::check(super::ALL, &relay, true), Ok(()));
+    let refused = running::check(super::ALL, &relay, false).expect_err("nowhere to publish to");
+    let said = refused.to_string();
+    assert!(
+        said.contains("role relay") && said.contains("no broker") && said.contains("--roles"),
+        "{said}"
+    );
 }
 
 #[test]

@@ -2,8 +2,38 @@
 
 use prometheus_client::registry::Registry as Metrics;
 
-use super::definition::{Registry, Start};
+use super::definition::{Registry, Requirement, Start};
 use super::tasks::{RoleResources, RoleTasks};
+use crate::config::Settings;
+
+/// A role that the settings name cannot work in this process.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the role {role} cannot run: {advice}")]
+pub struct RoleRefused {
+    pub role: &'static str,
+    /// What is missing, and what to do.
+    pub advice: &'static str,
+}
+
+/// Checks that each role that the settings name has what it requires. `publishes` says whether the process has
+/// somewhere to publish events to.
+///
+/// # Errors
+/// The first role that has not.
+pub fn check(roles: Registry, settings: &Settings, publishes: bool) -> Result<(), RoleRefused> {
+    for role in roles.iter().filter(|role| settings.runs(role.name)) {
+        match role.requires {
+            Some(Requirement::Publisher) if !publishes => {
+                let role = role.name;
+                let advice = "it publishes events to other stores, and this process has no broker to publish to; \
+                              take it out of --roles";
+                return Err(RoleRefused { role, advice });
+            }
+            Some(Requirement::Publisher) | None => {}
+        }
+    }
+    Ok(())
+}
 
 /// Roles whose metrics are registered, ready to be started.
 pub struct PreparedRoles(Vec<(&'static str, Start)>);

@@ -30,6 +30,7 @@ batch_limit = 256
 pub static ROLE: RoleDefinition = RoleDefinition {
     name: "status",
     summary: "orders follow their shipments",
+    requires: None,
     section: Some(RoleSection::of::<StatusSettings>(DEFAULTS)),
     consumers: &[Consumer {
         name: CONSUMER,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use waybill_broker::publisher::Publisher;
 use waybill_store::Store;
 
 use crate::config::Settings;
@@ -19,6 +20,8 @@ pub struct RoleResources {
     pub consumers: ConsumerResources,
     /// A role uses only the rows that it owns.
     pub store: Arc<dyn Store>,
+    /// Where events go for other stores, if this process publishes any.
+    pub publisher: Option<Arc<dyn Publisher>>,
 }
 
 /// The tasks of this process's roles, running.

@@ -117,7 +117,7 @@ async fn a_dead_letter_is_shown_redriven_and_discarded_by_its_tenant_alone() {
         let migrated = backend::migrate(&settings, &clock, &entropy).await;
         migrated.expect("a schema");
     }
-    let app = App::start(settings, BUILD, clock, entropy)
+    let app = App::start(settings, BUILD, clock, entropy, None)
         .await
         .expect("a store");
     let router = app.router();

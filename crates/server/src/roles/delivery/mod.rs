@@ -39,6 +39,7 @@ batch_limit = 256
 pub static ROLE: RoleDefinition = RoleDefinition {
     name: "delivery",
     summary: "shipments",
+    requires: None,
     section: Some(RoleSection::of::<DeliverySettings>(DEFAULTS)),
     consumers: &[
         Consumer {

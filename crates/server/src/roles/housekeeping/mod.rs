@@ -14,6 +14,7 @@ use crate::config::RoleSection;
 pub static ROLE: RoleDefinition = RoleDefinition {
     name: "housekeeping",
     summary: "expiries, orders that are stuck",
+    requires: None,
     section: Some(RoleSection::of::<HousekeepingSettings>(DEFAULTS)),
     consumers: &[Consumer {
         name: task::CONSUMER,
