@@ -87,8 +87,8 @@ pub async fn open(
     Ok(Arc::new(store))
 }
 
-/// The reads of callers, bounded: at least one read connection is left to intake and consumers, and one to tenants
-/// other than the busiest.
+/// The reads of callers, bounded: at least one read connection is left to intake and consumers, and about half of the
+/// others to tenants other than the busiest: a database with a few processors answers more reads at once slowly.
 #[must_use]
 pub fn reads(settings: &Settings, store: &Arc<dyn Store>) -> Reads {
     let connections = if settings.database_url().is_some() {
@@ -100,7 +100,7 @@ pub fn reads(settings: &Settings, store: &Arc<dyn Store>) -> Reads {
     let at_once = reads.at_once.min(connections.saturating_sub(1)).max(1) as usize;
     let bounds = Bounds {
         at_once,
-        of_tenant: at_once.saturating_sub(1).max(1),
+        of_tenant: at_once.div_ceil(2),
         waiting: reads.queue_limit as usize,
         waiting_of_tenant: reads.tenant_queue_limit as usize,
     };

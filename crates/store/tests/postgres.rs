@@ -3,6 +3,7 @@
 mod postgres {
     mod driver;
     mod own;
+    mod readers;
     mod snapshots;
 
     use driver::{Shared, Way};

@@ -13,6 +13,7 @@ use super::single::end;
 use crate::error::{Error, Result};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+use tokio::runtime::Handle;
 use tokio_postgres::Row;
 use tokio_postgres::error::SqlState;
 
@@ -292,9 +293,10 @@ impl Commits {
 
     /// Begins a read-only transaction, for reads on one snapshot that depend on earlier ones.
     pub async fn begin_reading(&self, pipeline: Pipeline<'_>) -> Result<(Reader<'_>, Answers)> {
+        let connection = Taken::of(self.connections.get().await?);
         let reader = Reader {
             commits: self,
-            connection: Taken::of(self.connections.get().await?),
+            connection: Some(connection),
         };
         let answers = reader.run(pipeline.beginning_to_read()).await?;
         Ok((reader, answers))
@@ -318,16 +320,27 @@ impl Commits {
     }
 }
 
-/// A read-only transaction. If it is dropped before its end, its connection is closed.
+/// A read-only transaction. If it is dropped before its end, as when its caller hangs up, it is rolled back behind what
+/// was sent, and the connection then goes back to the pool: to close it would make the next reader wait for a new one.
 pub struct Reader<'a> {
     commits: &'a Commits,
-    connection: Taken,
+    /// There until the end.
+    connection: Option<Taken>,
+}
+
+impl Drop for Reader<'_> {
+    fn drop(&mut self) {
+        // Without a runtime the process is ending, and the connection is closed.
+        if let (Some(connection), Ok(runtime)) = (self.connection.take(), Handle::try_current()) {
+            runtime.spawn(end(connection));
+        }
+    }
 }
 
 impl Reader<'_> {
     async fn run(&self, pipeline: Pipeline<'_>) -> Result<Answers> {
-        let connections = &self.commits.connections;
-        let run = pipeline.run(connections, &self.connection).await;
+        let connection = self.connection.as_ref().expect("it is there until the end");
+        let run = pipeline.run(&self.commits.connections, connection).await;
         run.map_err(|failure| translate(failure.error))
     }
 
@@ -338,11 +351,11 @@ impl Reader<'_> {
     }
 
     /// Reads the rest and ends the transaction.
-    pub async fn finish(self, mut pipeline: Pipeline<'_>) -> Result<Answers> {
+    pub async fn finish(mut self, mut pipeline: Pipeline<'_>) -> Result<Answers> {
         let ended = pipeline.commit();
         let mut answers = self.run(pipeline).await?;
         answers.take(ended);
-        drop(self.connection.into_pool());
+        self.connection.take().map(Taken::into_pool);
         Ok(answers)
     }
 }
