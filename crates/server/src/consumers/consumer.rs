@@ -16,8 +16,9 @@ use waybill_domain::time::Time;
 use waybill_store::outage::Outage;
 use waybill_store::{ConsumerBatch, EffectStore, Error as StoreError, Lease};
 
-use super::batch::{EventBatch, first_failure, log_parked};
+use super::batch::EventBatch;
 use super::handler::Handler;
+use super::newly_parked::{first_failure, log_parked};
 use super::parked_watch::ParkedWatch;
 use super::parking::Retries;
 use super::resources::ConsumerResources;

@@ -2,7 +2,7 @@
 //! happens to an event that cannot be applied. The roles decide what a consumer does with its events.
 
 pub mod background;
-pub mod batch;
+mod batch;
 mod consumer;
 pub mod consuming;
 pub mod handler;
@@ -10,6 +10,7 @@ pub mod inbox;
 pub mod lag;
 pub mod lease_manager;
 pub mod leases;
+pub mod newly_parked;
 mod outcomes;
 pub mod owner;
 pub mod parked_watch;

@@ -9,8 +9,8 @@ use waybill_domain::retry::RetrySchedule;
 use waybill_domain::time::Time;
 use waybill_store::{Effect, Known, NewParked};
 
-use super::batch::{first_failure, queued};
 use super::handler::{EventOutcome, Handler};
+use super::newly_parked::{first_failure, queued};
 
 /// The changes and the parked events of a batch.
 pub struct Outcomes<E> {

@@ -22,8 +22,8 @@ use waybill_store::{
 };
 
 use self::arrivals::{Arrivals, Fresh};
-use super::batch::{first_failure, log_parked};
 use super::handler::Handler;
+use super::newly_parked::{first_failure, log_parked};
 use super::outcomes::Outcomes;
 use super::resources::ConsumerResources;
 

@@ -10,7 +10,7 @@ use waybill_domain::retry::RetrySchedule;
 use waybill_domain::time::Time;
 use waybill_store::NewParked;
 
-use crate::consumers::batch::{first_failure, queued};
+use crate::consumers::newly_parked::{first_failure, queued};
 
 /// What is done with an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

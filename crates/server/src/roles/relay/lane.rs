@@ -21,7 +21,7 @@ use super::cursor::Cursor;
 use super::defects;
 use super::parked::{self, Looked};
 use super::shared::{CONSUMER, RelayShared};
-use crate::consumers::batch::log_parked;
+use crate::consumers::newly_parked::log_parked;
 use crate::consumers::parked_watch::ParkedWatch;
 
 /// The shortest wait for new events of a log that other processes write too, because a signal may be lost.
