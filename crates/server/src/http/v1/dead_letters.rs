@@ -9,7 +9,6 @@ use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
-use uuid::Uuid;
 use waybill_domain::ids::OrderId;
 use waybill_domain::parked::ParkedState;
 use waybill_domain::parked_place::ParkedPlace;
@@ -86,9 +85,10 @@ impl<'a> DeadLetterView<'a> {
     }
 }
 
-/// What names a dead letter: its consumer, its order, its place in the log.
+/// What names a dead letter: its consumer, what its queue is kept by, its place in the log.
 struct Name {
     consumer: String,
+    /// The order; for an event of a stock row the row's id.
     order: OrderId,
     position: i64,
 }
@@ -97,8 +97,7 @@ impl Name {
     fn of(parked: &Parked) -> Self {
         Self {
             consumer: parked.consumer.clone(),
-            // Only events of orders are parked.
-            order: parked.event.event.order_id.unwrap_or(OrderId(Uuid::nil())),
+            order: OrderId(parked.event.event.key()),
             position: parked.event.position,
         }
     }

@@ -3,6 +3,7 @@
 mod parked;
 mod publishing;
 mod restart;
+mod shared_log;
 mod start;
 mod wire;
 
@@ -23,6 +24,7 @@ use waybill_testkit::token;
 use self::wire::Wire;
 use super::shared::CONSUMER;
 use crate::app::{App, BUILD};
+use crate::backend;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Settings, Sources};
 use crate::random::Entropy;
@@ -69,6 +71,10 @@ impl Shop {
         let settings = Settings::load(&sources).expect("valid");
         let entropy = Arc::new(Entropy::from_os().expect("randomness"));
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        if settings.database_url().is_some() {
+            let migrated = backend::migrate(&settings, &clock, &entropy).await;
+            migrated.expect("a schema");
+        }
         let app = App::start(settings, BUILD, clock, entropy, Some(publisher)).await;
         let app = app.expect("a store");
         Self {
@@ -138,9 +144,14 @@ impl Shop {
         self.ask(Method::POST, &path, &hold).await;
     }
 
+    /// The whole log, partition by partition.
     async fn log(&self) -> Vec<LoggedEvent> {
-        let read = self.app.store.read_all(0, 0, 1_000).await;
-        read.expect("the log is read")
+        let mut log = vec![];
+        for partition in 0..self.app.store.identity().partitions {
+            let read = self.app.store.read_all(partition, 0, 1_000).await;
+            log.extend(read.expect("the log is read"));
+        }
+        log
     }
 
     /// Where the store has the relay's cursor.

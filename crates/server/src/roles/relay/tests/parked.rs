@@ -29,12 +29,16 @@ async fn stuck(shop: &Shop, wire: &Wire) -> [String; 2] {
 
 /// Waits until the only parked event is a dead letter.
 async fn dead(shop: &Shop, wire: &Wire) {
+    dead_with(shop, wire, "too large").await;
+}
+
+async fn dead_with(shop: &Shop, wire: &Wire, error: &str) {
     // The first try, and one for each retry of the schedule.
     wire.until(|seen| seen.refused.len() >= 6).await;
     eventually(async || shop.parked().await[0].state == ParkedState::Dead).await;
     let parked = shop.parked().await;
     let told = (parked[0].attempts, parked[0].error.as_deref());
-    assert_eq!(told, (6, Some("too large")));
+    assert_eq!(told, (6, Some(error)));
     assert_eq!((parked.len(), parked[0].consumer.as_str()), (1, "relay"));
 }
 
@@ -120,5 +124,26 @@ async fn a_parked_event_waits_too_while_the_broker_is_away() {
     wire.now(|_| Published::Confirmed);
     let seen = wire.until(|seen| seen.of(&one).len() == 3).await;
     assert_eq!(seen.of(&one), positions_of(&shop.log().await, &one));
+    shop.close().await;
+}
+
+#[tokio::test]
+async fn an_impossible_event_of_a_stock_row_is_redriven_too() {
+    let wire = Wire::scripted(|_| Published::Impossible("no place for it".into()));
+    let folder = folder();
+    let shop = Shop::open(folder.path(), "api,relay", &wire, &[]).await;
+    shop.stock().await;
+    dead_with(&shop, &wire, "no place for it").await;
+    wire.now(|_| Published::Confirmed);
+    shop.stock().await;
+    let two = shop.order().await;
+    wire.until(|seen| seen.of(&two).len() == 2).await;
+    shop.flag("redrive").await;
+    let seen = wire.confirms(4).await;
+    let log = shop.log().await;
+    let row = log[0].event.key().to_string();
+    assert_eq!(seen.of(&row), positions_of(&log, &row), "in its order");
+    assert_eq!(seen.of(&row).len(), 2);
+    shop.settles().await;
     shop.close().await;
 }

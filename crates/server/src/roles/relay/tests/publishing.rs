@@ -121,7 +121,7 @@ async fn after_a_refusal_it_goes_on_with_the_first_event_that_was_not_confirmed(
 }
 
 /// Each position where it was seen first.
-fn first_times(positions: &[i64]) -> Vec<i64> {
+pub fn first_times(positions: &[i64]) -> Vec<i64> {
     let mut first = vec![];
     for position in positions {
         if !first.contains(position) {
