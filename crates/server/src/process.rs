@@ -18,7 +18,7 @@ use crate::http::listen::{self, BindError};
 use crate::http::{descriptors, serve};
 use crate::observe::logs;
 use crate::random::Entropy;
-use crate::roles::running::{self, RoleRefused};
+use crate::roles::running;
 
 /// Why a process did not start.
 #[derive(Debug, thiserror::Error)]
@@ -27,8 +27,6 @@ pub enum StartError {
     Settings(#[from] ConfigErrors),
     #[error(transparent)]
     Store(#[from] waybill_store::Error),
-    #[error(transparent)]
-    Role(#[from] RoleRefused),
     #[error(transparent)]
     Bind(#[from] BindError),
     #[error("the operating system gives no randomness: {0}")]

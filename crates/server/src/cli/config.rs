@@ -11,7 +11,7 @@ use toml::{Table, Value};
 use super::exit::Exit;
 use super::{fail_config, output};
 use crate::config::{ConfigErrors, Flag, Loaded, Sources, check_safety};
-use crate::roles;
+use crate::roles::{self, running};
 
 /// The flags that set keys, for every command that starts from settings.
 #[derive(Debug, Clone, Default, Args)]
@@ -131,6 +131,7 @@ impl Checked {
     fn of(loaded: Result<Loaded, ConfigErrors>) -> Self {
         let checked = loaded.and_then(|loaded| {
             check_safety(&loaded.settings)?;
+            running::check(roles::ALL, &loaded.settings, false)?;
             Ok(loaded.settings.listen_addresses())
         });
         match checked {
@@ -297,5 +298,9 @@ mod tests {
         assert!(fine && said.contains("0.0.0.0:3000"), "{said}");
         let (fine, said) = ask(loaded(&[]));
         assert!(!fine && said.contains("JWT_SECRET"), "{said}");
+        let mut alone = loaded(&SECRETS);
+        alone.settings.roles = ["relay".to_owned()].into();
+        let (fine, said) = ask(alone);
+        assert!(!fine && said.contains("no broker"), "{said}");
     }
 }

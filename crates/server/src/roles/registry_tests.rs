@@ -218,7 +218,7 @@ fn a_role_without_what_it_requires_is_refused_and_no_default() {
     let refused = running::check(super::ALL, &relay, false).expect_err("nowhere to publish to");
     let said = refused.to_string();
     assert!(
-        said.contains("role relay") && said.contains("no broker") && said.contains("--roles"),
+        said.contains("roles = relay") && said.contains("no broker") && said.contains("--roles"),
         "{said}"
     );
 }

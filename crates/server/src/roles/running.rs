@@ -4,35 +4,35 @@ use prometheus_client::registry::Registry as Metrics;
 
 use super::definition::{Registry, Requirement, Start};
 use super::tasks::{RoleResources, RoleTasks};
-use crate::config::Settings;
+use crate::config::{ConfigError, ConfigErrors, Settings};
 
-/// A role that the settings name cannot work in this process.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the role {role} cannot run: {advice}")]
-pub struct RoleRefused {
-    pub role: &'static str,
-    /// What is missing, and what to do.
-    pub advice: &'static str,
-}
+/// What to do about a role that publishes, in a process that has nowhere to publish to.
+const NO_BROKER: &str = "it publishes events to other stores, and this process has no broker to publish to; \
+                         take it out of --roles";
 
 /// Checks that each role that the settings name has what it requires. `publishes` says whether the process has
 /// somewhere to publish events to.
 ///
 /// # Errors
-/// The first role that has not.
-pub fn check(roles: Registry, settings: &Settings, publishes: bool) -> Result<(), RoleRefused> {
+/// The roles that have not, and what to do.
+pub fn check(roles: Registry, settings: &Settings, publishes: bool) -> Result<(), ConfigErrors> {
+    let mut refused = vec![];
     for role in roles.iter().filter(|role| settings.runs(role.name)) {
         match role.requires {
-            Some(Requirement::Publisher) if !publishes => {
-                let role = role.name;
-                let advice = "it publishes events to other stores, and this process has no broker to publish to; \
-                              take it out of --roles";
-                return Err(RoleRefused { role, advice });
-            }
+            Some(Requirement::Publisher) if !publishes => refused.push(ConfigError {
+                source: "roles".into(),
+                key: "roles".into(),
+                value: Some(role.name.into()),
+                advice: NO_BROKER.into(),
+            }),
             Some(Requirement::Publisher) | None => {}
         }
     }
-    Ok(())
+    if refused.is_empty() {
+        Ok(())
+    } else {
+        Err(ConfigErrors(refused))
+    }
 }
 
 /// Roles whose metrics are registered, ready to be started.

@@ -46,3 +46,22 @@ async fn a_settings_file_that_is_no_bounded_text_is_refused_at_once() {
     assert_eq!(told.code, 1, "{told:?}");
     assert!(told.err.contains("line 2 has a NUL byte"), "{told:?}");
 }
+
+#[tokio::test]
+async fn a_relay_without_a_broker_is_refused_with_what_to_do() {
+    let person = Person::new();
+    for command in [&["serve"][..], &["config", "check"]] {
+        let flags = ["--profile", "demo", "--roles", "api,relay"];
+        let told = person.types(&[command, &flags].concat()).await;
+        assert_ne!(told.code, 0, "{told:?}");
+        let all = format!("{}{}", told.out, told.err);
+        assert!(
+            all.contains("roles = relay") && all.contains("take it out of --roles"),
+            "{told:?}"
+        );
+    }
+    assert!(
+        !person.home().join("waybill-data").exists(),
+        "nothing was opened"
+    );
+}

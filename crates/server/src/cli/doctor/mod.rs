@@ -21,6 +21,7 @@ use super::exit::Exit;
 use super::output;
 use crate::backend;
 use crate::config::{ConfigErrors, Loaded, Profile, Settings, check_safety};
+use crate::roles::{self, running};
 use check::{Check, Verdict};
 
 /// Say what is wrong with this installation and what to do about it
@@ -61,7 +62,9 @@ pub async fn run(args: DoctorArgs) -> ExitCode {
 
 async fn look(settings: &Settings) -> Vec<Check> {
     let mut checks = vec![];
-    match check_safety(settings) {
+    let startable =
+        check_safety(settings).and_then(|()| running::check(roles::ALL, settings, false));
+    match startable {
         Ok(()) => checks.push(of_settings(settings)),
         Err(errors) => checks.extend(wrong(&errors)),
     }
