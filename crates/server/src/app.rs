@@ -37,7 +37,7 @@ use crate::resilience::shares::Shares;
 use crate::resilience::turns::Turns;
 use crate::roles::definition::Registry;
 use crate::roles::running::PreparedRoles;
-use crate::roles::tasks::{RoleResources, RoleTasks};
+use crate::roles::tasks::{self, RoleResources, RoleTasks};
 use crate::roles::{self, delivery};
 
 /// Events kept in memory for consumers and streams.
@@ -176,6 +176,11 @@ impl App {
     /// The carrier that shipments are given to.
     fn carrier(&self) -> SimulatedCarrier {
         delivery::carrier(&self.settings.section(), &self.entropy)
+    }
+
+    /// Whether this service takes events of another store.
+    fn exchanges(&self) -> bool {
+        tasks::exchanges(&self.settings, self.publisher.is_some())
     }
 
     /// Starts the roles that the settings name.

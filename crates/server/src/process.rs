@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
+use waybill_broker::pair::Pair;
 use waybill_broker::publisher::Publisher;
 
 use crate::app::{App, BUILD};
@@ -19,6 +20,7 @@ use crate::http::{descriptors, serve};
 use crate::observe::logs;
 use crate::random::Entropy;
 use crate::roles::running;
+use crate::roles::tasks::RoleTasks;
 
 /// Why a process did not start.
 #[derive(Debug, thiserror::Error)]
@@ -57,58 +59,166 @@ pub async fn serve(
     migrate: Migrate,
     ready: impl FnOnce(&Ready),
 ) -> Result<(), StartError> {
-    check_safety(&settings)?;
+    let starting = Starting::new(settings.profile, migrate)?;
     // No broker can be configured yet; only the two stores of one process publish to each other.
-    let publisher: Option<Arc<dyn Publisher>> = None;
-    running::check(BUILD.roles, &settings, publisher.is_some())?;
-    let hangups = Hangups::listen(settings.profile)?;
-    let entropy = Arc::new(Entropy::from_os().map_err(StartError::Entropy)?);
-    let addresses = settings.listen_addresses();
-    let mut options = serve::Options::from(&settings.server);
-    options.max_connections = connections(&settings);
-    // The port is bound first: a process that cannot listen must not touch the data.
-    let listeners = listen::bind(&addresses)?;
-    let addresses = listeners
-        .iter()
-        .filter_map(|l| l.local_addr().ok())
-        .collect();
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    if migrate == Migrate::First && settings.database_url().is_some() {
-        backend::migrate(&settings, &clock, &entropy).await?;
-    }
-    let app = App::start(settings, BUILD, clock, entropy, publisher).await?;
-    let tasks = app.start_roles();
-    let stop = app.stopping.clone();
-    let signal_task = spawn_signal_task(stop.clone(), hangups.closed.clone())?;
-    let connections = app.connections.clone();
-    let served = tokio::spawn(serve::serve(
-        listeners,
-        app.router(),
-        options,
-        connections,
-        stop,
-    ));
-    ready(&Ready {
-        app: app.clone(),
-        addresses,
-    });
-    match served.await {
-        Ok(stopped) if stopped.cut > 0 => tracing::warn!(
-            connections = stopped.cut,
-            "the deadline passed; connections were cut"
-        ),
-        Ok(_) => {}
-        Err(error) => tracing::error!(%error, "the HTTP server failed"),
-    }
-    tasks.stop().await;
-    app.store.close().await;
-    signal_task.abort();
-    hangups.task.abort();
-    tracing::info!(
-        accepted = app.connections.accepted.load(Ordering::Relaxed),
-        "stopped"
-    );
+    let service = starting.start(settings, None).await?;
+    let signals = starting.until_signal(vec![service.stopping()])?;
+    ready(&service.ready);
+    service.finish().await;
+    signals.abort();
+    tracing::info!("stopped");
     Ok(())
+}
+
+/// Serves the order service and the delivery service in one process, a store each, until SIGTERM or SIGINT. What one
+/// publishes is handed to the other without a broker.
+///
+/// # Errors
+/// [`StartError`], before anything was accepted.
+pub async fn serve_pair(
+    [orders, delivery]: [Settings; 2],
+    migrate: Migrate,
+    ready: impl FnOnce(&Ready, &Ready),
+) -> Result<(), StartError> {
+    let (to_delivery, to_orders) = (Arc::new(Pair::new()), Arc::new(Pair::new()));
+    let starting = Starting::new(orders.profile, migrate)?;
+    let orders = starting.start(orders, Some(to_delivery.clone())).await?;
+    let delivery = match starting.start(delivery, Some(to_orders.clone())).await {
+        Ok(delivery) => delivery,
+        Err(error) => {
+            orders.stopping().cancel();
+            orders.finish().await;
+            return Err(error);
+        }
+    };
+    to_delivery.connect(delivery.tasks.receivers());
+    to_orders.connect(orders.tasks.receivers());
+    let signals = starting.until_signal(vec![orders.stopping(), delivery.stopping()])?;
+    ready(&orders.ready, &delivery.ready);
+    let (orders, delivery) = tokio::join!(orders.answered(), delivery.answered());
+    // Each relay hands events to the other store, so both relays have stopped before a store is closed.
+    let (orders, delivery) = tokio::join!(orders.idle(), delivery.idle());
+    tokio::join!(orders.store.close(), delivery.store.close());
+    signals.abort();
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// What the services of a process have in common.
+struct Starting {
+    migrate: Migrate,
+    hangups: Hangups,
+    entropy: Arc<Entropy>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Starting {
+    fn new(profile: Profile, migrate: Migrate) -> Result<Self, StartError> {
+        Ok(Self {
+            migrate,
+            hangups: Hangups::listen(profile)?,
+            entropy: Arc::new(Entropy::from_os().map_err(StartError::Entropy)?),
+            clock: Arc::new(SystemClock),
+        })
+    }
+
+    async fn start(
+        &self,
+        settings: Settings,
+        publisher: Option<Arc<dyn Publisher>>,
+    ) -> Result<Service, StartError> {
+        check_safety(&settings)?;
+        running::check(BUILD.roles, &settings, publisher.is_some())?;
+        let mut options = serve::Options::from(&settings.server);
+        options.max_connections = connections(&settings);
+        // The port is bound first: a process that cannot listen must not touch the data.
+        let listeners = listen::bind(&settings.listen_addresses())?;
+        let addresses = listeners
+            .iter()
+            .filter_map(|l| l.local_addr().ok())
+            .collect();
+        if self.migrate == Migrate::First && settings.database_url().is_some() {
+            backend::migrate(&settings, &self.clock, &self.entropy).await?;
+        }
+        let (clock, entropy) = (self.clock.clone(), self.entropy.clone());
+        let app = App::start(settings, BUILD, clock, entropy, publisher).await?;
+        let tasks = app.start_roles();
+        let (connections, stop) = (app.connections.clone(), app.stopping.clone());
+        let serving = serve::serve(listeners, app.router(), options, connections, stop);
+        Ok(Service {
+            served: tokio::spawn(serving),
+            tasks,
+            ready: Ready { app, addresses },
+        })
+    }
+
+    /// Asks services to stop when a signal comes. The tasks end with the returned guard.
+    fn until_signal(self, stop: Vec<CancellationToken>) -> Result<Signals, StartError> {
+        let task = spawn_signal_task(stop, self.hangups.closed.clone())?;
+        Ok(Signals([task, self.hangups.task]))
+    }
+}
+
+/// The tasks that listen for signals.
+struct Signals([tokio::task::JoinHandle<()>; 2]);
+
+impl Signals {
+    fn abort(self) {
+        self.0.iter().for_each(tokio::task::JoinHandle::abort);
+    }
+}
+
+/// A service that answers requests.
+struct Service {
+    ready: Ready,
+    tasks: RoleTasks,
+    served: tokio::task::JoinHandle<serve::Stopped>,
+}
+
+impl Service {
+    fn stopping(&self) -> CancellationToken {
+        self.ready.app.stopping.clone()
+    }
+
+    /// Waits until it was asked to stop and has answered what it accepted.
+    async fn answered(self) -> Answered {
+        match self.served.await {
+            Ok(stopped) if stopped.cut > 0 => tracing::warn!(
+                connections = stopped.cut,
+                "the deadline passed; connections were cut"
+            ),
+            Ok(_) => {}
+            Err(error) => tracing::error!(%error, "the HTTP server failed"),
+        }
+        let app = self.ready.app;
+        tracing::info!(
+            accepted = app.connections.accepted.load(Ordering::Relaxed),
+            "requests are answered"
+        );
+        Answered {
+            app,
+            tasks: self.tasks,
+        }
+    }
+
+    /// Waits for the end, and closes the store.
+    async fn finish(self) {
+        self.answered().await.idle().await.store.close().await;
+    }
+}
+
+/// A service that accepts no request any more.
+struct Answered {
+    app: Arc<App>,
+    tasks: RoleTasks,
+}
+
+impl Answered {
+    /// Stops its roles; only its store is still open then.
+    async fn idle(self) -> Arc<App> {
+        self.tasks.stop().await;
+        self.app
+    }
 }
 
 /// As many as the settings say, if the limit on open files leaves room for them.
@@ -156,7 +266,7 @@ impl Hangups {
 }
 
 fn spawn_signal_task(
-    stop: CancellationToken,
+    stop: Vec<CancellationToken>,
     closed: Arc<Notify>,
 ) -> Result<tokio::task::JoinHandle<()>, StartError> {
     let mut terminate = signal(SignalKind::terminate()).map_err(StartError::Signal)?;
@@ -168,6 +278,6 @@ fn spawn_signal_task(
             () = closed.notified() => {}
         }
         tracing::info!("stopping: answering what was accepted");
-        stop.cancel();
+        stop.iter().for_each(CancellationToken::cancel);
     }))
 }

@@ -182,6 +182,7 @@ impl App {
             shipments: self.shipment_commands(),
             log: self.store.clone(),
             carrier: self.carrier(),
+            delivery_is_elsewhere: self.exchanges() && !self.settings.runs("delivery"),
             rounding: self.settings.orders.rounding,
         }
     }

@@ -2,21 +2,30 @@
 //! their shipments.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
+use waybill_broker::message::Topic;
 use waybill_domain::change::OrderEffect;
 use waybill_domain::delivery_news;
 use waybill_domain::event::{EventKind, LoggedEvent};
 use waybill_domain::ids::OrderId;
 use waybill_domain::order::Order;
-use waybill_store::Known;
+use waybill_store::{EffectStore, Known};
 
 use super::definition::{Consumer, RoleDefinition, Share, no_routes};
 use crate::config::{RoleSection, section};
 use crate::consumers::consuming::Consuming;
 use crate::consumers::handler::{EventOutcome, Handler};
+use crate::consumers::inbox::InboxName;
 use crate::context::ContextSource;
 
 const CONSUMER: &str = "status";
+
+/// Takes what a delivery service sends.
+const INBOX: InboxName = InboxName {
+    consumer: "status-inbox",
+    topics: &[Topic::Deliveries],
+};
 
 section!(StatusSettings, "status", {
     batch_limit: u32 => count(1, 10_000),
@@ -43,6 +52,11 @@ pub static ROLE: RoleDefinition = RoleDefinition {
             let handler = StatusHandler {
                 contexts: resources.consumers.contexts.clone(),
             };
+            if resources.exchanges() {
+                let sources = resources.store.clone();
+                let effects: Arc<dyn EffectStore<OrderEffect>> = resources.store.clone();
+                tasks.receive(INBOX, sources, effects, handler.clone());
+            }
             tasks.keep(Consuming::new(
                 &resources.consumers,
                 handler,
@@ -54,6 +68,7 @@ pub static ROLE: RoleDefinition = RoleDefinition {
 };
 
 /// The consumer behind the role.
+#[derive(Clone)]
 pub struct StatusHandler {
     pub contexts: ContextSource,
 }

@@ -5,10 +5,13 @@ use std::sync::Arc;
 
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use waybill_broker::pair::Receiver;
 use waybill_broker::publisher::Publisher;
-use waybill_store::Store;
+use waybill_store::{EffectStore, InboxStore, Store};
 
 use crate::config::Settings;
+use crate::consumers::handler::Handler;
+use crate::consumers::inbox::{Inbox, InboxName, RetryingInbox};
 use crate::consumers::lease_manager::LeaseManager;
 use crate::consumers::leases::{ConsumerId, LeaseTerms};
 use crate::consumers::partition_task::PartitionTask;
@@ -24,6 +27,21 @@ pub struct RoleResources {
     pub publisher: Option<Arc<dyn Publisher>>,
 }
 
+impl RoleResources {
+    /// Whether delivery lives in another store: orders and deliveries then learn of each other by their events.
+    #[must_use]
+    pub fn exchanges(&self) -> bool {
+        exchanges(&self.settings, self.publisher.is_some())
+    }
+}
+
+/// Whether a process with these settings takes events of another store: it publishes its own, and runs `delivery`
+/// without `status`, or `status` without `delivery`.
+#[must_use]
+pub fn exchanges(settings: &Settings, publishes: bool) -> bool {
+    publishes && settings.runs("delivery") != settings.runs("status")
+}
+
 /// The tasks of this process's roles, running.
 pub struct RoleTasks {
     managers: JoinSet<()>,
@@ -31,6 +49,7 @@ pub struct RoleTasks {
     terms: LeaseTerms,
     consumers: ConsumerResources,
     owner: String,
+    inboxes: Vec<Arc<dyn Receiver>>,
 }
 
 impl RoleTasks {
@@ -44,7 +63,35 @@ impl RoleTasks {
             terms: LeaseTerms::of(&resources.settings.consumers, identity),
             consumers: resources.consumers.clone(),
             owner: owner.to_owned(),
+            inboxes: vec![],
         }
+    }
+
+    /// Takes the events of another store for a handler, and retries those that could not be applied.
+    pub fn receive<H: Handler>(
+        &mut self,
+        name: InboxName,
+        sources: Arc<dyn InboxStore>,
+        store: Arc<dyn EffectStore<H::Effect>>,
+        handler: H,
+    ) {
+        let handler = Arc::new(handler);
+        let inbox = Inbox::new(
+            name,
+            &self.consumers,
+            sources,
+            store.clone(),
+            handler.clone(),
+        );
+        self.inboxes.push(Arc::new(inbox));
+        let retrying = RetryingInbox::new(name, &self.consumers, store, handler);
+        self.keep(retrying);
+    }
+
+    /// What takes the events of another store.
+    #[must_use]
+    pub fn receivers(&self) -> Vec<Arc<dyn Receiver>> {
+        self.inboxes.clone()
     }
 
     /// Runs a task on the partitions whose leases this process gets.

@@ -4,6 +4,7 @@
 
 use super::difference::difference;
 use super::discards::{Discards, STATUS};
+use super::received::ReceivedShipments;
 use super::{Report, Tables};
 use crate::encoding::read_copies;
 use crate::error::Result;
@@ -150,6 +151,7 @@ pub(super) async fn check(
         let discarded = copies.discarded.get(shipment).map(String::as_str);
         discarded.or_else(|| discards.of_aggregate(shipment))
     };
+    let received = ReceivedShipments::read(tables, report).await?;
     for (shipment, kept) in &copies.kept {
         let version = kept.copy.version;
         let detail = match &kept.agreement {
@@ -159,11 +161,10 @@ pub(super) async fn check(
                     "shows shipment {shipment} at version {version}, but its events say {differs}"
                 )
             }
-            Agreement::NoSuchEvent => {
-                format!(
-                    "shows shipment {shipment} at version {version}, of which there is no event"
-                )
-            }
+            Agreement::NoSuchEvent => match received.fault(kept.order, *shipment, version) {
+                Some(fault) => fault,
+                None => continue,
+            },
         };
         let subject = format!("order {}", kept.order);
         report.find_or_explain("I9", subject, detail, explanation(shipment));

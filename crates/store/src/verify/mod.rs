@@ -8,6 +8,7 @@ mod difference;
 mod discards;
 mod log;
 mod orders;
+mod received;
 mod rows;
 mod shipments;
 mod stock;

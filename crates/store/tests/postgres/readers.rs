@@ -15,6 +15,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(20);
 /// The session that waits for a lock; empty while none does.
 const WAITING: &str = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
 
+#[expect(clippy::disallowed_methods, reason = "a connection of the test's own")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_reader_whose_caller_has_gone_gives_its_connection_back() {
     let Some(driver) = Shared::new(Way::Direct, 1).await else {

@@ -9,6 +9,7 @@ mod child;
 mod evidence;
 mod flash;
 mod moves;
+mod services;
 mod trial;
 
 use std::path::Path;
@@ -25,10 +26,10 @@ use super::{fail, fail_with, output};
 use crate::app::App;
 use crate::auth::{ADMIN_TOKEN_FILE, NewToken, Scopes, mint, write_token_file};
 use crate::clock::{Clock, MICROS_PER_SECOND, SystemClock};
-use crate::config::{ConfigErrors, Loaded, Millis, Origin, Settings};
+use crate::config::{ConfigErrors, Loaded, Millis, Origin, Settings, Sources};
 use crate::http::listen;
 use crate::observe::logs;
-use crate::process::{self, Migrate, Ready};
+use crate::process::{self, Migrate};
 use banner::Banner;
 use moves::Counts;
 
@@ -36,7 +37,7 @@ use moves::Counts;
 #[derive(Debug, Args)]
 #[command(
     args_conflicts_with_subcommands = true,
-    after_help = "Examples:\n  waybill demo                                   on port 3000, data in ./waybill-data\n  waybill demo --listen :4000 --data /tmp/shop   elsewhere\n  waybill demo --fresh                           forget what earlier runs left\n  waybill demo break                             kill it under load and count what was lost\n  waybill demo flash                             one hot sku, more buyers than units"
+    after_help = "Examples:\n  waybill demo                                   on port 3000, data in ./waybill-data\n  waybill demo --listen :4000 --data /tmp/shop   elsewhere\n  waybill demo --fresh                           forget what earlier runs left\n  waybill demo --services                        orders and delivery apart, each with a store of its own\n  waybill demo break                             kill it under load and count what was lost\n  waybill demo flash                             one hot sku, more buyers than units"
 )]
 pub struct DemoArgs {
     #[command(subcommand)]
@@ -44,6 +45,9 @@ pub struct DemoArgs {
     /// Empty the data folder first
     #[arg(long)]
     fresh: bool,
+    /// Run the order service and the delivery service instead, with a store each (ports 3001 and 3002)
+    #[arg(long)]
+    services: bool,
     /// Print one JSON line when it is ready, and nothing else
     #[arg(long)]
     json: bool,
@@ -69,6 +73,9 @@ pub async fn run(args: DemoArgs) -> ExitCode {
         None => {}
     }
     let begun = Instant::now();
+    if args.services {
+        return services::run(&args, begun).await;
+    }
     let settings = match load(&args) {
         Ok(settings) => settings,
         Err(errors) => return fail(&errors),
@@ -86,7 +93,12 @@ pub async fn run(args: DemoArgs) -> ExitCode {
 
 /// The demo's settings; on a terminal, lines of log below `warn` would bury the orders.
 fn load(args: &DemoArgs) -> Result<Settings, ConfigErrors> {
-    let sources = args.settings.sources()?.flag("demo", "profile", "demo");
+    settings_of(&args.settings.sources()?)
+}
+
+/// The settings that sources give under the profile `demo`.
+fn settings_of(sources: &Sources) -> Result<Settings, ConfigErrors> {
+    let sources = sources.clone().flag("demo", "profile", "demo");
     let Loaded {
         mut settings,
         origins,
@@ -116,7 +128,8 @@ async fn serve(settings: Settings, begun: Instant, json: bool) -> ExitCode {
     let last = Arc::new(Mutex::new(None));
     let mut shown = None;
     let served = process::serve(settings, Migrate::First, |ready| {
-        if let Err(error) = leave_token(ready) {
+        let folder = Path::new(&ready.app.settings.store.data);
+        if let Err(error) = leave_token(&ready.app, folder) {
             tracing::warn!(%error, "the admin token could not be written; commands need --token");
         }
         let (app, addresses) = (ready.app.clone(), ready.addresses.clone());
@@ -179,7 +192,8 @@ async fn count_at_the_end(app: Arc<App>, last: &Mutex<Option<Counts>>) {
     }
 }
 
-fn leave_token(ready: &Ready) -> std::io::Result<()> {
+/// Leaves a token for commands in a folder.
+fn leave_token(app: &App, folder: &Path) -> std::io::Result<()> {
     const YEAR_MS: u64 = 365 * 24 * 3_600_000;
     let scopes = Scopes::parse("admin").map_err(|e| std::io::Error::other(e.to_string()))?;
     let token = NewToken {
@@ -188,10 +202,8 @@ fn leave_token(ready: &Ready) -> std::io::Result<()> {
         scopes,
         lifetime: Millis::new(YEAR_MS),
     };
-    let settings = &ready.app.settings;
-    let token =
-        mint(&settings.auth, &token, SystemClock.now_micros()).map_err(std::io::Error::other)?;
-    let folder = Path::new(&settings.store.data);
+    let auth = &app.settings.auth;
+    let token = mint(auth, &token, SystemClock.now_micros()).map_err(std::io::Error::other)?;
     // With the store in a database, no other code has made the folder.
     std::fs::create_dir_all(folder)?;
     write_token_file(&folder.join(ADMIN_TOKEN_FILE), &token)

@@ -68,7 +68,7 @@ impl<'m> Arrivals<'m> {
     }
 }
 
-/// Advances that follow each other, as one per aggregate.
+/// Advances that follow each other, in their order, as one per aggregate.
 pub fn summed(advances: Vec<Advance>) -> Vec<Advance> {
     let mut sums: BTreeMap<Aggregate, Advance> = BTreeMap::new();
     for advance in advances {

@@ -7,7 +7,7 @@
 mod arrivals;
 mod retrying;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -154,36 +154,39 @@ impl<H: Handler> Inbox<H> {
         !message.filler && self.handler.kinds().contains(&message.event.event.kind)
     }
 
-    /// Fresh events by the partition of their orders' rows: a transaction appends to one partition of the log. Events
-    /// that only move a watermark go with the first of them.
+    /// Fresh events by the partition of their orders' rows: a transaction appends to one partition of the log. Orders
+    /// whose events only move watermarks go with the first of the others.
     async fn groups(
         &self,
         fresh: &[Fresh<'_>],
         refused: Option<&str>,
     ) -> Result<Vec<Group<H>>, StoreError> {
-        let decided = |fresh: &&Fresh<'_>| refused.is_some() || self.wants(fresh.message);
-        let (decided, silent): (Vec<&Fresh<'_>>, Vec<&Fresh<'_>>) = fresh.iter().partition(decided);
-        let events: Vec<LoggedEvent> = decided.iter().map(|f| f.message.event.clone()).collect();
-        let known = Arc::new(self.known(&events).await?);
+        let is_decided = |fresh: &Fresh<'_>| refused.is_some() || self.wants(fresh.message);
+        let decided = fresh.iter().filter(|fresh| is_decided(fresh));
+        let decided: Vec<LoggedEvent> = decided.map(|f| f.message.event.clone()).collect();
+        let known = Arc::new(self.known(&decided).await?);
         let partitions = self.resources.log.identity().partitions;
-        let mut groups: BTreeMap<u16, Group<H>> = BTreeMap::new();
-        for (fresh, event) in decided.into_iter().zip(events) {
-            let order = OrderId(fresh.message.key());
+        let mut of_order: HashMap<OrderId, u16> = HashMap::new();
+        for event in &decided {
+            let order = OrderId(event.event.key());
             let partition = self.handler.partition(order, &known);
             let partition = partition.unwrap_or_else(|| partition_of(order, partitions));
+            of_order.insert(order, partition);
+        }
+        let first = of_order.values().min().copied().unwrap_or(0);
+        let mut groups: BTreeMap<u16, Group<H>> = BTreeMap::new();
+        for fresh in fresh {
+            let order = OrderId(fresh.message.key());
+            let partition = of_order.get(&order).copied().unwrap_or(first);
             let new = || Group::new(partition, &known);
             let group = groups.entry(partition).or_insert_with(new);
             group.advances.push(fresh.advance);
-            group.events.push(LoggedEvent { partition, ..event });
+            if is_decided(fresh) {
+                let event = fresh.message.event.clone();
+                group.events.push(LoggedEvent { partition, ..event });
+            }
         }
-        let mut groups: Vec<Group<H>> = groups.into_values().collect();
-        if groups.is_empty() && !silent.is_empty() {
-            groups.push(Group::new(0, &known));
-        }
-        if let Some(first) = groups.first_mut() {
-            first.advances.extend(silent.iter().map(|f| f.advance));
-        }
-        Ok(groups)
+        Ok(groups.into_values().collect())
     }
 
     async fn known(&self, events: &[LoggedEvent]) -> Result<Known<H::Effect>, StoreError> {

@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use waybill_broker::message::Topic;
 use waybill_domain::change::DeliveryEffect;
 use waybill_domain::delivery::{self, OrderDelivery, UnusableEvent};
 use waybill_domain::event::{EventKind, LoggedEvent};
@@ -14,12 +15,20 @@ use waybill_store::Known;
 use super::timer_signals::TimerSignals;
 use crate::carrier::SimulatedCarrier;
 use crate::consumers::handler::{EventOutcome, Handler};
+use crate::consumers::inbox::InboxName;
 use crate::context::ContextSource;
 
 /// Its cursor, its leases.
 pub const CONSUMER: &str = "delivery";
 
+/// Takes what an order service sends.
+pub const INBOX: InboxName = InboxName {
+    consumer: "delivery-inbox",
+    topics: &[Topic::Orders],
+};
+
 /// The consumer behind the role.
+#[derive(Clone)]
 pub struct DeliveryHandler {
     pub contexts: ContextSource,
     pub carrier: SimulatedCarrier,

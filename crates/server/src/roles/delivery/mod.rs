@@ -66,6 +66,14 @@ fn start(resources: &RoleResources, tasks: &mut RoleTasks) {
         carrier: carrier.clone(),
         timers: signals.clone(),
     };
+    if resources.exchanges() {
+        tasks.receive(
+            handler::INBOX,
+            resources.store.clone(),
+            store.clone(),
+            handler.clone(),
+        );
+    }
     tasks.keep(Consuming::new(
         consumers,
         handler,

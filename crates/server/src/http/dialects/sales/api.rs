@@ -26,6 +26,8 @@ pub struct SalesApi {
     pub shipments: ShipmentCommands,
     pub log: Arc<dyn LogStore>,
     pub carrier: SimulatedCarrier,
+    /// Whether shipments live in another service's store, so that none can be moved here.
+    pub delivery_is_elsewhere: bool,
     pub rounding: Rounding,
 }
 

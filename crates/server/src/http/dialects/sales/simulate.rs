@@ -103,6 +103,12 @@ async fn step(
     if over || !order.open_holds().is_empty() {
         return Err(impossible());
     }
+    if api.delivery_is_elsewhere {
+        let detail = format!(
+            "The shipments of order {id} live in the delivery service; move them there, by POST /v1/shipments/{{id}}/status"
+        );
+        return Err(Problem::new(codes::INVALID_TRANSITION, detail));
+    }
     let shipments = commands::shipments_now(&api.shipments, &*api.log, &api.carrier, &tenant, id)
         .await
         .map_err(refused)?;
