@@ -7,6 +7,10 @@ use crate::shop::{self, Shop};
 
 /// Orders that come while it sleeps.
 const MEANWHILE: usize = 10;
+/// How often a process without a fence is put to sleep until a write of it is seen. About every second time it sleeps with
+/// a batch whose write changes something.
+#[cfg(feature = "planted-defects")]
+const TRIES: usize = 20;
 
 /// It falls asleep at each of these, the others go on, it wakes, and nothing has changed by that.
 async fn sleeps_at(points: &[&str]) {
@@ -124,7 +128,7 @@ async fn a_sleeper_whose_lease_is_not_fenced_is_found_out() {
         return;
     };
     let mut shop = Shop::open(server, "unfenced_lease").await;
-    for _ in 0..5 {
+    for _ in 0..TRIES {
         shop.falls_asleep_at("/* lock::cursor */").await;
         for _ in 0..MEANWHILE {
             shop.place().await;
@@ -138,5 +142,5 @@ async fn a_sleeper_whose_lease_is_not_fenced_is_found_out() {
             return;
         }
     }
-    panic!("a sleeper without a fence changed nothing, five times");
+    panic!("a sleeper without a fence changed nothing, {TRIES} times");
 }
