@@ -39,10 +39,10 @@ pub fn arrival(seen: Option<Watermark>, event: Watermark) -> Arrival {
     if same_generation && event.seq <= taken {
         return Arrival::Duplicate;
     }
-    if event.seq > taken.saturating_add(1) {
-        return Arrival::Gap {
-            missing: taken.saturating_add(1),
-        };
+    // No error: nothing comes after the last number, so there is no gap before it either.
+    let next = taken.saturating_add(1);
+    if event.seq > next {
+        return Arrival::Gap { missing: next };
     }
     Arrival::Next
 }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use waybill_broker::pair::Pair;
@@ -62,7 +62,7 @@ pub async fn serve(
     let starting = Starting::new(settings.profile, migrate)?;
     // No broker can be configured yet; only the two stores of one process publish to each other.
     let service = starting.start(settings, None).await?;
-    let signals = starting.until_signal(vec![service.stopping()])?;
+    let signals = starting.until_signal(vec![service.stopping()]);
     ready(&service.ready);
     service.finish().await;
     signals.abort();
@@ -93,7 +93,7 @@ pub async fn serve_pair(
     };
     to_delivery.connect(delivery.tasks.receivers());
     to_orders.connect(orders.tasks.receivers());
-    let signals = starting.until_signal(vec![orders.stopping(), delivery.stopping()])?;
+    let signals = starting.until_signal(vec![orders.stopping(), delivery.stopping()]);
     ready(&orders.ready, &delivery.ready);
     let (orders, delivery) = tokio::join!(orders.answered(), delivery.answered());
     // Each relay hands events to the other store, so both relays have stopped before a store is closed.
@@ -108,6 +108,7 @@ pub async fn serve_pair(
 struct Starting {
     migrate: Migrate,
     hangups: Hangups,
+    stops: StopSignals,
     entropy: Arc<Entropy>,
     clock: Arc<dyn Clock>,
 }
@@ -117,6 +118,7 @@ impl Starting {
         Ok(Self {
             migrate,
             hangups: Hangups::listen(profile)?,
+            stops: StopSignals::listen()?,
             entropy: Arc::new(Entropy::from_os().map_err(StartError::Entropy)?),
             clock: Arc::new(SystemClock),
         })
@@ -153,9 +155,9 @@ impl Starting {
     }
 
     /// Asks services to stop when a signal comes. The tasks end with the returned guard.
-    fn until_signal(self, stop: Vec<CancellationToken>) -> Result<Signals, StartError> {
-        let task = spawn_signal_task(stop, self.hangups.closed.clone())?;
-        Ok(Signals([task, self.hangups.task]))
+    fn until_signal(self, stop: Vec<CancellationToken>) -> Signals {
+        let task = self.stops.cancel(stop, self.hangups.closed.clone());
+        Signals([task, self.hangups.task])
     }
 }
 
@@ -265,19 +267,35 @@ impl Hangups {
     }
 }
 
-fn spawn_signal_task(
-    stop: Vec<CancellationToken>,
-    closed: Arc<Notify>,
-) -> Result<tokio::task::JoinHandle<()>, StartError> {
-    let mut terminate = signal(SignalKind::terminate()).map_err(StartError::Signal)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(StartError::Signal)?;
-    Ok(tokio::spawn(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-            () = closed.notified() => {}
-        }
-        tracing::info!("stopping: answering what was accepted");
-        stop.iter().for_each(CancellationToken::cancel);
-    }))
+/// SIGTERM and SIGINT. They are listened to before anything is answered: a signal that comes earlier than that would end
+/// the process without a word, and one that comes while it starts stops it as soon as it has.
+struct StopSignals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl StopSignals {
+    fn listen() -> Result<Self, StartError> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate()).map_err(StartError::Signal)?,
+            interrupt: signal(SignalKind::interrupt()).map_err(StartError::Signal)?,
+        })
+    }
+
+    /// Cancels all tokens when a signal comes, or when the terminal is closed.
+    fn cancel(
+        mut self,
+        stop: Vec<CancellationToken>,
+        closed: Arc<Notify>,
+    ) -> tokio::task::JoinHandle<()> {
+        tokio::spawn(async move {
+            tokio::select! {
+                _ = self.terminate.recv() => {}
+                _ = self.interrupt.recv() => {}
+                () = closed.notified() => {}
+            }
+            tracing::info!("stopping: answering what was accepted");
+            stop.iter().for_each(CancellationToken::cancel);
+        })
+    }
 }

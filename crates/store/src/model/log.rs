@@ -97,6 +97,7 @@ impl NewParked {
     /// of them.
     #[must_use]
     pub fn position_after(last: Option<i64>, now: Time) -> i64 {
+        // No error: positions are times in microseconds, and the last one of the type is 290,000 years away.
         last.map_or(now.0, |last| now.0.max(last.saturating_add(1)))
     }
 }
