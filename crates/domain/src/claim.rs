@@ -7,7 +7,7 @@
 
 use crate::ids::OrderId;
 use crate::once::{self, Reuse};
-use crate::status::named_enum;
+use crate::status::{OrderStatus, named_enum};
 use crate::time::Time;
 
 named_enum!(
@@ -19,7 +19,8 @@ named_enum!(
         Reference = "reference",
         /// The caller's own order number.
         Number = "number",
-        /// The fingerprint of an order within the duplicate window.
+        /// The fingerprint of an order within the duplicate window. An order that was cancelled or failed
+        /// ([`frees_duplicate`]) does not keep it.
         Duplicate = "duplicate",
     }
 );
@@ -32,6 +33,22 @@ pub struct Claim {
     pub hash: [u8; 16],
     /// When the claim expires; `None` for never.
     pub expires_at: Option<Time>,
+}
+
+/// Whether an order in this status gives up its [`ClaimKind::Duplicate`], so that the same order may be placed again.
+#[must_use]
+pub fn frees_duplicate(status: OrderStatus) -> bool {
+    match status {
+        OrderStatus::Cancelled | OrderStatus::Failed => true,
+        OrderStatus::Pending
+        | OrderStatus::Backordered
+        | OrderStatus::Confirmed
+        | OrderStatus::Processing
+        | OrderStatus::PartiallyShipped
+        | OrderStatus::Shipped
+        | OrderStatus::Delivered
+        | OrderStatus::Cancelling => false,
+    }
 }
 
 /// The order that has a claim.

@@ -2,9 +2,10 @@
 
 use super::Harness;
 use crate::model::{Accepted, OrderRef};
-use waybill_domain::claim::ClaimKind;
+use waybill_domain::claim::{ClaimKind, frees_duplicate};
 use waybill_domain::ids::OrderId;
 use waybill_domain::intake::NewOrder;
+use waybill_domain::status::OrderStatus;
 use waybill_domain::text::Tenant;
 
 const DAY_MS: i64 = 86_400_000;
@@ -188,6 +189,35 @@ pub(super) async fn a_duplicate_with_any_body_returns_the_first_order(h: Harness
     first.claims[0].kind = ClaimKind::Duplicate;
     h.created(first.clone()).await;
     assert_replayed(&h.accept_one(other_body(&h, &first)).await, first.id);
+}
+
+pub(super) async fn a_duplicate_of_an_order_that_came_to_nothing_is_a_new_order(mut h: Harness) {
+    h.put("A", 50).await;
+    for status in OrderStatus::ALL {
+        let mut first = h.make.order(&[("A", 1)]);
+        first.claims[0].kind = ClaimKind::Duplicate;
+        let with_key = h.make.order(&[("A", 1)]);
+        h.created(first.clone()).await;
+        h.created(with_key.clone()).await;
+        h.store.close().await;
+        let all = format!("UPDATE orders SET status = '{status}'");
+        h.driver.damage(&all).await;
+        h.reopen().await;
+        let second = other_body(&h, &first);
+        let answer = h.accept_one(second.clone()).await;
+        if frees_duplicate(*status) {
+            assert!(
+                matches!(answer, Ok(Accepted::Created { .. })),
+                "{status}: {answer:?}"
+            );
+            let third = other_body(&h, &first);
+            assert_replayed(&h.accept_one(third).await, second.id);
+        } else {
+            assert_replayed(&answer, first.id);
+        }
+        // A key is for one request, whatever became of its order.
+        assert_replayed(&h.accept_one(h.make.again(&with_key)).await, with_key.id);
+    }
 }
 
 pub(super) async fn only_expired_claims_are_forgotten_and_all_of_them_in_the_end(h: Harness) {

@@ -87,6 +87,7 @@ macro_rules! store_conformance_cases {
                 an_order_stopped_by_its_second_claim_gives_the_first_back
                 an_order_is_found_by_its_claims_while_they_last
                 a_duplicate_with_any_body_returns_the_first_order
+                a_duplicate_of_an_order_that_came_to_nothing_is_a_new_order
                 only_expired_claims_are_forgotten_and_all_of_them_in_the_end
             }
             tenants {

@@ -21,7 +21,8 @@ static TAKE: Sql = Sql {
     text: "/* claims::take */ INSERT INTO claims AS c (tenant, kind, hash, order_id, body_hash, expires_at) \
            SELECT * FROM unnest($1, $2, $3, $4, $5, $6) \
            ON CONFLICT (hash, kind, tenant) DO UPDATE SET order_id = excluded.order_id, body_hash = excluded.body_hash, \
-           expires_at = excluded.expires_at WHERE c.expires_at <= $7 RETURNING tenant, kind, hash",
+           expires_at = excluded.expires_at WHERE c.expires_at <= $7 OR (c.kind = 'duplicate' AND EXISTS \
+           (SELECT 1 FROM orders o WHERE o.id = c.order_id AND o.status IN ('cancelled', 'failed'))) RETURNING tenant, kind, hash",
     types: &[
         Type::TEXT_ARRAY,
         Type::TEXT_ARRAY,
@@ -90,7 +91,8 @@ fn sorted(orders: &[Arc<NewOrder>]) -> Vec<(&NewOrder, &Claim)> {
     all
 }
 
-/// Takes all claims of a batch; the answer says which were taken. An expired claim does not stand in the way.
+/// Takes all claims of a batch; the answer says which were taken. An expired claim does not stand in the
+/// way, nor does a fingerprint whose order was cancelled or failed (`claim::frees_duplicate`).
 pub fn take<'p>(
     pipeline: &mut Pipeline<'p>,
     orders: &'p [Arc<NewOrder>],

@@ -24,14 +24,15 @@ impl<'c> Taker<'c> {
             .prepare_cached(
                 "INSERT INTO claims (tenant, kind, hash, order_id, body_hash, expires_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
                  ON CONFLICT (hash, kind, tenant) DO UPDATE SET order_id = excluded.order_id, body_hash = excluded.body_hash, \
-                 expires_at = excluded.expires_at WHERE claims.expires_at <= ?7",
+                 expires_at = excluded.expires_at WHERE claims.expires_at <= ?7 OR (claims.kind = 'duplicate' AND EXISTS \
+                 (SELECT 1 FROM orders o WHERE o.id = claims.order_id AND o.status IN ('cancelled', 'failed')))",
             )
             .store()?;
         Ok(Self { insert })
     }
 
     /// Takes all claims of an order. Returns the order's answer when another order holds one of them. An expired claim
-    /// is taken over.
+    /// is taken over, and so is a fingerprint whose order was cancelled or failed (`claim::frees_duplicate`).
     pub fn take(&mut self, tx: &Tx<'_>, new: &NewOrder) -> Result<Option<Accepted>> {
         for (index, claim) in new.claims.iter().enumerate() {
             let taken = self
