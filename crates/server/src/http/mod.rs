@@ -23,6 +23,7 @@ pub mod idempotency_key;
 pub mod json;
 mod json_words;
 pub mod listen;
+pub mod members;
 pub mod metrics;
 mod object;
 pub mod openapi;

@@ -1,5 +1,6 @@
 //! Wire formats that existing clients already use: one folder each. A dialect translates and holds no logic.
 
+pub mod item_order;
 pub mod sales;
 
 use super::dialect::Dialect;
@@ -9,7 +10,10 @@ use super::v1;
 pub type Dialects = &'static [&'static Dialect];
 
 /// The dialects of this build; the last one also has all paths without a dialect's prefix.
-pub const ALL: Dialects = &[&sales::DIALECT, &v1::DIALECT];
+pub const ALL: Dialects = &[
+    &sales::DIALECT,
+    &v1::DIALECT,
+];
 
 /// The dialect of a path.
 #[must_use]

@@ -10,7 +10,7 @@ use waybill_domain::ids::OrderId;
 use waybill_domain::status::OrderStatus;
 use waybill_domain::time::Time;
 
-use super::request::Fault;
+use crate::http::dialects::item_order::Fault;
 use crate::http::json;
 use crate::http::v1::codes;
 use crate::http::v1::problem::Problem;
@@ -93,7 +93,7 @@ pub fn invalid(faults: &[Fault], correlation: &str) -> Response {
         .map(|f| {
             format!(
                 "{{\"path\":{},\"message\":{}}}",
-                f.path,
+                f.place.path(),
                 json::text(&f.message)
             )
         })

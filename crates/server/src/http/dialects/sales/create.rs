@@ -5,13 +5,15 @@ use std::sync::Arc;
 use axum::Extension;
 use axum::extract::{Request, State};
 use axum::response::Response;
+use http::HeaderMap;
 use waybill_domain::content::Personal;
 
-use super::DIALECT;
 use super::answer;
 use super::api::SalesApi;
-use super::request;
-use crate::auth::Scope;
+use super::{DIALECT, SHAPE};
+use crate::auth::{Identity, Scope};
+use crate::http::body::Whole;
+use crate::http::dialects::item_order;
 use crate::http::edge::Correlation;
 use crate::http::v1::problem::Problem;
 use crate::intake::draft::Draft;
@@ -36,9 +38,24 @@ pub async fn create(
     let body = requests
         .body(&DIALECT, &identity, &head.headers, body)
         .await?;
-    let key = requests.key(&DIALECT, &head.headers)?;
+    take(&api, &identity, &correlation, &head.headers, &body).await
+}
+
+/// Takes an order whose caller is known and whose body was read.
+///
+/// # Errors
+/// It was not taken.
+pub async fn take(
+    api: &SalesApi,
+    identity: &Identity,
+    correlation: &Correlation,
+    headers: &HeaderMap,
+    body: &Whole,
+) -> Result<Response, Problem> {
+    let requests = &api.requests;
+    let key = requests.key(&DIALECT, headers)?;
     DIALECT.key.check_order(key.as_ref(), false)?;
-    let checked = match request::parse(&body, &requests.limits, api.rounding) {
+    let checked = match item_order::parse(body, &SHAPE, &requests.limits, api.rounding) {
         Ok(checked) => checked,
         Err(faults) => return Ok(answer::invalid(&faults, &correlation.id)),
     };
@@ -50,9 +67,9 @@ pub async fn create(
         compared_total: checked.compared_total,
         key,
         key_window_ms: requests.key_window_ms,
-        meta: correlation.meta(&identity),
+        meta: correlation.meta(identity),
     };
     // Boxed: it is large, and a handler is moved several times before it runs.
-    let receipt = Box::pin(place::place(&api.placing, &identity, draft)).await?;
+    let receipt = Box::pin(place::place(&api.placing, identity, draft)).await?;
     Ok(answer::created(&receipt, &correlation.id))
 }

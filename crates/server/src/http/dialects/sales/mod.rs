@@ -6,14 +6,16 @@ mod create;
 mod metrics;
 mod metrics_schemas;
 mod read;
-mod request;
 pub mod schemas;
 mod simulate;
 mod words;
 
+pub use create::take;
+
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::item_order::Shape;
 use crate::http::dialect::{Bounds, Dialect};
 use crate::http::idempotency_key::{KeyNeed, KeyRule};
 use crate::http::state::HttpState;
@@ -29,6 +31,15 @@ pub static DIALECT: Dialect = Dialect {
         need: KeyNeed::None,
         chars: |limits| limits.key_chars,
     },
+};
+
+/// How it writes an order.
+pub const SHAPE: Shape = Shape {
+    customer: "customerId",
+    product: "productId",
+    price: "price",
+    numbers_are_ids: false,
+    is_free_allowed: true,
 };
 
 /// The routes of this dialect, each with its description.

@@ -9,8 +9,8 @@ use waybill_domain::status::OrderStatus;
 use waybill_domain::text::Sku;
 
 use super::answer::status_word;
-use super::request::CUSTOMER_CHARS;
 use crate::config::Limits;
+use crate::http::dialects::item_order::CUSTOMER_CHARS;
 use crate::http::v1::bounds::{MemberBound, bound, text};
 use crate::http::v1::schemas::{Id, Timestamp};
 

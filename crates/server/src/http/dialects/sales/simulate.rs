@@ -16,10 +16,10 @@ use waybill_store::{OrderRecord, OrderRef};
 use super::DIALECT;
 use super::answer;
 use super::api::SalesApi;
-use super::request::Fault;
 use crate::auth::{Identity, Scope};
 use crate::command_error::CommandError;
 use crate::commands;
+use crate::http::dialects::item_order::{Fault, Place};
 use crate::http::edge::Correlation;
 use crate::http::json;
 use crate::http::object::Object;
@@ -56,7 +56,7 @@ pub async fn simulate(
         .await?;
     let Some(to) = wanted(&body) else {
         let fault = Fault {
-            path: "[\"status\"]".into(),
+            place: Place::Member("status"),
             message: "Expected \"shipped\" or \"delivered\"".into(),
         };
         return Ok(answer::invalid(&[fault], &correlation.id));
