@@ -176,6 +176,7 @@ impl<'a> Layers<'a> {
             ("auth.strict_claims", Value::Boolean(false)),
             ("inventory.mode", Value::String("simulated".into())),
             ("server.rate_limit_per_minute", Value::Integer(0)),
+            ("duplicates.window_ms", Value::Integer(10_000)),
         ];
         for (path, value) in overlay {
             if self

@@ -99,6 +99,7 @@ section!(Auth, "auth", {
     token_lifetime_ms: Millis => time(1_000, YEAR_MS),
     clock_skew_ms: Millis => time(0, 60_000),
     token_bytes: u32 => count(256, 65_536),
+    token_requests_per_minute: u32 => count(0, 1_000_000),
     cache_tokens: u32 => count(0, 10_000_000),
 });
 
@@ -131,6 +132,10 @@ section!(Idempotency, "idempotency", {
     window_ms: Millis => time(1_000, YEAR_MS),
 });
 
+section!(Duplicates, "duplicates", {
+    window_ms: Millis => time(0, YEAR_MS),
+});
+
 section!(Log, "log", {
     level: String => Kind::OneOf(&["off", "error", "warn", "info", "debug", "trace"]),
     format: LogFormat => Kind::OneOf(&["auto", "json", "human"]),
@@ -157,6 +162,7 @@ pub struct Settings {
     pub retry: Retry,
     pub consumers: Consumers,
     pub idempotency: Idempotency,
+    pub duplicates: Duplicates,
     pub log: Log,
     /// The sections of roles, by name, read by [`Settings::section`].
     #[serde(skip)]
@@ -193,6 +199,7 @@ pub(super) fn keys() -> impl Iterator<Item = &'static Key> {
         Retry::KEYS,
         Consumers::KEYS,
         Idempotency::KEYS,
+        Duplicates::KEYS,
         Log::KEYS,
     ]
     .into_iter()

@@ -1,8 +1,13 @@
 //! The hashes behind claims. Each hash includes its scope, so that the keys of two clients never collide.
 
+use std::sync::Arc;
+
 use sha2::{Digest, Sha256};
 use waybill_domain::claim::ClaimKind;
+use waybill_domain::content::Content;
 use waybill_domain::order::HoldReason;
+
+use super::draft;
 
 /// The first 16 bytes of the SHA-256 over `parts`, each ended by a NUL (which no part contains).
 #[must_use]
@@ -68,6 +73,21 @@ pub fn key(client: &str, key: &str) -> [u8; 16] {
 #[must_use]
 pub fn command_key(client: &str, key: &str) -> [u8; 16] {
     hash(&[b"command", client.as_bytes(), key.as_bytes()])
+}
+
+/// The fingerprint of an order without a key: its customer and its lines, in any order. Scoped by tenant alone, because
+/// a repeated request may come by another client of the same tenant.
+#[must_use]
+pub fn duplicate(content: &Content) -> [u8; 16] {
+    let mut lines: Vec<Arc<str>> = content.lines.iter().map(draft::json).collect();
+    lines.sort_unstable();
+    let customer = content.customer_id.as_deref().unwrap_or("");
+    let first = [ClaimKind::Duplicate.as_str(), customer].into_iter();
+    let parts: Vec<&[u8]> = first
+        .chain(lines.iter().map(|line| &**line))
+        .map(str::as_bytes)
+        .collect();
+    hash(&parts)
 }
 
 /// A reference or a number that the caller gave; scoped by tenant alone.

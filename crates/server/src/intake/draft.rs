@@ -29,9 +29,13 @@ pub struct Draft {
     pub key: Option<ClientKey>,
     /// How long the key is remembered.
     pub key_window_ms: i64,
+    /// For how long an order without a key is the same one as an earlier one of its customer with the same lines, in
+    /// milliseconds; 0 makes every one a new order.
+    pub duplicate_window_ms: i64,
     pub meta: EventMeta,
 }
 
+/// Checked content as JSON text.
 pub(super) fn json<T: serde::Serialize>(value: &T) -> Arc<str> {
     serde_json::to_string(value)
         .expect("checked content has only string keys and finite numbers")
@@ -100,6 +104,13 @@ impl Draft {
                 kind: ClaimKind::Key,
                 hash,
                 expires_at: Some(now.plus_ms(self.key_window_ms)),
+            });
+        }
+        if self.key.is_none() && self.duplicate_window_ms > 0 {
+            all.push(Claim {
+                kind: ClaimKind::Duplicate,
+                hash: claims::duplicate(&self.content),
+                expires_at: Some(now.plus_ms(self.duplicate_window_ms)),
             });
         }
         for (kind, value) in [

@@ -56,6 +56,7 @@ pub async fn create(State(api): State<Arc<OrdersApi>>, request: Request) -> Answ
         compared_total,
         key,
         key_window_ms: api.requests.key_window_ms,
+        duplicate_window_ms: 0,
         meta: call.meta(),
     };
     let receipt = place::place(&api.placing, &call.identity, draft).await?;

@@ -67,6 +67,7 @@ pub async fn take(
         compared_total: checked.compared_total,
         key,
         key_window_ms: requests.key_window_ms,
+        duplicate_window_ms: 0,
         meta: correlation.meta(identity),
     };
     // Boxed: it is large, and a handler is moved several times before it runs.
