@@ -5,10 +5,12 @@ use std::sync::Arc;
 use axum::Router;
 
 use super::App;
+use crate::auth::{Clients, Identity, Scopes};
 use crate::commands::{CommandQueue, OrderCommands, ShipmentCommands, StockCommands};
 use crate::config::Profile;
 use crate::http::access::Access;
 use crate::http::dialects::sales::api::{SalesApi, SalesFigures};
+use crate::http::dialects::services::api::{DeliveriesApi, ServicesApi, TokensApi};
 use crate::http::edge::Edge;
 use crate::http::health::HealthApi;
 use crate::http::metrics::MetricsApi;
@@ -73,6 +75,9 @@ impl App {
             dead_letters: Arc::new(self.dead_letters(&requests)),
             sales: Arc::new(self.sales(&requests, &placing)),
             sales_figures: Arc::new(self.sales_figures()),
+            services: Arc::new(self.services(&requests, &placing)),
+            deliveries: Arc::new(self.deliveries(&requests)),
+            tokens: Arc::new(self.tokens(&requests)),
             health: Arc::new(self.health()),
             metrics: Arc::new(self.figures(hub)),
         }
@@ -187,6 +192,47 @@ impl App {
         }
     }
 
+    fn services(&self, requests: &Arc<Requests>, placing: &Arc<Placing>) -> ServicesApi {
+        ServicesApi {
+            requests: requests.clone(),
+            reads: self.reads.clone(),
+            placing: placing.clone(),
+            rounding: self.settings.orders.rounding,
+            duplicate_window_ms: self.settings.duplicates.window_ms.as_i64(),
+        }
+    }
+
+    fn deliveries(&self, requests: &Arc<Requests>) -> DeliveriesApi {
+        let guest = Identity {
+            subject: "guest".into(),
+            tenant: "default".into(),
+            scopes: Scopes::default(),
+            until_micros: i64::MAX,
+        };
+        DeliveriesApi {
+            requests: requests.clone(),
+            reads: self.reads.clone(),
+            commands: self.shipment_commands(),
+            guest: self.is_demo().then(|| Arc::new(guest)),
+        }
+    }
+
+    fn tokens(&self, requests: &Arc<Requests>) -> TokensApi {
+        let settings = &self.settings;
+        let per_minute = settings.auth.token_requests_per_minute;
+        TokensApi {
+            requests: requests.clone(),
+            clients: Clients::of_profile(settings.profile),
+            limiter: RateLimiter::of(per_minute, &settings.server),
+            auth: settings.auth.clone(),
+            is_inspection_open: self.is_demo(),
+        }
+    }
+
+    fn is_demo(&self) -> bool {
+        self.settings.profile == Profile::Demo
+    }
+
     fn sales_figures(&self) -> SalesFigures {
         SalesFigures {
             access: self.access(),
@@ -212,7 +258,7 @@ impl App {
         let embedded = self.settings.database_url().is_none();
         MetricsApi {
             access: self.access(),
-            is_open: self.settings.profile == Profile::Demo,
+            is_open: self.is_demo(),
             metrics: self.metrics.clone(),
             store: self.store.clone(),
             data: embedded.then(|| self.settings.store.data.clone().into()),

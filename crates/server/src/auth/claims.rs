@@ -120,6 +120,11 @@ pub struct Expected {
 }
 
 impl Claims {
+    /// When the token ends and when it was made, in seconds since 1970.
+    pub fn times_s(&self) -> (Option<i64>, Option<i64>) {
+        (self.exp, self.iat)
+    }
+
     /// The identity that the claims stand for.
     pub fn check(self, expected: &Expected, now_micros: i64) -> Result<Identity, TokenError> {
         let latest = now_micros + expected.skew_micros;

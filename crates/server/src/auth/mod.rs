@@ -6,6 +6,7 @@
 
 mod cache;
 mod claims;
+mod clients;
 mod identity;
 mod mint;
 mod scope;
@@ -14,9 +15,10 @@ mod token_file;
 mod verify;
 
 pub use claims::LAST_SECOND;
+pub use clients::Clients;
 pub use identity::Identity;
 pub use mint::{MintError, NewToken, mint};
 pub use scope::{Scope, Scopes, UnknownScope};
 pub use token_error::TokenError;
 pub use token_file::{ADMIN_TOKEN_FILE, write_token_file};
-pub use verify::{Verifier, bearer};
+pub use verify::{Inspected, Verifier, bearer};

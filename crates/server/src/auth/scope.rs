@@ -90,6 +90,18 @@ impl Scopes {
             | Scope::ShipmentWrite.bit(),
     );
 
+    /// What a client gets that asks for a token without naming scopes.
+    pub const OF_NEW_TOKENS: Self = Self(Scope::OrderCreate.bit() | Scope::OrderRead.bit());
+
+    /// What a client may ask for: everything about orders and their shipments.
+    pub const OF_CLIENTS: Self = Self(Self::WITHOUT_CLAIM.0 | Scope::ShipmentRead.bit());
+
+    /// Whether all of these are among them.
+    #[must_use]
+    pub fn have_all(self, others: Self) -> bool {
+        others.0 & !self.0 == 0
+    }
+
     /// The scopes of a `scope` claim, by spaces. Names of other systems are ignored: they give nothing.
     #[must_use]
     pub fn of_claim(claim: &str) -> Self {

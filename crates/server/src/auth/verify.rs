@@ -81,6 +81,25 @@ impl Verifier {
         Ok(identity)
     }
 
+    /// What a valid token stands for, with its times. Not cached.
+    ///
+    /// # Errors
+    /// The token is invalid or expired.
+    pub fn inspect(&self, token: &str, now_micros: i64) -> Result<Inspected, TokenError> {
+        let limit = self.token_bytes;
+        if token.len() > limit {
+            return Err(TokenError::TooLarge { limit });
+        }
+        let claims = self.signed_claims(token)?;
+        let (exp_s, iat_s) = claims.times_s();
+        let identity = claims.check(&self.expected, now_micros)?;
+        Ok(Inspected {
+            identity,
+            exp_s,
+            iat_s,
+        })
+    }
+
     /// The claims, after the signature was verified.
     fn signed_claims(&self, token: &str) -> Result<Claims, TokenError> {
         let header = jsonwebtoken::decode_header(token).map_err(|_| TokenError::Malformed)?;
@@ -106,6 +125,15 @@ impl Verifier {
         }
         Err(refused)
     }
+}
+
+/// A valid token, looked into.
+pub struct Inspected {
+    pub identity: Identity,
+    /// When it ends, in seconds since 1970.
+    pub exp_s: Option<i64>,
+    /// When it was made, in seconds since 1970.
+    pub iat_s: Option<i64>,
 }
 
 /// Requires HS256, and refuses tokens of another type and those with critical extensions.

@@ -48,6 +48,25 @@ impl Access {
         }
     }
 
+    /// The caller where guests are let in: the guest, if there is no token. What a token's scopes are does not matter,
+    /// because a guest needs none.
+    ///
+    /// # Errors
+    /// There is a token, and it is not good.
+    pub fn caller_or_guest(
+        &self,
+        headers: &HeaderMap,
+        guest: &Arc<Identity>,
+    ) -> Result<Arc<Identity>, Denied> {
+        let Some(token) = in_header(headers) else {
+            return Ok(guest.clone());
+        };
+        self.verify(token).map_err(|error| {
+            self.metrics.token_refused(error.code());
+            Denied::Token(error)
+        })
+    }
+
     /// The identity that a token stands for now.
     ///
     /// # Errors

@@ -13,7 +13,7 @@ use hyper::body::Body;
 use waybill_domain::echo::Echo;
 
 use super::body_error::BodyError;
-use super::dialect::Bounds;
+use super::dialect::{Bounds, Media};
 use super::v1::codes;
 use super::v1::problem::Problem;
 use crate::observe::figures;
@@ -39,12 +39,13 @@ impl std::ops::Deref for Whole {
 /// 400, 408, 413, 415 or 503.
 pub async fn receive(
     bounds: &Bounds,
+    media: Media,
     mut memory: BodyMemory,
     headers: &HeaderMap,
     body: axum::body::Body,
 ) -> Result<Whole, Problem> {
     if !body.is_end_stream() {
-        check_content(headers)?;
+        check_content(headers, media)?;
     }
     let bytes = read_body(body, bounds.body_bytes, bounds.body_time, &mut memory).await?;
     Ok(Whole {
@@ -53,20 +54,22 @@ pub async fn receive(
     })
 }
 
-/// Refuses bodies that are not plain JSON (RFC 8259): another media type, charset or content coding. A request
-/// without `Content-Type` is read as JSON.
-fn check_content(headers: &HeaderMap) -> Result<(), Problem> {
+/// Refuses bodies that are not plain JSON (RFC 8259), or a form where those are taken: another media type, charset or
+/// content coding. A request without `Content-Type` is read as JSON.
+fn check_content(headers: &HeaderMap, media: Media) -> Result<(), Problem> {
+    let (accepted, may_be_form) = match media {
+        Media::Json => ("application/json", false),
+        Media::JsonOrForm => ("application/json, application/x-www-form-urlencoded", true),
+    };
     if let Some(kind) = headers.get(header::CONTENT_TYPE)
         && !is_json(kind)
+        && !(may_be_form && is_form(kind))
     {
         let found = String::from_utf8_lossy(kind.as_bytes());
-        let detail = format!(
-            "expected Content-Type: application/json; found {}",
-            Echo(&found)
-        );
+        let detail = format!("expected Content-Type: {accepted}; found {}", Echo(&found));
         return Err(Problem::new(codes::UNSUPPORTED_MEDIA_TYPE, detail)
             .of("Content-Type")
-            .header(header::ACCEPT, HeaderValue::from_static("application/json")));
+            .header(header::ACCEPT, HeaderValue::from_static(accepted)));
     }
     if let Some(charset) = headers.get(header::CONTENT_TYPE).and_then(foreign_charset) {
         let detail = format!(
@@ -120,6 +123,15 @@ fn is_json(kind: &HeaderValue) -> bool {
     };
     let suffix = name.rsplit_once('+').map_or(name, |(_, suffix)| suffix);
     family.eq_ignore_ascii_case("application") && suffix.eq_ignore_ascii_case("json")
+}
+
+/// `application/x-www-form-urlencoded`, with any parameters.
+pub fn is_form(kind: &HeaderValue) -> bool {
+    let kind = kind.to_str().ok().and_then(|kind| kind.split(';').next());
+    kind.is_some_and(|kind| {
+        kind.trim()
+            .eq_ignore_ascii_case("application/x-www-form-urlencoded")
+    })
 }
 
 /// # Errors

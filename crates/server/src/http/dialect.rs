@@ -7,8 +7,10 @@
 
 use std::time::Duration;
 
+use axum::response::{IntoResponse, Response};
+
 use super::idempotency_key::KeyRule;
-use super::v1::problem::Words;
+use super::v1::problem::{Problem, Words};
 use crate::config::Server;
 
 /// A wire format.
@@ -21,8 +23,27 @@ pub struct Dialect {
     pub words: Words,
     /// Limits of its requests.
     pub bounds: fn(&Server) -> Bounds,
+    /// How bodies are written.
+    pub media: Media,
     /// How it takes idempotency keys.
     pub key: KeyRule,
+}
+
+/// The media types of bodies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Media {
+    Json,
+    /// Also `application/x-www-form-urlencoded`.
+    JsonOrForm,
+}
+
+impl Dialect {
+    /// An answer in the words of this dialect, whatever the dialect of the path is: for paths that two dialects share.
+    pub fn speak(&'static self, answer: Result<Response, Problem>) -> Response {
+        let mut response = answer.into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
 }
 
 /// Bounds of one request.

@@ -12,7 +12,7 @@ use tower::ServiceExt;
 use utoipa_axum::router::OpenApiRouter;
 use waybill_testkit::token;
 
-use super::dialect::{Bounds, Dialect};
+use super::dialect::{Bounds, Dialect, Media};
 use super::dialects::sales;
 use super::idempotency_key::{KeyNeed, KeyRule};
 use super::v1;
@@ -38,6 +38,7 @@ static TERSE: Dialect = Dialect {
         body_time: Duration::from_millis(50),
         ..Bounds::of_server(server)
     },
+    media: Media::Json,
     key: KeyRule {
         header: "Request-Token",
         need: KeyNeed::All,

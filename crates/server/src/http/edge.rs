@@ -94,7 +94,10 @@ pub async fn edge(State(edge): State<Arc<Edge>>, mut request: Request, next: Nex
         request.extensions_mut().insert(dialect);
         in_time(&edge, dialect, request, next).await
     };
-    let mut response = problem::write(response, dialect.words, &correlation.id);
+    // A handler of a path that two dialects share says which one it answers in.
+    let spoken = response.extensions().get::<&'static Dialect>();
+    let words = spoken.map_or(dialect.words, |spoken| spoken.words);
+    let mut response = problem::write(response, words, &correlation.id);
     if let Some(origin) = origin {
         cors::mark(response.headers_mut(), origin);
     }

@@ -37,9 +37,24 @@ impl Requests {
         headers: &HeaderMap,
         body: Body,
     ) -> Result<Whole, Problem> {
+        let client = (&caller.tenant, &caller.subject);
+        self.body_of(dialect, client, headers, body).await
+    }
+
+    /// The body of a request of a client that is known by something else than a token.
+    ///
+    /// # Errors
+    /// As [`Requests::body`].
+    pub async fn body_of(
+        &self,
+        dialect: &Dialect,
+        client: impl std::hash::Hash,
+        headers: &HeaderMap,
+        body: Body,
+    ) -> Result<Whole, Problem> {
         let bounds = (dialect.bounds)(&self.server);
-        let memory = self.bodies.body((&caller.tenant, &caller.subject));
-        body::receive(&bounds, memory, headers, body).await
+        let memory = self.bodies.body(client);
+        body::receive(&bounds, dialect.media, memory, headers, body).await
     }
 
     /// The idempotency key of a request, if it has one, as the dialect of its route takes it.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::FromRef;
 
 use super::dialects::sales::api::{SalesApi, SalesFigures};
+use super::dialects::services::api::{DeliveriesApi, ServicesApi, TokensApi};
 use super::health::HealthApi;
 use super::metrics::MetricsApi;
 use super::v1::apis::{DeadLettersApi, FollowApi, OrdersApi, ShipmentsApi, StockApi};
@@ -19,6 +20,9 @@ pub struct HttpState {
     pub dead_letters: Arc<DeadLettersApi>,
     pub sales: Arc<SalesApi>,
     pub sales_figures: Arc<SalesFigures>,
+    pub services: Arc<ServicesApi>,
+    pub deliveries: Arc<DeliveriesApi>,
+    pub tokens: Arc<TokensApi>,
     pub health: Arc<HealthApi>,
     pub metrics: Arc<MetricsApi>,
 }
@@ -41,6 +45,9 @@ groups! {
     dead_letters: DeadLettersApi,
     sales: SalesApi,
     sales_figures: SalesFigures,
+    services: ServicesApi,
+    deliveries: DeliveriesApi,
+    tokens: TokensApi,
     health: HealthApi,
     metrics: MetricsApi,
 }

@@ -7,7 +7,7 @@ use waybill_domain::claim::ClaimKind;
 use waybill_domain::content::Content;
 use waybill_domain::order::HoldReason;
 
-use super::draft;
+use super::stored::json;
 
 /// The first 16 bytes of the SHA-256 over `parts`, each ended by a NUL (which no part contains).
 #[must_use]
@@ -79,7 +79,7 @@ pub fn command_key(client: &str, key: &str) -> [u8; 16] {
 /// a repeated request may come by another client of the same tenant.
 #[must_use]
 pub fn duplicate(content: &Content) -> [u8; 16] {
-    let mut lines: Vec<Arc<str>> = content.lines.iter().map(draft::json).collect();
+    let mut lines: Vec<Arc<str>> = content.lines.iter().map(json).collect();
     lines.sort_unstable();
     let customer = content.customer_id.as_deref().unwrap_or("");
     let first = [ClaimKind::Duplicate.as_str(), customer].into_iter();

@@ -1,7 +1,5 @@
 //! A checked order as a dialect passes it on, and the order that is made of it for the store.
 
-use std::sync::Arc;
-
 use waybill_domain::claim::{Claim, ClaimKind};
 use waybill_domain::content::{Content, Personal};
 use waybill_domain::context::EventMeta;
@@ -13,6 +11,7 @@ use waybill_domain::text::Tenant;
 use waybill_domain::time::Time;
 
 use super::claims::{self, ClientKey};
+use super::stored::json;
 use crate::auth::Identity;
 use crate::random::Entropy;
 
@@ -33,13 +32,6 @@ pub struct Draft {
     /// milliseconds; 0 makes every one a new order.
     pub duplicate_window_ms: i64,
     pub meta: EventMeta,
-}
-
-/// Checked content as JSON text.
-pub(super) fn json<T: serde::Serialize>(value: &T) -> Arc<str> {
-    serde_json::to_string(value)
-        .expect("checked content has only string keys and finite numbers")
-        .into()
 }
 
 impl Draft {

@@ -8,5 +8,6 @@ pub mod claims;
 pub mod draft;
 pub mod place;
 mod queue;
+mod stored;
 
 pub use queue::{Intake, IntakeError};

@@ -15,7 +15,8 @@ use waybill_domain::text::Sku;
 use waybill_domain::time::Time;
 use waybill_store::{Accepted, Error as StoreError, OrderRecord, OrderRef, OrderStore};
 
-use super::draft::{self, Draft};
+use super::draft::Draft;
+use super::stored::json;
 use super::{Intake, IntakeError, claims};
 use crate::auth::Identity;
 use crate::context::ContextSource;
@@ -165,7 +166,7 @@ fn earlier_body_hash(
     compared_total: Minor,
     new: &NewOrder,
 ) -> [u8; 16] {
-    let content = draft::json(&Content {
+    let content = json(&Content {
         total: compared_total,
         ..content.clone()
     });

@@ -50,10 +50,15 @@ impl Decision {
 }
 
 impl RateLimiter {
-    /// `None` when the limit is off.
+    /// Of all requests; `None` when the limit is off.
     #[must_use]
     pub fn new(server: &crate::config::Server) -> Option<Self> {
-        let per_minute = server.rate_limit_per_minute;
+        Self::of(server.rate_limit_per_minute, server)
+    }
+
+    /// Of some requests, remembering as many clients as that of all; `None` for 0, which switches it off.
+    #[must_use]
+    pub fn of(per_minute: u32, server: &crate::config::Server) -> Option<Self> {
         if per_minute == 0 {
             return None;
         }

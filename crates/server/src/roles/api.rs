@@ -1,7 +1,7 @@
 //! The role `api`: answers requests of clients. It has no consumer.
 
 use super::definition::RoleDefinition;
-use crate::http::dialects::sales;
+use crate::http::dialects::{sales, services};
 use crate::http::v1;
 
 pub static ROLE: RoleDefinition = RoleDefinition {
@@ -10,6 +10,6 @@ pub static ROLE: RoleDefinition = RoleDefinition {
     requires: None,
     section: None,
     consumers: &[],
-    routes: || v1::api().merge(sales::routes()),
+    routes: || v1::api().merge(sales::routes()).merge(services::orders()),
     prepare: |_| Box::new(|_, _| {}),
 };

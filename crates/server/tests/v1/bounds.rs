@@ -15,7 +15,7 @@ struct Bounded {
     schema: Value,
 }
 
-/// The schema that one refers to; of one that may be null, the other.
+/// The schema that one refers to; of one that may be null, the other; of a body of two dialects, the first.
 fn resolved<'d>(document: &'d Value, schema: &'d Value) -> &'d Value {
     if let Some(place) = schema["$ref"].as_str() {
         let place = place.trim_start_matches('#');
@@ -25,6 +25,9 @@ fn resolved<'d>(document: &'d Value, schema: &'d Value) -> &'d Value {
     let mut filled = alternatives.filter(|one| one["type"] != "null");
     match (filled.next(), filled.next()) {
         (Some(one), None) => resolved(document, one),
+        (Some(one), Some(other)) if one["$ref"].is_string() && other["$ref"].is_string() => {
+            resolved(document, one)
+        }
         _ => schema,
     }
 }
@@ -99,7 +102,23 @@ async fn known(shop: &Shop) -> BTreeMap<&'static str, Known> {
         "lines": [{"sku": "a", "quantity": 1, "unitPrice": "1"}]});
     let sales =
         json!({"customerId": "c", "items": [{"productId": "p", "quantity": 1, "price": 1}]});
+    let services =
+        json!({"customer_id": "c", "items": [{"product_id": "p", "quantity": 1, "unit_price": 1}]});
+    let client =
+        json!({"client_id": "c", "client_secret": "s", "grant_type": "client_credentials"});
     let all = [
+        ("placeServicesOrder", "/orders".to_owned(), services),
+        ("issueToken", "/auth/token".into(), client),
+        (
+            "introspectToken",
+            "/auth/introspect".into(),
+            json!({"token": "t"}),
+        ),
+        (
+            "moveServicesShipment",
+            format!("/delivery/shipment/{nowhere}/status"),
+            json!({"status": "SHIPPED"}),
+        ),
         ("placeOrder", "/v1/orders".to_owned(), order),
         ("setStock", "/v1/stock/b".into(), json!({"onHand": 1})),
         (
@@ -138,7 +157,8 @@ fn put(body: &mut Value, pointer: &str, value: Value) {
     }
 }
 
-/// Whether an answer refuses this value: `/v1` names it as `lines[0].sku`, sales as `["items",0,"price"]`.
+/// Whether an answer refuses this value: `/v1` names it as `lines[0].sku`, sales as `["items",0,"price"]`, services at the
+/// beginning of the message.
 fn refuses(answer: &Answer, place: &str) -> bool {
     if ![400, 422].contains(&answer.status.as_u16()) {
         return false;
@@ -154,7 +174,13 @@ fn refuses(answer: &Answer, place: &str) -> bool {
             });
         return body["error"]["details"][0]["path"] == parts.collect::<Value>();
     }
-    let field = body["field"].as_str().expect("the field");
+    let message = [&body["message"], &body["error_description"]];
+    let message = message.into_iter().find_map(Value::as_str);
+    let field = match message.and_then(|message| message.split_once(": ")) {
+        Some((field, _)) => field,
+        None if message.is_some() => return false,
+        None => body["field"].as_str().expect("the field"),
+    };
     let pointer = field.replace('[', "/").replace(']', "").replace('.', "/");
     pointer == place.trim_start_matches('/')
 }

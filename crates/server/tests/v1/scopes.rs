@@ -24,8 +24,14 @@ const ALL: &[&str] = &[
     "metrics:read",
 ];
 
-/// The routes that need no token.
-const OPEN: &[&str] = &["/health", "/health/live", "/health/ready"];
+/// The routes that need no token; those about tokens ask for a client's secret instead.
+const OPEN: &[&str] = &[
+    "/auth/introspect",
+    "/auth/token",
+    "/health",
+    "/health/live",
+    "/health/ready",
+];
 
 /// What the specification says of one route.
 struct Operation {

@@ -52,7 +52,8 @@ pub fn mismatch(method: &Method, path: &str, answer: &Answer) -> Option<String> 
     let found = match document.find(method, path) {
         Found::Operation(found) => found,
         Found::Nothing => {
-            let ours = path.starts_with("/v1/") || path.starts_with("/api/");
+            let prefixes = ["/v1/", "/api/", "/orders", "/delivery/", "/auth/"];
+            let ours = prefixes.iter().any(|prefix| path.starts_with(prefix));
             let done = !answer.status.is_client_error() && !answer.status.is_server_error();
             let asked = *method != Method::OPTIONS && *method != Method::HEAD;
             return (ours && done && asked).then(|| {

@@ -2,6 +2,7 @@
 
 pub mod item_order;
 pub mod sales;
+pub mod services;
 
 use super::dialect::Dialect;
 use super::v1;
@@ -12,6 +13,8 @@ pub type Dialects = &'static [&'static Dialect];
 /// The dialects of this build; the last one also has all paths without a dialect's prefix.
 pub const ALL: Dialects = &[
     &sales::DIALECT,
+    &services::DIALECT,
+    &services::TOKENS,
     &v1::DIALECT,
 ];
 
@@ -38,6 +41,9 @@ mod tests {
             ("/api/orders", "sales"),
             ("/api", "sales"),
             ("/apis", "v1"),
+            ("/orders/1", "services"),
+            ("/delivery/shipment/1", "services"),
+            ("/auth/token", "services-tokens"),
             ("/v1/orders", "v1"),
             ("/health", "v1"),
             ("/", "v1"),

@@ -5,15 +5,19 @@
 use serde_json::{Map, Value, json};
 
 use super::shape::operations;
+use crate::http::dialects;
 use crate::http::v1::kinds;
 
 /// Adds them to every operation.
 pub fn add(document: &mut Value) {
     for (path, method, operation) in operations(document) {
-        let worded = if path.starts_with("/api/") {
-            sales
-        } else {
-            canonical
+        let dialect = dialects::of_path(dialects::ALL, path).name;
+        let worded = match (dialect, path) {
+            ("sales", _) => sales,
+            ("services", "/orders") => services_or_sales,
+            ("services", _) => services,
+            ("services-tokens", _) => tokens,
+            _ => canonical,
         };
         let statuses = statuses(path, method, operation);
         let Some(responses) = operation["responses"].as_object_mut() else {
@@ -62,7 +66,7 @@ fn has_codes(status: u16) -> bool {
 /// A refusal in the words of a dialect.
 struct Refusal {
     content_type: &'static str,
-    schema: &'static str,
+    schema: Value,
     description: String,
 }
 
@@ -73,7 +77,7 @@ fn canonical(status: u16) -> Refusal {
         .collect();
     Refusal {
         content_type: "application/problem+json",
-        schema: "Problem",
+        schema: of("Problem"),
         description: format!("Not done; the code is one of {}", codes.join(", ")),
     }
 }
@@ -87,9 +91,43 @@ fn sales(status: u16) -> Refusal {
     };
     Refusal {
         content_type: "application/json",
-        schema: "SalesProblem",
+        schema: of("SalesProblem"),
         description: description.into(),
     }
+}
+
+fn services(status: u16) -> Refusal {
+    let description = match status {
+        401 => {
+            "UNAUTHORIZED without a token, INVALID_TOKEN with a bad one, TOKEN_EXPIRED with an old one"
+        }
+        408 | 429 | 503 => "Not done now; try again after the seconds in Retry-After",
+        _ => "Not done; the message says why",
+    };
+    Refusal {
+        content_type: "application/json",
+        schema: of("ServicesProblem"),
+        description: description.into(),
+    }
+}
+
+/// Of the path that both dialects place orders at.
+fn services_or_sales(status: u16) -> Refusal {
+    Refusal {
+        schema: json!({"anyOf": [of("ServicesProblem"), of("SalesProblem")]}),
+        ..services(status)
+    }
+}
+
+fn tokens(status: u16) -> Refusal {
+    Refusal {
+        schema: of("TokenProblem"),
+        ..services(status)
+    }
+}
+
+fn of(schema: &str) -> Value {
+    json!({"$ref": format!("#/components/schemas/{schema}")})
 }
 
 /// Adds a refusal of this status, unless the route describes one itself.
@@ -99,8 +137,7 @@ fn refuse(responses: &mut Map<String, Value>, status: u16, worded: fn(u16) -> Re
         .entry(status.to_string())
         .or_insert_with(|| json!({"description": refusal.description}));
     if response["content"].is_null() {
-        let schema = json!({"$ref": format!("#/components/schemas/{}", refusal.schema)});
-        response["content"] = json!({refusal.content_type: {"schema": schema}});
+        response["content"] = json!({refusal.content_type: {"schema": refusal.schema}});
     }
     let headers = match status {
         401 => &[(

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::shape::operations;
 use crate::config::Limits;
-use crate::http::dialects::sales;
+use crate::http::dialects::{sales, services};
 use crate::http::v1::bounds::{self, Bound};
 
 /// Adds them.
@@ -21,7 +21,9 @@ pub fn add(document: &mut Value, limits: &Limits) {
         }
     }
     let of_sales = sales::schemas::bounds(limits);
-    for of in bounds::of_bodies(limits).into_iter().chain(of_sales) {
+    let of_services = services::schemas::bounds(limits);
+    let all = bounds::of_bodies(limits).into_iter();
+    for of in all.chain(of_sales).chain(of_services) {
         let place = format!("/components/schemas/{}/properties/{}", of.schema, of.member);
         // The schema is missing in a process whose roles do not use it.
         if let Some(member) = document.pointer_mut(&place) {

@@ -16,6 +16,7 @@ pub const BODY_BROKEN: &str = "body_broken";
 pub const BODY_TOO_LARGE: &str = "body_too_large";
 pub const REQUEST_TIMEOUT: &str = "request_timeout";
 pub const TOKEN_MISSING: &str = "token_missing";
+pub const TOKEN_EXPIRED: &str = "token_expired";
 pub const INSUFFICIENT_SCOPE: &str = "insufficient_scope";
 pub const NOT_FOUND: &str = "not_found";
 pub const ORDER_NOT_FOUND: &str = "order_not_found";

@@ -11,7 +11,7 @@ pub mod bounds;
 mod call;
 mod cancel;
 pub mod codes;
-mod command;
+pub mod command;
 mod create;
 mod cursor;
 mod dead_letters;
@@ -33,7 +33,7 @@ pub mod member;
 mod metadata;
 mod nearest;
 mod order_body;
-mod order_request;
+pub mod order_request;
 mod order_view;
 mod orders;
 mod page;
@@ -56,7 +56,7 @@ mod unreadable;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::http::dialect::{Bounds, Dialect};
+use crate::http::dialect::{Bounds, Dialect, Media};
 use crate::http::idempotency_key::{KeyNeed, KeyRule};
 use crate::http::state::HttpState;
 
@@ -66,6 +66,7 @@ pub static DIALECT: Dialect = Dialect {
     prefixes: &["/v1"],
     words: problem::words,
     bounds: Bounds::of_server,
+    media: Media::Json,
     key: KeyRule {
         header: "Idempotency-Key",
         need: KeyNeed::UnnamedOrders,

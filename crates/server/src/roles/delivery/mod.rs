@@ -19,6 +19,7 @@ use waybill_store::DeliveryStore;
 use crate::carrier::SimulatedCarrier;
 use crate::config::{MillisRange, RoleSection, section};
 use crate::consumers::consuming::Consuming;
+use crate::http::dialects::services;
 use crate::http::v1;
 use crate::random::Entropy;
 
@@ -51,7 +52,7 @@ pub static ROLE: RoleDefinition = RoleDefinition {
             share: Share::Partitions,
         },
     ],
-    routes: v1::delivery,
+    routes: || v1::delivery().merge(services::deliveries()),
     prepare: |_| Box::new(start),
 };
 

@@ -16,7 +16,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::item_order::Shape;
-use crate::http::dialect::{Bounds, Dialect};
+use crate::http::dialect::{Bounds, Dialect, Media};
 use crate::http::idempotency_key::{KeyNeed, KeyRule};
 use crate::http::state::HttpState;
 
@@ -26,6 +26,7 @@ pub static DIALECT: Dialect = Dialect {
     prefixes: &["/api"],
     words: words::words,
     bounds: Bounds::of_server,
+    media: Media::Json,
     key: KeyRule {
         header: "Idempotency-Key",
         need: KeyNeed::None,

@@ -38,7 +38,7 @@ pub const REFUSED: &[Kind] = &[
         "Ask for a new token. If all tokens are refused, issuer and server have different secrets.",
     ),
     kind_of(
-        "token_expired",
+        codes::TOKEN_EXPIRED,
         401,
         "The token has expired",
         "Ask for a new token. If it is new, compare the clocks of the issuer and the server.",
