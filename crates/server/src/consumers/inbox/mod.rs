@@ -95,7 +95,8 @@ impl<H: Handler> Inbox<H> {
             taken => taken,
         };
         let taken = taken.unwrap_or_else(|error| later(one, &error.to_string()));
-        taken.into_iter().next().unwrap_or(Received::Taken)
+        let unanswered = || Received::Later("the message got no result".into());
+        taken.into_iter().next().unwrap_or_else(unanswered)
     }
 
     /// Takes messages, again while other processes are first. With `refused` they are parked for that reason instead of
