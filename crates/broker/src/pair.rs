@@ -4,31 +4,11 @@
 //! Invariant: a message is confirmed only after every receiver of its topic has taken it, and only if all messages
 //! before it with its key are.
 
-use crate::message::{Message, Topic};
-use crate::publisher::{Published, Publisher};
+use crate::message::Message;
+use crate::publisher::{Published, Publisher, hold_back};
+use crate::receiver::{Received, Receiver};
 use async_trait::async_trait;
-use std::collections::HashSet;
 use std::sync::{Arc, OnceLock};
-
-/// The result of handing over one message.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Received {
-    /// The receiver's store has it durably, as an effect, as a duplicate or as an event that waits.
-    Taken,
-    /// It cannot be taken now. The text says why.
-    Later(String),
-}
-
-/// One consumer of the other store.
-#[async_trait]
-pub trait Receiver: Send + Sync + 'static {
-    /// The topics whose messages it wants.
-    fn topics(&self) -> &'static [Topic];
-
-    /// Takes messages and returns one result for each, in order: a message is `Taken` only if all before it with its
-    /// key are. A message may come again, with others around it, until it was `Taken`, and also after that.
-    async fn receive(&self, messages: Vec<Message>) -> Vec<Received>;
-}
 
 /// Publishes to the receivers of the other store. Both stores are open before [`Pair::connect`] is called, because
 /// each publishes to the other.
@@ -90,25 +70,12 @@ impl Publisher for Pair {
     }
 }
 
-/// Withdraws the confirmation of messages after one of their key that was not taken. One receiver may have taken a later
-/// message while another could not take the one before it.
-fn hold_back(messages: &[Message], results: &mut [Published]) {
-    let mut held = HashSet::new();
-    for (message, result) in messages.iter().zip(results) {
-        let key = message.key();
-        if *result != Published::Confirmed {
-            held.insert(key);
-        } else if held.contains(&key) {
-            *result = Published::Later("it waits for a message before it".into());
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::Source;
+    use crate::message::{Source, Topic};
     use crate::test_events::events;
+    use crate::wire::Unreadable;
     use parking_lot::Mutex;
     use uuid::Uuid;
     use waybill_domain::event::AggregateKind;
@@ -123,6 +90,10 @@ mod tests {
 
     #[async_trait]
     impl Receiver for Recorder {
+        fn consumer(&self) -> &'static str {
+            "recorder"
+        }
+
         fn topics(&self) -> &'static [Topic] {
             self.topics
         }
@@ -136,6 +107,10 @@ mod tests {
                 Received::Taken
             };
             messages.into_iter().enumerate().map(take).collect()
+        }
+
+        async fn keep_unreadable(&self, _: Unreadable) -> Received {
+            Received::Later("not here".into())
         }
     }
 
@@ -222,11 +197,17 @@ mod tests {
         struct Silent;
         #[async_trait]
         impl Receiver for Silent {
+            fn consumer(&self) -> &'static str {
+                "silent"
+            }
             fn topics(&self) -> &'static [Topic] {
                 &[Topic::Orders]
             }
             async fn receive(&self, _: Vec<Message>) -> Vec<Received> {
                 vec![]
+            }
+            async fn keep_unreadable(&self, _: Unreadable) -> Received {
+                Received::Later("not here".into())
             }
         }
         let pair = Pair::new();

@@ -2,6 +2,7 @@
 
 use crate::message::Message;
 use async_trait::async_trait;
+use std::collections::HashSet;
 
 /// The result of publishing one message.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,4 +26,18 @@ pub trait Publisher: Send + Sync + 'static {
     /// in the order given: a message is `Confirmed` only if all before it with its key are. Calls run at the same time
     /// have no key in common.
     async fn publish(&self, messages: Vec<Message>) -> Vec<Published>;
+}
+
+/// Withdraws the confirmation of messages after one of their key that was not confirmed: a publisher that sends several at
+/// once may get a later one through while the one before it failed.
+pub fn hold_back(messages: &[Message], results: &mut [Published]) {
+    let mut held = HashSet::new();
+    for (message, result) in messages.iter().zip(results) {
+        let key = message.key();
+        if *result != Published::Confirmed {
+            held.insert(key);
+        } else if held.contains(&key) {
+            *result = Published::Later("it waits for a message before it".into());
+        }
+    }
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use waybill_broker::pair::Receiver;
 use waybill_broker::publisher::Publisher;
+use waybill_broker::receiver::Receiver;
 use waybill_store::{EffectStore, InboxStore, Store};
 
 use crate::config::Settings;

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use waybill_broker::message::Message;
-use waybill_broker::pair::Received;
+use waybill_broker::receiver::Received;
 use waybill_domain::event::Aggregate;
 use waybill_domain::inbox::{Arrival, Watermark, arrival};
 use waybill_store::Advance;

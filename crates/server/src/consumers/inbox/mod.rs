@@ -12,7 +12,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use waybill_broker::message::{Message, Source, Topic};
-use waybill_broker::pair::{Received, Receiver};
+use waybill_broker::receiver::{Received, Receiver};
+use waybill_broker::wire::Unreadable;
 use waybill_domain::event::{Aggregate, LoggedEvent};
 use waybill_domain::ids::OrderId;
 use waybill_domain::inbox::partition_of;
@@ -269,6 +270,10 @@ fn later(messages: &[Message], why: &str) -> Vec<Received> {
 
 #[async_trait]
 impl<H: Handler> Receiver for Inbox<H> {
+    fn consumer(&self) -> &'static str {
+        self.name.consumer
+    }
+
     fn topics(&self) -> &'static [Topic] {
         self.name.topics
     }
@@ -291,5 +296,9 @@ impl<H: Handler> Receiver for Inbox<H> {
             }
         }
         results
+    }
+
+    async fn keep_unreadable(&self, unreadable: Unreadable) -> Received {
+        Received::Later(unreadable.fault.to_string())
     }
 }

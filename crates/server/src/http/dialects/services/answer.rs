@@ -10,11 +10,12 @@ use waybill_domain::money::Shown;
 use waybill_domain::shipment::Shipment;
 use waybill_domain::time::Time;
 
-use super::status_words::{ServicesShipmentStatus, ServicesStatus, shipment_word, status_word};
+use super::status_words::{ServicesShipmentStatus, ServicesStatus};
 use crate::http::v1::codes;
 use crate::http::v1::problem::Problem;
 use crate::http::v1::schemas::{Id, Timestamp};
 use crate::intake::place::Receipt;
+use waybill_domain::services_words::{shipment_word, status_word};
 
 /// An order that was taken.
 #[derive(Serialize, ToSchema)]

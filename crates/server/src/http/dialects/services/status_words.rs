@@ -1,39 +1,11 @@
-//! The words of this dialect for the statuses of orders and shipments, and their types in the OpenAPI document.
+//! The types of this dialect's status words in the OpenAPI document.
 
 use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
+use waybill_domain::services_words::{shipment_word, status_word};
 use waybill_domain::shipment::ShipmentStatus;
 use waybill_domain::status::OrderStatus;
-
-/// An order's status in this dialect's words.
-pub fn status_word(status: OrderStatus) -> &'static str {
-    match status {
-        OrderStatus::Pending
-        | OrderStatus::Backordered
-        | OrderStatus::Confirmed
-        | OrderStatus::Processing
-        | OrderStatus::PartiallyShipped
-        | OrderStatus::Cancelling => "PENDING_SHIPMENT",
-        OrderStatus::Shipped => "SHIPPED",
-        OrderStatus::Delivered => "DELIVERED",
-        OrderStatus::Cancelled => "CANCELLED",
-        OrderStatus::Failed => "FAILED",
-    }
-}
-
-/// A shipment's status in this dialect's words.
-pub fn shipment_word(status: ShipmentStatus) -> &'static str {
-    match status {
-        ShipmentStatus::Processing => "PROCESSING",
-        ShipmentStatus::Shipped | ShipmentStatus::DeliveryFailed => "SHIPPED",
-        ShipmentStatus::Delivered => "DELIVERED",
-        ShipmentStatus::Returned => "RETURNED",
-        ShipmentStatus::Lost => "LOST",
-        ShipmentStatus::Cancelled => "CANCELLED",
-        ShipmentStatus::Failed => "FAILED",
-    }
-}
 
 /// Where an order stands, in this dialect's words.
 pub struct ServicesStatus;

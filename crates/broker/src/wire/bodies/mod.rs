@@ -1,0 +1,54 @@
+//! The JSON bodies of messages. Consumers of the older systems read the fields beside `data`; what they are differs
+//! from broker to broker, because each of those systems had another broker.
+
+mod kafka;
+mod rabbitmq;
+mod said;
+mod sqs;
+
+use self::said::Said;
+use crate::message::Message;
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+/// The fields that a broker's older consumers read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    Kafka,
+    RabbitMq,
+    Sqs,
+}
+
+/// The older fields, and the event.
+#[derive(Serialize)]
+struct Body<'a, T> {
+    #[serde(flatten)]
+    older: T,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<&'a RawValue>,
+}
+
+/// The body of a message as JSON text. Without its data an order's items are left out too.
+pub fn of(message: &Message, shape: Shape, with_data: bool) -> String {
+    let event = &message.event.event;
+    let data = with_data && !message.filler;
+    // The log holds JSON objects only: the relay reads no other rows.
+    let data: Option<&RawValue> = data
+        .then(|| serde_json::from_str(&event.body).ok())
+        .flatten();
+    let said = match (message.filler, data) {
+        (true, _) => Said::Discarded,
+        (false, None) => Said::Other,
+        (false, Some(_)) => Said::by(event),
+    };
+    match shape {
+        Shape::Kafka => text(kafka::fields(event, &said), data),
+        Shape::RabbitMq => text(rabbitmq::fields(event, &said), data),
+        Shape::Sqs => text(sqs::fields(event, &said), data),
+    }
+}
+
+fn text<T: Serialize>(older: T, data: Option<&RawValue>) -> String {
+    serde_json::to_string(&Body { older, data })
+        .expect("bodies have string keys and no fallible fields")
+}
