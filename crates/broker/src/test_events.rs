@@ -2,7 +2,9 @@
 
 use std::ops::RangeInclusive;
 use waybill_domain::context::EventMeta;
-use waybill_domain::event::{Aggregate, AggregateKind, EventKind, LoggedEvent, NewEvent};
+use waybill_domain::event::{
+    Aggregate, AggregateKind, EventKind, LoggedEvent, NewEvent, SCHEMA_VERSION,
+};
 use waybill_domain::ids::EventId;
 use waybill_domain::text::Tenant;
 use waybill_domain::time::Time;
@@ -21,6 +23,7 @@ fn event(position: i64) -> LoggedEvent {
     };
     let event = NewEvent {
         id: EventId(id),
+        schema_version: SCHEMA_VERSION,
         kind,
         aggregate: Aggregate {
             kind: AggregateKind::Order,

@@ -19,6 +19,38 @@ pub struct EventMeta {
     pub traceparent: Option<Arc<str>>,
 }
 
+impl EventMeta {
+    /// The request that started the chain.
+    #[must_use]
+    pub fn request(&self) -> RequestIds {
+        RequestIds {
+            correlation_id: self.correlation_id.clone(),
+            traceparent: self.traceparent.clone(),
+        }
+    }
+}
+
+/// The ids of the request that started a chain of events, kept with rows that go on by themselves later, so that the
+/// events of these steps carry them too. Empty in rows of earlier versions.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RequestIds {
+    pub correlation_id: Option<Arc<str>>,
+    pub traceparent: Option<Arc<str>>,
+}
+
+impl RequestIds {
+    /// The meta of events that `actor` makes later, without an event or a request at hand.
+    #[must_use]
+    pub fn later_by(&self, actor: &str) -> EventMeta {
+        EventMeta {
+            actor: actor.into(),
+            correlation_id: self.correlation_id.clone(),
+            causation_id: None,
+            traceparent: self.traceparent.clone(),
+        }
+    }
+}
+
 /// The inputs of one decision besides the rows.
 pub struct Context<'a> {
     pub now: Time,

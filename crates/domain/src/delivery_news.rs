@@ -7,7 +7,7 @@
 
 use crate::change::{Change, OrderChange, OrderEffect};
 use crate::context::Context;
-use crate::event::{AggregateKind, EventKind, NewEvent, body};
+use crate::event::{AggregateKind, BodyError, EventKind, NewEvent, body};
 use crate::fact::{self, Fact};
 use crate::order::Order;
 use crate::shipment::{ShipmentCopy, ShipmentStatus};
@@ -91,8 +91,9 @@ fn unchanged(order: &Order) -> OrderEffect {
 ///
 /// # Errors
 /// The body cannot be read; the consumer then parks the event.
-pub fn parse(event: &NewEvent) -> Result<DeliveryNews, serde_json::Error> {
+pub fn parse(event: &NewEvent) -> Result<DeliveryNews, BodyError> {
     if event.aggregate.kind != AggregateKind::Shipment {
+        event.body_text()?;
         let fact = match event.kind {
             EventKind::DeliveryCancelAgreed => Some(Fact::CancelAgreed),
             EventKind::DeliveryCancelRefused => Some(Fact::CancelRefused),
@@ -103,7 +104,7 @@ pub fn parse(event: &NewEvent) -> Result<DeliveryNews, serde_json::Error> {
             fact,
         });
     }
-    let step: body::ShipmentStep = serde_json::from_str(&event.body)?;
+    let step: body::ShipmentStep = event.read_body()?;
     let fact = fact_of(event.kind, &step);
     Ok(DeliveryNews {
         shipment: Some(ShipmentCopy::of_event(event, step)),

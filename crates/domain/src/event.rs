@@ -5,12 +5,13 @@ use crate::ids::{EventId, OrderId};
 use crate::status::{OrderStatus, named_enum};
 use crate::text::Tenant;
 use crate::time::Time;
+use serde::Deserialize;
 use std::fmt;
 use std::sync::Arc;
 use uuid::Uuid;
 
 /// The version of every body in this module; it rises when a field changes its meaning.
-pub const SCHEMA_VERSION: i64 = 1;
+pub const SCHEMA_VERSION: i16 = 1;
 
 named_enum!(
     /// The types of events.
@@ -80,10 +81,24 @@ impl fmt::Debug for Aggregate {
     }
 }
 
+/// Why an event's body cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum BodyError {
+    #[error(
+        "its body has schema version {found}, written by a newer version of Waybill; this one reads versions up to {SCHEMA_VERSION}"
+    )]
+    Newer { found: i16 },
+    #[error(transparent)]
+    Damaged(#[from] serde_json::Error),
+}
+
 /// An event that is not yet in the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewEvent {
     pub id: EventId,
+    /// The version of the body: [`SCHEMA_VERSION`] in an event made here, and what was stored or sent in one that was
+    /// read.
+    pub schema_version: i16,
     pub kind: EventKind,
     pub aggregate: Aggregate,
     /// 1, 2, 3, … per aggregate, equal to the aggregate's version after it.
@@ -93,7 +108,7 @@ pub struct NewEvent {
     pub tenant: Tenant,
     /// When it happened (it is recorded later, at the commit).
     pub occurred_at: Time,
-    /// A JSON object.
+    /// A JSON object, of `schema_version`; read it with [`NewEvent::read_body`].
     pub body: Arc<str>,
     pub meta: EventMeta,
 }
@@ -105,6 +120,26 @@ impl NewEvent {
     pub fn key(&self) -> Uuid {
         self.order_id
             .map_or(self.aggregate.id, |order_id| order_id.0)
+    }
+
+    /// The text of the body, if its fields mean what this module says.
+    ///
+    /// # Errors
+    /// [`BodyError::Newer`]: a newer version of Waybill wrote it.
+    pub fn body_text(&self) -> Result<&str, BodyError> {
+        if self.schema_version > SCHEMA_VERSION {
+            let found = self.schema_version;
+            return Err(BodyError::Newer { found });
+        }
+        Ok(&self.body)
+    }
+
+    /// Reads the body.
+    ///
+    /// # Errors
+    /// A newer version of Waybill wrote it, or it is not what its type demands.
+    pub fn read_body<'a, T: Deserialize<'a>>(&'a self) -> Result<T, BodyError> {
+        Ok(serde_json::from_str(self.body_text()?)?)
     }
 
     /// The cause for decisions that follow from this event: `actor` makes them, with this event as the cause and the

@@ -2,7 +2,7 @@
 
 use crate::claim::Claim;
 use crate::context::EventMeta;
-use crate::event::{Aggregate, AggregateKind, EventKind, NewEvent, body, encode};
+use crate::event::{Aggregate, AggregateKind, EventKind, NewEvent, SCHEMA_VERSION, body, encode};
 use crate::ids::{EventId, OrderId, readable_number};
 use crate::order::{Hold, Line, Order};
 use crate::quantities::Quantities;
@@ -202,6 +202,7 @@ fn accept(new: &NewOrder, number: i64, partition: u16, stock: &mut StockView) ->
 fn event(new: &NewOrder, seq: u8, kind: EventKind, body: Arc<str>) -> NewEvent {
     NewEvent {
         id: new.event_ids[usize::from(seq) - 1],
+        schema_version: SCHEMA_VERSION,
         kind,
         aggregate: Aggregate {
             kind: AggregateKind::Order,

@@ -44,4 +44,5 @@ pub mod stuck;
 pub mod text;
 pub mod time;
 pub mod timer;
+pub mod trace;
 pub mod transitions;

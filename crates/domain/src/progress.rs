@@ -5,7 +5,7 @@
 
 use crate::change::{Change, HoldChange, OrderChange, OrderEffect};
 use crate::context::Context;
-use crate::event::{EventKind, NewEvent, body, encode};
+use crate::event::{EventKind, NewEvent, SCHEMA_VERSION, body, encode};
 use crate::ids::{EventId, HoldId};
 use crate::order::{Line, Order};
 use crate::reservation::{ReservationMove, ReservedUnits, Units};
@@ -314,6 +314,7 @@ impl<'a, 'c> Progress<'a, 'c> {
         };
         NewEvent {
             id: EventId(self.context.ids.next()),
+            schema_version: SCHEMA_VERSION,
             kind: step.kind,
             aggregate: self.order.aggregate(),
             seq: self.order.version,

@@ -73,7 +73,7 @@ impl Stage {
             return false;
         };
         self.read_by_delivery += 1;
-        let news = delivery::parse(event.kind, &event.body).expect("our own event");
+        let news = delivery::parse(&event).expect("our own event");
         if let Some(news) = news {
             self.on_order_news(event.seq, news);
         }

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use proptest::test_runner::Config;
 use uuid::Uuid;
 use waybill_domain::change::{Change, OrderEffect};
+use waybill_domain::context::RequestIds;
 use waybill_domain::delivery_news::{self, on_delivery_news};
 use waybill_domain::event::{EventKind, NewEvent};
 use waybill_domain::fact::{self, Fact};
@@ -44,6 +45,7 @@ fn made(at: Time) -> Shipment {
         carrier: None,
         created_at: at,
         updated_at: at,
+        request: RequestIds::default(),
         shipped_at: None,
         delivered_at: None,
         due_at: None,

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use proptest::test_runner::Config;
 use uuid::Uuid;
 use waybill_domain::change::{Change, DeliveryEffect};
+use waybill_domain::context::RequestIds;
 use waybill_domain::delivery_news;
 use waybill_domain::event::EventKind;
 use waybill_domain::event::body::ShipmentStep;
@@ -35,6 +36,7 @@ fn shipment(status: ShipmentStatus) -> Shipment {
         carrier: None,
         created_at: Time(0),
         updated_at: Time(0),
+        request: RequestIds::default(),
         shipped_at: None,
         delivered_at: None,
         due_at: Some(Time(99)),

@@ -166,6 +166,9 @@ struct Envelope {
     position: i64,
     recorded_at: i64,
     id: EventId,
+    /// Missing in rows of earlier versions, whose bodies have the first one.
+    #[serde(default = "first_schema_version")]
+    schema_version: i16,
     kind: EventKind,
     stream: AggregateKind,
     aggregate: Uuid,
@@ -177,6 +180,10 @@ struct Envelope {
     meta: EventMeta,
 }
 
+fn first_schema_version() -> i16 {
+    1
+}
+
 /// Encodes a whole event.
 pub fn write_envelope(event: &LoggedEvent) -> String {
     let e = &event.event;
@@ -185,6 +192,7 @@ pub fn write_envelope(event: &LoggedEvent) -> String {
         position: event.position,
         recorded_at: event.recorded_at.0,
         id: e.id,
+        schema_version: e.schema_version,
         kind: e.kind,
         stream: e.aggregate.kind,
         aggregate: e.aggregate.id,
@@ -203,6 +211,7 @@ pub fn read_envelope(text: &str) -> Option<LoggedEvent> {
     let e: Envelope = serde_json::from_str(text).ok()?;
     let event = NewEvent {
         id: e.id,
+        schema_version: e.schema_version,
         kind: e.kind,
         aggregate: Aggregate {
             kind: e.stream,

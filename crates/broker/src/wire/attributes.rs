@@ -3,7 +3,7 @@
 use crate::message::{Message, Source};
 use std::collections::BTreeMap;
 use uuid::Uuid;
-use waybill_domain::event::{Aggregate, AggregateKind, SCHEMA_VERSION};
+use waybill_domain::event::{Aggregate, AggregateKind};
 use waybill_domain::text::Tenant;
 
 /// What Kafka's binding puts before each attribute's name.
@@ -65,7 +65,7 @@ pub fn of(message: &Message) -> BTreeMap<String, String> {
     if event.tenant != Tenant::default() {
         set(name::TENANT, event.tenant.as_str().to_owned());
     }
-    set(name::SCHEMA_VERSION, SCHEMA_VERSION.to_string());
+    set(name::SCHEMA_VERSION, event.schema_version.to_string());
     set(name::ACTOR, event.meta.actor.to_string());
     if let Some(id) = &event.meta.correlation_id {
         set(name::CORRELATION_ID, id.to_string());

@@ -15,6 +15,7 @@ use waybill_domain::event::{
 use waybill_domain::ids::{EventId, OrderId};
 use waybill_domain::text::Tenant;
 use waybill_domain::time::Time;
+use waybill_domain::trace::TraceParent;
 
 /// Reads a message.
 ///
@@ -35,9 +36,10 @@ fn read(raw: &RawMessage) -> Result<Message, Fault> {
     let kind = required(raw, name::TYPE)?;
     let kind = EventKind::parse(kind).ok_or_else(|| Fault::UnknownType(shortened(kind)))?;
     let schema: i64 = parsed(raw, name::SCHEMA_VERSION, |text| text.parse().ok())?;
-    if schema > SCHEMA_VERSION {
-        return Err(Fault::FutureSchema(schema));
-    }
+    let schema_version = i16::try_from(schema)
+        .ok()
+        .filter(|version| *version <= SCHEMA_VERSION)
+        .ok_or(Fault::FutureSchema(schema))?;
     let Place {
         source,
         aggregate,
@@ -62,6 +64,7 @@ fn read(raw: &RawMessage) -> Result<Message, Fault> {
             recorded_at: optional(raw, name::RECORDED_TIME, Time::parse)?.unwrap_or(occurred_at),
             event: NewEvent {
                 id: parsed(raw, name::ID, EventId::parse)?,
+                schema_version,
                 kind,
                 aggregate,
                 seq,
@@ -77,11 +80,16 @@ fn read(raw: &RawMessage) -> Result<Message, Fault> {
                     actor: raw.attribute(name::ACTOR).unwrap_or_default().into(),
                     correlation_id: raw.attribute(name::CORRELATION_ID).map(Arc::from),
                     causation_id: optional(raw, name::CAUSATION_ID, EventId::parse)?,
-                    traceparent: raw.attribute(name::TRACEPARENT).map(Arc::from),
+                    traceparent: raw.attribute(name::TRACEPARENT).and_then(trace),
                 },
             },
         },
     })
+}
+
+/// The trace; `None` when it is invalid, which is no fault of the event.
+fn trace(text: &str) -> Option<Arc<str>> {
+    Some(TraceParent::parse(text)?.to_string().into())
 }
 
 /// Where the message belongs.

@@ -6,7 +6,9 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use uuid::Uuid;
 use waybill_domain::context::EventMeta;
-use waybill_domain::event::{Aggregate, AggregateKind, EventKind, LoggedEvent, NewEvent};
+use waybill_domain::event::{
+    Aggregate, AggregateKind, EventKind, LoggedEvent, NewEvent, SCHEMA_VERSION,
+};
 use waybill_domain::ids::{EventId, OrderId};
 use waybill_domain::text::Tenant;
 use waybill_domain::time::Time;
@@ -34,6 +36,7 @@ fn message(kind: EventKind, aggregate: AggregateKind, body: &Value) -> Message {
             recorded_at: Time(2_000_000),
             event: NewEvent {
                 id: EventId(Uuid::from_u128(1)),
+                schema_version: SCHEMA_VERSION,
                 kind,
                 aggregate: Aggregate {
                     kind: aggregate,

@@ -5,7 +5,7 @@ use super::order_news::{Carrier, Subject, on_order_news, parse};
 use super::record::Delivery;
 use crate::change::{Change, DeliveryEffect};
 use crate::context::Context;
-use crate::event::LoggedEvent;
+use crate::event::{BodyError, LoggedEvent};
 use crate::shipment::Shipment;
 
 /// Delivery's rows of one order, kept up to date while several of its events are decided.
@@ -21,7 +21,7 @@ pub enum UnusableEvent {
     #[error("an order event without an order")]
     NoOrder,
     #[error("cannot be read: {0}")]
-    Unreadable(#[from] serde_json::Error),
+    Unreadable(#[from] BodyError),
 }
 
 impl OrderDelivery {
@@ -38,7 +38,7 @@ impl OrderDelivery {
     ) -> Result<Option<Change<DeliveryEffect>>, UnusableEvent> {
         let event = &logged.event;
         let order_id = event.order_id.ok_or(UnusableEvent::NoOrder)?;
-        let Some(news) = parse(event.kind, &event.body)? else {
+        let Some(news) = parse(event)? else {
             return Ok(None);
         };
         let subject = Subject {

@@ -4,7 +4,7 @@
 use super::record::{Delivery, DeliveryState, Released};
 use crate::change::{Change, DeliveryChange, DeliveryEffect, ShipmentChange};
 use crate::context::Context;
-use crate::event::{EventKind, NewEvent, body, encode};
+use crate::event::{BodyError, EventKind, NewEvent, SCHEMA_VERSION, body, encode};
 use crate::ids::{EventId, HoldId, OrderId, ShipmentId};
 use crate::shipment::{self, Shipment, ShipmentStatus};
 use crate::text::{Tenant, Vendor};
@@ -147,6 +147,7 @@ fn answer_cancellation(
     delivery.version += 1;
     change.events.push(NewEvent {
         id: EventId(context.ids.next()),
+        schema_version: SCHEMA_VERSION,
         kind,
         aggregate: delivery.aggregate(),
         seq: delivery.version,
@@ -240,6 +241,7 @@ fn new_shipment(
         carrier: None,
         created_at: context.now,
         updated_at: context.now,
+        request: context.meta.request(),
         shipped_at: None,
         delivered_at: None,
         due_at: Some(due_at),
@@ -250,7 +252,8 @@ fn new_shipment(
 ///
 /// # Errors
 /// The body cannot be read; the consumer then parks the event.
-pub fn parse(kind: EventKind, body: &str) -> Result<Option<OrderNews>, serde_json::Error> {
+pub fn parse(event: &NewEvent) -> Result<Option<OrderNews>, BodyError> {
+    let kind = event.kind;
     let concerns = matches!(
         kind,
         EventKind::OrderConfirmed
@@ -262,10 +265,10 @@ pub fn parse(kind: EventKind, body: &str) -> Result<Option<OrderNews>, serde_jso
     if !concerns {
         return Ok(None);
     }
-    let step: body::OrderStep = serde_json::from_str(body)?;
+    let step: body::OrderStep = event.read_body()?;
     let hold = || {
-        step.hold_id
-            .ok_or_else(|| serde::de::Error::custom("a hold event without holdId"))
+        let missing = || serde::de::Error::custom("a hold event without holdId");
+        step.hold_id.ok_or_else(|| BodyError::Damaged(missing()))
     };
     Ok(Some(match kind {
         EventKind::OrderHoldPlaced => OrderNews::HoldPlaced(hold()?),

@@ -1,8 +1,8 @@
 //! A shipment, and the events about it.
 
 use super::status::ShipmentStatus;
-use crate::context::Context;
-use crate::event::{Aggregate, AggregateKind, EventKind, NewEvent, body, encode};
+use crate::context::{Context, RequestIds};
+use crate::event::{Aggregate, AggregateKind, EventKind, NewEvent, SCHEMA_VERSION, body, encode};
 use crate::ids::{EventId, OrderId, ShipmentId};
 use crate::text::{Tenant, Vendor};
 use crate::time::Time;
@@ -25,6 +25,8 @@ pub struct Shipment {
     pub carrier: Option<String>,
     pub created_at: Time,
     pub updated_at: Time,
+    /// The request that the shipment was made for; the carrier's steps carry its ids.
+    pub request: RequestIds,
     pub shipped_at: Option<Time>,
     pub delivered_at: Option<Time>,
     /// When the simulated carrier takes the next step; `None` when it takes none.
@@ -101,6 +103,7 @@ impl Shipment {
         };
         NewEvent {
             id: EventId(context.ids.next()),
+            schema_version: SCHEMA_VERSION,
             kind,
             aggregate: self.aggregate(),
             seq: self.version,

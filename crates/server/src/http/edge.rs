@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use waybill_domain::context::EventMeta;
 use waybill_domain::retry_after::RetryAfter;
+use waybill_domain::trace::{self, TraceParent};
 
 use crate::auth::Identity;
 use crate::config::{self, Profile};
@@ -31,7 +32,8 @@ use crate::resilience::rate_limit::RateLimiter;
 #[derive(Clone, Debug)]
 pub struct Correlation {
     pub id: Arc<str>,
-    /// W3C Trace Context, if the caller sent one.
+    /// W3C Trace Context: what the caller sent if that is valid, else a new trace. `None` only where a test calls a
+    /// router without the edge.
     pub traceparent: Option<Arc<str>>,
 }
 
@@ -111,6 +113,7 @@ pub async fn edge(State(edge): State<Arc<Edge>>, mut request: Request, next: Nex
         status,
         took_us = figures::micros(took),
         correlation_id = &*correlation.id,
+        trace_id = correlation.traceparent.as_deref().map(trace::trace_id),
         "answered"
     );
     finish(response, &correlation)
@@ -177,23 +180,26 @@ fn method_name(method: &Method) -> &'static str {
     }
 }
 
-/// The caller's correlation id if it is short and plain, else a fresh one.
+/// The caller's correlation id if it is short and plain, else a fresh one; likewise its trace.
 fn correlation(entropy: &Entropy, headers: &HeaderMap) -> Correlation {
     let plain = |text: &&str| {
         !text.is_empty() && text.len() <= ID_CHARS && text.bytes().all(|b| b.is_ascii_graphic())
     };
-    let given = |name: &HeaderName| {
-        headers
-            .get(name)
-            .and_then(|v| v.to_str().ok())
-            .filter(plain)
-            .map(Arc::from)
-    };
-    let id = given(&CORRELATION_ID).unwrap_or_else(|| entropy.uuid_v4().to_string().into());
+    let given = headers.get(&CORRELATION_ID).and_then(|v| v.to_str().ok());
+    let id = given.filter(plain).map(Arc::from);
+    let id = id.unwrap_or_else(|| entropy.uuid_v4().to_string().into());
+    let trace = given_trace(headers).unwrap_or_else(|| TraceParent::begin(entropy.bytes()));
     Correlation {
         id,
-        traceparent: given(&TRACEPARENT),
+        traceparent: Some(trace.to_string().into()),
     }
+}
+
+/// The trace that the caller names. Of two headers none counts, as of one that is invalid.
+fn given_trace(headers: &HeaderMap) -> Option<TraceParent> {
+    let mut given = headers.get_all(&TRACEPARENT).iter();
+    let only = given.next().filter(|_| given.next().is_none())?;
+    TraceParent::parse(only.to_str().ok()?)
 }
 
 fn finish(mut response: Response, correlation: &Correlation) -> Response {

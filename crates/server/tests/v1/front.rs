@@ -1,14 +1,16 @@
 //! The front door itself: unknown paths, methods, browsers, the specification, the page, the figures.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::Method;
 use serde_json::{Value, json};
+use waybill_domain::trace::TraceParent;
 use waybill_testkit::http::Client;
 use waybill_testkit::server::Start;
 
-use crate::shop::{NEVER, Shop, small};
+use crate::shop::{NEVER, Shop, id, small};
 
 #[tokio::test]
 async fn what_is_not_there_is_a_problem_too() {
@@ -56,6 +58,49 @@ async fn a_correlation_id_is_taken_or_made() {
         ),
         (Some("mine-7"), &json!("mine-7"))
     );
+}
+
+/// The trace of the events of an order that was placed with these headers.
+async fn trace_of(shop: &Shop, key: &str, headers: &[&str]) -> String {
+    let mut all = vec![("idempotency-key", key), ("x-correlation-id", key)];
+    all.extend(headers.iter().map(|value| ("traceparent", *value)));
+    let placed = shop
+        .ask_with(Method::POST, "/v1/orders", &all, &small("a", 1))
+        .await;
+    assert_eq!(placed.status, 201, "{}", placed.text());
+    let path = format!("/v1/orders/{}/events", id(&placed.json()));
+    let page: Value = shop.get(&path).await.json();
+    let events = page["items"].as_array().expect("a list");
+    assert_eq!(events.len(), 2, "{page}");
+    for event in events {
+        assert_eq!(event["correlationId"], key, "{event}");
+        assert_eq!(event["schemaVersion"], 1, "{event}");
+        assert_eq!(event["traceparent"], events[0]["traceparent"]);
+    }
+    let trace = events[0]["traceparent"].as_str().expect("a trace");
+    trace.to_owned()
+}
+
+#[tokio::test]
+async fn a_trace_is_taken_if_it_is_valid_and_made_otherwise() {
+    let shop = Shop::open(NEVER).await;
+    let given = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    assert_eq!(trace_of(&shop, "given", &[given]).await, given);
+    let later = "cc-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-more";
+    assert_eq!(trace_of(&shop, "later", &[later]).await, given);
+    let zeros = format!("00-{}-b7ad6b7169203331-01", "0".repeat(32));
+    let mut made = BTreeSet::new();
+    for (key, headers) in [
+        ("none", &[][..]),
+        ("twice", &[given, given]),
+        ("zeros", &[&*zeros]),
+        ("upper", &[&*given.to_uppercase()]),
+        ("empty", &[""]),
+    ] {
+        let trace = trace_of(&shop, key, headers).await;
+        let is_new = trace != given && TraceParent::parse(&trace).is_some();
+        assert!(is_new && made.insert(trace.clone()), "{key}: {trace}");
+    }
 }
 
 #[tokio::test]

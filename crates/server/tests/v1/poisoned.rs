@@ -203,6 +203,43 @@ async fn an_order_whose_event_cannot_be_read_waits_while_others_are_delivered_un
 }
 
 #[tokio::test]
+async fn a_body_of_a_future_version_is_parked_and_read_by_the_version_that_knows_it() {
+    let mut shop = open_with(r#"["api"]"#).await;
+    let order = id(&shop.placed("future", &small("a", 1)).await);
+    let literal = literal(&shop, &order);
+    let of_version = |version| {
+        format!(
+            "UPDATE events SET schema_version = {version} WHERE order_id = {literal} AND type = 'order.confirmed'"
+        )
+    };
+    reopen_with_all_roles(&mut shop, &[of_version(2)]).await;
+    let dead = letter(&shop, "dead", 1).await;
+    let error = dead["error"].as_str().expect("a reason");
+    assert!(error.contains("schema version 2"), "{error}");
+    let path = format!("/v1/dead-letters/{}", dead["id"].as_str().expect("an id"));
+    let shown: Value = shop.get(&path).await.json();
+    assert_eq!(shown["event"]["schemaVersion"], 2, "{shown}");
+    assert_eq!(status(&shop, &order).await, "confirmed");
+    let said = verify(&shop, 6).await;
+    assert!(
+        said.contains("event 2 order.confirmed cannot be read"),
+        "{said}"
+    );
+
+    // As if the version that knows it had come.
+    let parked = format!(
+        r#"UPDATE parked SET envelope = replace(envelope, '"schema_version":2', '"schema_version":1') WHERE order_id = {literal}"#
+    );
+    reopen_with_all_roles(&mut shop, &[of_version(1), parked]).await;
+    dlq(&shop, &["redrive", "--all"]).await;
+    shop.follow(&order, None)
+        .await
+        .until("order.delivered")
+        .await;
+    adds_up(&shop).await;
+}
+
+#[tokio::test]
 async fn a_discarded_event_keeps_its_place_and_its_order_goes_on_without_it() {
     let mut shop = open_with(r#"["api"]"#).await;
     let poisoned = id(&shop.placed("poisoned", &small("a", 1)).await);

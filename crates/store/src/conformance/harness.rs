@@ -316,8 +316,7 @@ impl Harness {
             .iter()
             .find(|e| e.event.kind == EventKind::OrderConfirmed)
             .expect("it is confirmed");
-        let news = delivery::parse(confirmed.event.kind, &confirmed.event.body)
-            .expect("the body is readable");
+        let news = delivery::parse(&confirmed.event).expect("the body is readable");
         let order = self.order(id).await;
         let change = self
             .on_order_news(

@@ -193,9 +193,8 @@ impl Story {
                 .await;
         };
         let order = self.h.order(id).await;
-        let (kind, body) = (event.event.kind, &event.event.body);
         if lease.consumer == "delivery" {
-            let change = match delivery::parse(kind, body).expect("readable") {
+            let change = match delivery::parse(&event.event).expect("readable") {
                 Some(news) => self.h.on_order_news(&order, event.event.seq, news).await,
                 None => None,
             };

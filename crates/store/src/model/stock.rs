@@ -3,7 +3,7 @@
 use crate::encoding::json;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
-use waybill_domain::event::{EventKind, NewEvent, body, encode};
+use waybill_domain::event::{EventKind, NewEvent, SCHEMA_VERSION, body, encode};
 use waybill_domain::ids::EventId;
 use waybill_domain::once::CommandClaim;
 use waybill_domain::precondition::Preconditions;
@@ -53,6 +53,7 @@ impl StockChange {
         };
         let event = NewEvent {
             id: EventId(self.event_id),
+            schema_version: SCHEMA_VERSION,
             kind: EventKind::StockAdjusted,
             aggregate: stock::aggregate(&self.tenant, &self.sku, &self.vendor),
             seq: after.version,

@@ -232,6 +232,8 @@ const SHIPMENTS: Table = Table {
         big("shipped_at"),
         big("delivered_at"),
         big("due_at"),
+        text("correlation_id"),
+        text("traceparent"),
     ],
 };
 

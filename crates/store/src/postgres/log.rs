@@ -10,15 +10,10 @@ use std::collections::{BTreeMap, VecDeque};
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 use waybill_domain::context::EventMeta;
-use waybill_domain::event::{
-    Aggregate, AggregateKind, EventKind, LoggedEvent, NewEvent, SCHEMA_VERSION,
-};
+use waybill_domain::event::{Aggregate, AggregateKind, EventKind, LoggedEvent, NewEvent};
 use waybill_domain::ids::{EventId, OrderId};
 use waybill_domain::text::Tenant;
 use waybill_domain::time::Time;
-
-/// The version of the events' bodies as the table has it.
-const SCHEMA: i16 = SCHEMA_VERSION as i16;
 
 /// The sequence that a partition's positions come from.
 pub fn sequence(partition: u16) -> String {
@@ -28,14 +23,13 @@ pub fn sequence(partition: u16) -> String {
 static INSERT: Sql = Sql {
     text: "/* log::append */ INSERT INTO events (part, position, type, tenant, order_id, stream, aggregate_id, seq, event_id, \
            schema_version, occurred_at, recorded_at, actor, correlation_id, causation_id, traceparent, body) \
-           SELECT $1, nextval($2::regclass), e.type, e.tenant, e.order_id, e.stream, e.aggregate_id, e.seq, e.event_id, $3, e.occurred_at, $4, e.actor, \
+           SELECT $1, nextval($2::regclass), e.type, e.tenant, e.order_id, e.stream, e.aggregate_id, e.seq, e.event_id, e.schema_version, e.occurred_at, $3, e.actor, \
            e.correlation_id, e.causation_id, e.traceparent, e.body \
-           FROM unnest($5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) AS e (type, tenant, order_id, stream, aggregate_id, seq, \
-           event_id, occurred_at, actor, correlation_id, causation_id, traceparent, body)",
+           FROM unnest($4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) AS e (type, tenant, order_id, stream, aggregate_id, seq, \
+           event_id, schema_version, occurred_at, actor, correlation_id, causation_id, traceparent, body)",
     types: &[
         Type::INT2,
         Type::OID,
-        Type::INT2,
         Type::INT8,
         Type::TEXT_ARRAY,
         Type::TEXT_ARRAY,
@@ -44,6 +38,7 @@ static INSERT: Sql = Sql {
         Type::UUID_ARRAY,
         Type::INT8_ARRAY,
         Type::UUID_ARRAY,
+        Type::INT2_ARRAY,
         Type::INT8_ARRAY,
         Type::TEXT_ARRAY,
         Type::TEXT_ARRAY,
@@ -73,7 +68,6 @@ pub fn append<'e>(
         params![
             small(partition),
             sequence,
-            SCHEMA,
             now.0,
             each.clone().map(|e| e.kind.as_str()).collect::<Vec<_>>(),
             each.clone().map(|e| e.tenant.as_str()).collect::<Vec<_>>(),
@@ -86,6 +80,7 @@ pub fn append<'e>(
             each.clone().map(|e| e.aggregate.id).collect::<Vec<_>>(),
             each.clone().map(|e| e.seq).collect::<Vec<_>>(),
             each.clone().map(|e| e.id.0).collect::<Vec<_>>(),
+            each.clone().map(|e| e.schema_version).collect::<Vec<_>>(),
             each.clone().map(|e| e.occurred_at.0).collect::<Vec<_>>(),
             each.clone().map(|e| &*e.meta.actor).collect::<Vec<_>>(),
             each.clone()
@@ -104,8 +99,8 @@ pub fn append<'e>(
 
 macro_rules! columns {
     () => {
-        "part, position, type, tenant, order_id, stream, aggregate_id, seq, event_id, occurred_at, recorded_at, actor, \
-         correlation_id, causation_id, traceparent, body"
+        "part, position, type, tenant, order_id, stream, aggregate_id, seq, event_id, schema_version, occurred_at, recorded_at, \
+         actor, correlation_id, causation_id, traceparent, body"
     };
 }
 pub(super) use columns;
@@ -127,6 +122,7 @@ pub fn event(mut c: Columns<'_>) -> Result<LoggedEvent> {
     };
     let seq = c.get()?;
     let id = EventId(c.uuid()?);
+    let schema_version = c.get()?;
     let occurred_at = c.time()?;
     let recorded_at = c.time()?;
     let meta = EventMeta {
@@ -138,6 +134,7 @@ pub fn event(mut c: Columns<'_>) -> Result<LoggedEvent> {
     let body = c.text("event body", |t| Some(t.into()))?;
     let event = NewEvent {
         id,
+        schema_version,
         kind,
         aggregate,
         seq,

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
+use waybill_domain::context::RequestIds;
 use waybill_domain::delivery::{Delivery, DeliveryState};
 use waybill_domain::ids::{OrderId, ShipmentId};
 use waybill_domain::shipment::{Shipment, ShipmentStatus};
@@ -21,7 +22,7 @@ use waybill_domain::timer::Timer;
 macro_rules! columns {
     () => {
         "id, order_id, tenant, part, vendor, attempt, status, version, lines, tracking_number, carrier, created_at, updated_at, \
-         shipped_at, delivered_at, due_at"
+         shipped_at, delivered_at, due_at, correlation_id, traceparent"
     };
 }
 
@@ -44,6 +45,10 @@ fn shipment(row: &Row) -> Result<Shipment> {
         shipped_at: c.optional_time()?,
         delivered_at: c.optional_time()?,
         due_at: c.optional_time()?,
+        request: RequestIds {
+            correlation_id: c.optional_text("correlation id", |t| Some(t.into()))?,
+            traceparent: c.optional_text("traceparent", |t| Some(t.into()))?,
+        },
     })
 }
 

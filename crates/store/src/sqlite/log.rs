@@ -6,9 +6,7 @@ use super::tx::Tx;
 use crate::error::Result;
 use rusqlite::{Connection, Row, params};
 use waybill_domain::context::EventMeta;
-use waybill_domain::event::{
-    Aggregate, AggregateKind, EventKind, LoggedEvent, NewEvent, SCHEMA_VERSION,
-};
+use waybill_domain::event::{Aggregate, AggregateKind, EventKind, LoggedEvent, NewEvent};
 use waybill_domain::ids::{EventId, OrderId};
 use waybill_domain::text::Tenant;
 
@@ -43,7 +41,7 @@ pub fn append<'e>(
                 event.aggregate.id.as_bytes(),
                 event.seq,
                 event.id.bytes(),
-                SCHEMA_VERSION,
+                event.schema_version,
                 event.occurred_at.0,
                 tx.now.0,
                 &*event.meta.actor,
@@ -63,8 +61,8 @@ pub fn append<'e>(
     Ok(())
 }
 
-const COLUMNS: &str = "position, part, type, tenant, order_id, stream, aggregate_id, seq, event_id, occurred_at, recorded_at, actor, \
-                       correlation_id, causation_id, traceparent, body";
+const COLUMNS: &str = "position, part, type, tenant, order_id, stream, aggregate_id, seq, event_id, schema_version, occurred_at, recorded_at, \
+                       actor, correlation_id, causation_id, traceparent, body";
 
 fn event(row: &Row<'_>) -> Result<LoggedEvent> {
     let mut c = Columns::of(row);
@@ -80,6 +78,7 @@ fn event(row: &Row<'_>) -> Result<LoggedEvent> {
     };
     let seq = c.get()?;
     let id = EventId(c.uuid("event id")?);
+    let schema_version = c.get()?;
     let occurred_at = c.time()?;
     let recorded_at = c.time()?;
     let meta = EventMeta {
@@ -91,6 +90,7 @@ fn event(row: &Row<'_>) -> Result<LoggedEvent> {
     let body = c.text("event body", |t| Some(t.into()))?;
     let event = NewEvent {
         id,
+        schema_version,
         kind,
         aggregate,
         seq,

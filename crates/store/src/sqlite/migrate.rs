@@ -19,6 +19,7 @@ const SQL: [&str; MIGRATIONS.len()] = [
     include_str!("../../migrations/sqlite/0007_shipment_copies.sql"),
     include_str!("../../migrations/sqlite/0008_parked_of_tenant.sql"),
     include_str!("../../migrations/sqlite/0009_inbox.sql"),
+    include_str!("../../migrations/sqlite/0010_trace.sql"),
 ];
 
 /// How many copies from before migrations are kept; older ones are deleted.

@@ -5,6 +5,7 @@ use super::rows::Columns;
 use crate::error::Result;
 use crate::model::{DeliveryOf, DueTimers, Page, ShipmentFilter};
 use rusqlite::{Connection, Row, params};
+use waybill_domain::context::RequestIds;
 use waybill_domain::delivery::{Delivery, DeliveryState};
 use waybill_domain::ids::{OrderId, ShipmentId};
 use waybill_domain::shipment::{Shipment, ShipmentStatus};
@@ -13,7 +14,7 @@ use waybill_domain::time::Time;
 use waybill_domain::timer::Timer;
 
 const COLUMNS: &str = "id, order_id, tenant, part, vendor, attempt, status, version, lines, tracking_number, carrier, created_at, updated_at, \
-                       shipped_at, delivered_at, due_at";
+                       shipped_at, delivered_at, due_at, correlation_id, traceparent";
 
 fn shipment(row: &Row<'_>) -> Result<Shipment> {
     let mut c = Columns::of(row);
@@ -34,6 +35,10 @@ fn shipment(row: &Row<'_>) -> Result<Shipment> {
         shipped_at: c.optional_time()?,
         delivered_at: c.optional_time()?,
         due_at: c.optional_time()?,
+        request: RequestIds {
+            correlation_id: c.optional_text("correlation id", |t| Some(t.into()))?,
+            traceparent: c.optional_text("traceparent", |t| Some(t.into()))?,
+        },
     })
 }
 

@@ -381,6 +381,7 @@ async fn orders_of_schema_6_get_the_copies_of_their_shipments() {
                   DROP TABLE inbox_generations; \
                   DROP TABLE inbox_watermarks; \
                   DROP INDEX parked_of_tenant; ALTER TABLE orders DROP COLUMN shipments; \
+                  ALTER TABLE shipments DROP COLUMN correlation_id; ALTER TABLE shipments DROP COLUMN traceparent; \
                   DELETE FROM schema_version WHERE number > 6";
     orders_of_schema_6_show_what_they_showed(h, async || {
         driver.sql(former);

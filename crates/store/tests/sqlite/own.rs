@@ -121,6 +121,7 @@ async fn a_store_of_schema_3_finds_by_tenant_once_it_is_opened() {
     let former = "DROP INDEX events_of_tenant; DROP INDEX orders_of_tenant; DROP INDEX shipments_of_tenant; \
                   DROP TABLE inbox_sources; DROP TABLE inbox_generations; DROP TABLE inbox_watermarks; \
                   DROP INDEX parked_of_tenant; DROP TABLE command_claims; DROP TABLE discards; ALTER TABLE orders DROP COLUMN shipments; \
+                  ALTER TABLE shipments DROP COLUMN correlation_id; ALTER TABLE shipments DROP COLUMN traceparent; \
                   CREATE INDEX events_of_order ON events (order_id, position); PRAGMA user_version = 3";
     driver.connection().execute_batch(former).unwrap();
     h.reopen().await;
@@ -143,6 +144,7 @@ async fn orders_of_schema_6_get_the_copies_of_their_shipments() {
                   DROP TABLE inbox_generations; \
                   DROP TABLE inbox_watermarks; \
                   DROP INDEX parked_of_tenant; ALTER TABLE orders DROP COLUMN shipments; \
+                  ALTER TABLE shipments DROP COLUMN correlation_id; ALTER TABLE shipments DROP COLUMN traceparent; \
                   PRAGMA user_version = 6";
     orders_of_schema_6_show_what_they_showed(h, async || {
         driver.connection().execute_batch(former).unwrap();

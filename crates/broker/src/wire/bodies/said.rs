@@ -19,9 +19,9 @@ pub enum Said {
 impl Said {
     pub fn by(event: &NewEvent) -> Self {
         let said = match (event.aggregate.kind, event.kind) {
-            (_, EventKind::OrderCreated) => serde_json::from_str(&event.body).map(Self::Created),
-            (AggregateKind::Order, _) => serde_json::from_str(&event.body).map(Self::Order),
-            (AggregateKind::Shipment, _) => serde_json::from_str(&event.body).map(Self::Shipment),
+            (_, EventKind::OrderCreated) => event.read_body().map(Self::Created),
+            (AggregateKind::Order, _) => event.read_body().map(Self::Order),
+            (AggregateKind::Shipment, _) => event.read_body().map(Self::Shipment),
             (AggregateKind::Delivery | AggregateKind::Stock, _) => Ok(Self::Other),
         };
         // The event itself travels under `data`, whatever older consumers get of it.

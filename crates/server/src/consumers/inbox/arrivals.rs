@@ -84,7 +84,7 @@ mod tests {
     use uuid::Uuid;
     use waybill_broker::message::Source;
     use waybill_domain::context::EventMeta;
-    use waybill_domain::event::{AggregateKind, EventKind, LoggedEvent, NewEvent};
+    use waybill_domain::event::{AggregateKind, EventKind, LoggedEvent, NewEvent, SCHEMA_VERSION};
     use waybill_domain::ids::EventId;
     use waybill_domain::text::Tenant;
     use waybill_domain::time::Time;
@@ -108,6 +108,7 @@ mod tests {
                 recorded_at: Time(0),
                 event: NewEvent {
                     id: EventId(Uuid::nil()),
+                    schema_version: SCHEMA_VERSION,
                     kind: EventKind::OrderNoteAdded,
                     aggregate: aggregate(*id),
                     seq: *seq,

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 use waybill_domain::delivery;
 use waybill_domain::delivery_news;
-use waybill_domain::event::{LoggedEvent, SCHEMA_VERSION};
+use waybill_domain::event::LoggedEvent;
 use waybill_domain::ids::{EventId, OrderId};
 use waybill_domain::time::Time;
 use waybill_store::{Identity, Positions};
@@ -48,9 +48,12 @@ pub struct EventView<'a> {
     /// Why, if that was said.
     reason: Option<String>,
     /// Of `data`; it rises when a member changes its meaning.
-    schema_version: i64,
+    schema_version: i16,
     /// Of the request that caused it.
     correlation_id: Option<&'a str>,
+    /// The trace of that request, as W3C Trace Context; null in events of steps that no request led to.
+    #[schema(example = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")]
+    traceparent: Option<&'a str>,
     /// The event that caused it.
     #[schema(value_type = Option<super::schemas::Id>)]
     causation_id: Option<EventId>,
@@ -108,8 +111,9 @@ impl<'a> EventView<'a> {
             recorded_at: logged.recorded_at,
             actor: &event.meta.actor,
             reason,
-            schema_version: SCHEMA_VERSION,
+            schema_version: event.schema_version,
             correlation_id: event.meta.correlation_id.as_deref(),
+            traceparent: event.meta.traceparent.as_deref(),
             causation_id: event.meta.causation_id,
             data,
             unreadable,
@@ -125,8 +129,7 @@ impl<'a> EventView<'a> {
     pub fn of_dead_letter(store: &Identity, logged: &'a LoggedEvent) -> Self {
         let mut view = Self::of_order(store, logged);
         let event = &logged.event;
-        let is_read =
-            delivery::parse(event.kind, &event.body).is_ok() && delivery_news::parse(event).is_ok();
+        let is_read = delivery::parse(event).is_ok() && delivery_news::parse(event).is_ok();
         if !is_read {
             view.data = Cow::Borrowed(RawValue::NULL);
             view.unreadable = Some(&*event.body);

@@ -165,7 +165,7 @@ fn forget<K: Eq + Hash>(of: &mut HashMap<K, Vec<(u64, Arc<Notify>)>>, key: &K, i
 mod tests {
     use super::*;
     use waybill_domain::context::EventMeta;
-    use waybill_domain::event::{Aggregate, AggregateKind, EventKind, NewEvent};
+    use waybill_domain::event::{Aggregate, AggregateKind, EventKind, NewEvent, SCHEMA_VERSION};
     use waybill_domain::ids::EventId;
     use waybill_domain::time::Time;
 
@@ -180,6 +180,7 @@ mod tests {
         };
         let event = NewEvent {
             id: EventId(order(of).0),
+            schema_version: SCHEMA_VERSION,
             kind: EventKind::OrderCreated,
             aggregate,
             seq: 1,

@@ -222,8 +222,8 @@ impl Steps {
 
     fn write(&mut self, out: &mut String, logged: &LoggedEvent) {
         let event = &logged.event;
-        // The body of an event is always JSON; if a damaged row is not, the step is sent without its details.
-        let details = serde_json::from_str(&event.body).unwrap_or(StepDetails {
+        // Of a body that was damaged, or that a newer version wrote, the step is sent without its details.
+        let details = event.read_body().unwrap_or(StepDetails {
             status: None,
             previous_status: None,
             reason: None,

@@ -125,7 +125,7 @@ fn step(logged: &LoggedEvent) -> Option<StepView> {
     if !event.kind.is_order() {
         return None;
     }
-    let step: StepBody = serde_json::from_str(&event.body).ok()?;
+    let step: StepBody = event.read_body().ok()?;
     let moved = event.kind == EventKind::OrderCreated || step.previous_status.is_some();
     moved.then(|| StepView {
         sequence: event.seq,

@@ -11,7 +11,9 @@ use uuid::Uuid;
 use waybill_domain::change::{Change, DeliveryEffect};
 use waybill_domain::context::EventMeta;
 use waybill_domain::delivery::Delivery;
-use waybill_domain::event::{Aggregate, AggregateKind, EventKind, LoggedEvent, NewEvent};
+use waybill_domain::event::{
+    Aggregate, AggregateKind, EventKind, LoggedEvent, NewEvent, SCHEMA_VERSION,
+};
 use waybill_domain::ids::{EventId, OrderId, ShipmentId};
 use waybill_domain::parked_place::ParkedPlace;
 use waybill_domain::retry::RetrySchedule;
@@ -332,6 +334,7 @@ fn confirmed() -> NewEvent {
         r#"{"status":"confirmed","lines":[{"id":"1","vendor":"local","ordered":2,"reserved":2}]}"#;
     NewEvent {
         id: EventId(Uuid::from_u128(1)),
+        schema_version: SCHEMA_VERSION,
         kind: EventKind::OrderConfirmed,
         aggregate: Aggregate {
             kind: AggregateKind::Order,

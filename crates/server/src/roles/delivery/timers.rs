@@ -10,7 +10,6 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 use waybill_domain::change::{Change, DeliveryEffect};
-use waybill_domain::context::EventMeta;
 use waybill_domain::shipment::{self, Shipment, ShipmentStatus, Update};
 use waybill_domain::text::Tenant;
 use waybill_domain::timer::{Timer, TimerChange};
@@ -165,10 +164,7 @@ impl TimerTask {
                 carrier: (status == ShipmentStatus::Shipped).then(|| "SimulatedCarrier".to_owned()),
                 due_at,
             };
-            let meta = EventMeta {
-                actor: "system:carrier".into(),
-                ..EventMeta::default()
-            };
+            let meta = shipment.request.later_by("system:carrier");
             let updated = self.resources.contexts.decide(&meta, |context| {
                 shipment::update(shipment, &update, context)
             });

@@ -107,7 +107,7 @@ impl Batch {
 mod tests {
     use super::*;
     use waybill_domain::context::EventMeta;
-    use waybill_domain::event::{Aggregate, AggregateKind, EventKind, NewEvent};
+    use waybill_domain::event::{Aggregate, AggregateKind, EventKind, NewEvent, SCHEMA_VERSION};
     use waybill_domain::ids::EventId;
     use waybill_domain::text::Tenant;
 
@@ -122,6 +122,7 @@ mod tests {
             recorded_at: NOW,
             event: NewEvent {
                 id: EventId(Uuid::from_u128(position.unsigned_abs().into())),
+                schema_version: SCHEMA_VERSION,
                 kind: EventKind::OrderNoteAdded,
                 aggregate: Aggregate {
                     kind: AggregateKind::Order,

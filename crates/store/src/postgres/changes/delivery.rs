@@ -131,17 +131,17 @@ fn write_deliveries<'p>(pipeline: &mut Pipeline<'p>, changes: &[&'p Change<Deliv
 
 static INSERT_SHIPMENTS: Sql = Sql {
     text: "/* changes::insert_shipments */ INSERT INTO shipments (id, order_id, tenant, part, vendor, attempt, status, version, lines, \
-           tracking_number, carrier, created_at, updated_at, shipped_at, delivered_at, due_at) \
-           SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
+           tracking_number, carrier, created_at, updated_at, shipped_at, delivered_at, due_at, correlation_id, traceparent) \
+           SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)",
     types: SHIPMENT,
 };
 
 static UPDATE_SHIPMENTS: Sql = Sql {
     text: "/* changes::update_shipments */ UPDATE shipments s SET status = c.status, version = c.version, tracking_number = c.tracking_number, \
            carrier = c.carrier, updated_at = c.updated_at, shipped_at = c.shipped_at, delivered_at = c.delivered_at, due_at = c.due_at \
-           FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) AS c (id, order_id, tenant, part, vendor, \
-           attempt, status, version, lines, tracking_number, carrier, created_at, updated_at, shipped_at, delivered_at, due_at) \
-           WHERE s.id = c.id",
+           FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) AS c (id, order_id, tenant, part, vendor, \
+           attempt, status, version, lines, tracking_number, carrier, created_at, updated_at, shipped_at, delivered_at, due_at, correlation_id, \
+           traceparent) WHERE s.id = c.id",
     types: SHIPMENT,
 };
 
@@ -162,6 +162,8 @@ const SHIPMENT: &[Type] = &[
     Type::INT8_ARRAY,
     Type::INT8_ARRAY,
     Type::INT8_ARRAY,
+    Type::TEXT_ARRAY,
+    Type::TEXT_ARRAY,
 ];
 
 /// Writes the last state of each shipment.
@@ -198,6 +200,10 @@ fn write_shipments<'p>(pipeline: &mut Pipeline<'p>, changes: &[&'p Change<Delive
                 s().map(|s| s.shipped_at.map(|t| t.0)).collect::<Vec<_>>(),
                 s().map(|s| s.delivered_at.map(|t| t.0)).collect::<Vec<_>>(),
                 s().map(|s| s.due_at.map(|t| t.0)).collect::<Vec<_>>(),
+                s().map(|s| s.request.correlation_id.as_deref())
+                    .collect::<Vec<_>>(),
+                s().map(|s| s.request.traceparent.as_deref())
+                    .collect::<Vec<_>>(),
             ],
         );
     }

@@ -82,7 +82,8 @@ fn insert_shipment(tx: &Tx<'_>, change: &ShipmentChange) -> Result<()> {
     let s = &change.after;
     let changed = tx.execute(
         "INSERT INTO shipments (id, order_id, tenant, part, vendor, attempt, status, version, lines, tracking_number, carrier, created_at, \
-         updated_at, shipped_at, delivered_at, due_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16) \
+         updated_at, shipped_at, delivered_at, due_at, correlation_id, traceparent) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18) \
          ON CONFLICT DO NOTHING",
         params![
             s.id.bytes(),
@@ -101,6 +102,8 @@ fn insert_shipment(tx: &Tx<'_>, change: &ShipmentChange) -> Result<()> {
             s.shipped_at.map(|t| t.0),
             s.delivered_at.map(|t| t.0),
             s.due_at.map(|t| t.0),
+            s.request.correlation_id.as_deref(),
+            s.request.traceparent.as_deref(),
         ],
     )?;
     expect_one(changed, "the shipment")
