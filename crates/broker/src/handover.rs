@@ -5,7 +5,8 @@
 
 use crate::message::Message;
 use crate::receiver::{Received, Receiver};
-use crate::wire::{Fault, RawMessage, Unreadable, decode};
+use crate::wire::{Fault, RawMessage, Unreadable, decode, name};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -69,9 +70,28 @@ async fn round(
     settled: &mut [Settled],
 ) -> Vec<(usize, RawMessage)> {
     let mut left = vec![];
+    let mut held = HashSet::new();
     let mut run: Vec<(usize, RawMessage, Message)> = vec![];
     for (place, raw) in open {
-        match read(receiver, raw.clone()) {
+        if held.contains(&key(&raw)) {
+            left.push((place, raw));
+            continue;
+        }
+        let whole = match whole(receiver, raw.clone()).await {
+            Ok(whole) => whole,
+            // What came after it must not overtake it.
+            Err(why) => {
+                tracing::warn!(
+                    consumer = receiver.consumer(),
+                    why,
+                    "the body of a large event cannot be had"
+                );
+                held.insert(key(&raw));
+                left.push((place, raw));
+                continue;
+            }
+        };
+        match read(receiver, whole) {
             Ok(message) => run.push((place, raw, message)),
             Err(unreadable) => {
                 give(receiver, std::mem::take(&mut run), settled, &mut left).await;
@@ -110,6 +130,21 @@ async fn give(
             Some(Received::Later(_)) | None => left.push((place, raw)),
         }
     }
+}
+
+/// A message with its body: one that was too large for the broker says where the body is.
+async fn whole(receiver: &Arc<dyn Receiver>, raw: RawMessage) -> Result<RawMessage, String> {
+    match raw.attribute(name::DATAREF) {
+        None => Ok(raw),
+        Some(dataref) => {
+            let data = receiver.fetch(dataref).await?;
+            Ok(raw.with_data(&data))
+        }
+    }
+}
+
+fn key(raw: &RawMessage) -> Option<String> {
+    raw.attribute(name::SUBJECT).map(str::to_owned)
 }
 
 /// Reads a message, and asks the receiver whether it takes such messages at all.

@@ -7,6 +7,8 @@
 //! [`publisher`], and comes in through a [`subscriber`], which gives it to a [`receiver`]. [`pair`] joins two stores of
 //! one process; external brokers are behind features, and [`wire`] is the form that messages have there.
 
+#[cfg(feature = "conformance")]
+pub mod conformance;
 pub mod embedded;
 pub mod handover;
 pub mod link;
@@ -17,6 +19,8 @@ pub mod names;
 pub mod pair;
 pub mod publisher;
 pub mod receiver;
+#[cfg(feature = "sqs")]
+pub mod sqs;
 pub mod subscriber;
 #[cfg(test)]
 mod test_events;

@@ -45,13 +45,18 @@ impl Link {
 
     /// The broker answered.
     pub fn worked(&self) {
-        *self.problem.lock() = None;
+        if self.problem.lock().take().is_some() {
+            tracing::info!("{} at {}: it answers again", self.broker, self.address);
+        }
     }
 
     /// The broker could not be reached, refused the connection, or refused what was asked of it.
     pub fn failed(&self, why: impl std::fmt::Display) {
         let text = format!("{} at {}: {why}", self.broker, self.address);
         let mut problem = self.problem.lock();
+        if problem.is_none() {
+            tracing::warn!("{text}; trying again");
+        }
         let since = problem
             .as_ref()
             .map_or_else(Instant::now, |lasting| lasting.since);

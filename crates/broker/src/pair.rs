@@ -8,13 +8,14 @@ use crate::message::Message;
 use crate::publisher::{Published, Publisher, hold_back};
 use crate::receiver::{Received, Receiver};
 use async_trait::async_trait;
-use std::sync::{Arc, OnceLock};
+use parking_lot::RwLock;
+use std::sync::Arc;
 
 /// Publishes to the receivers of the other store. Both stores are open before [`Pair::connect`] is called, because
 /// each publishes to the other.
 #[derive(Default)]
 pub struct Pair {
-    receivers: OnceLock<Vec<Arc<dyn Receiver>>>,
+    receivers: RwLock<Vec<Arc<dyn Receiver>>>,
 }
 
 impl Pair {
@@ -24,9 +25,9 @@ impl Pair {
         Self::default()
     }
 
-    /// Sets the other store's receivers. A second call changes nothing.
+    /// Sets the other store's receivers. With none, messages wait.
     pub fn connect(&self, receivers: Vec<Arc<dyn Receiver>>) {
-        let _ = self.receivers.set(receivers);
+        *self.receivers.write() = receivers;
     }
 }
 
@@ -38,10 +39,11 @@ impl Publisher for Pair {
 
     /// Messages of a topic without a receiver are confirmed and dropped.
     async fn publish(&self, messages: Vec<Message>) -> Vec<Published> {
-        let Some(receivers) = self.receivers.get() else {
+        let receivers = self.receivers.read().clone();
+        if receivers.is_empty() {
             let later = Published::Later("the other store is not open yet".into());
             return vec![later; messages.len()];
-        };
+        }
         let mut results = vec![Published::Confirmed; messages.len()];
         for receiver in receivers {
             let topics = receiver.topics();
@@ -111,6 +113,10 @@ mod tests {
 
         async fn keep_unreadable(&self, _: Unreadable) -> Received {
             Received::Later("not here".into())
+        }
+
+        async fn fetch(&self, _: &str) -> Result<String, String> {
+            Err("not here".into())
         }
     }
 
@@ -208,6 +214,9 @@ mod tests {
             }
             async fn keep_unreadable(&self, _: Unreadable) -> Received {
                 Received::Later("not here".into())
+            }
+            async fn fetch(&self, _: &str) -> Result<String, String> {
+                Err("not here".into())
             }
         }
         let pair = Pair::new();

@@ -35,4 +35,10 @@ pub trait Receiver: Send + Sync + 'static {
     /// Keeps a message that cannot be read, so that it can be looked at, redriven and discarded. `Taken` once it is
     /// durable.
     async fn keep_unreadable(&self, unreadable: Unreadable) -> Received;
+
+    /// The body of an event that was too large for the broker, from the address that the message has instead.
+    ///
+    /// # Errors
+    /// It cannot be had now. The text says why.
+    async fn fetch(&self, dataref: &str) -> Result<String, String>;
 }

@@ -12,6 +12,7 @@
 //! * [`postgres`] is a real server for a run, with a database per test, or for one test to break;
 //!   [`guarded`] sees to it that it ends with the test, [`unavailable`] to it that a missing one is seen.
 //! * [`pgbouncer`] stands in front of it, as it does where connections are pooled; [`nginx`] in front of Waybill.
+//! * [`brokers`] are real message brokers, one for each test program.
 //! * [`proxy`] is a wire that can be cut, at a named moment of the conversation.
 //! * [`ports`] finds a free port for each of them.
 //! * [`seed`] is where a run's randomness comes from, so that a failing run can be run again.
@@ -19,6 +20,7 @@
 //! Nothing here links the server: the front door is the only way in, as it is for users.
 
 pub mod answer;
+pub mod brokers;
 pub mod checker;
 pub mod clerks;
 pub mod contract;

@@ -26,4 +26,13 @@ impl RawMessage {
             .sum();
         attributes + self.body.len()
     }
+
+    /// The message with the event's body that it was too large to hold. Its other fields are left out: they are for
+    /// readers that do not know `dataref`.
+    #[must_use]
+    pub fn with_data(mut self, data: &str) -> Self {
+        self.attributes.remove(super::name::DATAREF);
+        self.body = format!("{{\"data\":{data}}}").into_bytes();
+        self
+    }
 }

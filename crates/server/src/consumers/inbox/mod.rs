@@ -301,4 +301,8 @@ impl<H: Handler> Receiver for Inbox<H> {
     async fn keep_unreadable(&self, unreadable: Unreadable) -> Received {
         Received::Later(unreadable.fault.to_string())
     }
+
+    async fn fetch(&self, dataref: &str) -> Result<String, String> {
+        Err(format!("no token is known for {dataref}"))
+    }
 }

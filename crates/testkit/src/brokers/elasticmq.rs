@@ -1,0 +1,113 @@
+//! An ElasticMQ, which speaks SQS, FIFO queues and deduplication included.
+
+use std::net::TcpStream;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+use rustix::process::Signal;
+use tempfile::TempDir;
+
+use super::jars;
+use crate::guarded::{Account, Guarded, Server, on_a_free_port};
+use crate::unavailable::Unavailable;
+
+/// One server. It keeps its messages when it is stopped and started again.
+#[derive(Debug)]
+pub struct ElasticMq {
+    port: u16,
+    folder: TempDir,
+    running: Option<Guarded>,
+}
+
+impl ElasticMq {
+    /// A server of this test alone.
+    ///
+    /// # Errors
+    /// Java or its jars are not there, or it does not start.
+    pub fn start() -> Result<Self, Unavailable> {
+        Self::try_start().map_err(|error| Unavailable::new("ElasticMQ", format!("{error:#}")))
+    }
+
+    fn try_start() -> Result<Self> {
+        let mut server = Self {
+            port: 0,
+            folder: Account::folder(None, "waybill-elasticmq-")?,
+            running: None,
+        };
+        on_a_free_port(&server.log(), |port| {
+            server.port = port;
+            server.configure()?;
+            server.begin()
+        })?;
+        Ok(server)
+    }
+
+    fn log(&self) -> PathBuf {
+        self.folder.path().join("elasticmq.log")
+    }
+
+    fn configure(&self) -> Result<()> {
+        let port = self.port;
+        let messages = self.folder.path().join("messages");
+        let text = format!(
+            "include classpath(\"application.conf\")\n\
+             node-address {{ protocol = http, host = \"127.0.0.1\", port = {port}, context-path = \"\" }}\n\
+             rest-sqs {{ enabled = true, bind-port = {port}, bind-hostname = \"127.0.0.1\", sqs-limits = strict }}\n\
+             rest-stats {{ enabled = false }}\n\
+             messages-storage {{ enabled = true, uri = \"jdbc:h2:{messages}\" }}\n",
+            messages = messages.display(),
+        );
+        Ok(std::fs::write(self.folder.path().join("c.conf"), text)?)
+    }
+
+    fn begin(&mut self) -> Result<()> {
+        let configuration = self.folder.path().join("c.conf");
+        let server = Server {
+            program: jars::java()?,
+            arguments: vec![
+                "-Xmx256m".into(),
+                format!("-Dconfig.file={}", configuration.display()).into(),
+                "-cp".into(),
+                jars::class_path("elasticmq")?,
+                "org.elasticmq.server.Main".into(),
+            ],
+            environment: Vec::new(),
+            account: None,
+            stop: "TERM",
+            folder: self.folder.path().into(),
+            log: self.log(),
+        };
+        let port = self.port;
+        let listens = || TcpStream::connect(("127.0.0.1", port)).is_ok();
+        self.running = Some(Guarded::ready(&server, listens)?);
+        Ok(())
+    }
+
+    /// Its endpoint.
+    #[must_use]
+    pub fn endpoint(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// Kills it; connections break.
+    ///
+    /// # Errors
+    /// It does not run.
+    pub fn kill(&mut self) -> Result<()> {
+        let mut process = self.running.take().context("it does not run")?;
+        process.signal(Signal::KILL)?;
+        process.wait()?;
+        Ok(())
+    }
+
+    /// Starts it again on the same port.
+    ///
+    /// # Errors
+    /// It runs already, or does not start.
+    pub fn start_again(&mut self) -> Result<()> {
+        if self.running.is_some() {
+            bail!("it already runs");
+        }
+        self.begin()
+    }
+}
