@@ -10,7 +10,6 @@ use tokio_util::sync::CancellationToken;
 use waybill_broker::embedded::CommitFanOut;
 use waybill_broker::log_cache::LogCache;
 use waybill_broker::log_growth::LogGrowth;
-use waybill_broker::publisher::Publisher;
 use waybill_domain::retry::RetrySchedule;
 use waybill_domain::time::Time;
 use waybill_store::reads::Reads;
@@ -18,6 +17,7 @@ use waybill_store::{OrderStore, Store, StoreBase};
 
 use crate::auth::Verifier;
 use crate::backend;
+use crate::brokers::Outside;
 use crate::carrier::SimulatedCarrier;
 use crate::clock::{Clock, FollowedClock};
 use crate::config::Settings;
@@ -89,13 +89,14 @@ pub struct App {
     pub started_at: Time,
     build: Build,
     prepared: PreparedRoles,
-    /// Where the role `relay` publishes.
-    publisher: Option<Arc<dyn Publisher>>,
+    /// The way to other stores.
+    outside: Option<Outside>,
 }
 
 impl App {
-    /// Opens the store and builds everything that uses it. Does not start roles. `publisher` is where the role `relay`
-    /// publishes; the caller has checked that the process has one if it runs that role (`roles::running::check`).
+    /// Opens the store and builds everything that uses it. Does not start roles. `outside` is the way to
+    /// other stores; the caller has checked that the process has one if it runs the role `relay`
+    /// (`roles::running::check`).
     ///
     /// # Errors
     /// The store cannot be opened.
@@ -104,7 +105,7 @@ impl App {
         build: Build,
         clock: Arc<dyn Clock>,
         entropy: Arc<Entropy>,
-        publisher: Option<Arc<dyn Publisher>>,
+        outside: Option<Outside>,
     ) -> Result<Arc<Self>, waybill_store::Error> {
         let log_cache = Arc::new(LogCache::new(CACHED_EVENTS));
         let log_growth: Arc<LogGrowth> = Arc::default();
@@ -152,7 +153,7 @@ impl App {
             started_at: now,
             build,
             prepared,
-            publisher,
+            outside,
             settings,
             store,
             log_cache,
@@ -180,7 +181,7 @@ impl App {
 
     /// Whether this service takes events of another store.
     fn exchanges(&self) -> bool {
-        tasks::exchanges(&self.settings, self.publisher.is_some())
+        tasks::exchanges(&self.settings, self.outside.is_some())
     }
 
     /// Starts the roles that the settings name.
@@ -190,9 +191,14 @@ impl App {
             settings: self.settings.clone(),
             consumers: self.consumer_resources(),
             store: self.store.clone(),
-            publisher: self.publisher.clone(),
+            outside: self.outside.clone(),
         };
-        self.prepared.start(&resources, &self.owner)
+        let mut tasks = self.prepared.start(&resources, &self.owner);
+        let outside = self.outside.as_ref();
+        if let Some(subscriber) = outside.and_then(|outside| outside.subscriber.as_ref()) {
+            tasks.subscribe(subscriber);
+        }
+        tasks
     }
 
     /// What the consumers of this process use.

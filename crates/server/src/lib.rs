@@ -8,6 +8,7 @@
 pub mod app;
 pub mod auth;
 pub mod backend;
+pub mod brokers;
 pub mod carrier;
 pub mod cli;
 pub mod client;

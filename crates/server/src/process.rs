@@ -9,10 +9,10 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use waybill_broker::pair::Pair;
-use waybill_broker::publisher::Publisher;
 
 use crate::app::{App, BUILD};
 use crate::backend;
+use crate::brokers::{self, Outside};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{ConfigErrors, Profile, Settings, check_safety};
 use crate::http::listen::{self, BindError};
@@ -60,8 +60,9 @@ pub async fn serve(
     ready: impl FnOnce(&Ready),
 ) -> Result<(), StartError> {
     let starting = Starting::new(settings.profile, migrate)?;
-    // No broker can be configured yet; only the two stores of one process publish to each other.
-    let service = starting.start(settings, None).await?;
+    brokers::check(&settings)?;
+    let outside = brokers::of(&settings);
+    let service = starting.start(settings, outside).await?;
     let signals = starting.until_signal(vec![service.stopping()]);
     ready(&service.ready);
     service.finish().await;
@@ -82,8 +83,13 @@ pub async fn serve_pair(
 ) -> Result<(), StartError> {
     let (to_delivery, to_orders) = (Arc::new(Pair::new()), Arc::new(Pair::new()));
     let starting = Starting::new(orders.profile, migrate)?;
-    let orders = starting.start(orders, Some(to_delivery.clone())).await?;
-    let delivery = match starting.start(delivery, Some(to_orders.clone())).await {
+    let orders = starting
+        .start(orders, Some(Outside::published_by(to_delivery.clone())))
+        .await?;
+    let delivery = match starting
+        .start(delivery, Some(Outside::published_by(to_orders.clone())))
+        .await
+    {
         Ok(delivery) => delivery,
         Err(error) => {
             orders.stopping().cancel();
@@ -127,10 +133,10 @@ impl Starting {
     async fn start(
         &self,
         settings: Settings,
-        publisher: Option<Arc<dyn Publisher>>,
+        outside: Option<Outside>,
     ) -> Result<Service, StartError> {
         check_safety(&settings)?;
-        running::check(BUILD.roles, &settings, publisher.is_some())?;
+        running::check(BUILD.roles, &settings, outside.is_some())?;
         let mut options = serve::Options::from(&settings.server);
         options.max_connections = connections(&settings);
         // The port is bound first: a process that cannot listen must not touch the data.
@@ -143,7 +149,7 @@ impl Starting {
             backend::migrate(&settings, &self.clock, &self.entropy).await?;
         }
         let (clock, entropy) = (self.clock.clone(), self.entropy.clone());
-        let app = App::start(settings, BUILD, clock, entropy, publisher).await?;
+        let app = App::start(settings, BUILD, clock, entropy, outside).await?;
         let tasks = app.start_roles();
         let (connections, stop) = (app.connections.clone(), app.stopping.clone());
         let serving = serve::serve(listeners, app.router(), options, connections, stop);

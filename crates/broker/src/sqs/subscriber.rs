@@ -196,8 +196,7 @@ impl Sqs {
         copy.attributes
             .insert("deadletterreason".into(), why.into());
         let id = message.attribute(name::ID).map(str::to_owned);
-        let id =
-            id.unwrap_or_else(|| Uuid::new_v5(&Uuid::NAMESPACE_OID, &message.body).to_string());
+        let id = id.unwrap_or_else(|| attributes::digest(&message.body));
         let group = message.attribute(name::SUBJECT).unwrap_or("unreadable");
         // No error: every attribute of the copy is text.
         let Ok(written) = attributes::write(&copy) else {

@@ -246,6 +246,10 @@ impl App {
 
     fn health(&self) -> HealthApi {
         HealthApi {
+            link: self
+                .outside
+                .as_ref()
+                .and_then(|outside| outside.link.clone()),
             store: self.store.clone(),
             inventory: self.inventory.clone(),
             contexts: self.contexts(),

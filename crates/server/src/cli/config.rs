@@ -10,6 +10,7 @@ use toml::{Table, Value};
 
 use super::exit::Exit;
 use super::{fail_config, output};
+use crate::brokers;
 use crate::config::{ConfigErrors, Flag, Loaded, Sources, check_safety};
 use crate::roles::{self, running};
 
@@ -131,7 +132,8 @@ impl Checked {
     fn of(loaded: Result<Loaded, ConfigErrors>) -> Self {
         let checked = loaded.and_then(|loaded| {
             check_safety(&loaded.settings)?;
-            running::check(roles::ALL, &loaded.settings, false)?;
+            let publishes = brokers::check(&loaded.settings)?;
+            running::check(roles::ALL, &loaded.settings, publishes)?;
             Ok(loaded.settings.listen_addresses())
         });
         match checked {

@@ -6,7 +6,7 @@
 
 /// Older names that mean one key as it stands. `DATABASE_URL`, `DB_*`, `JWT_SECRET` and the ports need
 /// more than a name and are read in `load`.
-pub const LEGACY: [(&str, &str); 14] = [
+pub const LEGACY: [(&str, &str); 22] = [
     ("LOG_LEVEL", "log.level"),
     ("JWT_EXPIRES_IN", "auth.token_lifetime_ms"),
     ("INVENTORY_FAILURE_RATE", "inventory.failure_rate"),
@@ -22,6 +22,14 @@ pub const LEGACY: [(&str, &str); 14] = [
     ("RETRY_MAX_DELAY", "retry.max_delay_ms"),
     ("RATE_LIMIT_PER_MINUTE", "server.rate_limit_per_minute"),
     ("OUTBOX_POLL_INTERVAL", "consumers.poll_interval_ms"),
+    ("WAYBILL_BROKER", "broker.kind"),
+    ("KAFKA_BROKERS", "broker.kafka_brokers"),
+    ("RABBITMQ_URL", "broker.rabbitmq_url"),
+    ("SQS_ENDPOINT", "broker.sqs_endpoint"),
+    ("AWS_REGION", "broker.sqs_region"),
+    ("AWS_ACCESS_KEY_ID", "broker.sqs_access_key_id"),
+    ("AWS_SECRET_ACCESS_KEY", "broker.sqs_secret_access_key"),
+    ("AWS_SESSION_TOKEN", "broker.sqs_session_token"),
     ("DB_POOL_SIZE", "store.pool_size"),
     ("DB_POOL_MIN_SIZE", "store.pool_min_size"),
 ];

@@ -33,7 +33,7 @@ impl fmt::Display for ConfigError {
 pub struct ConfigErrors(pub Vec<ConfigError>);
 
 impl ConfigErrors {
-    pub(super) fn push(
+    pub(crate) fn push(
         &mut self,
         source: impl fmt::Display,
         key: &str,
@@ -49,7 +49,7 @@ impl ConfigErrors {
         });
     }
 
-    pub(super) fn into_result<T>(self, value: T) -> Result<T, Self> {
+    pub(crate) fn into_result<T>(self, value: T) -> Result<T, Self> {
         if self.0.is_empty() {
             Ok(value)
         } else {

@@ -89,7 +89,8 @@ pub(super) fn load(sources: &Sources) -> Result<Loaded, ConfigErrors> {
     if layers.is("profile", &Value::String("demo".into())) {
         layers.demo();
     }
-    let (settings, origins) = layers.finish()?;
+    let (mut settings, origins) = layers.finish()?;
+    settings.publish_with_all(&sources.roles);
     Ok(Loaded { settings, origins })
 }
 

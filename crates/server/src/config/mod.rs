@@ -34,8 +34,8 @@ pub use role::{RoleSection, RoleSettings, Section};
 pub use safety::check_safety;
 pub(crate) use section::section;
 pub use settings::{
-    Auth, Breaker, Consumers, Idempotency, Intake, Inventory, Limits, Log, Retry, Server, Settings,
-    Store,
+    Auth, Breaker, Broker, Consumers, Idempotency, Intake, Inventory, Limits, Log, Retry, Server,
+    Settings, Store,
 };
 pub use sources::{Flag, Sources};
 
@@ -45,5 +45,6 @@ pub mod declare {
     pub use super::section::{HOUR_MS, YEAR_MS, count, time};
 }
 pub use values::{
-    InventoryMode, Listen, LogFormat, Millis, MillisRange, Profile, Secret, SigningSecret,
+    BrokerKind, InventoryMode, Listen, LogFormat, Millis, MillisRange, Profile, Secret,
+    SigningSecret, Subscribe,
 };

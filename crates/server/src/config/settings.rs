@@ -10,10 +10,11 @@ use toml::Table;
 use waybill_domain::money::Rounding;
 
 use super::kinds::{Key, Kind};
-use super::role::Section;
+use super::role::{RoleSettings, Section};
 use super::section::section;
 use super::values::{
-    InventoryMode, Listen, LogFormat, Millis, MillisRange, Profile, Secret, SigningSecret,
+    BrokerKind, InventoryMode, Listen, LogFormat, Millis, MillisRange, Profile, Secret,
+    SigningSecret, Subscribe,
 };
 
 section!(Server, "server", {
@@ -136,6 +137,20 @@ section!(Duplicates, "duplicates", {
     window_ms: Millis => time(0, YEAR_MS),
 });
 
+section!(Broker, "broker", {
+    kind: BrokerKind => Kind::OneOf(BrokerKind::NAMES),
+    subscribe: Subscribe => Kind::OneOf(&["auto", "always", "never"]),
+    prefix: String => Kind::OptionalText,
+    public_url: String => Kind::OptionalText,
+    kafka_brokers: String => Kind::OptionalText,
+    rabbitmq_url: Secret => Kind::OptionalText,
+    sqs_endpoint: String => Kind::OptionalText,
+    sqs_region: String => Kind::Text,
+    sqs_access_key_id: String => Kind::OptionalText,
+    sqs_secret_access_key: Secret => Kind::OptionalText,
+    sqs_session_token: Secret => Kind::OptionalText,
+});
+
 section!(Log, "log", {
     level: String => Kind::OneOf(&["off", "error", "warn", "info", "debug", "trace"]),
     format: LogFormat => Kind::OneOf(&["auto", "json", "human"]),
@@ -163,6 +178,7 @@ pub struct Settings {
     pub consumers: Consumers,
     pub idempotency: Idempotency,
     pub duplicates: Duplicates,
+    pub broker: Broker,
     pub log: Log,
     /// The sections of roles, by name, read by [`Settings::section`].
     #[serde(skip)]
@@ -200,6 +216,7 @@ pub(super) fn keys() -> impl Iterator<Item = &'static Key> {
         Consumers::KEYS,
         Idempotency::KEYS,
         Duplicates::KEYS,
+        Broker::KEYS,
         Log::KEYS,
     ]
     .into_iter()
@@ -232,6 +249,17 @@ impl Settings {
     #[must_use]
     pub fn runs(&self, role: &str) -> bool {
         self.roles.contains(role)
+    }
+
+    /// A process that runs every role that needs no broker, and has one, runs those that need one too.
+    pub(super) fn publish_with_all(&mut self, known: &[RoleSettings]) {
+        let mut usual = known.iter().filter(|known| known.role.in_all);
+        if self.broker.kind.is_external() && usual.all(|known| self.runs(known.role.name)) {
+            self.roles = known
+                .iter()
+                .map(|known| known.role.name.to_owned())
+                .collect();
+        }
     }
 
     /// The section of a role.

@@ -255,6 +255,48 @@ pub enum InventoryMode {
     Simulated,
 }
 
+/// What carries events between processes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BrokerKind {
+    /// None: a process reads the log of its own store, and that is all.
+    Embedded,
+    Kafka,
+    RabbitMq,
+    Sqs,
+}
+
+impl BrokerKind {
+    pub const NAMES: &'static [&'static str] = &["embedded", "kafka", "rabbitmq", "sqs"];
+
+    /// Its name in the settings, which is also the feature that a binary needs for it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Embedded => "embedded",
+            Self::Kafka => "kafka",
+            Self::RabbitMq => "rabbitmq",
+            Self::Sqs => "sqs",
+        }
+    }
+
+    /// Whether it is another process.
+    #[must_use]
+    pub const fn is_external(self) -> bool {
+        !matches!(self, Self::Embedded)
+    }
+}
+
+/// When a process takes events of other stores from the broker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Subscribe {
+    /// When it runs one of the roles `delivery` and `status` without the other.
+    Auto,
+    Always,
+    Never,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {

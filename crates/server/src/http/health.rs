@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use utoipa::{IntoParams, ToSchema};
+use waybill_broker::link::Link;
 use waybill_domain::time::Time;
 use waybill_store::{Error as StoreError, StoreBase};
 
@@ -24,6 +25,8 @@ use crate::resilience::breaker;
 pub struct HealthApi {
     pub store: Arc<dyn StoreBase>,
     pub inventory: Option<Arc<Guarded>>,
+    /// The connection to a broker.
+    pub link: Option<Arc<Link>>,
     pub contexts: ContextSource,
     pub started_at: Time,
     /// Cancelled when the process is asked to stop.
@@ -46,7 +49,7 @@ struct Health {
     version: String,
     /// Its name.
     service: String,
-    /// Why it is unhealthy.
+    /// Why it is unhealthy, or what is away.
     #[schema(nullable = false)]
     reason: Option<String>,
     /// `up` or `down`, by service; a database that can only be read is `read-only`.
@@ -131,8 +134,15 @@ pub async fn details(State(api): State<Arc<HealthApi>>) -> Response {
     let storage = Storage::of(&*api.store).await;
     let database = matches!(storage, Storage::Writable);
     let inventory = api.inventory.as_ref().map(|i| i.breaker().state);
-    let degraded = inventory.is_some_and(|state| state == breaker::State::Open);
-    let status = match (database, degraded) {
+    let no_inventory = inventory.is_some_and(|state| state == breaker::State::Open);
+    let broker = api
+        .link
+        .as_ref()
+        .map(|link| (link.broker(), link.problem()));
+    let no_broker = broker
+        .as_ref()
+        .is_some_and(|(_, problem)| problem.is_some());
+    let status = match (database, no_inventory || no_broker) {
         (false, _) => "unhealthy",
         (true, true) => "degraded",
         (true, false) => "healthy",
@@ -150,9 +160,16 @@ pub async fn details(State(api): State<Arc<HealthApi>>) -> Response {
         body["reason"] = reason.into();
     }
     if let Some(state) = inventory {
-        body["services"]["inventory"] = if degraded { "down".into() } else { "up".into() };
-        body["dependencies"]["inventory"] = (!degraded).into();
+        body["services"]["inventory"] = word(!no_inventory).into();
+        body["dependencies"]["inventory"] = (!no_inventory).into();
         body["circuitBreakers"] = json!({"inventory": state.name()});
+    }
+    if let Some((name, problem)) = broker {
+        body["services"][name] = word(problem.is_none()).into();
+        body["dependencies"][name] = problem.is_none().into();
+        if let (Some(problem), true) = (problem, database) {
+            body["reason"] = problem.text.into();
+        }
     }
     let code = if database {
         StatusCode::OK
@@ -160,6 +177,10 @@ pub async fn details(State(api): State<Arc<HealthApi>>) -> Response {
         StatusCode::SERVICE_UNAVAILABLE
     };
     (code, json::of(&body)).into_response()
+}
+
+fn word(up: bool) -> &'static str {
+    if up { "up" } else { "down" }
 }
 
 /// Whether the process is there.

@@ -8,7 +8,7 @@ use crate::config::{ConfigError, ConfigErrors, Settings};
 
 /// What to do about a role that publishes, in a process that has nowhere to publish to.
 const NO_BROKER: &str = "it publishes events to other stores, and this process has no broker to publish to; \
-                         take it out of --roles";
+                         choose one with WAYBILL_BROKER, or take the role out of --roles";
 
 /// Checks that each role that the settings name has what it requires. `publishes` says whether the process has
 /// somewhere to publish events to.

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use waybill_broker::publisher::Publisher;
 use waybill_broker::receiver::Receiver;
+use waybill_broker::subscriber::Subscriber;
 use waybill_store::{EffectStore, InboxStore, Store};
 
-use crate::config::Settings;
+use crate::brokers::Outside;
+use crate::config::{Settings, Subscribe};
 use crate::consumers::handler::Handler;
 use crate::consumers::inbox::{Inbox, InboxName, RetryingInbox};
 use crate::consumers::lease_manager::LeaseManager;
@@ -23,23 +24,28 @@ pub struct RoleResources {
     pub consumers: ConsumerResources,
     /// A role uses only the rows that it owns.
     pub store: Arc<dyn Store>,
-    /// Where events go for other stores, if this process publishes any.
-    pub publisher: Option<Arc<dyn Publisher>>,
+    /// The way to other stores, if this process has one.
+    pub outside: Option<Outside>,
 }
 
 impl RoleResources {
     /// Whether delivery lives in another store: orders and deliveries then learn of each other by their events.
     #[must_use]
     pub fn exchanges(&self) -> bool {
-        exchanges(&self.settings, self.publisher.is_some())
+        exchanges(&self.settings, self.outside.is_some())
     }
 }
 
-/// Whether a process with these settings takes events of another store: it publishes its own, and runs `delivery`
-/// without `status`, or `status` without `delivery`.
+/// Whether a process with these settings takes events of another store: it has a way to others and, unless the settings
+/// say something else, runs `delivery` without `status`, or `status` without `delivery`.
 #[must_use]
-pub fn exchanges(settings: &Settings, publishes: bool) -> bool {
-    publishes && settings.runs("delivery") != settings.runs("status")
+pub fn exchanges(settings: &Settings, has_outside: bool) -> bool {
+    has_outside
+        && match settings.broker.subscribe {
+            Subscribe::Auto => settings.runs("delivery") != settings.runs("status"),
+            Subscribe::Always => true,
+            Subscribe::Never => false,
+        }
 }
 
 /// The tasks of this process's roles, running.
@@ -86,6 +92,15 @@ impl RoleTasks {
         self.inboxes.push(Arc::new(inbox));
         let retrying = RetryingInbox::new(name, &self.consumers, store, handler);
         self.keep(retrying);
+    }
+
+    /// Lets a broker hand the events of other stores to what takes them.
+    pub fn subscribe(&mut self, subscriber: &Arc<dyn Subscriber>) {
+        for inbox in &self.inboxes {
+            let (subscriber, inbox, stop) = (subscriber.clone(), inbox.clone(), self.stop.clone());
+            self.managers
+                .spawn(async move { subscriber.run(inbox, stop).await });
+        }
     }
 
     /// What takes the events of another store.

@@ -89,13 +89,21 @@ impl ElasticMq {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// Kills it; connections break.
+    /// The id of its process; 0 while it does not run.
+    #[must_use]
+    pub fn pid(&self) -> i32 {
+        let running = self.running.as_ref();
+        running.map_or(0, |process| process.pid().as_raw_nonzero().get())
+    }
+
+    /// Stops it with SIGTERM; connections break. Unlike SQS it writes what it confirmed to its file with a delay, so
+    /// that SIGKILL would lose messages and tell nothing of its clients.
     ///
     /// # Errors
     /// It does not run.
     pub fn kill(&mut self) -> Result<()> {
         let mut process = self.running.take().context("it does not run")?;
-        process.signal(Signal::KILL)?;
+        process.signal(Signal::TERM)?;
         process.wait()?;
         Ok(())
     }

@@ -26,11 +26,6 @@ impl Running {
         Self { stop, task }
     }
 
-    /// Asks it to stop.
-    pub fn cancel(&self) {
-        self.stop.cancel();
-    }
-
     /// Stops it.
     pub async fn stop(self) -> Result<(), String> {
         self.stop.cancel();

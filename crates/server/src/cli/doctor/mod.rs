@@ -20,6 +20,7 @@ use super::config::SettingsArgs;
 use super::exit::Exit;
 use super::output;
 use crate::backend;
+use crate::brokers;
 use crate::config::{ConfigErrors, Loaded, Profile, Settings, check_safety};
 use crate::roles::{self, running};
 use check::{Check, Verdict};
@@ -62,8 +63,9 @@ pub async fn run(args: DoctorArgs) -> ExitCode {
 
 async fn look(settings: &Settings) -> Vec<Check> {
     let mut checks = vec![];
-    let startable =
-        check_safety(settings).and_then(|()| running::check(roles::ALL, settings, false));
+    let startable = check_safety(settings)
+        .and_then(|()| brokers::check(settings))
+        .and_then(|publishes| running::check(roles::ALL, settings, publishes));
     match startable {
         Ok(()) => checks.push(of_settings(settings)),
         Err(errors) => checks.extend(wrong(&errors)),

@@ -44,13 +44,13 @@ pub static ROLE: RoleDefinition = RoleDefinition {
         let figures = Figures::register(registry);
         Box::new(move |resources, tasks| {
             // A process without one was refused at its start (`roles::running::check`).
-            let Some(publisher) = &resources.publisher else {
+            let Some(outside) = &resources.outside else {
                 return;
             };
             tasks.keep(Relay::new(RelayShared::new(
                 resources.consumers.clone(),
                 resources.store.clone(),
-                publisher.clone(),
+                outside.publisher.clone(),
                 resources.settings.section(),
                 figures.clone(),
             )));

@@ -25,6 +25,7 @@ use self::wire::Wire;
 use super::shared::CONSUMER;
 use crate::app::{App, BUILD};
 use crate::backend;
+use crate::brokers::Outside;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Settings, Sources};
 use crate::random::Entropy;
@@ -75,7 +76,8 @@ impl Shop {
             let migrated = backend::migrate(&settings, &clock, &entropy).await;
             migrated.expect("a schema");
         }
-        let app = App::start(settings, BUILD, clock, entropy, Some(publisher)).await;
+        let outside = Outside::published_by(publisher);
+        let app = App::start(settings, BUILD, clock, entropy, Some(outside)).await;
         let app = app.expect("a store");
         Self {
             router: app.router(),

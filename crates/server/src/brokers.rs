@@ -1,0 +1,110 @@
+//! The broker that the settings choose: where events go for other stores, and where theirs come from.
+
+use std::sync::Arc;
+
+use waybill_broker::link::Link;
+use waybill_broker::publisher::Publisher;
+use waybill_broker::subscriber::Subscriber;
+
+use crate::config::{BrokerKind, ConfigErrors, Settings};
+
+/// A way to other stores.
+#[derive(Clone)]
+pub struct Outside {
+    pub publisher: Arc<dyn Publisher>,
+    /// `None` when what others publish comes without a broker.
+    pub subscriber: Option<Arc<dyn Subscriber>>,
+    /// The state of the connection, when there is one.
+    pub link: Option<Arc<Link>>,
+}
+
+impl Outside {
+    /// A way that only leads out; what others publish comes in by another one.
+    #[must_use]
+    pub fn published_by(publisher: Arc<dyn Publisher>) -> Self {
+        Self {
+            publisher,
+            subscriber: None,
+            link: None,
+        }
+    }
+}
+
+/// Whether the settings name a broker, and this binary can speak to it.
+///
+/// # Errors
+/// This binary was built without the broker, or its address is missing.
+pub fn check(settings: &Settings) -> Result<bool, ConfigErrors> {
+    let kind = settings.broker.kind;
+    let mut errors = ConfigErrors::default();
+    if !is_built(kind) {
+        let advice = format!(
+            "this binary was built without it; build it with --features {}, or with --features full",
+            kind.name()
+        );
+        errors.push("broker", "broker.kind", Some(kind.name().into()), advice);
+    }
+    let broker = &settings.broker;
+    let missing = match kind {
+        BrokerKind::Kafka if broker.kafka_brokers.is_empty() => Some((
+            "broker.kafka_brokers",
+            "name the brokers, as KAFKA_BROKERS=host:9092",
+        )),
+        BrokerKind::RabbitMq if broker.rabbitmq_url.expose().is_empty() => Some((
+            "broker.rabbitmq_url",
+            "name the broker, as RABBITMQ_URL=amqp://user:password@host:5672",
+        )),
+        BrokerKind::Sqs if broker.sqs_access_key_id.is_empty() => Some((
+            "broker.sqs_access_key_id",
+            "give the access key, as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+        )),
+        _ => None,
+    };
+    if let Some((key, advice)) = missing {
+        errors.push("broker", key, None, advice);
+    }
+    errors.into_result(kind.is_external())
+}
+
+const fn is_built(kind: BrokerKind) -> bool {
+    match kind {
+        BrokerKind::Embedded => true,
+        BrokerKind::Kafka => cfg!(feature = "kafka"),
+        BrokerKind::RabbitMq => cfg!(feature = "rabbitmq"),
+        BrokerKind::Sqs => cfg!(feature = "sqs"),
+    }
+}
+
+/// The broker of settings that were checked. It connects when it is first used.
+#[must_use]
+pub fn of(settings: &Settings) -> Option<Outside> {
+    match settings.broker.kind {
+        #[cfg(feature = "sqs")]
+        BrokerKind::Sqs => Some(sqs(settings)),
+        _ => None,
+    }
+}
+
+#[cfg(feature = "sqs")]
+fn sqs(settings: &Settings) -> Outside {
+    use waybill_broker::sqs::{Sqs, SqsConfig, SqsPublisher, SqsSubscriber};
+
+    let broker = &settings.broker;
+    let token = broker.sqs_session_token.expose();
+    let sqs = Sqs::new(&SqsConfig {
+        endpoint: broker.sqs_endpoint.clone(),
+        region: broker.sqs_region.clone(),
+        credentials: (
+            broker.sqs_access_key_id.clone(),
+            broker.sqs_secret_access_key.expose().to_owned(),
+        ),
+        session_token: Some(token.to_owned()).filter(|token| !token.is_empty()),
+        prefix: broker.prefix.clone(),
+        dataref: broker.public_url.clone(),
+    });
+    Outside {
+        publisher: Arc::new(SqsPublisher::new(sqs.clone())),
+        subscriber: Some(Arc::new(SqsSubscriber::new(sqs.clone()))),
+        link: Some(sqs.link()),
+    }
+}

@@ -1,0 +1,35 @@
+//! Orders flow from one service to the other and back.
+
+use waybill_testkit::postgres::Postgres;
+use waybill_testkit::unavailable::or_skip;
+
+use crate::broker::Broker;
+use crate::services::{Services, Stores};
+
+async fn flow(broker: Option<impl Broker>, stores: Stores, count: usize) {
+    let Some(broker) = broker else { return };
+    if stores == Stores::Postgres && or_skip(Postgres::shared()).is_none() {
+        return;
+    }
+    let services = Services::two(&broker, stores).await;
+    let orders = services.place(count, "flow").await;
+    let took = services.delivered(orders.len()).await;
+    println!(
+        "{}: {count} orders delivered {} ms after the last was placed",
+        broker.name(),
+        took.as_millis()
+    );
+    services.check(&orders, stores).await;
+}
+
+#[cfg(feature = "sqs")]
+#[tokio::test]
+async fn orders_arrive_over_sqs() {
+    flow(crate::broker::sqs::Sqs::start(), Stores::Postgres, 2_000).await;
+}
+
+#[cfg(feature = "sqs")]
+#[tokio::test]
+async fn orders_arrive_between_two_embedded_stores() {
+    flow(crate::broker::sqs::Sqs::start(), Stores::Embedded, 500).await;
+}

@@ -1,0 +1,7 @@
+//! The order service and the delivery service apart, a store each and a broker between them, which is killed, as the
+//! services are: every order arrives, once.
+
+mod broker;
+mod faults;
+mod flow;
+mod services;
