@@ -1,6 +1,7 @@
 //! An event on its way to other stores, and the topic that carries it.
 
 use uuid::Uuid;
+use waybill_domain::content::Personal;
 use waybill_domain::event::{AggregateKind, LoggedEvent};
 
 /// The store that an event comes from.
@@ -19,6 +20,9 @@ pub struct Message {
     /// Whether the event was discarded. A receiver then counts its `seq` as seen and does nothing else; id, aggregate
     /// and `seq` are those of the event.
     pub filler: bool,
+    /// What delivery needs of the order's personal data, beside an event from which it makes shipments. It is read when
+    /// the event is published, and is part of no event.
+    pub personal: Option<Personal>,
 }
 
 impl Message {

@@ -143,6 +143,7 @@ mod tests {
                 source,
                 event,
                 filler: false,
+                personal: None,
             });
         }
         messages

@@ -4,6 +4,7 @@
 //! stored separately and can be erased.
 
 use crate::canonical::canonical;
+use crate::event::EventKind;
 use crate::ids::OrderId;
 use crate::money::{Currency, Minor, Rounding, UnitPrice};
 use crate::problem::{Problem, code};
@@ -12,6 +13,7 @@ use crate::text::Sku;
 use crate::time::Time;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use std::fmt;
 
 /// One line as it was ordered.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -106,7 +108,7 @@ fn is_reject(policy: &AllocationPolicy) -> bool {
 }
 
 /// A postal address.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Address {
     pub name: Option<String>,
@@ -137,7 +139,7 @@ impl Address {
 }
 
 /// Data about a person; stored in a table of its own, and in no event and no log line.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Personal {
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -154,7 +156,38 @@ pub struct Personal {
     pub notes: Option<String>,
 }
 
+/// Shows that there is an address and nothing of it, so that no log line or error text can.
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Address(…)")
+    }
+}
+
+/// As the `Debug` of [`Address`].
+impl fmt::Debug for Personal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Personal(…)")
+    }
+}
+
 impl Personal {
+    /// Whether an order's event is sent to another store with what delivery needs of the order's personal data: those
+    /// that may be the first from which shipments are made.
+    #[must_use]
+    pub fn goes_with(kind: EventKind) -> bool {
+        kind == EventKind::OrderConfirmed || kind == EventKind::OrderLinesReleased
+    }
+
+    /// What delivery needs: the shipping address. `None` when the order has none.
+    #[must_use]
+    pub fn for_delivery(self) -> Option<Self> {
+        let shipping_address = Some(self.shipping_address?);
+        Some(Self {
+            shipping_address,
+            ..Self::default()
+        })
+    }
+
     /// Whether no field is set.
     #[must_use]
     pub fn is_empty(&self) -> bool {

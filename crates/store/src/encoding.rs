@@ -1,7 +1,9 @@
 //! How values are encoded in text columns; the same in both drivers.
 
+use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
+use waybill_domain::content::Personal;
 use waybill_domain::context::EventMeta;
 use waybill_domain::event::body::ShipmentLine;
 use waybill_domain::event::{Aggregate, AggregateKind, EventKind, LoggedEvent, NewEvent};
@@ -29,6 +31,21 @@ pub fn terminal_statuses() -> String {
 /// Lists of strings and numbers.
 pub fn json<T: Serialize>(value: &T) -> String {
     serde_json::to_string(value).expect("lists of strings and numbers always serialize")
+}
+
+/// Reads an order's personal data.
+///
+/// # Errors
+/// [`Error::DamagedRow`], which quotes nothing of it.
+pub fn read_personal(order: OrderId, text: &str) -> Result<Personal> {
+    // No cause: the parser's error may quote the text.
+    let damaged = |_| {
+        Error::damaged_row(
+            "order_personal",
+            format!("order {order}: data is no JSON of this form"),
+        )
+    };
+    serde_json::from_str(text).map_err(damaged)
 }
 
 /// A person's note about a hold or a cancellation, stored with the personal data. Both have the kind `hold_note`; a

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::sync::Arc;
 use uuid::Uuid;
+use waybill_domain::content::Personal;
 use waybill_domain::context::EventMeta;
 use waybill_domain::event::{
     Aggregate, AggregateKind, EventKind, LoggedEvent, NewEvent, SCHEMA_VERSION,
@@ -53,10 +54,16 @@ fn read(raw: &RawMessage) -> Result<Message, Fault> {
         })?,
     };
     let filler = raw.attribute(name::FILLER) == Some("true");
+    let (body, personal) = if filler {
+        (Arc::from("{}"), None)
+    } else {
+        body(&raw.body)?
+    };
     let occurred_at = parsed(raw, name::TIME, Time::parse)?;
     Ok(Message {
         source,
         filler,
+        personal: personal.filter(|_| Personal::goes_with(kind)),
         event: LoggedEvent {
             // Its place in the log of the store that sent it means nothing here.
             partition: 0,
@@ -71,11 +78,7 @@ fn read(raw: &RawMessage) -> Result<Message, Fault> {
                 order_id: order_of(aggregate, key)?,
                 tenant,
                 occurred_at,
-                body: if filler {
-                    "{}".into()
-                } else {
-                    data(&raw.body)?
-                },
+                body,
                 meta: EventMeta {
                     actor: raw.attribute(name::ACTOR).unwrap_or_default().into(),
                     correlation_id: raw.attribute(name::CORRELATION_ID).map(Arc::from),
@@ -124,13 +127,15 @@ fn order_of(aggregate: Aggregate, key: Uuid) -> Result<Option<OrderId>, Fault> {
 struct Body<'a> {
     #[serde(borrow)]
     data: &'a RawValue,
+    personal: Option<Personal>,
 }
 
-fn data(body: &[u8]) -> Result<Arc<str>, Fault> {
+/// The event's body, and the personal data beside it.
+fn body(body: &[u8]) -> Result<(Arc<str>, Option<Personal>), Fault> {
     let damaged = |error: serde_json::Error| Fault::Damaged(format!("its body: {error}"));
     let body: Body<'_> = serde_json::from_slice(body).map_err(damaged)?;
     if body.data.get().starts_with('{') {
-        Ok(body.data.get().into())
+        Ok((body.data.get().into(), body.personal))
     } else {
         Err(Fault::Damaged("its body: data is not an object".into()))
     }

@@ -5,6 +5,7 @@ use crate::message::Source;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use uuid::Uuid;
+use waybill_domain::content::{Address, Personal};
 use waybill_domain::context::EventMeta;
 use waybill_domain::event::{
     Aggregate, AggregateKind, EventKind, LoggedEvent, NewEvent, SCHEMA_VERSION,
@@ -30,6 +31,7 @@ fn message(kind: EventKind, aggregate: AggregateKind, body: &Value) -> Message {
             generation: "g1".into(),
         },
         filler: false,
+        personal: None,
         event: LoggedEvent {
             partition: 0,
             position: 0,
@@ -113,6 +115,43 @@ fn a_filler_has_the_place_of_its_event_and_nothing_of_its_body() {
         filler.event.event.body = Arc::from("{}");
         assert_eq!(decode(raw), Ok(filler));
     }
+}
+
+#[test]
+fn personal_data_travels_beside_the_event_and_shows_nowhere_else() {
+    let body = json!({"status": "confirmed", "lines": []});
+    let mut confirmed = message(EventKind::OrderConfirmed, AggregateKind::Order, &body);
+    let address = Address {
+        name: Some("A. Muster".into()),
+        ..Address::default()
+    };
+    confirmed.personal = Some(Personal {
+        shipping_address: Some(address),
+        ..Personal::default()
+    });
+    for shape in SHAPES {
+        let raw = encode(&confirmed, shape);
+        let attributes = format!("{:?}", raw.attributes);
+        assert!(!attributes.contains("Muster"), "{attributes}");
+        let without = encode_without_data(&confirmed, shape, "https://orders/v1/events/1");
+        let text = String::from_utf8(without.body).expect("text");
+        assert!(!text.contains("Muster"), "{text}");
+        let read = decode(raw).expect("it can be read");
+        assert_eq!(read, confirmed);
+        let data = &read.event.event.body;
+        assert!(!data.contains("Muster"), "{data}");
+        assert!(!format!("{read:?}").contains("Muster"));
+        let filler = Message {
+            filler: true,
+            ..confirmed.clone()
+        };
+        let text = String::from_utf8(encode(&filler, shape).body).expect("text");
+        assert!(!text.contains("Muster"), "{text}");
+    }
+    let mut raw = encode(&confirmed, Shape::Kafka);
+    raw.body = br#"{"data": {}, "personal": 7}"#.to_vec();
+    let fault = decode(raw).expect_err("it is damaged").fault;
+    assert_eq!(fault.code(), "damaged");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The order service and the delivery service, each with a store of its own, in one process (`demo --services`): what
 //! one publishes has its effect in the other, once, whatever is killed.
 
+mod personal;
 mod trace;
 
 use std::collections::BTreeSet;

@@ -58,6 +58,7 @@ impl Inbox {
             }],
             changes: vec![],
             park: vec![],
+            personal: vec![],
         }
     }
 

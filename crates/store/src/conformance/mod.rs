@@ -22,6 +22,7 @@ mod lists;
 mod log;
 mod once;
 mod parked;
+mod personal;
 mod reconcile;
 mod relay;
 mod reopen;
@@ -144,6 +145,9 @@ macro_rules! store_conformance_cases {
                 of_processes_that_take_an_event_at_once_one_does
                 a_generation_that_was_adopted_goes_on_under_its_number
                 an_order_parked_by_an_event_queues_the_later_ones_as_they_come
+            }
+            personal {
+                what_comes_with_an_event_is_kept_in_its_transaction_and_never_replaced
             }
             leases {
                 a_lease_is_one_owners_until_it_runs_out

@@ -2,7 +2,9 @@
 
 use super::log::NewParked;
 use waybill_domain::change::Change;
+use waybill_domain::content::Personal;
 use waybill_domain::event::Aggregate;
+use waybill_domain::ids::OrderId;
 use waybill_domain::inbox::Watermark;
 use waybill_domain::time::Time;
 
@@ -49,4 +51,6 @@ pub struct InboxBatch<E> {
     /// Events that could not be applied, and events of orders that are parked already, in the order of their arrival. The
     /// store chooses their positions.
     pub park: Vec<NewParked>,
+    /// Personal data that came with events, also with those that are parked. An order keeps what came first.
+    pub personal: Vec<(OrderId, Personal)>,
 }

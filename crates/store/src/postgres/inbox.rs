@@ -1,11 +1,11 @@
 //! Events of other stores: where they come from, how far each consumer has got, and taking them with their effects.
 
 use super::changes::{self, Locked, OwnedRows, Wanted};
-use super::parked;
 use super::pipeline::{Parameter, Pipeline, Sql, params};
 use super::rows::Columns;
 use super::shared::Shared;
 use super::transaction::{Commits, Failed};
+use super::{parked, personal};
 use crate::encoding::queue;
 use crate::error::{Error, Result};
 use crate::model::{Advance, InboxBatch, InboxGeneration, InboxSource, NewParked};
@@ -290,6 +290,7 @@ async fn attempt_receive<E: OwnedRows>(
         &parked,
         now,
     );
+    personal::keep(&mut pipeline, &batch.personal);
     changes::write(&mut pipeline, &all, &locked);
     let events: Vec<&NewEvent> = all.iter().flat_map(|c| &c.events).collect();
     shared

@@ -33,6 +33,7 @@ mod once;
 mod open;
 mod orders;
 mod parked;
+mod personal;
 mod pipeline;
 mod plain;
 mod relay;

@@ -3,9 +3,9 @@
 use super::apply::refuse_parked;
 use super::changes::{self, OwnedRows};
 use super::errors::IntoStore;
-use super::parked;
 use super::rows::Columns;
 use super::tx::Tx;
+use super::{parked, personal};
 use crate::encoding::queue;
 use crate::error::{Error, Result};
 use crate::model::{Advance, InboxBatch, InboxGeneration, InboxSource, NewParked};
@@ -149,6 +149,9 @@ pub fn receive<E: OwnedRows>(tx: &mut Tx<'_>, batch: &InboxBatch<E>) -> Result<(
     for new in &batch.park {
         let placed = placed(tx, &batch.consumer, new)?;
         parked::park(tx, &batch.consumer, batch.partition, &placed)?;
+    }
+    for (order, data) in &batch.personal {
+        personal::keep(tx, *order, data)?;
     }
     changes::write(tx, &batch.changes)
 }

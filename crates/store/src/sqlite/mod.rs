@@ -29,6 +29,7 @@ mod once;
 mod open;
 mod orders;
 mod parked;
+mod personal;
 mod readers;
 mod relay;
 mod rounds;

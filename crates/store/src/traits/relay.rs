@@ -6,6 +6,7 @@ use super::log::LogStore;
 use crate::error::Result;
 use crate::model::{Positions, RelayStart};
 use async_trait::async_trait;
+use waybill_domain::content::Personal;
 use waybill_domain::event::LoggedEvent;
 use waybill_domain::ids::OrderId;
 use waybill_domain::text::Tenant;
@@ -35,6 +36,11 @@ pub trait RelayStore: EffectStore<NoRows> + LogStore {
         position: i64,
         orders: Vec<(Tenant, OrderId)>,
     ) -> Result<Vec<OrderId>>;
+
+    /// The personal data of those of these orders that have any.
+    ///
+    /// Fails with [`crate::Error::DamagedRow`] when that of one cannot be read.
+    async fn personal_of(&self, orders: Vec<OrderId>) -> Result<Vec<(OrderId, Personal)>>;
 
     /// Where the relay began in each partition. The first call stores what `start` asks for; later ones return what is
     /// stored.

@@ -10,6 +10,7 @@ use self::said::Said;
 use crate::message::Message;
 use serde::Serialize;
 use serde_json::value::RawValue;
+use waybill_domain::content::Personal;
 
 /// The fields that a broker's older consumers read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,9 +27,13 @@ struct Body<'a, T> {
     older: T,
     #[serde(skip_serializing_if = "Option::is_none")]
     data: Option<&'a RawValue>,
+    /// Beside `data`, not in an attribute: attributes are what logs show.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    personal: Option<&'a Personal>,
 }
 
-/// The body of a message as JSON text. Without its data an order's items are left out too.
+/// The body of a message as JSON text. Without its data an order's items and its personal data are left
+/// out too.
 pub fn of(message: &Message, shape: Shape, with_data: bool) -> String {
     let event = &message.event.event;
     let data = with_data && !message.filler;
@@ -41,14 +46,19 @@ pub fn of(message: &Message, shape: Shape, with_data: bool) -> String {
         (false, None) => Said::Other,
         (false, Some(_)) => Said::by(event),
     };
+    let personal = message.personal.as_ref().filter(|_| data.is_some());
     match shape {
-        Shape::Kafka => text(kafka::fields(event, &said), data),
-        Shape::RabbitMq => text(rabbitmq::fields(event, &said), data),
-        Shape::Sqs => text(sqs::fields(event, &said), data),
+        Shape::Kafka => text(kafka::fields(event, &said), data, personal),
+        Shape::RabbitMq => text(rabbitmq::fields(event, &said), data, personal),
+        Shape::Sqs => text(sqs::fields(event, &said), data, personal),
     }
 }
 
-fn text<T: Serialize>(older: T, data: Option<&RawValue>) -> String {
-    serde_json::to_string(&Body { older, data })
-        .expect("bodies have string keys and no fallible fields")
+fn text<T: Serialize>(older: T, data: Option<&RawValue>, personal: Option<&Personal>) -> String {
+    let body = Body {
+        older,
+        data,
+        personal,
+    };
+    serde_json::to_string(&body).expect("bodies have string keys and no fallible fields")
 }

@@ -120,6 +120,7 @@ mod tests {
                 },
             },
             filler: false,
+            personal: None,
         };
         of.iter().map(message).collect()
     }

@@ -14,6 +14,7 @@ use async_trait::async_trait;
 use waybill_broker::message::{Message, Source, Topic};
 use waybill_broker::receiver::{Received, Receiver};
 use waybill_broker::wire::Unreadable;
+use waybill_domain::content::Personal;
 use waybill_domain::event::{Aggregate, LoggedEvent};
 use waybill_domain::ids::OrderId;
 use waybill_domain::inbox::partition_of;
@@ -184,6 +185,8 @@ impl<H: Handler> Inbox<H> {
             let group = groups.entry(partition).or_insert_with(new);
             group.advances.push(fresh.advance);
             if is_decided(fresh) {
+                let personal = fresh.message.personal.clone();
+                group.personal.extend(personal.map(|data| (order, data)));
                 let event = fresh.message.event.clone();
                 group.events.push(LoggedEvent { partition, ..event });
             }
@@ -236,6 +239,7 @@ impl<H: Handler> Inbox<H> {
             advances: arrivals::summed(group.advances),
             changes: outcomes.changes,
             park: outcomes.park,
+            personal: group.personal,
         };
         self.store.receive(batch).await?;
         log_parked(self.name.consumer, &park);
@@ -251,6 +255,8 @@ struct Group<H: Handler> {
     advances: Vec<Advance>,
     /// Those that are decided, with the partition in which their effects are recorded.
     events: Vec<LoggedEvent>,
+    /// What came with these events, also with those that will be parked: the parked rows do not hold it.
+    personal: Vec<(OrderId, Personal)>,
 }
 
 impl<H: Handler> Group<H> {
@@ -260,6 +266,7 @@ impl<H: Handler> Group<H> {
             known: known.clone(),
             advances: vec![],
             events: vec![],
+            personal: vec![],
         }
     }
 }

@@ -8,7 +8,6 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
-use waybill_broker::message::Message;
 use waybill_domain::event::{EventKind, LoggedEvent};
 use waybill_domain::ids::OrderId;
 use waybill_domain::time::Time;
@@ -160,10 +159,8 @@ impl Lane {
         };
         #[cfg(feature = "planted-defects")]
         self.move_cursor_too_early(&recorded).await?;
-        let messages: Vec<Message> = batch
-            .to_publish()
-            .map(|event| self.shared.message(event, false))
-            .collect();
+        let wanted = batch.to_publish().map(|event| (event, false));
+        let messages = self.shared.messages(wanted).await?;
         let Some(results) = self.shared.publish(messages, stop).await else {
             return Ok(Turn::Idle);
         };

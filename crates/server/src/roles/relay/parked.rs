@@ -39,10 +39,10 @@ pub async fn retry(
         .log
         .due_parked(CONSUMER, lease.partition, now, LOOK)
         .await?;
-    let messages = due
-        .iter()
-        .map(|parked| shared.message(&parked.event, parked.state == ParkedState::Discard));
-    let Some(results) = shared.publish(messages.collect(), stop).await else {
+    let events = due.iter();
+    let events = events.map(|parked| (&parked.event, parked.state == ParkedState::Discard));
+    let messages = shared.messages(events).await?;
+    let Some(results) = shared.publish(messages, stop).await else {
         return Ok(Looked::Nothing);
     };
     let mut looked = Looked::Nothing;

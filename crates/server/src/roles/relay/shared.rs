@@ -1,15 +1,18 @@
 //! What the relay's lanes, one per partition, share: where they read, and where they publish.
 
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 use waybill_broker::message::{Message, Source};
 use waybill_broker::publisher::{Published, Publisher};
-use waybill_domain::event::LoggedEvent;
+use waybill_domain::content::Personal;
+use waybill_domain::event::{LoggedEvent, NewEvent};
+use waybill_domain::ids::OrderId;
 use waybill_domain::retry::RetrySchedule;
-use waybill_store::RelayStore;
 use waybill_store::outage::Outage;
+use waybill_store::{Error as StoreError, RelayStore};
 
 use super::figures::Figures;
 use super::settings::RelaySettings;
@@ -75,13 +78,41 @@ impl RelayShared {
         }
     }
 
-    /// An event as a message of this store.
-    pub fn message(&self, event: &LoggedEvent, filler: bool) -> Message {
-        Message {
-            source: self.source.clone(),
-            event: event.clone(),
-            filler,
+    /// Events as messages of this store; a discarded one (`true`) becomes a filler. Personal data that goes with an event
+    /// is read now, so that no row of the relay holds it.
+    ///
+    /// # Errors
+    /// The store cannot be read, or an order's personal data is damaged.
+    pub async fn messages(
+        &self,
+        events: impl Iterator<Item = (&LoggedEvent, bool)>,
+    ) -> Result<Vec<Message>, StoreError> {
+        let events: Vec<(&LoggedEvent, bool)> = events.collect();
+        let carries = |event: &NewEvent| Personal::goes_with(event.kind);
+        let wanted = events
+            .iter()
+            .filter(|(e, filler)| !filler && carries(&e.event));
+        let wanted: BTreeSet<OrderId> = wanted.filter_map(|(e, _)| e.event.order_id).collect();
+        let mut personal: HashMap<OrderId, Personal> = HashMap::new();
+        if !wanted.is_empty() {
+            let found = self.store.personal_of(wanted.into_iter().collect()).await?;
+            personal.extend(
+                found
+                    .into_iter()
+                    .filter_map(|(order, all)| Some((order, all.for_delivery()?))),
+            );
         }
+        let message = |(logged, filler): (&LoggedEvent, bool)| {
+            let event = &logged.event;
+            let of_order = event.order_id.filter(|_| !filler && carries(event));
+            Message {
+                source: self.source.clone(),
+                event: logged.clone(),
+                filler,
+                personal: of_order.and_then(|order| personal.get(&order).cloned()),
+            }
+        };
+        Ok(events.into_iter().map(message).collect())
     }
 
     /// Publishes messages; one result each. `None` when the process stops and the broker does not answer any more.

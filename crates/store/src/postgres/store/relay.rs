@@ -1,11 +1,12 @@
 //! What the relay reads and keeps.
 
-use super::super::{log, relay};
+use super::super::{log, personal, relay};
 use super::PostgresStore;
 use crate::error::Result;
 use crate::model::{Positions, RelayStart};
 use crate::traits::RelayStore;
 use async_trait::async_trait;
+use waybill_domain::content::Personal;
 use waybill_domain::event::LoggedEvent;
 use waybill_domain::ids::OrderId;
 use waybill_domain::text::Tenant;
@@ -23,6 +24,10 @@ impl RelayStore for PostgresStore {
         orders: Vec<(Tenant, OrderId)>,
     ) -> Result<Vec<OrderId>> {
         relay::begun_by(self.read()?, partition, position, &orders).await
+    }
+
+    async fn personal_of(&self, orders: Vec<OrderId>) -> Result<Vec<(OrderId, Personal)>> {
+        personal::of_orders(self.read()?, &orders).await
     }
 
     async fn relay_start(&self, start: RelayStart) -> Result<Positions> {

@@ -1,12 +1,13 @@
 //! What the relay reads and keeps.
 
 use super::super::schedule::Class;
-use super::super::{log, relay};
+use super::super::{log, personal, relay};
 use super::SqliteStore;
 use crate::error::Result;
 use crate::model::{Positions, RelayStart};
 use crate::traits::RelayStore;
 use async_trait::async_trait;
+use waybill_domain::content::Personal;
 use waybill_domain::event::LoggedEvent;
 use waybill_domain::ids::OrderId;
 use waybill_domain::text::Tenant;
@@ -27,6 +28,12 @@ impl RelayStore for SqliteStore {
     ) -> Result<Vec<OrderId>> {
         self.readers
             .read(move |c| relay::begun_by(c, position, orders))
+            .await
+    }
+
+    async fn personal_of(&self, orders: Vec<OrderId>) -> Result<Vec<(OrderId, Personal)>> {
+        self.readers
+            .read(move |c| personal::of_orders(c, &orders))
             .await
     }
 
