@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Args;
 use serde::Serialize;
-use waybill_store::verify::{Finding, Report};
-use waybill_store::{postgres, sqlite};
+use waybill_store::verify::{Finding, Report, compare};
+use waybill_store::{Error as StoreError, postgres, sqlite};
 
 use super::config::SettingsArgs;
 use super::exit::Exit;
@@ -14,14 +15,20 @@ use super::{fail, fail_config, fail_store, output};
 use crate::backend;
 use crate::config::Settings;
 
+/// Events that were under way at the first look have arrived at the second.
+const SECOND_LOOK: Duration = Duration::from_secs(1);
+
 /// Recompute what must hold from the tables and the log, and print what does not add up
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Reads one snapshot, also beside a running server. Exit code 0: everything adds up, or a discarded event explains what does not; 6: something does not; 5: the database does not answer; 1: another failure.\n\nExamples:\n  waybill verify\n  waybill verify --data /var/lib/waybill --json\n  DATABASE_URL=postgres://waybill@db/waybill waybill verify"
+    after_help = "Reads one snapshot, also beside a running server. Exit code 0: everything adds up, or a discarded event explains what does not; 6: something does not; 5: the database does not answer; 1: another failure.\n\nExamples:\n  waybill verify\n  waybill verify --data /var/lib/waybill --json\n  waybill verify --data ./waybill-data/order-service --against ./waybill-data/delivery-service\n  DATABASE_URL=postgres://waybill@db/waybill waybill verify"
 )]
 pub struct VerifyArgs {
     #[command(flatten)]
     settings: SettingsArgs,
+    /// The store of the other service, to compare with: a data folder, or the address of a database
+    #[arg(long, value_name = "STORE")]
+    against: Option<String>,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -44,6 +51,14 @@ pub async fn run(args: VerifyArgs) -> ExitCode {
         Some(options) => postgres::open_for_verify(&options).await,
         None => sqlite::open_for_verify(settings.store.data.as_ref()),
     };
+    let compared = match (&args.against, &report) {
+        (Some(other), Ok(_)) => compared(&settings, other).await,
+        (None, _) | (_, Err(_)) => Ok(vec![]),
+    };
+    let report = report.and_then(|mut report| {
+        report.findings.extend(compared?);
+        Ok(report)
+    });
     let report = match report {
         Ok(report) => report,
         Err(error) => return fail_store(&error),
@@ -52,8 +67,42 @@ pub async fn run(args: VerifyArgs) -> ExitCode {
         print_json(&report, &report)
     } else {
         output::line(format!("of {place}"));
+        if args.against.is_some() {
+            output::line("compared with the store of the other service");
+        }
         print(&report)
     }
+}
+
+/// What does not agree between this store and the other service's. Stores in use are read one after the other, so what is
+/// found must still be there at a second look.
+async fn compared(settings: &Settings, other: &str) -> Result<Vec<Finding>, StoreError> {
+    let first = look(settings, other).await?;
+    if first.is_empty() {
+        return Ok(first);
+    }
+    tokio::time::sleep(SECOND_LOOK).await;
+    let second = look(settings, other).await?;
+    Ok(second
+        .into_iter()
+        .filter(|finding| first.contains(finding))
+        .collect())
+}
+
+async fn look(settings: &Settings, other: &str) -> Result<Vec<Finding>, StoreError> {
+    let own = match backend::shared(settings) {
+        Some(options) => postgres::side(&options).await?,
+        None => sqlite::side(settings.store.data.as_ref())?,
+    };
+    let is_address = ["postgres://", "postgresql://"]
+        .iter()
+        .any(|scheme| other.starts_with(scheme));
+    let other = if is_address {
+        postgres::side(&backend::shared_at(settings, other)).await?
+    } else {
+        sqlite::side(other.as_ref())?
+    };
+    Ok(compare(&own, &other))
 }
 
 /// Prints `shown`, which contains `report`; the exit code says whether everything adds up.

@@ -1,6 +1,7 @@
 //! The order service and the delivery service, each with a store of its own, in one process (`demo --services`): what
 //! one publishes has its effect in the other, once, whatever is killed.
 
+mod against;
 mod personal;
 mod trace;
 
@@ -31,9 +32,13 @@ struct Services {
 
 impl Services {
     async fn start(database: Option<&Database>) -> Self {
+        Self::carrying_within_ms(database, "0-100").await
+    }
+
+    async fn carrying_within_ms(database: Option<&Database>, range: &str) -> Self {
         let delivery = free_address().expect("a port");
         let mut start = Start::demo(env!("CARGO_BIN_EXE_waybill"))
-            .delivering_within_ms("0-100")
+            .delivering_within_ms(range)
             .arg("--services")
             .arg("--listen")
             .arg(delivery.to_string());
@@ -76,15 +81,21 @@ impl Services {
 
     /// Every shipment of the delivery service: its id and its order.
     async fn shipments(&self) -> Vec<(String, String)> {
+        let text = |of: &Value, name: &str| of[name].as_str().expect("text").to_owned();
+        let all = self.shipments_as_json().await;
+        let all = all.iter().map(|s| (text(s, "id"), text(s, "orderId")));
+        all.collect()
+    }
+
+    /// Every shipment of the delivery service.
+    async fn shipments_as_json(&self) -> Vec<Value> {
         let mut client = self.delivery_client();
         let (mut all, mut path) = (vec![], "/v1/shipments?limit=100".to_owned());
         loop {
             let answer = client.get(&path).await.expect("an answer");
             assert_eq!(answer.status, 200, "{}", answer.text());
             let page: Value = answer.json();
-            let text = |of: &Value, name: &str| of[name].as_str().expect("text").to_owned();
-            let items = page["items"].as_array().expect("a list");
-            all.extend(items.iter().map(|s| (text(s, "id"), text(s, "orderId"))));
+            all.extend(page["items"].as_array().expect("a list").iter().cloned());
             match page["next"].as_str() {
                 Some(next) => path = format!("/v1/shipments?limit=100&after={next}"),
                 None => return all,
@@ -99,15 +110,24 @@ impl Services {
         assert_eq!(shipments.len(), orders.len(), "one shipment an order");
         assert_eq!(shipped, orders.iter().collect());
         assert!(self.app.stop().await.expect("they stop").success());
-        for store in ["order-service", "delivery-service"] {
+        self.sound(database).await;
+    }
+
+    /// Each store adds up, and they agree.
+    async fn sound(&self, database: Option<&Database>) {
+        let data = |store| self.app.data().join(store).to_string_lossy().into_owned();
+        let stores = match database {
+            None => ["order-service", "delivery-service"].map(data),
+            Some(database) => [database.url(), of_delivery(database)],
+        };
+        let [orders, delivery] = &stores;
+        for (store, other) in [(orders, delivery), (delivery, orders)] {
             let mut verify = self.app.command("verify");
             match database {
-                None => verify.arg("--data").arg(self.app.data().join(store)),
-                Some(database) if store == "order-service" => {
-                    verify.env("DATABASE_URL", database.url())
-                }
-                Some(database) => verify.env("DATABASE_URL", of_delivery(database)),
+                None => verify.arg("--data").arg(store),
+                Some(_) => verify.env("DATABASE_URL", store),
             };
+            verify.arg("--against").arg(other);
             let verified = timeout(HANGS, verify.output()).await;
             let verified = verified.expect("it ends").expect("it runs");
             let said = String::from_utf8_lossy(&verified.stdout);

@@ -66,4 +66,4 @@ pub(crate) use moving::{Target, holds};
 pub use restored::{MovedCounter, NewIncarnation, accept_lineage, begin_new_incarnation};
 pub use snapshots::OpenTransaction;
 pub use store::PostgresStore;
-pub use verify::{look, open_for_verify};
+pub use verify::{look, open_for_verify, side};

@@ -10,7 +10,7 @@ use super::session::Session;
 use super::unreachable::unreachable;
 use crate::error::{Error, Result};
 use crate::status::Status;
-use crate::verify::{Report, Tables, VisitEvent, VisitRow};
+use crate::verify::{Report, Side, Tables, VisitEvent, VisitRow};
 use async_trait::async_trait;
 use futures::{StreamExt, pin_mut};
 use tokio_postgres::types::Type;
@@ -26,6 +26,17 @@ pub async fn open_for_verify(options: &Options) -> Result<Report> {
     let report = check(&client).await?;
     plain::commit(&client).await.store()?;
     Ok(report)
+}
+
+/// Reads what is compared with another store.
+///
+/// # Errors
+/// The database cannot be reached or read, or its schema is too old.
+pub async fn side(options: &Options) -> Result<Side> {
+    let client = snapshot(options).await?;
+    let side = Side::read(&mut PostgresTables { client: &client }).await?;
+    plain::commit(&client).await.store()?;
+    Ok(side)
 }
 
 /// Reads the status of the consumers that work on the database, on one snapshot.

@@ -52,5 +52,5 @@ pub use inspect::{Inspection, inspect};
 pub use lock::holder;
 pub(crate) use moving::Source;
 pub use store::SqliteStore;
-pub use verify::{look, open_for_verify};
+pub use verify::{look, open_for_verify, side};
 pub use wipe::wipe;

@@ -5,7 +5,7 @@ use super::errors::IntoStore;
 use super::{log, migrate};
 use crate::error::{Error, Result};
 use crate::status::Status;
-use crate::verify::{Finding, Report, Tables, VisitEvent, VisitRow};
+use crate::verify::{Finding, Report, Side, Tables, VisitEvent, VisitRow};
 use async_trait::async_trait;
 use rusqlite::Connection;
 use std::future::Future;
@@ -21,6 +21,21 @@ use waybill_domain::time::Time;
 pub fn open_for_verify(directory: &Path) -> Result<Report> {
     let mut connection = open_existing(directory)?;
     check_all(&mut connection)
+}
+
+/// Reads what is compared with another store.
+///
+/// # Errors
+/// The database cannot be opened or read, or its schema is too old.
+pub fn side(directory: &Path) -> Result<Side> {
+    let mut connection = open_existing(directory)?;
+    connection.execute_batch("BEGIN DEFERRED").store()?;
+    let mut tables = SqliteTables {
+        connection: &mut connection,
+    };
+    let side = blocking(Side::read(&mut tables))?;
+    connection.execute_batch("COMMIT").store()?;
+    Ok(side)
 }
 
 /// Opens the database of a folder that must have one, for reading.

@@ -3,6 +3,7 @@
 //! They share no code with the writes they check. A driver hands in its tables; the checks are the same for every
 //! driver. docs/invariants.md says what each number means and what to do about a finding.
 
+mod against;
 mod copies;
 mod difference;
 mod discards;
@@ -12,6 +13,8 @@ mod received;
 mod rows;
 mod shipments;
 mod stock;
+
+pub use against::{Side, compare};
 
 use crate::error::Result;
 use async_trait::async_trait;
@@ -138,12 +141,24 @@ impl Report {
         cell: &str,
     ) -> Option<T> {
         // No error: an invalid cell becomes a finding.
-        let read = cell.parse().ok();
-        if read.is_none() {
+        self.known(invariant, subject, column, cell, |cell| cell.parse().ok())
+    }
+
+    /// Reads a cell. An invalid one is a finding that names the row.
+    fn known<T>(
+        &mut self,
+        invariant: &'static str,
+        subject: &str,
+        column: &str,
+        cell: &str,
+        read: impl Fn(&str) -> Option<T>,
+    ) -> Option<T> {
+        let known = read(cell);
+        if known.is_none() {
             let detail = format!("{column} cannot be read: {}", quoted(cell));
             self.find(invariant, subject, detail);
         }
-        read
+        known
     }
 
     fn find(
