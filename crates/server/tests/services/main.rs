@@ -3,6 +3,7 @@
 
 mod against;
 mod personal;
+mod race;
 mod trace;
 
 use std::collections::BTreeSet;
