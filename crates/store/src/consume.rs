@@ -45,7 +45,7 @@ pub trait BatchDecision<E: Effect>: Send + Sync + 'static {
     /// The orders whose rows are to be loaded.
     fn needs(&self) -> Vec<OrderId>;
 
-    /// The orders whose events are in the batch.
+    /// The orders whose events are in the batch; for an event of a stock row the row's id.
     fn order_ids(&self) -> Vec<OrderId>;
 
     /// Whether events of this consumer may be parked. When it is false, the store need not read the parked events.

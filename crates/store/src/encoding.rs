@@ -1,7 +1,9 @@
 //! How values are encoded in text columns; the same in both drivers.
 
 use crate::error::{Error, Result};
+use crate::model::DamagedEnvelope;
 use serde::{Deserialize, Serialize};
+use serde_json::error::Category;
 use uuid::Uuid;
 use waybill_domain::content::Personal;
 use waybill_domain::context::EventMeta;
@@ -223,9 +225,16 @@ pub fn write_envelope(event: &LoggedEvent) -> String {
     serde_json::to_string(&envelope).expect("strings, numbers and lists of them always serialize")
 }
 
-/// Decodes the stored form; `None` when the text is invalid.
-pub fn read_envelope(text: &str) -> Option<LoggedEvent> {
-    let e: Envelope = serde_json::from_str(text).ok()?;
+/// Decodes the stored form. The reason of a failure quotes nothing of the text, which may hold personal data.
+pub fn read_envelope(text: &str) -> std::result::Result<LoggedEvent, DamagedEnvelope> {
+    let e: Envelope = serde_json::from_str(text).map_err(|error| {
+        let what = match error.classify() {
+            Category::Data => "it lacks a field, or has one that this version does not know",
+            Category::Eof => "it is cut off",
+            Category::Io | Category::Syntax => "it is not JSON",
+        };
+        DamagedEnvelope(format!("{what} (at byte {})", error.column()))
+    })?;
     let event = NewEvent {
         id: e.id,
         schema_version: e.schema_version,
@@ -241,7 +250,7 @@ pub fn read_envelope(text: &str) -> Option<LoggedEvent> {
         body: e.body.into(),
         meta: e.meta,
     };
-    Some(LoggedEvent {
+    Ok(LoggedEvent {
         partition: e.partition,
         position: e.position,
         recorded_at: Time(e.recorded_at),

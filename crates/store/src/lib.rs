@@ -24,6 +24,7 @@ mod model;
 pub mod moving;
 pub mod outage;
 pub mod postgres;
+mod readable;
 pub mod reads;
 mod relay_state;
 mod sources;

@@ -14,7 +14,9 @@ use waybill_domain::text::Tenant;
 use waybill_store::conformance::{Driver, Harness, Story, Tap};
 use waybill_store::moving::{Moved, Stage, TABLES, move_store};
 use waybill_store::sqlite::{Options, create_backup, restore_backup};
-use waybill_store::{Accepted, Error, OrderFilter, RelayStart, Result, ShipmentFilter};
+use waybill_store::{
+    Accepted, Error, OrderFilter, RelayCommand, RelayPause, RelayStart, Result, ShipmentFilter,
+};
 
 fn seed() -> u64 {
     let seed = std::env::var("WAYBILL_TEST_SEED").ok();
@@ -133,14 +135,23 @@ async fn a_moved_store_holds_what_it_held_and_its_story_goes_on() {
     };
     let before = told(&story.h).await;
     let began = story.h.store.relay_start(RelayStart::Now).await;
-    story.h.store.pause_relay(true).await.expect("written");
+    let pause = RelayPause {
+        since: story.h.clock.now(),
+        by: "ops".into(),
+        reason: None,
+    };
+    let tenant = Tenant::default();
+    let paused = RelayCommand::Pause(pause.clone());
+    let paused = story.h.store.command_relay(&tenant, paused, None);
+    paused.await.expect("written");
     story.h.store.close().await;
     let moved = moving(&source, &target, &mut |_| {}).await.expect("moves");
     assert_eq!(moved.report.counts.orders, story.orders.len());
     let mut story = goes_on(story, &target).await;
     let begins = story.h.store.relay_start(RelayStart::Beginning).await;
     assert_eq!(begins.expect("read"), began.expect("stored"));
-    assert!(story.h.store.relay_paused().await.expect("read"));
+    let state = story.h.store.relay_state().await.expect("read");
+    assert_eq!(state.pause, Some(pause));
     let after = told(&story.h).await;
     assert_eq!(after.orders, before.orders);
     assert_eq!(after.log, before.log);

@@ -214,7 +214,12 @@ fn listed(page: &Value) -> String {
         .map(|letter| {
             columns
                 .iter()
-                .map(|name| shortened(&plain(&letter[*name])))
+                .map(|name| match (*name, &letter["damage"]) {
+                    ("error", Value::String(damage)) => {
+                        shortened(&format!("the stored event is damaged: {damage}"))
+                    }
+                    (name, _) => shortened(&plain(&letter[name])),
+                })
                 .collect()
         })
         .collect();
@@ -337,5 +342,9 @@ mod tests {
             text.contains("first\\nsecond") && text.contains("--after c"),
             "{text}"
         );
+        let page = json!({"items": [{"id": "a", "consumer": "status", "eventType": null,
+            "error": "first", "damage": "it is cut off"}], "next": null});
+        let text = listed(&page);
+        assert!(text.contains("damaged: it is cut off"), "{text}");
     }
 }

@@ -35,11 +35,8 @@ impl<H: Handler> BatchDecision<H::Effect> for EventBatch<H> {
     }
 
     fn order_ids(&self) -> Vec<OrderId> {
-        let orders: HashSet<OrderId> = self
-            .events
-            .iter()
-            .filter_map(|e| e.event.order_id)
-            .collect();
+        let events = self.events.iter();
+        let orders: HashSet<OrderId> = events.map(|e| OrderId(e.event.key())).collect();
         orders.into_iter().collect()
     }
 

@@ -19,3 +19,5 @@ pub mod partition_task;
 mod renewal;
 pub mod resources;
 pub mod share;
+#[cfg(test)]
+mod stock_tests;

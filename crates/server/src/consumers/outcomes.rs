@@ -20,7 +20,7 @@ pub struct Outcomes<E> {
 
 impl<E: Effect> Outcomes<E> {
     /// Has events decided, in their order. An event that cannot be applied is parked, and so are the later events of its
-    /// order, and the events of orders that are parked already.
+    /// order, and the events of orders that are parked already; of an event without an order, those of its aggregate.
     pub fn decide<H: Handler<Effect = E>>(
         handler: &H,
         events: &[&LoggedEvent],
@@ -28,11 +28,8 @@ impl<E: Effect> Outcomes<E> {
         schedule: &RetrySchedule,
         now: Time,
     ) -> Self {
-        let is_parked = |e: &&&LoggedEvent| {
-            e.event
-                .order_id
-                .is_some_and(|id| known.parked.contains(&id))
-        };
+        let key = |event: &LoggedEvent| OrderId(event.event.key());
+        let is_parked = |event: &&&LoggedEvent| known.parked.contains(&key(event));
         let (behind, free): (Vec<&LoggedEvent>, Vec<&LoggedEvent>) =
             events.iter().partition(is_parked);
         let mut park: Vec<NewParked> = behind.into_iter().map(|e| queued(e, now)).collect();
@@ -40,13 +37,13 @@ impl<E: Effect> Outcomes<E> {
         let mut failed: HashSet<OrderId> = HashSet::new();
         let outcomes = handler.decide(&free, known);
         for (event, outcome) in free.into_iter().zip(outcomes) {
-            let after_failure = event.event.order_id.is_some_and(|id| failed.contains(&id));
+            let after_failure = failed.contains(&key(event));
             match outcome {
                 _ if after_failure => park.push(queued(event, now)),
                 EventOutcome::Change(change) => changes.push(*change),
                 EventOutcome::Nothing => {}
                 EventOutcome::Failed(error) => {
-                    failed.extend(event.event.order_id);
+                    failed.insert(key(event));
                     park.push(first_failure(event, error, schedule, now));
                 }
             }

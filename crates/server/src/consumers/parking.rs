@@ -3,6 +3,7 @@
 
 use waybill_domain::parked::{NextTry, ParkedState};
 use waybill_domain::retry::RetrySchedule;
+use waybill_domain::time::Time;
 use waybill_store::{
     EffectStore, Error as StoreError, Known, Lease, LogStore, Parked, ParkedOutcome, caught,
 };
@@ -55,12 +56,9 @@ impl<H: Handler> Retries<'_, H> {
         parked: &Parked,
         outcome: ParkedOutcome<H::Effect>,
     ) -> Result<(), StoreError> {
-        let Some(order) = parked.event.event.order_id else {
-            return Ok(());
-        };
-        let (lease, position) = (self.lease.clone(), parked.event.position);
+        let lease = self.lease.clone();
         self.store
-            .settle_parked(lease, order, position, outcome)
+            .settle_parked(lease, parked.key, parked.position, outcome)
             .await
     }
 
@@ -69,7 +67,10 @@ impl<H: Handler> Retries<'_, H> {
             log(parked, "a parked event was discarded");
             return Ok(ParkedOutcome::Discarded);
         }
-        let event = &parked.event;
+        let event = match &parked.event {
+            Ok(event) => event,
+            Err(damaged) => return Ok(self.failed_again(parked, damaged.to_string())),
+        };
         let needs = self.handler.needs(std::slice::from_ref(event));
         let known = Known {
             rows: self.store.load(needs).await?,
@@ -84,20 +85,40 @@ impl<H: Handler> Retries<'_, H> {
     }
 
     fn failed_again(&self, parked: &Parked, error: String) -> ParkedOutcome<H::Effect> {
-        let now = self.contexts.now();
-        let next = NextTry::after_failure(self.schedule, parked.state, parked.attempts, now);
-        if next == NextTry::NoneLeft {
-            log(
-                parked,
-                "no try is left; the event is a dead letter until it is redriven or discarded",
-            );
-        }
-        ParkedOutcome::Failed { error, next }
+        failed_again(self.schedule, parked, error, self.contexts.now())
     }
+}
+
+/// What a try that failed at `now` makes of a parked event. Logs it when no try is left.
+pub fn failed_again<E>(
+    schedule: &RetrySchedule,
+    parked: &Parked,
+    error: String,
+    now: Time,
+) -> ParkedOutcome<E> {
+    let next = NextTry::after_failure(schedule, parked.state, parked.attempts, now);
+    if next == NextTry::NoneLeft {
+        log(
+            parked,
+            "no try is left; the event is a dead letter until it is redriven or discarded",
+        );
+    }
+    ParkedOutcome::Failed { error, next }
 }
 
 /// Logs what became of a parked event.
 pub fn log(parked: &Parked, message: &str) {
-    let order_id = parked.event.event.order_id.map(tracing::field::display);
-    tracing::warn!(consumer = parked.consumer, event_id = %parked.event.event.id, order_id, attempts = parked.attempts, "{message}");
+    let event = parked.event.as_ref().ok();
+    let event_id = event.map(|logged| tracing::field::display(logged.event.id));
+    let order_id = event.and_then(|logged| logged.event.order_id);
+    let order_id = order_id.map(tracing::field::display);
+    tracing::warn!(
+        consumer = parked.consumer,
+        key = %parked.key,
+        position = parked.position,
+        order_id,
+        event_id,
+        attempts = parked.attempts,
+        "{message}"
+    );
 }

@@ -220,12 +220,12 @@ pub(super) async fn an_order_parked_by_an_event_queues_the_later_ones_as_they_co
         let now = inbox.h.clock.now();
         let due = inbox.h.store.due_parked(CONSUMER, partition, now, 10).await;
         let due = due.expect("read").remove(0);
-        assert_eq!(due.event.event, expected.event);
+        assert_eq!(due.event.as_ref().expect("whole").event, expected.event);
         let settled = EffectStore::<OrderEffect>::settle_parked(
             &*inbox.h.store,
             lease.clone(),
             inbox.id,
-            due.event.position,
+            due.position,
             crate::model::ParkedOutcome::Applied(None),
         );
         settled.await.expect("settled");

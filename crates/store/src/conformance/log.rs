@@ -146,6 +146,54 @@ pub(super) async fn reading_some_kinds_passes_the_others(h: Harness) {
     );
 }
 
+pub(super) async fn no_consumer_passes_an_event_that_cannot_be_read(h: Harness) {
+    h.put("A", 50).await;
+    let id = h.created(h.make.order(&[("A", 1)])).await;
+    for _ in 0..4 {
+        h.done(id, &Command::AddNote).await;
+    }
+    let events = h.events_of(id).await;
+    let [.., first, second, third, fourth] = &events[..] else {
+        panic!("four notes: {events:?}");
+    };
+    let read = |after, kinds| h.store.read_log(first.partition, after, 10, kinds);
+    let damage = |set: &str, position| {
+        format!(
+            "UPDATE events SET {set} WHERE part = {} AND position = {position}",
+            first.partition
+        )
+    };
+    // One of a type that is read, one of a type that only a newer version knows, and one of a type that is not read.
+    for (set, at, kinds) in [
+        ("stream = 'song'", second, NOTES),
+        ("type = 'order.sung'", third, NOTES),
+        (
+            "stream = 'song'",
+            fourth,
+            &[EventKind::OrderCancelled] as &'static [EventKind],
+        ),
+    ] {
+        let before = events.iter().rev().find(|e| e.position < at.position);
+        let before = before.expect("there is one").position;
+        h.driver.damage(&damage(set, at.position)).await;
+        let (found, reached) = match read(before, kinds).await {
+            Ok(read) => read,
+            Err(error) => {
+                assert!(error.is_poison() && kinds == NOTES, "{error:?}");
+                continue;
+            }
+        };
+        assert_eq!((found.len(), reached), (0, fourth.position), "{set}");
+        assert!(kinds != NOTES, "{set} was passed over");
+    }
+    let from = first.position - 1;
+    let (found, reached) = read(from, NOTES).await.expect("those before it");
+    assert_eq!(
+        (&found[..], reached),
+        (&[first.clone()][..], first.position)
+    );
+}
+
 pub(super) async fn the_events_of_one_order_are_read_in_pages(h: Harness) {
     let ids = some_history(&h).await;
     h.shipped_off(ids[0]).await;

@@ -162,6 +162,7 @@ macro_rules! store_conformance_cases {
                 the_listener_hears_exactly_what_was_committed_in_its_order
                 the_log_is_read_in_pages_of_any_size
                 reading_some_kinds_passes_the_others
+                no_consumer_passes_an_event_that_cannot_be_read
                 the_events_of_one_order_are_read_in_pages
                 the_feed_of_a_tenant_is_read_in_pages_and_says_how_far_it_came
                 the_feed_of_a_tenant_with_little_passes_everything_of_others_at_once
@@ -187,6 +188,7 @@ macro_rules! store_conformance_cases {
                 an_effect_that_conflicts_leaves_the_event_parked
                 parking_an_event_again_changes_nothing
                 an_event_of_no_order_is_parked_too
+                a_damaged_envelope_is_listed_and_discarded_and_stops_no_other
                 dead_letters_are_listed_in_pages_one_per_order
             }
             work {
@@ -227,7 +229,10 @@ macro_rules! store_conformance_cases {
                 every_event_is_read_up_to_the_first_that_cannot_be_read
                 where_the_relay_began_is_decided_once
                 orders_that_began_before_a_position_are_told_from_those_after
-                a_pause_outlives_the_process
+                what_a_person_asked_of_the_relay_outlives_the_process
+                a_request_of_the_relay_with_a_key_is_kept_once
+                only_the_holder_of_the_lease_says_how_far_a_replay_is
+                parked_keys_are_counted_by_partition
             }
             lists {
                 orders_are_listed_newest_first_in_pages_of_any_size

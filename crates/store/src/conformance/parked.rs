@@ -118,7 +118,7 @@ pub(super) async fn a_parked_event_is_due_when_its_time_has_come_and_whole(h: Ha
     s.h.clock.advance_ms(1);
     let due = s.due().await;
     assert_eq!(due.len(), 1, "what came after waits behind it");
-    assert_eq!(due[0].event, s.events[0], "the whole envelope");
+    assert_eq!(due[0].event, Ok(s.events[0].clone()), "the whole envelope");
     assert_eq!(
         (due[0].attempts, due[0].error.as_deref(), due[0].state),
         (1, Some("its order is unknown"), ParkedState::Waiting)
@@ -205,7 +205,7 @@ pub(super) async fn a_dead_event_is_redriven_when_somebody_asks(h: Harness) {
     );
     assert_eq!(
         s.due().await[0].event,
-        s.events[1],
+        Ok(s.events[1].clone()),
         "the next of its order follows"
     );
 }
@@ -217,7 +217,7 @@ pub(super) async fn an_event_is_given_up_when_somebody_asks(h: Harness) {
     s.settle(0, ParkedOutcome::Discarded)
         .await
         .expect("settled");
-    assert_eq!(s.due().await[0].event, s.events[1]);
+    assert_eq!(s.due().await[0].event, Ok(s.events[1].clone()));
     assert!(
         !s.flag(0, ParkedState::Discard).await,
         "it is not there any more"
@@ -356,7 +356,53 @@ pub(super) async fn an_event_of_no_order_is_parked_too(h: Harness) {
         .due_parked("allocation", 0, h.clock.now(), 10)
         .await
         .expect("read");
-    assert_eq!(due.iter().map(|p| &p.event).collect::<Vec<_>>(), [&event]);
+    let of = due.iter().map(|p| (p.event.clone(), p.key, p.position));
+    let key = OrderId(event.event.key());
+    let position = event.position;
+    assert_eq!(of.collect::<Vec<_>>(), [(Ok(event), key, position)]);
+    let applied = ParkedOutcome::<OrderEffect>::Applied(None);
+    let settled = h.store.settle_parked(lease, key, position, applied).await;
+    settled.expect("settled by the id of its row");
+    assert_eq!(h.store.stats().await.expect("read").parked, 0);
+}
+
+pub(super) async fn a_damaged_envelope_is_listed_and_discarded_and_stops_no_other(h: Harness) {
+    let s = stuck(h).await;
+    let other = s.h.created(s.h.make.order(&[("A", 1)])).await;
+    let event = s.h.events_of(other).await.remove(0);
+    let mut batch = Harness::batch(&s.lease, s.events[1].position, event.position);
+    batch.park = vec![s.h.parking(&event, Some("no"), 1_000)];
+    s.h.store.apply_batch(batch).await.expect("parked");
+    s.h.clock.advance_ms(1_000);
+    let first = s.events[0].position;
+    for (envelope, says) in [
+        ("Rosa-Luxemburg-Str. 7", "it is not JSON"),
+        ("{\"part\":0,\"position\":", "it is cut off"),
+        (
+            "{\"part\":\"Rosa-Luxemburg-Str. 7\"}",
+            "it lacks a field, or has one that this version does not know",
+        ),
+    ] {
+        let damage = format!("UPDATE parked SET envelope = '{envelope}' WHERE position = {first}");
+        s.h.driver.damage(&damage).await;
+        for read in [s.due().await, s.listed().await] {
+            assert_eq!(read.len(), 2, "the other one too");
+            let damaged = read.iter().find(|p| p.key == s.id).expect("listed");
+            let why = damaged.event.as_ref().expect_err("damaged").to_string();
+            assert!(why.contains(says), "{why}");
+            assert!(!why.contains("Rosa"), "it quotes nothing: {why}");
+            assert_eq!(damaged.position, first);
+            assert_eq!(damaged.error.as_deref(), Some("its order is unknown"));
+            let whole = read.iter().find(|p| p.key == other).expect("listed");
+            assert_eq!(whole.event.as_ref(), Ok(&event));
+        }
+    }
+    s.failed(NextTry::NoneLeft).await;
+    assert!(s.flag(0, ParkedState::Discard).await);
+    let discarded = s.settle(0, ParkedOutcome::Discarded).await;
+    discarded.expect("settled");
+    let next = s.due().await.into_iter().find(|p| p.key == s.id);
+    assert_eq!(next.expect("it follows").event.as_ref(), Ok(&s.events[1]));
 }
 
 pub(super) async fn dead_letters_are_listed_in_pages_one_per_order(h: Harness) {
@@ -382,7 +428,11 @@ pub(super) async fn dead_letters_are_listed_in_pages_one_per_order(h: Harness) {
             .list_parked(&Tenant::default(), after, 3)
             .await
             .expect("read");
-        listed.extend(page.items.iter().filter_map(|p| p.event.event.order_id));
+        listed.extend(
+            page.items
+                .iter()
+                .filter_map(|p| p.event.as_ref().ok()?.event.order_id),
+        );
         after = page.next;
         if after.is_none() {
             break;

@@ -2,10 +2,14 @@
 
 use super::Harness;
 use crate::error::Error;
-use crate::model::{ConsumerBatch, Lease, NewParked, ParkedOutcome, Positions, RelayStart};
+use crate::model::{
+    ConsumerBatch, Lease, NewParked, ParkedOutcome, Positions, RelayCommand, RelayFault, RelayNote,
+    RelayPause, RelayStart, RelayState, Replay, ReplayProgress,
+};
 use crate::traits::NoRows;
 use waybill_domain::command::Command;
 use waybill_domain::ids::OrderId;
+use waybill_domain::once::CommandClaim;
 use waybill_domain::parked::NextTry;
 use waybill_domain::text::Tenant;
 
@@ -46,7 +50,7 @@ pub(super) async fn a_consumer_without_rows_moves_its_cursor_parks_and_settles(h
     assert_eq!(due().await.expect("read")[0].attempts, 2);
     let first = settle(events[0].position, ParkedOutcome::Applied(None)).await;
     first.expect("settled");
-    assert_eq!(due().await.expect("read")[0].event, events[1]);
+    assert_eq!(due().await.expect("read")[0].event, Ok(events[1].clone()));
     let second = settle(events[1].position, ParkedOutcome::Discarded).await;
     second.expect("settled");
     assert!(due().await.expect("read").is_empty());
@@ -147,12 +151,136 @@ pub(super) async fn orders_that_began_before_a_position_are_told_from_those_afte
     assert_eq!(asked(&other, [old, young]).await.expect("read"), []);
 }
 
-pub(super) async fn a_pause_outlives_the_process(mut h: Harness) {
-    assert!(!h.store.relay_paused().await.expect("read"), "at first");
-    for paused in [true, true, false] {
-        h.store.pause_relay(paused).await.expect("written");
-        assert_eq!(h.store.relay_paused().await.expect("read"), paused);
-        h.reopen().await;
-        assert_eq!(h.store.relay_paused().await.expect("read"), paused);
+fn replay(h: &Harness, after: i64, to: i64) -> Replay {
+    Replay {
+        id: h.make.id(),
+        requested_at: h.clock.now(),
+        by: "ops".into(),
+        after: Positions(vec![after]),
+        to: Positions(vec![to]),
+        order: None,
     }
+}
+
+pub(super) async fn what_a_person_asked_of_the_relay_outlives_the_process(mut h: Harness) {
+    let tenant = Tenant::default();
+    let state = h.store.relay_state().await.expect("read");
+    assert_eq!(state, RelayState::default(), "at first");
+    let pause = RelayPause {
+        since: h.clock.now(),
+        by: "ops".into(),
+        reason: Some("the broker moves".into()),
+    };
+    let replay = replay(&h, 3, 9);
+    let fault = RelayFault {
+        at: h.clock.now(),
+        text: "refused".into(),
+    };
+    for command in [
+        RelayCommand::Pause(pause.clone()),
+        RelayCommand::Replay(replay.clone()),
+    ] {
+        let asked = h.store.command_relay(&tenant, command, None).await;
+        asked.expect("written");
+    }
+    for note in [
+        RelayNote::Publisher("pair".into()),
+        RelayNote::Fault(fault.clone()),
+    ] {
+        h.store.note_relay(note).await.expect("written");
+    }
+    h.reopen().await;
+    let state = h.store.relay_state().await.expect("read");
+    let expected = RelayState {
+        pause: Some(pause),
+        replay: Some(replay),
+        publisher: Some("pair".into()),
+        last_fault: Some(fault),
+        ..RelayState::default()
+    };
+    assert_eq!(state, expected);
+    let resumed = h.store.command_relay(&tenant, RelayCommand::Resume, None);
+    resumed.await.expect("written");
+    let state = h.store.relay_state().await.expect("read");
+    let expected = RelayState {
+        pause: None,
+        ..expected
+    };
+    assert_eq!(state, expected);
+    let damage = "UPDATE meta SET value = 'soon' WHERE key = 'relay.pause'";
+    h.driver.damage(damage).await;
+    let damaged = h.store.relay_state().await;
+    assert!(
+        matches!(damaged, Err(Error::DamagedRow { .. })),
+        "{damaged:?}"
+    );
+}
+
+pub(super) async fn a_request_of_the_relay_with_a_key_is_kept_once(h: Harness) {
+    let claim = CommandClaim {
+        hash: [1; 16],
+        request: [2; 16],
+        expires_at: h.make.in_ms(1_000),
+        outcome: "asked".into(),
+    };
+    let tenant = Tenant::default();
+    let ask = |to| {
+        let command = RelayCommand::Replay(replay(&h, 0, to));
+        h.store.command_relay(&tenant, command, Some(claim.clone()))
+    };
+    ask(5).await.expect("the key is free");
+    let second = ask(6).await;
+    assert!(matches!(&second, Err(Error::KeyUsed)), "{second:?}");
+    let kept = h.store.relay_state().await.expect("read").replay;
+    assert_eq!(kept.expect("asked").to, Positions(vec![5]));
+    let done = h.store.command_done(&tenant, claim.hash).await;
+    let done = done.expect("read").expect("it is claimed");
+    assert_eq!(done.outcome, "asked");
+}
+
+pub(super) async fn only_the_holder_of_the_lease_says_how_far_a_replay_is(h: Harness) {
+    let tenant = Tenant::default();
+    let replay = replay(&h, 3, 9);
+    let asked = RelayCommand::Replay(replay.clone());
+    let asked = h.store.command_relay(&tenant, asked, None).await;
+    asked.expect("written");
+    let begins = replay.at(&[], 0);
+    assert_eq!((begins.at, replay.is_done(&begins)), (3, false));
+    let (lease, _) = h.lease("relay").await;
+    let (newer, _) = h.lease("relay").await;
+    let progress = |at| ReplayProgress {
+        at,
+        sent: 4,
+        left_out: 1,
+        ..begins
+    };
+    let noted = h.store.note_replayed(&newer, progress(9)).await;
+    noted.expect("it has the lease");
+    let fenced = h.store.note_replayed(&lease, progress(5)).await;
+    assert!(matches!(fenced, Err(Error::Fenced { .. })), "{fenced:?}");
+    let state = h.store.relay_state().await.expect("read");
+    assert_eq!(state.progress, [progress(9)]);
+    let ended = replay.at(&state.progress, 0);
+    assert!(replay.is_done(&ended));
+    let other = Replay {
+        id: h.make.id(),
+        ..replay
+    };
+    assert_eq!(other.at(&state.progress, 0).at, 3, "a new one begins anew");
+}
+
+pub(super) async fn parked_keys_are_counted_by_partition(h: Harness) {
+    let id = h.sold("A", 50, 1).await;
+    let other = h.created(h.make.order(&[("A", 1)])).await;
+    let mut events = h.events_of(id).await;
+    events.extend(h.events_of(other).await);
+    let (lease, from) = h.lease("relay").await;
+    assert_eq!(h.store.parked_keys("relay").await.expect("read"), []);
+    let to = events.iter().map(|e| e.position).max().expect("events");
+    let park = events.iter().map(|e| h.parking(e, Some("no"), 0)).collect();
+    let parked = h.store.apply_batch(batch(&lease, from, to, park)).await;
+    parked.expect("parked");
+    let keys = h.store.parked_keys("relay").await.expect("read");
+    assert_eq!(keys, [(lease.partition, 2)]);
+    assert_eq!(h.store.parked_keys("status").await.expect("read"), []);
 }

@@ -1,6 +1,5 @@
 //! The log and its consumers: positions, leases, batches and parked events.
 
-use crate::encoding::queue;
 use crate::error::{Error, Result};
 use waybill_domain::change::Change;
 use waybill_domain::event::LoggedEvent;
@@ -102,11 +101,21 @@ impl NewParked {
     }
 }
 
-/// A parked event.
+/// Why the stored envelope of a parked event cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the stored event cannot be read: {0}")]
+pub struct DamagedEnvelope(pub String);
+
+/// A parked event. What names it is kept beside its envelope, so that it can be listed and discarded although the
+/// envelope is damaged.
 #[derive(Clone, Debug)]
 pub struct Parked {
     pub consumer: String,
-    pub event: LoggedEvent,
+    /// What its queue is kept by: the order's id; for an event of a stock row the row's id.
+    pub key: OrderId,
+    /// Its position in the log; for an event of another store the number of its arrival.
+    pub position: i64,
+    pub event: std::result::Result<LoggedEvent, DamagedEnvelope>,
     pub state: ParkedState,
     pub error: Option<String>,
     pub attempts: u32,
@@ -119,7 +128,7 @@ impl Parked {
     /// Its place in a list of dead letters.
     #[must_use]
     pub fn place(&self) -> ParkedPlace {
-        ParkedPlace::of(&self.consumer, queue(&self.event.event))
+        ParkedPlace::of(&self.consumer, self.key)
     }
 }
 

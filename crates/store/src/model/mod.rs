@@ -13,9 +13,12 @@ pub use base::{Identity, Page, PoolUse, Stats};
 pub use delivery::{DeliveryOf, DueTimers, ShipmentFilter};
 pub use inbox::{Advance, InboxBatch, InboxGeneration, InboxSource};
 pub use log::{
-    ConsumerBatch, Flag, HeldLease, Lease, LeaseView, NewParked, Parked, ParkedOutcome, Positions,
+    ConsumerBatch, DamagedEnvelope, Flag, HeldLease, Lease, LeaseView, NewParked, Parked,
+    ParkedOutcome, Positions,
 };
 pub use orders::{Accepted, OrderFilter, OrderRecord, OrderRef, Snapshot};
-pub use relay::RelayStart;
+pub use relay::{
+    RelayCommand, RelayFault, RelayNote, RelayPause, RelayStart, RelayState, Replay, ReplayProgress,
+};
 pub use stock::{StockChange, StockOutcome};
 pub use work::{LeasedWork, WorkOutcome};

@@ -6,6 +6,7 @@ use super::rows::{Columns, count, small};
 use super::transaction::Commits;
 use crate::error::Result;
 use crate::model::Positions;
+use crate::readable::Readable;
 use std::collections::{BTreeMap, VecDeque};
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
@@ -162,15 +163,16 @@ macro_rules! horizon {
 }
 pub(super) use horizon;
 
-/// Events of some kinds in partitions, each partition's oldest first. Every partition has at least one row, which says
-/// how far the scan went.
+/// Events of some kinds, and of unknown ones, of partitions, each partition's oldest first. Every partition has at least
+/// one row, which says how far the scan went.
 static READ: Sql = Sql {
     text: concat!(
         "/* log::read */ SELECT p.part, h.last, e.* FROM unnest($1, $2) AS p (part, after) ",
         horizon!(),
         "LEFT JOIN LATERAL (SELECT ",
         columns!(),
-        " FROM events WHERE part = p.part AND position > p.after AND position <= h.last AND type = ANY($4) ORDER BY position LIMIT $5) AS e ON TRUE"
+        " FROM events WHERE part = p.part AND position > p.after AND position <= h.last \
+         AND (type = ANY($4) OR type <> ALL($6)) ORDER BY position LIMIT $5) AS e ON TRUE"
     ),
     types: &[
         Type::INT2_ARRAY,
@@ -178,6 +180,7 @@ static READ: Sql = Sql {
         Type::INT8,
         Type::TEXT_ARRAY,
         Type::INT8,
+        Type::TEXT_ARRAY,
     ],
 };
 
@@ -217,7 +220,7 @@ impl Found {
     }
 }
 
-/// Sorts the rows of [`READ`], and of the feed, by partition.
+/// Sorts the rows of the feed by partition.
 pub fn by_part(rows: &[Row], after: &Positions, limit: usize) -> Result<BTreeMap<u16, Found>> {
     let mut partitions: BTreeMap<u16, Found> = BTreeMap::new();
     for row in rows {
@@ -245,7 +248,8 @@ pub fn full_pages_end_at_their_last(partitions: &mut BTreeMap<u16, Found>, limit
 }
 
 /// Events of `kinds` of a partition after a position, oldest first, and the position looked up to. Looks at `scan`
-/// positions at most.
+/// positions at most. They end before the first one of these kinds, or of an unknown one, that cannot be read; when that
+/// is the first one, its error is returned.
 pub async fn read(
     commits: &Commits,
     partition: u16,
@@ -254,19 +258,29 @@ pub async fn read(
     kinds: &[EventKind],
     scan: usize,
 ) -> Result<(Vec<LoggedEvent>, i64)> {
-    let kinds: Vec<&str> = kinds.iter().map(|k| k.as_str()).collect();
+    let words = |kinds: &[EventKind]| kinds.iter().map(|k| k.as_str()).collect::<Vec<_>>();
     let parameters = params![
         vec![small(partition)],
         vec![after],
         count(scan),
-        kinds,
-        count(limit)
+        words(kinds),
+        count(limit),
+        words(EventKind::ALL)
     ];
     let rows = commits.read(&READ, parameters).await?;
-    let mut from = Positions::beginning(partition + 1);
-    from.move_to(partition, after);
-    let found = by_part(&rows, &from, limit)?.remove(&partition);
-    Ok(found.map_or((vec![], after), |f| (f.events.into(), f.reached)))
+    let mut last = after;
+    let mut events = vec![];
+    for row in &rows {
+        let mut c = Columns::from(row, 1);
+        last = c.get::<Option<i64>>()?.map_or(last, |end| end.max(after));
+        // The row of a partition without such events has no event.
+        if c.get::<Option<i16>>()?.is_some() {
+            events.push(event(Columns::from(row, 2)));
+        }
+    }
+    let readable = Readable::of(events)?;
+    let reached = readable.reached(limit, last);
+    Ok((readable.events, reached))
 }
 
 /// Events of a partition after a position, of every type, oldest first. They end before the first one that cannot be
@@ -279,15 +293,7 @@ pub async fn read_all(
 ) -> Result<Vec<LoggedEvent>> {
     let parameters = params![small(partition), after, count(limit)];
     let rows = commits.read(&READ_ALL, parameters).await?;
-    let mut events = vec![];
-    for row in &rows {
-        match event(Columns::of(row)) {
-            Ok(event) => events.push(event),
-            Err(unreadable) if events.is_empty() => return Err(unreadable),
-            Err(_) => break,
-        }
-    }
-    Ok(events)
+    Ok(Readable::of(rows.iter().map(|row| event(Columns::of(row))))?.events)
 }
 
 /// Everything about one order after a position, oldest first.

@@ -92,7 +92,7 @@ pub async fn among(
 
 macro_rules! columns {
     () => {
-        "p.consumer, p.envelope, p.state, p.error, p.attempts, p.first_at, p.last_at, p.next_attempt_at"
+        "p.consumer, p.order_id, p.position, p.envelope, p.state, p.error, p.attempts, p.first_at, p.last_at, p.next_attempt_at"
     };
 }
 
@@ -107,7 +107,9 @@ fn parked(row: &Row) -> Result<Parked> {
     let mut c = Columns::of(row);
     Ok(Parked {
         consumer: c.get()?,
-        event: c.text("a parked envelope", read_envelope)?,
+        key: c.order_id()?,
+        position: c.get()?,
+        event: read_envelope(&c.get::<String>()?),
         state: c.text("a parked state", ParkedState::parse)?,
         error: c.get()?,
         attempts: c.number("attempts")?,
@@ -166,6 +168,21 @@ pub async fn list(
     let rows = commits.read(&LIST, parameters).await?;
     let items = rows.iter().map(parked).collect::<Result<Vec<_>>>()?;
     Ok(Page::up_to(limit, items, Parked::place))
+}
+
+static KEYS: Sql = Sql {
+    text: "/* parked::keys */ SELECT part, COUNT(DISTINCT order_id) FROM parked WHERE consumer = $1 GROUP BY part ORDER BY part",
+    types: &[Type::TEXT],
+};
+
+/// How many keys have parked events of a consumer, by partition.
+pub async fn keys(commits: &Commits, consumer: &str) -> Result<Vec<(u16, u64)>> {
+    let rows = commits.read(&KEYS, params![consumer]).await?;
+    let counts = rows.iter().map(|row| {
+        let mut c = Columns::of(row);
+        Ok((c.small("part")?, c.number("a count of keys")?))
+    });
+    counts.collect()
 }
 
 static FLAG: Sql = Sql {

@@ -1,15 +1,23 @@
 //! What the relay reads and keeps.
 
+use super::fence::fence;
 use super::log;
-use super::pipeline::{Sql, params};
+use super::once::Claims;
+use super::pipeline::{Pipeline, Sql, params};
 use super::rows::{Columns, small};
-use super::transaction::Commits;
+use super::shared::Shared;
+use super::transaction::{Commits, Failed};
 use crate::error::{Error, Result};
-use crate::model::{Positions, RelayStart};
-use crate::relay_state::{PAUSED, START, read_paused, read_start, write_paused, write_start};
+use crate::model::{
+    Lease, Positions, RelayCommand, RelayNote, RelayStart, RelayState, ReplayProgress,
+};
+use crate::relay_state::{
+    Entry, KEYS, START, of_command, of_note, of_progress, read_start, read_state, write_start,
+};
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 use waybill_domain::ids::OrderId;
+use waybill_domain::once::CommandClaim;
 use waybill_domain::text::Tenant;
 
 static BEGUN: Sql = Sql {
@@ -38,7 +46,12 @@ static KEEP_FIRST: Sql = Sql {
 };
 
 static KEEP: Sql = Sql {
-    text: "/* relay::pause */ INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+    text: "/* relay::keep */ INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+    types: &[Type::TEXT, Type::TEXT],
+};
+
+static STATE: Sql = Sql {
+    text: "/* relay::state */ SELECT key, value FROM meta WHERE key COLLATE \"C\" >= $1 AND key COLLATE \"C\" < $2",
     types: &[Type::TEXT, Type::TEXT],
 };
 
@@ -65,15 +78,88 @@ pub async fn start(commits: &Commits, partitions: u16, start: RelayStart) -> Res
     read_start(&stored.ok_or_else(missing)?)
 }
 
-/// Whether the relay is paused.
-pub async fn paused(commits: &Commits) -> Result<bool> {
-    read_paused(value(commits, PAUSED).await?.as_deref())
+/// Everything that is kept about the relay.
+pub async fn state(commits: &Commits) -> Result<RelayState> {
+    let rows = commits.read(&STATE, params![KEYS[0], KEYS[1]]).await?;
+    let entries = rows.iter().map(|row| {
+        let mut c = Columns::of(row);
+        Ok((c.get()?, c.get()?))
+    });
+    read_state(entries.collect::<Result<_>>()?)
 }
 
-/// Pauses the relay, or lets it go on.
-pub async fn pause(commits: &Commits, paused: bool) -> Result<()> {
-    let parameters = params![PAUSED, write_paused(paused)];
-    commits.write_through(&KEEP, parameters).await
+/// Keeps what a person asks of the relay, once per key.
+pub async fn command(
+    shared: &Shared,
+    tenant: &Tenant,
+    command: &RelayCommand,
+    claim: Option<&CommandClaim>,
+) -> Result<()> {
+    let entry = of_command(command);
+    let mut attempts = shared.commits.attempts();
+    while let Err(failed) = attempt_command(shared, tenant, &entry, claim).await {
+        attempts.again(failed).await?;
+    }
+    Ok(())
+}
+
+async fn attempt_command(
+    shared: &Shared,
+    tenant: &Tenant,
+    (key, value): &Entry,
+    claim: Option<&CommandClaim>,
+) -> std::result::Result<(), Failed> {
+    let (commits, now) = (&shared.commits, (shared.now)());
+    let claims = Claims::of([(tenant, claim)].into_iter());
+    let (open, ()) = commits
+        .begin(
+            |pipeline| {
+                let claimed = claims.claim(pipeline, now);
+                pipeline.add(&KEEP, params![key.as_str(), value.as_str()]);
+                claimed
+            },
+            |answers, claimed| {
+                if claimed.free(answers)?.allows(tenant, claim) {
+                    Ok(())
+                } else {
+                    Err(Error::KeyUsed)
+                }
+            },
+        )
+        .await?;
+    commits.commit(open, Pipeline::new(), None).await
+}
+
+/// Keeps what a process of the relay notes.
+pub async fn note(commits: &Commits, note: &RelayNote) -> Result<()> {
+    let (key, value) = of_note(note);
+    commits.write_through(&KEEP, params![key, value]).await
+}
+
+/// Keeps how far a replay has come.
+pub async fn replayed(shared: &Shared, lease: &Lease, progress: &ReplayProgress) -> Result<()> {
+    let entry = of_progress(progress);
+    let mut attempts = shared.commits.attempts();
+    while let Err(failed) = attempt_replayed(&shared.commits, lease, &entry).await {
+        attempts.again(failed).await?;
+    }
+    Ok(())
+}
+
+async fn attempt_replayed(
+    commits: &Commits,
+    lease: &Lease,
+    (key, value): &Entry,
+) -> std::result::Result<(), Failed> {
+    let (open, _) = commits
+        .begin(
+            |pipeline| fence(pipeline, lease),
+            |answers, fence| fence.position(answers),
+        )
+        .await?;
+    let mut pipeline = Pipeline::new();
+    pipeline.add(&KEEP, params![key.as_str(), value.as_str()]);
+    commits.commit(open, pipeline, None).await
 }
 
 async fn value(commits: &Commits, key: &str) -> Result<Option<String>> {

@@ -4,6 +4,7 @@ use super::errors::IntoStore;
 use super::rows::Columns;
 use super::tx::Tx;
 use crate::error::Result;
+use crate::readable::Readable;
 use rusqlite::{Connection, Row, params};
 use waybill_domain::context::EventMeta;
 use waybill_domain::event::{Aggregate, AggregateKind, EventKind, LoggedEvent, NewEvent};
@@ -121,16 +122,8 @@ pub fn read_all(
             "SELECT {COLUMNS} FROM events WHERE position > ?1 AND part = ?2 ORDER BY position LIMIT ?3"
         ))
         .store()?;
-    let mut rows = statement.query(params![after, partition, limit]).store()?;
-    let mut events = vec![];
-    while let Some(row) = rows.next().store()? {
-        match event(row) {
-            Ok(event) => events.push(event),
-            Err(unreadable) if events.is_empty() => return Err(unreadable),
-            Err(_) => break,
-        }
-    }
-    Ok(events)
+    let rows = statement.query_map(params![after, partition, limit], |row| Ok(event(row)));
+    Ok(Readable::of(rows.store()?.map(|row| row.store().and_then(|event| event)))?.events)
 }
 
 /// Runs a SELECT of [`COLUMNS`].
@@ -168,7 +161,8 @@ fn horizon(connection: &Connection, after: i64, scan: usize) -> Result<i64> {
 }
 
 /// Events of `kinds` of a partition after a position, oldest first, and the position looked up to. Looks at `scan`
-/// positions at most.
+/// positions at most. They end before the first one of these kinds, or of an unknown one, that cannot be read; when that
+/// is the first one, its error is returned.
 pub fn read(
     connection: &Connection,
     partition: u16,
@@ -179,23 +173,23 @@ pub fn read(
 ) -> Result<(Vec<LoggedEvent>, i64)> {
     let last = horizon(connection, after, scan)?;
     // The kinds are few and fixed per consumer, so each has a statement of its own.
-    let kinds: Vec<String> = kinds.iter().map(|k| format!("'{k}'")).collect();
-    let condition = format!(
-        "position > ?1 AND position <= ?2 AND part = ?3 AND type IN ({}) ORDER BY position LIMIT ?4",
-        kinds.join(", ")
-    );
-    let events = select(
-        connection,
-        &condition,
-        params![after, last, partition, limit],
-    )?;
-    let full = events.len() == limit;
-    let reached = if full {
-        events.last().map_or(last, |e| e.position)
-    } else {
-        last
-    };
-    Ok((events, reached))
+    let mut statement = connection
+        .prepare_cached(&format!(
+            "SELECT {COLUMNS} FROM events WHERE position > ?1 AND position <= ?2 AND part = ?3 \
+             AND (type IN ({}) OR type NOT IN ({})) ORDER BY position LIMIT ?4",
+            quoted(kinds),
+            quoted(EventKind::ALL)
+        ))
+        .store()?;
+    let rows = statement.query_map(params![after, last, partition, limit], |row| Ok(event(row)));
+    let readable = Readable::of(rows.store()?.map(|row| row.store().and_then(|event| event)))?;
+    let reached = readable.reached(limit, last);
+    Ok((readable.events, reached))
+}
+
+fn quoted(kinds: &[EventKind]) -> String {
+    let quoted: Vec<String> = kinds.iter().map(|kind| format!("'{kind}'")).collect();
+    quoted.join(", ")
 }
 
 /// Everything about one order after a position, oldest first.

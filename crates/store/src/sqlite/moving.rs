@@ -67,7 +67,7 @@ impl Source {
         };
         let statuses = OrderStatus::ALL.iter();
         let mut relay = vec![];
-        for key in relay_state::KEYS {
+        for key in relay_state::MOVED {
             relay.extend(meta(&connection, key)?.map(|value| (key, value)));
         }
         let mut rows = 0;

@@ -66,7 +66,7 @@ pub fn park(tx: &mut Tx<'_>, consumer: &str, partition: u16, new: &NewParked) ->
     Ok(())
 }
 
-const COLUMNS: &str = "p.consumer, p.envelope, p.state, p.error, p.attempts, p.first_at, p.last_at, p.next_attempt_at";
+const COLUMNS: &str = "p.consumer, p.order_id, p.position, p.envelope, p.state, p.error, p.attempts, p.first_at, p.last_at, p.next_attempt_at";
 /// Selects the first parked event of each order: only that one is tried, and the later ones wait for it.
 const FIRST: &str = "p.position = (SELECT MIN(q.position) FROM parked q WHERE q.consumer = p.consumer AND q.order_id = p.order_id)";
 
@@ -74,7 +74,9 @@ fn parked(row: &Row<'_>) -> Result<Parked> {
     let mut c = Columns::of(row);
     Ok(Parked {
         consumer: c.get()?,
-        event: c.text("a parked envelope", read_envelope)?,
+        key: c.order_id()?,
+        position: c.get()?,
+        event: read_envelope(&c.get::<String>()?),
         state: c.text("a parked state", ParkedState::parse)?,
         error: c.get()?,
         attempts: c.get()?,
@@ -137,6 +139,17 @@ pub fn list(
         params![tenant.as_str(), consumer, order.bytes(), limit],
     )?;
     Ok(Page::up_to(limit, items, Parked::place))
+}
+
+/// How many keys have parked events of a consumer, by partition.
+pub fn keys(connection: &Connection, consumer: &str) -> Result<Vec<(u16, u64)>> {
+    let mut select = connection
+        .prepare_cached(
+            "SELECT part, COUNT(DISTINCT order_id) FROM parked WHERE consumer = ?1 GROUP BY part ORDER BY part",
+        )
+        .store()?;
+    let rows = select.query_map([consumer], |row| Ok((row.get(0)?, row.get(1)?)));
+    rows.store()?.collect::<rusqlite::Result<_>>().store()
 }
 
 /// Flags a parked event for its owner.

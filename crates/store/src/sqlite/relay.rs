@@ -1,13 +1,16 @@
 //! What the relay reads and keeps.
 
 use super::errors::IntoStore;
-use super::log;
 use super::tx::Tx;
+use super::{log, once};
 use crate::error::{Error, Result};
-use crate::model::{Positions, RelayStart};
-use crate::relay_state::{PAUSED, START, read_paused, read_start, write_paused, write_start};
+use crate::model::{Lease, Positions, RelayCommand, RelayStart, RelayState, ReplayProgress};
+use crate::relay_state::{
+    Entry, KEYS, START, of_command, of_progress, read_start, read_state, write_start,
+};
 use rusqlite::{Connection, OptionalExtension, params};
 use waybill_domain::ids::OrderId;
+use waybill_domain::once::CommandClaim;
 use waybill_domain::text::Tenant;
 
 /// Those of `orders` that have an event at or before a position.
@@ -46,16 +49,42 @@ pub fn start(tx: &Tx<'_>, start: RelayStart) -> Result<Positions> {
     read_start(&stored.ok_or_else(missing)?)
 }
 
-/// Whether the relay is paused.
-pub fn paused(connection: &Connection) -> Result<bool> {
-    read_paused(value(connection, PAUSED)?.as_deref())
+/// Everything that is kept about the relay.
+pub fn state(connection: &Connection) -> Result<RelayState> {
+    let mut select = connection
+        .prepare_cached("SELECT key, value FROM meta WHERE key >= ?1 AND key < ?2")
+        .store()?;
+    let rows = select.query_map(KEYS, |row| Ok((row.get(0)?, row.get(1)?)));
+    let entries = rows.store()?.collect::<rusqlite::Result<_>>();
+    read_state(entries.store()?)
 }
 
-/// Pauses the relay, or lets it go on.
-pub fn pause(tx: &Tx<'_>, paused: bool) -> Result<()> {
+/// Keeps what a person asks of the relay, once per key.
+pub fn command(
+    tx: &Tx<'_>,
+    tenant: &Tenant,
+    command: &RelayCommand,
+    claim: Option<&CommandClaim>,
+) -> Result<()> {
+    if let Some(claim) = claim
+        && !once::claim(tx, tenant, claim, &claim.outcome)?
+    {
+        return Err(Error::KeyUsed);
+    }
+    keep(tx, of_command(command))
+}
+
+/// Keeps how far a replay has come.
+pub fn replayed(tx: &Tx<'_>, lease: &Lease, progress: &ReplayProgress) -> Result<()> {
+    super::leases::fence(tx, lease)?;
+    keep(tx, of_progress(progress))
+}
+
+/// Keeps a value.
+pub fn keep(tx: &Tx<'_>, (key, value): Entry) -> Result<()> {
     tx.execute(
         "INSERT INTO meta (key, value) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-        params![PAUSED, write_paused(paused)],
+        params![key, value],
     )?;
     Ok(())
 }

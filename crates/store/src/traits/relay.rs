@@ -4,11 +4,14 @@ use super::effect::Effect;
 use super::effect_store::EffectStore;
 use super::log::LogStore;
 use crate::error::Result;
-use crate::model::{Positions, RelayStart};
+use crate::model::{
+    Lease, Positions, RelayCommand, RelayNote, RelayStart, RelayState, ReplayProgress,
+};
 use async_trait::async_trait;
 use waybill_domain::content::Personal;
 use waybill_domain::event::LoggedEvent;
 use waybill_domain::ids::OrderId;
+use waybill_domain::once::CommandClaim;
 use waybill_domain::text::Tenant;
 
 /// The rows of a consumer that owns none: it has no value, so there is no change with it. Such a consumer moves its
@@ -46,9 +49,27 @@ pub trait RelayStore: EffectStore<NoRows> + LogStore {
     /// stored.
     async fn relay_start(&self, start: RelayStart) -> Result<Positions>;
 
-    /// Whether a person has paused the relay, for every process of the store.
-    async fn relay_paused(&self) -> Result<bool>;
+    /// What a person has asked of the relay, and what its processes have noted.
+    async fn relay_state(&self) -> Result<RelayState>;
 
-    /// Pauses the relay, or lets it go on.
-    async fn pause_relay(&self, paused: bool) -> Result<()>;
+    /// Keeps what a person asks of the relay, for every process of the store; once per key.
+    ///
+    /// Fails with [`crate::Error::KeyUsed`] when a request with the same key was committed before.
+    async fn command_relay(
+        &self,
+        tenant: &Tenant,
+        command: RelayCommand,
+        claim: Option<CommandClaim>,
+    ) -> Result<()>;
+
+    /// Keeps what a process of the relay notes.
+    async fn note_relay(&self, note: RelayNote) -> Result<()>;
+
+    /// Keeps how far a replay has come in the lease's partition.
+    ///
+    /// Fails with [`crate::Error::Fenced`] when another process has the lease.
+    async fn note_replayed(&self, lease: &Lease, progress: ReplayProgress) -> Result<()>;
+
+    /// How many keys have parked events of a consumer, by partition; partitions without any are left out.
+    async fn parked_keys(&self, consumer: &str) -> Result<Vec<(u16, u64)>>;
 }

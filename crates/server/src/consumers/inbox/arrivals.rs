@@ -121,6 +121,7 @@ mod tests {
             },
             filler: false,
             personal: None,
+            resend: None,
         };
         of.iter().map(message).collect()
     }

@@ -40,12 +40,12 @@ pub struct DeadLetterView<'a> {
     /// Who could not apply it.
     #[schema(example = "status")]
     consumer: &'a str,
-    /// The order that waits behind it.
+    /// The order that waits behind it; null for an event of a stock row.
     #[schema(value_type = Option<super::schemas::Id>)]
     order_id: Option<OrderId>,
-    /// What had happened.
-    #[schema(value_type = super::schemas::EventType, example = "shipment.shipped")]
-    event_type: &'static str,
+    /// What had happened; null when the stored event is damaged.
+    #[schema(value_type = Option<super::schemas::EventType>, example = "shipment.shipped")]
+    event_type: Option<&'static str>,
     /// `waiting` for its next try, `dead`, or flagged `redrive` or `discard`.
     #[schema(value_type = super::schemas::DeadLetterState)]
     state: &'static str,
@@ -62,25 +62,32 @@ pub struct DeadLetterView<'a> {
     /// The next try; null when there is none by itself.
     #[schema(value_type = Option<super::schemas::Timestamp>)]
     next_attempt_at: Option<Time>,
-    /// The event, whole.
-    event: EventView<'a>,
+    /// The event, whole; null when the stored event is damaged.
+    event: Option<EventView<'a>>,
+    /// Why the stored event cannot be read. Such an event can be discarded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    damage: Option<&'a str>,
 }
 
 impl<'a> DeadLetterView<'a> {
     fn new(store: &Identity, parked: &'a Parked) -> Self {
         let waits = parked.state == ParkedState::Waiting;
+        let event = parked.event.as_ref();
         Self {
             id: Name::of(parked).write(),
             consumer: &parked.consumer,
-            order_id: parked.event.event.order_id,
-            event_type: parked.event.event.kind.as_str(),
+            order_id: event.ok().and_then(|logged| logged.event.order_id),
+            event_type: event.ok().map(|logged| logged.event.kind.as_str()),
             state: parked.state.as_str(),
             attempts: parked.attempts,
             error: parked.error.as_deref(),
             first_at: parked.first_at,
             last_at: parked.last_at,
             next_attempt_at: waits.then_some(parked.next_attempt_at),
-            event: EventView::of_dead_letter(store, &parked.event),
+            event: event
+                .ok()
+                .map(|logged| EventView::of_dead_letter(store, logged)),
+            damage: event.err().map(|damaged| damaged.0.as_str()),
         }
     }
 }
@@ -97,8 +104,8 @@ impl Name {
     fn of(parked: &Parked) -> Self {
         Self {
             consumer: parked.consumer.clone(),
-            order: OrderId(parked.event.event.key()),
-            position: parked.event.position,
+            order: parked.key,
+            position: parked.position,
         }
     }
 

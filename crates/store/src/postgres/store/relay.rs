@@ -1,14 +1,17 @@
 //! What the relay reads and keeps.
 
-use super::super::{log, personal, relay};
+use super::super::{log, parked, personal, relay};
 use super::PostgresStore;
 use crate::error::Result;
-use crate::model::{Positions, RelayStart};
+use crate::model::{
+    Lease, Positions, RelayCommand, RelayNote, RelayStart, RelayState, ReplayProgress,
+};
 use crate::traits::RelayStore;
 use async_trait::async_trait;
 use waybill_domain::content::Personal;
 use waybill_domain::event::LoggedEvent;
 use waybill_domain::ids::OrderId;
+use waybill_domain::once::CommandClaim;
 use waybill_domain::text::Tenant;
 
 #[async_trait]
@@ -37,12 +40,35 @@ impl RelayStore for PostgresStore {
         .await
     }
 
-    async fn relay_paused(&self) -> Result<bool> {
-        relay::paused(self.read()?).await
+    async fn relay_state(&self) -> Result<RelayState> {
+        relay::state(self.read()?).await
     }
 
-    async fn pause_relay(&self, paused: bool) -> Result<()> {
-        self.write(|shared| async move { relay::pause(&shared.commits, paused).await })
+    async fn command_relay(
+        &self,
+        tenant: &Tenant,
+        command: RelayCommand,
+        claim: Option<CommandClaim>,
+    ) -> Result<()> {
+        let tenant = tenant.clone();
+        self.write(|shared| async move {
+            relay::command(&shared, &tenant, &command, claim.as_ref()).await
+        })
+        .await
+    }
+
+    async fn note_relay(&self, note: RelayNote) -> Result<()> {
+        self.write(|shared| async move { relay::note(&shared.commits, &note).await })
             .await
+    }
+
+    async fn note_replayed(&self, lease: &Lease, progress: ReplayProgress) -> Result<()> {
+        let lease = lease.clone();
+        self.write(|shared| async move { relay::replayed(&shared, &lease, &progress).await })
+            .await
+    }
+
+    async fn parked_keys(&self, consumer: &str) -> Result<Vec<(u16, u64)>> {
+        parked::keys(self.read()?, consumer).await
     }
 }

@@ -86,6 +86,34 @@ async fn a_discarded_event_goes_out_as_a_filler_of_its_number() {
 }
 
 #[tokio::test]
+async fn a_damaged_envelope_goes_out_as_a_filler_and_stops_no_other_order() {
+    let (folder, wire) = (folder(), Wire::open());
+    let shop = Shop::open(folder.path(), "api,relay", &wire, &[]).await;
+    let [one, _] = stuck(&shop, &wire).await;
+    dead(&shop, &wire).await;
+    shop.close().await;
+    let database = rusqlite::Connection::open(folder.path().join("data/waybill.db"));
+    let damage = "UPDATE parked SET envelope = '' WHERE attempts = 6";
+    let damaged = database.expect("the file is there").execute(damage, []);
+    assert_eq!(damaged.expect("written"), 1);
+    let again = Wire::open();
+    let shop = Shop::open(folder.path(), "api,relay", &again, &[]).await;
+    let two = shop.order().await;
+    again.until(|seen| seen.of(&two).len() == 2).await;
+    shop.flag("discard").await;
+    let seen = again.until(|seen| seen.of(&one).len() == 3).await;
+    let of_one = seen.confirmed.iter().filter(|c| c.key == one);
+    let told: Vec<(i64, bool)> = of_one.map(|c| (c.seq, c.filler)).collect();
+    assert_eq!(
+        told,
+        [(1, true), (2, false), (3, false)],
+        "its number is still in the log"
+    );
+    shop.settles().await;
+    shop.close().await;
+}
+
+#[tokio::test]
 async fn what_waits_behind_a_parked_event_outlives_the_process() {
     let (folder, wire) = (folder(), Wire::open());
     let shop = Shop::open(folder.path(), "api,relay", &wire, &[]).await;
