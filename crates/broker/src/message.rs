@@ -1,5 +1,6 @@
 //! An event on its way to other stores, and the topic that carries it.
 
+use std::sync::Arc;
 use uuid::Uuid;
 use waybill_domain::content::Personal;
 use waybill_domain::event::{AggregateKind, LoggedEvent};
@@ -23,6 +24,10 @@ pub struct Message {
     /// What delivery needs of the order's personal data, beside an event from which it makes shipments. It is read when
     /// the event is published, and is part of no event.
     pub personal: Option<Personal>,
+    /// What distinguishes this sending from earlier ones of the event, for a broker that drops ids that it has seen: `None`
+    /// for the lane's own, a text of its own for each try of a parked event and for each replay. Receivers need not know
+    /// it.
+    pub resend: Option<Arc<str>>,
 }
 
 impl Message {
@@ -30,6 +35,16 @@ impl Message {
     #[must_use]
     pub fn topic(&self) -> Topic {
         Topic::of(self.event.event.aggregate.kind)
+    }
+
+    /// An id for brokers that drop messages whose id they have seen: the event's id, with a suffix for each later sending.
+    #[must_use]
+    pub fn dedup_id(&self) -> String {
+        let id = self.event.event.id;
+        match &self.resend {
+            None => id.to_string(),
+            Some(resend) => format!("{id}.{resend}"),
+        }
     }
 
     /// What the message is ordered by: the order's id, for stock the aggregate's id.

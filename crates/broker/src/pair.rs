@@ -144,6 +144,7 @@ mod tests {
                 event,
                 filler: false,
                 personal: None,
+                resend: None,
             });
         }
         messages

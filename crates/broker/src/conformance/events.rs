@@ -21,6 +21,7 @@ pub fn message(order: u128, seq: i64, padding: usize) -> Message {
             generation: "g1".into(),
         },
         filler: false,
+        resend: None,
         event: LoggedEvent {
             partition: 0,
             position: 0,

@@ -1,5 +1,5 @@
 //! Amazon SQS, FIFO queues. The message group is the key, so that events of one order stay in order; the
-//! deduplication id is the event's id.
+//! deduplication id is the event's id, with a suffix when it is sent again on purpose.
 //!
 //! Two rules come from how SQS reports batches, entry by entry: a batch has at most one message of a group, and the
 //! next message of a group is sent only after the one before it was confirmed. A queue that is missing is made.

@@ -35,7 +35,8 @@ impl SqsPublisher {
 struct Entry {
     place: usize,
     key: Uuid,
-    event: String,
+    /// Its deduplication id.
+    dedup: String,
     written: Written,
 }
 
@@ -135,7 +136,7 @@ impl Sqs {
         Ok(Entry {
             place,
             key: message.key(),
-            event,
+            dedup: message.dedup_id(),
             written,
         })
     }
@@ -177,7 +178,7 @@ impl Sqs {
             let request = SendMessageBatchRequestEntry::builder()
                 .id(index.to_string())
                 .message_group_id(entry.key.to_string())
-                .message_deduplication_id(entry.event)
+                .message_deduplication_id(entry.dedup)
                 .set_message_attributes(Some(entry.written.attributes))
                 .message_body(entry.written.body)
                 .build()

@@ -63,6 +63,7 @@ fn read(raw: &RawMessage) -> Result<Message, Fault> {
     Ok(Message {
         source,
         filler,
+        resend: None,
         personal: personal.filter(|_| Personal::goes_with(kind)),
         event: LoggedEvent {
             // Its place in the log of the store that sent it means nothing here.

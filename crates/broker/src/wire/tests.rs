@@ -31,6 +31,7 @@ fn message(kind: EventKind, aggregate: AggregateKind, body: &Value) -> Message {
             generation: "g1".into(),
         },
         filler: false,
+        resend: None,
         personal: None,
         event: LoggedEvent {
             partition: 0,

@@ -17,7 +17,9 @@ use crate::http::metrics::MetricsApi;
 use crate::http::requests::Requests;
 use crate::http::router::{self, RoleRoutes};
 use crate::http::state::HttpState;
-use crate::http::v1::apis::{DeadLettersApi, FollowApi, OrdersApi, ShipmentsApi, StockApi};
+use crate::http::v1::apis::{
+    DeadLettersApi, FollowApi, OrdersApi, RelayApi, ShipmentsApi, StockApi,
+};
 use crate::http::v1::follower::{self, LogEnd};
 use crate::http::v1::hub::Hub;
 use crate::intake::place::Placing;
@@ -73,6 +75,7 @@ impl App {
             stock: Arc::new(self.stock(&requests)),
             shipments: Arc::new(self.shipments(&requests)),
             dead_letters: Arc::new(self.dead_letters(&requests)),
+            relay: Arc::new(self.relay(&requests)),
             sales: Arc::new(self.sales(&requests, &placing)),
             sales_figures: Arc::new(self.sales_figures()),
             services: Arc::new(self.services(&requests, &placing)),
@@ -175,6 +178,16 @@ impl App {
             identity: self.store.identity().clone(),
             log: self.store.clone(),
             claims: self.store.clone(),
+        }
+    }
+
+    fn relay(&self, requests: &Arc<Requests>) -> RelayApi {
+        RelayApi {
+            requests: requests.clone(),
+            reads: self.reads.clone(),
+            relay: self.store.clone(),
+            claims: self.store.clone(),
+            contexts: self.contexts(),
         }
     }
 

@@ -22,6 +22,7 @@ pub mod migrate;
 pub mod openapi;
 pub mod order;
 pub mod output;
+pub mod relay;
 pub mod seed;
 pub mod serve;
 pub mod shipment;
@@ -73,6 +74,8 @@ enum Command {
     Load(Box<load::LoadArgs>),
     /// List the events that a consumer could not apply, try them again or give them up
     Dlq(dlq::DlqArgs),
+    /// How far the relay to other stores is; pause it, let it go on, have it send events again
+    Relay(relay::RelayArgs),
     Token(token::TokenArgs),
     /// Keep addresses and tokens of servers under names
     Context(context::ContextArgs),
@@ -119,6 +122,7 @@ fn dispatch(command: Command) -> ExitCode {
         Command::Seed(args) => block_on(client(seed::run(args))),
         Command::Load(args) => block_on(client(load::run(*args))),
         Command::Dlq(args) => block_on(client(dlq::run(args))),
+        Command::Relay(args) => block_on(client(relay::run(args))),
         Command::Context(args) => context::run(&args).unwrap_or_else(|error| failed(&error)),
         Command::Token(args) => token::run(&args, &crate::clock::SystemClock),
         Command::Backup(args) => backup::run(&args, &crate::clock::SystemClock),

@@ -8,7 +8,7 @@ use super::dialects::sales::api::{SalesApi, SalesFigures};
 use super::dialects::services::api::{DeliveriesApi, ServicesApi, TokensApi};
 use super::health::HealthApi;
 use super::metrics::MetricsApi;
-use super::v1::apis::{DeadLettersApi, FollowApi, OrdersApi, ShipmentsApi, StockApi};
+use super::v1::apis::{DeadLettersApi, FollowApi, OrdersApi, RelayApi, ShipmentsApi, StockApi};
 
 /// The groups of routes. A handler extracts its own group with `State<Arc<…>>` and sees no other.
 #[derive(Clone)]
@@ -18,6 +18,7 @@ pub struct HttpState {
     pub stock: Arc<StockApi>,
     pub shipments: Arc<ShipmentsApi>,
     pub dead_letters: Arc<DeadLettersApi>,
+    pub relay: Arc<RelayApi>,
     pub sales: Arc<SalesApi>,
     pub sales_figures: Arc<SalesFigures>,
     pub services: Arc<ServicesApi>,
@@ -43,6 +44,7 @@ groups! {
     stock: StockApi,
     shipments: ShipmentsApi,
     dead_letters: DeadLettersApi,
+    relay: RelayApi,
     sales: SalesApi,
     sales_figures: SalesFigures,
     services: ServicesApi,

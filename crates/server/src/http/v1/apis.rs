@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use waybill_domain::money::Rounding;
 use waybill_store::reads::Reads;
-use waybill_store::{ClaimStore, Identity, LogStore};
+use waybill_store::{ClaimStore, Identity, LogStore, RelayStore};
 
 use super::hub::Hub;
 use crate::commands::{OrderCommands, ShipmentCommands, StockCommands};
@@ -62,4 +62,13 @@ pub struct DeadLettersApi {
     pub identity: Identity,
     pub log: Arc<dyn LogStore>,
     pub claims: Arc<dyn ClaimStore>,
+}
+
+/// The relay.
+pub struct RelayApi {
+    pub requests: Arc<Requests>,
+    pub reads: Arc<Reads>,
+    pub relay: Arc<dyn RelayStore>,
+    pub claims: Arc<dyn ClaimStore>,
+    pub contexts: ContextSource,
 }

@@ -31,6 +31,7 @@ pub const TOO_MANY_HOLDS: &str = "too_many_holds";
 pub const REFERENCE_TAKEN: &str = "reference_taken";
 pub const NUMBER_TAKEN: &str = "number_taken";
 pub const BELOW_RESERVED: &str = "below_reserved";
+pub const REPLAY_UNDER_WAY: &str = "replay_under_way";
 pub const STOCK_NOT_MENDABLE: &str = "stock_not_mendable";
 pub const GENERATION_CHANGED: &str = "generation_changed";
 pub const VERSION_MISMATCH: &str = "version_mismatch";

@@ -43,6 +43,7 @@ pub mod problem;
 pub mod problem_body;
 pub mod problem_pages;
 mod reconcile;
+mod relay;
 pub mod schemas;
 mod shipment_view;
 mod shipments;
@@ -107,4 +108,8 @@ pub fn everywhere() -> OpenApiRouter<HttpState> {
         .routes(routes!(dead_letters::get))
         .routes(routes!(dead_letters::redrive))
         .routes(routes!(dead_letters::discard))
+        .routes(routes!(relay::get))
+        .routes(routes!(relay::pause))
+        .routes(routes!(relay::resume))
+        .routes(routes!(relay::replay))
 }

@@ -32,6 +32,11 @@ impl Begun {
         }
     }
 
+    /// The position after which the relay began.
+    pub fn start(&self) -> i64 {
+        self.start
+    }
+
     /// The orders of these events, all after the start, that began before it.
     ///
     /// # Errors

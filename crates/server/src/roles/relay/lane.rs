@@ -1,30 +1,33 @@
 //! One partition of the relay: read the log past the cursor, publish, and move the cursor past what is confirmed.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 use waybill_domain::event::{EventKind, LoggedEvent};
-use waybill_domain::ids::OrderId;
 use waybill_domain::time::Time;
 use waybill_store::{ConsumerBatch, Error as StoreError, Lease, NewParked, NoRows};
 
 use super::batch::{Batch, Settled};
 use super::begun::Begun;
+use super::control::LOOK_EVERY;
 use super::cursor::Cursor;
 #[cfg(feature = "planted-defects")]
 use super::defects;
 use super::parked::{self, Looked};
+use super::replaying::{Beside, Replayed, Replaying};
 use super::shared::{CONSUMER, RelayShared};
 use crate::consumers::newly_parked::log_parked;
 use crate::consumers::parked_watch::ParkedWatch;
 
 /// The shortest wait for new events of a log that other processes write too, because a signal may be lost.
 const SHORTEST_WAIT: Duration = Duration::from_millis(10);
+
+/// The longest wait without a look at what a person asks.
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
 /// Publishes one partition.
 pub struct Lane {
@@ -33,6 +36,9 @@ pub struct Lane {
     cursor: Cursor,
     begun: Begun,
     parked: ParkedWatch,
+    replaying: Replaying,
+    /// When a replay goes on.
+    replay_at: Option<Instant>,
 }
 
 /// The result of a turn.
@@ -42,6 +48,8 @@ enum Turn {
     More,
     /// The broker cannot take messages now.
     Blocked(String),
+    /// A person has paused the relay.
+    Paused,
 }
 
 impl Lane {
@@ -52,6 +60,8 @@ impl Lane {
             cursor: Cursor::new(cursor, start),
             begun: Begun::new(lease.partition, start),
             parked: ParkedWatch::unknown(),
+            replaying: Replaying::new(lease.partition),
+            replay_at: None,
             lease,
         }
     }
@@ -81,19 +91,22 @@ impl Lane {
                 }
                 Ok(Turn::Blocked(why)) => {
                     failures += 1;
-                    shared.refused(why);
+                    shared.refused(why).await;
                     shared.back_off(failures, stop).await;
+                }
+                Ok(Turn::Paused) => {
+                    failures = 0;
+                    tokio::select! {
+                        () = tokio::time::sleep(LOOK_EVERY) => {}
+                        () = stop.cancelled() => {}
+                    }
                 }
                 Err(StoreError::Fenced { consumer }) => {
                     return Err(StoreError::Fenced { consumer });
                 }
                 Err(error) => {
                     failures += 1;
-                    if error.is_poison() {
-                        shared.unreadable.failed(&error);
-                    } else {
-                        shared.store_outage.failed(&error);
-                    }
+                    shared.failed(&error).await;
                     shared.back_off(failures, stop).await;
                 }
             }
@@ -108,7 +121,11 @@ impl Lane {
         wait: Duration,
         stop: &CancellationToken,
     ) -> Duration {
-        let mut until = Instant::now() + wait;
+        // A request of a person may come although no event does.
+        let mut until = Instant::now() + wait.min(LONGEST_WAIT);
+        if let Some(at) = self.replay_at {
+            until = until.min(at);
+        }
         if self.parked.any {
             until = until.min(self.parked.look_at);
         }
@@ -136,8 +153,39 @@ impl Lane {
         }
     }
 
-    /// Publishes the parked events that are due, and one batch of the log.
+    /// Publishes the parked events that are due, one batch of the log, and one of a replay; nothing while the relay is
+    /// paused.
     async fn turn(&mut self, stop: &CancellationToken) -> Result<Turn, StoreError> {
+        let shared = self.shared.clone();
+        let state = shared.control.look(&*shared.store).await?;
+        if state.pause.is_some() {
+            self.write_cursor().await?;
+            return Ok(Turn::Paused);
+        }
+        let turn = self.publish_next(stop).await?;
+        if matches!(turn, Turn::Blocked(_)) {
+            return Ok(turn);
+        }
+        let beside = Beside {
+            shared: &shared,
+            lease: &self.lease,
+            begun: &mut self.begun,
+            passed: self.cursor.at(),
+        };
+        let replayed = self.replaying.step(beside, &state, stop).await?;
+        self.replay_at = None;
+        Ok(match replayed {
+            Replayed::Nothing => turn,
+            Replayed::GoesOn(at) => {
+                self.replay_at = Some(at);
+                turn
+            }
+            Replayed::Blocked(why) => Turn::Blocked(why),
+        })
+    }
+
+    /// Publishes the parked events that are due, and one batch of the log.
+    async fn publish_next(&mut self, stop: &CancellationToken) -> Result<Turn, StoreError> {
         let mut turn = Turn::Idle;
         if self.parked.any && self.parked.look_at <= Instant::now() {
             match parked::retry(&self.shared, &self.lease, stop).await? {
@@ -181,7 +229,11 @@ impl Lane {
         if events.is_empty() {
             return Ok(None);
         }
-        let parked = self.parked_keys(&events).await?;
+        let parked = if self.parked.any {
+            self.shared.parked_keys(&events).await?
+        } else {
+            HashSet::new()
+        };
         let old = self
             .begun
             .before_start(&*self.shared.store, &events)
@@ -198,22 +250,6 @@ impl Lane {
         }
         let partition = self.lease.partition;
         self.shared.store.read_all(partition, after, limit).await
-    }
-
-    /// The keys of these events that have parked ones. Only the holder of the lease parks and unparks them.
-    async fn parked_keys(&self, events: &[LoggedEvent]) -> Result<HashSet<Uuid>, StoreError> {
-        if !self.parked.any {
-            return Ok(HashSet::new());
-        }
-        let keys: BTreeSet<Uuid> = events.iter().map(|e| e.event.key()).collect();
-        let keys = keys.into_iter().map(OrderId).collect();
-        let parked = self
-            .shared
-            .resources
-            .log
-            .parked_orders(CONSUMER, keys)
-            .await?;
-        Ok(parked.into_iter().map(|key| key.0).collect())
     }
 
     /// Moves the cursor past what was confirmed, parked or left out.

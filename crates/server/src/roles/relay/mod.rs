@@ -5,18 +5,23 @@
 //! published at least once: a relay that was killed publishes the last ones again. A broker that is away stops a
 //! partition and costs no event an attempt; an event that the broker will never take parks its key alone.
 //!
+//! A person may pause it, and have a stretch of the log published again; both are kept in the store and hold for every
+//! process.
+//!
 //! It leaves to its [`Publisher`] how a message travels, and to the receiver that a repeated one has no second effect.
 //!
 //! [`Publisher`]: waybill_broker::publisher::Publisher
 
 mod batch;
 mod begun;
+mod control;
 mod cursor;
 #[cfg(feature = "planted-defects")]
 mod defects;
 mod figures;
 mod lane;
 mod parked;
+mod replaying;
 mod settings;
 mod shared;
 mod task;
@@ -25,7 +30,8 @@ mod tests;
 
 use self::figures::Figures;
 use self::settings::{DEFAULTS, RelaySettings};
-use self::shared::{CONSUMER, RelayShared};
+pub use self::shared::CONSUMER;
+use self::shared::RelayShared;
 use self::task::Relay;
 use super::definition::{Consumer, Requirement, RoleDefinition, Share, no_routes};
 use crate::config::RoleSection;

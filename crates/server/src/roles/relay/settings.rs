@@ -9,6 +9,7 @@ section!(RelaySettings, "relay", {
     start: Start => Kind::OneOf(&["beginning", "now"]),
     batch_limit: u32 => count(1, 10_000),
     max_delay_ms: Millis => time(100, HOUR_MS),
+    replay_per_s: u32 => count(1, 1_000_000),
 });
 
 /// The words of `relay.start`.
@@ -36,4 +37,6 @@ start = "beginning"
 batch_limit = 500
 # The longest wait before a broker that could not take an event is tried again; the first wait is 200 ms at most.
 max_delay_ms = "5s"
+# Events a second that `waybill relay replay` publishes again at most, in each partition.
+replay_per_s = 1000
 "#;

@@ -1,10 +1,13 @@
 //! What the relay's lanes, one per partition, share: where they read, and where they publish.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 use waybill_broker::message::{Message, Source};
 use waybill_broker::publisher::{Published, Publisher};
 use waybill_domain::content::Personal;
@@ -12,8 +15,11 @@ use waybill_domain::event::{LoggedEvent, NewEvent};
 use waybill_domain::ids::OrderId;
 use waybill_domain::retry::RetrySchedule;
 use waybill_store::outage::Outage;
-use waybill_store::{Error as StoreError, RelayStore};
+use waybill_store::{
+    Error as StoreError, Lease, RelayFault, RelayNote, RelayStore, ReplayProgress,
+};
 
+use super::control::Control;
 use super::figures::Figures;
 use super::settings::RelaySettings;
 use crate::consumers::resources::ConsumerResources;
@@ -27,6 +33,9 @@ const FIRST_DELAY_MS: i64 = 200;
 /// How long a process that stops waits for the broker's answer. What is not confirmed by then is published again by
 /// the next process.
 const LAST_ANSWER: Duration = Duration::from_secs(2);
+
+/// The shortest time between two faults that are kept.
+const NOTE_EVERY: Duration = Duration::from_secs(5);
 
 /// The broker could not take a message.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +57,9 @@ pub struct RelayShared {
     pub store_outage: Outage,
     pub unreadable: Outage,
     broker_outage: Outage,
+    pub control: Control,
+    /// When a fault was kept.
+    noted: Mutex<Option<Instant>>,
 }
 
 impl RelayShared {
@@ -68,13 +80,15 @@ impl RelayShared {
             store,
             settings,
             publisher,
-            figures,
             store_outage: Outage::new(CONSUMER, "events cannot be read, or the cursor not written"),
             unreadable: Outage::new(
                 CONSUMER,
                 "an event of the log cannot be read, and nothing after it in its partition is published; if a newer version wrote it, update this process",
             ),
             broker_outage: Outage::new(CONSUMER, "events cannot be published"),
+            control: Control::new(figures.clone()),
+            noted: Mutex::default(),
+            figures,
         }
     }
 
@@ -109,10 +123,69 @@ impl RelayShared {
                 source: self.source.clone(),
                 event: logged.clone(),
                 filler,
+                resend: None,
                 personal: of_order.and_then(|order| personal.get(&order).cloned()),
             }
         };
         Ok(events.into_iter().map(message).collect())
+    }
+
+    /// The keys of these events that have parked ones. Only the holder of the lease parks and unparks them.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn parked_keys(&self, events: &[LoggedEvent]) -> Result<HashSet<Uuid>, StoreError> {
+        let keys: BTreeSet<Uuid> = events.iter().map(|e| e.event.key()).collect();
+        let keys = keys.into_iter().map(OrderId).collect();
+        let parked = self.resources.log.parked_orders(CONSUMER, keys).await?;
+        Ok(parked.into_iter().map(|key| key.0).collect())
+    }
+
+    /// Keeps how far a replay is, of which `sent` more events were confirmed.
+    ///
+    /// # Errors
+    /// The store is away, or the lease is lost.
+    pub async fn note_replayed(
+        &self,
+        lease: &Lease,
+        progress: ReplayProgress,
+        sent: u64,
+    ) -> Result<(), StoreError> {
+        self.figures.count_replayed(sent);
+        let background = self.resources.background.clone();
+        let _turn = background.turn().await;
+        self.store.note_replayed(lease, progress).await
+    }
+
+    /// Keeps where this process publishes to, for every process to show.
+    ///
+    /// # Errors
+    /// The store is away.
+    pub async fn note_publisher(&self) -> Result<(), StoreError> {
+        let name = self.publisher.name();
+        let state = self.control.look(&*self.store).await?;
+        if state.publisher.as_deref() == Some(name) {
+            return Ok(());
+        }
+        let note = RelayNote::Publisher(name.to_owned());
+        self.store.note_relay(note).await
+    }
+
+    /// Keeps a fault for every process to show; one in [`NOTE_EVERY`] at most.
+    async fn note_fault(&self, text: String) {
+        {
+            let mut noted = self.noted.lock();
+            if noted.is_some_and(|at| at.elapsed() < NOTE_EVERY) {
+                return;
+            }
+            *noted = Some(Instant::now());
+        }
+        let at = self.resources.contexts.now();
+        let note = RelayNote::Fault(RelayFault { at, text });
+        if let Err(error) = self.store.note_relay(note).await {
+            // The fault itself is logged by the caller.
+            tracing::debug!(%error, "the relay's last fault was not kept");
+        }
     }
 
     /// Publishes messages; one result each. `None` when the process stops and the broker does not answer any more.
@@ -142,14 +215,28 @@ impl RelayShared {
             .all(|result| !matches!(result, Published::Later(_)))
         {
             self.broker_outage.worked();
+            self.figures.broker_is_away(false);
         }
         Some(results)
     }
 
     /// Logs that the broker could not take a message, when that begins and while it lasts.
-    pub fn refused(&self, why: String) {
+    pub async fn refused(&self, why: String) {
         let publisher = self.publisher.name();
-        self.broker_outage.failed(&NotNow { publisher, why });
+        let fault = NotNow { publisher, why };
+        self.broker_outage.failed(&fault);
+        self.figures.broker_is_away(true);
+        self.note_fault(fault.to_string()).await;
+    }
+
+    /// Logs that the store failed, or that an event cannot be read, when that begins and while it lasts.
+    pub async fn failed(&self, error: &StoreError) {
+        if error.is_poison() {
+            self.unreadable.failed(error);
+            self.note_fault(error.to_string()).await;
+        } else {
+            self.store_outage.failed(error);
+        }
     }
 
     /// Waits before the next try, with full jitter, so that partitions do not try again at the same time.

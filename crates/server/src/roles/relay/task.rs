@@ -42,6 +42,7 @@ impl PartitionTask for Relay {
         let wanted = self.shared.settings.start.into();
         let start = self.shared.store.relay_start(wanted).await?;
         let start = start.of(lease.partition);
+        self.shared.note_publisher().await?;
         let lane = Lane::new(self.shared.clone(), lease, cursor, start);
         lane.run(&stop).await
     }

@@ -140,6 +140,12 @@ pub const REFUSED: &[Kind] = &[
         "Release holds that are not needed any more.",
     ),
     kind_of(
+        codes::REPLAY_UNDER_WAY,
+        409,
+        "The relay is sending events again already",
+        "Wait until `GET /v1/relay` shows that replay as done, or send `replace` to end it and begin this one.",
+    ),
+    kind_of(
         codes::REFERENCE_TAKEN,
         409,
         "The reference belongs to another order",

@@ -1,7 +1,9 @@
 //! The relay on a real embedded store, with a publisher that records what it is given and refuses what a test says.
 
 mod parked;
+mod pausing;
 mod publishing;
+mod replaying;
 mod restart;
 mod shared_log;
 mod start;
@@ -93,6 +95,14 @@ impl Shop {
 
     /// A request of an admin that must succeed.
     async fn ask(&self, method: Method, path: &str, body: &Value) -> Value {
+        let key = self.app.entropy.uuid_v7(0).to_string();
+        let (status, answer) = self.send(method, path, body, &key).await;
+        assert!((200..300).contains(&status), "{status} {answer}");
+        answer
+    }
+
+    /// A request of an admin with an idempotency key, and the status of its answer.
+    async fn send(&self, method: Method, path: &str, body: &Value, key: &str) -> (u16, Value) {
         let token = token::sign(
             &json!({"alg": "HS256", "typ": "JWT"}),
             &json!({"clientId": "tester", "scope": "admin"}),
@@ -102,7 +112,6 @@ impl Shop {
             Value::Null => Body::empty(),
             body => Body::from(body.to_string()),
         };
-        let key = self.app.entropy.uuid_v7(0).to_string();
         let request = Request::builder()
             .method(method)
             .uri(path)
@@ -113,15 +122,15 @@ impl Shop {
             .expect("valid");
         let answer = self.router.clone().oneshot(request).await;
         let answer = answer.expect("infallible");
-        let status = answer.status();
+        let status = answer.status().as_u16();
         let body = answer.into_body().collect().await.expect("whole");
         let body = body.to_bytes();
-        assert!(
-            status.is_success(),
-            "{status} {}",
-            String::from_utf8_lossy(&body)
-        );
-        serde_json::from_slice(&body).unwrap_or(Value::Null)
+        (status, serde_json::from_slice(&body).unwrap_or(Value::Null))
+    }
+
+    /// How far the relay is.
+    async fn relay(&self) -> Value {
+        self.ask(Method::GET, "/v1/relay", &Value::Null).await
     }
 
     /// Stock for many orders.

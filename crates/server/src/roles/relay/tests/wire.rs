@@ -22,6 +22,7 @@ pub struct Confirmed {
     pub key: String,
     pub seq: i64,
     pub filler: bool,
+    pub resend: Option<String>,
 }
 
 /// What a wire has seen.
@@ -38,6 +39,16 @@ pub struct Seen {
 impl Seen {
     pub fn positions(&self) -> Vec<i64> {
         self.confirmed.iter().map(|c| c.position).collect()
+    }
+
+    /// Positions of the confirmed messages of replays.
+    pub fn replayed(&self) -> Vec<i64> {
+        let is_replay = |resend: &String| resend.starts_with("replay-");
+        let of_it = self
+            .confirmed
+            .iter()
+            .filter(|c| c.resend.as_ref().is_some_and(is_replay));
+        of_it.map(|c| c.position).collect()
     }
 
     /// Positions of the confirmed messages of one key.
@@ -130,6 +141,7 @@ impl Publisher for Wire {
                         key: message.key().to_string(),
                         seq: event.seq,
                         filler: message.filler,
+                        resend: message.resend.as_deref().map(str::to_owned),
                     });
                 } else {
                     seen.refused.push(message.event.position);
