@@ -137,7 +137,7 @@ async fn whole(receiver: &Arc<dyn Receiver>, raw: RawMessage) -> Result<RawMessa
     match raw.attribute(name::DATAREF) {
         None => Ok(raw),
         Some(dataref) => {
-            let data = receiver.fetch(dataref).await?;
+            let data = receiver.fetch(&raw, dataref).await?;
             Ok(raw.with_data(&data))
         }
     }

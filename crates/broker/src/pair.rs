@@ -77,7 +77,7 @@ mod tests {
     use super::*;
     use crate::message::{Source, Topic};
     use crate::test_events::events;
-    use crate::wire::Unreadable;
+    use crate::wire::{RawMessage, Unreadable};
     use parking_lot::Mutex;
     use uuid::Uuid;
     use waybill_domain::event::AggregateKind;
@@ -115,7 +115,7 @@ mod tests {
             Received::Later("not here".into())
         }
 
-        async fn fetch(&self, _: &str) -> Result<String, String> {
+        async fn fetch(&self, _: &RawMessage, _: &str) -> Result<String, String> {
             Err("not here".into())
         }
     }
@@ -217,7 +217,7 @@ mod tests {
             async fn keep_unreadable(&self, _: Unreadable) -> Received {
                 Received::Later("not here".into())
             }
-            async fn fetch(&self, _: &str) -> Result<String, String> {
+            async fn fetch(&self, _: &RawMessage, _: &str) -> Result<String, String> {
                 Err("not here".into())
             }
         }

@@ -1,7 +1,7 @@
 //! What takes the messages of other stores: a consumer's inbox.
 
 use crate::message::{Message, Topic};
-use crate::wire::Unreadable;
+use crate::wire::{RawMessage, Unreadable};
 use async_trait::async_trait;
 
 /// The result of handing over one message.
@@ -40,5 +40,5 @@ pub trait Receiver: Send + Sync + 'static {
     ///
     /// # Errors
     /// It cannot be had now. The text says why.
-    async fn fetch(&self, dataref: &str) -> Result<String, String>;
+    async fn fetch(&self, message: &RawMessage, dataref: &str) -> Result<String, String>;
 }

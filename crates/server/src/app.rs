@@ -218,6 +218,7 @@ impl App {
                 max_ms: retry.max_delay_ms.as_i64(),
             },
             poll_interval: consumers.poll_interval_ms.duration(),
+            outside_token: self.settings.broker.token.clone(),
             gather: consumers.gather_ms.duration(),
         }
     }

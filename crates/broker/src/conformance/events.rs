@@ -4,7 +4,9 @@ use crate::message::{Message, Source};
 use serde_json::json;
 use uuid::Uuid;
 use waybill_domain::context::EventMeta;
-use waybill_domain::event::{Aggregate, AggregateKind, EventKind, LoggedEvent, NewEvent};
+use waybill_domain::event::{
+    Aggregate, AggregateKind, EventKind, LoggedEvent, NewEvent, SCHEMA_VERSION,
+};
 use waybill_domain::ids::{EventId, OrderId};
 use waybill_domain::text::Tenant;
 use waybill_domain::time::Time;
@@ -35,6 +37,7 @@ pub fn message(order: u128, seq: i64, padding: usize) -> Message {
                 },
                 seq,
                 order_id: Some(OrderId(id)),
+                schema_version: SCHEMA_VERSION,
                 tenant: Tenant::default(),
                 occurred_at: Time(1_000_000),
                 body: body.into(),

@@ -2,7 +2,7 @@
 
 use crate::message::{Message, Topic};
 use crate::receiver::{Received, Receiver};
-use crate::wire::Unreadable;
+use crate::wire::{RawMessage, Unreadable};
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
@@ -184,7 +184,7 @@ impl Receiver for Recorder {
         Received::Taken
     }
 
-    async fn fetch(&self, dataref: &str) -> Result<String, String> {
+    async fn fetch(&self, _: &RawMessage, dataref: &str) -> Result<String, String> {
         Ok(serde_json::json!({ "fetched": dataref }).to_string())
     }
 }

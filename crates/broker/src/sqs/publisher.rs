@@ -123,7 +123,8 @@ impl Sqs {
                     written.size
                 ));
             }
-            let dataref = format!("{}/v1/events/{event}", self.dataref);
+            let list = format!("{}/v1/orders/{}/events", self.dataref, message.key());
+            let dataref = format!("{list}#{event}");
             let raw = wire::encode_without_data(message, Shape::Sqs, &dataref);
             written = attributes::write(&raw).map_err(refused)?;
         }

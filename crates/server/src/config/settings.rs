@@ -142,6 +142,7 @@ section!(Broker, "broker", {
     subscribe: Subscribe => Kind::OneOf(&["auto", "always", "never"]),
     prefix: String => Kind::OptionalText,
     public_url: String => Kind::OptionalText,
+    token: Secret => Kind::OptionalText,
     kafka_brokers: String => Kind::OptionalText,
     rabbitmq_url: Secret => Kind::OptionalText,
     sqs_endpoint: String => Kind::OptionalText,

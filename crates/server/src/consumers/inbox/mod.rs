@@ -5,6 +5,7 @@
 //! no lease, so any number of processes may take events at once, and of those that take the same one, one succeeds.
 
 mod arrivals;
+mod large;
 mod retrying;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -13,9 +14,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use waybill_broker::message::{Message, Source, Topic};
 use waybill_broker::receiver::{Received, Receiver};
-use waybill_broker::wire::Unreadable;
+use waybill_broker::wire::{RawMessage, Unreadable, name};
 use waybill_domain::content::Personal;
-use waybill_domain::event::{Aggregate, LoggedEvent};
+use waybill_domain::event::{Aggregate, EventKind, LoggedEvent};
 use waybill_domain::ids::OrderId;
 use waybill_domain::inbox::partition_of;
 use waybill_store::outage::Outage;
@@ -309,7 +310,14 @@ impl<H: Handler> Receiver for Inbox<H> {
         Received::Later(unreadable.fault.to_string())
     }
 
-    async fn fetch(&self, dataref: &str) -> Result<String, String> {
-        Err(format!("no token is known for {dataref}"))
+    async fn fetch(&self, message: &RawMessage, dataref: &str) -> Result<String, String> {
+        let kind = message.attribute(name::TYPE).and_then(EventKind::parse);
+        let is_wanted = kind.is_none_or(|kind| self.handler.kinds().contains(&kind));
+        if is_wanted {
+            large::body(dataref, &self.resources.outside_token).await
+        } else {
+            // Such an event only moves the watermark.
+            Ok("{}".into())
+        }
     }
 }
