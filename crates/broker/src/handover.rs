@@ -138,7 +138,7 @@ async fn whole(receiver: &Arc<dyn Receiver>, raw: RawMessage) -> Result<RawMessa
         None => Ok(raw),
         Some(dataref) => {
             let data = receiver.fetch(&raw, dataref).await?;
-            Ok(raw.with_data(&data))
+            raw.with_data(&data).map_err(|error| error.to_string())
         }
     }
 }

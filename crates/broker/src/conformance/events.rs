@@ -23,6 +23,7 @@ pub fn message(order: u128, seq: i64, padding: usize) -> Message {
             generation: "g1".into(),
         },
         filler: false,
+        personal: None,
         resend: None,
         event: LoggedEvent {
             partition: 0,

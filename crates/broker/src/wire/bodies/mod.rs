@@ -32,8 +32,8 @@ struct Body<'a, T> {
     personal: Option<&'a Personal>,
 }
 
-/// The body of a message as JSON text. Without its data an order's items and its personal data are left
-/// out too.
+/// The body of a message as JSON text. Without its data an order's items are left out too; personal data, which is read
+/// nowhere else, stays.
 pub fn of(message: &Message, shape: Shape, with_data: bool) -> String {
     let event = &message.event.event;
     let data = with_data && !message.filler;
@@ -46,7 +46,7 @@ pub fn of(message: &Message, shape: Shape, with_data: bool) -> String {
         (false, None) => Said::Other,
         (false, Some(_)) => Said::by(event),
     };
-    let personal = message.personal.as_ref().filter(|_| data.is_some());
+    let personal = message.personal.as_ref().filter(|_| !message.filler);
     match shape {
         Shape::Kafka => text(kafka::fields(event, &said), data, personal),
         Shape::RabbitMq => text(rabbitmq::fields(event, &said), data, personal),
