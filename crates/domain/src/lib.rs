@@ -35,6 +35,7 @@ pub mod refusal;
 pub mod reservation;
 pub mod retry;
 pub mod retry_after;
+pub mod service;
 pub mod services_words;
 pub mod shipment;
 pub mod status;

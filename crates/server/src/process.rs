@@ -20,6 +20,7 @@ use crate::http::{descriptors, serve};
 use crate::observe::logs;
 use crate::random::Entropy;
 use crate::roles::running;
+use crate::roles::service::{self, WrongStore};
 use crate::roles::tasks::RoleTasks;
 
 /// Why a process did not start.
@@ -29,6 +30,8 @@ pub enum StartError {
     Settings(#[from] ConfigErrors),
     #[error(transparent)]
     Store(#[from] waybill_store::Error),
+    #[error(transparent)]
+    WrongStore(#[from] WrongStore),
     #[error(transparent)]
     Bind(#[from] BindError),
     #[error("the operating system gives no randomness: {0}")]
@@ -136,7 +139,8 @@ impl Starting {
         outside: Option<Outside>,
     ) -> Result<Service, StartError> {
         check_safety(&settings)?;
-        running::check(BUILD.roles, &settings, outside.is_some())?;
+        let has_outside = outside.is_some();
+        running::check(BUILD.roles, &settings, has_outside)?;
         let mut options = serve::Options::from(&settings.server);
         options.max_connections = connections(&settings);
         // The port is bound first: a process that cannot listen must not touch the data.
@@ -150,6 +154,10 @@ impl Starting {
         }
         let (clock, entropy) = (self.clock.clone(), self.entropy.clone());
         let app = App::start(settings, BUILD, clock, entropy, outside).await?;
+        if let Err(error) = service::check(&*app.store, &app.settings, has_outside).await {
+            app.store.close().await;
+            return Err(error.into());
+        }
         let tasks = app.start_roles();
         let (connections, stop) = (app.connections.clone(), app.stopping.clone());
         let serving = serve::serve(listeners, app.router(), options, connections, stop);

@@ -27,6 +27,7 @@ pub mod postgres;
 mod readable;
 pub mod reads;
 mod relay_state;
+mod service;
 mod sources;
 pub mod sqlite;
 pub mod status;

@@ -9,6 +9,7 @@ pub mod delivery;
 pub mod housekeeping;
 pub mod relay;
 pub mod running;
+pub mod service;
 pub mod status;
 pub mod tasks;
 

@@ -40,6 +40,7 @@ mod relay;
 mod restored;
 mod room;
 mod rows;
+mod service;
 mod session;
 mod shared;
 mod sharing;

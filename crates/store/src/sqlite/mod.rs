@@ -35,6 +35,7 @@ mod relay;
 mod rounds;
 mod rows;
 mod schedule;
+mod service;
 mod shipments;
 mod stats;
 mod stock;

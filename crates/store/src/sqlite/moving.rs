@@ -9,8 +9,8 @@ use super::{accept, migrate};
 use crate::error::{Error, Result};
 use crate::migrations;
 use crate::moving::{Batch, Kind, StoreState, TABLES, Table, Value};
-use crate::relay_state;
 use crate::verify::Report;
+use crate::{relay_state, service};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row};
 use std::path::{Path, PathBuf};
@@ -70,6 +70,8 @@ impl Source {
         for key in relay_state::MOVED {
             relay.extend(meta(&connection, key)?.map(|value| (key, value)));
         }
+        let service = meta(&connection, service::KEY)?;
+        relay.extend(service.map(|value| (service::KEY, value)));
         let mut rows = 0;
         for table in TABLES {
             let sql = format!("SELECT COUNT(*) FROM {}", table.name);

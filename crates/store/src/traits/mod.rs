@@ -12,6 +12,7 @@ mod inbox;
 mod log;
 mod orders;
 mod relay;
+mod service;
 mod stock;
 mod work;
 
@@ -24,6 +25,7 @@ pub use inbox::InboxStore;
 pub use log::LogStore;
 pub use orders::OrderStore;
 pub use relay::{NoRows, RelayStore};
+pub use service::ServiceStore;
 pub use stock::StockStore;
 pub use work::WorkStore;
 
@@ -37,6 +39,7 @@ pub trait Store:
     + ClaimStore
     + InboxStore
     + RelayStore
+    + ServiceStore
 {
 }
 
@@ -49,5 +52,6 @@ impl<S> Store for S where
         + ClaimStore
         + InboxStore
         + RelayStore
+        + ServiceStore
 {
 }

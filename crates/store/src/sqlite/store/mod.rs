@@ -7,6 +7,7 @@ mod inbox;
 mod log;
 mod orders;
 mod relay;
+mod service;
 mod stock;
 mod work;
 
