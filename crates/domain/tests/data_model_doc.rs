@@ -5,7 +5,7 @@ mod world;
 
 use std::collections::BTreeSet;
 use waybill_domain::content::{Content, Personal};
-use waybill_domain::delivery::{self, Carrier, OrderNews, Released, Subject};
+use waybill_domain::delivery::{self, Carrier, OrderNews, Released, ReleasedLine, Subject};
 use waybill_domain::event::body::StockChange;
 use waybill_domain::event::{EventKind, NewEvent, encode};
 use waybill_domain::fact::Fact;
@@ -124,12 +124,13 @@ fn on_order_news(
 fn delivery_events() -> Vec<(EventKind, String)> {
     let mut world = World::default();
     let order = world::pending(&[2], AllocationPolicy::Reject, &["local"]);
-    let lines = vec![Released {
+    let units = Released {
         line: 1,
         vendor: Vendor::local(),
         quantity: 2,
         requires_shipping: true,
-    }];
+    };
+    let lines = vec![ReleasedLine { units, in_all: 2 }];
     let (made, _) = on_order_news(
         &order,
         OrderNews::Released {

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use waybill_domain::change::{Change, DeliveryEffect};
 use waybill_domain::command::Command;
 use waybill_domain::delivery::{
-    self, Carrier, Delivery, DeliveryState, OrderNews, Released, Subject,
+    self, Carrier, Delivery, DeliveryState, OrderNews, Released, ReleasedLine, Subject,
 };
 use waybill_domain::delivery_news::{self, DeliveryNews};
 use waybill_domain::event::{EventKind, NewEvent};
@@ -88,11 +88,14 @@ impl Stage {
         if self.delivery.is_some() || !may_ship {
             return;
         }
-        let line = |l: &Line| Released {
-            line: l.id,
-            vendor: l.vendor.clone().expect("a confirmed line has its vendor"),
-            quantity: l.quantities.reserved,
-            requires_shipping: l.requires_shipping,
+        let line = |l: &Line| ReleasedLine {
+            units: Released {
+                line: l.id,
+                vendor: l.vendor.clone().expect("a confirmed line has its vendor"),
+                quantity: l.quantities.reserved,
+                requires_shipping: l.requires_shipping,
+            },
+            in_all: l.quantities.ordered - l.quantities.cancelled - l.quantities.backordered,
         };
         let lines = order.lines.iter().map(line).collect();
         let open_holds = vec![];

@@ -18,6 +18,7 @@ mod consume;
 mod consume_steps;
 mod encoding;
 mod error;
+pub mod generations;
 mod ledger;
 pub mod migrations;
 mod model;

@@ -56,6 +56,10 @@ pub const MIGRATIONS: &[Migration] = &[
         number: 10,
         min_compatible: 3,
     },
+    Migration {
+        number: 11,
+        min_compatible: 3,
+    },
 ];
 
 /// The key in `meta` under which a store keeps what [`Migration::note`] says.

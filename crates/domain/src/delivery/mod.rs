@@ -9,5 +9,5 @@ mod order_news;
 mod record;
 
 pub use of_order::{OrderDelivery, UnusableEvent};
-pub use order_news::{Carrier, OrderNews, Subject, on_order_news, parse};
+pub use order_news::{Carrier, OrderNews, ReleasedLine, Subject, on_order_news, parse};
 pub use record::{Delivery, DeliveryState, Released};

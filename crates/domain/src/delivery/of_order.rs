@@ -5,7 +5,7 @@ use super::order_news::{Carrier, Subject, on_order_news, parse};
 use super::record::Delivery;
 use crate::change::{Change, DeliveryEffect};
 use crate::context::Context;
-use crate::event::{BodyError, LoggedEvent};
+use crate::event::{BodyError, EventKind, LoggedEvent, NewEvent};
 use crate::shipment::Shipment;
 
 /// Delivery's rows of one order, kept up to date while several of its events are decided.
@@ -53,6 +53,23 @@ impl OrderDelivery {
             self.take(&change.effect);
         }
         Ok(change)
+    }
+
+    /// For an event that is known to be the next one, whatever its number: the order's store may have been restored and
+    /// number its events anew. Forgets that events with this number or higher ones were applied, and the holds, if the
+    /// event has the whole list of them: one may have been placed by an event that is lost.
+    pub fn rewind(&mut self, event: &NewEvent) {
+        let Some(delivery) = &mut self.delivery else {
+            return;
+        };
+        delivery.last_order_seq = delivery.last_order_seq.min(event.seq - 1);
+        let has_holds = matches!(
+            event.kind,
+            EventKind::OrderConfirmed | EventKind::OrderLinesReleased
+        );
+        if has_holds {
+            delivery.open_holds.clear();
+        }
     }
 
     fn take(&mut self, effect: &DeliveryEffect) {

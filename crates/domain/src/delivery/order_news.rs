@@ -17,12 +17,20 @@ use std::collections::BTreeMap;
 pub enum OrderNews {
     /// `order.confirmed` or `order.lines_released`: these units may ship.
     Released {
-        lines: Vec<Released>,
+        lines: Vec<ReleasedLine>,
         open_holds: Vec<HoldId>,
     },
     HoldPlaced(HoldId),
     HoldReleased(HoldId),
     CancelRequested,
+}
+
+/// Units of a line that an event releases.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReleasedLine {
+    pub units: Released,
+    /// How many units of the line may have shipped once these have, those released earlier included.
+    pub in_all: i64,
 }
 
 /// The simulated carrier's delays; the caller supplies the random ones.
@@ -75,7 +83,9 @@ pub fn on_order_news(
             if after.state == DeliveryState::Cancelled {
                 return None;
             }
-            after.released.extend(lines);
+            let free = |line| not_shipped(line, &after, shipments);
+            let units: Vec<Released> = lines.into_iter().filter_map(free).collect();
+            after.released.extend(units);
             let new_holds = open_holds
                 .into_iter()
                 .filter(|h| !after.open_holds.contains(h))
@@ -110,6 +120,34 @@ pub fn on_order_news(
         after,
     });
     Some(change)
+}
+
+/// What an event releases beyond the units that were released or shipped before; `None` when that is nothing.
+///
+/// An order's store that was restored may release units again that left before the restore: it does not know of that
+/// any more, and the event is another one.
+fn not_shipped(
+    line: ReleasedLine,
+    delivery: &Delivery,
+    shipments: &[Shipment],
+) -> Option<Released> {
+    let ReleasedLine { mut units, in_all } = line;
+    let is_valid = |s: &&Shipment| match s.status {
+        ShipmentStatus::Cancelled | ShipmentStatus::Failed => false,
+        ShipmentStatus::Processing
+        | ShipmentStatus::Shipped
+        | ShipmentStatus::DeliveryFailed
+        | ShipmentStatus::Delivered
+        | ShipmentStatus::Returned
+        | ShipmentStatus::Lost => true,
+    };
+    let shipped = shipments.iter().filter(is_valid).flat_map(|s| &s.lines);
+    let shipped = shipped.filter(|l| l.line == units.line);
+    let shipped: i64 = shipped.map(|l| l.quantity).sum();
+    let waiting = delivery.released.iter().filter(|r| r.line == units.line);
+    let waiting: i64 = waiting.map(|r| r.quantity).sum();
+    units.quantity = units.quantity.min(in_all - shipped - waiting);
+    (units.quantity > 0).then_some(units)
 }
 
 /// Answers a request to cancel. If no shipment has left the warehouse, delivery agrees and keeps its row as the
@@ -280,7 +318,7 @@ pub fn parse(event: &NewEvent) -> Result<Option<OrderNews>, BodyError> {
                 .lines
                 .into_iter()
                 .map(|line| released(kind, line))
-                .filter(|units| units.quantity > 0)
+                .filter(|line| line.units.quantity > 0)
                 .collect(),
         },
     }))
@@ -288,15 +326,20 @@ pub fn parse(event: &NewEvent) -> Result<Option<OrderNews>, BodyError> {
 
 /// The units of a line that an event releases. `order.confirmed` releases all reserved units; a later event names only
 /// the units that it adds, because delivery may have shipped earlier ones without the order knowing yet.
-fn released(kind: EventKind, line: body::Line) -> Released {
-    Released {
+fn released(kind: EventKind, line: body::Line) -> ReleasedLine {
+    let of = line.quantities;
+    let units = Released {
         line: line.id,
         vendor: line.vendor.unwrap_or_else(Vendor::local),
         quantity: if kind == EventKind::OrderConfirmed {
-            line.quantities.reserved
+            of.reserved
         } else {
             line.released
         },
         requires_shipping: line.requires_shipping,
+    };
+    ReleasedLine {
+        units,
+        in_all: of.ordered - of.cancelled - of.backordered,
     }
 }

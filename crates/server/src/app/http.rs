@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::Router;
+use waybill_store::InboxStore;
 
 use super::App;
 use crate::auth::{Clients, Identity, Scopes};
@@ -18,7 +19,7 @@ use crate::http::requests::Requests;
 use crate::http::router::{self, RoleRoutes};
 use crate::http::state::HttpState;
 use crate::http::v1::apis::{
-    DeadLettersApi, FollowApi, OrdersApi, RelayApi, ShipmentsApi, StockApi,
+    DeadLettersApi, FollowApi, InboxApi, OrdersApi, RelayApi, ShipmentsApi, StockApi,
 };
 use crate::http::v1::follower::{self, LogEnd};
 use crate::http::v1::hub::Hub;
@@ -76,6 +77,7 @@ impl App {
             shipments: Arc::new(self.shipments(&requests)),
             dead_letters: Arc::new(self.dead_letters(&requests)),
             relay: Arc::new(self.relay(&requests)),
+            inbox: Arc::new(self.inbox(&requests)),
             sales: Arc::new(self.sales(&requests, &placing)),
             sales_figures: Arc::new(self.sales_figures()),
             services: Arc::new(self.services(&requests, &placing)),
@@ -191,6 +193,14 @@ impl App {
         }
     }
 
+    fn inbox(&self, requests: &Arc<Requests>) -> InboxApi {
+        InboxApi {
+            requests: requests.clone(),
+            reads: self.reads.clone(),
+            inbox: self.store.clone(),
+        }
+    }
+
     fn sales(&self, requests: &Arc<Requests>, placing: &Arc<Placing>) -> SalesApi {
         SalesApi {
             requests: requests.clone(),
@@ -265,6 +275,10 @@ impl App {
                 .and_then(|outside| outside.link.clone()),
             store: self.store.clone(),
             inventory: self.inventory.clone(),
+            inbox: self.exchanges().then(|| {
+                let inbox: Arc<dyn InboxStore> = self.store.clone();
+                inbox
+            }),
             contexts: self.contexts(),
             started_at: self.started_at,
             stopping: self.stopping.clone(),

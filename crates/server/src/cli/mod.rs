@@ -17,6 +17,7 @@ pub mod duration;
 pub mod events;
 pub mod exit;
 pub mod health;
+pub mod inbox;
 pub mod load;
 pub mod migrate;
 pub mod openapi;
@@ -76,6 +77,8 @@ enum Command {
     Dlq(dlq::DlqArgs),
     /// How far the relay to other stores is; pause it, let it go on, have it send events again
     Relay(relay::RelayArgs),
+    /// Show what comes from other stores, and go on after one of them was restored
+    Inbox(inbox::InboxArgs),
     Token(token::TokenArgs),
     /// Keep addresses and tokens of servers under names
     Context(context::ContextArgs),
@@ -123,6 +126,7 @@ fn dispatch(command: Command) -> ExitCode {
         Command::Load(args) => block_on(client(load::run(*args))),
         Command::Dlq(args) => block_on(client(dlq::run(args))),
         Command::Relay(args) => block_on(client(relay::run(args))),
+        Command::Inbox(args) => block_on(client(inbox::run(args))),
         Command::Context(args) => context::run(&args).unwrap_or_else(|error| failed(&error)),
         Command::Token(args) => token::run(&args, &crate::clock::SystemClock),
         Command::Backup(args) => backup::run(&args, &crate::clock::SystemClock),

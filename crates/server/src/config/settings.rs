@@ -129,6 +129,10 @@ section!(Consumers, "consumers", {
     gather_ms: Millis => time(0, 60_000),
 });
 
+section!(Inbox, "inbox", {
+    tenants: Vec<String> => Kind::TextList,
+});
+
 section!(Idempotency, "idempotency", {
     window_ms: Millis => time(1_000, YEAR_MS),
 });
@@ -178,6 +182,7 @@ pub struct Settings {
     pub retry: Retry,
     pub consumers: Consumers,
     pub idempotency: Idempotency,
+    pub inbox: Inbox,
     pub duplicates: Duplicates,
     pub broker: Broker,
     pub log: Log,
@@ -215,6 +220,7 @@ pub(super) fn keys() -> impl Iterator<Item = &'static Key> {
         Breaker::KEYS,
         Retry::KEYS,
         Consumers::KEYS,
+        Inbox::KEYS,
         Idempotency::KEYS,
         Duplicates::KEYS,
         Broker::KEYS,

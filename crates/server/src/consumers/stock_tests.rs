@@ -195,7 +195,7 @@ impl Process {
         let flag = Flag {
             consumer: parked.consumer.clone(),
             order: parked.key,
-            position: parked.position,
+            row: waybill_store::FlaggedRow::Parked(parked.position),
             state,
             claim: None,
         };

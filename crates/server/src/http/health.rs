@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use utoipa::{IntoParams, ToSchema};
 use waybill_broker::link::Link;
 use waybill_domain::time::Time;
-use waybill_store::{Error as StoreError, StoreBase};
+use waybill_store::{Error as StoreError, InboxStore, StoreBase};
 
 use super::json;
 use crate::context::ContextSource;
@@ -27,6 +27,8 @@ pub struct HealthApi {
     pub inventory: Option<Arc<Guarded>>,
     /// The connection to a broker.
     pub link: Option<Arc<Link>>,
+    /// There where events of other stores are taken.
+    pub inbox: Option<Arc<dyn InboxStore>>,
     pub contexts: ContextSource,
     pub started_at: Time,
     /// Cancelled when the process is asked to stop.
@@ -49,7 +51,7 @@ struct Health {
     version: String,
     /// Its name.
     service: String,
-    /// Why it is unhealthy, or what is away.
+    /// Why it is unhealthy, what is away, or which store's events are not taken.
     #[schema(nullable = false)]
     reason: Option<String>,
     /// `up` or `down`, by service; a database that can only be read is `read-only`.
@@ -142,7 +144,11 @@ pub async fn details(State(api): State<Arc<HealthApi>>) -> Response {
     let no_broker = broker
         .as_ref()
         .is_some_and(|(_, problem)| problem.is_some());
-    let status = match (database, no_inventory || no_broker) {
+    let stopped = match &api.inbox {
+        Some(inbox) if database => stopped_source(&**inbox).await,
+        Some(_) | None => None,
+    };
+    let status = match (database, no_inventory || no_broker || stopped.is_some()) {
         (false, _) => "unhealthy",
         (true, true) => "degraded",
         (true, false) => "healthy",
@@ -158,6 +164,12 @@ pub async fn details(State(api): State<Arc<HealthApi>>) -> Response {
     });
     if let Some(reason) = storage.reason() {
         body["reason"] = reason.into();
+    }
+    if api.inbox.is_some() {
+        body["dependencies"]["inbox"] = stopped.is_none().into();
+    }
+    if let Some(why) = stopped {
+        body["reason"] = why.into();
     }
     if let Some(state) = inventory {
         body["services"]["inventory"] = word(!no_inventory).into();
@@ -181,6 +193,18 @@ pub async fn details(State(api): State<Arc<HealthApi>>) -> Response {
 
 fn word(up: bool) -> &'static str {
     if up { "up" } else { "down" }
+}
+
+/// Why events of another store are not taken until a person adopts its generation; `None` while all are taken, or when
+/// the store does not say so in time.
+async fn stopped_source(inbox: &dyn InboxStore) -> Option<String> {
+    let seen = tokio::time::timeout(COMMIT_PATIENCE, inbox.inbox_generations()).await;
+    let seen = seen.ok()?.ok()?;
+    let stopped = seen.iter().find(|of| of.number.is_none())?;
+    Some(format!(
+        "events of store {} are not taken: it goes on under generation {}, as after a restore; look at both stores, then run waybill inbox adopt",
+        stopped.store_id, stopped.generation
+    ))
 }
 
 /// Whether the process is there.

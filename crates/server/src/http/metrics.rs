@@ -18,6 +18,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 use waybill_broker::log_cache::LogCache;
+use waybill_domain::inbox::HeldReason;
 use waybill_domain::time::Time;
 use waybill_store::{LogStore, Stats, StoreBase};
 
@@ -134,6 +135,24 @@ fn of_store(registry: &mut Registry, stats: &Stats) {
         "dead_letters",
         "Events that no retry is left for",
         stats.dead,
+    );
+    for (reason, count) in &stats.held {
+        let (name, help) = match reason {
+            HeldReason::Gap => (
+                "inbox_gaps",
+                "Events of another store that wait for others before them",
+            ),
+            HeldReason::Unreadable => (
+                "inbox_unreadable",
+                "Messages of another store that cannot be read",
+            ),
+        };
+        gauge(name, help, *count);
+    }
+    gauge(
+        "inbox_stopped_sources",
+        "Restored stores whose events are not taken until they are adopted",
+        stats.stopped_sources,
     );
     gauge(
         "timers",

@@ -8,7 +8,9 @@ use super::dialects::sales::api::{SalesApi, SalesFigures};
 use super::dialects::services::api::{DeliveriesApi, ServicesApi, TokensApi};
 use super::health::HealthApi;
 use super::metrics::MetricsApi;
-use super::v1::apis::{DeadLettersApi, FollowApi, OrdersApi, RelayApi, ShipmentsApi, StockApi};
+use super::v1::apis::{
+    DeadLettersApi, FollowApi, InboxApi, OrdersApi, RelayApi, ShipmentsApi, StockApi,
+};
 
 /// The groups of routes. A handler extracts its own group with `State<Arc<…>>` and sees no other.
 #[derive(Clone)]
@@ -19,6 +21,7 @@ pub struct HttpState {
     pub shipments: Arc<ShipmentsApi>,
     pub dead_letters: Arc<DeadLettersApi>,
     pub relay: Arc<RelayApi>,
+    pub inbox: Arc<InboxApi>,
     pub sales: Arc<SalesApi>,
     pub sales_figures: Arc<SalesFigures>,
     pub services: Arc<ServicesApi>,
@@ -45,6 +48,7 @@ groups! {
     shipments: ShipmentsApi,
     dead_letters: DeadLettersApi,
     relay: RelayApi,
+    inbox: InboxApi,
     sales: SalesApi,
     sales_figures: SalesFigures,
     services: ServicesApi,

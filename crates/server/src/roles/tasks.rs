@@ -56,6 +56,8 @@ pub struct RoleTasks {
     consumers: ConsumerResources,
     owner: String,
     inboxes: Vec<Arc<dyn Receiver>>,
+    /// The setting `inbox.tenants`.
+    tenants: Vec<String>,
 }
 
 impl RoleTasks {
@@ -70,10 +72,11 @@ impl RoleTasks {
             consumers: resources.consumers.clone(),
             owner: owner.to_owned(),
             inboxes: vec![],
+            tenants: resources.settings.inbox.tenants.clone(),
         }
     }
 
-    /// Takes the events of another store for a handler, and retries those that could not be applied.
+    /// Takes the events of another store for a handler, and retries and settles what is parked or waits.
     pub fn receive<H: Handler>(
         &mut self,
         name: InboxName,
@@ -82,16 +85,10 @@ impl RoleTasks {
         handler: H,
     ) {
         let handler = Arc::new(handler);
-        let inbox = Inbox::new(
-            name,
-            &self.consumers,
-            sources,
-            store.clone(),
-            handler.clone(),
-        );
-        self.inboxes.push(Arc::new(inbox));
-        let retrying = RetryingInbox::new(name, &self.consumers, store, handler);
-        self.keep(retrying);
+        let inbox = Inbox::new(name, &self.consumers, sources, store, handler);
+        let inbox = Arc::new(inbox.of_tenants(&self.tenants));
+        self.inboxes.push(inbox.clone());
+        self.keep(RetryingInbox::new(inbox));
     }
 
     /// Lets a broker hand the events of other stores to what takes them.

@@ -8,7 +8,7 @@ use waybill_domain::change::OrderEffect;
 use waybill_domain::command::Command;
 use waybill_domain::event::{Aggregate, AggregateKind};
 use waybill_domain::ids::OrderId;
-use waybill_domain::inbox::Watermark;
+use waybill_domain::inbox::{Seen, Watermark};
 
 const CONSUMER: &str = "status-inbox";
 
@@ -22,6 +22,10 @@ struct Inbox {
 
 fn mark(seq: i64) -> Watermark {
     Watermark { generation: 1, seq }
+}
+
+fn no_gap(mark: Watermark) -> Seen {
+    Seen { mark, gaps: 0 }
 }
 
 async fn source(h: &Harness, consumer: &str, generation: &str) -> InboxSource {
@@ -53,9 +57,12 @@ impl Inbox {
             partition: self.h.order(self.id).await.partition,
             advances: vec![Advance {
                 aggregate: self.aggregate,
-                from,
-                to,
+                from: from.map(no_gap),
+                to: no_gap(to),
             }],
+            hold: vec![],
+            release: vec![],
+            discarded: vec![],
             changes: vec![],
             park: vec![],
             personal: vec![],
@@ -79,7 +86,7 @@ impl Inbox {
         let seen = self.h.store.watermarks(self.source.id, aggregates).await;
         let seen = seen.expect("watermarks are read");
         assert!(seen.iter().all(|(of, _)| *of == self.aggregate), "{seen:?}");
-        seen.first().map(|(_, mark)| *mark)
+        seen.first().map(|(_, seen)| seen.mark)
     }
 
     async fn version(&self) -> i64 {

@@ -16,6 +16,7 @@ mod damage;
 mod driver;
 mod factory;
 mod harness;
+mod held;
 mod inbox;
 mod leases;
 mod lists;
@@ -148,6 +149,13 @@ macro_rules! store_conformance_cases {
             }
             personal {
                 what_comes_with_an_event_is_kept_in_its_transaction_and_never_replaced
+            }
+            held {
+                an_event_waits_until_it_is_taken_with_the_missing_one
+                letting_an_event_wait_and_taking_the_missing_one_do_not_miss_each_other
+                an_event_is_due_once_its_watermark_has_come_up_to_it
+                messages_that_wait_are_listed_one_per_key_for_their_tenant
+                a_message_that_waits_is_flagged_and_a_vain_try_takes_no_discard_back
             }
             leases {
                 a_lease_is_one_owners_until_it_runs_out

@@ -2,7 +2,7 @@
 
 use super::Harness;
 use crate::error::Error;
-use crate::model::{Flag, Lease, Parked, ParkedOutcome};
+use crate::model::{Flag, FlaggedRow, Lease, Parked, ParkedOutcome};
 use waybill_domain::change::OrderEffect;
 use waybill_domain::command::Command;
 use waybill_domain::event::LoggedEvent;
@@ -83,7 +83,7 @@ impl Stuck {
         Flag {
             consumer: "status".into(),
             order: self.id,
-            position: self.events[at].position,
+            row: FlaggedRow::Parked(self.events[at].position),
             state,
             claim,
         }
@@ -169,7 +169,7 @@ pub(super) async fn a_flag_with_a_key_is_set_once(h: Harness) {
     let tenant = Tenant::default();
     let set = |flag| s.h.store.flag_parked(&tenant, flag);
     let mut nowhere = flag(0, ParkedState::Discard);
-    nowhere.position += 1_000;
+    nowhere.row = FlaggedRow::Parked(s.events[0].position + 1_000);
     assert!(!set(nowhere).await.expect("runs"), "there is no such event");
     let first = set(flag(0, ParkedState::Redrive)).await;
     assert!(first.expect("the key is free still"));

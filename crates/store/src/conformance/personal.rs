@@ -5,7 +5,7 @@ use crate::model::{Advance, InboxBatch};
 use waybill_domain::change::OrderEffect;
 use waybill_domain::content::Personal;
 use waybill_domain::event::{Aggregate, AggregateKind};
-use waybill_domain::inbox::Watermark;
+use waybill_domain::inbox::{Seen, Watermark};
 
 const CONSUMER: &str = "delivery-inbox";
 
@@ -26,7 +26,10 @@ pub(super) async fn what_comes_with_an_event_is_kept_in_its_transaction_and_neve
         kind: AggregateKind::Order,
         id: id.0,
     };
-    let mark = |seq| Watermark { generation: 1, seq };
+    let seen = |seq| Seen {
+        mark: Watermark { generation: 1, seq },
+        gaps: 0,
+    };
     let partition = h.order(id).await.partition;
     let batch = |from: Option<i64>, to: i64, park, words: &str| InboxBatch::<OrderEffect> {
         consumer: CONSUMER.into(),
@@ -34,9 +37,12 @@ pub(super) async fn what_comes_with_an_event_is_kept_in_its_transaction_and_neve
         partition,
         advances: vec![Advance {
             aggregate,
-            from: from.map(mark),
-            to: mark(to),
+            from: from.map(seen),
+            to: seen(to),
         }],
+        hold: vec![],
+        release: vec![],
+        discarded: vec![],
         changes: vec![],
         park,
         personal: vec![(id, noted(words))],

@@ -2,7 +2,7 @@
 
 use super::Harness;
 use crate::model::Positions;
-use crate::model::{Flag, OrderFilter, OrderRef, ShipmentFilter};
+use crate::model::{Flag, FlaggedRow, OrderFilter, OrderRef, ShipmentFilter};
 use waybill_domain::parked::ParkedState;
 use waybill_domain::stock::Adjustment;
 use waybill_domain::text::Tenant;
@@ -164,7 +164,7 @@ pub(super) async fn dead_letters_of_another_tenant_can_neither_be_seen_nor_flagg
             Flag {
                 consumer: "status".into(),
                 order: id,
-                position: event.position,
+                row: FlaggedRow::Parked(event.position),
                 state: ParkedState::Discard,
                 claim: None,
             },

@@ -1,6 +1,8 @@
 //! What every store tells of itself, and a page of a list.
 
 use super::log::Positions;
+use crate::generations::Former;
+use waybill_domain::inbox::HeldReason;
 use waybill_domain::status::OrderStatus;
 
 /// The identity of a store. `generation` is new at every restore, so that a cursor from before it is recognised.
@@ -8,11 +10,22 @@ use waybill_domain::status::OrderStatus;
 pub struct Identity {
     pub store_id: String,
     pub generation: String,
+    /// The generations before it.
+    pub former: Former,
     /// How many partitions the log has; fixed when the store was made.
     pub partitions: u16,
     pub driver: &'static str,
     /// Whether this process alone writes the log, so that its listener gets every event.
     pub one_writer: bool,
+}
+
+impl Identity {
+    /// The generation in which an event of the log was written.
+    #[must_use]
+    pub fn generation_of(&self, partition: u16, position: i64) -> &str {
+        let former = self.former.of(partition, position);
+        former.unwrap_or(&self.generation)
+    }
 }
 
 /// One page. `next` continues after it, and may be set even when the page is short, because a call reads a bounded
@@ -43,6 +56,10 @@ pub struct Stats {
     pub cursors: Vec<(String, u16, i64)>,
     pub parked: i64,
     pub dead: i64,
+    /// Messages of other stores that wait, by the reason.
+    pub held: Vec<(HeldReason, i64)>,
+    /// Generations of other stores that wait to be adopted; their events are not taken.
+    pub stopped_sources: i64,
     pub timers: i64,
     pub work: i64,
     pub wal_bytes: u64,

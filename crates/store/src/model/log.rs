@@ -1,6 +1,7 @@
 //! The log and its consumers: positions, leases, batches and parked events.
 
 use crate::error::{Error, Result};
+use uuid::Uuid;
 use waybill_domain::change::Change;
 use waybill_domain::event::LoggedEvent;
 use waybill_domain::ids::OrderId;
@@ -137,10 +138,19 @@ impl Parked {
 pub struct Flag {
     pub consumer: String,
     pub order: OrderId,
-    pub position: i64,
+    pub row: FlaggedRow,
     pub state: ParkedState,
     /// The key of the command, if it has one.
     pub claim: Option<CommandClaim>,
+}
+
+/// Which row a request is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FlaggedRow {
+    /// The parked event at this position.
+    Parked(i64),
+    /// The message of another store with this id ([`crate::HeldId::message`]).
+    Held(Uuid),
 }
 
 /// The result of retrying a parked event.

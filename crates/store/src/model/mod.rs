@@ -11,10 +11,12 @@ mod work;
 
 pub use base::{Identity, Page, PoolUse, Stats};
 pub use delivery::{DeliveryOf, DueTimers, ShipmentFilter};
-pub use inbox::{Advance, InboxBatch, InboxGeneration, InboxSource};
+pub use inbox::{
+    Advance, Held, HeldId, HeldPlace, InboxBatch, InboxGeneration, InboxSource, NewDiscard, NewHeld,
+};
 pub use log::{
-    ConsumerBatch, DamagedEnvelope, Flag, HeldLease, Lease, LeaseView, NewParked, Parked,
-    ParkedOutcome, Positions,
+    ConsumerBatch, DamagedEnvelope, Flag, FlaggedRow, HeldLease, Lease, LeaseView, NewParked,
+    Parked, ParkedOutcome, Positions,
 };
 pub use orders::{Accepted, OrderFilter, OrderRecord, OrderRef, Snapshot};
 pub use relay::{

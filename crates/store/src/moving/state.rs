@@ -11,7 +11,7 @@ pub struct StoreState {
     pub position: i64,
     /// Orders by status, in the order of `OrderStatus::ALL`.
     pub by_status: Vec<i64>,
-    /// What the relay keeps in `meta`, by its keys.
+    /// What the relay keeps in `meta`, and the former generations, by their keys.
     pub relay: Vec<(&'static str, String)>,
     /// Rows in all tables that are moved.
     pub rows: u64,

@@ -73,6 +73,7 @@ pub const TABLES: &[Table] = &[
     INBOX_SOURCES,
     INBOX_GENERATIONS,
     INBOX_WATERMARKS,
+    INBOX_HELD,
 ];
 
 const CLAIMS: Table = Table {
@@ -379,5 +380,29 @@ const INBOX_WATERMARKS: Table = Table {
         uuid("aggregate_id"),
         big("generation"),
         big("seq"),
+        big("gaps"),
+    ],
+};
+
+const INBOX_HELD: Table = Table {
+    name: "inbox_held",
+    columns: &[
+        text("consumer"),
+        uuid("key"),
+        uuid("message"),
+        small("part"),
+        text("tenant"),
+        text("reason"),
+        text("state"),
+        int("source"),
+        text("stream"),
+        uuid("aggregate_id"),
+        big("generation"),
+        big("seq"),
+        text("content"),
+        text("error"),
+        big("attempts"),
+        big("first_at"),
+        big("last_at"),
     ],
 };

@@ -2,10 +2,10 @@
 
 use super::changes::{self, Locked, OwnedRows, Wanted};
 use super::pipeline::{Parameter, Pipeline, Sql, params};
-use super::rows::Columns;
+use super::rows::{Columns, small};
 use super::shared::Shared;
 use super::transaction::{Commits, Failed};
-use super::{parked, personal};
+use super::{held, parked, personal};
 use crate::encoding::queue;
 use crate::error::{Error, Result};
 use crate::model::{Advance, InboxBatch, InboxGeneration, InboxSource, NewParked};
@@ -16,7 +16,7 @@ use uuid::Uuid;
 use waybill_domain::change::Change;
 use waybill_domain::event::{Aggregate, AggregateKind, NewEvent};
 use waybill_domain::ids::OrderId;
-use waybill_domain::inbox::Watermark;
+use waybill_domain::inbox::{Seen, Watermark};
 use waybill_domain::time::Time;
 
 static FIND: Sql = Sql {
@@ -69,7 +69,7 @@ pub async fn source(
 }
 
 static WATERMARKS: Sql = Sql {
-    text: "/* inbox::watermarks */ SELECT stream, aggregate_id, generation, seq FROM inbox_watermarks WHERE aggregate_id = ANY($2) AND source = $1",
+    text: "/* inbox::watermarks */ SELECT stream, aggregate_id, generation, seq, gaps FROM inbox_watermarks WHERE aggregate_id = ANY($2) AND source = $1",
     types: &[Type::INT4, Type::UUID_ARRAY],
 };
 
@@ -78,7 +78,7 @@ pub async fn watermarks(
     commits: &Commits,
     source: i32,
     aggregates: Vec<Aggregate>,
-) -> Result<Vec<(Aggregate, Watermark)>> {
+) -> Result<Vec<(Aggregate, Seen)>> {
     let ids: Vec<Uuid> = aggregates.iter().map(|a| a.id).collect();
     let rows = commits.read(&WATERMARKS, params![source, ids]).await?;
     let mut found = read_watermarks(&rows)?;
@@ -86,7 +86,7 @@ pub async fn watermarks(
     Ok(found)
 }
 
-fn read_watermarks(rows: &[Row]) -> Result<Vec<(Aggregate, Watermark)>> {
+fn read_watermarks(rows: &[Row]) -> Result<Vec<(Aggregate, Seen)>> {
     let read = |row: &Row| {
         let mut c = Columns::of(row);
         let aggregate = Aggregate {
@@ -97,7 +97,8 @@ fn read_watermarks(rows: &[Row]) -> Result<Vec<(Aggregate, Watermark)>> {
             generation: c.get()?,
             seq: c.get()?,
         };
-        Ok((aggregate, mark))
+        let gaps = c.number("gaps")?;
+        Ok((aggregate, Seen { mark, gaps }))
     };
     rows.iter().map(read).collect()
 }
@@ -138,14 +139,14 @@ pub async fn adopt(shared: &Shared, store_id: &str, generation: &str) -> Result<
 }
 
 static LOCK: Sql = Sql {
-    text: "/* inbox::lock */ SELECT stream, aggregate_id, generation, seq FROM inbox_watermarks WHERE aggregate_id = ANY($2) AND source = $1 \
+    text: "/* inbox::lock */ SELECT stream, aggregate_id, generation, seq, gaps FROM inbox_watermarks WHERE aggregate_id = ANY($2) AND source = $1 \
            ORDER BY aggregate_id, stream FOR NO KEY UPDATE",
     types: &[Type::INT4, Type::UUID_ARRAY],
 };
 
 static BEGIN: Sql = Sql {
-    text: "/* inbox::begin */ INSERT INTO inbox_watermarks (source, stream, aggregate_id, generation, seq) \
-           SELECT $1, a.stream, a.id, a.generation, a.seq FROM unnest($2, $3, $4, $5) AS a (stream, id, generation, seq) ORDER BY a.id, a.stream \
+    text: "/* inbox::begin */ INSERT INTO inbox_watermarks (source, stream, aggregate_id, generation, seq, gaps) \
+           SELECT $1, a.stream, a.id, a.generation, a.seq, a.gaps FROM unnest($2, $3, $4, $5, $6) AS a (stream, id, generation, seq, gaps) ORDER BY a.id, a.stream \
            ON CONFLICT DO NOTHING",
     types: &[
         Type::INT4,
@@ -153,16 +154,18 @@ static BEGIN: Sql = Sql {
         Type::UUID_ARRAY,
         Type::INT8_ARRAY,
         Type::INT8_ARRAY,
+        Type::INT8_ARRAY,
     ],
 };
 
 static MOVE: Sql = Sql {
-    text: "/* inbox::move */ UPDATE inbox_watermarks w SET generation = a.generation, seq = a.seq FROM unnest($2, $3, $4, $5) \
-           AS a (stream, id, generation, seq) WHERE w.aggregate_id = a.id AND w.source = $1 AND w.stream = a.stream",
+    text: "/* inbox::move */ UPDATE inbox_watermarks w SET generation = a.generation, seq = a.seq, gaps = a.gaps FROM unnest($2, $3, $4, $5, $6) \
+           AS a (stream, id, generation, seq, gaps) WHERE w.aggregate_id = a.id AND w.source = $1 AND w.stream = a.stream",
     types: &[
         Type::INT4,
         Type::TEXT_ARRAY,
         Type::UUID_ARRAY,
+        Type::INT8_ARRAY,
         Type::INT8_ARRAY,
         Type::INT8_ARRAY,
     ],
@@ -202,9 +205,10 @@ impl<'b> Advances<'b> {
     fn parameters<'p>(source: i32, some: &[&Advance]) -> Vec<Parameter<'p>> {
         let streams: Vec<&'static str> = some.iter().map(|a| a.aggregate.kind.as_str()).collect();
         let ids: Vec<Uuid> = some.iter().map(|a| a.aggregate.id).collect();
-        let generations: Vec<i64> = some.iter().map(|a| a.to.generation).collect();
-        let seqs: Vec<i64> = some.iter().map(|a| a.to.seq).collect();
-        params![source, streams, ids, generations, seqs]
+        let generations: Vec<i64> = some.iter().map(|a| a.to.mark.generation).collect();
+        let seqs: Vec<i64> = some.iter().map(|a| a.to.mark.seq).collect();
+        let gaps: Vec<i64> = some.iter().map(|a| i64::from(a.to.gaps)).collect();
+        params![source, streams, ids, generations, seqs, gaps]
     }
 
     /// Checks that every watermark is where the batch was decided.
@@ -212,7 +216,7 @@ impl<'b> Advances<'b> {
         let conflict = Error::Conflict {
             what: "a watermark",
         };
-        let locked: HashMap<Aggregate, Watermark> = read_watermarks(locked)?.into_iter().collect();
+        let locked: HashMap<Aggregate, Seen> = read_watermarks(locked)?.into_iter().collect();
         let stands = |a: &&&Advance| locked.get(&a.aggregate).copied() == a.from;
         if begun as usize == self.begun.len() && self.moved.iter().all(|a| stands(&a)) {
             Ok(())
@@ -242,6 +246,40 @@ fn placed(new: &[NewParked], mut last: BTreeMap<OrderId, i64>, now: Time) -> Vec
         placed
     };
     new.iter().map(place).collect()
+}
+
+static DISCARD: Sql = Sql {
+    text: "/* inbox::discard */ INSERT INTO discards (consumer, order_id, position, part, tenant, type, at) \
+           SELECT $1, d.key, $3 + d.place - 1, $2, d.tenant, d.type, $3 \
+           FROM unnest($4, $5, $6) WITH ORDINALITY AS d (key, tenant, type, place) ON CONFLICT DO NOTHING",
+    types: &[
+        Type::TEXT,
+        Type::INT2,
+        Type::INT8,
+        Type::UUID_ARRAY,
+        Type::TEXT_ARRAY,
+        Type::TEXT_ARRAY,
+    ],
+};
+
+fn add_discards<'p, E>(pipeline: &mut Pipeline<'p>, batch: &'p InboxBatch<E>, now: Time) {
+    let discarded = &batch.discarded;
+    if discarded.is_empty() {
+        return;
+    }
+    let keys: Vec<Uuid> = discarded.iter().map(|d| d.key.0).collect();
+    let tenants: Vec<&str> = discarded.iter().map(|d| d.tenant.as_str()).collect();
+    let kinds: Vec<&str> = discarded.iter().map(|d| d.kind).collect();
+    let consumer = batch.consumer.as_str();
+    let parameters = params![
+        consumer,
+        small(batch.partition),
+        now.0,
+        keys,
+        tenants,
+        kinds
+    ];
+    pipeline.add(&DISCARD, parameters);
 }
 
 async fn attempt_receive<E: OwnedRows>(
@@ -291,6 +329,15 @@ async fn attempt_receive<E: OwnedRows>(
         now,
     );
     personal::keep(&mut pipeline, &batch.personal);
+    add_discards(&mut pipeline, batch, now);
+    held::release(&mut pipeline, &batch.consumer, &batch.release);
+    held::hold(
+        &mut pipeline,
+        &batch.consumer,
+        batch.partition,
+        &batch.hold,
+        now,
+    );
     changes::write(&mut pipeline, &all, &locked);
     let events: Vec<&NewEvent> = all.iter().flat_map(|c| &c.events).collect();
     shared

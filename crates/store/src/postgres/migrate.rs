@@ -24,6 +24,7 @@ const SQL: [&str; MIGRATIONS.len()] = [
     include_str!("../../migrations/postgres/0008_parked_of_tenant.sql"),
     include_str!("../../migrations/postgres/0009_inbox.sql"),
     include_str!("../../migrations/postgres/0010_trace.sql"),
+    include_str!("../../migrations/postgres/0011_inbox_held.sql"),
 ];
 
 /// What a migration did.

@@ -20,6 +20,7 @@ mod errors;
 mod feed;
 mod fence;
 mod generation;
+mod held;
 mod inbox;
 mod inspect;
 mod leases;

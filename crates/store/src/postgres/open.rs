@@ -14,6 +14,7 @@ use super::store::PostgresStore;
 use super::transaction::Commits;
 use super::unreachable::unreachable;
 use crate::error::{Error, Result};
+use crate::generations::{self, Former};
 use crate::migrations::{self, Verdict};
 use crate::model::Identity;
 use crate::traits::{CommitListener, Now};
@@ -154,7 +155,9 @@ async fn identify(client: &Client) -> Result<Identity> {
         meta.remove(key).ok_or_else(missing)
     };
     let partitions = take("parts")?;
+    let former = Former::read(take(generations::KEY).ok().as_deref())?;
     Ok(Identity {
+        former,
         store_id: take("store_id")?,
         generation: take("generation")?,
         partitions: partitions

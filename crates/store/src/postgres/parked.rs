@@ -2,6 +2,7 @@
 
 use super::changes::{self, Locked, OwnedRows, Wanted};
 use super::fence::fence;
+use super::held;
 use super::once::Claims;
 use super::pipeline::{Pipeline, Sql, params};
 use super::rows::{Columns, count, small};
@@ -9,7 +10,7 @@ use super::shared::Shared;
 use super::transaction::{Commits, Failed};
 use crate::encoding::{queue, read_envelope, write_envelope};
 use crate::error::{Error, Result};
-use crate::model::{Flag, Lease, NewParked, Page, Parked, ParkedOutcome};
+use crate::model::{Flag, FlaggedRow, Lease, NewParked, Page, Parked, ParkedOutcome};
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
@@ -190,7 +191,7 @@ static FLAG: Sql = Sql {
     types: &[Type::TEXT, Type::TEXT, Type::UUID, Type::INT8, Type::TEXT],
 };
 
-/// Flags a parked event for its owner, once per key.
+/// Flags a parked event, or a message that waits, for its owner, once per key.
 pub async fn flag(shared: &Shared, tenant: &Tenant, flag: &Flag) -> Result<bool> {
     let mut attempts = shared.commits.attempts();
     loop {
@@ -213,14 +214,19 @@ async fn attempt_flag(
         .begin(
             |pipeline| {
                 let claimed = claims.claim(pipeline, now);
-                let parameters = params![
-                    tenant.as_str(),
-                    flag.consumer.as_str(),
-                    flag.order.0,
-                    flag.position,
-                    flag.state.as_str()
-                ];
-                (claimed, pipeline.add_counted(&FLAG, parameters))
+                let (tenant, consumer) = (tenant.as_str(), flag.consumer.as_str());
+                let (key, state) = (flag.order.0, flag.state.as_str());
+                let flagged = match flag.row {
+                    FlaggedRow::Parked(position) => {
+                        let parameters = params![tenant, consumer, key, position, state];
+                        pipeline.add_counted(&FLAG, parameters)
+                    }
+                    FlaggedRow::Held(message) => {
+                        let parameters = params![tenant, consumer, key, message, state];
+                        pipeline.add_counted(&held::FLAG, parameters)
+                    }
+                };
+                (claimed, flagged)
             },
             |answers, (claimed, flagged)| {
                 let free = claimed.free(answers)?;
@@ -249,11 +255,13 @@ static REMOVE: Sql = Sql {
     types: &[Type::TEXT, Type::UUID, Type::INT8],
 };
 
-/// Records a discard, in the transaction that removes the event from the queue.
+/// Records a discard, in the transaction that removes the event from the queue. An event of another store is not in
+/// this log.
 static RECORD_DISCARD: Sql = Sql {
     text: "/* parked::record_discard */ INSERT INTO discards (consumer, order_id, position, part, tenant, type, at) \
-           SELECT p.consumer, p.order_id, p.position, p.part, p.tenant, e.type, $4 FROM parked p \
-           JOIN events e ON e.part = p.part AND e.position = p.position \
+           SELECT p.consumer, p.order_id, p.position, p.part, p.tenant, \
+           COALESCE(e.type, substring(p.envelope FROM 'kind.:.([a-z_.]+)'), 'damaged'), $4 FROM parked p \
+           LEFT JOIN events e ON e.part = p.part AND e.position = p.position \
            WHERE p.consumer = $1 AND p.order_id = $2 AND p.position = $3 ON CONFLICT DO NOTHING",
     types: &[Type::TEXT, Type::UUID, Type::INT8, Type::INT8],
 };

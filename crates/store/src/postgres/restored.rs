@@ -11,6 +11,8 @@ use super::session::Session;
 use super::unreachable::unreachable;
 use super::{lineage, log, plain};
 use crate::error::{Error, Result};
+use crate::generations::{self, Former};
+use crate::model::Positions;
 use std::time::Duration;
 use tokio_postgres::Client;
 use uuid::Uuid;
@@ -70,7 +72,19 @@ pub async fn begin_new_incarnation(
     moved.extend(move_on(&client, "order_numbers", newest).await?);
     let former = meta(&client, "generation").await?;
     let generation = new_id().to_string();
-    let change = format!("UPDATE meta SET value = '{generation}' WHERE key = 'generation'");
+    let mut ended = vec![];
+    for partition in 0..partitions {
+        ended.push(plain::number(&client, &newest_of(partition)).await?);
+    }
+    let known = plain::cell(&client, &value_of(generations::KEY)).await?;
+    let known = Former::read(known.as_deref())?.with(&former, Positions(ended));
+    let change = format!(
+        "INSERT INTO meta (key, value) VALUES ('{}', '{}') ON CONFLICT (key) DO UPDATE SET value = excluded.value; \
+         UPDATE meta SET value = '{generation}' WHERE key = 'generation'",
+        generations::KEY,
+        // The text of a former generation is an id, and this of a database that may be damaged.
+        known.replace('\'', "''")
+    );
     plain::change(&client, &change).await?;
     lineage::note(&client, true).await?;
     // A process that connected meanwhile may have read the former generation.
@@ -125,9 +139,13 @@ async fn company(client: &Client) -> Result<Vec<String>> {
 }
 
 async fn meta(client: &Client, key: &str) -> Result<String> {
-    let sql = format!("SELECT value FROM meta WHERE key = '{key}'");
     let missing = || Error::damaged_row("meta", format!("{key} is missing"));
-    plain::cell(client, &sql).await?.ok_or_else(missing)
+    let value = plain::cell(client, &value_of(key)).await?;
+    value.ok_or_else(missing)
+}
+
+fn value_of(key: &str) -> String {
+    format!("SELECT value FROM meta WHERE key = '{key}'")
 }
 
 /// Raises a counter to the highest number in the tables if it is below; never lowers it.

@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::model::Stats;
 use std::sync::atomic::Ordering;
 use tokio_postgres::types::Type;
+use waybill_domain::inbox::HeldReason;
 use waybill_domain::status::OrderStatus;
 
 /// The number of order statuses.
@@ -25,7 +26,14 @@ static BY_STATUS: Sql = Sql {
 static SIZES: Sql = Sql {
     text: "/* stats::sizes */ SELECT (SELECT count(*) FROM (SELECT 1 FROM parked LIMIT 100000) AS t), \
            (SELECT count(*) FROM (SELECT 1 FROM parked WHERE state = 'dead' LIMIT 100000) AS t), \
+           (SELECT count(*) FROM inbox_generations WHERE number IS NULL), \
            (SELECT count(*) FROM (SELECT 1 FROM timers LIMIT 100000) AS t), (SELECT count(*) FROM (SELECT 1 FROM work LIMIT 100000) AS t)",
+    types: &[],
+};
+
+/// Messages of other stores that wait; their number is bounded.
+static HELD: Sql = Sql {
+    text: "/* stats::held */ SELECT reason, count(*) FROM inbox_held GROUP BY reason",
     types: &[],
 };
 
@@ -43,6 +51,7 @@ pub async fn read(commits: &Commits, partitions: u16) -> Result<Stats> {
     let mut pipeline = Pipeline::new();
     let by_status = pipeline.add(&BY_STATUS, params![STATUSES]);
     let sizes = pipeline.add(&SIZES, vec![]);
+    let held = pipeline.add(&HELD, vec![]);
     let cursors = pipeline.add(&CURSORS, vec![]);
     let snapshot = pipeline.add(&snapshots::OLDEST_MS, vec![]);
     let mut answers = commits.read_all(pipeline).await?;
@@ -56,8 +65,20 @@ pub async fn read(commits: &Commits, partitions: u16) -> Result<Stats> {
         Columns::of(row.ok_or_else(|| Error::unavailable("the database returned no figures"))?);
     stats.parked = c.get()?;
     stats.dead = c.get()?;
+    stats.stopped_sources = c.get()?;
     stats.timers = c.get()?;
     stats.work = c.get()?;
+    let held = answers.take(held);
+    for reason in HeldReason::ALL {
+        let mut of = held.iter().map(Columns::of);
+        let count = of.find_map(|mut c| match c.get::<&str>() {
+            Ok(named) => (named == reason.as_str()).then(|| c.get()),
+            Err(error) => Some(Err(error)),
+        });
+        stats
+            .held
+            .push((*reason, count.transpose()?.unwrap_or_default()));
+    }
     for row in &answers.take(cursors) {
         let mut c = Columns::of(row);
         stats.cursors.push((c.get()?, c.small("part")?, c.get()?));

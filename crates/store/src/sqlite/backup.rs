@@ -12,6 +12,8 @@ use super::open::make_directory;
 use super::verify::{check_all, open_existing};
 use super::{lock, migrate};
 use crate::error::{Error, Result};
+use crate::generations::{self, Former};
+use crate::model::Positions;
 use crate::verify::Report;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 use serde::Serialize;
@@ -135,6 +137,11 @@ pub fn restore_backup(
 /// where it was moved to.
 fn begin_new_incarnation(copy: &mut Connection, generation: Uuid) -> Result<()> {
     let change = copy.transaction().store()?;
+    if let Some(ended) = meta(&change, "generation")? {
+        let former = Former::read(meta(&change, generations::KEY)?.as_deref())?;
+        let former = former.with(&ended, Positions(vec![last_position(&change)?]));
+        set_meta(&change, generations::KEY, &former)?;
+    }
     set_meta(&change, "generation", &generation.to_string())?;
     if let Some(taken_at) = meta(&change, TAKEN_AT)? {
         set_meta(&change, RESTORED_TO, &taken_at)?;
@@ -223,6 +230,12 @@ fn describe(connection: &mut Connection, file: &Path) -> Result<Backup> {
         schema: migrate::found(connection)?,
         report,
     })
+}
+
+/// The highest position that the log has given out.
+fn last_position(connection: &Connection) -> Result<i64> {
+    let sql = "SELECT COALESCE((SELECT value FROM counters WHERE name = 'position'), 0)";
+    connection.query_row(sql, [], |row| row.get(0)).store()
 }
 
 fn meta(connection: &Connection, key: &str) -> Result<Option<String>> {

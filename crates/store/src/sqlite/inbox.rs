@@ -5,13 +5,13 @@ use super::changes::{self, OwnedRows};
 use super::errors::IntoStore;
 use super::rows::Columns;
 use super::tx::Tx;
-use super::{parked, personal};
+use super::{held, parked, personal};
 use crate::encoding::queue;
 use crate::error::{Error, Result};
 use crate::model::{Advance, InboxBatch, InboxGeneration, InboxSource, NewParked};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use waybill_domain::event::Aggregate;
-use waybill_domain::inbox::Watermark;
+use waybill_domain::inbox::{Seen, Watermark};
 
 /// A source as a consumer knows it; `None` when the source or its generation is new.
 pub fn find_source(
@@ -75,7 +75,7 @@ pub fn watermarks(
     connection: &Connection,
     source: i32,
     aggregates: &[Aggregate],
-) -> Result<Vec<(Aggregate, Watermark)>> {
+) -> Result<Vec<(Aggregate, Seen)>> {
     let mut found = vec![];
     for aggregate in aggregates {
         let mark = watermark(connection, source, *aggregate)?;
@@ -84,23 +84,21 @@ pub fn watermarks(
     Ok(found)
 }
 
-fn watermark(
-    connection: &Connection,
-    source: i32,
-    aggregate: Aggregate,
-) -> Result<Option<Watermark>> {
+fn watermark(connection: &Connection, source: i32, aggregate: Aggregate) -> Result<Option<Seen>> {
     connection
         .prepare_cached(
-            "SELECT generation, seq FROM inbox_watermarks WHERE aggregate_id = ?1 AND source = ?2 AND stream = ?3",
+            "SELECT generation, seq, gaps FROM inbox_watermarks WHERE aggregate_id = ?1 AND source = ?2 AND stream = ?3",
         )
         .store()?
         .query_row(
             params![aggregate.id.as_bytes(), source, aggregate.kind.as_str()],
             |row| {
-                Ok(Watermark {
+                let mark = Watermark {
                     generation: row.get(0)?,
                     seq: row.get(1)?,
-                })
+                };
+                let gaps = row.get(2)?;
+                Ok(Seen { mark, gaps })
             },
         )
         .optional()
@@ -153,6 +151,26 @@ pub fn receive<E: OwnedRows>(tx: &mut Tx<'_>, batch: &InboxBatch<E>) -> Result<(
     for (order, data) in &batch.personal {
         personal::keep(tx, *order, data)?;
     }
+    for (place, discarded) in (tx.now.0..).zip(&batch.discarded) {
+        tx.execute(
+            "INSERT INTO discards (consumer, order_id, position, part, tenant, type, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING",
+            params![
+                batch.consumer,
+                discarded.key.bytes(),
+                place,
+                batch.partition,
+                discarded.tenant.as_str(),
+                discarded.kind,
+                tx.now.0
+            ],
+        )?;
+    }
+    for id in &batch.release {
+        held::release(tx, &batch.consumer, *id)?;
+    }
+    for new in &batch.hold {
+        held::hold(tx, &batch.consumer, batch.partition, new)?;
+    }
     changes::write(tx, &batch.changes)
 }
 
@@ -164,14 +182,15 @@ fn move_watermark(tx: &Tx<'_>, source: i32, advance: &Advance) -> Result<()> {
         });
     }
     tx.execute(
-        "INSERT INTO inbox_watermarks (source, stream, aggregate_id, generation, seq) VALUES (?1, ?2, ?3, ?4, ?5) \
-         ON CONFLICT (aggregate_id, source, stream) DO UPDATE SET generation = excluded.generation, seq = excluded.seq",
+        "INSERT INTO inbox_watermarks (source, stream, aggregate_id, generation, seq, gaps) VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
+         ON CONFLICT (aggregate_id, source, stream) DO UPDATE SET generation = excluded.generation, seq = excluded.seq, gaps = excluded.gaps",
         params![
             source,
             aggregate.kind.as_str(),
             aggregate.id.as_bytes(),
-            advance.to.generation,
-            advance.to.seq,
+            advance.to.mark.generation,
+            advance.to.mark.seq,
+            advance.to.gaps,
         ],
     )?;
     Ok(())

@@ -15,6 +15,7 @@ mod copy;
 #[cfg(feature = "planted-defects")]
 mod defects;
 mod errors;
+mod held;
 mod inbox;
 mod inspect;
 mod jobs;

@@ -7,6 +7,7 @@ use super::lock::{self, DirectoryLock};
 use super::verify::{check_all, open_existing};
 use super::{accept, migrate};
 use crate::error::{Error, Result};
+use crate::generations;
 use crate::migrations;
 use crate::moving::{Batch, Kind, StoreState, TABLES, Table, Value};
 use crate::verify::Report;
@@ -67,7 +68,7 @@ impl Source {
         };
         let statuses = OrderStatus::ALL.iter();
         let mut relay = vec![];
-        for key in relay_state::MOVED {
+        for key in relay_state::MOVED.into_iter().chain([generations::KEY]) {
             relay.extend(meta(&connection, key)?.map(|value| (key, value)));
         }
         let service = meta(&connection, service::KEY)?;

@@ -15,10 +15,11 @@ use super::store::SqliteStore;
 use super::tx::Counters;
 use super::writer::Writer;
 use crate::error::{Error, Result};
+use crate::generations::{self, Former};
 use crate::model::Identity;
 use crate::traits::{CommitListener, Now};
 use parking_lot::Mutex;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 use std::fs::{DirBuilder, File};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
@@ -159,7 +160,16 @@ fn identify(connection: &Connection, new_id: &mut dyn FnMut() -> Uuid) -> Result
             })
             .store()
     };
+    let former = connection
+        .query_row(
+            "SELECT value FROM meta WHERE key = ?1",
+            [generations::KEY],
+            |row| row.get::<_, String>(0),
+        )
+        .optional()
+        .store()?;
     Ok(Identity {
+        former: Former::read(former.as_deref())?,
         store_id: read("store_id")?,
         generation: read("generation")?,
         partitions: 1,

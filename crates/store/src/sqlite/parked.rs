@@ -2,12 +2,13 @@
 
 use super::changes::{self, OwnedRows};
 use super::errors::IntoStore;
+use super::held;
 use super::once;
 use super::rows::Columns;
 use super::tx::{Tx, expect_one};
 use crate::encoding::{queue, read_envelope, write_envelope};
 use crate::error::{Error, Result};
-use crate::model::{Flag, Lease, NewParked, Page, Parked, ParkedOutcome};
+use crate::model::{Flag, FlaggedRow, HeldId, Lease, NewParked, Page, Parked, ParkedOutcome};
 use rusqlite::{Connection, Row, params};
 use waybill_domain::ids::OrderId;
 use waybill_domain::parked::{NextTry, ParkedState, Tries};
@@ -152,24 +153,38 @@ pub fn keys(connection: &Connection, consumer: &str) -> Result<Vec<(u16, u64)>> 
     rows.store()?.collect::<rusqlite::Result<_>>().store()
 }
 
-/// Flags a parked event for its owner.
+/// Flags a parked event, or a message that waits, for its owner.
 pub fn flag(tx: &Tx<'_>, tenant: &Tenant, flag: &Flag) -> Result<bool> {
+    let flagged = match flag.row {
+        FlaggedRow::Parked(position) => flag_parked(tx, tenant, flag, position)?,
+        FlaggedRow::Held(message) => {
+            let id = HeldId {
+                key: flag.order,
+                message,
+            };
+            held::flag(tx, tenant, &flag.consumer, id, flag.state)?
+        }
+    };
+    if let Some(claim) = &flag.claim
+        && flagged
+        && !once::claim(tx, tenant, claim, &claim.outcome)?
+    {
+        return Err(Error::KeyUsed);
+    }
+    Ok(flagged)
+}
+
+fn flag_parked(tx: &Tx<'_>, tenant: &Tenant, flag: &Flag, position: i64) -> Result<bool> {
     let changed = tx.execute(
         "UPDATE parked SET state = ?5 WHERE tenant = ?1 AND consumer = ?2 AND order_id = ?3 AND position = ?4",
         params![
             tenant.as_str(),
             flag.consumer,
             flag.order.bytes(),
-            flag.position,
+            position,
             flag.state.as_str()
         ],
     )?;
-    if let Some(claim) = &flag.claim
-        && changed == 1
-        && !once::claim(tx, tenant, claim, &claim.outcome)?
-    {
-        return Err(Error::KeyUsed);
-    }
     Ok(changed == 1)
 }
 
@@ -252,12 +267,14 @@ fn record_failure(
     expect_one(changed, "a parked event")
 }
 
-/// Records a discard, in the transaction that removes the event from the queue.
+/// Records a discard, in the transaction that removes the event from the queue. An event of another store is not in
+/// this log.
 fn record_discard(tx: &Tx<'_>, lease: &Lease, order: OrderId, position: i64) -> Result<()> {
     tx.execute(
         "INSERT INTO discards (consumer, order_id, position, part, tenant, type, at) \
-         SELECT p.consumer, p.order_id, p.position, p.part, p.tenant, e.type, ?4 FROM parked p \
-         JOIN events e ON e.part = p.part AND e.position = p.position \
+         SELECT p.consumer, p.order_id, p.position, p.part, p.tenant, \
+         COALESCE(e.type, CASE WHEN json_valid(p.envelope) THEN json_extract(p.envelope, '$.kind') END, 'damaged'), ?4 FROM parked p \
+         LEFT JOIN events e ON e.part = p.part AND e.position = p.position \
          WHERE p.consumer = ?1 AND p.order_id = ?2 AND p.position = ?3 ON CONFLICT DO NOTHING",
         params![lease.consumer, order.bytes(), position, tx.now.0],
     )?;

@@ -5,6 +5,7 @@ use super::rows::Columns;
 use crate::error::Result;
 use crate::model::{Positions, Stats};
 use rusqlite::Connection;
+use waybill_domain::inbox::HeldReason;
 use waybill_domain::status::OrderStatus;
 
 /// Rows counted at most; a figure that reaches it means "at least".
@@ -37,6 +38,11 @@ pub fn read(connection: &Connection) -> Result<Stats> {
     };
     stats.parked = count("parked", "")?;
     stats.dead = count("parked", "WHERE state = 'dead'")?;
+    for reason in HeldReason::ALL {
+        let waits = format!("WHERE reason = '{reason}'");
+        stats.held.push((*reason, count("inbox_held", &waits)?));
+    }
+    stats.stopped_sources = count("inbox_generations", "WHERE number IS NULL")?;
     stats.timers = count("timers", "")?;
     stats.work = count("work", "")?;
     let mut statement = connection

@@ -167,7 +167,8 @@ pub(super) async fn check(
             },
         };
         let subject = format!("order {}", kept.order);
-        report.find_or_explain("I9", subject, detail, explanation(shipment));
+        let why = explanation(shipment).or_else(|| received.explanation(kept.order));
+        report.find_or_explain("I9", subject, detail, why);
     }
     for (shipment, (order, seq)) in &copies.missed {
         let shown = copies

@@ -16,6 +16,8 @@ pub(super) struct ReceivedShipments {
     pub seqs: HashMap<Uuid, i64>,
     /// Orders of which an event waits among the parked ones.
     waiting: HashSet<Uuid>,
+    /// Orders of which an event was discarded, here or at its sender.
+    discarded: HashSet<Uuid>,
 }
 
 impl ReceivedShipments {
@@ -34,15 +36,27 @@ impl ReceivedShipments {
                 received.seqs.extend(shipment.zip(seq));
             })
             .await?;
-        let sql = "SELECT DISTINCT order_id FROM parked WHERE consumer = 'status-inbox'";
-        tables
-            .rows(sql, &mut |row| {
-                let waiting: Option<Uuid> =
-                    report.number("I9", "a parked event of status-inbox", "order_id", &row[0]);
-                received.waiting.extend(waiting);
-            })
-            .await?;
+        for (table, orders) in [
+            ("parked", &mut received.waiting),
+            ("discards", &mut received.discarded),
+        ] {
+            let sql =
+                format!("SELECT DISTINCT order_id FROM {table} WHERE consumer = 'status-inbox'");
+            let subject = format!("an event of status-inbox in {table}");
+            tables
+                .rows(&sql, &mut |row| {
+                    let order: Option<Uuid> = report.number("I9", &subject, "order_id", &row[0]);
+                    orders.extend(order);
+                })
+                .await?;
+        }
         Ok(received)
+    }
+
+    /// Why a copy need not be as far as the events that were taken in.
+    pub fn explanation(&self, order: Uuid) -> Option<&'static str> {
+        let discarded = self.discarded.contains(&order);
+        discarded.then_some("an event of the other store was discarded for consumer status-inbox")
     }
 
     /// What is wrong with the copy of a shipment whose events are not in this log; `None` when it is as far as its events
@@ -70,7 +84,10 @@ mod tests {
         let received = ReceivedShipments {
             seqs: HashMap::from([(shipment, 3)]),
             waiting: HashSet::from([waiting]),
+            discarded: HashSet::from([order]),
         };
+        assert!(received.explanation(order).is_some());
+        assert_eq!(received.explanation(waiting), None);
         assert_eq!(received.fault(order, shipment, 3), None);
         assert_eq!(received.fault(waiting, shipment, 2), None);
         for (order, shipment, version, said) in [

@@ -1,157 +1,377 @@
 //! Sorts messages of one source by what is known of their aggregates: which are the next ones, which came before, and
-//! which must wait for others.
+//! which must wait for others. Events that waited follow the one that they waited for.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
+use uuid::Uuid;
 use waybill_broker::message::Message;
 use waybill_broker::receiver::Received;
 use waybill_domain::event::Aggregate;
-use waybill_domain::inbox::{Arrival, Watermark, arrival};
-use waybill_store::Advance;
+use waybill_domain::ids::OrderId;
+use waybill_domain::inbox::{
+    Arrival, GAPS_OF_AGGREGATE, GAPS_OF_CONSUMER, Seen, Sequence, Watermark,
+};
+use waybill_store::{Advance, HeldId};
 
-/// A message that is the next one of its aggregate.
+/// An event that waits in the store.
+#[derive(Debug)]
+pub struct Waiting {
+    pub id: HeldId,
+    pub at: Watermark,
+    pub message: Message,
+}
+
+/// How messages are sorted.
 #[derive(Clone, Copy, Debug)]
-pub struct Fresh<'m> {
-    pub message: &'m Message,
+pub struct Rules {
+    /// The number of the generation in which they were written.
+    pub generation: i64,
+    /// Whether events that waited follow at once. Otherwise they stay, and are taken one by one later.
+    pub follow: bool,
+    /// Whether the events missing before a message count as seen.
+    pub give_up: bool,
+    /// How many more events may wait.
+    pub room: usize,
+}
+
+/// What changes of one aggregate.
+#[derive(Debug)]
+pub struct OfAggregate<'m> {
+    pub key: OrderId,
     pub advance: Advance,
+    /// Messages that wait from now on, and their places.
+    pub hold: Vec<(Watermark, &'m Message)>,
+    pub release: Vec<HeldId>,
 }
 
 /// Messages as they are sorted.
 #[derive(Debug)]
 pub struct Arrivals<'m> {
-    pub fresh: Vec<Fresh<'m>>,
-    /// One per message, for when the fresh ones have been written.
+    /// Events to take, in the order of their arrival.
+    pub fresh: Vec<&'m Message>,
+    pub aggregates: Vec<OfAggregate<'m>>,
+    /// One per message, for when all this has been written.
     pub results: Vec<Received>,
 }
 
+/// An event that is not the next one.
+#[derive(Clone, Copy)]
+enum Ahead<'m> {
+    Waits(&'m Waiting),
+    New(&'m Message),
+}
+
+/// One aggregate while its messages are sorted.
+struct Sorting<'m> {
+    key: OrderId,
+    from: Option<Seen>,
+    events: Sequence<Ahead<'m>>,
+    release: Vec<HeldId>,
+}
+
 impl<'m> Arrivals<'m> {
-    /// Sorts messages that were written in the source's generation of this number.
+    /// Sorts messages of a source. `waiting` are the events that wait in the store, of aggregates of these messages.
     pub fn sort(
         messages: &'m [Message],
-        generation: i64,
-        seen: Vec<(Aggregate, Watermark)>,
+        rules: Rules,
+        seen: &[(Aggregate, Seen)],
+        waiting: &'m [Waiting],
     ) -> Self {
-        let mut seen: HashMap<Aggregate, Watermark> = seen.into_iter().collect();
-        let mut sorted = Self {
-            fresh: vec![],
-            results: vec![],
-        };
+        let mut sorting = begin(messages, seen, waiting);
+        let (mut fresh, mut results) = (vec![], vec![]);
+        let mut room = rules.room;
+        let mut blocked: HashSet<Uuid> = HashSet::new();
         for message in messages {
-            let event = &message.event.event;
-            let from = seen.get(&event.aggregate).copied();
-            let to = Watermark {
-                generation,
-                seq: event.seq,
+            let key = message.key();
+            let Some(of) = sorting.get_mut(&message.event.event.aggregate) else {
+                continue;
             };
-            sorted.results.push(match arrival(from, to) {
-                Arrival::Duplicate => Received::Taken,
-                Arrival::Gap { missing } => Received::Later(format!(
-                    "event {} of {:?} has not come yet, {} has to wait for it",
-                    missing, event.aggregate, event.seq
-                )),
-                Arrival::Next => {
-                    seen.insert(event.aggregate, to);
-                    let aggregate = event.aggregate;
-                    sorted.fresh.push(Fresh {
-                        message,
-                        advance: Advance {
-                            aggregate,
-                            from,
-                            to,
-                        },
-                    });
-                    Received::Taken
-                }
-            });
+            if blocked.contains(&key) {
+                let why = "an event of its order before it cannot be taken yet";
+                results.push(Received::Later(why.into()));
+                continue;
+            }
+            let taken = of.arrive(message, rules, &mut room, &mut fresh);
+            if taken != Received::Taken {
+                blocked.insert(key);
+            }
+            results.push(taken);
         }
-        sorted
+        let aggregates = sorting.into_iter();
+        Self {
+            fresh,
+            aggregates: aggregates.filter_map(|(a, of)| of.end(a)).collect(),
+            results,
+        }
+    }
+
+    /// How many messages are to wait from now on.
+    pub fn held(&self) -> usize {
+        self.aggregates.iter().map(|of| of.hold.len()).sum()
     }
 }
 
-/// Advances that follow each other, in their order, as one per aggregate.
-pub fn summed(advances: Vec<Advance>) -> Vec<Advance> {
-    let mut sums: BTreeMap<Aggregate, Advance> = BTreeMap::new();
-    for advance in advances {
-        let sum = sums.entry(advance.aggregate).or_insert(advance);
-        sum.to = advance.to;
+fn begin<'m>(
+    messages: &'m [Message],
+    seen: &[(Aggregate, Seen)],
+    waiting: &'m [Waiting],
+) -> BTreeMap<Aggregate, Sorting<'m>> {
+    let seen: HashMap<Aggregate, Seen> = seen.iter().copied().collect();
+    let mut sorting = BTreeMap::new();
+    for message in messages {
+        let aggregate = message.event.event.aggregate;
+        let new = || {
+            let of = waiting
+                .iter()
+                .filter(|waits| waits.message.event.event.aggregate == aggregate);
+            let from = seen.get(&aggregate).copied();
+            let mark = from.map(|seen| seen.mark);
+            Sorting {
+                key: OrderId(message.key()),
+                from,
+                events: Sequence::new(mark, of.map(|waits| (waits.at, Ahead::Waits(waits)))),
+                release: vec![],
+            }
+        };
+        sorting.entry(aggregate).or_insert_with(new);
     }
-    sums.into_values().collect()
+    sorting
+}
+
+impl<'m> Sorting<'m> {
+    fn arrive(
+        &mut self,
+        message: &'m Message,
+        rules: Rules,
+        room: &mut usize,
+        fresh: &mut Vec<&'m Message>,
+    ) -> Received {
+        let event = &message.event.event;
+        let at = Watermark {
+            generation: rules.generation,
+            seq: event.seq,
+        };
+        if rules.give_up {
+            self.events.give_up_before(at);
+        }
+        let arrival = self.events.arrive(at);
+        #[cfg(feature = "planted-defects")]
+        let arrival = super::defects::without_inbox(arrival);
+        match arrival {
+            Arrival::Duplicate => Received::Taken,
+            Arrival::Gap { missing } => self.wait(at, missing, message, room),
+            Arrival::Next => {
+                fresh.push(message);
+                while rules.follow
+                    && let Some((_, ahead)) = self.events.follow()
+                {
+                    fresh.push(match ahead {
+                        Ahead::New(message) => message,
+                        Ahead::Waits(waiting) => {
+                            self.release.push(waiting.id);
+                            &waiting.message
+                        }
+                    });
+                }
+                Received::Taken
+            }
+        }
+    }
+
+    fn wait(
+        &mut self,
+        at: Watermark,
+        missing: i64,
+        message: &'m Message,
+        room: &mut usize,
+    ) -> Received {
+        let waits = self.events.waiting().any(|(place, _)| place == at);
+        let refused = |limit: &str| {
+            Received::Later(format!(
+                "event {missing} of {:?} has not come yet, event {} has to wait for it, and {limit}",
+                message.event.event.aggregate, at.seq
+            ))
+        };
+        if waits {
+            return Received::Taken;
+        }
+        if *room == 0 {
+            return refused(&format!(
+                "{GAPS_OF_CONSUMER} events wait already, the most that may wait for one consumer"
+            ));
+        }
+        if !self.events.wait(at, Ahead::New(message)) {
+            return refused(&format!(
+                "{GAPS_OF_AGGREGATE} events of it wait already, the most that may wait for one aggregate"
+            ));
+        }
+        *room -= 1;
+        Received::Taken
+    }
+
+    /// What is to be written; `None` when nothing has changed.
+    fn end(mut self, aggregate: Aggregate) -> Option<OfAggregate<'m>> {
+        for ahead in self.events.passed() {
+            if let Ahead::Waits(waiting) = ahead {
+                self.release.push(waiting.id);
+            }
+        }
+        let new = |(at, ahead): (Watermark, &Ahead<'m>)| match ahead {
+            Ahead::New(message) => Some((at, *message)),
+            Ahead::Waits(_) => None,
+        };
+        let hold: Vec<_> = self.events.waiting().filter_map(new).collect();
+        let to = self.events.seen()?;
+        let changed = self.from != Some(to) || !hold.is_empty() || !self.release.is_empty();
+        changed.then_some(OfAggregate {
+            key: self.key,
+            advance: Advance {
+                aggregate,
+                from: self.from,
+                to,
+            },
+            hold,
+            release: self.release,
+        })
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use uuid::Uuid;
-    use waybill_broker::message::Source;
-    use waybill_domain::context::EventMeta;
-    use waybill_domain::event::{AggregateKind, EventKind, LoggedEvent, NewEvent, SCHEMA_VERSION};
-    use waybill_domain::ids::EventId;
-    use waybill_domain::text::Tenant;
-    use waybill_domain::time::Time;
+    use crate::consumers::inbox::tests::noted;
 
     fn aggregate(id: u128) -> Aggregate {
-        Aggregate {
-            kind: AggregateKind::Order,
-            id: Uuid::from_u128(id),
-        }
+        noted(id, 1).event.event.aggregate
     }
 
     fn messages(of: &[(u128, i64)]) -> Vec<Message> {
-        let message = |(id, seq): &(u128, i64)| Message {
-            source: Source {
-                store_id: "other".into(),
-                generation: "g1".into(),
-            },
-            event: LoggedEvent {
-                partition: 0,
-                position: 1,
-                recorded_at: Time(0),
-                event: NewEvent {
-                    id: EventId(Uuid::nil()),
-                    schema_version: SCHEMA_VERSION,
-                    kind: EventKind::OrderNoteAdded,
-                    aggregate: aggregate(*id),
-                    seq: *seq,
-                    order_id: None,
-                    tenant: Tenant::default(),
-                    occurred_at: Time(0),
-                    body: "{}".into(),
-                    meta: EventMeta::default(),
-                },
-            },
-            filler: false,
-            personal: None,
-            resend: None,
-        };
-        of.iter().map(message).collect()
+        of.iter().map(|(id, seq)| noted(*id, *seq)).collect()
     }
 
-    fn mark(seq: i64) -> Watermark {
-        Watermark { generation: 1, seq }
+    fn seen(seq: i64, gaps: u32) -> Seen {
+        let mark = Watermark { generation: 1, seq };
+        Seen { mark, gaps }
+    }
+
+    const RULES: Rules = Rules {
+        generation: 1,
+        follow: true,
+        give_up: false,
+        room: 100,
+    };
+
+    fn waiting(id: u128, seq: i64) -> Waiting {
+        Waiting {
+            id: HeldId {
+                key: OrderId(Uuid::from_u128(id)),
+                message: Uuid::from_u128(seq as u128),
+            },
+            at: seen(seq, 0).mark,
+            message: noted(id, seq),
+        }
     }
 
     fn is_taken(results: &[Received]) -> Vec<bool> {
         results.iter().map(|r| *r == Received::Taken).collect()
     }
 
+    fn fresh(sorted: &Arrivals<'_>) -> Vec<i64> {
+        sorted.fresh.iter().map(|m| m.event.event.seq).collect()
+    }
+
     #[test]
-    fn events_of_one_batch_build_on_each_other_and_a_gap_holds_the_later_ones() {
+    fn events_of_one_batch_build_on_each_other_and_those_after_a_gap_wait() {
         let messages = messages(&[(1, 3), (2, 1), (1, 4), (2, 3), (1, 5), (2, 4), (1, 4)]);
-        let sorted = Arrivals::sort(&messages, 1, vec![(aggregate(1), mark(3))]);
-        let taken = [true, true, true, false, true, false, true];
-        assert_eq!(is_taken(&sorted.results), taken);
-        let fresh: Vec<i64> = sorted
-            .fresh
-            .iter()
-            .map(|f| f.message.event.event.seq)
-            .collect();
-        assert_eq!(fresh, [1, 4, 5]);
-        let advances = summed(sorted.fresh.iter().map(|f| f.advance).collect());
-        let of_first = advances.iter().find(|a| a.aggregate == aggregate(1));
-        let of_first = of_first.expect("it advances");
-        assert_eq!((of_first.from, of_first.to), (Some(mark(3)), mark(5)));
-        let of_second = advances.iter().find(|a| a.aggregate == aggregate(2));
-        let of_second = of_second.expect("it begins");
-        assert_eq!((of_second.from, of_second.to), (None, mark(1)));
+        let known = [(aggregate(1), seen(3, 0))];
+        let sorted = Arrivals::sort(&messages, RULES, &known, &[]);
+        assert_eq!(is_taken(&sorted.results), [true; 7]);
+        assert_eq!(fresh(&sorted), [1, 4, 5]);
+        let of = |id| {
+            let mut all = sorted.aggregates.iter();
+            all.find(|of| of.advance.aggregate == aggregate(id))
+                .expect("it changes")
+        };
+        let advance = of(1).advance;
+        assert_eq!((advance.from, advance.to), (Some(seen(3, 0)), seen(5, 0)));
+        let advance = of(2).advance;
+        assert_eq!((advance.from, advance.to), (None, seen(1, 2)));
+        let held: Vec<i64> = of(2).hold.iter().map(|(at, _)| at.seq).collect();
+        assert_eq!((held, sorted.held()), (vec![3, 4], 2));
+    }
+
+    #[test]
+    fn what_waits_follows_the_missing_event_and_is_released() {
+        let messages = messages(&[(1, 2), (1, 6)]);
+        let waiting = [waiting(1, 3), waiting(1, 4), waiting(1, 8), waiting(1, 1)];
+        let known = [(aggregate(1), seen(1, 4))];
+        let sorted = Arrivals::sort(&messages, RULES, &known, &waiting);
+        assert_eq!(fresh(&sorted), [2, 3, 4]);
+        let of = &sorted.aggregates[0];
+        assert_eq!(of.advance.to, seen(4, 2));
+        let mut released: Vec<u128> = of.release.iter().map(|id| id.message.as_u128()).collect();
+        released.sort_unstable();
+        assert_eq!(released, [1, 3, 4]);
+        assert_eq!(of.hold.len(), 1);
+        let alone = Rules {
+            follow: false,
+            ..RULES
+        };
+        let sorted = Arrivals::sort(&messages[..1], alone, &known, &waiting);
+        assert_eq!(fresh(&sorted), [2]);
+        assert_eq!(sorted.aggregates[0].advance.to, seen(2, 3));
+    }
+
+    #[test]
+    fn an_event_that_waits_already_is_not_kept_twice() {
+        let messages = messages(&[(1, 3), (1, 3)]);
+        let waiting = [waiting(1, 3)];
+        let known = [(aggregate(1), seen(1, 1))];
+        let sorted = Arrivals::sort(&messages, RULES, &known, &waiting);
+        assert_eq!(is_taken(&sorted.results), [true, true]);
+        assert!(sorted.aggregates.is_empty());
+        let sorted = Arrivals::sort(&messages, RULES, &[], &[]);
+        assert_eq!(
+            (is_taken(&sorted.results), sorted.held()),
+            (vec![true; 2], 1)
+        );
+    }
+
+    #[test]
+    fn without_room_an_event_and_those_behind_it_come_again_later() {
+        let messages = messages(&[(1, 3), (2, 1), (1, 4), (1, 1)]);
+        let full = Rules { room: 1, ..RULES };
+        let sorted = Arrivals::sort(&messages, full, &[], &[]);
+        assert_eq!(is_taken(&sorted.results), [true, true, false, false]);
+        let Received::Later(why) = &sorted.results[2] else {
+            panic!("it is refused")
+        };
+        assert!(why.contains("10000 events wait already"), "{why}");
+        let many: Vec<(u128, i64)> = (3..=103).map(|seq| (1, seq)).collect();
+        let messages = self::messages(&many);
+        let wide = Rules {
+            room: 1_000,
+            ..RULES
+        };
+        let sorted = Arrivals::sort(&messages, wide, &[], &[]);
+        assert_eq!(sorted.held(), 100);
+        let last = sorted.results.last();
+        let why = format!("{last:?}");
+        assert!(why.contains("100 events of it wait already"), "{why}");
+    }
+
+    #[test]
+    fn missing_events_are_given_up_for_the_one_that_waits_for_them() {
+        let messages = messages(&[(1, 5)]);
+        let waiting = [waiting(1, 5), waiting(1, 6)];
+        let known = [(aggregate(1), seen(2, 2))];
+        let give_up = Rules {
+            give_up: true,
+            ..RULES
+        };
+        let sorted = Arrivals::sort(&messages, give_up, &known, &waiting);
+        assert_eq!(fresh(&sorted), [5, 6]);
+        let of = &sorted.aggregates[0];
+        assert_eq!((of.advance.to, of.release.len()), (seen(6, 0), 2));
     }
 }

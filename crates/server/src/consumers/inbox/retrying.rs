@@ -1,4 +1,5 @@
-//! Events that an inbox has parked are tried again, by the process that has the lease of their partition.
+//! Events that an inbox has parked are tried again, and messages that wait are settled when they are due, by the process
+//! that has the lease of their partition.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,51 +7,52 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 use waybill_store::outage::Outage;
-use waybill_store::{EffectStore, Error as StoreError, Lease};
+use waybill_store::{Error as StoreError, Lease};
 
-use super::InboxName;
+use super::Inbox;
 use crate::consumers::handler::Handler;
 use crate::consumers::parking::Retries;
 use crate::consumers::partition_task::PartitionTask;
-use crate::consumers::resources::ConsumerResources;
 
 /// Between two looks at parked events.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
-/// Retries what an [`super::Inbox`] has parked.
+/// One look at parked events in so many is also one at messages that wait.
+const LOOKS: u32 = 4;
+
+/// Retries what an [`Inbox`] has parked, and settles what waits in it.
 pub struct RetryingInbox<H: Handler> {
-    name: InboxName,
-    resources: ConsumerResources,
-    store: Arc<dyn EffectStore<H::Effect>>,
-    handler: Arc<H>,
+    inbox: Arc<Inbox<H>>,
     outage: Outage,
 }
 
 impl<H: Handler> RetryingInbox<H> {
-    pub fn new(
-        name: InboxName,
-        resources: &ConsumerResources,
-        store: Arc<dyn EffectStore<H::Effect>>,
-        handler: Arc<H>,
-    ) -> Self {
+    pub fn new(inbox: Arc<Inbox<H>>) -> Self {
+        let consumer = inbox.name.consumer;
         Self {
-            name,
-            resources: resources.clone(),
-            store,
-            handler,
-            outage: Outage::new(name.consumer, "parked events cannot be tried again"),
+            inbox,
+            outage: Outage::new(consumer, "parked events cannot be tried again"),
         }
+    }
+
+    async fn look(&self, retries: &Retries<'_, H>, and_held: bool) -> Result<bool, StoreError> {
+        let partition = retries.lease.partition;
+        let mut any = retries.run().await?;
+        if and_held {
+            any |= self.inbox.settle_held(partition).await?;
+        }
+        Ok(any)
     }
 }
 
 #[async_trait]
 impl<H: Handler> PartitionTask for RetryingInbox<H> {
     fn consumer(&self) -> &'static str {
-        self.name.consumer
+        self.inbox.name.consumer
     }
 
     fn partitions(&self) -> u16 {
-        self.resources.log.identity().partitions
+        self.inbox.resources.log.identity().partitions
     }
 
     async fn act(
@@ -59,20 +61,24 @@ impl<H: Handler> PartitionTask for RetryingInbox<H> {
         _cursor: i64,
         stop: CancellationToken,
     ) -> Result<(), StoreError> {
+        let inbox = &*self.inbox;
         let retries = Retries {
-            log: &*self.resources.log,
-            store: &*self.store,
-            handler: &*self.handler,
-            contexts: &self.resources.contexts,
-            schedule: &self.resources.schedule,
+            log: &*inbox.resources.log,
+            store: &*inbox.store,
+            handler: &*inbox.handler,
+            contexts: &inbox.resources.contexts,
+            schedule: &inbox.resources.schedule,
             lease: &lease,
         };
-        while !stop.is_cancelled() {
-            match retries.run().await {
+        for look in (0..LOOKS).cycle() {
+            if stop.is_cancelled() {
+                break;
+            }
+            match self.look(&retries, look == 0).await {
                 Ok(any) => {
                     self.outage.worked();
                     if any {
-                        self.handler.applied(lease.partition);
+                        inbox.handler.applied(lease.partition);
                     }
                 }
                 Err(error @ StoreError::Fenced { .. }) => return Err(error),

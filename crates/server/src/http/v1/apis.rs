@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use waybill_domain::money::Rounding;
 use waybill_store::reads::Reads;
-use waybill_store::{ClaimStore, Identity, LogStore, RelayStore};
+use waybill_store::{ClaimStore, Identity, InboxStore, LogStore, RelayStore};
 
 use super::hub::Hub;
 use crate::commands::{OrderCommands, ShipmentCommands, StockCommands};
@@ -53,6 +53,13 @@ pub struct ShipmentsApi {
     pub requests: Arc<Requests>,
     pub reads: Arc<Reads>,
     pub commands: ShipmentCommands,
+}
+
+/// What comes from other stores.
+pub struct InboxApi {
+    pub requests: Arc<Requests>,
+    pub reads: Arc<Reads>,
+    pub inbox: Arc<dyn InboxStore>,
 }
 
 /// Events that no consumer could apply.

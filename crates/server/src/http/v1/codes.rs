@@ -24,6 +24,7 @@ pub const HOLD_NOT_FOUND: &str = "hold_not_found";
 pub const SHIPMENT_NOT_FOUND: &str = "shipment_not_found";
 pub const STOCK_NOT_FOUND: &str = "stock_not_found";
 pub const DEAD_LETTER_NOT_FOUND: &str = "dead_letter_not_found";
+pub const INBOX_GENERATION_NOT_FOUND: &str = "inbox_generation_not_found";
 pub const METHOD_NOT_ALLOWED: &str = "method_not_allowed";
 pub const INVALID_TRANSITION: &str = "invalid_transition";
 pub const HOLD_TOO_LATE: &str = "hold_too_late";

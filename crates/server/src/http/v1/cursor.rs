@@ -205,6 +205,7 @@ mod tests {
             partitions: 3,
             driver: "test",
             one_writer: false,
+            former: waybill_store::generations::Former::default(),
         }
     }
 

@@ -26,7 +26,9 @@ pub mod follower;
 mod get;
 mod holds;
 pub mod hub;
+mod inbox;
 pub mod kinds;
+mod letter;
 mod line_view;
 mod list;
 pub mod member;
@@ -112,4 +114,6 @@ pub fn everywhere() -> OpenApiRouter<HttpState> {
         .routes(routes!(relay::pause))
         .routes(routes!(relay::resume))
         .routes(routes!(relay::replay))
+        .routes(routes!(inbox::get))
+        .routes(routes!(inbox::adopt))
 }

@@ -7,6 +7,7 @@ use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
 use utoipa::openapi::{KnownFormat, RefOr, Schema, SchemaFormat};
 use utoipa::{PartialSchema, ToSchema};
 use waybill_domain::event::{AggregateKind, EventKind};
+use waybill_domain::inbox::HeldReason as DomainHeldReason;
 use waybill_domain::order::HoldReason as DomainHoldReason;
 use waybill_domain::parked::ParkedState;
 use waybill_domain::shipment::ShipmentStatus as DomainShipmentStatus;
@@ -65,6 +66,11 @@ names_of!(
     DeadLetterState,
     "Waiting for its next try, dead, or flagged to be tried again or given up.",
     ParkedState::ALL
+);
+names_of!(
+    HeldReason,
+    "Why a message of another store waits: events of its aggregate are missing, or it cannot be read.",
+    DomainHeldReason::ALL
 );
 
 /// An RFC 3339 time in UTC.

@@ -98,6 +98,7 @@ impl OnlyDelivery {
                 partitions: 1,
                 driver: "memory",
                 one_writer: true,
+                former: waybill_store::generations::Former::default(),
             },
             rows: Mutex::new(rows),
             statuses: watch::Sender::default(),
@@ -384,6 +385,7 @@ async fn the_role_delivers_an_order_without_any_row_of_it() {
         contexts: resources.contexts.clone(),
         carrier: carrier.clone(),
         timers: signals.clone(),
+        by_watermark: false,
     };
     let consuming = Consuming::new(&resources, handler, store.clone(), 16);
     let timers = TimerTask::new(&resources, store.clone(), carrier, signals, 16);

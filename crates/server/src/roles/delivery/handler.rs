@@ -34,6 +34,8 @@ pub struct DeliveryHandler {
     pub carrier: SimulatedCarrier,
     /// Wakes the carrier when timers were set.
     pub timers: Arc<TimerSignals>,
+    /// Whether a watermark keeps repeated events away, as it does in an inbox; otherwise the delivery's row does.
+    pub by_watermark: bool,
 }
 
 impl Handler for DeliveryHandler {
@@ -97,6 +99,9 @@ impl DeliveryHandler {
             return EventOutcome::Failed(UnusableEvent::NoOrder.to_string());
         };
         let known = orders.entry(order_id).or_default();
+        if self.by_watermark {
+            known.rewind(event);
+        }
         let mut carrier = self.carrier.clone();
         let meta = event.answered_by(delivery::ACTOR);
         let decided = self.contexts.decide(&meta, |context| {

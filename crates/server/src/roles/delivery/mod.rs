@@ -66,13 +66,17 @@ fn start(resources: &RoleResources, tasks: &mut RoleTasks) {
         contexts: consumers.contexts.clone(),
         carrier: carrier.clone(),
         timers: signals.clone(),
+        by_watermark: false,
     };
     if resources.exchanges() {
         tasks.receive(
             handler::INBOX,
             resources.store.clone(),
             store.clone(),
-            handler.clone(),
+            DeliveryHandler {
+                by_watermark: true,
+                ..handler.clone()
+            },
         );
     }
     tasks.keep(Consuming::new(

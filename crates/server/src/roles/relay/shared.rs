@@ -51,7 +51,6 @@ pub struct RelayShared {
     pub store: Arc<dyn RelayStore>,
     pub settings: RelaySettings,
     publisher: Arc<dyn Publisher>,
-    source: Source,
     figures: Figures,
     /// Shared by all lanes, so that a fault is logged once and not for each partition.
     pub store_outage: Outage,
@@ -70,12 +69,7 @@ impl RelayShared {
         settings: RelaySettings,
         figures: Figures,
     ) -> Self {
-        let identity = store.identity();
         Self {
-            source: Source {
-                store_id: identity.store_id.clone(),
-                generation: identity.generation.clone(),
-            },
             resources,
             store,
             settings,
@@ -116,11 +110,18 @@ impl RelayShared {
                     .filter_map(|(order, all)| Some((order, all.for_delivery()?))),
             );
         }
+        let identity = self.store.identity();
         let message = |(logged, filler): (&LoggedEvent, bool)| {
             let event = &logged.event;
             let of_order = event.order_id.filter(|_| !filler && carries(event));
+            // Of the generation that it was written in: one that was published before a restore and is published again
+            // is the same message, and receivers tell it as a duplicate.
+            let generation = identity.generation_of(logged.partition, logged.position);
             Message {
-                source: self.source.clone(),
+                source: Source {
+                    store_id: identity.store_id.clone(),
+                    generation: generation.to_owned(),
+                },
                 event: logged.clone(),
                 filler,
                 resend: None,

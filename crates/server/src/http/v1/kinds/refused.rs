@@ -110,6 +110,12 @@ pub const REFUSED: &[Kind] = &[
         "List the dead letters again: this one may have been applied or discarded meanwhile.",
     ),
     kind_of(
+        codes::INBOX_GENERATION_NOT_FOUND,
+        404,
+        "There is no such generation of another store",
+        "GET /v1/inbox lists the stores and generations whose events have come.",
+    ),
+    kind_of(
         codes::METHOD_NOT_ALLOWED,
         405,
         "This path does not have this method",

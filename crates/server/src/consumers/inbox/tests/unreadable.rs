@@ -1,0 +1,140 @@
+//! Messages that cannot be read, or are not wanted.
+
+use super::*;
+
+const ORDER: u128 = 7;
+const OTHER: u128 = 9;
+
+async fn open(set: &[(&str, &str)]) -> (tempfile::TempDir, Service) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let service = Service::open(folder.path(), set).await;
+    (folder, service)
+}
+
+#[tokio::test]
+async fn each_bad_message_is_kept_with_its_reason_and_the_lane_goes_on() {
+    let tenants = [("inbox.tenants", "default")];
+    let mut torn = raw(&noted(ORDER, 1));
+    torn.body.truncate(9);
+    let bad = [
+        (RawMessage::default(), "no CloudEvent"),
+        (
+            with(&noted(ORDER, 1), name::TYPE, "order.teleported"),
+            "order.teleported",
+        ),
+        (
+            with(&noted(ORDER, 1), name::SCHEMA_VERSION, "99"),
+            "schema version 99",
+        ),
+        (
+            with(&noted(ORDER, 1), name::TENANT, "stranger"),
+            "inbox.tenants",
+        ),
+        (torn, "damaged"),
+    ];
+    for (bad, reason) in bad {
+        let (_folder, service) = open(&tenants).await;
+        let fine = raw(&confirmed(OTHER, 1));
+        let settled = service.deliver(vec![bad.clone(), fine, bad]).await;
+        assert!(matches!(&settled[0], Settled::Unreadable(_)), "{settled:?}");
+        assert_eq!(settled[1], Settled::Taken);
+        let letter = service.letter().await;
+        assert_eq!(letter["reason"], "unreadable", "it is kept once: {letter}");
+        assert_eq!(
+            (&letter["state"], &letter["event"]),
+            (&json!("waiting"), &Value::Null)
+        );
+        let error = letter["error"].as_str().expect("text");
+        assert!(error.contains(reason), "{error}");
+        assert_eq!(service.shipped().await, [Uuid::from_u128(OTHER)]);
+        service.flag("discard").await;
+        service.none_is_left().await;
+        service.close().await;
+    }
+}
+
+#[tokio::test]
+async fn later_events_wait_for_a_bad_message_until_it_is_discarded() {
+    let (_folder, service) = open(&[]).await;
+    let bad = with(&noted(ORDER, 1), name::TYPE, "order.teleported");
+    service.deliver(vec![bad.clone()]).await;
+    service.deliver(vec![raw(&confirmed(ORDER, 2))]).await;
+    assert!(service.shipped().await.is_empty());
+    let letter = service.letter().await;
+    assert_eq!(letter["reason"], "unreadable", "the cause is shown first");
+    assert_eq!(letter["attributes"]["type"], "order.teleported");
+    service.flag("redrive").await;
+    service
+        .until("a vain try", async || {
+            service.letter().await["attempts"] == 1
+        })
+        .await;
+    service.flag("discard").await;
+    service.none_is_left().await;
+    assert_eq!(service.shipped().await, [Uuid::from_u128(ORDER)]);
+    service.deliver(vec![bad]).await;
+    assert!(
+        service.letters().await.is_empty(),
+        "its number counts as seen"
+    );
+    service.close().await;
+}
+
+#[tokio::test]
+async fn what_a_newer_setting_allows_is_taken_when_it_is_redriven() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let service = Service::open(folder.path(), &[("inbox.tenants", "another")]).await;
+    service
+        .deliver(vec![raw(&noted(ORDER, 1)), raw(&confirmed(ORDER, 2))])
+        .await;
+    assert_eq!(service.letters().await.len(), 1);
+    service.close().await;
+    let service = Service::open(folder.path(), &[]).await;
+    for _ in 0..2 {
+        service
+            .until("the next one", async || {
+                service
+                    .letters()
+                    .await
+                    .iter()
+                    .all(|l| l["state"] == "waiting")
+            })
+            .await;
+        if !service.letters().await.is_empty() {
+            service.flag("redrive").await;
+        }
+    }
+    service.none_is_left().await;
+    assert_eq!(service.shipped().await, [Uuid::from_u128(ORDER)]);
+    service.close().await;
+}
+
+#[tokio::test]
+async fn a_discard_before_its_turn_keeps_its_place() {
+    let (_folder, service) = open(&[]).await;
+    let bad = with(&noted(ORDER, 2), name::TYPE, "order.teleported");
+    service.deliver(vec![bad, raw(&confirmed(ORDER, 3))]).await;
+    service.flag("discard").await;
+    service
+        .until("a filler that waits", async || {
+            service.letter().await["reason"] == "gap"
+        })
+        .await;
+    service.deliver(vec![raw(&noted(ORDER, 1))]).await;
+    service.none_is_left().await;
+    assert_eq!(service.shipped().await, [Uuid::from_u128(ORDER)]);
+    service.close().await;
+}
+
+#[tokio::test]
+async fn a_message_too_large_to_keep_stays_at_the_broker() {
+    let (_folder, service) = open(&[]).await;
+    let mut large = raw(&noted(ORDER, 1));
+    large.body = vec![b'x'; 1 << 20];
+    let stop = CancellationToken::new();
+    stop.cancel();
+    let settled = hand_over(&service.inbox, vec![large], &stop).await;
+    assert_eq!(settled, [Settled::Open]);
+    assert!(service.letters().await.is_empty());
+    service.close().await;
+}
