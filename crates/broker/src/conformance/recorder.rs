@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 use waybill_domain::event::Aggregate;
 
 /// How long a case waits for what it expects.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(150);
 
 /// Keeps, for each aggregate, the numbers in the order in which they first came.
 pub struct Recorder {

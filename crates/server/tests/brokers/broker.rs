@@ -13,63 +13,79 @@ pub trait Broker: Send {
     /// The process id of the server.
     fn pid(&self) -> i32;
 
-    /// SIGKILL; connections break.
+    /// Ends it; connections break.
     fn kill(&mut self);
 
     fn start_again(&mut self);
 }
 
 /// What the names of one test's topics and queues begin with.
-pub fn fresh_prefix() -> String {
+fn fresh_prefix() -> String {
     static TESTS: AtomicUsize = AtomicUsize::new(0);
     format!("t{}-", TESTS.fetch_add(1, Ordering::SeqCst))
 }
 
-#[cfg(feature = "sqs")]
-pub mod sqs {
-    use super::{Broker, fresh_prefix};
-    use waybill_testkit::brokers::ElasticMq;
-    use waybill_testkit::unavailable::or_skip;
-
-    pub struct Sqs {
-        server: ElasticMq,
-        prefix: String,
-    }
-
-    impl Sqs {
-        pub fn start() -> Option<Self> {
-            Some(Self {
-                server: or_skip(ElasticMq::start())?,
-                prefix: fresh_prefix(),
-            })
-        }
-    }
-
-    impl Broker for Sqs {
-        fn name(&self) -> &'static str {
-            "sqs"
+/// A broker of this name in the settings, as this server of the test kit runs it, with what its clients need to know.
+macro_rules! broker {
+    ($name:ident, $feature:literal, $server:ident, $environment:expr) => {
+        #[cfg(feature = $feature)]
+        pub struct $name {
+            server: waybill_testkit::brokers::$server,
+            prefix: String,
         }
 
-        fn environment(&self) -> Vec<(&'static str, String)> {
-            vec![
-                ("WAYBILL_BROKER", "sqs".into()),
-                ("WAYBILL_BROKER__PREFIX", self.prefix.clone()),
-                ("SQS_ENDPOINT", self.server.endpoint()),
-                ("AWS_ACCESS_KEY_ID", "key".into()),
-                ("AWS_SECRET_ACCESS_KEY", "secret".into()),
-            ]
+        #[cfg(feature = $feature)]
+        impl $name {
+            /// `None` when it cannot be had here, which is seen.
+            pub fn start() -> Option<Self> {
+                let server = waybill_testkit::brokers::$server::start();
+                Some(Self {
+                    server: waybill_testkit::unavailable::or_skip(server)?,
+                    prefix: fresh_prefix(),
+                })
+            }
         }
 
-        fn pid(&self) -> i32 {
-            self.server.pid()
-        }
+        #[cfg(feature = $feature)]
+        impl Broker for $name {
+            fn name(&self) -> &'static str {
+                $feature
+            }
 
-        fn kill(&mut self) {
-            self.server.kill().expect("it is killed");
-        }
+            fn environment(&self) -> Vec<(&'static str, String)> {
+                let own: fn(&waybill_testkit::brokers::$server) -> Vec<(&'static str, String)> =
+                    $environment;
+                let mut environment = own(&self.server);
+                environment.push(("WAYBILL_BROKER", $feature.into()));
+                environment.push(("WAYBILL_BROKER__PREFIX", self.prefix.clone()));
+                environment
+            }
 
-        fn start_again(&mut self) {
-            self.server.start_again().expect("it starts again");
+            fn pid(&self) -> i32 {
+                self.server.pid()
+            }
+
+            fn kill(&mut self) {
+                self.server.kill().expect("it ends");
+            }
+
+            fn start_again(&mut self) {
+                self.server.start_again().expect("it starts again");
+            }
         }
-    }
+    };
 }
+
+broker!(Sqs, "sqs", ElasticMq, |server| vec![
+    ("SQS_ENDPOINT", server.endpoint()),
+    ("AWS_ACCESS_KEY_ID", "key".into()),
+    ("AWS_SECRET_ACCESS_KEY", "secret".into()),
+]);
+broker!(Kafka, "kafka", Kafka, |server| vec![(
+    "KAFKA_BROKERS",
+    server.brokers()
+)]);
+broker!(RabbitMq, "rabbitmq", RabbitMq, |server| vec![(
+    "RABBITMQ_URL",
+    server.url()
+)]);

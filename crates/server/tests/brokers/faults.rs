@@ -64,5 +64,17 @@ async fn faults(broker: Option<impl Broker>, frozen_for: Duration) {
 #[cfg(feature = "sqs")]
 #[tokio::test]
 async fn faults_lose_and_repeat_nothing_over_sqs() {
-    faults(crate::broker::sqs::Sqs::start(), Duration::from_secs(35)).await;
+    faults(crate::broker::Sqs::start(), Duration::from_secs(35)).await;
+}
+
+#[cfg(feature = "kafka")]
+#[tokio::test]
+async fn faults_lose_and_repeat_nothing_over_kafka() {
+    faults(crate::broker::Kafka::start(), Duration::from_secs(50)).await;
+}
+
+#[cfg(feature = "rabbitmq")]
+#[tokio::test]
+async fn faults_lose_and_repeat_nothing_over_rabbitmq() {
+    faults(crate::broker::RabbitMq::start(), Duration::from_secs(20)).await;
 }

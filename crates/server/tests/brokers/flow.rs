@@ -25,11 +25,23 @@ async fn flow(broker: Option<impl Broker>, stores: Stores, count: usize) {
 #[cfg(feature = "sqs")]
 #[tokio::test]
 async fn orders_arrive_over_sqs() {
-    flow(crate::broker::sqs::Sqs::start(), Stores::Postgres, 2_000).await;
+    flow(crate::broker::Sqs::start(), Stores::Postgres, 2_000).await;
 }
 
-#[cfg(feature = "sqs")]
+#[cfg(feature = "kafka")]
+#[tokio::test]
+async fn orders_arrive_over_kafka() {
+    flow(crate::broker::Kafka::start(), Stores::Postgres, 2_000).await;
+}
+
+#[cfg(feature = "rabbitmq")]
+#[tokio::test]
+async fn orders_arrive_over_rabbitmq() {
+    flow(crate::broker::RabbitMq::start(), Stores::Postgres, 2_000).await;
+}
+
+#[cfg(feature = "rabbitmq")]
 #[tokio::test]
 async fn orders_arrive_between_two_embedded_stores() {
-    flow(crate::broker::sqs::Sqs::start(), Stores::Embedded, 500).await;
+    flow(crate::broker::RabbitMq::start(), Stores::Embedded, 2_000).await;
 }

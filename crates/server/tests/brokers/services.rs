@@ -202,7 +202,7 @@ impl Services {
         let mut last: BTreeMap<String, i64> = BTreeMap::new();
         for event in events {
             let aggregate = event["aggregate"].to_string();
-            let seq = event["seq"].as_i64().expect("a number");
+            let seq = event["sequence"].as_i64().expect("a number");
             let before = last.insert(aggregate.clone(), seq).unwrap_or(0);
             assert_eq!(seq, before + 1, "{order}: {aggregate}");
         }
