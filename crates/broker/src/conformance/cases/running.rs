@@ -5,6 +5,7 @@ use crate::conformance::{Recorder, Topics};
 use crate::message::Message;
 use crate::publisher::{Published, Publisher};
 use crate::receiver::Receiver;
+use parking_lot::Mutex;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinHandle;
@@ -39,6 +40,7 @@ impl Running {
 
 /// Publishes as the relay does: what is not confirmed is published again, with everything of its key after it.
 pub async fn publish(publisher: &Arc<dyn Publisher>, messages: &[Message]) -> Result<(), String> {
+    let last = Mutex::new(String::new());
     let publishing = async {
         for batch in messages.chunks(100) {
             let mut open = batch.to_vec();
@@ -48,7 +50,10 @@ pub async fn publish(publisher: &Arc<dyn Publisher>, messages: &[Message]) -> Re
                 for (message, result) in open.into_iter().zip(results) {
                     match result {
                         Published::Confirmed => {}
-                        Published::Later(_) => left.push(message),
+                        Published::Later(why) => {
+                            *last.lock() = why;
+                            left.push(message);
+                        }
                         Published::Impossible(why) => return Err(why),
                     }
                 }
@@ -60,9 +65,8 @@ pub async fn publish(publisher: &Arc<dyn Publisher>, messages: &[Message]) -> Re
         }
         Ok(())
     };
-    tokio::time::timeout(PATIENCE, publishing)
-        .await
-        .map_err(|_| "the broker does not take the messages".to_owned())?
+    let published = tokio::time::timeout(PATIENCE, publishing).await;
+    published.map_err(|_| format!("the broker does not take the messages: {}", last.lock()))?
 }
 
 /// `Ok` if it is so.
