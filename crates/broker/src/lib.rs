@@ -18,6 +18,8 @@ pub mod message;
 pub mod names;
 pub mod pair;
 pub mod publisher;
+#[cfg(feature = "rabbitmq")]
+pub mod rabbitmq;
 pub mod receiver;
 #[cfg(feature = "sqs")]
 pub mod sqs;

@@ -5,5 +5,7 @@
 
 mod elasticmq;
 mod jars;
+mod rabbitmq;
 
 pub use elasticmq::ElasticMq;
+pub use rabbitmq::RabbitMqServer;
