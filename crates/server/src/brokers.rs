@@ -79,9 +79,36 @@ const fn is_built(kind: BrokerKind) -> bool {
 #[must_use]
 pub fn of(settings: &Settings) -> Option<Outside> {
     match settings.broker.kind {
+        #[cfg(feature = "rabbitmq")]
+        BrokerKind::RabbitMq => Some(rabbitmq(settings)),
         #[cfg(feature = "sqs")]
         BrokerKind::Sqs => Some(sqs(settings)),
         _ => None,
+    }
+}
+
+#[cfg(feature = "rabbitmq")]
+fn rabbitmq(settings: &Settings) -> Outside {
+    use waybill_broker::message::Topic;
+    use waybill_broker::rabbitmq::{
+        RabbitMq, RabbitMqConfig, RabbitMqPublisher, RabbitMqSubscriber,
+    };
+
+    let broker = &settings.broker;
+    let outsiders = if crate::roles::tasks::exchanges(settings, true) {
+        vec![Topic::Stock]
+    } else {
+        Topic::ALL.to_vec()
+    };
+    let rabbitmq = RabbitMq::new(&RabbitMqConfig {
+        url: broker.rabbitmq_url.expose().to_owned(),
+        prefix: broker.prefix.clone(),
+        outsiders,
+    });
+    Outside {
+        publisher: Arc::new(RabbitMqPublisher::new(rabbitmq.clone())),
+        subscriber: Some(Arc::new(RabbitMqSubscriber::new(rabbitmq.clone()))),
+        link: Some(rabbitmq.link()),
     }
 }
 

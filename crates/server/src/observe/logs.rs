@@ -137,6 +137,8 @@ fn ours_at(level: LevelFilter) -> Targets {
         .with_default(level.min(LevelFilter::WARN))
         // deadpool warns for each connection of its pool when the database is unavailable; the store logs that once.
         .with_target("deadpool", level.min(LevelFilter::ERROR))
+        // lapin warns with the whole message when one is returned.
+        .with_target("lapin", level.min(LevelFilter::ERROR))
         .with_target("waybill", level)
 }
 
