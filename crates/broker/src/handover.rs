@@ -62,72 +62,90 @@ pub async fn hand_over(
     }
 }
 
-/// Hands over each message once; returns those that are still open. Between readable messages an unreadable one is
-/// handed over at its place, so that the receiver sees the order of the broker.
+/// Hands over each message once; returns those that are still open, in their order. Between readable messages an
+/// unreadable one is handed over at its place, so that the receiver sees the order of the broker.
 async fn round(
     receiver: &Arc<dyn Receiver>,
     open: Vec<(usize, RawMessage)>,
     settled: &mut [Settled],
 ) -> Vec<(usize, RawMessage)> {
-    let mut left = vec![];
-    let mut held = HashSet::new();
+    let mut round = Round {
+        settled,
+        left: vec![],
+        held: HashSet::new(),
+    };
     let mut run: Vec<(usize, RawMessage, Message)> = vec![];
     for (place, raw) in open {
-        if held.contains(&key(&raw)) {
-            left.push((place, raw));
+        if round.held.contains(&key(&raw)) {
+            round.leave(place, raw);
             continue;
         }
         let whole = match whole(receiver, raw.clone()).await {
             Ok(whole) => whole,
-            // What came after it must not overtake it.
             Err(why) => {
                 tracing::warn!(
                     consumer = receiver.consumer(),
                     why,
                     "the body of a large event cannot be had"
                 );
-                held.insert(key(&raw));
-                left.push((place, raw));
+                round.leave(place, raw);
                 continue;
             }
         };
         match read(receiver, whole) {
             Ok(message) => run.push((place, raw, message)),
             Err(unreadable) => {
-                give(receiver, std::mem::take(&mut run), settled, &mut left).await;
+                round.give(receiver, std::mem::take(&mut run)).await;
+                if round.held.contains(&key(&raw)) {
+                    round.leave(place, raw);
+                    continue;
+                }
                 let fault = unreadable.fault.clone();
                 match receiver.keep_unreadable(*unreadable).await {
-                    Received::Taken => settled[place] = Settled::Unreadable(fault),
-                    Received::Later(_) => left.push((place, raw)),
+                    Received::Taken => round.settled[place] = Settled::Unreadable(fault),
+                    Received::Later(_) => round.leave(place, raw),
                 }
             }
         }
     }
-    give(receiver, run, settled, &mut left).await;
+    round.give(receiver, run).await;
+    let mut left = round.left;
+    left.sort_by_key(|(place, _)| *place);
     left
 }
 
-async fn give(
-    receiver: &Arc<dyn Receiver>,
-    run: Vec<(usize, RawMessage, Message)>,
-    settled: &mut [Settled],
-    left: &mut Vec<(usize, RawMessage)>,
-) {
-    if run.is_empty() {
-        return;
+/// One handing over.
+struct Round<'s> {
+    settled: &'s mut [Settled],
+    /// What is still open.
+    left: Vec<(usize, RawMessage)>,
+    /// The keys of what is still open: what comes after it must not overtake it.
+    held: HashSet<Option<String>>,
+}
+
+impl Round<'_> {
+    fn leave(&mut self, place: usize, raw: RawMessage) {
+        self.held.insert(key(&raw));
+        self.left.push((place, raw));
     }
-    let mut places = vec![];
-    let mut messages = vec![];
-    for (place, raw, message) in run {
-        places.push((place, raw));
-        messages.push(message);
-    }
-    let mut received = receiver.receive(messages).await.into_iter();
-    for (place, raw) in places {
-        match received.next() {
-            Some(Received::Taken) => settled[place] = Settled::Taken,
-            // A receiver that gives too few results has taken nothing more.
-            Some(Received::Later(_)) | None => left.push((place, raw)),
+
+    async fn give(&mut self, receiver: &Arc<dyn Receiver>, run: Vec<(usize, RawMessage, Message)>) {
+        if run.is_empty() {
+            return;
+        }
+        let mut places = vec![];
+        let mut messages = vec![];
+        for (place, raw, message) in run {
+            places.push((place, raw));
+            messages.push(message);
+        }
+        let mut received = receiver.receive(messages).await.into_iter();
+        for (place, raw) in places {
+            match received.next() {
+                Some(Received::Taken) => self.settled[place] = Settled::Taken,
+                // A receiver that gives too few results has taken nothing more.
+                Some(Received::Later(_)) | None => self.leave(place, raw),
+            }
         }
     }
 }
@@ -153,5 +171,98 @@ fn read(receiver: &Arc<dyn Receiver>, raw: RawMessage) -> Result<Message, Box<Un
     match receiver.refuses(&message) {
         None => Ok(message),
         Some(why) => Err(Box::new(Unreadable::refused(raw, &message, why))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::{Source, Topic};
+    use crate::test_events::events;
+    use crate::wire::{Shape, encode};
+    use async_trait::async_trait;
+    use parking_lot::Mutex;
+    use waybill_domain::ids::OrderId;
+
+    /// Takes nothing at its first call; keeps the order in which messages were taken, unreadable ones as 0.
+    #[derive(Default)]
+    struct Busy {
+        calls: Mutex<usize>,
+        taken: Mutex<Vec<i64>>,
+    }
+
+    #[async_trait]
+    impl Receiver for Busy {
+        fn consumer(&self) -> &'static str {
+            "busy"
+        }
+
+        fn topics(&self) -> &'static [Topic] {
+            &[Topic::Orders]
+        }
+
+        async fn receive(&self, messages: Vec<Message>) -> Vec<Received> {
+            *self.calls.lock() += 1;
+            if *self.calls.lock() == 1 {
+                return vec![Received::Later("busy".into()); messages.len()];
+            }
+            let seqs = messages.iter().map(|message| message.event.event.seq);
+            self.taken.lock().extend(seqs);
+            vec![Received::Taken; messages.len()]
+        }
+
+        async fn keep_unreadable(&self, _: Unreadable) -> Received {
+            self.taken.lock().push(0);
+            Received::Taken
+        }
+
+        async fn fetch(&self, _: &RawMessage, _: &str) -> Result<String, String> {
+            Err("there is no network".into())
+        }
+    }
+
+    /// Event `seq` of one order.
+    fn raw(seq: i64) -> RawMessage {
+        let mut event = events(2..=2).remove(0);
+        event.event.seq = seq;
+        event.event.order_id = Some(OrderId(event.event.aggregate.id));
+        let source = Source {
+            store_id: "a".into(),
+            generation: "1".into(),
+        };
+        let message = Message {
+            source,
+            event,
+            filler: false,
+            personal: None,
+        };
+        encode(&message, Shape::Kafka)
+    }
+
+    #[tokio::test]
+    async fn nothing_of_a_key_is_handed_over_past_what_was_not_taken() {
+        let mut unreadable = raw(2);
+        unreadable.attributes.remove(name::TYPE);
+        let messages = vec![raw(1), unreadable.clone(), raw(3)];
+        let busy = Arc::new(Busy::default());
+        let receiver: Arc<dyn Receiver> = busy.clone();
+        let settled = hand_over(&receiver, messages, &CancellationToken::new()).await;
+        assert_eq!(*busy.taken.lock(), [1, 0, 3]);
+        assert_eq!(settled[0], Settled::Taken);
+        assert!(matches!(settled[1], Settled::Unreadable(_)));
+    }
+
+    #[tokio::test]
+    async fn what_is_left_stays_in_order() {
+        let mut large = raw(2);
+        large
+            .attributes
+            .insert(name::DATAREF.into(), "http://x".into());
+        let open = vec![(0, raw(1)), (1, large), (2, raw(3))];
+        let receiver: Arc<dyn Receiver> = Arc::new(Busy::default());
+        let mut settled = vec![Settled::Open; 3];
+        let left = round(&receiver, open, &mut settled).await;
+        let places: Vec<usize> = left.iter().map(|(place, _)| *place).collect();
+        assert_eq!(places, [0, 1, 2]);
     }
 }
