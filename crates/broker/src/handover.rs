@@ -235,6 +235,7 @@ mod tests {
             event,
             filler: false,
             personal: None,
+            resend: None,
         };
         encode(&message, Shape::Kafka)
     }

@@ -21,6 +21,7 @@ pub mod publisher;
 #[cfg(feature = "rabbitmq")]
 pub mod rabbitmq;
 pub mod receiver;
+pub mod size_limit;
 #[cfg(feature = "sqs")]
 pub mod sqs;
 pub mod subscriber;

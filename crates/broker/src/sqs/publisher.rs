@@ -5,11 +5,12 @@ use super::attributes::{self, Written};
 use super::calls::CallError;
 use crate::message::{Message, Topic};
 use crate::publisher::{Published, Publisher};
-use crate::wire::{self, Shape};
+use crate::size_limit::SizeLimit;
+use crate::wire::Shape;
 use async_trait::async_trait;
 use aws_sdk_sqs::types::{BatchResultErrorEntry, SendMessageBatchRequestEntry};
 use futures::StreamExt;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -53,13 +54,20 @@ impl Publisher for SqsPublisher {
         let later = Published::Later("a message before it was not confirmed".into());
         let mut results = vec![later; messages.len()];
         let mut waiting = Waiting::new();
+        let mut held = HashSet::new();
         for (place, message) in messages.iter().enumerate() {
+            if held.contains(&message.key()) {
+                continue;
+            }
             match self.0.entry(place, message) {
                 Ok(entry) => {
                     let lane = waiting.entry((message.topic(), entry.key)).or_default();
                     lane.push_back(entry);
                 }
-                Err(why) => results[place] = Published::Impossible(why),
+                Err(why) => {
+                    held.insert(message.key());
+                    results[place] = Published::Impossible(why);
+                }
             }
         }
         while !waiting.is_empty() {
@@ -70,7 +78,7 @@ impl Publisher for SqsPublisher {
                 .collect()
                 .await;
             for (topic, key, place, result) in sent.into_iter().flatten() {
-                if !matches!(result, Published::Confirmed | Published::Impossible(_)) {
+                if result != Published::Confirmed {
                     waiting.remove(&(topic, key));
                 }
                 results[place] = result;
@@ -112,28 +120,17 @@ fn batches(waiting: &mut Waiting) -> Vec<(Topic, Vec<Entry>)> {
 impl Sqs {
     /// Writes a message; one that is too large goes without its body.
     fn entry(&self, place: usize, message: &Message) -> Result<Entry, String> {
-        let event = message.event.event.id.to_string();
-        let refused = |error| format!("SQS's client refuses its attributes: {error}");
-        let raw = wire::encode(message, Shape::Sqs);
-        let mut written = attributes::write(&raw).map_err(refused)?;
-        if written.size > MESSAGE_BYTES {
-            if self.dataref.is_empty() {
-                return Err(format!(
-                    "the event has {} bytes and a message at most {MESSAGE_BYTES}: set broker.public_url, so that it can go without its body",
-                    written.size
-                ));
-            }
-            let list = format!("{}/v1/orders/{}/events", self.dataref, message.key());
-            let dataref = format!("{list}#{event}");
-            let raw = wire::encode_without_data(message, Shape::Sqs, &dataref);
-            written = attributes::write(&raw).map_err(refused)?;
-        }
-        if written.size > MESSAGE_BYTES {
-            return Err(format!(
-                "without its body the event still has {} bytes, and a message at most {MESSAGE_BYTES}",
-                written.size
-            ));
-        }
+        let limit = SizeLimit {
+            shape: Shape::Sqs,
+            bytes: MESSAGE_BYTES,
+            dataref: &self.dataref,
+        };
+        let written = limit.write(message, |raw| {
+            let written = attributes::write(raw)
+                .map_err(|error| format!("SQS's client refuses its attributes: {error}"))?;
+            let size = written.size;
+            Ok((written, size))
+        })?;
         Ok(Entry {
             place,
             key: message.key(),

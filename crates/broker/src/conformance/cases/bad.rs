@@ -75,14 +75,16 @@ pub async fn an_impossible_event_is_told_apart_from_its_batch(
     // Attributes cannot be left out, so this event is too large even without its body.
     let mut impossible = message(2, 1, 0);
     impossible.event.event.meta.actor = "a".repeat(limit).into();
-    let batch = vec![message(1, 1, 0), impossible, message(3, 1, 0)];
+    let behind = message(2, 2, 0);
+    let batch = vec![message(1, 1, 0), impossible, message(3, 1, 0), behind];
     let results = publisher.publish(batch.clone()).await;
     let as_expected = matches!(
         &results[..],
         [
             Published::Confirmed,
             Published::Impossible(_),
-            Published::Confirmed
+            Published::Confirmed,
+            Published::Later(_)
         ]
     );
     ensure(as_expected, || format!("{results:?}"))?;
