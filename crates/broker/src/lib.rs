@@ -11,6 +11,8 @@
 pub mod conformance;
 pub mod embedded;
 pub mod handover;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 pub mod link;
 pub mod log_cache;
 pub mod log_growth;

@@ -1,5 +1,6 @@
 //! The broker that the settings choose: where events go for other stores, and where theirs come from.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use waybill_broker::link::Link;
@@ -45,6 +46,10 @@ pub fn check(settings: &Settings) -> Result<bool, ConfigErrors> {
         errors.push("broker", "broker.kind", Some(kind.name().into()), advice);
     }
     let broker = &settings.broker;
+    if kafka_connection(broker.kafka_connection.expose()).is_none() {
+        let advice = "give settings of librdkafka that begin with security., sasl. or ssl., as name=value; name=value";
+        errors.push("broker", "broker.kafka_connection", None, advice);
+    }
     let missing = match kind {
         BrokerKind::Kafka if broker.kafka_brokers.is_empty() => Some((
             "broker.kafka_brokers",
@@ -66,6 +71,20 @@ pub fn check(settings: &Settings) -> Result<bool, ConfigErrors> {
     errors.into_result(kind.is_external())
 }
 
+/// The settings in `broker.kafka_connection`; `None` when that cannot be read. Others than those of the connection are
+/// refused: what is promised about messages depends on them.
+fn kafka_connection(text: &str) -> Option<BTreeMap<String, String>> {
+    let settings = text.split(';').map(str::trim);
+    let settings = settings.filter(|setting| !setting.is_empty());
+    let read = |setting: &str| {
+        let (name, value) = setting.split_once('=')?;
+        let of_connection = ["security.", "sasl.", "ssl."];
+        let is_allowed = of_connection.iter().any(|start| name.starts_with(start));
+        is_allowed.then(|| (name.trim().to_owned(), value.trim().to_owned()))
+    };
+    settings.map(read).collect()
+}
+
 const fn is_built(kind: BrokerKind) -> bool {
     match kind {
         BrokerKind::Embedded => true,
@@ -79,6 +98,8 @@ const fn is_built(kind: BrokerKind) -> bool {
 #[must_use]
 pub fn of(settings: &Settings) -> Option<Outside> {
     match settings.broker.kind {
+        #[cfg(feature = "kafka")]
+        BrokerKind::Kafka => Some(kafka(settings)),
         #[cfg(feature = "rabbitmq")]
         BrokerKind::RabbitMq => Some(rabbitmq(settings)),
         #[cfg(feature = "sqs")]
@@ -112,6 +133,26 @@ fn rabbitmq(settings: &Settings) -> Outside {
     }
 }
 
+#[cfg(feature = "kafka")]
+fn kafka(settings: &Settings) -> Outside {
+    use waybill_broker::kafka::{Kafka, KafkaConfig, KafkaPublisher, KafkaSubscriber};
+
+    let broker = &settings.broker;
+    let kafka = Kafka::new(&KafkaConfig {
+        brokers: broker.kafka_brokers.clone(),
+        prefix: broker.prefix.clone(),
+        dataref: broker.public_url.clone(),
+        partitions: broker.kafka_partitions,
+        // It was checked.
+        connection: kafka_connection(broker.kafka_connection.expose()).unwrap_or_default(),
+    });
+    Outside {
+        publisher: Arc::new(KafkaPublisher::new(kafka.clone())),
+        subscriber: Some(Arc::new(KafkaSubscriber::new(kafka.clone()))),
+        link: Some(kafka.link()),
+    }
+}
+
 #[cfg(feature = "sqs")]
 fn sqs(settings: &Settings) -> Outside {
     use waybill_broker::sqs::{Sqs, SqsConfig, SqsPublisher, SqsSubscriber};
@@ -133,5 +174,21 @@ fn sqs(settings: &Settings) -> Outside {
         publisher: Arc::new(SqsPublisher::new(sqs.clone())),
         subscriber: Some(Arc::new(SqsSubscriber::new(sqs.clone()))),
         link: Some(sqs.link()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::kafka_connection;
+
+    #[test]
+    fn only_settings_of_the_connection_are_taken() {
+        let read = kafka_connection("security.protocol=SASL_PLAINTEXT; sasl.password=a=b;");
+        let read = read.expect("it can be read");
+        assert_eq!(read["security.protocol"], "SASL_PLAINTEXT");
+        assert_eq!(read["sasl.password"], "a=b");
+        assert_eq!(kafka_connection(""), Some([].into()));
+        assert_eq!(kafka_connection("acks=0"), None);
+        assert_eq!(kafka_connection("sasl.password"), None);
     }
 }

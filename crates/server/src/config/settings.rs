@@ -148,6 +148,8 @@ section!(Broker, "broker", {
     public_url: String => Kind::OptionalText,
     token: Secret => Kind::OptionalText,
     kafka_brokers: String => Kind::OptionalText,
+    kafka_partitions: u16 => count(1, 10_000),
+    kafka_connection: Secret => Kind::OptionalText,
     rabbitmq_url: Secret => Kind::OptionalText,
     sqs_endpoint: String => Kind::OptionalText,
     sqs_region: String => Kind::Text,

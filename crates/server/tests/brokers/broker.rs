@@ -85,7 +85,7 @@ broker!(Kafka, "kafka", Kafka, |server| vec![(
     "KAFKA_BROKERS",
     server.brokers()
 )]);
-broker!(RabbitMq, "rabbitmq", RabbitMq, |server| vec![(
+broker!(RabbitMq, "rabbitmq", RabbitMqServer, |server| vec![(
     "RABBITMQ_URL",
     server.url()
 )]);

@@ -5,7 +5,9 @@
 
 mod elasticmq;
 mod jars;
+pub mod kafka;
 mod rabbitmq;
 
 pub use elasticmq::ElasticMq;
+pub use kafka::Kafka;
 pub use rabbitmq::RabbitMqServer;

@@ -1,0 +1,200 @@
+//! The suite on Kafka, and what is Kafka's own.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use parking_lot::Mutex;
+use tokio_util::sync::CancellationToken;
+use waybill_broker::conformance::{self, Abilities, Bench, Recorder, Topics};
+use waybill_broker::kafka::{
+    Kafka, KafkaConfig, KafkaPublisher, KafkaSubscriber, MESSAGE_BYTES, PARTITIONS,
+};
+use waybill_broker::link::Link;
+use waybill_broker::message::Topic;
+use waybill_broker::publisher::{Published, Publisher};
+use waybill_broker::subscriber::Subscriber;
+use waybill_broker::wire::RawMessage;
+use waybill_testkit::brokers::Kafka as Server;
+use waybill_testkit::brokers::kafka::{PASSWORD, USER};
+use waybill_testkit::unavailable::or_skip;
+
+fn config(brokers: String, prefix: String) -> KafkaConfig {
+    KafkaConfig {
+        brokers,
+        prefix,
+        dataref: "http://127.0.0.1:1".into(),
+        partitions: PARTITIONS,
+        connection: BTreeMap::new(),
+    }
+}
+
+struct OnKafka {
+    server: Arc<Mutex<Server>>,
+    cases: AtomicUsize,
+}
+
+#[async_trait]
+impl Bench for OnKafka {
+    fn name(&self) -> &'static str {
+        "kafka"
+    }
+
+    fn abilities(&self) -> Abilities {
+        Abilities {
+            restarts: true,
+            strangers: true,
+            dead_letter_queue: true,
+            size_limit: Some(MESSAGE_BYTES),
+            keeps: true,
+        }
+    }
+
+    async fn fresh(&self) -> Arc<dyn Topics> {
+        let case = self.cases.fetch_add(1, Ordering::SeqCst);
+        let config = config(self.server.lock().brokers(), format!("case-{case}-"));
+        Arc::new(OfCase { config })
+    }
+
+    async fn stop(&self) {
+        self.blocking(|server| server.kill().expect("it can be killed"))
+            .await;
+    }
+
+    async fn start(&self) {
+        self.blocking(|server| server.start_again().expect("it starts again"))
+            .await;
+    }
+}
+
+impl OnKafka {
+    async fn blocking(&self, act: impl FnOnce(&mut Server) + Send + 'static) {
+        let server = self.server.clone();
+        let acting = tokio::task::spawn_blocking(move || act(&mut server.lock()));
+        acting.await.expect("the server is handled");
+    }
+}
+
+struct OfCase {
+    config: KafkaConfig,
+}
+
+#[async_trait]
+impl Topics for OfCase {
+    async fn publisher(&self) -> Arc<dyn Publisher> {
+        Arc::new(KafkaPublisher::new(Kafka::new(&self.config)))
+    }
+
+    async fn subscriber(&self) -> Arc<dyn Subscriber> {
+        Arc::new(KafkaSubscriber::new(Kafka::new(&self.config)))
+    }
+
+    async fn send(&self, topic: Topic, key: &str, message: RawMessage) {
+        let kafka = Kafka::new(&self.config);
+        let sent = kafka.send_raw(topic, key, &message).await;
+        sent.expect("a stranger can send");
+    }
+
+    async fn dead_letters(&self, _consumer: &str, _topic: Topic) -> Vec<RawMessage> {
+        let kafka = Kafka::new(&self.config);
+        let read = kafka.peek_dead_letters().await;
+        read.expect("they can be read")
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_suite() {
+    let Some(server) = or_skip(Server::start()) else {
+        return;
+    };
+    let bench = OnKafka {
+        server: Arc::new(Mutex::new(server)),
+        cases: AtomicUsize::new(0),
+    };
+    let only = std::env::var("WAYBILL_TEST_CASE").unwrap_or_default();
+    let report = conformance::run(&bench, &only).await;
+    assert_eq!(report.failed, []);
+    assert!(!report.passed.is_empty());
+}
+
+/// Waits until the link has a problem, and gives its text.
+async fn problem(link: &Link) -> String {
+    let waiting = async {
+        loop {
+            if let Some(problem) = link.problem() {
+                return problem.text;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let waited = tokio::time::timeout(Duration::from_secs(20), waiting).await;
+    waited.expect("a problem within 20 s")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_wrong_address_is_named_by_publisher_and_subscriber() {
+    // Nothing listens there.
+    let config = config("127.0.0.1:1".into(), String::new());
+    let publishing = Kafka::new(&config);
+    let publisher = KafkaPublisher::new(publishing.clone());
+    let results = publisher.publish(conformance::chain(1, 1)).await;
+    let Published::Later(why) = &results[0] else {
+        panic!("{results:?}");
+    };
+    assert!(
+        why.contains("127.0.0.1:1") && why.contains("refused"),
+        "{why}"
+    );
+    assert_eq!(problem(&publishing.link()).await, *why);
+
+    let subscribing = Kafka::new(&config);
+    let (recorder, stop) = (Recorder::new(), CancellationToken::new());
+    let subscriber = KafkaSubscriber::new(subscribing.clone());
+    let token = stop.clone();
+    let running = tokio::spawn(async move { subscriber.run(recorder, token).await });
+    let why = problem(&subscribing.link()).await;
+    assert!(
+        why.contains("127.0.0.1:1") && why.contains("refused"),
+        "{why}"
+    );
+    stop.cancel();
+    let stopped = tokio::time::timeout(Duration::from_secs(10), running).await;
+    stopped
+        .expect("it stops in time")
+        .expect("it does not panic");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_wrong_password_is_named_and_the_right_one_works() {
+    let Some(server) = or_skip(Server::start()) else {
+        return;
+    };
+    let mut config = config(server.brokers_with_password(), String::new());
+    let settings = [
+        ("security.protocol", "SASL_PLAINTEXT"),
+        ("sasl.mechanisms", "PLAIN"),
+        ("sasl.username", USER),
+        ("sasl.password", "wrong"),
+    ];
+    config.connection = settings
+        .map(|(name, value)| (name.into(), value.into()))
+        .into();
+    let kafka = Kafka::new(&config);
+    let results = KafkaPublisher::new(kafka.clone())
+        .publish(conformance::chain(1, 1))
+        .await;
+    assert!(matches!(results[..], [Published::Later(_)]), "{results:?}");
+    let why = problem(&kafka.link()).await;
+    assert!(why.contains("uthentication"), "{why}");
+
+    config
+        .connection
+        .insert("sasl.password".into(), PASSWORD.into());
+    let kafka = Kafka::new(&config);
+    let publisher = KafkaPublisher::new(kafka.clone());
+    let results = publisher.publish(conformance::chain(1, 1)).await;
+    assert_eq!(results, [Published::Confirmed]);
+    assert!(kafka.link().problem().is_none());
+}
