@@ -64,9 +64,8 @@ fn messages() -> Vec<Message> {
 fn message(aggregate: AggregateKind, kind: EventKind, seq: i64, body: &Value) -> Message {
     let (id, order_id) = match aggregate {
         AggregateKind::Stock => (STOCK, None),
-        AggregateKind::Order => (ORDER, Some(OrderId(ORDER))),
+        AggregateKind::Order | AggregateKind::Delivery => (ORDER, Some(OrderId(ORDER))),
         AggregateKind::Shipment => (SHIPMENT, Some(OrderId(ORDER))),
-        AggregateKind::Delivery => (ORDER, Some(OrderId(ORDER))),
     };
     let event = NewEvent {
         id: EventId(Uuid::from_u128(

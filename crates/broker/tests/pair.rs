@@ -40,11 +40,14 @@ impl Bench for OneProcess {
     async fn start(&self) {}
 }
 
+/// A subscriber that runs: its number, and what it hands messages to.
+type Runner = (usize, Arc<dyn Receiver>);
+
 /// A pair whose receivers come and go as the subscribers of a broker do.
 #[derive(Clone, Default)]
 struct Joined {
     pair: Arc<Pair>,
-    running: Arc<Mutex<Vec<(usize, Arc<dyn Receiver>)>>>,
+    running: Arc<Mutex<Vec<Runner>>>,
 }
 
 impl Joined {

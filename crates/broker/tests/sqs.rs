@@ -40,7 +40,8 @@ impl Bench for OnElasticMq {
 
     fn abilities(&self) -> Abilities {
         Abilities {
-            restarts: true,
+            // ElasticMQ does not keep all that it confirmed over a restart: 40 to 96 of 1,000 messages were missing.
+            restarts: false,
             strangers: true,
             dead_letter_queue: true,
             size_limit: Some(MESSAGE_BYTES),

@@ -50,7 +50,7 @@ fn read_all(config: &ClientConfig, topic: &str) -> KafkaResult<Vec<RawMessage>> 
     for partition in metadata
         .topics()
         .iter()
-        .flat_map(|topic| topic.partitions())
+        .flat_map(rdkafka::metadata::MetadataTopic::partitions)
     {
         let (low, high) = consumer.fetch_watermarks(topic, partition.id(), PATIENCE)?;
         expected += high - low;

@@ -93,7 +93,7 @@ impl Sent {
     }
 
     /// Whether it is confirmed by now.
-    fn is_confirmed(self) -> bool {
+    fn into_confirmed(self) -> bool {
         matches!(self.delivery.now_or_never(), Some(Ok(Ok(_))))
     }
 }
@@ -201,7 +201,7 @@ impl Kafka {
             self.withdraw(producer).await;
             let by_now = sent
                 .into_iter()
-                .map(|sent| (sent.place, sent.is_confirmed()));
+                .map(|sent| (sent.place, sent.into_confirmed()));
             confirmed.extend(by_now.filter_map(|(place, is)| is.then_some(place)));
         }
         sending

@@ -136,24 +136,6 @@ fn of_store(registry: &mut Registry, stats: &Stats) {
         "Events that no retry is left for",
         stats.dead,
     );
-    for (reason, count) in &stats.held {
-        let (name, help) = match reason {
-            HeldReason::Gap => (
-                "inbox_gaps",
-                "Events of another store that wait for others before them",
-            ),
-            HeldReason::Unreadable => (
-                "inbox_unreadable",
-                "Messages of another store that cannot be read",
-            ),
-        };
-        gauge(name, help, *count);
-    }
-    gauge(
-        "inbox_stopped_sources",
-        "Restored stores whose events are not taken until they are adopted",
-        stats.stopped_sources,
-    );
     gauge(
         "timers",
         "Steps that the simulated carrier will take",
@@ -198,8 +180,36 @@ fn of_store(registry: &mut Registry, stats: &Stats) {
             age,
         );
     }
+    inbox(registry, stats);
     writer_queue(registry, stats);
     orders(registry, stats);
+}
+
+/// What waits or is stopped of other stores' events.
+fn inbox(registry: &mut Registry, stats: &Stats) {
+    let mut gauge = |name: &str, help: &str, value: i64| {
+        let gauge = Gauge::<i64>::default();
+        gauge.set(value);
+        registry.register(name, help, gauge);
+    };
+    for (reason, count) in &stats.held {
+        let (name, help) = match reason {
+            HeldReason::Gap => (
+                "inbox_gaps",
+                "Events of another store that wait for others before them",
+            ),
+            HeldReason::Unreadable => (
+                "inbox_unreadable",
+                "Messages of another store that cannot be read",
+            ),
+        };
+        gauge(name, help, *count);
+    }
+    gauge(
+        "inbox_stopped_sources",
+        "Restored stores whose events are not taken until they are adopted",
+        stats.stopped_sources,
+    );
 }
 
 /// Gauges of this process, read now.

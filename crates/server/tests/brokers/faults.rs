@@ -1,4 +1,7 @@
 //! The same flow while the broker is killed, the relay is killed and a consumer is frozen.
+//!
+//! Not over SQS: ElasticMQ, which speaks it here, was missing messages that it had confirmed after each of its restarts,
+//! so a restart of it says nothing about SQS.
 
 use std::time::Duration;
 
@@ -59,12 +62,6 @@ async fn faults(broker: Option<impl Broker>, frozen_for: Duration) {
     assert!(hit >= 2, "inconclusive: {hit} faults hit orders under way");
     println!("{hit} of 5 faults hit, {} orders", orders.len());
     services.check(&orders, Stores::Postgres).await;
-}
-
-#[cfg(feature = "sqs")]
-#[tokio::test]
-async fn faults_lose_and_repeat_nothing_over_sqs() {
-    faults(crate::broker::Sqs::start(), Duration::from_secs(35)).await;
 }
 
 #[cfg(feature = "kafka")]

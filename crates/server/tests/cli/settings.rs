@@ -56,7 +56,7 @@ async fn a_relay_without_a_broker_is_refused_with_what_to_do() {
         assert_ne!(told.code, 0, "{told:?}");
         let all = format!("{}{}", told.out, told.err);
         assert!(
-            all.contains("roles = relay") && all.contains("take it out of --roles"),
+            all.contains("roles = relay") && all.contains("choose one with WAYBILL_BROKER"),
             "{told:?}"
         );
     }

@@ -99,7 +99,7 @@ pub async fn hold_one(
                     partition,
                     std::slice::from_ref(new),
                     now,
-                )
+                );
             },
             |_, ()| Ok(()),
         );
