@@ -71,7 +71,7 @@ async fn trace_of(shop: &Shop, key: &str, headers: &[&str]) -> String {
     let path = format!("/v1/orders/{}/events", id(&placed.json()));
     let page: Value = shop.get(&path).await.json();
     let events = page["items"].as_array().expect("a list");
-    assert_eq!(events.len(), 2, "{page}");
+    assert!(events.len() >= 2, "{page}");
     for event in events {
         assert_eq!(event["correlationId"], key, "{event}");
         assert_eq!(event["schemaVersion"], 1, "{event}");

@@ -57,6 +57,7 @@ pub struct DeadLetterView<'a> {
     event: Option<EventView<'a>>,
     /// Why the stored event cannot be read. Such an event can be discarded.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     damage: Option<&'a str>,
     /// The attributes of a message of another store (CloudEvents); null for an event that failed.
     attributes: Option<&'a BTreeMap<String, String>>,

@@ -31,7 +31,7 @@ use super::handler::DeliveryHandler;
 use super::timer_signals::TimerSignals;
 use super::timers::TimerTask;
 use crate::carrier::SimulatedCarrier;
-use crate::clock::{Clock, SystemClock};
+use crate::clock::SystemClock;
 use crate::config::{MillisRange, Secret};
 use crate::consumers::background::Background;
 use crate::consumers::consuming::Consuming;
@@ -353,7 +353,6 @@ fn confirmed() -> NewEvent {
 #[tokio::test]
 async fn the_role_delivers_an_order_without_any_row_of_it() {
     let store = OnlyDelivery::holding(confirmed());
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let entropy = Arc::new(Entropy::from_os().expect("randomness"));
     let resources = ConsumerResources {
         log: store.clone(),
@@ -362,7 +361,7 @@ async fn the_role_delivers_an_order_without_any_row_of_it() {
         background: Arc::new(Background::new(4, 1.0, None)),
         metrics: Arc::new(Metrics::default()),
         contexts: ContextSource {
-            clock,
+            clock: Arc::new(SystemClock),
             entropy: entropy.clone(),
         },
         schedule: RetrySchedule {

@@ -93,6 +93,7 @@ impl Replaying {
             .note_replayed(lease, progress, settled.confirmed)
             .await?;
         self.progress = Some(progress);
+        // `relay.replay_per_s`.
         let rate = f64::from(shared.settings.replay_per_s);
         self.next_at = Instant::now() + Duration::from_secs_f64(settled.confirmed as f64 / rate);
         Ok(match settled.blocked {

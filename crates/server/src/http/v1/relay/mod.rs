@@ -71,6 +71,7 @@ pub struct ReplayBody {
 #[derive(Serialize, ToSchema)]
 #[schema(as = RelayReplaying)]
 pub struct ReplayingView {
+    /// The replay that was asked for.
     replay: ReplayView,
 }
 
