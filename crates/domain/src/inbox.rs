@@ -147,7 +147,7 @@ impl<T> Sequence<T> {
     /// Counts the events before this place as seen; for an operator who knows that they will not come.
     pub fn give_up_before(&mut self, at: Watermark) {
         if let Arrival::Gap { .. } = arrival(self.mark, at) {
-            // A gap is above 1.
+            // No error: a gap is above 1.
             let seq = at.seq.saturating_sub(1);
             self.mark = Some(Watermark { seq, ..at });
         }

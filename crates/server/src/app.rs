@@ -17,7 +17,7 @@ use waybill_store::{OrderStore, Store, StoreBase};
 
 use crate::auth::Verifier;
 use crate::backend;
-use crate::brokers::Outside;
+use crate::brokers::{self, Outside};
 use crate::carrier::SimulatedCarrier;
 use crate::clock::{Clock, FollowedClock};
 use crate::config::Settings;
@@ -37,7 +37,7 @@ use crate::resilience::shares::Shares;
 use crate::resilience::turns::Turns;
 use crate::roles::definition::Registry;
 use crate::roles::running::PreparedRoles;
-use crate::roles::tasks::{self, RoleResources, RoleTasks};
+use crate::roles::tasks::{RoleResources, RoleTasks};
 use crate::roles::{self, delivery};
 
 /// Events kept in memory for consumers and streams.
@@ -181,7 +181,7 @@ impl App {
 
     /// Whether this service takes events of another store.
     fn exchanges(&self) -> bool {
-        tasks::exchanges(&self.settings, self.outside.is_some())
+        brokers::exchanges(&self.settings, self.outside.is_some())
     }
 
     /// Starts the roles that the settings name.

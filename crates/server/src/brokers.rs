@@ -7,7 +7,7 @@ use waybill_broker::link::Link;
 use waybill_broker::publisher::Publisher;
 use waybill_broker::subscriber::Subscriber;
 
-use crate::config::{BrokerKind, ConfigErrors, Settings};
+use crate::config::{BrokerKind, ConfigErrors, Settings, Subscribe};
 
 /// A way to other stores.
 #[derive(Clone)]
@@ -29,6 +29,18 @@ impl Outside {
             link: None,
         }
     }
+}
+
+/// Whether a process with these settings takes events of another store: it has a way to others and, unless the settings
+/// say something else, runs `delivery` without `status`, or `status` without `delivery`.
+#[must_use]
+pub fn exchanges(settings: &Settings, has_outside: bool) -> bool {
+    has_outside
+        && match settings.broker.subscribe {
+            Subscribe::Auto => settings.runs("delivery") != settings.runs("status"),
+            Subscribe::Always => true,
+            Subscribe::Never => false,
+        }
 }
 
 /// Whether the settings name a broker, and this binary can speak to it.
@@ -116,7 +128,7 @@ fn rabbitmq(settings: &Settings) -> Outside {
     };
 
     let broker = &settings.broker;
-    let outsiders = if crate::roles::tasks::exchanges(settings, true) {
+    let outsiders = if exchanges(settings, true) {
         vec![Topic::Stock]
     } else {
         Topic::ALL.to_vec()

@@ -39,6 +39,7 @@ impl Former {
             generation: generation.to_owned(),
             ended: ended.0,
         });
+        // No error: with fewer than are kept, none is removed.
         let extra = self.0.len().saturating_sub(KEPT);
         self.0.drain(..extra);
         crate::encoding::json(&self.0)

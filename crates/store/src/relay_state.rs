@@ -137,6 +137,7 @@ pub fn read_state(entries: Vec<Entry>) -> Result<RelayState> {
                 state.last_fault = Some(RelayFault { at: Time(at), text });
             }
             other => {
+                // No error: other keys of the relay belong to later versions.
                 let partition = other.strip_prefix(PROGRESS).and_then(|n| n.parse().ok());
                 if let Some(partition) = partition {
                     state

@@ -1,6 +1,7 @@
 //! What the suite does at Kafka besides publishing and subscribing.
 
-use super::{Kafka, aside, headers};
+use super::aside::aside;
+use super::{Kafka, headers};
 use crate::message::Topic;
 use crate::wire::RawMessage;
 use rdkafka::config::FromClientConfigAndContext;

@@ -10,6 +10,7 @@
 //! Sources: the documentation of librdkafka (CONFIGURATION.md, "Message reliability"), and the Kafka protocol binding
 //! of CloudEvents 1.0.
 
+mod aside;
 #[cfg(feature = "conformance")]
 mod bench;
 mod group;
@@ -17,6 +18,7 @@ mod headers;
 mod health;
 mod lane;
 mod producer;
+mod producing;
 mod publisher;
 mod subscriber;
 mod topics;
@@ -109,13 +111,4 @@ impl Kafka {
         }
         client
     }
-}
-
-/// Runs what blocks in a thread of its own, which a process that ends does not wait for.
-fn aside<T: Send + 'static>(
-    act: impl FnOnce() -> T + Send + 'static,
-) -> tokio::sync::oneshot::Receiver<T> {
-    let (done, result) = tokio::sync::oneshot::channel();
-    std::thread::spawn(move || done.send(act()).ok());
-    result
 }

@@ -1,9 +1,10 @@
 //! Reading Kafka.
 
+use super::Kafka;
+use super::aside::aside;
 use super::group::{Consumer, Given, Group};
 use super::health::{STATISTICS_MS, Watch, is_of_the_connection};
 use super::lane::{IN_HAND, Lanes};
-use super::{Kafka, aside};
 use crate::message::Topic;
 use crate::receiver::Receiver;
 use crate::subscriber::Subscriber;

@@ -1,7 +1,8 @@
 //! Topics are made when they are missing.
 
+use super::Kafka;
+use super::aside::aside;
 use super::health::Watch;
-use super::{Kafka, aside};
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};

@@ -1,6 +1,6 @@
 //! The broker's address, and how it is shown without its password.
 
-use super::connection::RabbitMqError;
+use super::error::RabbitMqError;
 use lapin::uri::{AMQPScheme, AMQPUri};
 use std::fmt;
 

@@ -1,7 +1,8 @@
 //! What the suite does at RabbitMQ besides publishing and subscribing.
 
 use super::RabbitMq;
-use super::connection::{RabbitMqError, confirming};
+use super::connection::confirming;
+use super::error::RabbitMqError;
 use super::properties;
 use super::publisher::send;
 use crate::message::Topic;

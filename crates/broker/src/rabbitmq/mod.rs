@@ -15,14 +15,16 @@ mod address;
 #[cfg(feature = "conformance")]
 mod bench;
 mod connection;
+mod error;
+mod lane;
 mod properties;
 mod publisher;
 mod queues;
 mod subscriber;
 
 use self::address::Address;
-use self::connection::RabbitMqError;
-use self::publisher::Lane;
+use self::error::RabbitMqError;
+use self::lane::Lane;
 use self::queues::Queues;
 use crate::link::Link;
 use crate::message::Topic;

@@ -1,7 +1,9 @@
 //! Publishing to RabbitMQ.
 
 use super::RabbitMq;
-use super::connection::{RabbitMqError, confirming};
+use super::connection::confirming;
+use super::error::RabbitMqError;
+use super::lane::OpenLane;
 use super::properties;
 use crate::message::{Message, Topic};
 use crate::publisher::{Published, Publisher};
@@ -10,11 +12,10 @@ use async_trait::async_trait;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use lapin::options::BasicPublishOptions;
-use lapin::{BasicProperties, Channel, Confirmation, Connection};
+use lapin::{BasicProperties, Channel, Confirmation};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Mutex;
 use uuid::Uuid;
 
 /// Publishing messages may take this long, connecting included.
@@ -28,19 +29,6 @@ impl RabbitMqPublisher {
     pub fn new(rabbitmq: Arc<RabbitMq>) -> Self {
         Self(rabbitmq)
     }
-}
-
-/// The connection that messages are published on, once it is open.
-#[derive(Default)]
-pub struct Lane(Mutex<Option<OpenLane>>);
-
-struct OpenLane {
-    connection: Connection,
-    /// Channels that no call uses. A call has its channel alone: the client library gives a returned message to the
-    /// channel's next acknowledgement, which can be another message's.
-    idle: Vec<Channel>,
-    /// Topics whose queues were declared on this connection.
-    declared: BTreeSet<Topic>,
 }
 
 /// A message on its way, with its place in the results.

@@ -2,7 +2,7 @@
 //!
 //! Publisher and subscriber declare a queue with the same arguments; the broker refuses others for a queue that exists.
 
-use super::connection::RabbitMqError;
+use super::error::RabbitMqError;
 use crate::message::Topic;
 use lapin::options::QueueDeclareOptions;
 use lapin::protocol::{AMQPErrorKind, AMQPSoftError};

@@ -1,7 +1,8 @@
 //! Reading RabbitMQ.
 
 use super::RabbitMq;
-use super::connection::{RabbitMqError, confirming};
+use super::connection::confirming;
+use super::error::RabbitMqError;
 use super::properties;
 use super::publisher::send;
 use crate::handover::{Settled, hand_over};

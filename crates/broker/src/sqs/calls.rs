@@ -1,6 +1,6 @@
 //! The calls of the SQS API that are used, with bounds and with errors that say what to do.
 
-use super::SqsConfig;
+use super::config::SqsConfig;
 use aws_sdk_sqs::config::retry::RetryConfig;
 use aws_sdk_sqs::config::timeout::TimeoutConfig;
 use aws_sdk_sqs::config::{BehaviorVersion, Credentials, Region};

@@ -3,7 +3,7 @@
 use waybill_domain::service::{Refusal, Service, Work};
 use waybill_store::{Error as StoreError, ServiceStore};
 
-use super::tasks::exchanges;
+use crate::brokers::exchanges;
 use crate::config::Settings;
 
 /// Why a process may not work on its store.

@@ -9,8 +9,8 @@ use waybill_broker::receiver::Receiver;
 use waybill_broker::subscriber::Subscriber;
 use waybill_store::{EffectStore, InboxStore, Store};
 
-use crate::brokers::Outside;
-use crate::config::{Settings, Subscribe};
+use crate::brokers::{Outside, exchanges};
+use crate::config::Settings;
 use crate::consumers::handler::Handler;
 use crate::consumers::inbox::{Inbox, InboxName, RetryingInbox};
 use crate::consumers::lease_manager::LeaseManager;
@@ -34,18 +34,6 @@ impl RoleResources {
     pub fn exchanges(&self) -> bool {
         exchanges(&self.settings, self.outside.is_some())
     }
-}
-
-/// Whether a process with these settings takes events of another store: it has a way to others and, unless the settings
-/// say something else, runs `delivery` without `status`, or `status` without `delivery`.
-#[must_use]
-pub fn exchanges(settings: &Settings, has_outside: bool) -> bool {
-    has_outside
-        && match settings.broker.subscribe {
-            Subscribe::Auto => settings.runs("delivery") != settings.runs("status"),
-            Subscribe::Always => true,
-            Subscribe::Never => false,
-        }
 }
 
 /// The tasks of this process's roles, running.

@@ -141,6 +141,16 @@ async fn known(shop: &Shop) -> BTreeMap<&'static str, Known> {
             format!("/v1/shipments/{nowhere}/status"),
             json!({"status": "shipped"}),
         ),
+        (
+            "pauseRelay",
+            "/v1/relay/pause".into(),
+            json!({"reason": "x"}),
+        ),
+        (
+            "replayRelay",
+            "/v1/relay/replay".into(),
+            json!({"from": 1, "partition": 0, "replace": true}),
+        ),
         ("placeSalesOrder", "/api/orders".into(), sales),
     ];
     let all = all.map(|(name, path, body)| (name, Known { path, body }));

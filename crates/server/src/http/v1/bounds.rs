@@ -51,7 +51,8 @@ const NAMES: [(&str, &[&str]); 4] = [
 ];
 
 /// Free texts and references: they may be empty.
-const TEXTS: [(&str, &[&str]); 10] = [
+const TEXTS: [(&str, &[&str]); 11] = [
+    ("PauseBody", &["reason"]),
     ("NewOrder", &["notes"]),
     ("NewCustomer", &["email", "phone", "locale"]),
     (

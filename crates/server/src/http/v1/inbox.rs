@@ -101,6 +101,7 @@ pub async fn get(State(api): State<Arc<InboxApi>>, request: Request) -> Answer {
 #[serde(deny_unknown_fields)]
 pub struct AdoptBody {
     /// As `GET /v1/inbox` shows it.
+    #[schema(value_type = super::schemas::Id)]
     generation: String,
 }
 

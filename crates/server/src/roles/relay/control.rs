@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use waybill_store::{Error as StoreError, RelayState, RelayStore};
 
 use super::figures::Figures;
-use super::shared::CONSUMER;
+use super::settings::CONSUMER;
 
 /// The longest time for which what was read is still taken to be so.
 pub const LOOK_EVERY: Duration = Duration::from_millis(500);

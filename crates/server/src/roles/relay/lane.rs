@@ -19,7 +19,8 @@ use super::cursor::Cursor;
 use super::defects;
 use super::parked::{self, Looked};
 use super::replaying::{Beside, Replayed, Replaying};
-use super::shared::{CONSUMER, RelayShared};
+use super::settings::CONSUMER;
+use super::shared::RelayShared;
 use crate::consumers::newly_parked::log_parked;
 use crate::consumers::parked_watch::ParkedWatch;
 

@@ -29,8 +29,8 @@ mod task;
 mod tests;
 
 use self::figures::Figures;
+pub use self::settings::CONSUMER;
 use self::settings::{DEFAULTS, RelaySettings};
-pub use self::shared::CONSUMER;
 use self::shared::RelayShared;
 use self::task::Relay;
 use super::definition::{Consumer, Requirement, RoleDefinition, Share, no_routes};

@@ -8,7 +8,8 @@ use waybill_domain::event::LoggedEvent;
 use waybill_domain::parked::ParkedState;
 use waybill_store::{Error as StoreError, Lease, NoRows, Parked, ParkedOutcome};
 
-use super::shared::{CONSUMER, RelayShared};
+use super::settings::CONSUMER;
+use super::shared::RelayShared;
 use crate::consumers::parking::{failed_again, log};
 
 /// Keys whose first parked event is tried in one turn.

@@ -5,6 +5,9 @@ use waybill_store::RelayStart;
 
 use crate::config::{Millis, section};
 
+/// The name of the relay's cursor, leases and parked events.
+pub const CONSUMER: &str = "relay";
+
 section!(RelaySettings, "relay", {
     start: Start => Kind::OneOf(&["beginning", "now"]),
     batch_limit: u32 => count(1, 10_000),

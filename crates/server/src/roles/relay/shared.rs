@@ -21,11 +21,8 @@ use waybill_store::{
 
 use super::control::Control;
 use super::figures::Figures;
-use super::settings::RelaySettings;
+use super::settings::{CONSUMER, RelaySettings};
 use crate::consumers::resources::ConsumerResources;
-
-/// The name of the relay's cursor, leases and parked events.
-pub const CONSUMER: &str = "relay";
 
 /// The wait before a broker is tried again, at most, after its first refusal.
 const FIRST_DELAY_MS: i64 = 200;

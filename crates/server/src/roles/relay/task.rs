@@ -7,7 +7,8 @@ use tokio_util::sync::CancellationToken;
 use waybill_store::{Error as StoreError, Lease};
 
 use super::lane::Lane;
-use super::shared::{CONSUMER, RelayShared};
+use super::settings::CONSUMER;
+use super::shared::RelayShared;
 use crate::consumers::partition_task::PartitionTask;
 
 /// Publishes the partitions that its lease manager gives it.

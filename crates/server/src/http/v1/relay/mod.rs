@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use waybill_store::{Identity, RelayCommand, RelayPause, RelayState, Replay};
 
-use self::range::{Range, Whole};
+use self::range::{Range, ReplayBody, Whole};
 use self::view::{PauseView, RelayView, ReplayView};
 use super::answer::Answer;
 use super::apis::RelayApi;
@@ -43,28 +43,6 @@ pub struct PauseBody {
 pub struct PausedView {
     /// Null when the relay runs.
     pause: Option<PauseView>,
-}
-
-/// Which events to publish again.
-#[derive(Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schema(as = RelayReplayRequest)]
-pub struct ReplayBody {
-    /// The first one: its position in the log, or the time from which on events were recorded. Required, unless
-    /// `orderId` is given.
-    #[schema(value_type = Option<String>, example = "2026-05-04T10:00:00Z")]
-    from: Option<serde_json::Value>,
-    /// The last one, in the same form; without it, the last one that was published before the request.
-    #[schema(value_type = Option<String>)]
-    to: Option<serde_json::Value>,
-    /// Only the events of one order.
-    #[schema(value_type = Option<super::schemas::Id>)]
-    order_id: Option<String>,
-    /// Only one partition of the log: positions of different partitions have nothing to do with each other.
-    partition: Option<u16>,
-    /// Whether to end a replay that is under way.
-    #[serde(default)]
-    replace: bool,
 }
 
 /// The replay after a request.

@@ -9,10 +9,33 @@ use waybill_domain::text::Tenant;
 use waybill_domain::time::Time;
 use waybill_store::{Error, Positions, RelayState, Store};
 
-use super::ReplayBody;
 use crate::http::v1::codes;
 use crate::http::v1::problem::Problem;
 use crate::roles::relay::CONSUMER;
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+/// Which events to publish again.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = RelayReplayRequest)]
+pub struct ReplayBody {
+    /// The first one: its position in the log, or the time from which on events were recorded. Required, unless
+    /// `orderId` is given.
+    #[schema(value_type = Option<super::super::schemas::Timestamp>, example = "2026-05-04T10:00:00Z")]
+    from: Option<serde_json::Value>,
+    /// The last one, in the same form; without it, the last one that was published before the request.
+    #[schema(value_type = Option<super::super::schemas::Timestamp>)]
+    to: Option<serde_json::Value>,
+    /// Only the events of one order.
+    #[schema(value_type = Option<super::super::schemas::Id>)]
+    order_id: Option<String>,
+    /// Only one partition of the log: positions of different partitions have nothing to do with each other.
+    partition: Option<u16>,
+    /// Whether to end a replay that is under way.
+    #[serde(default)]
+    pub replace: bool,
+}
 
 /// The positions of a replay.
 pub struct Range {

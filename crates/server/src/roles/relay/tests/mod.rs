@@ -26,7 +26,7 @@ use waybill_store::Parked;
 use waybill_testkit::token;
 
 use self::wire::Wire;
-use super::shared::CONSUMER;
+use super::settings::CONSUMER;
 use crate::app::{App, BUILD};
 use crate::backend;
 use crate::brokers::Outside;
