@@ -55,20 +55,20 @@ pub(super) async fn what_comes_with_an_event_is_kept_in_its_transaction_and_neve
     // With an event that is parked too: its row does not hold it.
     let events = h.events_of(id).await;
     let park = vec![h.parking(&events[0], Some("its time has not come"), 1_000)];
-    let received = h.store.receive(batch(None, 1, park, "first")).await;
+    let received = h.store.receive(batch(None, 1, park, "at the gate")).await;
     received.expect("taken");
-    assert_eq!(kept().await, [(id, noted("first"))]);
+    assert_eq!(kept().await, [(id, noted("at the gate"))]);
     let parked = h
         .store
         .list_parked(&waybill_domain::text::Tenant::default(), None, 10)
         .await;
     let parked = format!("{:?}", parked.expect("read").items);
-    assert!(!parked.contains("first"), "{parked}");
+    assert!(!parked.contains("at the gate"), "{parked}");
     // The watermark is elsewhere, so nothing of the batch is written.
     let stale = h.store.receive(batch(None, 2, vec![], "stale")).await;
     assert!(stale.is_err());
     let received = h.store.receive(batch(Some(1), 2, vec![], "later")).await;
     received.expect("taken");
-    assert_eq!(kept().await, [(id, noted("first"))]);
+    assert_eq!(kept().await, [(id, noted("at the gate"))]);
     h.store.close().await;
 }
