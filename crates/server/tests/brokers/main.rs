@@ -1,6 +1,8 @@
 //! The order service and the delivery service apart, a store each and a broker between them, which is killed, as the
 //! services are: every order arrives, once.
 
+#![cfg(any(feature = "kafka", feature = "rabbitmq", feature = "sqs"))]
+
 mod broker;
 mod faults;
 mod flow;

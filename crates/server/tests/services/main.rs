@@ -5,7 +5,6 @@ mod against;
 mod one_store;
 mod personal;
 mod race;
-mod relay;
 mod trace;
 
 use std::collections::BTreeSet;
