@@ -1,14 +1,14 @@
 //! The suite on Kafka, and what is Kafka's own.
 
+mod bench;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
-use waybill_broker::conformance::{self, Abilities, Bench, Recorder, Topics};
+use waybill_broker::conformance::{self, Abilities, Recorder, Topics};
 use waybill_broker::kafka::{
     Kafka, KafkaConfig, KafkaPublisher, KafkaSubscriber, MESSAGE_BYTES, PARTITIONS,
 };
@@ -28,52 +28,6 @@ fn config(brokers: String, prefix: String) -> KafkaConfig {
         dataref: "http://127.0.0.1:1".into(),
         partitions: PARTITIONS,
         connection: BTreeMap::new(),
-    }
-}
-
-struct OnKafka {
-    server: Arc<Mutex<Server>>,
-    cases: AtomicUsize,
-}
-
-#[async_trait]
-impl Bench for OnKafka {
-    fn name(&self) -> &'static str {
-        "kafka"
-    }
-
-    fn abilities(&self) -> Abilities {
-        Abilities {
-            restarts: true,
-            strangers: true,
-            dead_letter_queue: true,
-            size_limit: Some(MESSAGE_BYTES),
-            keeps: true,
-        }
-    }
-
-    async fn fresh(&self) -> Arc<dyn Topics> {
-        let case = self.cases.fetch_add(1, Ordering::SeqCst);
-        let config = config(self.server.lock().brokers(), format!("case-{case}-"));
-        Arc::new(OfCase { config })
-    }
-
-    async fn stop(&self) {
-        self.blocking(|server| server.kill().expect("it can be killed"))
-            .await;
-    }
-
-    async fn start(&self) {
-        self.blocking(|server| server.start_again().expect("it starts again"))
-            .await;
-    }
-}
-
-impl OnKafka {
-    async fn blocking(&self, act: impl FnOnce(&mut Server) + Send + 'static) {
-        let server = self.server.clone();
-        let acting = tokio::task::spawn_blocking(move || act(&mut server.lock()));
-        acting.await.expect("the server is handled");
     }
 }
 
@@ -106,17 +60,18 @@ impl Topics for OfCase {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_suite() {
-    let Some(server) = or_skip(Server::start()) else {
-        return;
+    let abilities = Abilities {
+        restarts: true,
+        strangers: true,
+        dead_letter_queue: true,
+        size_limit: Some(MESSAGE_BYTES),
+        keeps: true,
     };
-    let bench = OnKafka {
-        server: Arc::new(Mutex::new(server)),
-        cases: AtomicUsize::new(0),
-    };
-    let only = std::env::var("WAYBILL_TEST_CASE").unwrap_or_default();
-    let report = conformance::run(&bench, &only).await;
-    assert_eq!(report.failed, []);
-    assert!(!report.passed.is_empty());
+    bench::the_suite("kafka", abilities, Server::start(), |server, prefix| {
+        let config = config(server.brokers(), prefix);
+        Arc::new(OfCase { config })
+    })
+    .await;
 }
 
 /// Waits until the link has a problem, and gives its text.

@@ -1,11 +1,11 @@
 //! The suite on RabbitMQ, and how it shows faults of its address and of its queues.
 
+mod bench;
+
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
-use parking_lot::Mutex;
-use waybill_broker::conformance::{self, Abilities, Bench, Topics, message};
+use waybill_broker::conformance::{Abilities, Topics, message};
 use waybill_broker::message::Topic;
 use waybill_broker::publisher::{Published, Publisher};
 use waybill_broker::rabbitmq::{RabbitMq, RabbitMqConfig, RabbitMqPublisher, RabbitMqSubscriber};
@@ -13,52 +13,6 @@ use waybill_broker::subscriber::Subscriber;
 use waybill_broker::wire::{RawMessage, Shape, encode};
 use waybill_testkit::brokers::RabbitMqServer;
 use waybill_testkit::unavailable::or_skip;
-
-struct OnRabbitMq {
-    server: Arc<Mutex<RabbitMqServer>>,
-    cases: AtomicUsize,
-}
-
-#[async_trait]
-impl Bench for OnRabbitMq {
-    fn name(&self) -> &'static str {
-        "rabbitmq"
-    }
-
-    fn abilities(&self) -> Abilities {
-        Abilities {
-            restarts: true,
-            strangers: true,
-            dead_letter_queue: true,
-            size_limit: None,
-            keeps: true,
-        }
-    }
-
-    async fn fresh(&self) -> Arc<dyn Topics> {
-        let case = self.cases.fetch_add(1, Ordering::SeqCst);
-        let config = config(self.server.lock().url(), &format!("case-{case}-"));
-        Arc::new(Queues { config })
-    }
-
-    async fn stop(&self) {
-        self.blocking(|server| server.kill().expect("it can be killed"))
-            .await;
-    }
-
-    async fn start(&self) {
-        self.blocking(|server| server.start_again().expect("it starts again"))
-            .await;
-    }
-}
-
-impl OnRabbitMq {
-    async fn blocking(&self, act: impl FnOnce(&mut RabbitMqServer) + Send + 'static) {
-        let server = self.server.clone();
-        let acting = tokio::task::spawn_blocking(move || act(&mut server.lock()));
-        acting.await.expect("the server is handled");
-    }
-}
 
 fn config(url: String, prefix: &str) -> RabbitMqConfig {
     RabbitMqConfig {
@@ -97,17 +51,23 @@ impl Topics for Queues {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_suite() {
-    let Some(server) = or_skip(RabbitMqServer::start()) else {
-        return;
+    let abilities = Abilities {
+        restarts: true,
+        strangers: true,
+        dead_letter_queue: true,
+        size_limit: None,
+        keeps: true,
     };
-    let bench = OnRabbitMq {
-        server: Arc::new(Mutex::new(server)),
-        cases: AtomicUsize::new(0),
-    };
-    let only = std::env::var("WAYBILL_TEST_CASE").unwrap_or_default();
-    let report = conformance::run(&bench, &only).await;
-    assert_eq!(report.failed, []);
-    assert!(!report.passed.is_empty());
+    bench::the_suite(
+        "rabbitmq",
+        abilities,
+        RabbitMqServer::start(),
+        |server, prefix| {
+            let config = config(server.url(), &prefix);
+            Arc::new(Queues { config })
+        },
+    )
+    .await;
 }
 
 /// Publishes one event at this address; gives the result and what the link shows.

@@ -120,6 +120,18 @@ pub fn of(settings: &Settings) -> Option<Outside> {
     }
 }
 
+/// Whether no process of this installation reads orders and deliveries at the broker. A process with the role `relay`
+/// alone cannot know which services run beside it, so it takes them for split: messages that are read by one of them
+/// must not be dropped, and all must declare the same queues.
+#[cfg(feature = "rabbitmq")]
+fn only_others_read(settings: &Settings) -> bool {
+    match settings.broker.subscribe {
+        Subscribe::Auto => settings.runs("delivery") && settings.runs("status"),
+        Subscribe::Always => false,
+        Subscribe::Never => true,
+    }
+}
+
 #[cfg(feature = "rabbitmq")]
 fn rabbitmq(settings: &Settings) -> Outside {
     use waybill_broker::message::Topic;
@@ -128,10 +140,10 @@ fn rabbitmq(settings: &Settings) -> Outside {
     };
 
     let broker = &settings.broker;
-    let outsiders = if exchanges(settings, true) {
-        vec![Topic::Stock]
-    } else {
+    let outsiders = if only_others_read(settings) {
         Topic::ALL.to_vec()
+    } else {
+        vec![Topic::Stock]
     };
     let rabbitmq = RabbitMq::new(&RabbitMqConfig {
         url: broker.rabbitmq_url.expose().to_owned(),

@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use waybill_testkit::brokers::BrokerServer as _;
+
 /// A broker that a pair of services uses, and that can be killed.
 pub trait Broker: Send {
     /// Its name in the settings.
@@ -66,7 +68,7 @@ macro_rules! broker {
             }
 
             fn kill(&mut self) {
-                self.server.kill().expect("it ends");
+                self.server.end().expect("it ends");
             }
 
             fn start_again(&mut self) {

@@ -3,7 +3,7 @@
 //! Not over SQS: ElasticMQ, which speaks it here, was missing messages that it had confirmed after each of its restarts,
 //! so a restart of it says nothing about SQS.
 
-#![cfg(feature = "kafka")]
+#![cfg(any(feature = "kafka", feature = "rabbitmq"))]
 
 use std::time::Duration;
 
@@ -66,7 +66,14 @@ async fn faults(broker: Option<impl Broker>, frozen_for: Duration) {
     services.check(&orders, Stores::Postgres).await;
 }
 
+#[cfg(feature = "kafka")]
 #[tokio::test]
 async fn faults_lose_and_repeat_nothing_over_kafka() {
     faults(crate::broker::Kafka::start(), Duration::from_secs(50)).await;
+}
+
+#[cfg(feature = "rabbitmq")]
+#[tokio::test]
+async fn faults_lose_and_repeat_nothing_over_rabbitmq() {
+    faults(crate::broker::RabbitMq::start(), Duration::from_secs(20)).await;
 }

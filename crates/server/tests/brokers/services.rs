@@ -80,9 +80,7 @@ impl Services {
             panic!("two databases");
         };
         let orders = start(broker, "api,status,housekeeping").on(&of_orders.url());
-        // It is part of an order service, which its own roles do not say.
-        let relay = start(broker, "relay").env("WAYBILL_BROKER__SUBSCRIBE", "always");
-        let relay = relay.on(&of_orders.url());
+        let relay = start(broker, "relay").on(&of_orders.url());
         let delivery = start(broker, "delivery,relay,housekeeping").on(&of_delivery.url());
         let orders = ready(orders.with_short_leases()).await;
         let relay = ready(relay.with_short_leases()).await;

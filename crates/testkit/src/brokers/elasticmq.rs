@@ -1,14 +1,15 @@
 //! An ElasticMQ, which speaks SQS, FIFO queues and deduplication included.
 
-use std::net::TcpStream;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 use rustix::process::Signal;
 use tempfile::TempDir;
 
+use super::BrokerServer;
 use super::jars;
-use crate::guarded::{Account, Guarded, Server, on_a_free_port};
+use super::process::BrokerProcess;
+use crate::guarded::{Account, Server, on_a_free_port};
 use crate::unavailable::Unavailable;
 
 /// One server. It keeps its messages when it is stopped and started again.
@@ -16,7 +17,7 @@ use crate::unavailable::Unavailable;
 pub struct ElasticMq {
     port: u16,
     folder: TempDir,
-    running: Option<Guarded>,
+    process: BrokerProcess,
 }
 
 impl ElasticMq {
@@ -32,7 +33,7 @@ impl ElasticMq {
         let mut server = Self {
             port: 0,
             folder: Account::folder(None, "waybill-elasticmq-")?,
-            running: None,
+            process: BrokerProcess::default(),
         };
         on_a_free_port(&server.log(), |port| {
             server.port = port;
@@ -77,10 +78,7 @@ impl ElasticMq {
             folder: self.folder.path().into(),
             log: self.log(),
         };
-        let port = self.port;
-        let listens = || TcpStream::connect(("127.0.0.1", port)).is_ok();
-        self.running = Some(Guarded::ready(&server, listens)?);
-        Ok(())
+        self.process.begin(&server, self.port)
     }
 
     /// Its endpoint.
@@ -88,34 +86,20 @@ impl ElasticMq {
     pub fn endpoint(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
+}
 
-    /// The id of its process; 0 while it does not run.
-    #[must_use]
-    pub fn pid(&self) -> i32 {
-        let running = self.running.as_ref();
-        running.map_or(0, |process| process.pid().as_raw_nonzero().get())
+impl BrokerServer for ElasticMq {
+    fn pid(&self) -> i32 {
+        self.process.pid()
     }
 
     /// Stops it with SIGTERM; connections break. Unlike SQS it writes what it confirmed to its file with a delay, so
     /// that SIGKILL would lose messages and tell nothing of its clients.
-    ///
-    /// # Errors
-    /// It does not run.
-    pub fn kill(&mut self) -> Result<()> {
-        let mut process = self.running.take().context("it does not run")?;
-        process.signal(Signal::TERM)?;
-        process.wait()?;
-        Ok(())
+    fn end(&mut self) -> Result<()> {
+        self.process.end(Signal::TERM)
     }
 
-    /// Starts it again on the same port.
-    ///
-    /// # Errors
-    /// It runs already, or does not start.
-    pub fn start_again(&mut self) -> Result<()> {
-        if self.running.is_some() {
-            bail!("it already runs");
-        }
+    fn start_again(&mut self) -> Result<()> {
         self.begin()
     }
 }

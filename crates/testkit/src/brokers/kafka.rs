@@ -1,15 +1,16 @@
 //! An Apache Kafka, one broker that is its own controller.
 
-use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use rustix::process::Signal;
 use tempfile::TempDir;
 
+use super::BrokerServer;
 use super::jars;
-use crate::guarded::{Account, Guarded, Server, on_a_free_port};
+use super::process::BrokerProcess;
+use crate::guarded::{Account, Server, on_a_free_port};
 use crate::ports::free_address;
 use crate::unavailable::Unavailable;
 
@@ -27,7 +28,7 @@ pub struct Kafka {
     port: u16,
     with_password: u16,
     folder: TempDir,
-    running: Option<Guarded>,
+    process: BrokerProcess,
 }
 
 impl Kafka {
@@ -44,7 +45,7 @@ impl Kafka {
             port: 0,
             with_password: 0,
             folder: Account::folder(None, "waybill-kafka-")?,
-            running: None,
+            process: BrokerProcess::default(),
         };
         on_a_free_port(&server.log(), |port| {
             server.port = port;
@@ -122,10 +123,7 @@ impl Kafka {
             folder: self.folder.path().into(),
             log: self.log(),
         };
-        let port = self.port;
-        let listens = || TcpStream::connect(("127.0.0.1", port)).is_ok();
-        self.running = Some(Guarded::ready(&server, listens)?);
-        Ok(())
+        self.process.begin(&server, self.port)
     }
 
     /// Its address, for clients without a password.
@@ -139,33 +137,19 @@ impl Kafka {
     pub fn brokers_with_password(&self) -> String {
         format!("127.0.0.1:{}", self.with_password)
     }
+}
 
-    /// The id of its process; 0 while it does not run.
-    #[must_use]
-    pub fn pid(&self) -> i32 {
-        let running = self.running.as_ref();
-        running.map_or(0, |process| process.pid().as_raw_nonzero().get())
+impl BrokerServer for Kafka {
+    fn pid(&self) -> i32 {
+        self.process.pid()
     }
 
     /// Kills it; connections break.
-    ///
-    /// # Errors
-    /// It does not run.
-    pub fn kill(&mut self) -> Result<()> {
-        let mut process = self.running.take().context("it does not run")?;
-        process.signal(Signal::KILL)?;
-        process.wait()?;
-        Ok(())
+    fn end(&mut self) -> Result<()> {
+        self.process.end(Signal::KILL)
     }
 
-    /// Starts it again on the same ports.
-    ///
-    /// # Errors
-    /// It runs already, or does not start.
-    pub fn start_again(&mut self) -> Result<()> {
-        if self.running.is_some() {
-            bail!("it already runs");
-        }
+    fn start_again(&mut self) -> Result<()> {
         self.begin()
     }
 }

@@ -1,14 +1,15 @@
 //! A RabbitMQ, as Debian packages it.
 
 use std::ffi::OsString;
-use std::net::TcpStream;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use rustix::process::Signal;
 use tempfile::TempDir;
 
-use crate::guarded::{Account, Guarded, Server, on_a_free_port};
+use super::BrokerServer;
+use super::process::BrokerProcess;
+use crate::guarded::{Account, Server, on_a_free_port};
 use crate::ports::free_address;
 use crate::unavailable::Unavailable;
 
@@ -23,7 +24,7 @@ pub struct RabbitMqServer {
     inner_port: u16,
     account: Option<Account>,
     folder: TempDir,
-    running: Option<Guarded>,
+    process: BrokerProcess,
 }
 
 impl RabbitMqServer {
@@ -45,7 +46,7 @@ impl RabbitMqServer {
             inner_port: 0,
             account,
             folder: Account::folder(account, "waybill-rabbitmq-")?,
-            running: None,
+            process: BrokerProcess::default(),
         };
         on_a_free_port(&server.log(), |port| {
             server.port = port;
@@ -109,10 +110,7 @@ impl RabbitMqServer {
             folder: self.folder.path().into(),
             log: self.log(),
         };
-        let port = self.port;
-        let listens = || TcpStream::connect(("127.0.0.1", port)).is_ok();
-        self.running = Some(Guarded::ready(&server, listens)?);
-        Ok(())
+        self.process.begin(&server, self.port)
     }
 
     /// Its address, with the user that may do everything.
@@ -120,34 +118,20 @@ impl RabbitMqServer {
     pub fn url(&self) -> String {
         format!("amqp://guest:guest@127.0.0.1:{}", self.port)
     }
+}
 
-    /// Its process id; 0 when it does not run.
-    #[must_use]
-    pub fn pid(&self) -> i32 {
-        let running = self.running.as_ref();
-        running.map_or(0, |process| process.pid().as_raw_nonzero().get())
+impl BrokerServer for RabbitMqServer {
+    fn pid(&self) -> i32 {
+        self.process.pid()
     }
 
     /// Stops it with SIGTERM; connections break. RabbitMQ 3.10 writes the directory of its quorum queues with a delay of
     /// minutes: after SIGKILL a queue that is younger has lost its messages and gets no leader.
-    ///
-    /// # Errors
-    /// It does not run.
-    pub fn kill(&mut self) -> Result<()> {
-        let mut process = self.running.take().context("it does not run")?;
-        process.signal(Signal::TERM)?;
-        process.wait()?;
-        Ok(())
+    fn end(&mut self) -> Result<()> {
+        self.process.end(Signal::TERM)
     }
 
-    /// Starts it again on the same port.
-    ///
-    /// # Errors
-    /// It runs already, or does not start.
-    pub fn start_again(&mut self) -> Result<()> {
-        if self.running.is_some() {
-            bail!("it already runs");
-        }
+    fn start_again(&mut self) -> Result<()> {
         self.begin()
     }
 }
