@@ -127,6 +127,11 @@ async fn keys_are_those_of_a_client_and_outlive_the_process() {
 async fn a_hold_is_placed_once_and_released_once() {
     let shop = Shop::open(NEVER).await;
     let order = id(&shop.placed("k", &small("a", 1)).await);
+    // The version that is read below must not be changed by delivery, which works beside the test.
+    shop.follow(&order, None)
+        .await
+        .until("order.processing")
+        .await;
     let path = format!("/v1/orders/{order}/holds");
     let hold = json!({"reason": "manual", "note": "call first"});
     let first = post(&shop, &path, "k", &hold).await;

@@ -42,7 +42,7 @@ pub(super) fn write(raw: &RawMessage) -> String {
     serde_json::to_string(&content).expect("strings and maps of them always serialize")
 }
 
-/// Reads what [`write`] has written; `None` for any other text.
+/// Reads what [`write()`] has written; `None` for any other text.
 pub(super) fn read(content: &str) -> Option<RawMessage> {
     let content: Content = serde_json::from_str(content).ok()?;
     let body = match content.body {
