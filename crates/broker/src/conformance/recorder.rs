@@ -84,7 +84,7 @@ impl Recorder {
     /// Waits until `done`.
     ///
     /// # Errors
-    /// It was not within [`PATIENCE`]; says what was there.
+    /// It was not within `PATIENCE`; says what was there.
     pub async fn until(&self, what: &str, done: impl Fn(&Self) -> bool) -> Result<(), String> {
         let waiting = async {
             loop {

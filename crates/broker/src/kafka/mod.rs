@@ -1,8 +1,8 @@
 //! Apache Kafka. The record's key is the message's key, so that events of one order stay in one partition, in order; the
 //! partition is chosen as Kafka's own client chooses it, so that others who write the same key choose the same.
 //!
-//! **Invariants.** A publisher whose record failed withdraws all that wait behind it ([`producer`]), so that none of
-//! them overtakes it. A subscriber stores the offset of what is settled and of nothing else ([`lane`]).
+//! **Invariants.** A publisher whose record failed withdraws all that wait behind it (`producer`), so that none of
+//! them overtakes it. A subscriber stores the offset of what is settled and of nothing else (`lane`).
 //!
 //! The number of partitions of a topic that has messages never changes: it would move keys to other partitions, past
 //! their earlier messages. Topics that are missing are made.
