@@ -215,19 +215,9 @@ fn entry(loaded: &Loaded, path: &str, value: &Value) -> serde_json::Value {
     json!({ "value": value, "source": loaded.origins.get(path).map(ToString::to_string) })
 }
 
-/// The settings as a table, secrets and the database's password replaced.
+/// The settings as a table. A secret, or a URL that may have a password, writes itself as `[redacted]`.
 fn effective(loaded: &Loaded) -> Table {
-    let mut settings = loaded.settings.clone();
-    for signing in &mut settings.auth.secrets {
-        signing.secret = crate::config::Secret::new("[redacted]");
-    }
-    if settings.database_url().is_some() {
-        settings.store.url = crate::config::Secret::new("[redacted]");
-    }
-    if settings.listen_url().is_some() {
-        settings.store.listen_url = crate::config::Secret::new("[redacted]");
-    }
-    settings.to_table()
+    loaded.settings.to_table()
 }
 
 #[cfg(test)]

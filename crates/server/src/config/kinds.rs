@@ -53,6 +53,8 @@ pub enum Kind {
     OptionalText,
     /// Empty, or a PostgreSQL URL; its password is never shown.
     DatabaseUrl,
+    /// Text that may be empty and is never shown.
+    SecretText,
     OneOf(&'static [&'static str]),
     /// A time in milliseconds, or with a unit.
     Time {
@@ -77,7 +79,7 @@ impl Kind {
             Self::Decimal { least, most } => format!("a number from {least} to {most}"),
             Self::Switch => "true or false".into(),
             Self::Text => "a text that is not empty".into(),
-            Self::OptionalText => "a text".into(),
+            Self::OptionalText | Self::SecretText => "a text".into(),
             Self::DatabaseUrl => "postgres://user:password@host:5432/name".into(),
             Self::OneOf(names) => format!("one of {}", names.join(", ")),
             Self::Time { least, most } => format!(
@@ -110,7 +112,7 @@ impl Kind {
     /// The value as it may be shown in an error.
     pub fn show(self, value: &Value) -> String {
         match self {
-            Self::Secrets | Self::DatabaseUrl => "[redacted]".into(),
+            Self::Secrets | Self::DatabaseUrl | Self::SecretText => "[redacted]".into(),
             _ => value.to_string(),
         }
     }
@@ -134,6 +136,7 @@ impl Kind {
             Self::Text
             | Self::OptionalText
             | Self::DatabaseUrl
+            | Self::SecretText
             | Self::OneOf(_)
             | Self::Time { .. }
             | Self::TimeRange => whole(),
@@ -154,7 +157,7 @@ impl Kind {
             Self::Text => text(value)
                 .filter(|text| !text.trim().is_empty())
                 .map(Value::String),
-            Self::OptionalText => text(value).map(Value::String),
+            Self::OptionalText | Self::SecretText => text(value).map(Value::String),
             Self::DatabaseUrl => text(value)
                 .filter(|url| url.is_empty() || super::database::DatabaseUrl::parse(url).is_some())
                 .map(Value::String),

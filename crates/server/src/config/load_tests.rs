@@ -140,6 +140,20 @@ fn a_file_wins_over_the_demo_profile_wherever_the_profile_was_named() {
 }
 
 #[test]
+fn no_secret_is_written() {
+    let given = environment(&[
+        ("RABBITMQ_URL", "amqp://u:hush@h"),
+        ("AWS_SECRET_ACCESS_KEY", "hush"),
+        ("DATABASE_URL", "postgres://u:hush@h/x"),
+        ("JWT_SECRET", "hush"),
+        ("WAYBILL_BROKER__TOKEN", "hush"),
+    ]);
+    let shown = settings(&given).to_table().to_string();
+    assert!(!shown.contains("hush"), "{shown}");
+    assert_eq!(shown.matches("[redacted]").count(), 5, "{shown}");
+}
+
+#[test]
 fn the_older_names_are_understood() {
     let settings = settings(&environment(&[
         ("LOG_LEVEL", "debug"),

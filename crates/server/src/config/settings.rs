@@ -146,16 +146,16 @@ section!(Broker, "broker", {
     subscribe: Subscribe => Kind::OneOf(&["auto", "always", "never"]),
     prefix: String => Kind::OptionalText,
     public_url: String => Kind::OptionalText,
-    token: Secret => Kind::OptionalText,
+    token: Secret => Kind::SecretText,
     kafka_brokers: String => Kind::OptionalText,
     kafka_partitions: u16 => count(1, 10_000),
-    kafka_connection: Secret => Kind::OptionalText,
-    rabbitmq_url: Secret => Kind::OptionalText,
+    kafka_connection: Secret => Kind::SecretText,
+    rabbitmq_url: Secret => Kind::SecretText,
     sqs_endpoint: String => Kind::OptionalText,
     sqs_region: String => Kind::Text,
     sqs_access_key_id: String => Kind::OptionalText,
-    sqs_secret_access_key: Secret => Kind::OptionalText,
-    sqs_session_token: Secret => Kind::OptionalText,
+    sqs_secret_access_key: Secret => Kind::SecretText,
+    sqs_session_token: Secret => Kind::SecretText,
 });
 
 section!(Log, "log", {

@@ -209,10 +209,20 @@ impl From<Listen> for String {
     }
 }
 
-/// Text that is never shown: not by `Debug`, not in a log, not by `config dump`.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// Text that is never shown: not by `Debug`, not in a log, not by `config dump`. It can be read, not written.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
 pub struct Secret(String);
+
+/// What stands for a secret where settings are shown.
+const REDACTED: &str = "[redacted]";
+
+impl Serialize for Secret {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        // That none is given may be shown.
+        serializer.serialize_str(if self.0.is_empty() { "" } else { REDACTED })
+    }
+}
 
 impl Secret {
     #[must_use]
@@ -229,7 +239,7 @@ impl Secret {
 
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("[redacted]")
+        f.write_str(REDACTED)
     }
 }
 
