@@ -13,6 +13,7 @@
 //!   [`guarded`] sees to it that it ends with the test, [`unavailable`] to it that a missing one is seen.
 //! * [`pgbouncer`] stands in front of it, as it does where connections are pooled; [`nginx`] in front of Waybill.
 //! * [`brokers`] are real message brokers, one for each test program.
+//! * [`redis`] is what processes share beside their database.
 //! * [`proxy`] is a wire that can be cut, at a named moment of the conversation.
 //! * [`ports`] finds a free port for each of them.
 //! * [`seed`] is where a run's randomness comes from, so that a failing run can be run again.
@@ -34,6 +35,7 @@ pub mod ports;
 pub mod postgres;
 pub mod proxy;
 pub mod raw;
+pub mod redis;
 pub mod seed;
 pub mod server;
 pub mod shim;

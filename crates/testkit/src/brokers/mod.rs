@@ -11,6 +11,7 @@ mod rabbitmq;
 
 pub use elasticmq::ElasticMq;
 pub use kafka::Kafka;
+pub use process::BrokerProcess;
 pub use rabbitmq::RabbitMqServer;
 
 use anyhow::Result;

@@ -31,6 +31,14 @@ impl BrokerProcess {
         running.map_or(0, |process| process.pid().as_raw_nonzero().get())
     }
 
+    /// Sends it a signal.
+    ///
+    /// # Errors
+    /// It does not run.
+    pub fn signal(&self, signal: Signal) -> Result<()> {
+        self.0.as_ref().context("it does not run")?.signal(signal)
+    }
+
     /// Ends it with a signal; connections break.
     ///
     /// # Errors
