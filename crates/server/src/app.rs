@@ -31,6 +31,7 @@ use crate::intake::Intake;
 use crate::inventory::{self, Guarded};
 use crate::observe::metrics::{Metrics, PREFIX};
 use crate::random::Entropy;
+use crate::redis::{self, Redis};
 use crate::resilience::budget::BodyBudget;
 use crate::resilience::flood::Flood;
 use crate::resilience::shares::Shares;
@@ -91,6 +92,8 @@ pub struct App {
     prepared: PreparedRoles,
     /// The way to other stores.
     outside: Option<Outside>,
+    /// What the processes of this installation share beside the store.
+    redis: Option<Redis>,
 }
 
 impl App {
@@ -134,6 +137,8 @@ impl App {
         let orders: Arc<dyn OrderStore> = store.clone();
         let intake = Arc::new(Intake::start(&orders, &settings.intake, &metrics, &flood));
         let now = Time(clock.now_micros());
+        let installation = &store.identity().store_id;
+        let redis = redis::of(&settings, installation, clock.clone(), &stopping).await;
         Ok(Arc::new(Self {
             verifier: Arc::new(Verifier::new(&settings.auth)),
             bodies: BodyBudget::new(&settings.server),
@@ -154,6 +159,7 @@ impl App {
             build,
             prepared,
             outside,
+            redis,
             settings,
             store,
             log_cache,

@@ -25,5 +25,6 @@ pub mod observe;
 pub mod once;
 pub mod process;
 pub mod random;
+pub mod redis;
 pub mod resilience;
 pub mod roles;

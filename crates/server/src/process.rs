@@ -19,6 +19,7 @@ use crate::http::listen::{self, BindError};
 use crate::http::{descriptors, serve};
 use crate::observe::logs;
 use crate::random::Entropy;
+use crate::redis;
 use crate::roles::running;
 use crate::roles::service::{self, WrongStore};
 use crate::roles::tasks::RoleTasks;
@@ -139,6 +140,7 @@ impl Starting {
         outside: Option<Outside>,
     ) -> Result<Service, StartError> {
         check_safety(&settings)?;
+        redis::check(&settings)?;
         let has_outside = outside.is_some();
         running::check(BUILD.roles, &settings, has_outside)?;
         let mut options = serve::Options::from(&settings.server);

@@ -24,7 +24,7 @@ use crate::http::v1::apis::{
 use crate::http::v1::follower::{self, LogEnd};
 use crate::http::v1::hub::Hub;
 use crate::intake::place::Placing;
-use crate::resilience::rate_limit::RateLimiter;
+use crate::resilience::shared_limit::Limiter;
 
 impl App {
     /// All routes of this process. Starts the task that wakes streams; it ends when the process stops.
@@ -33,7 +33,7 @@ impl App {
         let queue_time = settings.intake.wait_ms.max(settings.commands.wait_ms);
         let edge = Edge {
             access: self.access(),
-            limiter: RateLimiter::new(&self.settings.server),
+            limiter: self.limiter("requests", self.settings.server.rate_limit_per_minute),
             dialects: self.build.dialects,
             profile: self.settings.profile,
             server: self.settings.server.clone(),
@@ -86,6 +86,13 @@ impl App {
             health: Arc::new(self.health()),
             metrics: Arc::new(self.figures(hub)),
         }
+    }
+
+    /// A limit on the requests of each client, shared with the other processes where there is a Redis.
+    fn limiter(&self, name: &'static str, per_minute: u32) -> Option<Limiter> {
+        let sharing = self.redis.as_ref().map(|redis| redis.sharing.clone());
+        let clients = self.settings.server.rate_limit_clients;
+        Limiter::of(name, per_minute, clients, sharing)
     }
 
     fn access(&self) -> Access {
@@ -242,11 +249,10 @@ impl App {
 
     fn tokens(&self, requests: &Arc<Requests>) -> TokensApi {
         let settings = &self.settings;
-        let per_minute = settings.auth.token_requests_per_minute;
         TokensApi {
             requests: requests.clone(),
             clients: Clients::of_profile(settings.profile),
-            limiter: RateLimiter::of(per_minute, &settings.server),
+            limiter: self.limiter("tokens", settings.auth.token_requests_per_minute),
             auth: settings.auth.clone(),
             is_inspection_open: self.is_demo(),
         }
@@ -268,11 +274,10 @@ impl App {
     }
 
     fn health(&self) -> HealthApi {
+        let outside = self.outside.as_ref();
         HealthApi {
-            link: self
-                .outside
-                .as_ref()
-                .and_then(|outside| outside.link.clone()),
+            broker: outside.and_then(|outside| outside.link.clone()),
+            redis: self.redis.clone(),
             store: self.store.clone(),
             inventory: self.inventory.clone(),
             inbox: self.exchanges().then(|| {
@@ -296,6 +301,7 @@ impl App {
             log_cache: self.log_cache.clone(),
             intake: self.intake.clone(),
             inventory: self.inventory.clone(),
+            redis: self.redis.clone(),
             connections: self.connections.clone(),
             bodies: self.bodies.clone(),
             hub,

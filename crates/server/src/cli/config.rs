@@ -12,6 +12,7 @@ use super::exit::Exit;
 use super::{fail_config, output};
 use crate::brokers;
 use crate::config::{ConfigErrors, Flag, Loaded, Sources, check_safety};
+use crate::redis;
 use crate::roles::{self, running};
 
 /// The flags that set keys, for every command that starts from settings.
@@ -132,6 +133,7 @@ impl Checked {
     fn of(loaded: Result<Loaded, ConfigErrors>) -> Self {
         let checked = loaded.and_then(|loaded| {
             check_safety(&loaded.settings)?;
+            redis::check(&loaded.settings)?;
             let publishes = brokers::check(&loaded.settings)?;
             running::check(roles::ALL, &loaded.settings, publishes)?;
             Ok(loaded.settings.listen_addresses())

@@ -5,45 +5,11 @@
 use std::collections::BTreeMap;
 
 use super::errors::ConfigErrors;
+use super::server_url::{ServerUrl, encode};
 
-/// The parts of a URL that `DB_*` can also give, decoded.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct DatabaseUrl {
-    pub user: Option<String>,
-    pub password: Option<String>,
-    pub host: String,
-    pub port: Option<u16>,
-    pub name: String,
-}
-
-impl DatabaseUrl {
-    /// Reads `postgres://` and `postgresql://`; parameters after `?` are left to the driver.
-    #[must_use]
-    pub fn parse(url: &str) -> Option<Self> {
-        let rest = url
-            .strip_prefix("postgres://")
-            .or_else(|| url.strip_prefix("postgresql://"))?;
-        let rest = rest.split_once('?').map_or(rest, |(rest, _)| rest);
-        let (authority, name) = rest.split_once('/').unwrap_or((rest, ""));
-        let (login, address) = authority.rsplit_once('@').unwrap_or(("", authority));
-        let (user, password) = match login.split_once(':') {
-            Some((user, password)) => (user, Some(decode(password)?)),
-            None => (login, None),
-        };
-        let (host, port) = match address.rsplit_once(':') {
-            // The colons of an IPv6 address stand in brackets.
-            Some((host, port)) if !port.contains(']') => (host, Some(port.parse().ok()?)),
-            _ => (address, None),
-        };
-        let user = Some(decode(user)?).filter(|user| !user.is_empty());
-        (!host.is_empty()).then(|| Self {
-            user,
-            password,
-            host: host.to_owned(),
-            port,
-            name: name.to_owned(),
-        })
-    }
+/// Reads `postgres://` and `postgresql://`.
+pub fn parse(url: &str) -> Option<ServerUrl> {
+    ServerUrl::parse(url, &["postgres://", "postgresql://"])
 }
 
 const NAMES: [&str; 5] = ["DB_HOST", "DB_PORT", "DB_NAME", "DB_USER", "DB_PASSWORD"];
@@ -69,7 +35,7 @@ pub fn url(
         None => None,
     };
     if let Some(whole) = get("DATABASE_URL") {
-        if let Some(parsed) = DatabaseUrl::parse(whole) {
+        if let Some(parsed) = parse(whole) {
             refuse_contradictions(&parsed, environment, port, errors);
         }
         return Some(("DATABASE_URL", whole.clone()));
@@ -94,7 +60,7 @@ pub fn url(
 }
 
 fn refuse_contradictions(
-    url: &DatabaseUrl,
+    url: &ServerUrl,
     environment: &BTreeMap<String, String>,
     port: Option<u16>,
     errors: &mut ConfigErrors,
@@ -125,33 +91,6 @@ fn refuse_contradictions(
     }
 }
 
-fn encode(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            encoded.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    encoded
-}
-
-fn decode(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        if byte == b'%' {
-            let digit = |byte: Option<u8>| char::from(byte?).to_digit(16);
-            let (high, low) = (digit(rest.next())?, digit(rest.next())?);
-            bytes.push(u8::try_from(high * 16 + low).ok()?);
-        } else {
-            bytes.push(byte);
-        }
-    }
-    String::from_utf8(bytes).ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -173,7 +112,7 @@ mod tests {
             ("DB_PASSWORD", "p@:/%"),
         ]);
         let (_, built) = url(&parts, &mut errors).expect("a url");
-        let read = DatabaseUrl::parse(&built).expect("it reads back");
+        let read = parse(&built).expect("it reads back");
         assert_eq!(read.password.as_deref(), Some("p@:/%"));
         assert_eq!(
             (read.host.as_str(), read.port, read.name.as_str()),
@@ -204,21 +143,5 @@ mod tests {
         let mut errors = ConfigErrors::default();
         assert_eq!(url(&given(&[("DB_HOST", "h")]), &mut errors), None);
         assert_eq!(errors.0.len(), 1);
-    }
-
-    #[test]
-    fn other_urls_are_not_understood() {
-        for text in [
-            "mysql://h/x",
-            "postgres://",
-            "postgres://h:port/x",
-            "h/x",
-            "postgres://u:%zz@h/x",
-        ] {
-            assert_eq!(DatabaseUrl::parse(text), None, "{text}");
-        }
-        assert!(
-            DatabaseUrl::parse("postgres://[::1]:5432/x").is_some_and(|url| url.host == "[::1]")
-        );
     }
 }

@@ -4,8 +4,8 @@
 //! already have in their deployments. An unknown `WAYBILL_*` is an error; other names that are not
 //! listed here belong to other programs and are ignored.
 
-/// Older names that mean one key as it stands. `DATABASE_URL`, `DB_*`, `JWT_SECRET` and the ports need
-/// more than a name and are read in `load`.
+/// Older names that mean one key as it stands. `DATABASE_URL`, `DB_*`, `REDIS_*`, `JWT_SECRET` and the ports
+/// need more than a name and are read in `load`.
 pub const LEGACY: [(&str, &str); 22] = [
     ("LOG_LEVEL", "log.level"),
     ("JWT_EXPIRES_IN", "auth.token_lifetime_ms"),

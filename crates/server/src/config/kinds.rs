@@ -53,6 +53,8 @@ pub enum Kind {
     OptionalText,
     /// Empty, or a PostgreSQL URL; its password is never shown.
     DatabaseUrl,
+    /// Empty, or a URL of Redis; its password is never shown.
+    RedisUrl,
     /// Text that may be empty and is never shown.
     SecretText,
     OneOf(&'static [&'static str]),
@@ -81,6 +83,7 @@ impl Kind {
             Self::Text => "a text that is not empty".into(),
             Self::OptionalText | Self::SecretText => "a text".into(),
             Self::DatabaseUrl => "postgres://user:password@host:5432/name".into(),
+            Self::RedisUrl => "redis://:password@host:6379".into(),
             Self::OneOf(names) => format!("one of {}", names.join(", ")),
             Self::Time { least, most } => format!(
                 "milliseconds from {least} to {most}, or a text with a unit such as \"500ms\", \"30s\", \"5m\", \"24h\""
@@ -112,7 +115,9 @@ impl Kind {
     /// The value as it may be shown in an error.
     pub fn show(self, value: &Value) -> String {
         match self {
-            Self::Secrets | Self::DatabaseUrl | Self::SecretText => "[redacted]".into(),
+            Self::Secrets | Self::DatabaseUrl | Self::RedisUrl | Self::SecretText => {
+                "[redacted]".into()
+            }
             _ => value.to_string(),
         }
     }
@@ -136,6 +141,7 @@ impl Kind {
             Self::Text
             | Self::OptionalText
             | Self::DatabaseUrl
+            | Self::RedisUrl
             | Self::SecretText
             | Self::OneOf(_)
             | Self::Time { .. }
@@ -159,7 +165,10 @@ impl Kind {
                 .map(Value::String),
             Self::OptionalText | Self::SecretText => text(value).map(Value::String),
             Self::DatabaseUrl => text(value)
-                .filter(|url| url.is_empty() || super::database::DatabaseUrl::parse(url).is_some())
+                .filter(|url| url.is_empty() || super::database::parse(url).is_some())
+                .map(Value::String),
+            Self::RedisUrl => text(value)
+                .filter(|url| url.is_empty() || super::redis_address::parse(url).is_some())
                 .map(Value::String),
             Self::OneOf(names) => text(value)
                 .filter(|text| names.contains(&text.as_str()))

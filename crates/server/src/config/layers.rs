@@ -13,6 +13,7 @@ use super::environment::{LEGACY, Ours, ours, variable};
 use super::errors::ConfigErrors;
 use super::kinds::{Key, RoleName, signing_secret};
 use super::origin::Origin;
+use super::redis_address;
 use super::role::RoleSettings;
 use super::secret;
 use super::settings::{Settings, keys};
@@ -82,19 +83,28 @@ impl<'a> Layers<'a> {
         let dotenv = sources.dotenv.as_deref().unwrap_or_default();
         let mut dotenv = dotenv::parse(dotenv, &mut self.errors);
         dotenv.retain(|name, _| !sources.environment.contains_key(name));
-        let mut both = dotenv.clone();
-        both.extend(sources.environment.clone());
+        let both = both(sources, &dotenv);
         if let Some((name, url)) = database::url(&both, &mut self.errors) {
-            let made = if dotenv.contains_key(name) {
-                Origin::DotEnv
-            } else {
-                Origin::Environment
-            };
-            self.text("store.url", &url, &made(name.to_owned()));
+            self.text("store.url", &url, &origin_of(name, &dotenv));
         }
         self.some_variables(&dotenv, Origin::DotEnv);
         self.some_variables(&sources.environment, Origin::Environment);
         dotenv
+    }
+
+    /// The address of Redis, if it is to be used; a source that sets `cache.url` wins over it, but for the file.
+    pub fn redis_address(&mut self, sources: &Sources, dotenv: &BTreeMap<String, String>) {
+        if !self.is("cache.kind", &Value::String("redis".into())) {
+            return;
+        }
+        let set = self.values.get("cache.url");
+        if set.is_some_and(|(_, origin)| !matches!(origin, Origin::File(_))) {
+            return;
+        }
+        let both = both(sources, dotenv);
+        if let Some((name, url)) = redis_address::url(&both, &mut self.errors) {
+            self.text("cache.url", &url, &origin_of(name, dotenv));
+        }
     }
 
     fn some_variables(&mut self, given: &BTreeMap<String, String>, origin: fn(String) -> Origin) {
@@ -270,6 +280,22 @@ impl<'a> Layers<'a> {
                 Err(errors)
             }
         }
+    }
+}
+
+/// `.env` with the environment over it.
+fn both(sources: &Sources, dotenv: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let mut both = dotenv.clone();
+    both.extend(sources.environment.clone());
+    both
+}
+
+/// Which of the two a variable came from.
+fn origin_of(name: &str, dotenv: &BTreeMap<String, String>) -> Origin {
+    if dotenv.contains_key(name) {
+        Origin::DotEnv(name.to_owned())
+    } else {
+        Origin::Environment(name.to_owned())
     }
 }
 

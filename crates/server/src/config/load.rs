@@ -85,6 +85,7 @@ pub(super) fn load(sources: &Sources) -> Result<Loaded, ConfigErrors> {
         layers.text(&flag.key, &flag.text, &Origin::Flag(flag.name));
     }
     layers.ports(sources, &dotenv);
+    layers.redis_address(sources, &dotenv);
     layers.beneath(base);
     if layers.is("profile", &Value::String("demo".into())) {
         layers.demo();

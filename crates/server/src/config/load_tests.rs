@@ -140,6 +140,30 @@ fn a_file_wins_over_the_demo_profile_wherever_the_profile_was_named() {
 }
 
 #[test]
+fn the_address_of_redis_is_read_only_where_it_is_used() {
+    let given = [("REDIS_HOST", "cache"), ("REDIS_PASSWORD", "hush")];
+    assert_eq!(settings(&environment(&given)).cache.url.expose(), "");
+    let wrong = [
+        given[0],
+        ("REDIS_URL", "redis://elsewhere"),
+        ("REDIS_PORT", "?"),
+    ];
+    assert_eq!(settings(&environment(&wrong)).cache.url.expose(), "");
+    let mut used = environment(&given);
+    used.file = file("[cache]\nkind = \"redis\"\nurl = \"redis://of-the-file\"").file;
+    let loaded = settings(&used);
+    assert_eq!(loaded.cache.url.expose(), "redis://:hush@cache:6379");
+    let shown = format!("{} {loaded:?}", loaded.to_table());
+    assert!(!shown.contains("hush"), "{shown}");
+    let named = used
+        .clone()
+        .flag("test", "cache.url", "redis://of-the-flag");
+    assert_eq!(settings(&named).cache.url.expose(), "redis://of-the-flag");
+    used.environment.extend(environment(&wrong).environment);
+    assert_eq!(complaints(&used).len(), 1);
+}
+
+#[test]
 fn no_secret_is_written() {
     let given = environment(&[
         ("RABBITMQ_URL", "amqp://u:hush@h"),

@@ -18,10 +18,12 @@ mod kinds;
 mod layers;
 mod load;
 mod origin;
+mod redis_address;
 mod role;
 mod safety;
 mod secret;
 mod section;
+mod server_url;
 mod settings;
 mod sources;
 mod values;
@@ -30,12 +32,13 @@ pub use errors::{ConfigError, ConfigErrors};
 pub use kinds::{Key, RoleName};
 pub use load::{DEFAULTS, Loaded, ROLES_MARK};
 pub use origin::Origin;
+pub use redis_address::shown as shown_redis_address;
 pub use role::{RoleSection, RoleSettings, Section};
 pub use safety::check_safety;
 pub(crate) use section::section;
 pub use settings::{
-    Auth, Breaker, Broker, Consumers, Idempotency, Intake, Inventory, Limits, Log, Retry, Server,
-    Settings, Store,
+    Auth, Breaker, Broker, Cache, Consumers, Idempotency, Intake, Inventory, Limits, Log, Retry,
+    Server, Settings, Store,
 };
 pub use sources::{Flag, Sources};
 
@@ -45,6 +48,6 @@ pub mod declare {
     pub use super::section::{HOUR_MS, YEAR_MS, count, time};
 }
 pub use values::{
-    BrokerKind, InventoryMode, Listen, LogFormat, Millis, MillisRange, Profile, Secret,
+    BrokerKind, CacheKind, InventoryMode, Listen, LogFormat, Millis, MillisRange, Profile, Secret,
     SigningSecret, Subscribe,
 };

@@ -13,7 +13,7 @@ use super::kinds::{Key, Kind};
 use super::role::{RoleSettings, Section};
 use super::section::section;
 use super::values::{
-    BrokerKind, InventoryMode, Listen, LogFormat, Millis, MillisRange, Profile, Secret,
+    BrokerKind, CacheKind, InventoryMode, Listen, LogFormat, Millis, MillisRange, Profile, Secret,
     SigningSecret, Subscribe,
 };
 
@@ -158,6 +158,13 @@ section!(Broker, "broker", {
     sqs_session_token: Secret => Kind::SecretText,
 });
 
+section!(Cache, "cache", {
+    kind: CacheKind => Kind::OneOf(&["none", "redis"]),
+    url: Secret => Kind::RedisUrl,
+    timeout_ms: Millis => time(1, 10_000),
+    retry_ms: Millis => time(10, HOUR_MS),
+});
+
 section!(Log, "log", {
     level: String => Kind::OneOf(&["off", "error", "warn", "info", "debug", "trace"]),
     format: LogFormat => Kind::OneOf(&["auto", "json", "human"]),
@@ -187,6 +194,7 @@ pub struct Settings {
     pub inbox: Inbox,
     pub duplicates: Duplicates,
     pub broker: Broker,
+    pub cache: Cache,
     pub log: Log,
     /// The sections of roles, by name, read by [`Settings::section`].
     #[serde(skip)]
@@ -226,6 +234,7 @@ pub(super) fn keys() -> impl Iterator<Item = &'static Key> {
         Idempotency::KEYS,
         Duplicates::KEYS,
         Broker::KEYS,
+        Cache::KEYS,
         Log::KEYS,
     ]
     .into_iter()

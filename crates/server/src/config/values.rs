@@ -297,6 +297,14 @@ impl BrokerKind {
     }
 }
 
+/// What the processes of an installation share beside the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CacheKind {
+    None,
+    Redis,
+}
+
 /// When a process takes events of other stores from the broker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

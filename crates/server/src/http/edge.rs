@@ -1,7 +1,7 @@
 //! What happens to every request before and after its handler: correlation, limits, headers, counting, one line of
 //! log.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -26,7 +26,7 @@ use crate::http::{cors, token_end};
 use crate::observe::figures;
 use crate::observe::metrics::Metrics;
 use crate::random::Entropy;
-use crate::resilience::rate_limit::RateLimiter;
+use crate::resilience::shared_limit::{Client, Limiter};
 
 /// The ids of a request for logs and events; stored in the request's extensions.
 #[derive(Clone, Debug)]
@@ -62,7 +62,7 @@ const ID_CHARS: usize = 128;
 /// What the edge needs for each request.
 pub struct Edge {
     pub access: Access,
-    pub limiter: Option<RateLimiter>,
+    pub limiter: Option<Limiter>,
     pub dialects: Dialects,
     pub profile: Profile,
     pub server: config::Server,
@@ -82,7 +82,12 @@ pub async fn edge(State(edge): State<Arc<Edge>>, mut request: Request, next: Nex
     let route = route.as_ref().map_or("unmatched", MatchedPath::as_str);
     let origin = cors::allowed(&edge.server.cors_origins, request.headers());
     let may_ask = origin.is_some();
-    let response = if let Err(refused) = admit(&edge, &request, route) {
+    let admitted = match admit(&edge, &request, route) {
+        Ok(Some(caller)) => within_rate(&edge, &caller).await,
+        Ok(None) => Ok(()),
+        Err(refused) => Err(refused),
+    };
+    let response = if let Err(refused) = admitted {
         refused.into_response()
     } else if let Some(told) =
         cors::preflight(request.method(), request.headers()).filter(|_| may_ask)
@@ -119,8 +124,9 @@ pub async fn edge(State(edge): State<Arc<Edge>>, mut request: Request, next: Nex
     finish(response, &correlation)
 }
 
-/// Checks before the handler: the connection is within the bound, the head is valid, the client is within its rate.
-fn admit(edge: &Edge, request: &Request, route: &str) -> Result<(), Problem> {
+/// Checks before the handler: the connection is within the bound, the head is valid. Returns who the request is counted
+/// for, if it is.
+fn admit(edge: &Edge, request: &Request, route: &str) -> Result<Option<Caller>, Problem> {
     let is_health = route.starts_with("/health");
     if request.extensions().get::<HealthOnly>().is_some() && !is_health {
         let detail = "this server, or this client's share of it, has no connection left; try again in a second";
@@ -139,10 +145,8 @@ fn admit(edge: &Edge, request: &Request, route: &str) -> Result<(), Problem> {
         headers: request.headers(),
     };
     head::check(&head, names)?;
-    match &edge.limiter {
-        Some(limiter) if !is_health => within_rate(&edge.access, limiter, request),
-        _ => Ok(()),
-    }
+    let is_counted = edge.limiter.is_some() && !is_health;
+    Ok(is_counted.then(|| Caller::of(&edge.access, request)))
 }
 
 /// Bounds the time until a handler begins its answer. A handler that changes something bounds its own waits (for the
@@ -221,18 +225,40 @@ fn finish(mut response: Response, correlation: &Correlation) -> Response {
     response
 }
 
-/// Counts a request of a client, by its token, else by its address.
-fn within_rate(access: &Access, limiter: &RateLimiter, request: &Request) -> Result<(), Problem> {
-    let now = access.now().0;
-    let token = access::in_header(request.headers());
-    let identity = token.and_then(|token| access.verify(token).ok());
-    let decision = match identity {
-        Some(identity) => limiter.ask((&identity.tenant, &identity.subject), now),
-        None => {
-            let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
-            limiter.ask(peer.map(|peer| peer.0.ip()), now)
+/// Who a request is counted for: the bearer of its token, else its address.
+struct Caller {
+    identity: Option<Arc<Identity>>,
+    peer: Option<IpAddr>,
+}
+
+impl Caller {
+    fn of(access: &Access, request: &Request) -> Self {
+        let token = access::in_header(request.headers());
+        let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
+        Self {
+            identity: token.and_then(|token| access.verify(token).ok()),
+            peer: peer.map(|peer| peer.0.ip()),
         }
+    }
+
+    fn client(&self) -> Client<'_> {
+        match &self.identity {
+            Some(identity) => Client::Subject {
+                tenant: &identity.tenant,
+                subject: &identity.subject,
+            },
+            None => Client::Address(self.peer),
+        }
+    }
+}
+
+/// Counts a request.
+async fn within_rate(edge: &Edge, caller: &Caller) -> Result<(), Problem> {
+    let Some(limiter) = &edge.limiter else {
+        return Ok(());
     };
+    let now = edge.access.now().0;
+    let decision = limiter.ask(caller.client(), now).await;
     if decision.allowed {
         return Ok(());
     }

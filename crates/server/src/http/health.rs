@@ -19,6 +19,7 @@ use waybill_store::{Error as StoreError, InboxStore, StoreBase};
 use super::json;
 use crate::context::ContextSource;
 use crate::inventory::Guarded;
+use crate::redis::Redis;
 use crate::resilience::breaker;
 
 /// What the health routes check.
@@ -26,7 +27,8 @@ pub struct HealthApi {
     pub store: Arc<dyn StoreBase>,
     pub inventory: Option<Arc<Guarded>>,
     /// The connection to a broker.
-    pub link: Option<Arc<Link>>,
+    pub broker: Option<Arc<Link>>,
+    pub redis: Option<Redis>,
     /// There where events of other stores are taken.
     pub inbox: Option<Arc<dyn InboxStore>>,
     pub contexts: ContextSource,
@@ -137,18 +139,17 @@ pub async fn details(State(api): State<Arc<HealthApi>>) -> Response {
     let database = matches!(storage, Storage::Writable);
     let inventory = api.inventory.as_ref().map(|i| i.breaker().state);
     let no_inventory = inventory.is_some_and(|state| state == breaker::State::Open);
-    let broker = api
-        .link
-        .as_ref()
-        .map(|link| (link.broker(), link.problem()));
-    let no_broker = broker
-        .as_ref()
-        .is_some_and(|(_, problem)| problem.is_some());
+    let broker = api.broker.as_ref();
+    let broker = broker.map(|link| (link.broker(), link.problem().map(|p| p.text)));
+    let redis = api.redis.as_ref();
+    let redis_problem = redis.map(|redis| ("redis", redis.problem()));
+    let beside: Vec<_> = broker.into_iter().chain(redis_problem).collect();
+    let one_is_away = beside.iter().any(|(_, problem)| problem.is_some());
     let stopped = match &api.inbox {
         Some(inbox) if database => stopped_source(&**inbox).await,
         Some(_) | None => None,
     };
-    let status = match (database, no_inventory || no_broker || stopped.is_some()) {
+    let status = match (database, no_inventory || one_is_away || stopped.is_some()) {
         (false, _) => "unhealthy",
         (true, true) => "degraded",
         (true, false) => "healthy",
@@ -174,13 +175,16 @@ pub async fn details(State(api): State<Arc<HealthApi>>) -> Response {
     if let Some(state) = inventory {
         body["services"]["inventory"] = word(!no_inventory).into();
         body["dependencies"]["inventory"] = (!no_inventory).into();
-        body["circuitBreakers"] = json!({"inventory": state.name()});
+        body["circuitBreakers"]["inventory"] = state.name().into();
     }
-    if let Some((name, problem)) = broker {
+    if let Some(redis) = redis {
+        body["circuitBreakers"]["redis"] = redis.breaker.snapshot().state.name().into();
+    }
+    for (name, problem) in beside {
         body["services"][name] = word(problem.is_none()).into();
         body["dependencies"][name] = problem.is_none().into();
         if let (Some(problem), true) = (problem, database) {
-            body["reason"] = problem.text.into();
+            body["reason"] = problem.into();
         }
     }
     let code = if database {

@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, header};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::{encode_eof, encode_registry};
-use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::info::Info;
@@ -34,8 +34,10 @@ use crate::inventory::Guarded;
 use crate::observe::figures;
 use crate::observe::metrics::Metrics;
 use crate::observe::process;
+use crate::redis::Redis;
 use crate::resilience::breaker;
 use crate::resilience::budget::BodyBudget;
+use crate::resilience::shared_limit::LimitFigures;
 
 /// What a scrape shows, and whether it needs a token.
 pub struct MetricsApi {
@@ -49,6 +51,7 @@ pub struct MetricsApi {
     pub log_cache: Arc<LogCache>,
     pub intake: Arc<Intake>,
     pub inventory: Option<Arc<Guarded>>,
+    pub redis: Option<Redis>,
     pub connections: Arc<Connections>,
     pub bodies: Arc<BodyBudget>,
     pub hub: Arc<Hub>,
@@ -258,7 +261,13 @@ fn looked_at(api: &MetricsApi) -> Registry {
     );
     disk(&mut registry, api.data.as_deref());
     pool(&mut registry, &*api.store);
-    inventory(&mut registry, api.inventory.as_deref());
+    if let Some(inventory) = &api.inventory {
+        circuit(&mut registry, "inventory", inventory.breaker());
+    }
+    if let Some(redis) = &api.redis {
+        circuit(&mut registry, "redis", redis.breaker.snapshot());
+        limits(&mut registry, &redis.sharing.figures);
+    }
     let version = ("version", env!("CARGO_PKG_VERSION"));
     let driver = ("store", api.store.identity().driver);
     registry.register("build", "What this is", Info::new(vec![version, driver]));
@@ -337,11 +346,8 @@ fn orders(registry: &mut Registry, stats: &Stats) {
     registry.register("orders", "Orders by status", orders);
 }
 
-fn inventory(registry: &mut Registry, inventory: Option<&Guarded>) {
-    let Some(inventory) = inventory else {
-        return;
-    };
-    let snapshot = inventory.breaker();
+/// The circuit breaker around a service.
+fn circuit(registry: &mut Registry, service: &str, snapshot: breaker::Snapshot) {
     let state = Family::<Named, Gauge>::default();
     for one in [
         breaker::State::Closed,
@@ -351,7 +357,11 @@ fn inventory(registry: &mut Registry, inventory: Option<&Guarded>) {
         let is = i64::from(snapshot.state == one);
         state.get_or_create(&named(one.name())).set(is);
     }
-    registry.register("inventory_breaker_state", "1 for the state it is in", state);
+    registry.register(
+        format!("{service}_breaker_state"),
+        "1 for the state it is in",
+        state,
+    );
     let calls = Family::<Named, Gauge>::default();
     for (name, count) in [
         ("opened", snapshot.opened),
@@ -361,7 +371,31 @@ fn inventory(registry: &mut Registry, inventory: Option<&Guarded>) {
     ] {
         calls.get_or_create(&named(name)).set(figures::gauge(count));
     }
-    registry.register("inventory_breaker_calls", "Since the start", calls);
+    registry.register(format!("{service}_breaker_calls"), "Since the start", calls);
+}
+
+/// How the limits that processes share were decided.
+fn limits(registry: &mut Registry, figures: &LimitFigures) {
+    let decisions = Family::<Named, Counter>::default();
+    for (name, count) in [
+        ("leased", &figures.leased),
+        ("asked", &figures.asked),
+        ("failed", &figures.failed),
+        ("alone", &figures.alone),
+    ] {
+        let decided = decisions.get_or_create(&named(name));
+        decided.inc_by(count.load(Ordering::Relaxed));
+    }
+    registry.register(
+        "rate_limit_decisions",
+        "Requests that a shared limit counted: by a lease, by asking Redis, by this process after Redis failed, by this process without asking",
+        decisions,
+    );
+    registry.register(
+        "redis_damaged_values",
+        "Values in Redis that were not of this limit and were replaced",
+        ConstCounter::new(figures.damaged.load(Ordering::Relaxed)),
+    );
 }
 
 /// The lag of each consumer of this process: in positions of the log, and in seconds since the oldest event that it has

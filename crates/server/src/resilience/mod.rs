@@ -6,6 +6,9 @@
 pub mod breaker;
 pub mod budget;
 pub mod flood;
+pub mod quota;
 pub mod rate_limit;
+pub mod remembered;
+pub mod shared_limit;
 pub mod shares;
 pub mod turns;

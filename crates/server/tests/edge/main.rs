@@ -6,7 +6,11 @@ mod bodies;
 mod descriptors;
 mod places;
 mod rate;
+#[cfg(feature = "redis")]
+mod redis_away;
 mod routed_by_role;
+#[cfg(feature = "redis")]
+mod shared_limit;
 
 use std::time::{Duration, Instant};
 

@@ -22,6 +22,7 @@ use super::output;
 use crate::backend;
 use crate::brokers;
 use crate::config::{ConfigErrors, Loaded, Profile, Settings, check_safety};
+use crate::redis;
 use crate::roles::{self, running};
 use check::{Check, Verdict};
 
@@ -64,6 +65,7 @@ pub async fn run(args: DoctorArgs) -> ExitCode {
 async fn look(settings: &Settings) -> Vec<Check> {
     let mut checks = vec![];
     let startable = check_safety(settings)
+        .and_then(|()| redis::check(settings))
         .and_then(|()| brokers::check(settings))
         .and_then(|publishes| running::check(roles::ALL, settings, publishes));
     match startable {

@@ -10,7 +10,7 @@ use crate::commands::ShipmentCommands;
 use crate::config::Auth;
 use crate::http::requests::Requests;
 use crate::intake::place::Placing;
-use crate::resilience::rate_limit::RateLimiter;
+use crate::resilience::shared_limit::Limiter;
 
 /// Placing and reading orders.
 pub struct ServicesApi {
@@ -36,7 +36,7 @@ pub struct TokensApi {
     pub requests: Arc<Requests>,
     pub clients: Clients,
     /// By the caller's address; `None` when the limit is off.
-    pub limiter: Option<RateLimiter>,
+    pub limiter: Option<Limiter>,
     pub auth: Auth,
     /// Whether anyone may inspect a token; else only clients with their secret.
     pub is_inspection_open: bool,

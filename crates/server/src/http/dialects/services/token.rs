@@ -17,6 +17,7 @@ use crate::clock::MICROS_PER_SECOND;
 use crate::http::json;
 use crate::http::v1::codes;
 use crate::http::v1::problem::Problem;
+use crate::resilience::shared_limit::Client;
 
 /// Gives a client a token for its id and secret, which stand in the body (JSON or a form) or in a Basic header.
 #[utoipa::path(
@@ -62,7 +63,7 @@ pub async fn parameters(
     request: Request,
 ) -> Result<(HeaderMap, Result<Parameters, Refused>), Problem> {
     let (head, body) = request.into_parts();
-    let peer = within_rate(api, &head)?;
+    let peer = within_rate(api, &head).await?;
     let body = api
         .requests
         .body_of(&TOKENS, peer, &head.headers, body)
@@ -72,13 +73,15 @@ pub async fn parameters(
 }
 
 /// Counts a request by the caller's address, right or wrong, so that secrets cannot be tried quickly.
-fn within_rate(api: &TokensApi, head: &Parts) -> Result<Option<std::net::IpAddr>, Problem> {
+async fn within_rate(api: &TokensApi, head: &Parts) -> Result<Option<std::net::IpAddr>, Problem> {
     let peer = head.extensions.get::<ConnectInfo<SocketAddr>>();
     let peer = peer.map(|peer| peer.0.ip());
     let Some(limiter) = &api.limiter else {
         return Ok(peer);
     };
-    let decision = limiter.ask(peer, api.requests.access.now().0);
+    let decision = limiter
+        .ask(Client::Address(peer), api.requests.access.now().0)
+        .await;
     if decision.allowed {
         return Ok(peer);
     }
