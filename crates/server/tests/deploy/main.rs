@@ -14,6 +14,7 @@ mod rotation;
 mod rules;
 mod schema_4;
 mod scrape;
+mod services;
 mod settings;
 #[path = "../apart/shop.rs"]
 #[allow(dead_code, reason = "the crate `apart` uses all of it")]
