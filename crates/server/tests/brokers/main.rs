@@ -4,6 +4,8 @@
 #![cfg(any(feature = "kafka", feature = "rabbitmq", feature = "sqs"))]
 
 mod broker;
+#[cfg(feature = "sqs")]
+mod examples;
 mod faults;
 mod flow;
 mod services;

@@ -39,7 +39,8 @@ pub struct Services {
     databases: Vec<Database>,
 }
 
-fn start(broker: &dyn Broker, roles: &str) -> Start {
+/// A service with these roles that uses the broker.
+pub fn start(broker: &dyn Broker, roles: &str) -> Start {
     let mut start = Start::serve(env!("CARGO_BIN_EXE_waybill"), roles)
         .delivering_within_ms("0-100")
         .env("WAYBILL_RELAY__MAX_DELAY_MS", "500ms");
@@ -209,7 +210,8 @@ impl Services {
     }
 }
 
-async fn ready(start: Start) -> Waybill {
+/// Starts it, with its schema.
+pub async fn ready(start: Start) -> Waybill {
     let mut app = start.prepared().expect("a folder");
     // Nothing is migrated twice, and an embedded store migrates itself.
     app.migrate().await.expect("the schema");
