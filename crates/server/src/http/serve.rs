@@ -5,7 +5,7 @@
 //! (`header_timeout` bounds a head, `idle_timeout` the wait for the next one, `write_timeout` an unread answer); a
 //! client that hangs up cancels its request; after `stop` nothing is accepted, what was accepted is answered,
 //! and `shutdown_deadline` ends what is left. It leaves bodies to `body`, and what a request means to the service.
-//! Long answers (streams) must end by themselves when `stop` is cancelled.
+//! Long answers (streams) and WebSockets must end by themselves when `stop` is cancelled.
 //!
 //! Nothing is allocated per request here but hyper's head timer.
 
@@ -265,18 +265,18 @@ where
         let timer = HeadTimer::new(options.header_timeout, options.idle_timeout);
         let mut builder = self.builder.clone();
         builder.timer(timer.clone());
-        let (socket, hang_up) = Socket::new(stream, timer, options.write_timeout);
-        let connection = builder.serve_connection(socket, self.service(peer, false));
-        // A child token per connection, so that connections polled at the same time do not contend for the parent's lock.
-        let (stop, cut) = (self.stop.child_token(), self.cut.clone());
-        let head_limit_bytes = options.head_limit_bytes;
         let closing = Closing {
             connections: Arc::clone(&self.connections),
             _slot: slot,
             _share: share,
         };
+        let (socket, hang_up) = Socket::new(stream, timer, options.write_timeout, closing);
+        let connection = builder.serve_connection(socket, self.service(peer, false));
+        let connection = connection.with_upgrades();
+        // A child token per connection, so that connections polled at the same time do not contend for the parent's lock.
+        let (stop, cut) = (self.stop.child_token(), self.cut.clone());
+        let head_limit_bytes = options.head_limit_bytes;
         tokio::spawn(async move {
-            let _closing = closing;
             let mut connection = std::pin::pin!(connection);
             // The connection is polled first, so that bytes sent before the client hung up are read.
             let result = tokio::select! {
@@ -312,7 +312,6 @@ where
         let (stop, write_timeout) = (self.stop.child_token(), self.options.write_timeout);
         let head_limit_bytes = self.options.head_limit_bytes;
         tokio::spawn(async move {
-            let _loan = loan;
             let mut byte = [0];
             let speaks = tokio::select! {
                 () = stop.cancelled() => false,
@@ -323,7 +322,7 @@ where
                 full::refuse(stream);
                 return;
             }
-            let (socket, hang_up) = Socket::new(stream, timer, write_timeout);
+            let (socket, hang_up) = Socket::new(stream, timer, write_timeout, loan);
             let connection = builder.serve_connection(socket, service);
             tokio::select! {
                 biased;
@@ -342,7 +341,7 @@ where
     }
 }
 
-/// Counts a connection as closed and gives its slot back, however its task ends.
+/// Counts a connection as closed and gives its slot back when its socket is dropped, be it of HTTP or a WebSocket.
 struct Closing {
     connections: Arc<Connections>,
     _slot: OwnedSemaphorePermit,

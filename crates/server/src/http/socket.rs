@@ -39,6 +39,8 @@ struct Wire {
     head_bytes: AtomicUsize,
     /// hyper's own answer to a head that it could not read was not written.
     withheld: AtomicBool,
+    /// What counts the connection; the last field, so that it is given back when the connection is closed.
+    _held: Box<dyn Send + Sync>,
 }
 
 /// Counts the bytes of a head.
@@ -98,12 +100,19 @@ impl HangUp {
 }
 
 impl Socket {
-    pub fn new(stream: TcpStream, timer: HeadTimer, write_timeout: Duration) -> (Self, HangUp) {
+    /// `held` is dropped after the connection, also when that was handed on as a WebSocket.
+    pub fn new(
+        stream: TcpStream,
+        timer: HeadTimer,
+        write_timeout: Duration,
+        held: impl Send + Sync + 'static,
+    ) -> (Self, HangUp) {
         let (read, write) = stream.into_split();
         let wire = Arc::new(Wire {
             write,
             head_bytes: AtomicUsize::new(0),
             withheld: AtomicBool::new(false),
+            _held: Box::new(held),
         });
         let counted = Counted {
             read,

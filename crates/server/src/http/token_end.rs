@@ -70,7 +70,8 @@ fn ending(clock: &Arc<dyn Clock>, until_micros: i64, response: Response) -> Resp
     response.map(|body| Body::from_stream(body.into_data_stream().take_until(end)))
 }
 
-async fn passed(clock: Arc<dyn Clock>, until_micros: i64) {
+/// Returns at that time of the clock, in microseconds since 1970.
+pub async fn passed(clock: Arc<dyn Clock>, until_micros: i64) {
     loop {
         let left = until_micros - clock.now_micros();
         match u64::try_from(left) {

@@ -40,3 +40,5 @@ mod tenants;
 mod values;
 #[path = "../v1/verify.rs"]
 mod verify;
+#[path = "../v1/websocket.rs"]
+mod websocket;

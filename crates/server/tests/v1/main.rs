@@ -26,3 +26,4 @@ mod stream;
 mod tenants;
 mod values;
 mod verify;
+mod websocket;

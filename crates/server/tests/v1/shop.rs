@@ -16,7 +16,7 @@ use waybill_testkit::http::{Answer, Client};
 use waybill_testkit::server::{Start, Waybill};
 use waybill_testkit::token;
 
-const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(30);
 /// Longer than any test: the simulated carrier does nothing by itself.
 pub const NEVER: &str = "3600000";
 pub const AT_ONCE: &str = "0";

@@ -50,6 +50,7 @@ fn statuses(path: &str, method: &str, operation: &Value) -> Vec<u16> {
         (has_body, vec![411]),
         (takes("If-Match") || takes("If-None-Match"), vec![412]),
         (takes("after") || takes("Last-Event-ID"), vec![410]),
+        (operation["responses"]["101"].is_object(), vec![426]),
     ];
     let there = of.into_iter().filter(|(has, _)| *has);
     there
@@ -146,6 +147,7 @@ fn refuse(responses: &mut Map<String, Value>, status: u16, worded: fn(u16) -> Re
             "string",
         )][..],
         408 | 503 | 507 => &[("Retry-After", "Seconds after which to try again", "integer")],
+        426 => &[("Upgrade", "The protocol to speak (RFC 9110)", "string")],
         429 => &[
             ("Retry-After", "Seconds after which to try again", "integer"),
             (

@@ -41,6 +41,7 @@ pub const STOCK_OUT_OF_RANGE: &str = "stock_out_of_range";
 pub const KEY_REUSED: &str = "idempotency_key_reused";
 pub const INSUFFICIENT_STOCK: &str = "insufficient_stock";
 pub const UNKNOWN_SKU: &str = "unknown_sku";
+pub const UPGRADE_REQUIRED: &str = "upgrade_required";
 pub const RATE_LIMITED: &str = "rate_limited";
 pub const INTERNAL: &str = "internal_error";
 pub const OVERLOADED: &str = "overloaded";

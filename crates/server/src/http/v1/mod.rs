@@ -22,6 +22,7 @@ mod event_view;
 mod events;
 mod examples;
 mod feed;
+mod follow;
 pub mod follower;
 mod get;
 mod holds;
@@ -51,7 +52,6 @@ mod shipment_view;
 mod shipments;
 mod snapshot;
 mod stock;
-mod stream;
 mod strict;
 mod transitions;
 mod unreadable;
@@ -91,7 +91,8 @@ pub fn api() -> OpenApiRouter<HttpState> {
         .routes(routes!(stock::list))
         .routes(routes!(stock::get, stock::put))
         .routes(routes!(reconcile::reconcile))
-        .routes(routes!(stream::stream))
+        .routes(routes!(follow::stream::stream))
+        .routes(routes!(follow::websocket::follow))
         .routes(routes!(feed::feed))
 }
 

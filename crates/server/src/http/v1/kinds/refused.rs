@@ -278,6 +278,12 @@ pub const REFUSED: &[Kind] = &[
         "Check the skus in `skus`. One that is right must be counted first, with PUT /v1/stock/{sku}.",
     ),
     kind_of(
+        codes::UPGRADE_REQUIRED,
+        426,
+        "This address speaks WebSocket",
+        "Connect with a WebSocket client (RFC 6455, version 13), or read the same steps as server-sent events from /v1/orders/{id}/stream.",
+    ),
+    kind_of(
         codes::RATE_LIMITED,
         429,
         "Too many requests",
