@@ -13,6 +13,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Metric, Registry};
 use waybill_domain::time::Time;
 
+use super::inbox_figures::InboxFigures;
 use crate::auth::TokenError;
 
 /// A route as it is written in the router, and how it was answered.
@@ -69,12 +70,15 @@ pub struct Metrics {
     takeovers: Family<ConsumerLabel, Counter>,
     lost: Family<ConsumerLabel, Counter>,
     tokens_refused: Family<Refused, Counter>,
+    /// Of what comes from other stores.
+    pub inbox: InboxFigures,
     progress: Mutex<BTreeMap<(&'static str, u16), ConsumerPosition>>,
     /// Answers by the first digit of their status.
     answers: [AtomicU64; 6],
 }
 
-fn seconds() -> Histogram {
+/// Buckets for waits, from a millisecond to ten seconds.
+pub fn seconds() -> Histogram {
     Histogram::new([
         0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0,
     ])
@@ -164,6 +168,7 @@ impl Metrics {
             takeovers: takeovers(r),
             lost: lost(r),
             tokens_refused: tokens_refused(r),
+            inbox: InboxFigures::register(r),
             progress: Mutex::default(),
             answers: Default::default(),
             registry,

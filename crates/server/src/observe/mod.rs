@@ -1,6 +1,9 @@
 //! Logs, metrics, and numbers as figures.
 
+#[cfg(test)]
+pub mod alert_rule;
 pub mod figures;
+pub mod inbox_figures;
 pub mod logs;
 pub mod metrics;
 pub mod process;

@@ -13,6 +13,8 @@ use waybill_domain::inbox::{
 };
 use waybill_store::{Advance, HeldId};
 
+use crate::observe::inbox_figures::Handled;
+
 /// An event that waits in the store.
 #[derive(Debug)]
 pub struct Waiting {
@@ -52,6 +54,8 @@ pub struct Arrivals<'m> {
     pub aggregates: Vec<OfAggregate<'m>>,
     /// One per message, for when all this has been written.
     pub results: Vec<Received>,
+    /// How many of the messages had come before.
+    pub repeated: usize,
 }
 
 /// An event that is not the next one.
@@ -67,6 +71,7 @@ struct Sorting<'m> {
     from: Option<Seen>,
     events: Sequence<Ahead<'m>>,
     release: Vec<HeldId>,
+    repeated: usize,
 }
 
 impl<'m> Arrivals<'m> {
@@ -97,11 +102,24 @@ impl<'m> Arrivals<'m> {
             }
             results.push(taken);
         }
+        let repeated = sorting.values().map(|of| of.repeated).sum();
         let aggregates = sorting.into_iter();
         Self {
             fresh,
             aggregates: aggregates.filter_map(|(a, of)| of.end(a)).collect(),
             results,
+            repeated,
+        }
+    }
+
+    /// What becomes of the messages, and of events that waited for them.
+    pub fn handled(&self) -> Handled {
+        let later = |result: &&Received| matches!(result, Received::Later(_));
+        Handled {
+            taken: self.fresh.len(),
+            repeated: self.repeated,
+            waiting: self.held(),
+            later: self.results.iter().filter(later).count(),
         }
     }
 
@@ -131,6 +149,7 @@ fn begin<'m>(
                 from,
                 events: Sequence::new(mark, of.map(|waits| (waits.at, Ahead::Waits(waits)))),
                 release: vec![],
+                repeated: 0,
             }
         };
         sorting.entry(aggregate).or_insert_with(new);
@@ -158,7 +177,10 @@ impl<'m> Sorting<'m> {
         #[cfg(feature = "planted-defects")]
         let arrival = super::defects::without_inbox(arrival);
         match arrival {
-            Arrival::Duplicate => Received::Taken,
+            Arrival::Duplicate => {
+                self.repeated += 1;
+                Received::Taken
+            }
             Arrival::Gap { missing } => self.wait(at, missing, message, room),
             Arrival::Next => {
                 fresh.push(message);
@@ -193,6 +215,7 @@ impl<'m> Sorting<'m> {
             ))
         };
         if waits {
+            self.repeated += 1;
             return Received::Taken;
         }
         if *room == 0 {

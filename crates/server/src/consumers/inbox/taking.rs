@@ -132,7 +132,18 @@ impl<H: Handler> Inbox<H> {
         if let Some(row) = manner.instead_of.filter(|_| !written) {
             self.sources.drop_held(self.name.consumer, row).await?;
         }
+        self.count(&arrivals);
         Ok(arrivals.results)
+    }
+
+    fn count(&self, arrivals: &Arrivals<'_>) {
+        let (figures, consumer) = (&self.resources.metrics.inbox, self.name.consumer);
+        figures.count(consumer, arrivals.handled());
+        let recorded = arrivals
+            .fresh
+            .iter()
+            .map(|message| message.event.recorded_at);
+        figures.delayed(consumer, recorded, self.resources.contexts.now());
     }
 
     /// The events that wait in the store, of aggregates that have any.

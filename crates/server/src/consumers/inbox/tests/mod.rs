@@ -1,6 +1,7 @@
 //! The inbox of a delivery service on a real embedded store. The tests hand it the messages of an order service that is
 //! not there.
 
+mod alerts;
 mod gaps;
 mod generations;
 mod once;
