@@ -15,6 +15,13 @@ pub enum WrongStore {
     Store(#[from] StoreError),
 }
 
+/// Which of two services that exchange events a process with these settings is; `None` for a process that takes no
+/// events of another store.
+#[must_use]
+pub fn of(settings: &Settings, has_outside: bool) -> Option<Service> {
+    work(settings, has_outside).service
+}
+
 /// What a process with these settings does.
 fn work(settings: &Settings, has_outside: bool) -> Work {
     let (runs_status, runs_delivery) = (settings.runs("status"), settings.runs("delivery"));

@@ -1,6 +1,7 @@
 //! The relay on a real embedded store, with a publisher that records what it is given and refuses what a test says.
 
 mod alerts;
+mod backlog;
 mod parked;
 mod pausing;
 mod publishing;
