@@ -13,6 +13,7 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use utoipa::{IntoParams, ToSchema};
 use waybill_broker::link::Link;
+use waybill_domain::service::Service;
 use waybill_domain::time::Time;
 use waybill_store::{Error as StoreError, InboxStore, StoreBase};
 
@@ -26,6 +27,8 @@ use crate::resilience::breaker;
 pub struct HealthApi {
     pub store: Arc<dyn StoreBase>,
     pub inventory: Option<Arc<Guarded>>,
+    /// Which of two services that exchange events this process is.
+    pub service: Option<Service>,
     /// The connection to a broker.
     pub broker: Option<Arc<Link>>,
     pub redis: Option<Redis>,
@@ -51,7 +54,7 @@ struct Health {
     uptime: i64,
     /// The version of Waybill.
     version: String,
-    /// Its name.
+    /// `order-service` or `delivery-service` where each has a store of its own, else `waybill`.
     service: String,
     /// Why it is unhealthy, what is away, or which store's events are not taken.
     #[schema(nullable = false)]
@@ -159,7 +162,7 @@ pub async fn details(State(api): State<Arc<HealthApi>>) -> Response {
         "timestamp": api.contexts.now(),
         "uptime": api.contexts.now().ms_since(api.started_at) / 1_000,
         "version": env!("CARGO_PKG_VERSION"),
-        "service": "waybill",
+        "service": api.service.map_or("waybill", Service::as_str),
         "services": {"database": storage.word(), "api": "up"},
         "dependencies": {"database": database},
     });

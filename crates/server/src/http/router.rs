@@ -10,7 +10,9 @@ use axum::routing::get;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::dialects::services;
 use super::edge::{self, Edge};
+use super::health::HealthApi;
 use super::state::HttpState;
 use super::v1::codes;
 use super::v1::problem::Problem;
@@ -85,7 +87,14 @@ async fn only_reads(State(role): State<&'static str>, request: Request, next: Ne
     Problem::new(codes::NOT_FOUND, detail).into_response()
 }
 
-/// No route has this path; the edge words the answer.
-async fn nowhere() -> http::StatusCode {
-    http::StatusCode::NOT_FOUND
+/// No route has this path; the edge words the answer. Clients of two services that exchange events know one wording for
+/// every path outside `/v1` and `/api`.
+async fn nowhere(State(health): State<Arc<HealthApi>>, request: Request) -> Response {
+    let mut response = http::StatusCode::NOT_FOUND.into_response();
+    let path = request.uri().path();
+    let is_of_no_dialect = !path.starts_with("/v1/") && !path.starts_with("/api/");
+    if health.service.is_some() && is_of_no_dialect {
+        response.extensions_mut().insert(&services::DIALECT);
+    }
+    response
 }

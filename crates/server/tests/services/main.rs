@@ -5,6 +5,8 @@ mod against;
 mod one_store;
 mod personal;
 mod race;
+mod relay;
+mod restored;
 mod trace;
 
 use std::collections::BTreeSet;
@@ -267,4 +269,35 @@ async fn a_shipment_that_lives_elsewhere_is_not_simulated_here() {
         "{}",
         answer.text()
     );
+}
+
+#[tokio::test]
+async fn each_service_says_its_name_and_words_unknown_paths_as_its_clients_know_them() {
+    let services = Services::start(None).await;
+    let of_orders = services.app.client();
+    for (mut client, name) in [
+        (of_orders, "order-service"),
+        (services.delivery_client(), "delivery-service"),
+    ] {
+        let health = client.get("/health").await.expect("an answer");
+        assert_eq!(health.json::<Value>()["service"], name);
+        for (path, body) in [
+            (
+                "/nowhere",
+                json!({"error": "Not Found", "message": "Endpoint not found"}),
+            ),
+            (
+                "/orders/a/b/c",
+                json!({"error": "Not Found", "message": "Endpoint not found"}),
+            ),
+        ] {
+            let answer = client.get(path).await.expect("an answer");
+            assert_eq!(
+                (answer.status.as_u16(), answer.json::<Value>()),
+                (404, body)
+            );
+        }
+        let answer = client.get("/v1/nowhere").await.expect("an answer");
+        assert_eq!(answer.json::<Value>()["code"], "not_found");
+    }
 }
