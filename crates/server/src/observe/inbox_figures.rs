@@ -7,7 +7,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 use waybill_domain::time::Time;
 
-use super::metrics::{ConsumerLabel, named, seconds};
+use super::families::{ConsumerLabel, named, seconds};
 
 /// A consumer, and what became of a message for it.
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]

@@ -10,9 +10,10 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
-use prometheus_client::registry::{Metric, Registry};
+use prometheus_client::registry::Registry;
 use waybill_domain::time::Time;
 
+use super::families::{ConsumerLabel, named, seconds};
 use super::inbox_figures::InboxFigures;
 use crate::auth::TokenError;
 
@@ -28,12 +29,6 @@ pub struct Answered {
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 pub struct Route {
     pub route: String,
-}
-
-/// A consumer by its one name.
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-pub struct ConsumerLabel {
-    pub consumer: &'static str,
 }
 
 /// Why a token was refused: one of the codes of `auth::TokenError`, or a scope that is missing.
@@ -75,19 +70,6 @@ pub struct Metrics {
     progress: Mutex<BTreeMap<(&'static str, u16), ConsumerPosition>>,
     /// Answers by the first digit of their status.
     answers: [AtomicU64; 6],
-}
-
-/// Buckets for waits, from a millisecond to ten seconds.
-pub fn seconds() -> Histogram {
-    Histogram::new([
-        0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0,
-    ])
-}
-
-/// Registers a metric under its name.
-pub fn named<M: Metric + Clone>(registry: &mut Registry, name: &str, help: &str, metric: M) -> M {
-    registry.register(name, help, metric.clone());
-    metric
 }
 
 fn orders_of_a_batch() -> Histogram {

@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 pub mod alert_rule;
+pub mod families;
 pub mod figures;
 pub mod inbox_figures;
 pub mod logs;

@@ -26,7 +26,7 @@ use crate::config::{DEFAULTS, ROLES_MARK, RoleSection, Settings, Sources, sectio
 use crate::consumers::consuming::Consuming;
 use crate::consumers::handler::{EventOutcome, Handler};
 use crate::http::v1::apis::OrdersApi;
-use crate::observe::metrics::named;
+use crate::observe::families::named;
 use crate::random::Entropy;
 
 section!(CountingSettings, "counting", {

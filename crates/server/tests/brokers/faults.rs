@@ -63,6 +63,8 @@ async fn faults(broker: Option<impl Broker>, frozen_for: Duration) {
     services.delivered(orders.len()).await;
     assert!(hit >= 2, "inconclusive: {hit} faults hit orders under way");
     println!("{hit} of 5 faults hit, {} orders", orders.len());
+    let again = services.everything_again().await;
+    println!("{}: {again} messages delivered twice", broker.name());
     services.check(&orders, Stores::Postgres).await;
 }
 

@@ -19,6 +19,8 @@ async fn flow(broker: Option<impl Broker>, stores: Stores, count: usize) {
         broker.name(),
         took.as_millis()
     );
+    let again = services.everything_again().await;
+    println!("{}: {again} messages delivered twice", broker.name());
     services.check(&orders, stores).await;
 }
 

@@ -3,9 +3,12 @@
 
 #![cfg(any(feature = "kafka", feature = "rabbitmq", feature = "sqs"))]
 
+#[cfg(all(feature = "kafka", feature = "planted-defects"))]
+mod bad;
 mod broker;
 #[cfg(feature = "sqs")]
 mod examples;
 mod faults;
 mod flow;
+mod measure;
 mod services;

@@ -151,6 +151,62 @@ impl Services {
         began.elapsed()
     }
 
+    /// Has both services publish again all that they have published, and waits until the other one had all of it once
+    /// more; how many messages that were.
+    pub async fn everything_again(&self) -> u64 {
+        let before = self.repeated().await;
+        let relays = [
+            self.relay.as_ref().unwrap_or(&self.orders),
+            &self.delivery[0],
+        ];
+        let mut sent = 0;
+        for relay in relays {
+            let mut client = delivery_client(relay);
+            let body = Bytes::from(json!({"from": "2000-01-01T00:00:00Z"}).to_string());
+            let asked = client.send(Method::POST, "/v1/relay/replay", &[], body);
+            let asked = asked.await.expect("an answer");
+            assert_eq!(asked.status, 202, "{}", asked.text());
+            let done = async {
+                loop {
+                    let relay: Value = client.get("/v1/relay").await.expect("an answer").json();
+                    if relay["replay"]["done"] == true {
+                        return relay["replay"]["sent"].as_u64().expect("a number");
+                    }
+                    sleep(LOOK_AGAIN).await;
+                }
+            };
+            sent += timeout(HANGS, done).await.expect("a replay ends");
+        }
+        // One event is of stock, which neither service reads.
+        let arrived = async {
+            while self.repeated().await < before + sent - 1 {
+                sleep(LOOK_AGAIN * 10).await;
+            }
+        };
+        if timeout(HANGS, arrived).await.is_err() {
+            let repeated = self.repeated().await - before;
+            panic!("{repeated} of {sent} came again\n{}", self.output());
+        }
+        sent
+    }
+
+    /// Messages that came once more, to all processes.
+    async fn repeated(&self) -> u64 {
+        let mut repeated = 0;
+        for process in [&self.orders].into_iter().chain(&self.delivery) {
+            let metrics = delivery_client(process).get("/metrics").await;
+            let metrics = metrics.expect("an answer");
+            repeated += metrics
+                .text()
+                .lines()
+                .filter(|line| line.starts_with("waybill_inbox_messages_total{"))
+                .filter(|line| line.contains("outcome=\"repeated\""))
+                .filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok())
+                .sum::<u64>();
+        }
+        repeated
+    }
+
     fn output(&self) -> String {
         let all = [&self.orders].into_iter().chain(&self.relay);
         let all = all.chain(&self.delivery);
@@ -225,12 +281,12 @@ fn databases() -> Vec<Database> {
     vec![database(), database()]
 }
 
-fn delivery_client(service: &Waybill) -> Client {
+pub fn delivery_client(service: &Waybill) -> Client {
     Client::new(service.address()).with_token(&token::demo_for("default", "testkit"))
 }
 
 /// Every item of a list, page by page.
-async fn all(client: &mut Client, path: &str) -> Vec<Value> {
+pub async fn all(client: &mut Client, path: &str) -> Vec<Value> {
     let (mut all, mut next) = (vec![], format!("{path}?limit=100"));
     loop {
         let answer = client.get(&next).await.expect("an answer");

@@ -6,7 +6,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
-use crate::observe::metrics::named;
+use crate::observe::families::named;
 
 /// What housekeeping counts.
 #[derive(Clone)]

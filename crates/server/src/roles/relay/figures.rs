@@ -5,7 +5,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use waybill_broker::publisher::Published;
 
-use crate::observe::metrics::named;
+use crate::observe::families::named;
 
 /// Messages by what became of them. A message that is published again counts again.
 #[derive(Clone)]
