@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 use waybill_broker::message::{Message, Topic};
 use waybill_broker::wire::{Shape, encode, encode_without_data};
+use waybill_domain::event::EventKind;
 
 use crate::samples::Form;
 use crate::{schema, words};
@@ -117,7 +118,7 @@ fn message_of(form: Form, shape: Shape) -> Value {
             json!({"$ref": format!("#/components/schemas/{}", form.name())});
         payload
     };
-    let kinds: Vec<&str> = form.kinds().map(|kind| kind.as_str()).collect();
+    let kinds: Vec<&str> = form.kinds().map(EventKind::as_str).collect();
     json!({
         "name": form.name(),
         "title": kinds.join(", "),
