@@ -116,16 +116,16 @@ async fn two_processes_let_through_one_limit() {
     let asked = decided(&one.app, "asked").await + decided(&other.app, "asked").await;
     assert!(asked <= i64::from(most) + 60, "{asked} of 140 requests");
     assert_eq!(let_through(&mut caller(&other.app, "b"), 20).await, 20);
-    two_take_it_in_leases(&two).await;
+    keys_expire(&two.redis);
 }
 
 /// Keys in Redis expire, and belong to this installation.
-async fn two_take_it_in_leases(two: &Two) {
-    let keys = two.redis.command(&["KEYS", "*"]).expect("keys");
+fn keys_expire(redis: &Redis) {
+    let keys = redis.command(&["KEYS", "*"]).expect("keys");
     assert!(!keys.is_empty());
     for key in keys {
         assert!(key.starts_with("waybill:"), "{key}");
-        let left = two.redis.command(&["PTTL", &key]).expect("a time");
+        let left = redis.command(&["PTTL", &key]).expect("a time");
         let left: i64 = left[0].parse().expect("milliseconds");
         assert!((0..=60_000).contains(&left), "{key} expires in {left} ms");
     }
@@ -181,4 +181,19 @@ async fn installations_at_one_redis_have_limits_of_their_own() {
         assert_eq!(let_through(&mut caller(&app, "a"), 5).await, 5);
         assert_eq!(let_through(&mut caller(&app, "a"), 1).await, 0);
     }
+}
+
+#[tokio::test]
+async fn without_a_limit_no_request_asks_redis() {
+    let Some(redis) = or_skip(Redis::start()) else {
+        return;
+    };
+    let app = limited(demo(), &redis, 0).ready().await.expect("ready");
+    sees_redis(&app, true).await;
+    assert_eq!(let_through(&mut caller(&app, "a"), 20).await, 20);
+    for how in ["leased", "asked", "failed", "alone"] {
+        assert_eq!(decided(&app, how).await, 0, "{how}");
+    }
+    let keys = redis.command(&["KEYS", "waybill:*:rate:*"]).expect("keys");
+    assert_eq!(keys, Vec::<String>::new());
 }
