@@ -8,6 +8,7 @@
 pub mod canonical;
 pub mod change;
 pub mod claim;
+pub mod client;
 pub mod command;
 pub mod content;
 pub mod context;

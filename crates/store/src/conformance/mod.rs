@@ -10,6 +10,7 @@ mod advance;
 mod apply;
 mod bisection;
 mod claims;
+mod clients;
 mod consume;
 mod copies;
 mod damage;
@@ -91,6 +92,17 @@ macro_rules! store_conformance_cases {
                 a_duplicate_with_any_body_returns_the_first_order
                 a_duplicate_of_an_order_that_came_to_nothing_is_a_new_order
                 only_expired_claims_are_forgotten_and_all_of_them_in_the_end
+            }
+            clients {
+                a_client_reads_back_and_its_id_is_taken_for_every_tenant
+                of_many_that_make_a_client_at_once_one_does
+                a_rotation_keeps_the_older_secret_and_the_third_one_ends_it
+                a_change_decided_on_an_older_version_of_a_client_is_refused
+                a_revoked_client_stays_and_its_id_is_not_given_again
+                a_full_tenant_makes_room_by_the_client_that_was_revoked_first
+                clients_are_listed_in_pages_and_each_tenant_has_its_own
+                a_client_is_made_and_changed_once_per_key
+                a_hash_that_cannot_be_read_is_a_damaged_row
             }
             tenants {
                 the_same_key_of_two_tenants_makes_two_orders

@@ -1,6 +1,7 @@
 //! The types that a store takes and returns, beyond those of the domain: a file for each owner of rows, as the traits.
 
 mod base;
+mod clients;
 mod delivery;
 mod inbox;
 mod log;
@@ -10,6 +11,7 @@ mod stock;
 mod work;
 
 pub use base::{Identity, Page, PoolUse, Stats};
+pub use clients::ClientMade;
 pub use delivery::{DeliveryOf, DueTimers, ShipmentFilter};
 pub use inbox::{
     Advance, Held, HeldId, HeldPlace, InboxBatch, InboxGeneration, InboxSource, NewDiscard, NewHeld,

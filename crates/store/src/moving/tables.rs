@@ -74,6 +74,7 @@ pub const TABLES: &[Table] = &[
     INBOX_GENERATIONS,
     INBOX_WATERMARKS,
     INBOX_HELD,
+    CLIENTS,
 ];
 
 const CLAIMS: Table = Table {
@@ -404,5 +405,21 @@ const INBOX_HELD: Table = Table {
         big("attempts"),
         big("first_at"),
         big("last_at"),
+    ],
+};
+
+const CLIENTS: Table = Table {
+    name: "clients",
+    columns: &[
+        text("id"),
+        text("tenant"),
+        text("scopes"),
+        text("secret_hash"),
+        big("secret_at"),
+        text("older_hash"),
+        big("older_at"),
+        big("created_at"),
+        big("revoked_at"),
+        big("version"),
     ],
 };

@@ -25,6 +25,7 @@ const SQL: [&str; MIGRATIONS.len()] = [
     include_str!("../../migrations/postgres/0009_inbox.sql"),
     include_str!("../../migrations/postgres/0010_trace.sql"),
     include_str!("../../migrations/postgres/0011_inbox_held.sql"),
+    include_str!("../../migrations/postgres/0012_clients.sql"),
 ];
 
 /// What a migration did.

@@ -11,6 +11,7 @@ mod apply;
 mod bisect;
 mod changes;
 mod claims;
+mod clients;
 mod commit_status;
 mod connection;
 #[cfg(feature = "planted-defects")]

@@ -21,6 +21,7 @@ const SQL: [&str; MIGRATIONS.len()] = [
     include_str!("../../migrations/sqlite/0009_inbox.sql"),
     include_str!("../../migrations/sqlite/0010_trace.sql"),
     include_str!("../../migrations/sqlite/0011_inbox_held.sql"),
+    include_str!("../../migrations/sqlite/0012_clients.sql"),
 ];
 
 /// How many copies from before migrations are kept; older ones are deleted.

@@ -10,6 +10,7 @@ mod bisect;
 mod changes;
 mod checkpoint;
 mod claims;
+mod clients;
 mod connection;
 mod copy;
 #[cfg(feature = "planted-defects")]

@@ -5,6 +5,7 @@
 
 mod base;
 mod claims;
+mod clients;
 mod delivery;
 mod effect;
 mod effect_store;
@@ -18,6 +19,7 @@ mod work;
 
 pub use base::{CommitListener, Now, StoreBase};
 pub use claims::ClaimStore;
+pub use clients::ClientStore;
 pub use delivery::DeliveryStore;
 pub use effect::Effect;
 pub use effect_store::EffectStore;
@@ -37,6 +39,7 @@ pub trait Store:
     + LogStore
     + WorkStore
     + ClaimStore
+    + ClientStore
     + InboxStore
     + RelayStore
     + ServiceStore
@@ -50,6 +53,7 @@ impl<S> Store for S where
         + LogStore
         + WorkStore
         + ClaimStore
+        + ClientStore
         + InboxStore
         + RelayStore
         + ServiceStore

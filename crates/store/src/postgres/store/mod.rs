@@ -2,6 +2,7 @@
 //! does not leave half a transaction sent.
 
 mod claims;
+mod clients;
 mod delivery;
 mod effects;
 mod inbox;

@@ -1,6 +1,7 @@
 //! The store on SQLite: each method gives one job to the writer or to a reader. One file for each trait.
 
 mod claims;
+mod clients;
 mod delivery;
 mod effects;
 mod inbox;

@@ -1,0 +1,151 @@
+//! Clients of the token endpoint.
+
+use super::errors::IntoStore;
+use super::once;
+use super::rows::Columns;
+use super::tx::{Tx, expect_one};
+use crate::error::{Error, Result};
+use crate::model::{ClientMade, Page};
+use rusqlite::{Connection, Row, params};
+use waybill_domain::client::{Client, ClientId, Secret, SecretHash};
+use waybill_domain::once::CommandClaim;
+use waybill_domain::text::Tenant;
+use waybill_domain::time::Time;
+
+const COLUMNS: &str = "id, tenant, scopes, secret_hash, secret_at, older_hash, older_at, created_at, revoked_at, version";
+
+/// Records a new client, once per key.
+pub fn make(
+    tx: &Tx<'_>,
+    client: &Client,
+    most: usize,
+    claim: Option<&CommandClaim>,
+) -> Result<ClientMade> {
+    if let Some(claim) = claim
+        && once::done(tx.connection, &client.tenant, &claim.hash, tx.now)?.is_some()
+    {
+        return Err(Error::KeyUsed);
+    }
+    if by_id(tx.connection, &client.id)?.is_some() {
+        return Ok(ClientMade::Taken);
+    }
+    if count(tx.connection, &client.tenant)? >= most && !forget_revoked(tx, &client.tenant)? {
+        return Ok(ClientMade::Full);
+    }
+    claimed(tx, &client.tenant, claim)?;
+    tx.execute(
+        "INSERT INTO clients (id, tenant, scopes, secret_hash, secret_at, older_hash, older_at, created_at, revoked_at, version) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        params![
+            client.id.as_str(),
+            client.tenant.as_str(),
+            client.scopes,
+            client.newest.hash.to_string(),
+            client.newest.created_at.0,
+            client.older.map(|older| older.hash.to_string()),
+            client.older.map(|older| older.created_at.0),
+            client.created_at.0,
+            client.revoked_at.map(|at| at.0),
+            client.version,
+        ],
+    )?;
+    Ok(ClientMade::Made)
+}
+
+fn claimed(tx: &Tx<'_>, tenant: &Tenant, claim: Option<&CommandClaim>) -> Result<()> {
+    match claim {
+        Some(claim) if !once::claim(tx, tenant, claim, &claim.outcome)? => Err(Error::KeyUsed),
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn count(connection: &Connection, tenant: &Tenant) -> Result<usize> {
+    connection
+        .prepare_cached("SELECT COUNT(*) FROM clients WHERE tenant = ?1")
+        .store()?
+        .query_row([tenant.as_str()], |row| row.get(0))
+        .store()
+}
+
+/// Deletes the tenant's client that was revoked first; `false` when none is revoked.
+fn forget_revoked(tx: &Tx<'_>, tenant: &Tenant) -> Result<bool> {
+    let deleted = tx.execute(
+        "DELETE FROM clients WHERE id = (SELECT id FROM clients WHERE tenant = ?1 AND revoked_at IS NOT NULL ORDER BY revoked_at, id LIMIT 1)",
+        [tenant.as_str()],
+    )?;
+    Ok(deleted == 1)
+}
+
+/// Writes a changed client over the version before it, once per key.
+pub fn write(tx: &Tx<'_>, client: &Client, claim: Option<&CommandClaim>) -> Result<()> {
+    claimed(tx, &client.tenant, claim)?;
+    let changed = tx.execute(
+        "UPDATE clients SET scopes = ?3, secret_hash = ?4, secret_at = ?5, older_hash = ?6, older_at = ?7, revoked_at = ?8, version = ?9 \
+         WHERE id = ?1 AND tenant = ?2 AND version = ?9 - 1",
+        params![
+            client.id.as_str(),
+            client.tenant.as_str(),
+            client.scopes,
+            client.newest.hash.to_string(),
+            client.newest.created_at.0,
+            client.older.map(|older| older.hash.to_string()),
+            client.older.map(|older| older.created_at.0),
+            client.revoked_at.map(|at| at.0),
+            client.version,
+        ],
+    )?;
+    expect_one(changed, "the client")
+}
+
+/// The client of an id.
+pub fn by_id(connection: &Connection, id: &ClientId) -> Result<Option<Client>> {
+    let sql = format!("SELECT {COLUMNS} FROM clients WHERE id = ?1");
+    let mut select = connection.prepare_cached(&sql).store()?;
+    let mut rows = select.query([id.as_str()]).store()?;
+    rows.next().store()?.map(read).transpose()
+}
+
+/// A page of a tenant's clients, by id.
+pub fn list(
+    connection: &Connection,
+    tenant: &Tenant,
+    after: Option<&ClientId>,
+    limit: usize,
+) -> Result<Page<Client, ClientId>> {
+    let sql =
+        format!("SELECT {COLUMNS} FROM clients WHERE tenant = ?1 AND id > ?2 ORDER BY id LIMIT ?3");
+    let mut select = connection.prepare_cached(&sql).store()?;
+    let after = after.map_or("", ClientId::as_str);
+    let mut rows = select
+        .query(params![tenant.as_str(), after, limit])
+        .store()?;
+    let mut items = vec![];
+    while let Some(row) = rows.next().store()? {
+        items.push(read(row)?);
+    }
+    Ok(Page::up_to(limit, items, |client| client.id.clone()))
+}
+
+fn read(row: &Row<'_>) -> Result<Client> {
+    let mut c = Columns::of(row);
+    let id = c.text("a client id", |text| Some(ClientId::stored(text)))?;
+    let tenant = c.text("a tenant", |text| Some(Tenant::stored(text)))?;
+    let scopes = c.get()?;
+    let newest = Secret {
+        hash: c.text("the hash of a secret", SecretHash::parse)?,
+        created_at: c.time()?,
+    };
+    let hash = c.optional_text("the hash of a secret", SecretHash::parse)?;
+    let at: Option<Time> = c.optional_time()?;
+    let older = hash.zip(at);
+    Ok(Client {
+        id,
+        tenant,
+        scopes,
+        newest,
+        older: older.map(|(hash, created_at)| Secret { hash, created_at }),
+        created_at: c.time()?,
+        revoked_at: c.optional_time()?,
+        version: c.get()?,
+    })
+}
