@@ -21,8 +21,7 @@ use waybill_store::{
 };
 
 pub use self::shipments_now::shipments_now;
-pub use self::tries::CommandQueue;
-use self::tries::{Thing, Tries};
+pub use self::tries::{CommandQueue, Thing, Tries};
 use crate::command_error::CommandError;
 use crate::context::ContextSource;
 use crate::once::Once;

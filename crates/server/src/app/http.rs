@@ -6,7 +6,7 @@ use axum::Router;
 use waybill_store::InboxStore;
 
 use super::App;
-use crate::auth::{Clients, Identity, Scopes};
+use crate::auth::{Clients, Identity, Scopes, StoredClients};
 use crate::commands::{CommandQueue, OrderCommands, ShipmentCommands, StockCommands};
 use crate::config::Profile;
 use crate::http::access::Access;
@@ -19,12 +19,13 @@ use crate::http::requests::Requests;
 use crate::http::router::{self, RoleRoutes};
 use crate::http::state::HttpState;
 use crate::http::v1::apis::{
-    DeadLettersApi, FollowApi, InboxApi, OrdersApi, RelayApi, ShipmentsApi, StockApi,
+    ClientsApi, DeadLettersApi, FollowApi, InboxApi, OrdersApi, RelayApi, ShipmentsApi, StockApi,
 };
 use crate::http::v1::follower::{self, LogEnd};
 use crate::http::v1::hub::Hub;
 use crate::intake::place::Placing;
 use crate::resilience::shared_limit::Limiter;
+use crate::resilience::wrong_secrets::WrongSecrets;
 use crate::roles::service;
 
 impl App {
@@ -78,6 +79,7 @@ impl App {
             shipments: Arc::new(self.shipments(&requests)),
             dead_letters: Arc::new(self.dead_letters(&requests)),
             relay: Arc::new(self.relay(&requests)),
+            clients: Arc::new(self.clients(&requests)),
             inbox: Arc::new(self.inbox(&requests)),
             sales: Arc::new(self.sales(&requests, &placing)),
             sales_figures: Arc::new(self.sales_figures()),
@@ -201,6 +203,17 @@ impl App {
         }
     }
 
+    fn clients(&self, requests: &Arc<Requests>) -> ClientsApi {
+        ClientsApi {
+            requests: requests.clone(),
+            reads: self.reads.clone(),
+            store: self.store.clone(),
+            claims: self.store.clone(),
+            contexts: self.contexts(),
+            queue: self.command_queue(),
+        }
+    }
+
     fn inbox(&self, requests: &Arc<Requests>) -> InboxApi {
         InboxApi {
             requests: requests.clone(),
@@ -250,10 +263,15 @@ impl App {
 
     fn tokens(&self, requests: &Arc<Requests>) -> TokensApi {
         let settings = &self.settings;
+        let stored = Arc::new(StoredClients(self.reads.clone()));
         TokensApi {
             requests: requests.clone(),
-            clients: Clients::of_profile(settings.profile),
+            clients: Clients::new(settings.profile, stored),
             limiter: self.limiter("tokens", settings.auth.token_requests_per_minute),
+            wrong_secrets: WrongSecrets::of(
+                settings.auth.wrong_secrets_per_minute,
+                settings.server.rate_limit_clients,
+            ),
             auth: settings.auth.clone(),
             is_inspection_open: self.is_demo(),
         }

@@ -1,11 +1,12 @@
 //! Authentication: the identity of a caller and its scopes.
 //!
-//! Owns tokens: verifying, caching and making them. Invariant: an [`Identity`] exists only for a token whose signature,
+//! Owns tokens: verifying, caching and making them, and recognising the clients that ask for one. Invariant: an [`Identity`] exists only for a token whose signature,
 //! times, issuer and audience were checked against this process's settings, and never outlives the token. Each route
 //! chooses the [`Scope`] it requires; the store makes the tenant part of every query.
 
 mod cache;
 mod claims;
+mod client_secret;
 mod clients;
 mod identity;
 mod mint;
@@ -15,7 +16,8 @@ mod token_file;
 mod verify;
 
 pub use claims::LAST_SECOND;
-pub use clients::Clients;
+pub use client_secret::{hash_of, new_secret};
+pub use clients::{Clients, KnownClient, StoredClients};
 pub use identity::Identity;
 pub use mint::{MintError, NewToken, mint};
 pub use scope::{Scope, Scopes, UnknownScope};

@@ -90,16 +90,16 @@ impl Scopes {
             | Scope::ShipmentWrite.bit(),
     );
 
-    /// What a client gets that asks for a token without naming scopes.
-    pub const OF_NEW_TOKENS: Self = Self(Scope::OrderCreate.bit() | Scope::OrderRead.bit());
+    /// What a client of `demo` gets that asks for a token without naming scopes.
+    pub const OF_DEMO_TOKENS: Self = Self(Scope::OrderCreate.bit() | Scope::OrderRead.bit());
 
-    /// What a client may ask for: everything about orders and their shipments.
-    pub const OF_CLIENTS: Self = Self(Self::WITHOUT_CLAIM.0 | Scope::ShipmentRead.bit());
+    /// What a client of `demo` may ask for: everything about orders and their shipments.
+    pub const OF_DEMO_CLIENTS: Self = Self(Self::WITHOUT_CLAIM.0 | Scope::ShipmentRead.bit());
 
-    /// Whether all of these are among them.
+    /// Whether these allow everything that others allow.
     #[must_use]
-    pub fn have_all(self, others: Self) -> bool {
-        others.0 & !self.0 == 0
+    pub fn cover(self, others: Self) -> bool {
+        self.allow(Scope::Admin) || others.0 & !self.0 == 0
     }
 
     /// The scopes of a `scope` claim, by spaces. Names of other systems are ignored: they give nothing.
@@ -168,6 +168,15 @@ mod tests {
         assert_eq!(scopes.to_string(), "order:read stock:write");
         assert!(scopes.allow(Scope::OrderRead) && !scopes.allow(Scope::OrderCreate));
         assert_eq!(Scopes::of_claim(""), Scopes::default());
+    }
+
+    #[test]
+    fn a_set_covers_its_parts_and_admin_covers_every_set() {
+        let set = |claim| Scopes::of_claim(claim);
+        let both = set("order:read order:create");
+        assert!(both.cover(set("order:read")) && both.cover(both) && both.cover(set("")));
+        assert!(!both.cover(set("order:read stock:read")) && !both.cover(set("admin")));
+        assert!(set("admin").cover(both) && set("admin").cover(set("admin")));
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod accept;
 pub mod backup;
 pub mod cell;
 pub mod client_args;
+pub mod clients;
 pub mod completions;
 pub mod config;
 pub mod context;
@@ -79,6 +80,8 @@ enum Command {
     Relay(relay::RelayArgs),
     /// Show what comes from other stores, and go on after one of them was restored
     Inbox(inbox::InboxArgs),
+    /// Make, list, rotate and revoke the clients of the token endpoint
+    Clients(clients::ClientsArgs),
     Token(token::TokenArgs),
     /// Keep addresses and tokens of servers under names
     Context(context::ContextArgs),
@@ -127,6 +130,7 @@ fn dispatch(command: Command) -> ExitCode {
         Command::Dlq(args) => block_on(client(dlq::run(args))),
         Command::Relay(args) => block_on(client(relay::run(args))),
         Command::Inbox(args) => block_on(client(inbox::run(args))),
+        Command::Clients(args) => block_on(client(clients::run(args))),
         Command::Context(args) => context::run(&args).unwrap_or_else(|error| failed(&error)),
         Command::Token(args) => token::run(&args, &crate::clock::SystemClock),
         Command::Backup(args) => backup::run(&args, &crate::clock::SystemClock),

@@ -24,6 +24,7 @@ pub enum Thing {
     Order,
     Shipment,
     StockRow,
+    Client,
 }
 
 /// The queues in which commands wait for their turn, and the time that one may take.
@@ -87,6 +88,7 @@ impl Thing {
             (Self::Order, NoTurn::Full) => "too many commands on this order are waiting",
             (Self::Shipment, NoTurn::Full) => "too many commands on this shipment are waiting",
             (Self::StockRow, NoTurn::Full) => "too many commands on this stock row are waiting",
+            (Self::Client, NoTurn::Full) => "too many commands on this client are waiting",
             (Self::Order, NoTurn::TooLate) => {
                 "commands on this order before this one took too long"
             }
@@ -95,6 +97,9 @@ impl Thing {
             }
             (Self::StockRow, NoTurn::TooLate) => {
                 "commands on this stock row before this one took too long"
+            }
+            (Self::Client, NoTurn::TooLate) => {
+                "commands on this client before this one took too long"
             }
         };
         StoreError::busy(what).because(no_turn)
@@ -105,6 +110,7 @@ impl Thing {
             Self::Order => "the order keeps changing",
             Self::Shipment => "the shipment keeps changing",
             Self::StockRow => "the stock row keeps changing",
+            Self::Client => "the client keeps changing",
         })
     }
 }

@@ -101,6 +101,7 @@ section!(Auth, "auth", {
     clock_skew_ms: Millis => time(0, 60_000),
     token_bytes: u32 => count(256, 65_536),
     token_requests_per_minute: u32 => count(0, 1_000_000),
+    wrong_secrets_per_minute: u32 => count(0, 100_000),
     cache_tokens: u32 => count(0, 10_000_000),
 });
 

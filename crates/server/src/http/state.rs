@@ -9,7 +9,7 @@ use super::dialects::services::api::{DeliveriesApi, ServicesApi, TokensApi};
 use super::health::HealthApi;
 use super::metrics::MetricsApi;
 use super::v1::apis::{
-    DeadLettersApi, FollowApi, InboxApi, OrdersApi, RelayApi, ShipmentsApi, StockApi,
+    ClientsApi, DeadLettersApi, FollowApi, InboxApi, OrdersApi, RelayApi, ShipmentsApi, StockApi,
 };
 
 /// The groups of routes. A handler extracts its own group with `State<Arc<…>>` and sees no other.
@@ -21,6 +21,7 @@ pub struct HttpState {
     pub shipments: Arc<ShipmentsApi>,
     pub dead_letters: Arc<DeadLettersApi>,
     pub relay: Arc<RelayApi>,
+    pub clients: Arc<ClientsApi>,
     pub inbox: Arc<InboxApi>,
     pub sales: Arc<SalesApi>,
     pub sales_figures: Arc<SalesFigures>,
@@ -48,6 +49,7 @@ groups! {
     shipments: ShipmentsApi,
     dead_letters: DeadLettersApi,
     relay: RelayApi,
+    clients: ClientsApi,
     inbox: InboxApi,
     sales: SalesApi,
     sales_figures: SalesFigures,

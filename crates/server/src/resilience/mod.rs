@@ -12,3 +12,4 @@ pub mod remembered;
 pub mod shared_limit;
 pub mod shares;
 pub mod turns;
+pub mod wrong_secrets;

@@ -40,21 +40,30 @@ impl RateLimiter {
         // Two clients with equal hashes would share a quota: one pair in 2^64, and the hash key is secret.
         let client = self.hasher.hash_one(client);
         self.buckets.change(client, now_micros, |bucket| {
-            let known = bucket.as_ref().map_or(now_micros, |b| b.full_at_micros);
-            // A clock that stepped back must not lock a client out for longer than an empty bucket does.
-            let full_at = known.clamp(now_micros, now_micros + WINDOW_MICROS);
-            let after = full_at + self.quota.cost_micros();
-            if after - now_micros > WINDOW_MICROS {
-                *bucket = Some(Bucket {
-                    full_at_micros: full_at,
-                });
-                return self.quota.refused(full_at - now_micros);
-            }
-            *bucket = Some(Bucket {
-                full_at_micros: after,
-            });
-            self.quota.allowed(after - now_micros)
+            let (full_at_micros, decision) = self.decide(bucket.as_ref(), now_micros);
+            *bucket = Some(Bucket { full_at_micros });
+            decision
         })
+    }
+
+    /// What [`RateLimiter::ask`] would answer, without counting a request.
+    pub fn look(&self, client: impl Hash, now_micros: i64) -> Decision {
+        let client = self.hasher.hash_one(client);
+        self.buckets.change(client, now_micros, |bucket| {
+            self.decide(bucket.as_ref(), now_micros).1
+        })
+    }
+
+    /// When the bucket is full again if one more request is counted, and the answer to that request.
+    fn decide(&self, bucket: Option<&Bucket>, now_micros: i64) -> (i64, Decision) {
+        let known = bucket.map_or(now_micros, |bucket| bucket.full_at_micros);
+        // A clock that stepped back must not lock a client out for longer than an empty bucket does.
+        let full_at = known.clamp(now_micros, now_micros + WINDOW_MICROS);
+        let after = full_at + self.quota.cost_micros();
+        if after - now_micros > WINDOW_MICROS {
+            return (full_at, self.quota.refused(full_at - now_micros));
+        }
+        (after, self.quota.allowed(after - now_micros))
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod another_user;
 mod canned;
+mod clients;
 mod contexts;
 mod data_folder;
 mod debug_output;

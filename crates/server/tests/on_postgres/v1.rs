@@ -2,6 +2,8 @@
 
 #[path = "../v1/changes.rs"]
 mod changes;
+#[path = "../v1/clients.rs"]
+mod clients;
 #[path = "../v1/commands_once.rs"]
 mod commands_once;
 #[path = "../v1/contract.rs"]

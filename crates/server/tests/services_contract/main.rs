@@ -1,6 +1,7 @@
 //! The services dialect through the front door of the real binary: paths, fields, statuses and headers, exactly as its
 //! clients expect them.
 
+mod clients;
 mod duplicates;
 mod orders;
 mod refusals;

@@ -104,16 +104,8 @@ async fn known(shop: &Shop) -> BTreeMap<&'static str, Known> {
         json!({"customerId": "c", "items": [{"productId": "p", "quantity": 1, "price": 1}]});
     let services =
         json!({"customer_id": "c", "items": [{"product_id": "p", "quantity": 1, "unit_price": 1}]});
-    let client =
-        json!({"client_id": "c", "client_secret": "s", "grant_type": "client_credentials"});
     let all = [
         ("placeServicesOrder", "/orders".to_owned(), services),
-        ("issueToken", "/auth/token".into(), client),
-        (
-            "introspectToken",
-            "/auth/introspect".into(),
-            json!({"token": "t"}),
-        ),
         (
             "moveServicesShipment",
             format!("/delivery/shipment/{nowhere}/status"),
@@ -153,8 +145,22 @@ async fn known(shop: &Shop) -> BTreeMap<&'static str, Known> {
         ),
         ("placeSalesOrder", "/api/orders".into(), sales),
     ];
+    let all = all.into_iter().chain(of_clients());
     let all = all.map(|(name, path, body)| (name, Known { path, body }));
-    all.into_iter().collect()
+    all.collect()
+}
+
+/// Those about clients and their tokens.
+fn of_clients() -> [(&'static str, String, Value); 3] {
+    let client = json!({"id": "c", "scopes": ["order:read"]});
+    let asking =
+        json!({"client_id": "c", "client_secret": "s", "grant_type": "client_credentials"});
+    let token = json!({"token": "t"});
+    [
+        ("createClient", "/v1/clients".to_owned(), client),
+        ("issueToken", "/auth/token".into(), asking),
+        ("introspectToken", "/auth/introspect".into(), token),
+    ]
 }
 
 /// Writes a value into a body.

@@ -2,6 +2,7 @@
 
 mod bounds;
 mod changes;
+mod clients;
 mod commands_once;
 mod contract;
 mod crowd;

@@ -6,10 +6,10 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use waybill_domain::money::Rounding;
 use waybill_store::reads::Reads;
-use waybill_store::{ClaimStore, Identity, InboxStore, LogStore, RelayStore};
+use waybill_store::{ClaimStore, ClientStore, Identity, InboxStore, LogStore, RelayStore};
 
 use super::hub::Hub;
-use crate::commands::{OrderCommands, ShipmentCommands, StockCommands};
+use crate::commands::{CommandQueue, OrderCommands, ShipmentCommands, StockCommands};
 use crate::context::ContextSource;
 use crate::http::requests::Requests;
 use crate::intake::place::Placing;
@@ -78,4 +78,14 @@ pub struct RelayApi {
     pub relay: Arc<dyn RelayStore>,
     pub claims: Arc<dyn ClaimStore>,
     pub contexts: ContextSource,
+}
+
+/// Clients of the token endpoint.
+pub struct ClientsApi {
+    pub requests: Arc<Requests>,
+    pub reads: Arc<Reads>,
+    pub store: Arc<dyn ClientStore>,
+    pub claims: Arc<dyn ClaimStore>,
+    pub contexts: ContextSource,
+    pub queue: CommandQueue,
 }

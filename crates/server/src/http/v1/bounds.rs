@@ -2,6 +2,7 @@
 //! a request go by; descriptions of bodies and routes name none themselves, so that the two cannot differ.
 
 use serde_json::Value;
+use waybill_domain::client::ClientId;
 use waybill_domain::order::MAX_HOLDS;
 use waybill_domain::stock::MAX_UNITS;
 use waybill_domain::text::{Sku, TEXT_CHARS, Vendor};
@@ -9,6 +10,7 @@ use waybill_domain::text::{Sku, TEXT_CHARS, Vendor};
 use super::feed::LONGEST_WAIT_MS;
 use super::order_request::{CHARGES, NAME_CHARS};
 use super::stock::SKUS;
+use crate::auth::Scope;
 use crate::config::Limits;
 
 /// A keyword of JSON Schema with a number.
@@ -115,6 +117,9 @@ pub fn of_bodies(limits: &Limits) -> Vec<MemberBound> {
         of("StockBody", member, units);
     }
     of("ReconcileBody", "vendor", text(1, Vendor::MAX_CHARS));
+    of("ClientRequest", "id", text(1, ClientId::MAX_CHARS));
+    let scopes = vec![bound("minItems", 1), bound("maxItems", Scope::ALL.len())];
+    of("ClientRequest", "scopes", scopes);
     all
 }
 

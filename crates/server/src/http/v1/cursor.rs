@@ -5,6 +5,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use waybill_domain::client::ClientId;
 use waybill_domain::ids::ShipmentId;
 use waybill_domain::parked_place::ParkedPlace;
 use waybill_domain::stock_place::StockPlace;
@@ -101,6 +102,20 @@ impl Cursor {
         StockPlace::parse(&decode("s", text)?).ok_or_else(invalid)
     }
 
+    /// A client in a list of clients.
+    #[must_use]
+    pub fn of_client(id: &ClientId) -> String {
+        write("c", id.as_str())
+    }
+
+    /// Reads a client in a list.
+    ///
+    /// # Errors
+    /// `invalid_cursor`.
+    pub fn client(text: &str) -> Result<ClientId, Problem> {
+        ClientId::parse(&read("c", text)?).map_err(|_| invalid())
+    }
+
     /// A dead letter in a list of dead letters.
     #[must_use]
     pub fn of_dead_letter(place: &ParkedPlace) -> String {
@@ -165,6 +180,7 @@ const GIVERS: &[(&str, &str)] = &[
     ("p", "the list of shipments (/v1/shipments)"),
     ("s", "the list of stock (/v1/stock)"),
     ("d", "the list of dead letters (/v1/dead-letters)"),
+    ("c", "the list of clients (/v1/clients)"),
 ];
 
 /// What follows the generation, if it is the store's.

@@ -10,6 +10,7 @@ pub mod apis;
 pub mod bounds;
 mod call;
 mod cancel;
+mod clients;
 pub mod codes;
 pub mod command;
 mod create;
@@ -94,6 +95,10 @@ pub fn api() -> OpenApiRouter<HttpState> {
         .routes(routes!(follow::stream::stream))
         .routes(routes!(follow::websocket::follow))
         .routes(routes!(feed::feed))
+        .routes(routes!(clients::list, clients::create))
+        .routes(routes!(clients::get))
+        .routes(routes!(clients::rotate))
+        .routes(routes!(clients::revoke))
 }
 
 /// The routes of the role `delivery`.

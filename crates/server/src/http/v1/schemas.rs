@@ -15,6 +15,8 @@ use waybill_domain::status::{
     AllocationPolicy as DomainAllocationPolicy, OrderStatus as DomainOrderStatus,
 };
 
+use crate::auth::Scope;
+
 /// A schema of a string with a description and the names it may be.
 macro_rules! names_of {
     ($name:ident, $description:literal, $all:expr) => {
@@ -72,6 +74,21 @@ names_of!(
     "Why a message of another store waits: events of its aggregate are missing, or it cannot be read.",
     DomainHeldReason::ALL
 );
+
+/// A permission of a token.
+pub struct ScopeName;
+
+impl PartialSchema for ScopeName {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .schema_type(SchemaType::new(Type::String))
+            .description(Some("A permission of a token."))
+            .enum_values(Some(Scope::ALL.map(Scope::name)))
+            .into()
+    }
+}
+
+impl ToSchema for ScopeName {}
 
 /// An RFC 3339 time in UTC.
 pub struct Timestamp;

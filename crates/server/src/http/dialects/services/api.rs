@@ -11,6 +11,7 @@ use crate::config::Auth;
 use crate::http::requests::Requests;
 use crate::intake::place::Placing;
 use crate::resilience::shared_limit::Limiter;
+use crate::resilience::wrong_secrets::WrongSecrets;
 
 /// Placing and reading orders.
 pub struct ServicesApi {
@@ -37,6 +38,8 @@ pub struct TokensApi {
     pub clients: Clients,
     /// By the caller's address; `None` when the limit is off.
     pub limiter: Option<Limiter>,
+    /// `None` when the limit is off.
+    pub wrong_secrets: Option<WrongSecrets>,
     pub auth: Auth,
     /// Whether anyone may inspect a token; else only clients with their secret.
     pub is_inspection_open: bool,

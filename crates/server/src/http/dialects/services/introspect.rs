@@ -4,12 +4,11 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 
 use super::api::TokensApi;
 use super::schemas::InspectionAnswer;
-use super::token;
-use super::token_request::{Parameters, Refused};
+use super::token_client::{self, NotAnswered};
 use crate::http::json;
 use crate::http::v1::problem::Problem;
 
@@ -17,22 +16,21 @@ use crate::http::v1::problem::Problem;
 #[utoipa::path(
     post, path = "/auth/introspect", operation_id = "introspectToken", tag = "services dialect",
     request_body(description = "Also as application/x-www-form-urlencoded", content = super::schemas::Inspection),
-    responses((status = 200, description = "What it stands for", body = InspectionAnswer, example = json!({"active": true, "client_id": "demo-client", "exp": 1777975200, "iat": 1777888800, "scope": "order:create order:read"})), (status = 400, description = "There is no token, or the request cannot be read"), (status = 401, description = "invalid_client", body = super::schemas::TokenProblem), (status = 429, description = "This address asks too often", body = super::schemas::TokenProblem)),
+    responses((status = 200, description = "What it stands for", body = InspectionAnswer, example = json!({"active": true, "client_id": "demo-client", "exp": 1777975200, "iat": 1777888800, "scope": "order:create order:read"})), (status = 400, description = "There is no token, or the request cannot be read"), (status = 401, description = "invalid_client", body = super::schemas::TokenProblem), (status = 429, description = "This address asks too often, or sent too many wrong secrets", body = super::schemas::TokenProblem)),
 )]
 pub async fn introspect(
     State(api): State<Arc<TokensApi>>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let (headers, read) = token::parameters(&api, request).await?;
-    let inspected = read.and_then(|asked| inspect(&api, &headers, &asked));
-    Ok(inspected.unwrap_or_else(IntoResponse::into_response))
+    token_client::answer(inspect(&api, request).await)
 }
 
-fn inspect(api: &TokensApi, headers: &HeaderMap, asked: &Parameters) -> Result<Response, Refused> {
+async fn inspect(api: &TokensApi, request: Request) -> Result<Response, NotAnswered> {
+    let request = token_client::read(api, request).await?;
     if !api.is_inspection_open {
-        token::client(api, headers, asked)?;
+        request.client(api).await?;
     }
-    let Some(token) = asked.get("token") else {
+    let Some(token) = request.parameters.get("token") else {
         let body = json::Raw("{\"error\":\"Missing token\"}".into());
         return Ok((StatusCode::BAD_REQUEST, body).into_response());
     };

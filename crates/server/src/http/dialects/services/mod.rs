@@ -9,6 +9,7 @@ mod read;
 pub mod schemas;
 mod status_words;
 mod token;
+mod token_client;
 mod token_request;
 mod token_words;
 mod words;

@@ -116,6 +116,12 @@ pub const REFUSED: &[Kind] = &[
         "GET /v1/inbox lists the stores and generations whose events have come.",
     ),
     kind_of(
+        codes::CLIENT_NOT_FOUND,
+        404,
+        "There is no such client",
+        "GET /v1/clients lists those of your tenant. Clients of other tenants are not found.",
+    ),
+    kind_of(
         codes::METHOD_NOT_ALLOWED,
         405,
         "This path does not have this method",
@@ -150,6 +156,30 @@ pub const REFUSED: &[Kind] = &[
         409,
         "The relay is sending events again already",
         "Wait until `GET /v1/relay` shows that replay as done, or send `replace` to end it and begin this one.",
+    ),
+    kind_of(
+        codes::CLIENT_ID_TAKEN,
+        409,
+        "The id belongs to another client",
+        "Choose another id: ids are unique over all tenants, and that of a revoked client is not given again. If it is your own client, rotate it.",
+    ),
+    kind_of(
+        codes::CLIENT_REVOKED,
+        409,
+        "The client was revoked",
+        "A revoked client does not come back. Make another one, under another id.",
+    ),
+    kind_of(
+        codes::NO_OLDER_SECRET,
+        409,
+        "The client has one secret only",
+        "Nothing has to be ended. To end the secret that is left, revoke the client, or rotate it with `revokeOld`.",
+    ),
+    kind_of(
+        codes::TOO_MANY_CLIENTS,
+        409,
+        "The tenant has as many clients as it may have",
+        "Revoke clients that are not used any more: a revoked one makes room.",
     ),
     kind_of(
         codes::REFERENCE_TAKEN,
