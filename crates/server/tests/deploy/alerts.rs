@@ -274,8 +274,11 @@ async fn room_on_the_disk_is_the_share_that_the_rule_reads() {
     assert!(rule.is_crossed_by(0.0) && !rule.is_crossed_by(1.0));
 }
 
-/// The faults of the relay's alerts, which are produced without a broker.
-const OF_THE_RELAY: &str = include_str!("../../src/roles/relay/tests/alerts.rs");
+/// The faults of the alerts of relay and inbox, which are produced without a broker.
+const WITHOUT_A_BROKER: [&str; 2] = [
+    include_str!("../../src/roles/relay/tests/alerts.rs"),
+    include_str!("../../src/consumers/inbox/tests/alerts.rs"),
+];
 
 #[test]
 fn every_alert_has_its_fault() {
@@ -291,7 +294,9 @@ fn every_alert_has_its_fault() {
     for rule in super::rules::all() {
         let alert = &rule.alert;
         let tried = source.contains(&format!("named(\"{alert}\")"))
-            || OF_THE_RELAY.contains(&format!("rule(\"{alert}\""));
+            || WITHOUT_A_BROKER
+                .iter()
+                .any(|tests| tests.contains(&format!("Rule::of(\"{alert}\"")));
         assert!(tried, "{}", rule.alert);
     }
 }

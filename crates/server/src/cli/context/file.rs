@@ -33,7 +33,17 @@ pub struct Contexts {
 #[serde(deny_unknown_fields)]
 pub struct Context {
     pub url: String,
+    #[serde(serialize_with = "in_clear")]
     pub token: Option<Secret>,
+}
+
+/// The file is where the token is kept, so there it is not redacted.
+#[expect(clippy::ref_option, reason = "the signature serde asks for")]
+fn in_clear<S: serde::Serializer>(
+    token: &Option<Secret>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    token.as_ref().map(Secret::expose).serialize(serializer)
 }
 
 impl Contexts {
