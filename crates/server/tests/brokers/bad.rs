@@ -42,7 +42,7 @@ impl Broker for OneTenant {
     }
 }
 
-/// The same broker, for whoever writes to it directly.
+/// A connection of the test itself to the same broker.
 fn kafka(broker: &OneTenant) -> std::sync::Arc<Kafka> {
     let environment: BTreeMap<_, _> = broker.environment().into_iter().collect();
     Kafka::new(&KafkaConfig {
@@ -54,7 +54,7 @@ fn kafka(broker: &OneTenant) -> std::sync::Arc<Kafka> {
     })
 }
 
-/// The first event of an order of a store that nobody here knows.
+/// The first event of an order of a store that is unknown here.
 fn first_event(order: Uuid) -> RawMessage {
     let attributes = [
         ("specversion", "1.0".to_owned()),
@@ -138,7 +138,7 @@ async fn bad_messages_are_kept_with_a_reason_and_stop_nothing() {
     let elsewhere = kafka(&broker);
     let faults = faults();
     for (raw, _) in &faults {
-        let key = raw.attribute("subject").unwrap_or("nobody");
+        let key = raw.attribute("subject").unwrap_or("no-key");
         let sent = elsewhere.send_raw(Topic::Orders, key, raw).await;
         sent.expect("the broker takes it");
     }

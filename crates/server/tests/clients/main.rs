@@ -36,7 +36,7 @@ async fn two_linters_have_nothing_to_say() {
         return;
     };
     let app = server().await;
-    let work = tools.work_folder(&["spectral.yaml", "redocly.yaml"]);
+    let work = tools.work_folder(&["spectral.yaml", "redocly.yaml", ".redocly.lint-ignore.yaml"]);
     specification(&app, work.path()).await;
     let spectral = tools.node("spectral").args([
         "lint",
