@@ -161,25 +161,39 @@ async fn steady(broker: Option<impl Broker>) {
 
 #[cfg(feature = "kafka")]
 #[tokio::test]
-async fn measure_kafka() {
+async fn measure_kafka_away() {
     if wanted() {
         a_minute_without(crate::broker::Kafka::start()).await;
+    }
+}
+
+#[cfg(feature = "kafka")]
+#[tokio::test]
+async fn measure_kafka_steady() {
+    if wanted() {
         steady(crate::broker::Kafka::start()).await;
     }
 }
 
 #[cfg(feature = "rabbitmq")]
 #[tokio::test]
-async fn measure_rabbitmq() {
+async fn measure_rabbitmq_away() {
     if wanted() {
         a_minute_without(crate::broker::RabbitMq::start()).await;
+    }
+}
+
+#[cfg(feature = "rabbitmq")]
+#[tokio::test]
+async fn measure_rabbitmq_steady() {
+    if wanted() {
         steady(crate::broker::RabbitMq::start()).await;
     }
 }
 
 #[cfg(feature = "sqs")]
 #[tokio::test]
-async fn measure_sqs() {
+async fn measure_sqs_steady() {
     if wanted() {
         steady(crate::broker::Sqs::start()).await;
     }

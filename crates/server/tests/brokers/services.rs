@@ -292,8 +292,11 @@ pub async fn all(client: &mut Client, path: &str) -> Vec<Value> {
         let answer = client.get(&next).await.expect("an answer");
         assert_eq!(answer.status, 200, "{}", answer.text());
         let mut page: Value = answer.json();
-        all.append(page["items"].as_array_mut().expect("a list"));
-        match page["next"].as_str() {
+        let items = page["items"].as_array_mut().expect("a list");
+        // A feed names a next page also behind its end.
+        let is_end = items.is_empty();
+        all.append(items);
+        match page["next"].as_str().filter(|_| !is_end) {
             Some(cursor) => next = format!("{path}?limit=100&after={cursor}"),
             None => return all,
         }
