@@ -91,8 +91,9 @@ pub async fn rotate(
     }
 }
 
-/// Ends a client for good: its secrets give no token any more, and its id is not given again. Tokens that it has stay
-/// valid until they expire. A client that is revoked already is answered as it is.
+/// Ends a client for good: its secrets give no token any more. Its id is free again only after a new client took its
+/// place because the tenant had as many as it may have. Tokens that it has stay valid until they expire. A client that
+/// is revoked already is answered as it is.
 #[utoipa::path(
     post, path = "/v1/clients/{id}/revoke", operation_id = "revokeClient", tag = "clients",
     params(
