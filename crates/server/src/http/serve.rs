@@ -7,7 +7,7 @@
 //! and `shutdown_deadline` ends what is left. It leaves bodies to `body`, and what a request means to the service.
 //! Long answers (streams) and WebSockets must end by themselves when `stop` is cancelled.
 //!
-//! Nothing is allocated per request here but hyper's head timer.
+//! Nothing is allocated per request here but hyper's head timer and the request's peer.
 
 use std::convert::Infallible;
 use std::error::Error;
@@ -63,9 +63,6 @@ pub struct Options {
     pub client_share: f64,
     /// Connections beyond the bounds that may ask for health.
     pub health_connections: u32,
-    /// Gives each request its peer as `ConnectInfo<SocketAddr>`; only a limit per address needs it, and
-    /// it costs each request an allocation.
-    pub with_peer: bool,
 }
 
 impl From<&config::Server> for Options {
@@ -79,7 +76,6 @@ impl From<&config::Server> for Options {
             max_connections: server.max_connections,
             client_share: server.client_share,
             health_connections: server.health_connections,
-            with_peer: server.rate_limit_per_minute > 0,
         }
     }
 }
@@ -250,7 +246,7 @@ where
     fn service(&self, peer: SocketAddr, health_only: bool) -> PeerService<S> {
         PeerService {
             service: self.service.clone(),
-            peer: self.options.with_peer.then_some(peer),
+            peer,
             health_only,
         }
     }
@@ -354,10 +350,11 @@ impl Drop for Closing {
     }
 }
 
-/// Hands hyper's requests to a tower service, with their peer where it is wanted.
+/// Hands hyper's requests to a tower service, with their peer as `ConnectInfo<SocketAddr>`: limits and shares count by
+/// address.
 struct PeerService<S> {
     service: S,
-    peer: Option<SocketAddr>,
+    peer: SocketAddr,
     health_only: bool,
 }
 
@@ -370,9 +367,7 @@ where
     type Future = Oneshot<S, Request<Incoming>>;
 
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
-        if let Some(peer) = self.peer {
-            request.extensions_mut().insert(ConnectInfo(peer));
-        }
+        request.extensions_mut().insert(ConnectInfo(self.peer));
         if self.health_only {
             request.extensions_mut().insert(HealthOnly);
         }

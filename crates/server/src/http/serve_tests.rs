@@ -231,16 +231,10 @@ async fn a_client_that_leaves_its_answer_unread_is_dropped() {
 }
 
 #[tokio::test]
-async fn a_request_knows_its_peer_where_that_is_wanted() {
+async fn a_request_knows_its_peer() {
     let show = |ConnectInfo(peer): ConnectInfo<SocketAddr>| async move { peer.to_string() };
     let router = Router::new().route("/", get(show));
-    let server = start(
-        router,
-        Options {
-            with_peer: true,
-            ..options()
-        },
-    );
+    let server = start(router, options());
     let mut stream = server.ask().await;
     let own = stream.local_addr().expect("connected").to_string();
     let mut answer = [0; 1024];

@@ -345,3 +345,24 @@ async fn an_address_that_tries_many_clients_waits_for_all_of_them() {
     let elsewhere = asked_from("127.0.0.2:0", app.address(), &asking("shop", &secret)).await;
     assert_eq!(elsewhere, "200");
 }
+
+#[tokio::test]
+async fn addresses_are_told_apart_where_requests_have_no_limit() {
+    let app = earnest()
+        .env("WAYBILL_SERVER__RATE_LIMIT_PER_MINUTE", "0")
+        .env("WAYBILL_AUTH__WRONG_SECRETS_PER_MINUTE", "1")
+        .env("WAYBILL_AUTH__TOKEN_REQUESTS_PER_MINUTE", "3");
+    let app = opened(app).await;
+    let secret = made(&app, "default", "shop", &["order:read"]).await;
+    let other = made(&app, "default", "other", &["order:read"]).await;
+    let wrong = asked(app.address(), "shop", "wrong").await;
+    assert_eq!(refusal(&wrong), unknown());
+    assert_eq!(asked(app.address(), "shop", &secret).await.status, 429);
+    let of_shop = asking("shop", &secret);
+    let elsewhere = asked_from("127.0.0.2:0", app.address(), &of_shop).await;
+    assert_eq!(elsewhere, "200", "the wrong secret came from here");
+    given(app.address(), "other", &other).await;
+    assert_eq!(asked(app.address(), "other", &other).await.status, 429);
+    let elsewhere = asked_from("127.0.0.2:0", app.address(), &of_shop).await;
+    assert_eq!(elsewhere, "200", "three requests came from here");
+}
