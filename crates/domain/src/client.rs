@@ -1,6 +1,6 @@
 //! A client of the token endpoint, and the secrets by which it is known.
 //!
-//! Owns what a rotation and a revocation do. Invariant: a client has one or two live secrets until it is revoked, and
+//! Owns what a rotation and a revocation do, and whether there is room for a new client. Invariant: a client has one or two live secrets until it is revoked, and
 //! none afterwards. Making secrets and hashing them is the server's; the domain sees hashes only.
 
 use crate::problem::{Problem, code};
@@ -109,6 +109,15 @@ impl fmt::Debug for SecretHash {
 pub struct Secret {
     pub hash: SecretHash,
     pub created_at: Time,
+}
+
+impl Secret {
+    /// A secret of two columns that are both empty or both not.
+    #[must_use]
+    pub fn stored(hash: Option<SecretHash>, created_at: Option<Time>) -> Option<Self> {
+        let (hash, created_at) = hash.zip(created_at)?;
+        Some(Self { hash, created_at })
+    }
 }
 
 /// A client of the token endpoint.
@@ -234,9 +243,91 @@ impl Client {
     }
 }
 
+/// What a tenant has when one more client is to be made for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shelf {
+    /// A client of any tenant has the new one's id.
+    pub is_id_taken: bool,
+    /// The tenant's clients, revoked ones included.
+    pub clients: usize,
+    /// Those of them that are revoked.
+    pub revoked: usize,
+}
+
+/// Whether a client can be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Room {
+    /// Yes, once so many revoked clients are deleted, those that were revoked first.
+    After { deleted: usize },
+    /// Another client has the id.
+    Taken,
+    /// The tenant has as many as it may have, and too few of them are revoked.
+    Full,
+}
+
+impl Shelf {
+    /// The room for one more of at most `most` clients. A tenant that is above the limit, as after clients were made at
+    /// the same time, gets below it again.
+    #[must_use]
+    pub fn room(self, most: usize) -> Room {
+        let deleted = (self.clients + 1).saturating_sub(most);
+        if self.is_id_taken {
+            Room::Taken
+        } else if deleted > self.revoked {
+            Room::Full
+        } else {
+            Room::After { deleted }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_new_client_takes_the_place_of_revoked_ones_where_there_is_no_other() {
+        let room = |clients, revoked| {
+            let shelf = Shelf {
+                is_id_taken: false,
+                clients,
+                revoked,
+            };
+            shelf.room(3)
+        };
+        for (clients, revoked, deleted) in [
+            (0, 0, 0),
+            (2, 2, 0),
+            (3, 1, 1),
+            (3, 3, 1),
+            (4, 2, 2),
+            (5, 5, 3),
+        ] {
+            let expected = Room::After { deleted };
+            assert_eq!(room(clients, revoked), expected, "{clients} {revoked}");
+        }
+        for (clients, revoked) in [(3, 0), (4, 1), (5, 2)] {
+            assert_eq!(room(clients, revoked), Room::Full, "{clients} {revoked}");
+        }
+    }
+
+    #[test]
+    fn an_id_that_is_taken_comes_before_everything_else() {
+        for (clients, revoked) in [(0, 0), (3, 0), (9, 9)] {
+            let shelf = Shelf {
+                is_id_taken: true,
+                clients,
+                revoked,
+            };
+            assert_eq!(shelf.room(3), Room::Taken);
+        }
+        let none = Shelf {
+            is_id_taken: false,
+            clients: 0,
+            revoked: 0,
+        };
+        assert_eq!(none.room(0), Room::Full);
+    }
 
     fn hash(n: u8) -> SecretHash {
         SecretHash([n; 32])

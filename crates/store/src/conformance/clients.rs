@@ -159,6 +159,44 @@ pub(super) async fn a_full_tenant_makes_room_by_the_client_that_was_revoked_firs
     assert!(found(&h, "a").await.is_some() && found(&h, "c").await.is_some());
 }
 
+/// Several processes that make clients at the same time may go above the limit, and a later version may lower it.
+pub(super) async fn a_tenant_above_its_limit_makes_room_by_as_many_as_it_takes(h: Harness) {
+    for name in ["a", "b", "c", "d", "e"] {
+        h.clock.advance_ms(1_000);
+        assert_eq!(
+            made(&h, &client(&h, name, &Tenant::default())).await,
+            ClientMade::Made
+        );
+    }
+    let make = async |name: &str| {
+        let new = client(&h, name, &Tenant::default());
+        let made = h.store.make_client(&new, 3, None).await;
+        made.expect("the store answers")
+    };
+    let revoke = async |name: &str| {
+        h.clock.advance_ms(1_000);
+        let kept = found(&h, name).await.expect("it is there");
+        written(&h, &kept.revoke(h.clock.now()).expect("it is live")).await;
+    };
+    for name in ["d", "b"] {
+        revoke(name).await;
+    }
+    assert_eq!(make("f").await, ClientMade::Full, "three are in use");
+    assert!(found(&h, "d").await.is_some(), "and nothing was deleted");
+    for name in ["a", "c"] {
+        revoke(name).await;
+    }
+    assert_eq!(make("f").await, ClientMade::Made);
+    let page = h.store.list_clients(&Tenant::default(), None, 9).await;
+    let names: Vec<_> = page
+        .expect("read")
+        .items
+        .into_iter()
+        .map(|c| c.id)
+        .collect();
+    assert_eq!(names, [id("c"), id("e"), id("f")]);
+}
+
 pub(super) async fn clients_are_listed_in_pages_and_each_tenant_has_its_own(h: Harness) {
     let (ours, other) = (Tenant::default(), Tenant::stored("other"));
     for name in ["b", "a", "C", "c"] {

@@ -100,6 +100,7 @@ macro_rules! store_conformance_cases {
                 a_change_decided_on_an_older_version_of_a_client_is_refused
                 a_revoked_client_stays_and_its_id_is_not_given_again
                 a_full_tenant_makes_room_by_the_client_that_was_revoked_first
+                a_tenant_above_its_limit_makes_room_by_as_many_as_it_takes
                 clients_are_listed_in_pages_and_each_tenant_has_its_own
                 a_client_is_made_and_changed_once_per_key
                 a_hash_that_cannot_be_read_is_a_damaged_row

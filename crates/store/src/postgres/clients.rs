@@ -4,27 +4,31 @@ use super::once::{Claimed, Claims};
 use super::pipeline::{Answers, Parameter, Pipeline, Sql, params};
 use super::rows::{Columns, count};
 use super::shared::Shared;
-use super::transaction::{Commits, Failed};
+use super::transaction::{Commits, Failed, Open};
 use crate::error::{Error, Result};
 use crate::model::{ClientMade, Page};
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
-use waybill_domain::client::{Client, ClientId, Secret, SecretHash};
+use waybill_domain::client::{Client, ClientId, Room, Secret, SecretHash, Shelf};
 use waybill_domain::once::CommandClaim;
 use waybill_domain::text::Tenant;
-use waybill_domain::time::Time;
 
-/// Deletes the tenant's client that was revoked first, if the tenant has as many as it may have and the id is free.
-static FORGET: Sql = Sql {
-    text: "/* clients::forget_revoked */ DELETE FROM clients WHERE id = (SELECT id FROM clients WHERE tenant = $1 AND revoked_at IS NOT NULL \
-           ORDER BY revoked_at, id LIMIT 1) AND (SELECT count(*) FROM clients WHERE tenant = $1) >= $2 \
-           AND NOT EXISTS (SELECT 1 FROM clients WHERE id = $3)",
-    types: &[Type::TEXT, Type::INT8, Type::TEXT],
+static SHELF: Sql = Sql {
+    text: "/* clients::shelf */ SELECT EXISTS (SELECT 1 FROM clients WHERE id = $1), count(*), count(revoked_at) FROM clients WHERE tenant = $2",
+    types: &[Type::TEXT, Type::TEXT],
 };
 
+/// Deletes the tenant's clients that were revoked first. They are locked in the same order by all who delete.
+static DELETE_REVOKED: Sql = Sql {
+    text: "/* clients::delete_revoked */ DELETE FROM clients WHERE id IN (SELECT id FROM clients WHERE tenant = $1 AND revoked_at IS NOT NULL \
+           ORDER BY revoked_at, id LIMIT $2 FOR UPDATE)",
+    types: &[Type::TEXT, Type::INT8],
+};
+
+/// No row when another transaction has taken the id meanwhile.
 static MAKE: Sql = Sql {
-    text: "/* clients::make */ INSERT INTO clients (id, tenant, scopes, secret_hash, secret_at, older_hash, older_at, created_at, revoked_at, version) \
-           SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10 WHERE (SELECT count(*) FROM clients WHERE tenant = $2) < $11 ON CONFLICT DO NOTHING RETURNING 1",
+    text: "/* clients::make */ INSERT INTO clients (id, tenant, scopes, secret_hash, secret_at, older_hash, older_at, revoked_at, version, created_at) \
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING RETURNING 1",
     types: &[
         Type::TEXT,
         Type::TEXT,
@@ -32,7 +36,6 @@ static MAKE: Sql = Sql {
         Type::TEXT,
         Type::INT8,
         Type::TEXT,
-        Type::INT8,
         Type::INT8,
         Type::INT8,
         Type::INT8,
@@ -41,8 +44,8 @@ static MAKE: Sql = Sql {
 };
 
 static WRITE: Sql = Sql {
-    text: "/* clients::write */ UPDATE clients SET scopes = $3, secret_hash = $4, secret_at = $5, older_hash = $6, older_at = $7, created_at = $8, \
-           revoked_at = $9, version = $10 WHERE id = $1 AND tenant = $2 AND version = $10 - 1 RETURNING 1",
+    text: "/* clients::write */ UPDATE clients SET scopes = $3, secret_hash = $4, secret_at = $5, older_hash = $6, older_at = $7, \
+           revoked_at = $8, version = $9 WHERE id = $1 AND tenant = $2 AND version = $9 - 1 RETURNING 1",
     types: &[
         Type::TEXT,
         Type::TEXT,
@@ -50,7 +53,6 @@ static WRITE: Sql = Sql {
         Type::TEXT,
         Type::INT8,
         Type::TEXT,
-        Type::INT8,
         Type::INT8,
         Type::INT8,
         Type::INT8,
@@ -78,8 +80,15 @@ static LIST: Sql = Sql {
     types: &[Type::TEXT, Type::TEXT, Type::INT8],
 };
 
-/// All columns of a client, in their order.
+/// All columns of a new client.
 fn values(client: &Client) -> Vec<Parameter<'_>> {
+    let mut values = changed_values(client);
+    values.extend(params![client.created_at.0]);
+    values
+}
+
+/// The columns that a change names or writes, in their order.
+fn changed_values(client: &Client) -> Vec<Parameter<'_>> {
     params![
         client.id.as_str(),
         client.tenant.as_str(),
@@ -88,7 +97,6 @@ fn values(client: &Client) -> Vec<Parameter<'_>> {
         client.newest.created_at.0,
         client.older.map(|older| older.hash.to_string()),
         client.older.map(|older| older.created_at.0),
-        client.created_at.0,
         client.revoked_at.map(|at| at.0),
         client.version,
     ]
@@ -132,37 +140,61 @@ async fn attempt_make(
 ) -> std::result::Result<ClientMade, Failed> {
     let (commits, now) = (&shared.commits, (shared.now)());
     let claims = Claims::of([(&client.tenant, claim)].into_iter());
-    let (tenant, id) = (client.tenant.as_str(), client.id.as_str());
-    let (open, made) = commits
+    let (open, room) = commits
         .begin(
             |pipeline| {
                 let claimed = claims.claim(pipeline, now);
-                pipeline.add(&FORGET, params![tenant, count(most), id]);
-                let mut new = values(client);
-                new.extend(params![count(most)]);
-                let made = pipeline.add(&MAKE, new);
-                // In a statement of its own, which sees what the one before it may have waited for.
-                let holder = pipeline.add(&BY_ID, params![id]);
-                (claimed, made, holder)
+                let of = params![client.id.as_str(), client.tenant.as_str()];
+                (claimed, pipeline.add(&SHELF, of))
             },
-            |answers, (claimed, made, holder)| {
+            |answers, (claimed, shelf)| {
                 check_free(answers, claimed, client, claim)?;
-                let is_made = !answers.take(made).is_empty();
-                let is_taken = !answers.take(holder).is_empty();
-                Ok(match (is_made, is_taken) {
-                    (true, _) => ClientMade::Made,
-                    (false, true) => ClientMade::Taken,
-                    (false, false) => ClientMade::Full,
-                })
+                Ok(shelf_of(&answers.take(shelf))?.room(most))
             },
         )
         .await?;
-    match made {
-        ClientMade::Made => commits.commit(open, Pipeline::new(), None).await?,
-        // The key stays free.
-        ClientMade::Taken | ClientMade::Full => commits.roll_back(open).await,
+    let deleted = match room {
+        Room::After { deleted } => deleted,
+        Room::Taken => return refused(commits, open, ClientMade::Taken).await,
+        Room::Full => return refused(commits, open, ClientMade::Full).await,
+    };
+    let (open, is_made) = commits
+        .go_on(
+            open,
+            |pipeline| {
+                let of = params![client.tenant.as_str(), count(deleted)];
+                pipeline.add(&DELETE_REVOKED, of);
+                pipeline.add(&MAKE, values(client))
+            },
+            |answers, made| Ok(!answers.take(made).is_empty()),
+        )
+        .await?;
+    if !is_made {
+        return refused(commits, open, ClientMade::Taken).await;
     }
-    Ok(made)
+    commits.commit(open, Pipeline::new(), None).await?;
+    Ok(ClientMade::Made)
+}
+
+/// Ends a transaction that makes no client; the command's key stays free.
+async fn refused(
+    commits: &Commits,
+    open: Open,
+    why: ClientMade,
+) -> std::result::Result<ClientMade, Failed> {
+    commits.roll_back(open).await;
+    Ok(why)
+}
+
+fn shelf_of(rows: &[Row]) -> Result<Shelf> {
+    let row = rows.first();
+    let row = row.ok_or_else(|| Error::unavailable("the database answered nothing"))?;
+    let mut c = Columns::of(row);
+    Ok(Shelf {
+        is_id_taken: c.get()?,
+        clients: c.number("a count")?,
+        revoked: c.number("a count")?,
+    })
 }
 
 /// Writes a changed client over the version before it, once per key.
@@ -185,7 +217,7 @@ async fn attempt_write(
         .begin(
             |pipeline| {
                 let claimed = claims.claim(pipeline, now);
-                (claimed, pipeline.add(&WRITE, values(client)))
+                (claimed, pipeline.add(&WRITE, changed_values(client)))
             },
             |answers, (claimed, written)| {
                 check_free(answers, claimed, client, claim)?;
@@ -231,14 +263,13 @@ fn read(row: &Row) -> Result<Client> {
         created_at: c.time()?,
     };
     let hash = c.optional_text("the hash of a secret", SecretHash::parse)?;
-    let at: Option<Time> = c.optional_time()?;
-    let older = hash.zip(at);
+    let older = Secret::stored(hash, c.optional_time()?);
     Ok(Client {
         id,
         tenant,
         scopes,
         newest,
-        older: older.map(|(hash, created_at)| Secret { hash, created_at }),
+        older,
         created_at: c.time()?,
         revoked_at: c.optional_time()?,
         version: c.get()?,

@@ -7,10 +7,9 @@ use super::tx::{Tx, expect_one};
 use crate::error::{Error, Result};
 use crate::model::{ClientMade, Page};
 use rusqlite::{Connection, Row, params};
-use waybill_domain::client::{Client, ClientId, Secret, SecretHash};
+use waybill_domain::client::{Client, ClientId, Room, Secret, SecretHash, Shelf};
 use waybill_domain::once::CommandClaim;
 use waybill_domain::text::Tenant;
-use waybill_domain::time::Time;
 
 const COLUMNS: &str = "id, tenant, scopes, secret_hash, secret_at, older_hash, older_at, created_at, revoked_at, version";
 
@@ -26,13 +25,13 @@ pub fn make(
     {
         return Err(Error::KeyUsed);
     }
-    if by_id(tx.connection, &client.id)?.is_some() {
-        return Ok(ClientMade::Taken);
-    }
-    if count(tx.connection, &client.tenant)? >= most && !forget_revoked(tx, &client.tenant)? {
-        return Ok(ClientMade::Full);
-    }
+    let deleted = match shelf(tx.connection, client)?.room(most) {
+        Room::Taken => return Ok(ClientMade::Taken),
+        Room::Full => return Ok(ClientMade::Full),
+        Room::After { deleted } => deleted,
+    };
     claimed(tx, &client.tenant, claim)?;
+    delete_revoked(tx, &client.tenant, deleted)?;
     tx.execute(
         "INSERT INTO clients (id, tenant, scopes, secret_hash, secret_at, older_hash, older_at, created_at, revoked_at, version) \
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
@@ -59,21 +58,30 @@ fn claimed(tx: &Tx<'_>, tenant: &Tenant, claim: Option<&CommandClaim>) -> Result
     }
 }
 
-fn count(connection: &Connection, tenant: &Tenant) -> Result<usize> {
+/// What the client's tenant has.
+fn shelf(connection: &Connection, client: &Client) -> Result<Shelf> {
     connection
-        .prepare_cached("SELECT COUNT(*) FROM clients WHERE tenant = ?1")
+        .prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM clients WHERE id = ?1), COUNT(*), COUNT(revoked_at) FROM clients WHERE tenant = ?2",
+        )
         .store()?
-        .query_row([tenant.as_str()], |row| row.get(0))
+        .query_row([client.id.as_str(), client.tenant.as_str()], |row| {
+            Ok(Shelf {
+                is_id_taken: row.get(0)?,
+                clients: row.get(1)?,
+                revoked: row.get(2)?,
+            })
+        })
         .store()
 }
 
-/// Deletes the tenant's client that was revoked first; `false` when none is revoked.
-fn forget_revoked(tx: &Tx<'_>, tenant: &Tenant) -> Result<bool> {
-    let deleted = tx.execute(
-        "DELETE FROM clients WHERE id = (SELECT id FROM clients WHERE tenant = ?1 AND revoked_at IS NOT NULL ORDER BY revoked_at, id LIMIT 1)",
-        [tenant.as_str()],
+/// Deletes the tenant's clients that were revoked first.
+fn delete_revoked(tx: &Tx<'_>, tenant: &Tenant, number: usize) -> Result<()> {
+    tx.execute(
+        "DELETE FROM clients WHERE id IN (SELECT id FROM clients WHERE tenant = ?1 AND revoked_at IS NOT NULL ORDER BY revoked_at, id LIMIT ?2)",
+        params![tenant.as_str(), number],
     )?;
-    Ok(deleted == 1)
+    Ok(())
 }
 
 /// Writes a changed client over the version before it, once per key.
@@ -136,14 +144,13 @@ fn read(row: &Row<'_>) -> Result<Client> {
         created_at: c.time()?,
     };
     let hash = c.optional_text("the hash of a secret", SecretHash::parse)?;
-    let at: Option<Time> = c.optional_time()?;
-    let older = hash.zip(at);
+    let older = Secret::stored(hash, c.optional_time()?);
     Ok(Client {
         id,
         tenant,
         scopes,
         newest,
-        older: older.map(|(hash, created_at)| Secret { hash, created_at }),
+        older,
         created_at: c.time()?,
         revoked_at: c.optional_time()?,
         version: c.get()?,
