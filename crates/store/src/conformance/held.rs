@@ -233,6 +233,26 @@ pub(super) async fn messages_that_wait_are_listed_one_per_key_for_their_tenant(h
     assert_eq!(page.items[0].message, of_others);
 }
 
+pub(super) async fn messages_of_two_tenants_with_one_key_are_listed_for_both(h: Harness) {
+    let w = waiting(h).await;
+    // A message that cannot be read may not say its tenant; it is kept for the default one.
+    let unreadable = w.unreadable(w.key, &Tenant::default());
+    let held = w.h.store.hold(CONSUMER, 0, unreadable.clone()).await;
+    held.expect("it waits");
+    let other = Tenant::parse("other").expect("a tenant");
+    let gap = NewHeld {
+        tenant: other.clone(),
+        ..w.event(3)
+    };
+    let held = w.receive((None, seen(0, 1)), vec![gap.clone()], vec![]);
+    held.await.expect("it waits");
+    for (tenant, message) in [(Tenant::default(), unreadable), (other, gap)] {
+        let page = w.h.store.list_held(&tenant, None, 10).await.expect("read");
+        let found: Vec<NewHeld> = page.items.into_iter().map(|held| held.message).collect();
+        assert_eq!(found, [message], "{tenant}");
+    }
+}
+
 pub(super) async fn a_message_that_waits_is_flagged_and_a_vain_try_takes_no_discard_back(
     h: Harness,
 ) {

@@ -168,6 +168,7 @@ macro_rules! store_conformance_cases {
                 letting_an_event_wait_and_taking_the_missing_one_do_not_miss_each_other
                 an_event_is_due_once_its_watermark_has_come_up_to_it
                 messages_that_wait_are_listed_one_per_key_for_their_tenant
+                messages_of_two_tenants_with_one_key_are_listed_for_both
                 a_message_that_waits_is_flagged_and_a_vain_try_takes_no_discard_back
             }
             leases {

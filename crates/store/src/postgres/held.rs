@@ -270,7 +270,7 @@ static LIST: Sql = Sql {
     text: select!(
         "list",
         "WHERE (h.tenant, h.consumer, h.key) > ($1, $2, $3) AND h.tenant <= $1 AND h.message = (SELECT q.message FROM inbox_held q \
-         WHERE q.consumer = h.consumer AND q.key = h.key ORDER BY q.reason DESC, q.first_at, q.seq, q.message LIMIT 1) \
+         WHERE q.tenant = h.tenant AND q.consumer = h.consumer AND q.key = h.key ORDER BY q.reason DESC, q.first_at, q.seq, q.message LIMIT 1) \
          ORDER BY h.tenant, h.consumer, h.key LIMIT $4"
     ),
     types: &[Type::TEXT, Type::TEXT, Type::UUID, Type::INT8],

@@ -162,7 +162,7 @@ pub fn list(
 ) -> Result<Page<Held, ParkedPlace>> {
     let (consumer, key) = ParkedPlace::sort_key(after);
     let rest = "WHERE h.tenant = ?1 AND (h.consumer, h.key) > (?2, ?3) AND h.message = (SELECT q.message FROM inbox_held q \
-                WHERE q.consumer = h.consumer AND q.key = h.key ORDER BY q.reason DESC, q.first_at, q.seq, q.message LIMIT 1) \
+                WHERE q.tenant = h.tenant AND q.consumer = h.consumer AND q.key = h.key ORDER BY q.reason DESC, q.first_at, q.seq, q.message LIMIT 1) \
                 ORDER BY h.consumer, h.key LIMIT ?4";
     let of = params![tenant.as_str(), consumer, key.bytes(), limit];
     Ok(Page::up_to(
