@@ -33,18 +33,11 @@ impl Access {
     /// # Errors
     /// [`Denied`].
     pub fn caller(&self, headers: &HeaderMap, scope: Scope) -> Result<Arc<Identity>, Denied> {
-        let trusted = in_header(headers)
-            .ok_or(TokenError::Missing)
-            .and_then(|token| self.verify(token));
-        let identity = trusted.map_err(|error| {
-            self.metrics.token_refused(error.code());
-            Denied::Token(error)
-        })?;
+        let identity = self.identify(in_header(headers))?;
         if identity.may(scope) {
             Ok(identity)
         } else {
-            self.metrics.token_refused("insufficient_scope");
-            Err(Denied::Scope(scope))
+            Err(self.lacking(scope))
         }
     }
 
@@ -58,13 +51,36 @@ impl Access {
         headers: &HeaderMap,
         guest: &Arc<Identity>,
     ) -> Result<Arc<Identity>, Denied> {
-        let Some(token) = in_header(headers) else {
-            return Ok(guest.clone());
-        };
-        self.verify(token).map_err(|error| {
+        match in_header(headers) {
+            None => Ok(guest.clone()),
+            token @ Some(_) => self.identify(token),
+        }
+    }
+
+    /// The identity of the token that was sent, wherever that was; a refusal is counted.
+    ///
+    /// # Errors
+    /// [`Denied::Token`].
+    pub fn identify(&self, token: Option<&str>) -> Result<Arc<Identity>, Denied> {
+        let trusted = token
+            .ok_or(TokenError::Missing)
+            .and_then(|token| self.verify(token));
+        trusted.map_err(|error| {
             self.metrics.token_refused(error.code());
             Denied::Token(error)
         })
+    }
+
+    /// The refusal of a good token that does not have this scope, which is counted.
+    #[must_use]
+    pub fn lacking(&self, scope: Scope) -> Denied {
+        self.count_lacking_scope();
+        Denied::Scope(scope)
+    }
+
+    /// Counts the refusal of a good token for its scopes.
+    pub fn count_lacking_scope(&self) {
+        self.metrics.token_refused("insufficient_scope");
     }
 
     /// The identity that a token stands for now.

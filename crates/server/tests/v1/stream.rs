@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use waybill_testkit::http::Client;
 use waybill_testkit::token;
 
-use crate::shop::{AT_ONCE, Follow, NEVER, Shop, id, small, token_of};
+use crate::shop::{AT_ONCE, Follow, NEVER, Shop, StreamEvent, id, small, token_of};
 
 #[tokio::test]
 async fn each_step_is_told_once_when_it_happens_and_the_stream_ends_with_the_order() {
@@ -154,4 +154,68 @@ async fn a_long_poll_ends_with_its_token() {
         ),
         (401, Some("token_expired"))
     );
+}
+
+#[tokio::test]
+async fn a_stream_goes_on_after_a_cursor_in_its_address_unless_a_newer_one_is_in_the_header() {
+    let shop = Shop::open(AT_ONCE).await;
+    let order = id(&shop.placed("k", &small("a", 1)).await);
+    let all = shop.follow(&order, None).await.rest().await;
+    let admin = token_of("default", "admin");
+    let guest = token_of("default", "order:stream");
+    let ids = |events: &[StreamEvent]| events.iter().map(|e| e.id.clone()).collect::<Vec<_>>();
+    let path = format!("/v1/orders/{order}/stream?after={}", all[0].id);
+    let in_address = format!("{path}&access_token={guest}");
+    for (path, last_seen, token, left) in [
+        (&path, None, Some(&*admin), &all[1..]),
+        (&in_address, None, None, &all[1..]),
+        (&path, Some(&*all[2].id), Some(&admin), &all[3..]),
+    ] {
+        let follow = Follow::open(&shop, path, last_seen, token).await;
+        assert_eq!(follow.status, 200, "{path}");
+        assert_eq!(ids(&follow.rest().await), ids(left), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_parameter_that_following_does_not_have_is_refused_wherever_the_token_is() {
+    let shop = Shop::open(NEVER).await;
+    let order = id(&shop.placed("k", &small("a", 1)).await);
+    let token = token_of("default", "order:stream");
+    for way in ["stream", "ws"] {
+        let path = format!("/v1/orders/{order}/{way}?afterr=x");
+        let in_address = format!("{path}&access_token={token}");
+        for (path, header) in [(path, Some(&*token)), (in_address, None)] {
+            let follow = Follow::open(&shop, &path, None, header).await;
+            assert_eq!(follow.status, 400, "{path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_refused_follower_is_counted_once_and_an_admitted_one_never() {
+    let shop = Shop::open(NEVER).await;
+    let order = id(&shop.placed("k", &small("a", 1)).await);
+    let path = format!("/v1/orders/{order}/stream");
+    let (guest, creator) = (
+        token_of("default", "order:stream"),
+        token_of("default", "order:create"),
+    );
+    let with = |token: &str| format!("{path}?access_token={token}");
+    let mut counted = 0;
+    for (path, header, status) in [
+        (path.clone(), Some(&*guest), 200),
+        (with(&guest), None, 200),
+        (path.clone(), Some("nonsense"), 401),
+        (path.clone(), Some(&creator), 403),
+        (path.clone(), None, 401),
+        (with("nonsense"), None, 401),
+        (with(&creator), None, 403),
+    ] {
+        let follow = Follow::open(&shop, &path, None, header).await;
+        assert_eq!(follow.status, status, "{path} {header:?}");
+        counted += i64::from(status != 200);
+        let refused = shop.0.metric("waybill_tokens_refused_total").await;
+        assert_eq!(refused.expect("a figure"), counted, "{path} {header:?}");
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Query, Request};
+use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::request::Parts;
@@ -10,7 +10,6 @@ use waybill_domain::context::EventMeta;
 use waybill_domain::precondition::{Preconditions, Tag};
 use waybill_domain::text::Tenant;
 
-use super::codes;
 use super::params::Params;
 use super::preconditions;
 use super::problem::Problem;
@@ -96,14 +95,7 @@ impl Call {
     /// # Errors
     /// `unknown_parameter` or `invalid_parameter`.
     pub fn params(&self, known: &'static [&'static str]) -> Result<Params, Problem> {
-        let pairs = Query::<Vec<(String, String)>>::try_from_uri(&self.head.uri);
-        let Query(pairs) = pairs.map_err(|error| {
-            Problem::new(
-                codes::INVALID_PARAMETER,
-                format!("the query cannot be read: {error}"),
-            )
-        })?;
-        Params::of(pairs, known)
+        Params::of_query(&self.head.uri, known)
     }
 }
 

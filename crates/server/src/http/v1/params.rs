@@ -1,5 +1,7 @@
 //! The query of a request, read strictly: an unknown parameter is an error, so that a misspelled filter is noticed.
 
+use axum::extract::Query;
+use http::Uri;
 use waybill_domain::echo::Echo;
 use waybill_domain::echo::quoted;
 use waybill_domain::time::Time;
@@ -13,11 +15,21 @@ use crate::config::Limits;
 pub struct Params(Vec<(String, String)>);
 
 impl Params {
-    /// Takes the pairs whose names are known.
+    /// Reads the query of an address, with these names allowed.
     ///
     /// # Errors
-    /// `unknown_parameter`, with the nearest known one; `invalid_parameter` for an empty value.
-    pub fn of(pairs: Vec<(String, String)>, known: &[&str]) -> Result<Self, Problem> {
+    /// `unknown_parameter`, with the nearest known one; `invalid_parameter` for an empty value or a query that cannot be
+    /// read.
+    pub fn of_query(uri: &Uri, known: &[&str]) -> Result<Self, Problem> {
+        let pairs = Query::<Vec<(String, String)>>::try_from_uri(uri);
+        let Query(pairs) = pairs.map_err(|error| {
+            let detail = format!("the query cannot be read: {error}");
+            Problem::new(codes::INVALID_PARAMETER, detail)
+        })?;
+        Self::of(pairs, known)
+    }
+
+    fn of(pairs: Vec<(String, String)>, known: &[&str]) -> Result<Self, Problem> {
         for (name, value) in &pairs {
             if !known.contains(&name.as_str()) {
                 let hint = match nearest(name, known) {

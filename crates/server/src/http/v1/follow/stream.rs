@@ -1,6 +1,6 @@
 //! `GET /v1/orders/{id}/stream`: each step of an order as a server-sent event, as it happens.
 //!
-//! Begins after `Last-Event-ID`, else with the order's first event. Ends after the order's last step, when the process
+//! Begins after `Last-Event-ID`, else after `?after=`, else with the order's first event. Ends after the order's last step, when the process
 //! stops (a client then resumes elsewhere), and when its token expires.
 
 use std::convert::Infallible;
@@ -25,6 +25,7 @@ static LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
     params(
         ("id" = String, Path, description = "The order's id, `number:WB-000123`, or `ref:` and the caller's own reference", example = "number:WB-000123"),
         ("Last-Event-ID" = Option<String>, Header, description = "Goes on after this event"),
+        ("after" = Option<String>, Query, description = "Goes on after this event, unless `Last-Event-ID` names one"),
         ("access_token" = Option<String>, Query, description = "For browsers that cannot set headers: a token with the one scope order:stream"),
     ),
     responses((status = 200, description = "Server-sent events, one a step; ends after the last one", content_type = "text/event-stream", body = String), (status = 204, description = "Nothing more will come")),
@@ -36,12 +37,14 @@ pub async fn stream(
     request: Request,
 ) -> Answer {
     let (head, _) = request.into_parts();
-    let call = caller::of(&api.requests, head, &["access_token"])?;
-    let after = call.head.headers.get(&LAST_EVENT_ID);
-    let after = after
+    let (call, params) = caller::of(&api.requests, head, &["after", "access_token"])?;
+    let in_address = params.one("after")?.map(|text| ("after", text));
+    let last_seen = call.head.headers.get(&LAST_EVENT_ID);
+    let last_seen = last_seen
         .and_then(|v| v.to_str().ok())
         .filter(|v| !v.is_empty());
-    let after = after.map(|text| ("Last-Event-ID", text));
+    // An EventSource that connects again keeps its address, so the header is the newer one.
+    let after = last_seen.map(|text| ("Last-Event-ID", text)).or(in_address);
     let mut steps = Steps::open(api, &call, &id, after).await?;
     let first = steps.read().await?;
     if first.is_empty() && steps.have_ended() {

@@ -50,8 +50,7 @@ pub async fn follow(
 ) -> Answer {
     let (mut head, _) = request.into_parts();
     let upgrade = WebSocketUpgrade::from_request_parts(&mut head, &()).await;
-    let call = caller::of(&api.requests, head, &["after", "access_token"])?;
-    let params = call.params(&["after", "access_token"])?;
+    let (call, params) = caller::of(&api.requests, head, &["after", "access_token"])?;
     let after = params.one("after")?.map(|text| ("after", text));
     let upgrade = upgrade.map_err(|_| not_a_websocket())?;
     let token_ends = token_end::passed(
