@@ -60,6 +60,7 @@ pub async fn follow(
     let mut steps = Steps::open(api, &call, &id, after).await?;
     let first = steps.read().await?;
     let upgrade = upgrade
+        .read_buffer_size(LONGEST_MESSAGE)
         .max_message_size(LONGEST_MESSAGE)
         .max_frame_size(LONGEST_MESSAGE)
         .max_write_buffer_size(UNSENT);
