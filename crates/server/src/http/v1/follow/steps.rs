@@ -86,10 +86,10 @@ impl Steps {
                 Cursor::position(&api.identity, text).map_err(|problem| problem.of(field))
             })
             .transpose()?;
-        // The watch begins before the read, so that an event recorded between them is not missed.
         let reading = api.reads.turn(&call.tenant).await?;
         let order = orders::find(&*reading, &call.tenant, id).await?.order;
         drop(reading);
+        // The watch begins before the steps are read, so that an event recorded between them is not missed.
         let watch = api.hub.watch(order.id).ok_or_else(|| {
             let detail = "this server has as many streams as it may; try again later, or read the order now and then";
             Problem::new(codes::TOO_MANY_STREAMS, detail)
