@@ -5,6 +5,7 @@ use std::net::TcpListener;
 use http::Method;
 use serde_json::json;
 use waybill_testkit::http::Client;
+use waybill_testkit::postgres::{Mode, Postgres, ServerOptions};
 use waybill_testkit::redis::Redis;
 use waybill_testkit::server::Waybill;
 use waybill_testkit::token;
@@ -118,6 +119,32 @@ async fn a_refused_login_is_named_without_the_password_and_orders_go_on() {
     let repair = ["CONFIG", "SET", "requirepass", "wrong-one"];
     redis.command(&repair).expect("set");
     sees_redis(&app, true).await;
+}
+
+#[tokio::test]
+async fn of_several_things_that_are_wrong_health_tells_each_the_store_first() {
+    let Some(mut server) = or_skip(Postgres::start(ServerOptions::default())) else {
+        return;
+    };
+    let Some(mut redis) = or_skip(Redis::start()) else {
+        return;
+    };
+    let start = demo().on(&server.url("waybill_wrong"));
+    let mut app = limited(start, &redis, WIDE).prepared().expect("a folder");
+    app.migrate().await.expect("migrated");
+    app.start().await.expect("ready");
+    sees_redis(&app, true).await;
+    redis.kill().expect("killed");
+    sees_redis(&app, false).await;
+    server.stop(Mode::Immediate).expect("stopped");
+    let told = format!("; redis at {}: ", redis.address());
+    super::until("it tells both", async || {
+        let answer = app.client().get("/health").await.expect("an answer");
+        let health: serde_json::Value = answer.json();
+        let reason = health["reason"].as_str().unwrap_or_default();
+        health["status"] == "unhealthy" && reason.find(&told).is_some_and(|at| at > 0)
+    })
+    .await;
 }
 
 #[tokio::test]
