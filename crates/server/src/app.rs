@@ -4,13 +4,14 @@
 
 mod http;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use tokio_util::sync::CancellationToken;
 use waybill_broker::embedded::CommitFanOut;
 use waybill_broker::log_cache::LogCache;
 use waybill_broker::log_growth::LogGrowth;
 use waybill_domain::retry::RetrySchedule;
+use waybill_domain::service::Service;
 use waybill_domain::time::Time;
 use waybill_store::reads::Reads;
 use waybill_store::{OrderStore, Store, StoreBase};
@@ -38,6 +39,7 @@ use crate::resilience::shares::Shares;
 use crate::resilience::turns::Turns;
 use crate::roles::definition::Registry;
 use crate::roles::running::PreparedRoles;
+use crate::roles::service::{self, WrongStore};
 use crate::roles::tasks::{RoleResources, RoleTasks};
 use crate::roles::{self, delivery};
 
@@ -90,6 +92,8 @@ pub struct App {
     pub started_at: Time,
     build: Build,
     prepared: PreparedRoles,
+    /// Whose store it is, since that was checked.
+    service: OnceLock<Service>,
     /// The way to other stores.
     outside: Option<Outside>,
     /// What the processes of this installation share beside the store.
@@ -158,6 +162,7 @@ impl App {
             started_at: now,
             build,
             prepared,
+            service: OnceLock::new(),
             outside,
             redis,
             settings,
@@ -169,6 +174,19 @@ impl App {
             intake,
             metrics,
         }))
+    }
+
+    /// Checks whether this process may work on its store, which may belong to one of two services.
+    ///
+    /// # Errors
+    /// It may not; the store is away.
+    pub async fn check_service(&self) -> Result<(), WrongStore> {
+        let has_outside = self.outside.is_some();
+        let recorded = service::check(&*self.store, &self.settings, has_outside).await?;
+        if let Some(service) = recorded {
+            self.service.get_or_init(|| service);
+        }
+        Ok(())
     }
 
     /// Time and ids for decisions.

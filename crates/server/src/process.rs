@@ -21,7 +21,7 @@ use crate::observe::logs;
 use crate::random::Entropy;
 use crate::redis;
 use crate::roles::running;
-use crate::roles::service::{self, WrongStore};
+use crate::roles::service::WrongStore;
 use crate::roles::tasks::RoleTasks;
 
 /// Why a process did not start.
@@ -156,7 +156,7 @@ impl Starting {
         }
         let (clock, entropy) = (self.clock.clone(), self.entropy.clone());
         let app = App::start(settings, BUILD, clock, entropy, outside).await?;
-        if let Err(error) = service::check(&*app.store, &app.settings, has_outside).await {
+        if let Err(error) = app.check_service().await {
             app.store.close().await;
             return Err(error.into());
         }

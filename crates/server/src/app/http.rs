@@ -26,7 +26,6 @@ use crate::http::v1::hub::Hub;
 use crate::intake::place::Placing;
 use crate::resilience::shared_limit::Limiter;
 use crate::resilience::wrong_secrets::WrongSecrets;
-use crate::roles::service;
 
 impl App {
     /// All routes of this process. Starts the task that wakes streams; it ends when the process stops.
@@ -295,7 +294,7 @@ impl App {
     fn health(&self) -> HealthApi {
         let outside = self.outside.as_ref();
         HealthApi {
-            service: service::of(&self.settings, outside.is_some()),
+            service: self.service.get().copied(),
             broker: outside.and_then(|outside| outside.link.clone()),
             redis: self.redis.clone(),
             store: self.store.clone(),

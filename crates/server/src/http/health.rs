@@ -27,7 +27,7 @@ use crate::redis::Redis;
 pub struct HealthApi {
     pub store: Arc<dyn StoreBase>,
     pub inventory: Option<Arc<Guarded>>,
-    /// Which of two services that exchange events this process is.
+    /// Which of two services that exchange events the store belongs to.
     pub service: Option<Service>,
     /// The connection to a broker.
     pub broker: Option<Arc<Link>>,

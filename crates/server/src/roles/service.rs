@@ -15,13 +15,6 @@ pub enum WrongStore {
     Store(#[from] StoreError),
 }
 
-/// Which of two services that exchange events a process with these settings is; `None` for a process that takes no
-/// events of another store.
-#[must_use]
-pub fn of(settings: &Settings, has_outside: bool) -> Option<Service> {
-    work(settings, has_outside).service
-}
-
 /// What a process with these settings does.
 fn work(settings: &Settings, has_outside: bool) -> Work {
     let (runs_status, runs_delivery) = (settings.runs("status"), settings.runs("delivery"));
@@ -39,7 +32,8 @@ fn work(settings: &Settings, has_outside: bool) -> Work {
     }
 }
 
-/// Records the store as this service's if it is one and the store has no record, and checks the record.
+/// Records the store as this service's if it is one and the store has no record, and checks the record. Whose store it
+/// is; `None` for one that is neither service's.
 ///
 /// # Errors
 /// The store is the other service's, or this process would do what the other service does; the store is away.
@@ -47,8 +41,9 @@ pub async fn check(
     store: &dyn ServiceStore,
     settings: &Settings,
     has_outside: bool,
-) -> Result<(), WrongStore> {
+) -> Result<Option<Service>, WrongStore> {
     let work = work(settings, has_outside);
     let recorded = store.service(work.service).await?;
-    work.check(recorded).map_err(WrongStore::Refused)
+    work.check(recorded).map_err(WrongStore::Refused)?;
+    Ok(recorded)
 }

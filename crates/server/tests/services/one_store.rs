@@ -3,9 +3,11 @@
 use std::path::Path;
 use std::process::Output;
 
+use serde_json::Value;
 use tokio::time::timeout;
 use waybill_testkit::ports::free_address;
 use waybill_testkit::postgres::Postgres;
+use waybill_testkit::server::Start;
 use waybill_testkit::unavailable::or_skip;
 
 use crate::{HANGS, Services, of_delivery};
@@ -99,6 +101,22 @@ async fn a_shared_database_is_one_services_too() {
     assert!(refused.contains("order-service's"), "{refused}");
     let refused = whole(&services, Store::Database(&delivery)).await;
     assert!(refused.contains("delivery-service's"), "{refused}");
+    // A process that does neither service's own work says whose store it is on.
+    for (store, roles, service) in [
+        (&orders, "api", "order-service"),
+        (&delivery, "housekeeping", "delivery-service"),
+    ] {
+        let start = Start::demo(env!("CARGO_BIN_EXE_waybill")).on(store);
+        let mut helper = start
+            .arg("--roles")
+            .arg(roles)
+            .ready()
+            .await
+            .expect("ready");
+        let health = helper.client().get("/health").await.expect("an answer");
+        assert_eq!(health.json::<Value>()["service"], service, "{roles}");
+        assert!(helper.stop().await.expect("it stops").success());
+    }
     assert!(services.app.stop().await.expect("they stop").success());
     let name = delivery.rsplit('/').next().expect("a name");
     let dropped = database.sql(&format!("DROP DATABASE \"{name}\" WITH (FORCE)"));
