@@ -216,6 +216,8 @@ async fn a_replay_has_no_secret_and_says_so() {
         let again = shop.ask_with(Method::POST, path, &headers, &body).await;
         assert_eq!(first.status, again.status);
         assert_eq!(again.header("idempotent-replayed"), Some("true"), "{path}");
+        assert!(first.header("etag").is_some(), "{path}");
+        assert_eq!(first.header("etag"), again.header("etag"), "{path}");
         let (first, again): (Value, Value) = (first.json(), again.json());
         assert!(secret(&first).starts_with("wbs_"));
         assert_eq!(again["secret"], Value::Null);
@@ -228,6 +230,15 @@ async fn a_replay_has_no_secret_and_says_so() {
     }
     let shown: Value = shop.get("/v1/clients/a").await.json();
     assert_eq!(shown["version"], 2, "each was done once");
+    let revoke = format!("{CLIENTS}/a/revoke");
+    for replayed in [None, Some("true")] {
+        let headers = [("idempotency-key", "v")];
+        let revoked = shop
+            .ask_with(Method::POST, &revoke, &headers, &json!({}))
+            .await;
+        assert_eq!(revoked.header("idempotent-replayed"), replayed);
+        assert_eq!(revoked.header("etag"), Some("\"3\""));
+    }
     let other = shop
         .ask_with(Method::POST, CLIENTS, &headers, &new("b"))
         .await;

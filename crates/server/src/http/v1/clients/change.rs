@@ -1,9 +1,9 @@
 //! Rotating and revoking a client.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::extract::{Path, Request, State};
-use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use waybill_domain::client::{Client, ClientRefusal, Earlier};
 use waybill_domain::precondition::Preconditions;
@@ -12,9 +12,9 @@ use waybill_store::Error as StoreError;
 use super::super::answer::Answer;
 use super::super::apis::ClientsApi;
 use super::super::call::{Call, versioned};
-use super::super::command::marked;
 use super::super::problem::Problem;
 use super::super::{codes, errors, strict};
+use super::kept::Kept;
 use super::view::{ClientView, IssuedView, RevokeBody, RotateBody};
 use super::{before, found, not_found, shown};
 use crate::auth::{Scope, hash_of, new_secret};
@@ -31,14 +31,20 @@ struct Change<'a> {
     once: Once,
 }
 
+/// What is decided about a client. `U` is [`Infallible`] where a client never stays as it is.
+enum Decided<U> {
+    /// The client after the change.
+    Changed(Client),
+    /// It is so already; nothing is written.
+    Unchanged(U),
+}
+
 /// What a change came to.
-enum Changed {
-    /// The client as it was and as it is.
-    Now(Client),
-    /// It was so already; nothing was written.
-    Already(Client),
+enum Outcome<U> {
+    /// It was decided, and written if there was something to write.
+    Done(Decided<U>),
     /// The same request was done before, with this answer.
-    Before(String),
+    Before(Kept),
 }
 
 /// Gives a client a new secret, which is shown this once. The secret before it stays live until the next rotation, so
@@ -78,16 +84,17 @@ pub async fn rotate(
     };
     let decide = |client: &Client| {
         let rotated = client.rotate(hash, earlier, api.contexts.now());
-        rotated.map(Some).map_err(Problem::from)
+        rotated.map(Decided::Changed).map_err(Problem::from)
     };
     let again = |client: &Client| json::of(&IssuedView::again(client)).0;
-    match change.make(decide, again).await? {
-        Changed::Now(client) | Changed::Already(client) => {
+    match change.make::<Infallible>(decide, again).await? {
+        Outcome::Done(Decided::Changed(client)) => {
             tracing::info!(client = %client.id, tenant = %client.tenant, by = %call.identity.subject, "client rotated");
             let view = IssuedView::first(&client, secret.expose());
             Ok(versioned(StatusCode::OK, client.version, &view))
         }
-        Changed::Before(outcome) => Ok(replayed(outcome)),
+        Outcome::Done(Decided::Unchanged(never)) => match never {},
+        Outcome::Before(kept) => Ok(kept.answer(StatusCode::OK)),
     }
 }
 
@@ -122,14 +129,17 @@ pub async fn revoke(
     };
     let decide = |client: &Client| {
         if body.old_secret_only {
-            client.end_older().map(Some).map_err(Problem::from)
-        } else {
-            Ok(client.revoke(api.contexts.now()))
+            let ended = client.end_older();
+            return ended.map(Decided::Changed).map_err(Problem::from);
         }
+        Ok(match client.revoke(api.contexts.now()) {
+            Some(revoked) => Decided::Changed(revoked),
+            None => Decided::Unchanged(client.clone()),
+        })
     };
     let again = |client: &Client| json::of(&ClientView::of(client)).0;
     match change.make(decide, again).await? {
-        Changed::Now(client) => {
+        Outcome::Done(Decided::Changed(client)) => {
             let what = if body.old_secret_only {
                 "older secret of a client ended"
             } else {
@@ -138,23 +148,19 @@ pub async fn revoke(
             tracing::info!(client = %client.id, tenant = %client.tenant, by = %call.identity.subject, "{what}");
             Ok(shown(&client))
         }
-        Changed::Already(client) => Ok(shown(&client)),
-        Changed::Before(outcome) => Ok(replayed(outcome)),
+        Outcome::Done(Decided::Unchanged(client)) => Ok(shown(&client)),
+        Outcome::Before(kept) => Ok(kept.answer(StatusCode::OK)),
     }
 }
 
-fn replayed(outcome: String) -> Response {
-    marked(json::Raw(outcome).into_response(), true)
-}
-
 impl Change<'_> {
-    /// Decides on the present client and writes the result; once more when another change came between. `decide` gives
-    /// `None` when there is nothing to change; `again` gives the answer to a replay.
-    async fn make(
+    /// Decides on the present client and writes the result; once more when another change came between. `again` gives
+    /// the answer to a replay.
+    async fn make<U>(
         self,
-        decide: impl Fn(&Client) -> Result<Option<Client>, Problem>,
+        decide: impl Fn(&Client) -> Result<Decided<U>, Problem>,
         again: impl Fn(&Client) -> String,
-    ) -> Result<Changed, Problem> {
+    ) -> Result<Outcome<U>, Problem> {
         let queue = &self.api.queue;
         let key = (&self.call.tenant, self.id);
         let not_done = |error| errors::of_command(error, not_found);
@@ -162,17 +168,18 @@ impl Change<'_> {
             .await
             .map_err(not_done)?;
         loop {
-            if let Some(outcome) = before(self.api, &self.once).await? {
-                return Ok(Changed::Before(outcome));
+            if let Some(kept) = before(self.api, &self.once).await? {
+                return Ok(Outcome::Before(kept));
             }
             let client = found(self.api, self.call, self.id).await?;
             self.asked.check(Some(client.version))?;
-            let Some(changed) = decide(&client)? else {
-                return Ok(Changed::Already(client));
+            let changed = match decide(&client)? {
+                Decided::Changed(changed) => changed,
+                unchanged @ Decided::Unchanged(_) => return Ok(Outcome::Done(unchanged)),
             };
             let claim = self.once.claim_with(&again(&changed));
             match self.api.store.write_client(&changed, claim).await {
-                Ok(()) => return Ok(Changed::Now(changed)),
+                Ok(()) => return Ok(Outcome::Done(Decided::Changed(changed))),
                 Err(error) if is_key_used(&error) => tries.again().await.map_err(not_done)?,
                 Err(StoreError::Conflict { .. }) => tries.again().await.map_err(not_done)?,
                 Err(error) => return Err(error.into()),

@@ -4,6 +4,7 @@
 //! replayed answer therefore has none, and says so.
 
 mod change;
+mod kept;
 mod view;
 
 use std::sync::Arc;
@@ -15,14 +16,15 @@ use waybill_domain::client::{Client, ClientId};
 use waybill_domain::echo::Echo;
 use waybill_domain::precondition::Tag;
 use waybill_domain::problem::code;
+use waybill_domain::retry_after::RetryAfter;
 use waybill_store::ClientMade;
 
 pub use self::change::{__path_revoke, __path_rotate, revoke, rotate};
+use self::kept::Kept;
 use self::view::{ClientView, IssuedView, NewBody};
 use super::answer::{Answer, set};
 use super::apis::ClientsApi;
 use super::call::{Call, versioned};
-use super::command::marked;
 use super::cursor::Cursor;
 use super::page::Page;
 use super::problem::Problem;
@@ -95,9 +97,9 @@ pub async fn create(State(api): State<Arc<ClientsApi>>, request: Request) -> Ans
     let (call, body, once) = Call::command(&api.requests, request, Scope::Admin).await?;
     let body: NewBody = strict::read(&body)?;
     let id = ClientId::parse(&body.id)?;
-    let scopes = scopes(&call, &body.scopes)?;
-    if let Some(outcome) = before(&api, &once).await? {
-        return Ok(made(&id, outcome, true));
+    let scopes = scopes(&body.scopes)?;
+    if let Some(kept) = before(&api, &once).await? {
+        return Ok(at(&id, kept.answer(StatusCode::CREATED)));
     }
     let secret = new_secret(&api.contexts.entropy);
     let hash = hash_of(secret.expose());
@@ -108,39 +110,39 @@ pub async fn create(State(api): State<Arc<ClientsApi>>, request: Request) -> Ans
         Ok(ClientMade::Made) => {
             tracing::info!(client = %client.id, tenant = %client.tenant, by = %call.identity.subject, "client made");
             let view = IssuedView::first(&client, secret.expose());
-            let mut answer = made(&client.id, json::of(&view).0, false);
-            preconditions::set_tag(&mut answer, Tag::of(client.version));
-            Ok(answer)
+            let answer = versioned(StatusCode::CREATED, client.version, &view);
+            Ok(at(&client.id, answer))
         }
         Ok(ClientMade::Taken) => {
             let detail = "a client of this store has this id already";
             Err(Problem::new(codes::CLIENT_ID_TAKEN, detail).of("id"))
         }
         Ok(ClientMade::Full) => {
-            let detail = format!("there are {MOST} clients, and none of them is revoked");
+            let detail = format!("there are {MOST} clients, and no revoked one makes room");
             Err(Problem::new(codes::TOO_MANY_CLIENTS, detail).with(member::LIMIT, &MOST))
         }
-        Err(error) if is_key_used(&error) => {
-            let outcome = before(&api, &once).await?;
-            let again = json::of(&IssuedView::again(&client)).0;
-            Ok(made(&client.id, outcome.unwrap_or(again), true))
-        }
+        Err(error) if is_key_used(&error) => match before(&api, &once).await? {
+            Some(kept) => Ok(at(&client.id, kept.answer(StatusCode::CREATED))),
+            None => Err(key_expired()),
+        },
         Err(error) => Err(error.into()),
     }
 }
 
-fn made(id: &ClientId, shown: String, replayed: bool) -> Response {
-    let mut answer = marked(
-        (StatusCode::CREATED, json::Raw(shown)).into_response(),
-        replayed,
-    );
-    let place = format!("/v1/clients/{id}");
-    set(&mut answer, header::LOCATION, &place);
+/// The key was used when the client was to be made, and is free now.
+fn key_expired() -> Problem {
+    let detail = "the key's earlier use has just expired; nothing was made, send it again";
+    Problem::new(codes::UNAVAILABLE, detail).retry_after(RetryAfter::Soon)
+}
+
+/// An answer that says where the client is.
+fn at(id: &ClientId, mut answer: Response) -> Response {
+    set(&mut answer, header::LOCATION, &format!("/v1/clients/{id}"));
     answer
 }
 
 /// The scopes of a new client.
-fn scopes(call: &Call, names: &[String]) -> Result<Scopes, Problem> {
+fn scopes(names: &[String]) -> Result<Scopes, Problem> {
     if names.len() > Scope::ALL.len() {
         let detail = format!(
             "there are {} scopes; this has {}",
@@ -166,19 +168,14 @@ fn scopes(call: &Call, names: &[String]) -> Result<Scopes, Problem> {
         let detail = "a client needs at least one scope";
         return Err(Problem::new(code::REQUIRED, detail).of("scopes"));
     }
-    let lacking = all.iter().find(|scope| !call.identity.may(**scope));
-    if let Some(scope) = lacking {
-        let detail = format!("who makes a client must have its scopes; the token lacks {scope}");
-        let problem = Problem::new(codes::INSUFFICIENT_SCOPE, detail);
-        return Err(problem.with(member::SCOPE, &scope.name()));
-    }
     Ok(all.into_iter().collect())
 }
 
 /// What the same request came to before.
-async fn before(api: &ClientsApi, once: &Once) -> Result<Option<String>, Problem> {
+async fn before(api: &ClientsApi, once: &Once) -> Result<Option<Kept>, Problem> {
     let done = once.done_before(&*api.claims).await;
-    done.map_err(|error| errors::of_command(error, not_found))
+    let done = done.map_err(|error| errors::of_command(error, not_found))?;
+    done.map(Kept::read).transpose()
 }
 
 /// A client of the caller's tenant.

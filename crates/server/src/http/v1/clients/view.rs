@@ -13,7 +13,7 @@ pub struct NewBody {
     /// The name it gives as `client_id`: 1 to 64 letters, digits, `.`, `_` and `-`; unique in the store.
     #[schema(example = "shop-frontend")]
     pub id: String,
-    /// What its tokens may do; at least one scope, and none that the caller does not have.
+    /// What its tokens may do; at least one scope.
     #[schema(value_type = Vec<super::super::schemas::ScopeName>, example = json!(["order:create", "order:read"]))]
     pub scopes: Vec<String>,
 }

@@ -1,0 +1,45 @@
+//! The kept answer to a request that was done before.
+
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use serde::Deserialize;
+use waybill_domain::precondition::Tag;
+use waybill_store::Error as StoreError;
+
+use super::super::command::marked;
+use super::super::preconditions;
+use super::super::problem::Problem;
+use crate::http::json;
+
+/// An answer as it was kept with the request's key. It has no secret.
+pub struct Kept {
+    shown: String,
+    version: i64,
+}
+
+/// What is read of a kept answer.
+#[derive(Deserialize)]
+struct Shown {
+    version: i64,
+}
+
+impl Kept {
+    /// Reads what the store kept.
+    ///
+    /// # Errors
+    /// It shows no client.
+    pub fn read(shown: String) -> Result<Self, Problem> {
+        match serde_json::from_str::<Shown>(&shown) {
+            Ok(Shown { version }) => Ok(Self { shown, version }),
+            Err(_) => Err(StoreError::damaged_row("the outcome of a command", shown).into()),
+        }
+    }
+
+    /// The answer, marked as replayed.
+    pub fn answer(self, status: StatusCode) -> Response {
+        let answer = (status, json::Raw(self.shown)).into_response();
+        let mut answer = marked(answer, true);
+        preconditions::set_tag(&mut answer, Tag::of(self.version));
+        answer
+    }
+}
