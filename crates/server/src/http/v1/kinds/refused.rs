@@ -161,7 +161,7 @@ pub const REFUSED: &[Kind] = &[
         codes::CLIENT_ID_TAKEN,
         409,
         "The id belongs to another client",
-        "Choose another id: ids are unique over all tenants, and that of a revoked client is not given again. If it is your own client, rotate it.",
+        "Choose another id: ids are unique over all tenants, and that of a revoked client is free again only after a new client took its place because the tenant had as many as it may have. If it is your own client, rotate it.",
     ),
     kind_of(
         codes::CLIENT_REVOKED,
