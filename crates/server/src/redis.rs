@@ -101,7 +101,8 @@ async fn start(
     stopping: &CancellationToken,
 ) -> Option<Redis> {
     let server = Arc::new(server::Server::of(settings, clock)?);
-    let (watched, stopping) = (server.clone(), stopping.clone());
+    let buckets = Arc::new(buckets::Buckets::at(server.clone(), installation));
+    let (watched, stopping) = (buckets.clone(), stopping.clone());
     let (first_look, looked) = tokio::sync::oneshot::channel();
     tokio::spawn(async move {
         let watch = watched.watch(first_look);
@@ -112,7 +113,7 @@ async fn start(
         link: server.link.clone(),
         breaker: server.breaker.clone(),
         sharing: Sharing {
-            buckets: Arc::new(buckets::Buckets::at(server, installation)),
+            buckets,
             figures: Arc::default(),
         },
     })

@@ -1,8 +1,9 @@
 //! One connection to Redis, behind a circuit breaker.
 //!
-//! Invariants: no request waits for a connection to be made, nor for a server that is known to be away: a task connects,
-//! and makes the one call that tries whether an open circuit may close. A request waits at most for `cache.timeout_ms`,
-//! once, when it is the first to find out that the server is gone. Address and errors are shown without the login.
+//! Invariants: no request waits for a connection to be made, nor for a server that is known to be away: a task looks for
+//! it ([`Server::look`]), which connects and tries whether an open circuit may close. A request waits at most for
+//! `cache.timeout_ms`, once, when it is the first to find out that the server is gone. Address and errors are shown
+//! without the login.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +11,6 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, ErrorKind, RedisError};
-use tokio::sync::oneshot;
 use waybill_broker::link::Link;
 
 use crate::clock::Clock;
@@ -20,10 +20,6 @@ use crate::resilience::shared_limit::NotTaken;
 
 /// How long a connection and its first answer may take. No request waits for it.
 const CONNECT_PATIENCE: config::Millis = config::Millis::new(2_000);
-
-/// The key that is written to see whether the server takes values: one that can only be read is of no use.
-const PROBE: &str = "waybill:probe";
-const PROBE_MS: u32 = 60_000;
 
 /// Why a call gave no answer.
 #[derive(Debug, thiserror::Error)]
@@ -81,7 +77,7 @@ impl Server {
         F: Future<Output = Result<T, RedisError>>,
     {
         let connection = self.connection.lock().clone();
-        // Whether an open circuit may close is tried by `watch`, so that no request waits for it.
+        // Whether an open circuit may close is tried by `look`, so that no request waits for it.
         let is_closed = self.breaker.snapshot().state == State::Closed;
         let Some(connection) = connection.filter(|_| is_closed) else {
             return Err(NotTaken::Away);
@@ -93,29 +89,25 @@ impl Server {
         self.settle(answer.await)
     }
 
-    /// Connects, looks whether the server is there, and tries again while it is away. Runs until it is dropped.
-    /// `first_look` is told when it knows more.
-    pub async fn watch(&self, first_look: oneshot::Sender<()>) {
-        let mut first_look = Some(first_look);
-        loop {
-            let looked = self.breaker.call(async {
-                let mut connection = self.connected().await?;
-                let mut look = redis::cmd("SET");
-                look.arg(PROBE).arg(1).arg("PX").arg(PROBE_MS);
-                let answer = look.query_async::<()>(&mut connection);
-                let answer = tokio::time::timeout(self.timeout, answer).await;
-                Ok(answer.map_err(|_elapsed| Failure::Silent(self.timeout))??)
-            });
-            let looked = looked.await;
-            let wait = match looked {
-                Err(CallError::Open { retry_after_ms }) => Duration::from_millis(retry_after_ms),
-                Ok(()) | Err(CallError::Timeout { .. } | CallError::Failed(_)) => self.retry,
-            };
-            // Health has the result, and nothing waits for the first look any more when it took long.
-            let _known = self.settle(looked);
-            let _waited = first_look.take().map(|looked| looked.send(()));
-            tokio::time::sleep(wait).await;
-        }
+    /// Connects if there is no connection, and does `work` to see whether the server is there; how long to wait before
+    /// the next look. No request waits for it.
+    pub async fn look<T, F>(&self, work: impl FnOnce(MultiplexedConnection) -> F) -> Duration
+    where
+        F: Future<Output = Result<T, RedisError>>,
+    {
+        let looked = self.breaker.call(async {
+            let connection = self.connected().await?;
+            let answer = tokio::time::timeout(self.timeout, work(connection)).await;
+            Ok(answer.map_err(|_elapsed| Failure::Silent(self.timeout))??)
+        });
+        let looked = looked.await;
+        let wait = match looked {
+            Err(CallError::Open { retry_after_ms }) => Duration::from_millis(retry_after_ms),
+            Ok(_) | Err(CallError::Timeout { .. } | CallError::Failed(_)) => self.retry,
+        };
+        // Health has the result.
+        let _known = self.settle(looked);
+        wait
     }
 
     async fn connected(&self) -> Result<MultiplexedConnection, RedisError> {
@@ -151,9 +143,47 @@ impl Server {
 
 /// What went wrong, and what to look at.
 fn in_words(error: &RedisError) -> String {
-    let refused = matches!(error.code(), Some("WRONGPASS" | "NOAUTH" | "NOPERM"));
-    if refused || error.kind() == ErrorKind::AuthenticationFailed {
+    let is_refused = matches!(error.code(), Some("WRONGPASS" | "NOAUTH"));
+    if is_refused || error.kind() == ErrorKind::AuthenticationFailed {
         return "it refuses the login in cache.url (REDIS_URL, REDIS_PASSWORD)".into();
     }
+    if error.code() == Some("NOPERM") {
+        let lacked = lacked_right(error.detail().unwrap_or_default());
+        return format!("the login in cache.url may not {lacked}; it needs {RIGHTS}");
+    }
     error.to_string()
+}
+
+/// What the calls of this process use.
+const RIGHTS: &str = "EVALSHA, SCRIPT LOAD, TIME, GET and SET, on keys that begin with waybill:";
+
+/// What a login may not do, by Redis's words for it, which name the login too.
+fn lacked_right(words: &str) -> String {
+    match words.split('\'').nth(1) {
+        Some(command) => format!("use {}", command.to_uppercase()),
+        None => "use these keys".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::lacked_right;
+
+    #[test]
+    fn a_right_that_is_lacked_is_named_without_the_login() {
+        for (words, right) in [
+            (
+                "User app has no permissions to run the 'evalsha' command",
+                "use EVALSHA",
+            ),
+            (
+                "this user has no permissions to run the 'set' command",
+                "use SET",
+            ),
+            ("No permissions to access a key", "use these keys"),
+            ("", "use these keys"),
+        ] {
+            assert_eq!(lacked_right(words), right, "{words}");
+        }
+    }
 }

@@ -122,6 +122,38 @@ async fn a_refused_login_is_named_without_the_password_and_orders_go_on() {
 }
 
 #[tokio::test]
+async fn a_login_that_may_not_run_scripts_is_away_all_the_time_and_told_from_a_wrong_one() {
+    let Some(redis) = or_skip(Redis::start()) else {
+        return;
+    };
+    let rights = ["~waybill:*", "+@all", "-@scripting"];
+    let user = [&["ACL", "SETUSER", "app", "on", ">app-secret"], &rights[..]].concat();
+    redis.command(&user).expect("set");
+    let url = format!("redis://app:app-secret@{}", redis.address());
+    let app = limited(demo(), &redis, WIDE).env("REDIS_URL", url);
+    let app = app.ready().await.expect("ready");
+    let named = format!(
+        "redis at {}: the login in cache.url may not ",
+        redis.address()
+    );
+    super::until("it says so", async || {
+        health(&app).await["reason"]
+            .as_str()
+            .is_some_and(|reason| reason.starts_with(&named) && reason.contains("EVALSHA"))
+    })
+    .await;
+    place(&mut client(&app), 0..20).await;
+    assert_eq!(decided(&app, "asked").await, 0);
+    assert_eq!(health(&app).await["status"], "degraded");
+    redis
+        .command(&["ACL", "SETUSER", "app", "+@scripting"])
+        .expect("set");
+    sees_redis(&app, true).await;
+    place(&mut client(&app), 20..30).await;
+    assert!(decided(&app, "asked").await >= 10);
+}
+
+#[tokio::test]
 async fn of_several_things_that_are_wrong_health_tells_each_the_store_first() {
     let Some(mut server) = or_skip(Postgres::start(ServerOptions::default())) else {
         return;
@@ -145,6 +177,25 @@ async fn of_several_things_that_are_wrong_health_tells_each_the_store_first() {
         health["status"] == "unhealthy" && reason.find(&told).is_some_and(|at| at > 0)
     })
     .await;
+}
+
+#[tokio::test]
+async fn every_key_begins_with_the_name_of_the_installation() {
+    let Some(redis) = or_skip(Redis::start()) else {
+        return;
+    };
+    let app = limited(demo(), &redis, WIDE).ready().await.expect("ready");
+    sees_redis(&app, true).await;
+    place(&mut client(&app), 0..1).await;
+    let keys = redis.command(&["KEYS", "*"]).expect("keys");
+    assert!(!keys.is_empty());
+    for key in keys {
+        let installation = key
+            .strip_prefix("waybill:")
+            .and_then(|rest| rest.split_once(':'));
+        let installation = installation.map(|(id, _)| id.len());
+        assert_eq!(installation, Some(36), "an id: {key}");
+    }
 }
 
 #[tokio::test]
