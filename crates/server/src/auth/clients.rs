@@ -64,20 +64,21 @@ struct DemoClient {
     secret: [u8; 32],
 }
 
-/// The work that a check costs, counted by a test.
-trait Work {
+/// What the check of a secret is made of; a test counts it.
+trait SecretChecks {
     fn hash(&mut self, text: &str) -> [u8; 32];
-    fn same(&mut self, one: &[u8; 32], other: &[u8; 32]) -> Choice;
+    /// Takes the same time for all values.
+    fn equal(&mut self, one: &[u8; 32], other: &[u8; 32]) -> Choice;
 }
 
-struct Doing;
+struct RealChecks;
 
-impl Work for Doing {
+impl SecretChecks for RealChecks {
     fn hash(&mut self, text: &str) -> [u8; 32] {
         hash_of(text).0
     }
 
-    fn same(&mut self, one: &[u8; 32], other: &[u8; 32]) -> Choice {
+    fn equal(&mut self, one: &[u8; 32], other: &[u8; 32]) -> Choice {
         one.ct_eq(other)
     }
 }
@@ -109,27 +110,27 @@ impl Clients {
         id: &str,
         secret: &str,
     ) -> Result<Option<KnownClient>, StoreError> {
-        self.recognise_by(&mut Doing, id, secret).await
+        self.recognise_by(&mut RealChecks, id, secret).await
     }
 
     async fn recognise_by(
         &self,
-        work: &mut (impl Work + Send),
+        checks: &mut (impl SecretChecks + Send),
         id: &str,
         secret: &str,
     ) -> Result<Option<KnownClient>, StoreError> {
         // A text that no client can have as its id is looked up too, under an id that none has.
         let asked = ClientId::parse(id).unwrap_or_else(|_| ClientId::stored(""));
         let stored = self.stored.find(&asked).await?;
-        let (id_hash, secret_hash) = (work.hash(id), work.hash(secret));
+        let (id_hash, secret_hash) = (checks.hash(id), checks.hash(secret));
         let mut is_demo = Choice::from(0);
         for demo in &self.demo {
-            is_demo |= work.same(&demo.id, &id_hash) & work.same(&demo.secret, &secret_hash);
+            is_demo |= checks.equal(&demo.id, &id_hash) & checks.equal(&demo.secret, &secret_hash);
         }
         let mut is_stored = Choice::from(0);
         for live in stored.as_ref().map_or([None, None], Client::live) {
             let hash = live.map_or([0; 32], |hash| hash.0);
-            is_stored |= work.same(&hash, &secret_hash) & Choice::from(u8::from(live.is_some()));
+            is_stored |= checks.equal(&hash, &secret_hash) & Choice::from(u8::from(live.is_some()));
         }
         Ok(match stored.filter(|_| is_stored.into()) {
             Some(client) => Some(of_store(client)),
@@ -183,20 +184,20 @@ mod tests {
     }
 
     #[derive(Debug, Default, PartialEq, Eq)]
-    struct Counting {
+    struct CountedChecks {
         hashes: u32,
         comparisons: u32,
     }
 
-    impl Work for Counting {
+    impl SecretChecks for CountedChecks {
         fn hash(&mut self, text: &str) -> [u8; 32] {
             self.hashes += 1;
-            Doing.hash(text)
+            RealChecks.hash(text)
         }
 
-        fn same(&mut self, one: &[u8; 32], other: &[u8; 32]) -> Choice {
+        fn equal(&mut self, one: &[u8; 32], other: &[u8; 32]) -> Choice {
             self.comparisons += 1;
-            Doing.same(one, other)
+            RealChecks.equal(one, other)
         }
     }
 
@@ -278,7 +279,7 @@ mod tests {
                 ("demo-client", DEMO_SECRET),
                 ("demo-client", "wrong"),
             ] {
-                let mut work = Counting::default();
+                let mut work = CountedChecks::default();
                 let known = clients.recognise_by(&mut work, id, secret).await;
                 known.expect("the shelf answers");
                 let lookups = std::mem::take(&mut *shelf.lookups.lock());
