@@ -129,7 +129,7 @@ impl Limiter {
                 name,
                 quota,
                 sharing,
-                known: Remembered::of(clients),
+                leases: Remembered::of(clients),
             }),
         })
     }
@@ -162,7 +162,7 @@ struct Leases {
     name: &'static str,
     quota: Quota,
     sharing: Sharing,
-    known: Remembered<Lease>,
+    leases: Remembered<Lease>,
 }
 
 /// What this process has of one client's bucket. Times are this process's.
@@ -187,7 +187,7 @@ impl Fading for Lease {
 /// What is to be done about a request.
 enum Plan {
     Decided(Decision),
-    Take { wanted: u32, for_others: bool },
+    Take { wanted: u32, brings_lease: bool },
 }
 
 impl Leases {
@@ -197,17 +197,20 @@ impl Leases {
         let client = u64::from_be_bytes(*digest.first_chunk().expect("8 of 16 bytes"));
         let figures = &self.sharing.figures;
         let plan = self
-            .known
+            .leases
             .change(client, now, |lease| self.plan(lease, now));
-        let (wanted, for_others) = match plan {
+        let (wanted, brings_lease) = match plan {
             Plan::Decided(decision) => {
                 figures.leased.fetch_add(1, Ordering::Relaxed);
                 return Some(decision);
             }
-            Plan::Take { wanted, for_others } => (wanted, for_others),
+            Plan::Take {
+                wanted,
+                brings_lease,
+            } => (wanted, brings_lease),
         };
         // Given back also when the request is dropped while it waits.
-        let asking = for_others.then(|| Asking {
+        let asking = brings_lease.then(|| Asking {
             leases: self,
             client,
             now,
@@ -226,47 +229,50 @@ impl Leases {
             .damaged
             .fetch_add(taken.was_damaged.into(), Ordering::Relaxed);
         let keep = |lease: &mut Option<Lease>| self.keep(lease, taken, now);
-        Some(self.known.change(client, now, keep))
+        Some(self.leases.change(client, now, keep))
     }
 
     fn plan(&self, lease: &mut Option<Lease>, now: i64) -> Plan {
-        let known = lease.get_or_insert_default();
+        let lease = lease.get_or_insert_default();
         // Beyond the window nothing is known; also after a clock that stepped back.
         let within = |at: i64| (now..=now + WINDOW_MICROS).contains(&at);
-        if !within(known.full_at_micros) {
-            known.left = 0;
+        if !within(lease.full_at_micros) {
+            lease.left = 0;
         }
-        if known.left > 0 {
-            known.left -= 1;
-            return Plan::Decided(self.quota.allowed(known.full_at_micros - now));
+        if lease.left > 0 {
+            lease.left -= 1;
+            return Plan::Decided(self.quota.allowed(lease.full_at_micros - now));
         }
-        let is_empty = known.empty_until_micros > now && within(known.empty_until_micros);
-        if is_empty && within(known.full_at_micros) {
-            return Plan::Decided(self.quota.refused(known.full_at_micros - now));
+        let is_empty = lease.empty_until_micros > now && within(lease.empty_until_micros);
+        if is_empty && within(lease.full_at_micros) {
+            return Plan::Decided(self.quota.refused(lease.full_at_micros - now));
         }
-        let for_others = !known.is_asking;
-        known.is_asking = true;
+        let brings_lease = !lease.is_asking;
+        lease.is_asking = true;
         // Requests that come while a lease is on its way take one each, or all of them would bring leases.
-        let wanted = if for_others {
+        let wanted = if brings_lease {
             lease_size(self.quota)
         } else {
             1
         };
-        Plan::Take { wanted, for_others }
+        Plan::Take {
+            wanted,
+            brings_lease,
+        }
     }
 
     /// Spends one of what was taken, and keeps the rest.
     fn keep(&self, lease: &mut Option<Lease>, taken: Taken, now: i64) -> Decision {
-        let known = lease.get_or_insert_default();
+        let lease = lease.get_or_insert_default();
         let used = taken.used_micros.clamp(0, WINDOW_MICROS);
-        known.full_at_micros = now + used;
+        lease.full_at_micros = now + used;
         let Some(rest) = taken.granted.checked_sub(1) else {
             let refused = self.quota.refused(used);
-            known.empty_until_micros = now + refused.wait_micros;
+            lease.empty_until_micros = now + refused.wait_micros;
             return refused;
         };
-        known.left = known.left.saturating_add(rest);
-        known.empty_until_micros = 0;
+        lease.left = lease.left.saturating_add(rest);
+        lease.empty_until_micros = 0;
         self.quota.allowed(used)
     }
 }
@@ -280,7 +286,7 @@ struct Asking<'a> {
 
 impl Drop for Asking<'_> {
     fn drop(&mut self) {
-        self.leases.known.change(self.client, self.now, |lease| {
+        self.leases.leases.change(self.client, self.now, |lease| {
             if let Some(lease) = lease {
                 lease.is_asking = false;
             }
