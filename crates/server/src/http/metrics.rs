@@ -2,6 +2,8 @@
 //!
 //! Needs a token with `metrics:read`, except in `demo`, which listens on loopback only.
 
+mod guards;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -12,7 +14,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, header};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::{encode_eof, encode_registry};
-use prometheus_client::metrics::counter::{ConstCounter, Counter};
+use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::info::Info;
@@ -35,9 +37,7 @@ use crate::observe::figures;
 use crate::observe::metrics::Metrics;
 use crate::observe::process;
 use crate::redis::Redis;
-use crate::resilience::breaker;
 use crate::resilience::budget::BodyBudget;
-use crate::resilience::shared_limit::LimitFigures;
 
 /// What a scrape shows, and whether it needs a token.
 pub struct MetricsApi {
@@ -262,11 +262,11 @@ fn looked_at(api: &MetricsApi) -> Registry {
     disk(&mut registry, api.data.as_deref());
     pool(&mut registry, &*api.store);
     if let Some(inventory) = &api.inventory {
-        circuit(&mut registry, "inventory", inventory.breaker());
+        guards::circuit(&mut registry, "inventory", inventory.breaker());
     }
     if let Some(redis) = &api.redis {
-        circuit(&mut registry, "redis", redis.breaker.snapshot());
-        limits(&mut registry, &redis.sharing.figures);
+        guards::circuit(&mut registry, "redis", redis.breaker.snapshot());
+        guards::limits(&mut registry, &redis.sharing.figures);
     }
     let version = ("version", env!("CARGO_PKG_VERSION"));
     let driver = ("store", api.store.identity().driver);
@@ -344,58 +344,6 @@ fn orders(registry: &mut Registry, stats: &Stats) {
         orders.get_or_create(&named(status.as_str())).set(*count);
     }
     registry.register("orders", "Orders by status", orders);
-}
-
-/// The circuit breaker around a service.
-fn circuit(registry: &mut Registry, service: &str, snapshot: breaker::Snapshot) {
-    let state = Family::<Named, Gauge>::default();
-    for one in [
-        breaker::State::Closed,
-        breaker::State::HalfOpen,
-        breaker::State::Open,
-    ] {
-        let is = i64::from(snapshot.state == one);
-        state.get_or_create(&named(one.name())).set(is);
-    }
-    registry.register(
-        format!("{service}_breaker_state"),
-        "1 for the state it is in",
-        state,
-    );
-    let calls = Family::<Named, Gauge>::default();
-    for (name, count) in [
-        ("opened", snapshot.opened),
-        ("refused", snapshot.refused),
-        ("failed", snapshot.failed),
-        ("succeeded", snapshot.succeeded),
-    ] {
-        calls.get_or_create(&named(name)).set(figures::gauge(count));
-    }
-    registry.register(format!("{service}_breaker_calls"), "Since the start", calls);
-}
-
-/// How the limits that processes share were decided.
-fn limits(registry: &mut Registry, figures: &LimitFigures) {
-    let decisions = Family::<Named, Counter>::default();
-    for (name, count) in [
-        ("leased", &figures.leased),
-        ("asked", &figures.asked),
-        ("failed", &figures.failed),
-        ("alone", &figures.alone),
-    ] {
-        let decided = decisions.get_or_create(&named(name));
-        decided.inc_by(count.load(Ordering::Relaxed));
-    }
-    registry.register(
-        "rate_limit_decisions",
-        "Requests that a shared limit counted: by a lease, by asking Redis, by this process after Redis failed, by this process without asking",
-        decisions,
-    );
-    registry.register(
-        "redis_damaged_values",
-        "Values in Redis that were not of this limit and were replaced",
-        ConstCounter::new(figures.damaged.load(Ordering::Relaxed)),
-    );
 }
 
 /// The lag of each consumer of this process: in positions of the log, and in seconds since the oldest event that it has
