@@ -1,8 +1,9 @@
 //! Authentication: the identity of a caller and its scopes.
 //!
-//! Owns tokens: verifying, caching and making them, and recognising the clients that ask for one. Invariant: an [`Identity`] exists only for a token whose signature,
-//! times, issuer and audience were checked against this process's settings, and never outlives the token. Each route
-//! chooses the [`Scope`] it requires; the store makes the tenant part of every query.
+//! Owns tokens: verifying, caching and making them, and recognising the clients that ask for one. Invariant: an
+//! [`Identity`] exists only for a token whose signature, times, issuer and audience were checked against this process's
+//! settings, and never outlives the token. Each route chooses the [`Scope`] it requires; the store makes the tenant part
+//! of every query.
 
 mod cache;
 mod claims;

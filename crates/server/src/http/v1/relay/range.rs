@@ -2,7 +2,9 @@
 //!
 //! Invariant: a replay ends where the relay had come to when it was asked for; what comes later is published anyway.
 
+use serde::Deserialize;
 use serde_json::Value;
+use utoipa::ToSchema;
 use waybill_domain::ids::OrderId;
 use waybill_domain::problem::code;
 use waybill_domain::text::Tenant;
@@ -12,8 +14,6 @@ use waybill_store::{Error, Positions, RelayState, Store};
 use crate::http::v1::codes;
 use crate::http::v1::problem::Problem;
 use crate::roles::relay::CONSUMER;
-use serde::Deserialize;
-use utoipa::ToSchema;
 
 /// Which events to publish again.
 #[derive(Deserialize, ToSchema)]
