@@ -1,5 +1,6 @@
 //! Health: whether the process runs, whether it can commit, and the state of its dependencies. Never rate-limited.
 
+mod api;
 mod findings;
 
 use std::collections::BTreeMap;
@@ -10,35 +11,12 @@ use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use tokio_util::sync::CancellationToken;
 use utoipa::{IntoParams, ToSchema};
-use waybill_broker::link::Link;
 use waybill_domain::service::Service;
-use waybill_domain::time::Time;
-use waybill_store::{InboxStore, StoreBase};
 
+pub use self::api::HealthApi;
 use self::findings::{Findings, in_time};
 use super::json;
-use crate::context::ContextSource;
-use crate::inventory::Guarded;
-use crate::redis::Redis;
-
-/// What the health routes check.
-pub struct HealthApi {
-    pub store: Arc<dyn StoreBase>,
-    pub inventory: Option<Arc<Guarded>>,
-    /// Which of two services that exchange events the store belongs to.
-    pub service: Option<Service>,
-    /// The connection to a broker.
-    pub broker: Option<Arc<Link>>,
-    pub redis: Option<Redis>,
-    /// There where events of other stores are taken.
-    pub inbox: Option<Arc<dyn InboxStore>>,
-    pub contexts: ContextSource,
-    pub started_at: Time,
-    /// Cancelled when the process is asked to stop.
-    pub stopping: CancellationToken,
-}
 
 /// How this process is.
 #[derive(Serialize, ToSchema)]

@@ -3,6 +3,7 @@
 //! Needs a token with `metrics:read`, except in `demo`, which listens on loopback only.
 
 mod guards;
+mod named;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,7 +13,6 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, header};
-use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::{encode_eof, encode_registry};
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::family::Family;
@@ -24,6 +24,7 @@ use waybill_domain::inbox::HeldReason;
 use waybill_domain::time::Time;
 use waybill_store::{LogStore, Stats, StoreBase};
 
+use self::named::{Named, named};
 use super::access::Access;
 use super::serve::Connections;
 use super::v1::hub::Hub;
@@ -57,12 +58,6 @@ pub struct MetricsApi {
     pub hub: Arc<Hub>,
     pub contexts: ContextSource,
     pub started_at: Time,
-}
-
-/// A label whose values are a fixed list (consumers, partitions, statuses).
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct Named {
-    name: String,
 }
 
 /// How long the store may take to answer a scrape; Prometheus waits ten seconds by default.
@@ -321,12 +316,6 @@ fn pool(registry: &mut Registry, store: &dyn StoreBase) {
     );
 }
 
-fn named(name: &str) -> Named {
-    Named {
-        name: name.to_owned(),
-    }
-}
-
 fn writer_queue(registry: &mut Registry, stats: &Stats) {
     let queue = Family::<Named, Gauge>::default();
     for (class, jobs) in [
@@ -357,9 +346,7 @@ async fn consumers(registry: &mut Registry, api: &MetricsApi, stats: &Stats) {
     };
     let lags = lag::lags(&api.metrics, log, &stats.log_positions, api.contexts.now()).await;
     for (consumer, lag) in lags {
-        let name = Named {
-            name: consumer.to_owned(),
-        };
+        let name = named(consumer);
         events.get_or_create(&name).set(lag.events);
         seconds.get_or_create(&name).set(lag.ms.max(0) as f64 / 1e3);
     }

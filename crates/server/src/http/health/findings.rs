@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use waybill_store::{Error as StoreError, InboxStore, StoreBase};
 
-use super::HealthApi;
+use super::api::HealthApi;
 use crate::resilience::breaker::State;
 
 /// How long a test commit may take before health reports that commits fail.

@@ -7,7 +7,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
-use super::{Named, named};
+use super::named::{Named, named};
 use crate::observe::figures;
 use crate::resilience::breaker;
 use crate::resilience::shared_limit::LimitFigures;
