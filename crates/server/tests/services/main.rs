@@ -79,6 +79,19 @@ impl Services {
         }
     }
 
+    /// Waits until the delivery service answers; the order service does so before the other one is opened.
+    async fn delivery_answers(&self) {
+        let answers = async {
+            while self.delivery_client().get("/health/live").await.is_err() {
+                sleep(LOOK_AGAIN).await;
+            }
+        };
+        let answers = timeout(HANGS, answers).await;
+        if answers.is_err() {
+            panic!("no delivery service: {}", self.app.output());
+        }
+    }
+
     fn delivery_client(&self) -> Client {
         Client::new(self.delivery).with_token(&token::demo_for("default", "testkit"))
     }

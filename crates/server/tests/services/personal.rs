@@ -42,6 +42,7 @@ async fn restarted(services: &mut Services, store: &str, statement: &str) {
     assert!(services.app.stop().await.expect("they stop").success());
     tamper(services, store, statement);
     services.app.start().await.expect("they start");
+    services.delivery_answers().await;
 }
 
 async fn text(services: &Services, of_delivery: bool, path: &str) -> String {
