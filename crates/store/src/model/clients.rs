@@ -6,6 +6,6 @@ pub enum ClientMade {
     Made,
     /// The id belongs to a client already, of this tenant or another one.
     Taken,
-    /// The tenant has as many clients as it may have, and none of them is revoked.
+    /// The tenant has as many clients as it may have, and too few of them are revoked.
     Full,
 }
