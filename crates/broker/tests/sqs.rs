@@ -55,8 +55,7 @@ impl Topics for Queues {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_suite() {
     let abilities = Abilities {
-        // ElasticMQ does not keep all that it confirmed over a restart: 40 to 96 of 1,000 messages were missing.
-        restarts: false,
+        restarts: true,
         strangers: true,
         dead_letter_queue: true,
         size_limit: Some(MESSAGE_BYTES),

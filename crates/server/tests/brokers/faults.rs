@@ -1,9 +1,4 @@
 //! The same flow while the broker is killed, the relay is killed and a consumer is frozen.
-//!
-//! Not over SQS: ElasticMQ, which speaks it here, was missing messages that it had confirmed after each of its restarts,
-//! so a restart of it says nothing about SQS.
-
-#![cfg(any(feature = "kafka", feature = "rabbitmq"))]
 
 use std::time::Duration;
 
@@ -72,6 +67,12 @@ async fn faults(broker: Option<impl Broker>, frozen_for: Duration) {
 #[tokio::test]
 async fn faults_lose_and_repeat_nothing_over_kafka() {
     faults(crate::broker::Kafka::start(), Duration::from_secs(50)).await;
+}
+
+#[cfg(feature = "sqs")]
+#[tokio::test]
+async fn faults_lose_and_repeat_nothing_over_sqs() {
+    faults(crate::broker::Sqs::start(), Duration::from_secs(40)).await;
 }
 
 #[cfg(feature = "rabbitmq")]
