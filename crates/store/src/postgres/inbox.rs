@@ -158,9 +158,11 @@ static BEGIN: Sql = Sql {
     ],
 };
 
+/// The ids stand twice, so that a plan that was made while the table was empty does not walk through all of it later.
 static MOVE: Sql = Sql {
     text: "/* inbox::move */ UPDATE inbox_watermarks w SET generation = a.generation, seq = a.seq, gaps = a.gaps FROM unnest($2, $3, $4, $5, $6) \
-           AS a (stream, id, generation, seq, gaps) WHERE w.aggregate_id = a.id AND w.source = $1 AND w.stream = a.stream",
+           AS a (stream, id, generation, seq, gaps) \
+           WHERE w.aggregate_id = ANY($3) AND w.aggregate_id = a.id AND w.source = $1 AND w.stream = a.stream",
     types: &[
         Type::INT4,
         Type::TEXT_ARRAY,
