@@ -76,8 +76,9 @@ impl Publisher for Pair {
 mod tests {
     use super::*;
     use crate::message::{Source, Topic};
+    use crate::receiver::{JsonObject, NotFetched};
     use crate::test_events::events;
-    use crate::wire::{RawMessage, Unreadable};
+    use crate::wire::Unreadable;
     use parking_lot::Mutex;
     use uuid::Uuid;
     use waybill_domain::event::AggregateKind;
@@ -115,8 +116,8 @@ mod tests {
             Received::Later("not here".into())
         }
 
-        async fn fetch(&self, _: &RawMessage, _: &str) -> Result<String, String> {
-            Err("not here".into())
+        async fn fetch(&self, _: &Message, _: &str) -> Result<JsonObject, NotFetched> {
+            Err(NotFetched::Never("not here".into()))
         }
     }
 
@@ -217,8 +218,8 @@ mod tests {
             async fn keep_unreadable(&self, _: Unreadable) -> Received {
                 Received::Later("not here".into())
             }
-            async fn fetch(&self, _: &RawMessage, _: &str) -> Result<String, String> {
-                Err("not here".into())
+            async fn fetch(&self, _: &Message, _: &str) -> Result<JsonObject, NotFetched> {
+                Err(NotFetched::Never("not here".into()))
             }
         }
         let pair = Pair::new();

@@ -1,7 +1,7 @@
 //! What takes the messages of other stores: a consumer's inbox.
 
 use crate::message::{Message, Topic};
-use crate::wire::{RawMessage, Unreadable};
+use crate::wire::Unreadable;
 use async_trait::async_trait;
 
 /// The result of handing over one message.
@@ -11,6 +11,20 @@ pub enum Received {
     Taken,
     /// It cannot be taken now. The text says why.
     Later(String),
+}
+
+/// The body of an event.
+pub type JsonObject = serde_json::Map<String, serde_json::Value>;
+
+/// Why the body of an event cannot be had. The text says what to do.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotFetched {
+    /// Another try may help.
+    #[error("{0}")]
+    Later(String),
+    /// Only a person can help.
+    #[error("{0}")]
+    Never(String),
 }
 
 /// One consumer of another store's events.
@@ -36,9 +50,9 @@ pub trait Receiver: Send + Sync + 'static {
     /// durable.
     async fn keep_unreadable(&self, unreadable: Unreadable) -> Received;
 
-    /// The body of an event that was too large for the broker, from the address that the message has instead.
+    /// The body of an event that was too large for the broker, from the address that its message has instead.
     ///
     /// # Errors
-    /// It cannot be had now. The text says why.
-    async fn fetch(&self, message: &RawMessage, dataref: &str) -> Result<String, String>;
+    /// It cannot be had.
+    async fn fetch(&self, message: &Message, dataref: &str) -> Result<JsonObject, NotFetched>;
 }

@@ -1,8 +1,7 @@
 //! How the messages of other stores come in.
 
-use crate::message::Topic;
+use crate::message::Message;
 use crate::receiver::Receiver;
-use crate::wire::RawMessage;
 use async_trait::async_trait;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
@@ -21,16 +20,10 @@ pub trait Subscriber: Send + Sync + 'static {
     /// After `stop` it finishes what it has handed over and returns; what it has not acknowledged comes again.
     async fn run(&self, receiver: Arc<dyn Receiver>, stop: CancellationToken);
 
-    /// Puts a copy of a message into the dead-letter queue beside the topic's queue of this consumer. The store has the
-    /// message already: the copy is for people who watch the broker.
+    /// Puts a copy of a message that was taken into the dead-letter queue beside its topic's queue. The store has the
+    /// message: the copy is for people who watch the broker.
     ///
     /// # Errors
-    /// The broker could not take it. The text says why.
-    async fn dead_letter(
-        &self,
-        consumer: &str,
-        topic: Topic,
-        message: &RawMessage,
-        why: &str,
-    ) -> Result<(), String>;
+    /// The broker could not take it, within some seconds. The text says why.
+    async fn dead_letter(&self, message: &Message, why: &str) -> Result<(), String>;
 }

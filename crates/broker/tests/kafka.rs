@@ -121,6 +121,35 @@ async fn a_wrong_address_is_named_by_publisher_and_subscriber() {
         .expect("it does not panic");
 }
 
+/// An event that is larger than a topic takes goes without its body, also where the topic takes less than usual.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_event_waits_behind_the_size_of_another() {
+    let Some(server) = or_skip(Server::start()) else {
+        return;
+    };
+    let kafka = Kafka::new(&config(server.brokers(), String::new()));
+    let made = kafka.make_with_limit(Topic::Orders, 50_000).await;
+    made.expect("it is made");
+    let publisher = KafkaPublisher::new(kafka.clone());
+    let mut messages = conformance::chain(1, 3);
+    let large = format!("{{\"note\":\"{}\"}}", "x".repeat(100_000));
+    messages[1].event.event.body = large.into();
+    let mut tries = 0;
+    let confirmed = async {
+        loop {
+            tries += 1;
+            let results = publisher.publish(messages.clone()).await;
+            if results.iter().all(|r| *r == Published::Confirmed) {
+                break;
+            }
+        }
+    };
+    let confirmed = tokio::time::timeout(Duration::from_secs(60), confirmed).await;
+    confirmed.expect("they go out");
+    assert!(tries <= 2, "the limit is read after {tries} tries");
+    assert!(kafka.link().problem().is_none());
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_wrong_password_is_named_and_the_right_one_works() {
     let Some(server) = or_skip(Server::start()) else {

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 use waybill_broker::conformance::{self, Abilities, Bench, Topics};
-use waybill_broker::message::Topic;
+use waybill_broker::message::{Message, Topic};
 use waybill_broker::pair::Pair;
 use waybill_broker::publisher::Publisher;
 use waybill_broker::receiver::Receiver;
@@ -94,7 +94,7 @@ impl Subscriber for Joined {
         self.connect();
     }
 
-    async fn dead_letter(&self, _: &str, _: Topic, _: &RawMessage, _: &str) -> Result<(), String> {
+    async fn dead_letter(&self, _: &Message, _: &str) -> Result<(), String> {
         Ok(())
     }
 }

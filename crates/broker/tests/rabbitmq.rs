@@ -105,12 +105,15 @@ async fn dead_letters_and_queues_that_were_removed() {
     assert_eq!(publish(&publisher, 1..=3).await, confirmed);
     assert!(rabbitmq.link().problem().is_none());
 
-    let raw = encode(&message(1, 1, 0), Shape::RabbitMq);
+    let dead = message(1, 1, 0);
     let subscriber = RabbitMqSubscriber::new(rabbitmq.clone());
-    let copied = subscriber.dead_letter("any", Topic::Deliveries, &raw, "why");
+    let copied = subscriber.dead_letter(&dead, "why");
     assert_eq!(copied.await, Ok(()));
-    let found = rabbitmq.peek_dead_letters(Topic::Deliveries).await;
-    assert_eq!(found.expect("it can be read"), [raw]);
+    let found = rabbitmq.peek_dead_letters(Topic::Orders).await;
+    assert_eq!(
+        found.expect("it can be read"),
+        [encode(&dead, Shape::RabbitMq)]
+    );
 }
 
 /// Prints how many events are published in a second: `WAYBILL_MEASURE=yes cargo test … speed -- --nocapture`.

@@ -109,7 +109,7 @@ fn is_reject(policy: &AllocationPolicy) -> bool {
 
 /// A postal address.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct Address {
     pub name: Option<String>,
     pub company: Option<String>,

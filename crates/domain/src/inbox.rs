@@ -6,7 +6,6 @@
 //! An event that is not the next one waits in the receiving store, so that the messages behind it need not wait. How many
 //! may wait is bounded here.
 
-use crate::ids::OrderId;
 use crate::status::named_enum;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -166,15 +165,6 @@ impl<T> Sequence<T> {
     }
 }
 
-/// The partition of this store for an order of which it has no rows yet: by the order's id, never the sender's, whose
-/// store may have another number of partitions. The low bits of an id are random.
-#[must_use]
-pub fn partition_of(order: OrderId, partitions: u16) -> u16 {
-    let low = order.0.as_u128() % u128::from(partitions.max(1));
-    // The remainder is below a u16.
-    low as u16
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -209,15 +199,6 @@ mod tests {
         assert_eq!(arrival(seen, mark(2, 3)), Arrival::Next);
         assert_eq!(arrival(seen, mark(2, 5)), Arrival::Next);
         assert_eq!(arrival(seen, mark(2, 6)), Arrival::Gap { missing: 5 });
-    }
-
-    #[test]
-    fn orders_are_spread_over_the_partitions_that_there_are() {
-        let of =
-            |id: u128, partitions| partition_of(OrderId(uuid::Uuid::from_u128(id)), partitions);
-        assert_eq!((of(5, 1), of(u128::MAX, 1), of(5, 0)), (0, 0, 0));
-        let spread: std::collections::BTreeSet<u16> = (0..64).map(|id| of(id, 16)).collect();
-        assert_eq!(spread, (0..16).collect());
     }
 
     #[test]

@@ -28,6 +28,7 @@ pub mod once;
 pub mod order;
 pub mod parked;
 pub mod parked_place;
+pub mod partition;
 pub mod precondition;
 pub mod problem;
 pub mod progress;

@@ -23,6 +23,7 @@ use crate::carrier::SimulatedCarrier;
 use crate::clock::{Clock, FollowedClock};
 use crate::config::Settings;
 use crate::consumers::background::Background;
+use crate::consumers::inbox::EventSource;
 use crate::consumers::owner::Owner;
 use crate::consumers::resources::ConsumerResources;
 use crate::context::ContextSource;
@@ -242,7 +243,10 @@ impl App {
                 max_ms: retry.max_delay_ms.as_i64(),
             },
             poll_interval: consumers.poll_interval_ms.duration(),
-            outside_token: self.settings.broker.token.clone(),
+            event_source: EventSource {
+                url: self.settings.broker.source_url.clone(),
+                token: self.settings.broker.token.clone(),
+            },
             gather: consumers.gather_ms.duration(),
         }
     }

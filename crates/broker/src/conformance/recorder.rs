@@ -1,8 +1,8 @@
 //! A receiver that keeps what it was given.
 
 use crate::message::{Message, Topic};
-use crate::receiver::{Received, Receiver};
-use crate::wire::{RawMessage, Unreadable};
+use crate::receiver::{JsonObject, NotFetched, Received, Receiver};
+use crate::wire::Unreadable;
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
@@ -184,7 +184,9 @@ impl Receiver for Recorder {
         Received::Taken
     }
 
-    async fn fetch(&self, _: &RawMessage, dataref: &str) -> Result<String, String> {
-        Ok(serde_json::json!({ "fetched": dataref }).to_string())
+    async fn fetch(&self, _: &Message, dataref: &str) -> Result<JsonObject, NotFetched> {
+        Ok([("fetched".to_owned(), dataref.into())]
+            .into_iter()
+            .collect())
     }
 }

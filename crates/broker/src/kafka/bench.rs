@@ -1,9 +1,10 @@
 //! What the suite does at Kafka besides publishing and subscribing.
 
-use super::aside::aside;
+use super::blocking::in_thread;
 use super::{Kafka, headers};
 use crate::message::Topic;
 use crate::wire::RawMessage;
+use rdkafka::admin::{AdminOptions, NewTopic, TopicReplication};
 use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaResult;
@@ -28,13 +29,31 @@ impl Kafka {
         self.send_one(&topic, key, &message.body, headers).await
     }
 
+    /// Makes a topic whose messages may have so many bytes.
+    ///
+    /// # Errors
+    /// The broker refused.
+    pub async fn make_with_limit(&self, topic: Topic, bytes: usize) -> Result<(), String> {
+        let (topic, bytes) = (self.topic(topic), bytes.to_string());
+        let new = NewTopic::new(&topic, 1, TopicReplication::Fixed(1));
+        let new = new.set("max.message.bytes", &bytes);
+        let admin = self.admin().map_err(|error| error.to_string())?;
+        let made = admin.create_topics([&new], &AdminOptions::new()).await;
+        drop(in_thread(move || drop(admin)));
+        let made = made.map_err(|error| error.to_string())?;
+        match made.into_iter().find_map(Result::err) {
+            Some((_, code)) => Err(code.to_string()),
+            None => Ok(()),
+        }
+    }
+
     /// The messages in the topic of dead letters.
     ///
     /// # Errors
     /// They cannot be read.
     pub async fn peek_dead_letters(&self) -> Result<Vec<RawMessage>, String> {
         let (topic, config) = (self.dead_letters(), self.client());
-        let read = aside(move || read_all(&config, &topic)).await;
+        let read = in_thread(move || read_all(&config, &topic)).await;
         let read = read.map_err(|error| error.to_string())?;
         read.map_err(|error| error.to_string())
     }

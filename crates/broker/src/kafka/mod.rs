@@ -10,15 +10,15 @@
 //! Sources: the documentation of librdkafka (CONFIGURATION.md, "Message reliability"), and the Kafka protocol binding
 //! of CloudEvents 1.0.
 
-mod aside;
 #[cfg(feature = "conformance")]
 mod bench;
+mod blocking;
+mod current_producer;
 mod group;
 mod headers;
 mod health;
 mod lane;
 mod producer;
-mod producing;
 mod publisher;
 mod subscriber;
 mod topics;
@@ -29,7 +29,7 @@ use crate::link::Link;
 use crate::message::Topic;
 use parking_lot::Mutex;
 use rdkafka::ClientConfig;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 pub use publisher::{KafkaPublisher, MESSAGE_BYTES};
@@ -62,6 +62,8 @@ pub struct Kafka {
     producer: Mutex<Option<Arc<Producer>>>,
     /// The topics that are there.
     known: Mutex<HashSet<String>>,
+    /// Bytes that a batch of records may have in a topic, where that is known.
+    message_limits: Mutex<HashMap<String, usize>>,
 }
 
 impl Kafka {
@@ -74,6 +76,7 @@ impl Kafka {
             health: Arc::new(Health::new(link)),
             producer: Mutex::default(),
             known: Mutex::default(),
+            message_limits: Mutex::default(),
         })
     }
 

@@ -3,16 +3,25 @@
 //! Invariant: after a record failed, the producer that had it sends nothing more. What waits in it behind the failed
 //! record would be sent without it, and with another producer it is published again in order.
 
-use super::aside::aside;
+use super::blocking::in_thread;
 use super::health::{Health, STATISTICS_MS, Watch};
+use parking_lot::RwLock;
 use rdkafka::ClientConfig;
 use rdkafka::config::FromClientConfigAndContext;
-use rdkafka::error::KafkaResult;
-use rdkafka::producer::FutureProducer;
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::message::ToBytes;
+use rdkafka::producer::{DeliveryFuture, FutureProducer, FutureRecord, Producer as _, PurgeConfig};
 use std::sync::Arc;
 
+/// What a record is refused with after another failed.
+const ENDED: KafkaError = KafkaError::MessageProduction(RDKafkaErrorCode::PurgeQueue);
+
 /// One producer.
-pub struct Producer(Option<FutureProducer<Watch>>);
+pub struct Producer {
+    client: Option<FutureProducer<Watch>>,
+    /// Whether a record failed. It is read while a record is handed in, so that none is after it was set.
+    ended: RwLock<bool>,
+}
 
 impl Producer {
     /// One with the settings that every client has.
@@ -26,7 +35,7 @@ impl Producer {
             .set("max.in.flight.requests.per.connection", "5")
             .set("partitioner", "murmur2_random")
             .set("linger.ms", "2")
-            // A call of `publish` gives up before that, so that no record fails alone.
+            // Longer than a call of `publish` takes: that withdraws all that it has in hand before single records expire.
             .set("message.timeout.ms", "60000")
             // The size is limited before a message comes here.
             .set("message.max.bytes", "1048576")
@@ -34,18 +43,50 @@ impl Producer {
             .set("statistics.interval.ms", STATISTICS_MS);
         let watch = Watch(health);
         let producer = FutureProducer::from_config_and_context(&config, watch)?;
-        Ok(Self(Some(producer)))
+        Ok(Self {
+            client: Some(producer),
+            ended: RwLock::new(false),
+        })
     }
 
-    pub fn get(&self) -> &FutureProducer<Watch> {
-        self.0.as_ref().expect("it is there until it is dropped")
+    pub fn client(&self) -> &FutureProducer<Watch> {
+        self.client
+            .as_ref()
+            .expect("it is there until it is dropped")
+    }
+
+    /// Hands in a record; gives it back when it is not taken. After a record failed none is, also not of a call that runs
+    /// meanwhile: its earlier records are withdrawn with the failed one, and later ones would overtake them.
+    ///
+    /// # Errors
+    /// The queue is full, or a record failed.
+    pub fn send<'r, K, P>(
+        &self,
+        record: FutureRecord<'r, K, P>,
+    ) -> Result<DeliveryFuture, (KafkaError, FutureRecord<'r, K, P>)>
+    where
+        K: ToBytes + ?Sized,
+        P: ToBytes + ?Sized,
+    {
+        let ended = self.ended.read();
+        if *ended {
+            return Err((ENDED, record));
+        }
+        self.client().send_result(record)
+    }
+
+    /// Ends it with everything that it has not sent; blocks until that is withdrawn.
+    pub fn withdraw(&self) {
+        *self.ended.write() = true;
+        self.client()
+            .purge(PurgeConfig::default().queue().inflight());
     }
 }
 
 impl Drop for Producer {
     fn drop(&mut self) {
-        let producer = self.0.take();
+        let producer = self.client.take();
         // It waits for its threads.
-        drop(aside(move || drop(producer)));
+        drop(in_thread(move || drop(producer)));
     }
 }

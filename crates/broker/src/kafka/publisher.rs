@@ -125,7 +125,7 @@ impl From<KafkaError> for Failure {
         let code = error.rdkafka_error_code();
         let text = match code {
             Some(RDKafkaErrorCode::MessageSizeTooLarge) => format!(
-                "{error}: set max.message.bytes of the topic to 1048588 or more, the default"
+                "{error}: the topic's max.message.bytes may have been lowered; it is read again"
             ),
             _ => error.to_string(),
         };
@@ -136,15 +136,16 @@ impl From<KafkaError> for Failure {
 impl Kafka {
     /// Writes a message; one that is too large goes without its body.
     fn entry(&self, place: usize, message: &Message) -> Result<Entry, String> {
+        let topic = self.topic(message.topic());
         let limit = SizeLimit {
             shape: Shape::Kafka,
-            bytes: MESSAGE_BYTES,
+            bytes: self.message_bytes(&topic),
             dataref: &self.config.dataref,
         };
         let raw = limit.write(message, |raw| Ok((raw.clone(), headers::size(raw))))?;
         Ok(Entry {
             place,
-            topic: self.topic(message.topic()),
+            topic,
             key: message.key().to_string(),
             raw,
         })
@@ -239,7 +240,7 @@ impl Kafka {
         } else {
             record.key(key)
         };
-        let delivery = producer.get().send_result(record);
+        let delivery = producer.send(record);
         let delivery = delivery.map_err(|(error, _)| error.to_string())?;
         match delivery.await {
             Ok(Ok(_)) => Ok(()),
@@ -264,7 +265,7 @@ async fn deliver(
             .payload(&entry.raw.body)
             .headers(headers::of(&entry.raw));
         loop {
-            match producer.get().send_result(record) {
+            match producer.send(record) {
                 Ok(delivery) => {
                     let place = entry.place;
                     sent.push_back(Sent { place, delivery });

@@ -1,14 +1,14 @@
 //! Reading Kafka.
 
 use super::Kafka;
-use super::aside::aside;
+use super::blocking::in_thread;
 use super::group::{Consumer, Given, Group};
 use super::health::{STATISTICS_MS, Watch, is_of_the_connection};
 use super::lane::{IN_HAND, Lanes};
-use crate::message::Topic;
+use crate::message::Message;
 use crate::receiver::Receiver;
 use crate::subscriber::Subscriber;
-use crate::wire::RawMessage;
+use crate::wire::{Shape, encode};
 use async_trait::async_trait;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
@@ -56,15 +56,10 @@ impl Subscriber for KafkaSubscriber {
         }
     }
 
-    async fn dead_letter(
-        &self,
-        _consumer: &str,
-        topic: Topic,
-        message: &RawMessage,
-        why: &str,
-    ) -> Result<(), String> {
-        let topic = self.0.topic(topic);
-        self.0.copy_dead_letter(&topic, message, why).await
+    async fn dead_letter(&self, message: &Message, why: &str) -> Result<(), String> {
+        let topic = self.0.topic(message.topic());
+        let raw = encode(message, Shape::Kafka);
+        self.0.copy_dead_letter(&topic, &raw, why).await
     }
 }
 
@@ -114,7 +109,7 @@ impl Kafka {
     /// Commits what was stored and leaves the group. Without a broker that cannot be done, and is left to its end.
     async fn close(&self, consumer: Arc<Consumer>) {
         consumer.context().end();
-        let closing = aside(move || drop(consumer));
+        let closing = in_thread(move || drop(consumer));
         if tokio::time::timeout(CLOSED, closing).await.is_err() {
             tracing::warn!("the consumer could not leave its group in time");
         }
@@ -174,7 +169,7 @@ impl Lanes<'_> {
     /// What the client says besides messages, which come through the queues of their partitions.
     fn on_event(&self, event: KafkaResult<()>) -> ControlFlow<KafkaError> {
         let error = match event {
-            // Never: every partition has its queue before it is fetched from. Beginning anew loses nothing.
+            // Cannot happen: every partition has its queue before it is fetched from. A new consumer loses nothing.
             Ok(()) => return ControlFlow::Break(KafkaError::NoMessageReceived),
             Err(error) => error,
         };

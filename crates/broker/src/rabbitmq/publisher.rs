@@ -6,14 +6,14 @@ use super::error::RabbitMqError;
 use super::lane::OpenLane;
 use super::properties;
 use crate::message::{Message, Topic};
-use crate::publisher::{Published, Publisher};
+use crate::publisher::{Published, Publisher, hold_back};
 use crate::wire::{self, RawMessage, Shape};
 use async_trait::async_trait;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use lapin::options::BasicPublishOptions;
 use lapin::{BasicProperties, Channel, Confirmation};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 use uuid::Uuid;
@@ -62,6 +62,7 @@ impl Publisher for RabbitMqPublisher {
                 open.for_each(|result| *result = Published::Later(why.clone()));
             }
         }
+        hold_back(&messages, &mut results);
         results
     }
 }
@@ -75,11 +76,16 @@ fn not_sent() -> Published {
 fn sorted(messages: &[Message]) -> (Waiting, Vec<Published>) {
     let mut waiting = Waiting::new();
     let mut results = vec![not_sent(); messages.len()];
+    let mut held = HashSet::new();
     for (place, message) in messages.iter().enumerate() {
+        if held.contains(&message.key()) {
+            continue;
+        }
         let raw = wire::encode(message, Shape::RabbitMq);
         let bytes = raw.size() - raw.body.len();
         if bytes > properties::ATTRIBUTE_BYTES {
             let limit = properties::ATTRIBUTE_BYTES;
+            held.insert(message.key());
             results[place] = Published::Impossible(format!(
                 "its attributes have {bytes} bytes, and those of a message at most {limit}"
             ));

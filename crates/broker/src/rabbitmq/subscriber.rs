@@ -6,16 +6,16 @@ use super::error::RabbitMqError;
 use super::properties;
 use super::publisher::send;
 use crate::handover::{Settled, hand_over};
-use crate::message::Topic;
+use crate::message::{Message, Topic};
 use crate::receiver::Receiver;
 use crate::subscriber::Subscriber;
-use crate::wire::RawMessage;
+use crate::wire::{RawMessage, Shape, encode};
 use async_trait::async_trait;
 use futures::{FutureExt, StreamExt};
 use lapin::message::Delivery;
 use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions};
 use lapin::types::FieldTable;
-use lapin::{Channel, Consumer};
+use lapin::{BasicProperties, Channel, Consumer};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
@@ -52,25 +52,12 @@ impl Subscriber for RabbitMqSubscriber {
         futures::future::join_all(readers).await;
     }
 
-    async fn dead_letter(
-        &self,
-        _consumer: &str,
-        topic: Topic,
-        message: &RawMessage,
-        why: &str,
-    ) -> Result<(), String> {
-        let copying = async {
-            let connection = self.0.connect("waybill dead letters").await?;
-            self.0.queues.declare(&connection, topic).await?;
-            let channel = confirming(&connection).await?;
-            let properties = properties::dead_letter(&properties::write(message), why);
-            let queue = self.0.queues.dead_letters(topic);
-            send(&channel, &queue, &message.body, properties).await
-        };
-        match tokio::time::timeout(COPY, copying).await {
-            Ok(copied) => copied.map_err(|error: RabbitMqError| error.to_string()),
-            Err(_) => Err(RabbitMqError::NoAnswer(COPY.as_secs()).to_string()),
-        }
+    async fn dead_letter(&self, message: &Message, why: &str) -> Result<(), String> {
+        let raw = encode(message, Shape::RabbitMq);
+        let properties = properties::dead_letter(&properties::write(&raw), why);
+        let copies = vec![(raw.body, properties)];
+        let copying = self.0.copy_dead_letters(message.topic(), copies);
+        copying.await.map_err(|error| error.to_string())
     }
 }
 
@@ -89,6 +76,28 @@ struct Reader<'r> {
 }
 
 impl RabbitMq {
+    /// Puts copies into a topic's queue of dead letters. Not on the consumer's connection: the broker stops reading one
+    /// that publishes when it is short of memory or disk, and with it the acknowledgements that would make room.
+    async fn copy_dead_letters(
+        &self,
+        topic: Topic,
+        copies: Vec<(Vec<u8>, BasicProperties)>,
+    ) -> Result<(), RabbitMqError> {
+        let copying = async {
+            let connection = self.connect("waybill dead letters").await?;
+            self.queues.declare(&connection, topic).await?;
+            let channel = confirming(&connection).await?;
+            let queue = self.queues.dead_letters(topic);
+            for (body, properties) in copies {
+                send(&channel, &queue, &body, properties).await?;
+            }
+            connection.close(200, "done".into()).await?;
+            Ok(())
+        };
+        let copied = tokio::time::timeout(COPY, copying).await;
+        copied.unwrap_or_else(|_| Err(RabbitMqError::NoAnswer(COPY.as_secs())))
+    }
+
     /// Reads a topic's queue until `stop`, and connects again after a failure.
     async fn follow(&self, topic: Topic, receiver: &Arc<dyn Receiver>, stop: &CancellationToken) {
         let mut pause = FIRST_PAUSE;
@@ -174,17 +183,24 @@ impl RabbitMq {
             .iter()
             .map(|d| properties::read(&d.properties, &d.data));
         let settled = reader.hand_over(raws.collect(), stop).await?;
-        for (delivery, settled) in batch.iter().zip(&settled) {
-            if let Settled::Unreadable(fault) = settled {
+        reader.acknowledge(&batch, &settled).await?;
+        let copies = batch
+            .iter()
+            .zip(&settled)
+            .filter_map(|(delivery, settled)| {
+                let Settled::Unreadable(fault) = settled else {
+                    return None;
+                };
                 let properties = properties::dead_letter(&delivery.properties, &fault.to_string());
-                let queue = self.queues.dead_letters(reader.topic);
-                let copied = send(&reader.channel, &queue, &delivery.data, properties).await;
-                if let Err(error) = copied {
-                    tracing::warn!(%error, "a dead letter could not be copied to the broker; the store has it");
-                }
-            }
+                Some((delivery.data.clone(), properties))
+            });
+        let copies: Vec<_> = copies.collect();
+        if !copies.is_empty()
+            && let Err(error) = self.copy_dead_letters(reader.topic, copies).await
+        {
+            tracing::warn!(%error, "dead letters could not be copied to the broker; the store has them");
         }
-        reader.acknowledge(&batch, &settled).await
+        Ok(())
     }
 }
 

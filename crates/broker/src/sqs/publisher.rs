@@ -4,7 +4,7 @@ use super::Sqs;
 use super::attributes::{self, Written};
 use super::calls::CallError;
 use crate::message::{Message, Topic};
-use crate::publisher::{Published, Publisher};
+use crate::publisher::{Published, Publisher, hold_back};
 use crate::size_limit::SizeLimit;
 use crate::wire::Shape;
 use async_trait::async_trait;
@@ -85,6 +85,8 @@ impl Publisher for SqsPublisher {
             }
             waiting.retain(|_, lane| !lane.is_empty());
         }
+        // A key's messages may go to two topics, and only those of one were held up.
+        hold_back(&messages, &mut results);
         results
     }
 }

@@ -8,7 +8,7 @@ use crate::handover::{Settled, hand_over};
 use crate::message::Topic;
 use crate::receiver::Receiver;
 use crate::subscriber::Subscriber;
-use crate::wire::{RawMessage, name};
+use crate::wire::{RawMessage, Shape, encode, name};
 use async_trait::async_trait;
 use aws_sdk_sqs::types::{
     ChangeMessageVisibilityBatchRequestEntry, DeleteMessageBatchRequestEntry, Message,
@@ -50,13 +50,12 @@ impl Subscriber for SqsSubscriber {
 
     async fn dead_letter(
         &self,
-        _consumer: &str,
-        topic: Topic,
-        message: &RawMessage,
+        message: &crate::message::Message,
         why: &str,
     ) -> Result<(), String> {
-        let copied = self.0.copy_dead_letter(topic, message, why).await;
-        copied.map_err(|error| error.to_string())
+        let raw = encode(message, Shape::Sqs);
+        let copying = self.0.copy_dead_letter(message.topic(), &raw, why);
+        copying.await.map_err(|error| error.to_string())
     }
 }
 
@@ -108,7 +107,7 @@ impl Sqs {
             tokio::select! {
                 settled = &mut working => break settled,
                 () = tokio::time::sleep(third) => {
-                    self.show_in(topic, messages.iter(), VISIBILITY_SECONDS).await;
+                    self.hide_for(topic, messages.iter(), VISIBILITY_SECONDS).await;
                 }
             }
         };
@@ -126,7 +125,7 @@ impl Sqs {
                 .map(|(message, _)| message)
         };
         self.delete(topic, of(true)).await;
-        self.show_in(topic, of(false), 0).await;
+        self.hide_for(topic, of(false), 0).await;
     }
 
     /// Deletes messages. One that cannot be deleted comes again, and the receiver knows it.
@@ -154,7 +153,7 @@ impl Sqs {
     }
 
     /// Shows messages to others again after some seconds, if they are not deleted before.
-    async fn show_in<'m>(
+    async fn hide_for<'m>(
         &self,
         topic: Topic,
         messages: impl Iterator<Item = &'m Message>,

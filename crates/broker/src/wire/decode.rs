@@ -5,6 +5,7 @@ use super::fault::{Fault, Place, Unreadable};
 use super::raw::RawMessage;
 use crate::message::Message;
 use serde::Deserialize;
+use serde_json::error::Category;
 use serde_json::value::RawValue;
 use std::sync::Arc;
 use uuid::Uuid;
@@ -23,13 +24,26 @@ use waybill_domain::trace::TraceParent;
 /// # Errors
 /// It is no event of this system, or of a later version of it; what can be read of its place is kept.
 pub fn decode(raw: RawMessage) -> Result<Message, Box<Unreadable>> {
-    read(&raw).map_err(|fault| {
+    decode_with(raw, true)
+}
+
+/// Reads a message whose event has its body elsewhere, at the address in [`name::DATAREF`]. Until that was fetched the
+/// body is `{}`.
+///
+/// # Errors
+/// As for [`decode`].
+pub fn decode_without_data(raw: RawMessage) -> Result<Message, Box<Unreadable>> {
+    decode_with(raw, false)
+}
+
+fn decode_with(raw: RawMessage, has_data: bool) -> Result<Message, Box<Unreadable>> {
+    read(&raw, has_data).map_err(|fault| {
         let place = place(&raw).ok();
         Box::new(Unreadable { raw, fault, place })
     })
 }
 
-fn read(raw: &RawMessage) -> Result<Message, Fault> {
+fn read(raw: &RawMessage, has_data: bool) -> Result<Message, Fault> {
     if required(raw, name::SPECVERSION)? != "1.0" {
         let why = "the attribute specversion is not 1.0";
         return Err(Fault::NotACloudEvent(why.into()));
@@ -57,7 +71,7 @@ fn read(raw: &RawMessage) -> Result<Message, Fault> {
     let (body, personal) = if filler {
         (Arc::from("{}"), None)
     } else {
-        body(&raw.body)?
+        body(&raw.body, has_data)?
     };
     let occurred_at = parsed(raw, name::TIME, Time::parse)?;
     Ok(Message {
@@ -127,19 +141,34 @@ fn order_of(aggregate: Aggregate, key: Uuid) -> Result<Option<OrderId>, Fault> {
 #[derive(Deserialize)]
 struct Body<'a> {
     #[serde(borrow)]
-    data: &'a RawValue,
+    data: Option<&'a RawValue>,
     personal: Option<Personal>,
 }
 
 /// The event's body, and the personal data beside it.
-fn body(body: &[u8]) -> Result<(Arc<str>, Option<Personal>), Fault> {
-    let damaged = |error: serde_json::Error| Fault::Damaged(format!("its body: {error}"));
-    let body: Body<'_> = serde_json::from_slice(body).map_err(damaged)?;
-    if body.data.get().starts_with('{') {
-        Ok((body.data.get().into(), body.personal))
+fn body(body: &[u8], has_data: bool) -> Result<(Arc<str>, Option<Personal>), Fault> {
+    let body: Body<'_> = serde_json::from_slice(body).map_err(|error| no_json(&error))?;
+    let data = match body.data {
+        Some(data) if has_data => data.get(),
+        None if has_data => return Err(Fault::Damaged("its body: data is missing".into())),
+        Some(_) | None => "{}",
+    };
+    if data.starts_with('{') {
+        Ok((data.into(), body.personal))
     } else {
         Err(Fault::Damaged("its body: data is not an object".into()))
     }
+}
+
+/// Where a body is wrong. What the error itself says may show what is there, as personal data.
+fn no_json(error: &serde_json::Error) -> Fault {
+    let what = match error.classify() {
+        Category::Syntax | Category::Io => "is no JSON",
+        Category::Eof => "ends too early",
+        Category::Data => "has a member of another type",
+    };
+    let (line, column) = (error.line(), error.column());
+    Fault::Damaged(format!("its body {what}, line {line} column {column}"))
 }
 
 fn required<'r>(raw: &'r RawMessage, name: &str) -> Result<&'r str, Fault> {

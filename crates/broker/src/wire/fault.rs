@@ -11,13 +11,17 @@ pub enum Fault {
     #[error("this is no CloudEvent 1.0 in binary mode: {0}")]
     NotACloudEvent(String),
     #[error(
-        "events of type {0} are not known to this version; update this process, then redrive the message"
+        "events of type {0:?} are not known to this version; update this process, then redrive the message"
     )]
     UnknownType(String),
     #[error(
         "the event has schema version {0} and this version reads up to {SCHEMA_VERSION}; update this process, then redrive the message"
     )]
     FutureSchema(i64),
+    #[error(
+        "the event was too large for a message and cannot be read from where it is: {0}; mend that, then redrive the message"
+    )]
+    BodyElsewhere(String),
     #[error("the message is damaged: {0}")]
     Damaged(String),
     #[error("{0}")]
@@ -32,6 +36,7 @@ impl Fault {
             Self::NotACloudEvent(_) => "not_a_cloud_event",
             Self::UnknownType(_) => "unknown_type",
             Self::FutureSchema(_) => "future_schema_version",
+            Self::BodyElsewhere(_) => "body_elsewhere",
             Self::Damaged(_) => "damaged",
             Self::Refused(_) => "refused",
         }
@@ -58,13 +63,13 @@ pub struct Unreadable {
 }
 
 impl Unreadable {
-    /// A message that can be read and is not wanted.
+    /// A message whose attributes can be read, and that still cannot be taken.
     #[must_use]
-    pub fn refused(raw: RawMessage, message: &Message, why: String) -> Self {
+    pub fn of(raw: RawMessage, message: &Message, fault: Fault) -> Self {
         let event = &message.event.event;
         Self {
             raw,
-            fault: Fault::Refused(why),
+            fault,
             place: Some(Place {
                 source: message.source.clone(),
                 aggregate: event.aggregate,

@@ -14,7 +14,7 @@ mod tests;
 
 pub use attributes::{PREFIX_KAFKA, name};
 pub use bodies::Shape;
-pub use decode::decode;
+pub use decode::{decode, decode_without_data};
 pub use fault::{Fault, Place, Unreadable};
 pub use raw::RawMessage;
 

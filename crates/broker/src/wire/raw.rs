@@ -26,17 +26,4 @@ impl RawMessage {
             .sum();
         attributes + self.body.len()
     }
-
-    /// The message with the event's body that it was too large to hold, as JSON text. What else its body holds stays.
-    ///
-    /// # Errors
-    /// The text is no JSON.
-    pub fn with_data(mut self, data: &str) -> serde_json::Result<Self> {
-        let mut body: serde_json::Map<String, serde_json::Value> =
-            serde_json::from_slice(&self.body)?;
-        body.insert("data".into(), serde_json::from_str(data)?);
-        self.attributes.remove(super::name::DATAREF);
-        self.body = serde_json::to_vec(&body)?;
-        Ok(self)
-    }
 }

@@ -119,6 +119,25 @@ fn a_filler_has_the_place_of_its_event_and_nothing_of_its_body() {
 }
 
 #[test]
+fn a_later_version_may_say_more_and_what_is_wrong_shows_no_personal_data() {
+    let body = json!({"status": "confirmed", "lines": []});
+    let confirmed = message(EventKind::OrderConfirmed, AggregateKind::Order, &body);
+    let mut raw = encode(&confirmed, Shape::Sqs);
+    let with = |personal: Value| json!({"data": body, "personal": personal}).to_string();
+    raw.body = with(json!({"shippingAddress": {"name": "A. Muster", "floor": 3}})).into_bytes();
+    let read = decode(raw.clone()).expect("it can be read");
+    let address = read.personal.and_then(|personal| personal.shipping_address);
+    assert_eq!(
+        address.and_then(|address| address.name).as_deref(),
+        Some("A. Muster")
+    );
+    raw.body = with(json!({"shippingAddress": "A. Muster"})).into_bytes();
+    let fault = decode(raw).expect_err("it is of another type").fault;
+    assert!(!format!("{fault} {fault:?}").contains("Muster"), "{fault}");
+    assert!(fault.to_string().contains("line 1 column"), "{fault}");
+}
+
+#[test]
 fn personal_data_travels_beside_the_event_and_shows_nowhere_else() {
     let body = json!({"status": "confirmed", "lines": []});
     let mut confirmed = message(EventKind::OrderConfirmed, AggregateKind::Order, &body);
@@ -135,10 +154,11 @@ fn personal_data_travels_beside_the_event_and_shows_nowhere_else() {
         let attributes = format!("{:?}", raw.attributes);
         assert!(!attributes.contains("Muster"), "{attributes}");
         let without = encode_without_data(&confirmed, shape, "https://orders/v1/events/1");
-        let whole = without.with_data("{\"fetched\":true}").expect("JSON");
-        let fetched = decode(whole).expect("it can be read");
-        assert_eq!(fetched.personal, confirmed.personal);
-        assert_eq!(&*fetched.event.event.body, "{\"fetched\":true}");
+        let fault = decode(without.clone()).expect_err("it has no data").fault;
+        assert!(matches!(fault, Fault::Damaged(_)), "{fault}");
+        let read = decode_without_data(without).expect("the rest can be read");
+        assert_eq!(read.personal, confirmed.personal);
+        assert_eq!(&*read.event.event.body, "{}");
         let read = decode(raw).expect("it can be read");
         assert_eq!(read, confirmed);
         let data = &read.event.event.body;

@@ -147,6 +147,7 @@ section!(Broker, "broker", {
     subscribe: Subscribe => Kind::OneOf(&["auto", "always", "never"]),
     prefix: String => Kind::OptionalText,
     public_url: String => Kind::OptionalText,
+    source_url: String => Kind::OptionalText,
     token: Secret => Kind::SecretText,
     kafka_brokers: String => Kind::OptionalText,
     kafka_partitions: u16 => count(1, 10_000),

@@ -210,7 +210,7 @@ impl From<Listen> for String {
 }
 
 /// Text that is never shown: not by `Debug`, not in a log, not by `config dump`. It can be read, not written.
-#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
 pub struct Secret(String);
 

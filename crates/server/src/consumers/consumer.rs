@@ -194,7 +194,7 @@ impl<H: Handler> Consumer<H> {
             schedule: &self.resources.schedule,
             lease: &self.lease,
         };
-        if retries.run().await? {
+        if retries.run().await?.any {
             self.parked.expect();
             self.handler.applied(self.lease.partition);
             return Ok(Turn::More);

@@ -1,6 +1,7 @@
 //! Parked events that are due are tried again; those that no retry is left for become dead letters. A person's redrive
 //! or discard is carried out here, so that the order goes on.
 
+use waybill_domain::event::LoggedEvent;
 use waybill_domain::parked::{NextTry, ParkedState};
 use waybill_domain::retry::RetrySchedule;
 use waybill_domain::time::Time;
@@ -14,6 +15,15 @@ use crate::context::ContextSource;
 /// Parked orders read in one turn.
 const LOOK: usize = 64;
 
+/// What became of the parked events that were due.
+#[derive(Debug, Default)]
+pub struct Retried {
+    /// Whether there were any.
+    pub any: bool,
+    /// Those for which no try is left, and why the last one failed.
+    pub dead: Vec<(LoggedEvent, String)>,
+}
+
 /// Retries events of one partition that are parked for the lease's consumer.
 pub struct Retries<'a, H: Handler> {
     pub log: &'a dyn LogStore,
@@ -25,19 +35,25 @@ pub struct Retries<'a, H: Handler> {
 }
 
 impl<H: Handler> Retries<'_, H> {
-    /// Handles the parked events that are due or flagged; returns whether there were any.
-    pub async fn run(&self) -> Result<bool, StoreError> {
+    /// Handles the parked events that are due or flagged.
+    pub async fn run(&self) -> Result<Retried, StoreError> {
         let (consumer, partition) = (&self.lease.consumer, self.lease.partition);
         let now = self.contexts.now();
         let due = self.log.due_parked(consumer, partition, now, LOOK).await?;
-        let any = !due.is_empty();
+        let mut retried = Retried {
+            any: !due.is_empty(),
+            dead: vec![],
+        };
         for parked in due {
-            self.retry(&parked).await?;
+            let died_of = self.retry(&parked).await?;
+            let dead = parked.event.ok().zip(died_of);
+            retried.dead.extend(dead);
         }
-        Ok(any)
+        Ok(retried)
     }
 
-    async fn retry(&self, parked: &Parked) -> Result<(), StoreError> {
+    /// Tries an event; why it failed, when no try is left.
+    async fn retry(&self, parked: &Parked) -> Result<Option<String>, StoreError> {
         let settled = match self.outcome(parked).await {
             Ok(outcome) => self.settle(parked, outcome).await,
             Err(error) => Err(error),
@@ -55,11 +71,19 @@ impl<H: Handler> Retries<'_, H> {
         &self,
         parked: &Parked,
         outcome: ParkedOutcome<H::Effect>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Option<String>, StoreError> {
         let lease = self.lease.clone();
+        let died_of = match &outcome {
+            ParkedOutcome::Failed {
+                error,
+                next: NextTry::NoneLeft,
+            } => Some(error.clone()),
+            _ => None,
+        };
         self.store
             .settle_parked(lease, parked.key, parked.position, outcome)
-            .await
+            .await?;
+        Ok(died_of)
     }
 
     async fn outcome(&self, parked: &Parked) -> Result<ParkedOutcome<H::Effect>, StoreError> {

@@ -9,7 +9,7 @@ use waybill_domain::retry::RetrySchedule;
 use waybill_store::LogStore;
 
 use super::background::Background;
-use crate::config::Secret;
+use super::inbox::EventSource;
 use crate::context::ContextSource;
 use crate::observe::metrics::Metrics;
 
@@ -27,7 +27,7 @@ pub struct ConsumerResources {
     /// The longest wait without a wake-up.
     pub poll_interval: Duration,
     /// For the events of other services that were too large for a message; may be empty.
-    pub outside_token: Secret,
+    pub event_source: EventSource,
     /// How long a small batch of a shared log waits for more.
     pub gather: Duration,
 }

@@ -41,7 +41,7 @@ struct Health {
     services: BTreeMap<String, String>,
     /// Whether it is there, by dependency.
     dependencies: BTreeMap<String, bool>,
-    /// `closed`, `open` or `half-open`, by dependency.
+    /// `closed`, `open` or `half_open`, by dependency.
     #[schema(nullable = false)]
     circuit_breakers: Option<BTreeMap<String, String>>,
 }

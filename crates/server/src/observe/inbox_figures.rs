@@ -19,7 +19,7 @@ struct Outcome {
 /// What became of messages that were handled together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Handled {
-    /// Their effect is committed.
+    /// They count as seen: their effect is committed, or they have none here, or they are parked for another try.
     pub taken: usize,
     /// They had come before.
     pub repeated: usize,
@@ -27,6 +27,8 @@ pub struct Handled {
     pub waiting: usize,
     /// They could not be taken; the broker keeps them.
     pub later: usize,
+    /// They cannot be read or are not wanted, and are kept for a person.
+    pub unreadable: usize,
 }
 
 /// Messages from other stores.
@@ -62,12 +64,14 @@ impl InboxFigures {
             repeated,
             waiting,
             later,
+            unreadable,
         } = handled;
         for (outcome, messages) in [
             ("taken", taken),
             ("repeated", repeated),
             ("waiting", waiting),
             ("later", later),
+            ("unreadable", unreadable),
         ] {
             if messages > 0 {
                 let label = Outcome { consumer, outcome };

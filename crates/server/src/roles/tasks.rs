@@ -46,6 +46,7 @@ pub struct RoleTasks {
     inboxes: Vec<Arc<dyn Receiver>>,
     /// The setting `inbox.tenants`.
     tenants: Vec<String>,
+    subscriber: Option<Arc<dyn Subscriber>>,
 }
 
 impl RoleTasks {
@@ -61,6 +62,10 @@ impl RoleTasks {
             owner: owner.to_owned(),
             inboxes: vec![],
             tenants: resources.settings.inbox.tenants.clone(),
+            subscriber: resources
+                .outside
+                .as_ref()
+                .and_then(|outside| outside.subscriber.clone()),
         }
     }
 
@@ -74,7 +79,8 @@ impl RoleTasks {
     ) {
         let handler = Arc::new(handler);
         let inbox = Inbox::new(name, &self.consumers, sources, store, handler);
-        let inbox = Arc::new(inbox.of_tenants(&self.tenants));
+        let inbox = inbox.of_tenants(&self.tenants);
+        let inbox = Arc::new(inbox.copying_dead_letters_to(self.subscriber.clone()));
         self.inboxes.push(inbox.clone());
         self.keep(RetryingInbox::new(inbox));
     }

@@ -10,5 +10,7 @@ mod broker;
 mod examples;
 mod faults;
 mod flow;
+#[cfg(feature = "sqs")]
+mod large;
 mod measure;
 mod services;

@@ -1,6 +1,6 @@
 //! Figures, printed and not judged, of two services on one machine with their databases and the broker:
 //!
-//! `WAYBILL_MEASURE=yes cargo test -p waybill --features full --test brokers measure -- --nocapture --test-threads 1`
+//! `WAYBILL_MEASURE=yes cargo test --release -p waybill --features full --test brokers measure -- --nocapture --test-threads 1`
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -30,9 +30,26 @@ fn wanted() -> bool {
     std::env::var_os("WAYBILL_MEASURE").is_some()
 }
 
-async fn place(client: &mut Client, key: &str) -> String {
-    let order =
-        json!({"currency": "EUR", "lines": [{"sku": "MUG", "quantity": 1, "unitPrice": "1.00"}]});
+/// `WAYBILL_MEASURE_SKUS`: how many articles orders are spread over, 100 if it is not set.
+fn skus() -> usize {
+    let set = std::env::var("WAYBILL_MEASURE_SKUS").ok();
+    set.and_then(|text| text.parse().ok()).unwrap_or(100)
+}
+
+/// Two services with stock of every article.
+async fn services(broker: &dyn Broker) -> Services {
+    let services = Services::two(broker, Stores::Postgres).await;
+    for number in 0..skus() {
+        let sku = format!("MUG-{number}");
+        services.orders.seed(&sku, 10_000_000).await.expect("stock");
+    }
+    services
+}
+
+async fn place(client: &mut Client, key: &str, number: usize) -> String {
+    let sku = format!("MUG-{}", number % skus());
+    let line = json!({"sku": sku, "quantity": 1, "unitPrice": "1.00"});
+    let order = json!({"currency": "EUR", "lines": [line]});
     let headers = [("idempotency-key", key)];
     let body = Bytes::from(order.to_string());
     let answer = client
@@ -64,7 +81,8 @@ async fn place_for(
                     ticks.tick().await;
                 }
                 let key = format!("{number}-{}", ids.len());
-                ids.push(place(&mut client, &key).await);
+                let article = number as usize * 7 + ids.len();
+                ids.push(place(&mut client, &key, article).await);
             }
             ids
         });
@@ -85,7 +103,7 @@ async fn lag(services: &Services) -> i64 {
 
 async fn a_minute_without(broker: Option<impl Broker>) {
     let Some(mut broker) = broker else { return };
-    let services = Services::two(&broker, Stores::Postgres).await;
+    let services = services(&broker).await;
     broker.kill();
     let orders = place_for(&services, AWAY, u32::try_from(CLIENTS).expect("few"), None).await;
     let waiting = lag(&services).await;
@@ -135,7 +153,7 @@ async fn recorded(client: &mut Client, kind: &str) -> HashMap<String, Time> {
 
 async fn steady(broker: Option<impl Broker>) {
     let Some(broker) = broker else { return };
-    let services = Services::two(&broker, Stores::Postgres).await;
+    let services = services(&broker).await;
     let pace = Duration::from_secs(1) * STEADY_CLIENTS / RATE;
     let orders = place_for(&services, STEADY, STEADY_CLIENTS, Some(pace)).await;
     services.delivered(orders.len()).await;

@@ -27,7 +27,7 @@ use tokio_postgres::Client;
 const OLDEST: i32 = 140_000;
 
 impl PostgresStore {
-    /// Opens a store that was migrated. Batches of orders take the partitions in turn, beginning with
+    /// Opens a store that was migrated. Orders are placed into the partitions in turn, beginning with
     /// `first_partition`; processes that start together begin with different ones.
     ///
     /// # Errors
@@ -68,12 +68,15 @@ impl PostgresStore {
             generation,
         };
         let notifier = Notifier::start(&options, shared, grown.clone(), hearing)?;
+        let batches = (0..identity.partitions.max(1)).map(|_| AtomicU32::new(0));
+        let batches = batches.collect();
         let shared = Shared {
             commits,
             now,
             identity,
             sequences,
-            turn: AtomicU32::new(first_partition),
+            first_partition,
+            batches,
             listener,
             told: grown,
             options,

@@ -13,7 +13,20 @@ use crate::traits::{CommitListener, Now};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use waybill_domain::event::NewEvent;
+use waybill_domain::partition;
 use waybill_domain::time::Time;
+
+/// The partition that a batch of orders is written to, until it is.
+pub(super) struct PartitionInUse<'s> {
+    pub partition: u16,
+    batches: &'s AtomicU32,
+}
+
+impl Drop for PartitionInUse<'_> {
+    fn drop(&mut self) {
+        self.batches.fetch_sub(1, Ordering::Relaxed);
+    }
+}
 
 /// The state that every call of a store shares.
 pub(super) struct Shared {
@@ -22,20 +35,30 @@ pub(super) struct Shared {
     pub identity: Identity,
     /// The oid of each partition's position sequence, by partition.
     pub sequences: Vec<u32>,
-    /// Counts batches; the next batch's partition follows from it.
-    pub turn: AtomicU32,
+    /// Where this process begins to place orders; processes that start together begin at different ones.
+    pub first_partition: u32,
+    /// Batches of orders that this process is writing, by partition.
+    pub batches: Vec<AtomicU32>,
     pub listener: Arc<dyn CommitListener>,
     pub told: Arc<Grown>,
     pub options: Options,
 }
 
 impl Shared {
-    /// The partition of the next batch. Batches take the partitions in turn, so that concurrent batches rarely wait for
-    /// the same partition's lock.
-    pub fn next_part(&self) -> u16 {
-        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
-        // Exact: the remainder is below a u16.
-        (turn % u32::from(self.identity.partitions.max(1))) as u16
+    /// A partition for a batch of orders: that of the moment, or the next one that no batch of this process is written to,
+    /// so that batches at the same time do not wait for the same partition's lock.
+    pub fn partition_for_orders(&self) -> PartitionInUse<'_> {
+        let partitions = self.identity.partitions.max(1);
+        let first = partition::of_moment((self.now)(), self.first_partition, partitions);
+        let from_first = (0..partitions).map(|next| (first + next) % partitions);
+        let free = from_first.into_iter().find(|partition| {
+            let batches = &self.batches[usize::from(*partition)];
+            batches.load(Ordering::Relaxed) == 0
+        });
+        let partition = free.unwrap_or(first);
+        let batches = &self.batches[usize::from(partition)];
+        batches.fetch_add(1, Ordering::Relaxed);
+        PartitionInUse { partition, batches }
     }
 
     fn sequence(&self, partition: u16) -> Result<u32> {

@@ -217,6 +217,12 @@ pub struct Waybill {
 }
 
 impl Waybill {
+    /// Gives the process something more of an environment, before it starts: its own address is not known earlier.
+    pub fn set(&mut self, key: &str, value: impl AsRef<OsStr>) {
+        let entry = (key.into(), value.as_ref().into());
+        self.start.environment.push(entry);
+    }
+
     pub fn address(&self) -> SocketAddr {
         self.address
     }

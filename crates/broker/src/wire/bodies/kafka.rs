@@ -1,7 +1,7 @@
 //! What consumers of the sales system read: `eventId`, `eventType`, `timestamp`, `orderId` and, with a new order, its
 //! customer and items.
 
-use super::said::{Said, number};
+use super::known_body::{KnownBody, number};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
@@ -48,25 +48,25 @@ struct Item<'a> {
     price: Box<RawValue>,
 }
 
-pub fn fields<'a>(event: &NewEvent, said: &'a Said) -> Fields<'a> {
-    let shipment = said.shipment();
+pub fn fields<'a>(event: &NewEvent, known: &'a KnownBody) -> Fields<'a> {
+    let shipment = known.shipment();
     Fields {
         event_id: event.id,
-        event_type: match said {
-            Said::Discarded => "discarded",
+        event_type: match known {
+            KnownBody::Discarded => "discarded",
             _ => event.kind.as_str(),
         },
         timestamp: event.occurred_at,
         order_id: event.order_id,
-        status: match said {
-            Said::Created(_) => Some(OrderStatus::Pending),
-            Said::Order(step) => Some(step.status),
-            Said::Shipment(_) | Said::Other | Said::Discarded => None,
+        status: match known {
+            KnownBody::Created(_) => Some(OrderStatus::Pending),
+            KnownBody::Order(step) => Some(step.status),
+            KnownBody::Shipment(_) | KnownBody::Other | KnownBody::Discarded => None,
         },
         shipment_id: shipment.map(|step| step.shipment_id.0),
         tracking_number: shipment.and_then(|step| step.tracking_number.as_deref()),
         carrier: shipment.and_then(|step| step.carrier.as_deref()),
-        order: said.content().map(order),
+        order: known.content().map(order),
     }
 }
 

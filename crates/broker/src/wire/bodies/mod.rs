@@ -2,11 +2,11 @@
 //! from broker to broker, because each of those systems had another broker.
 
 mod kafka;
+mod known_body;
 mod rabbitmq;
-mod said;
 mod sqs;
 
-use self::said::Said;
+use self::known_body::KnownBody;
 use crate::message::Message;
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -41,16 +41,16 @@ pub fn of(message: &Message, shape: Shape, with_data: bool) -> String {
     let data: Option<&RawValue> = data
         .then(|| serde_json::from_str(&event.body).ok())
         .flatten();
-    let said = match (message.filler, data) {
-        (true, _) => Said::Discarded,
-        (false, None) => Said::Other,
-        (false, Some(_)) => Said::by(event),
+    let known = match (message.filler, data) {
+        (true, _) => KnownBody::Discarded,
+        (false, None) => KnownBody::Other,
+        (false, Some(_)) => KnownBody::of(event),
     };
     let personal = message.personal.as_ref().filter(|_| !message.filler);
     match shape {
-        Shape::Kafka => text(kafka::fields(event, &said), data, personal),
-        Shape::RabbitMq => text(rabbitmq::fields(event, &said), data, personal),
-        Shape::Sqs => text(sqs::fields(event, &said), data, personal),
+        Shape::Kafka => text(kafka::fields(event, &known), data, personal),
+        Shape::RabbitMq => text(rabbitmq::fields(event, &known), data, personal),
+        Shape::Sqs => text(sqs::fields(event, &known), data, personal),
     }
 }
 

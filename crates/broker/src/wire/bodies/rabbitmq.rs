@@ -1,6 +1,6 @@
 //! What consumers of the stock aggregator read: an order's `id`, `customerId`, `items`, `status` and `total`.
 
-use super::said::{Said, number};
+use super::known_body::{KnownBody, number};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use waybill_domain::content::Content;
@@ -33,17 +33,17 @@ struct Item<'a> {
     quantity: i64,
 }
 
-pub fn fields<'a>(event: &NewEvent, said: &'a Said) -> Fields<'a> {
+pub fn fields<'a>(event: &NewEvent, known: &'a KnownBody) -> Fields<'a> {
     Fields {
         id: event.order_id,
-        status: match said {
-            Said::Created(_) => Some("pending"),
-            Said::Order(step) => Some(step.status.as_str()),
-            Said::Shipment(step) => Some(step.status.as_str()),
-            Said::Discarded => Some("discarded"),
-            Said::Other => None,
+        status: match known {
+            KnownBody::Created(_) => Some("pending"),
+            KnownBody::Order(step) => Some(step.status.as_str()),
+            KnownBody::Shipment(step) => Some(step.status.as_str()),
+            KnownBody::Discarded => Some("discarded"),
+            KnownBody::Other => None,
         },
-        order: said.content().map(order),
+        order: known.content().map(order),
     }
 }
 

@@ -1,7 +1,7 @@
 //! What consumers of the order and delivery services read: `ORDER_CREATED` with the order, `ORDER_STATUS_UPDATE` with
 //! the steps of its shipments. Every other event has a type of that form and the order's id.
 
-use super::said::{Said, number};
+use super::known_body::{KnownBody, number};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use waybill_domain::content::Content;
@@ -49,20 +49,20 @@ struct Update<'a> {
     carrier: Option<&'a str>,
 }
 
-pub fn fields<'a>(event: &NewEvent, said: &'a Said) -> Fields<'a> {
+pub fn fields<'a>(event: &NewEvent, known: &'a KnownBody) -> Fields<'a> {
     Fields {
-        event_type: match said {
-            Said::Created(_) => "ORDER_CREATED".into(),
-            Said::Shipment(_) => "ORDER_STATUS_UPDATE".into(),
-            Said::Discarded => "DISCARDED".into(),
-            Said::Order(_) | Said::Other => {
+        event_type: match known {
+            KnownBody::Created(_) => "ORDER_CREATED".into(),
+            KnownBody::Shipment(_) => "ORDER_STATUS_UPDATE".into(),
+            KnownBody::Discarded => "DISCARDED".into(),
+            KnownBody::Order(_) | KnownBody::Other => {
                 event.kind.as_str().replace('.', "_").to_ascii_uppercase()
             }
         },
         timestamp: event.occurred_at,
         order_id: event.order_id,
-        order: said.content().map(order),
-        update: said.shipment().map(update),
+        order: known.content().map(order),
+        update: known.shipment().map(update),
     }
 }
 

@@ -120,6 +120,7 @@ impl<'m> Arrivals<'m> {
             repeated: self.repeated,
             waiting: self.held(),
             later: self.results.iter().filter(later).count(),
+            unreadable: 0,
         }
     }
 

@@ -7,11 +7,13 @@
 
 mod arrivals;
 mod content;
+mod dead_letters;
 #[cfg(feature = "planted-defects")]
 mod defects;
 mod held;
-mod large;
+mod large_events;
 mod retrying;
+mod rounds;
 mod taking;
 #[cfg(test)]
 mod tests;
@@ -22,17 +24,19 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use waybill_broker::message::{Message, Source, Topic};
-use waybill_broker::receiver::{Received, Receiver};
-use waybill_broker::wire::{RawMessage, Unreadable, name};
-use waybill_domain::event::EventKind;
+use waybill_broker::receiver::{JsonObject, NotFetched, Received, Receiver};
+use waybill_broker::subscriber::Subscriber;
+use waybill_broker::wire::Unreadable;
 use waybill_domain::text::Tenant;
 use waybill_store::outage::Outage;
 use waybill_store::{EffectStore, Error as StoreError, InboxStore};
 
 use super::handler::Handler;
 use super::resources::ConsumerResources;
+use rounds::Rounds;
 
 pub use content::{Described, described};
+pub use large_events::EventSource;
 pub use retrying::RetryingInbox;
 
 /// What identifies an inbox, and what it takes.
@@ -52,6 +56,9 @@ pub struct Inbox<H: Handler> {
     handler: Arc<H>,
     /// The tenants whose messages it takes; all, when it is empty.
     tenants: Vec<String>,
+    rounds: Rounds,
+    /// The broker whose messages these are, which gets copies of dead letters.
+    subscriber: Option<Arc<dyn Subscriber>>,
     /// A source whose new generation waits for an operator.
     stopped: Outage,
     /// As many messages wait as may.
@@ -74,6 +81,8 @@ impl<H: Handler> Inbox<H> {
             store,
             handler,
             tenants: vec![],
+            rounds: Rounds::default(),
+            subscriber: None,
             stopped: Outage::new(name.consumer, "events of another store are not taken"),
             full: Outage::new(
                 name.consumer,
@@ -87,6 +96,32 @@ impl<H: Handler> Inbox<H> {
     pub fn of_tenants(mut self, tenants: &[String]) -> Self {
         self.tenants = tenants.to_vec();
         self
+    }
+
+    /// The same inbox with a copy of each of its dead letters at this broker.
+    #[must_use]
+    pub fn copying_dead_letters_to(mut self, subscriber: Option<Arc<dyn Subscriber>>) -> Self {
+        self.subscriber = subscriber;
+        self
+    }
+
+    /// Takes messages of any sources. Those that this store sent itself are dropped: their consumers read the log.
+    async fn take_of_any(&self, messages: Vec<Message>) -> Vec<Received> {
+        let mut rest = messages.into_iter().peekable();
+        let mut results = vec![];
+        while let Some(first) = rest.next() {
+            let source = first.source.clone();
+            let mut run = vec![first];
+            while let Some(next) = rest.next_if(|next| next.source == source) {
+                run.push(next);
+            }
+            if self.is_own(&source) {
+                results.resize(results.len() + run.len(), Received::Taken);
+            } else {
+                results.extend(self.take(&source, &run).await);
+            }
+        }
+        results
     }
 
     fn serves(&self, tenant: &Tenant) -> bool {
@@ -141,23 +176,10 @@ impl<H: Handler> Receiver for Inbox<H> {
         self.name.topics
     }
 
-    /// Takes messages of any sources. Those that this store sent itself are dropped: their consumers read the log.
     async fn receive(&self, messages: Vec<Message>) -> Vec<Received> {
-        let mut rest = messages.into_iter().peekable();
-        let mut results = vec![];
-        while let Some(first) = rest.next() {
-            let source = first.source.clone();
-            let mut run = vec![first];
-            while let Some(next) = rest.next_if(|next| next.source == source) {
-                run.push(next);
-            }
-            if self.is_own(&source) {
-                results.resize(results.len() + run.len(), Received::Taken);
-            } else {
-                results.extend(self.take(&source, &run).await);
-            }
-        }
-        results
+        self.rounds
+            .take(messages, |messages| self.take_of_any(messages))
+            .await
     }
 
     fn refuses(&self, message: &Message) -> Option<String> {
@@ -171,14 +193,11 @@ impl<H: Handler> Receiver for Inbox<H> {
         kept.unwrap_or_else(|error| Received::Later(error.to_string()))
     }
 
-    async fn fetch(&self, message: &RawMessage, dataref: &str) -> Result<String, String> {
-        let kind = message.attribute(name::TYPE).and_then(EventKind::parse);
-        let is_wanted = kind.is_none_or(|kind| self.handler.kinds().contains(&kind));
-        if is_wanted {
-            large::body(dataref, &self.resources.outside_token).await
-        } else {
-            // Such an event only moves the watermark.
-            Ok("{}".into())
+    async fn fetch(&self, message: &Message, dataref: &str) -> Result<JsonObject, NotFetched> {
+        if self.is_own(&message.source) || !self.wants(message) {
+            // Such an event is dropped, or only moves the watermark.
+            return Ok(JsonObject::new());
         }
+        large_events::body(dataref, &self.resources.event_source).await
     }
 }

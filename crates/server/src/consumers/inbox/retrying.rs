@@ -37,7 +37,9 @@ impl<H: Handler> RetryingInbox<H> {
 
     async fn look(&self, retries: &Retries<'_, H>, and_held: bool) -> Result<bool, StoreError> {
         let partition = retries.lease.partition;
-        let mut any = retries.run().await?;
+        let retried = retries.run().await?;
+        let mut any = retried.any;
+        self.inbox.copy_dead(retried.dead).await?;
         if and_held {
             any |= self.inbox.settle_held(partition).await?;
         }

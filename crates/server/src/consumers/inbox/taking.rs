@@ -12,6 +12,7 @@ use super::arrivals::{Arrivals, Rules, Waiting};
 use super::content;
 use super::{Inbox, KnownSource};
 use crate::consumers::handler::Handler;
+use crate::observe::inbox_figures::Handled;
 
 /// How often a batch is decided again because another process was first.
 const TRIES: usize = 5;
@@ -44,8 +45,8 @@ impl<H: Handler> Inbox<H> {
     pub(super) async fn take(&self, source: &Source, messages: &[Message]) -> Vec<Received> {
         let known = match self.known(source).await {
             Ok(Ok(known)) => known,
-            Ok(Err(why)) => return later(messages, &why),
-            Err(error) => return later(messages, &error.to_string()),
+            Ok(Err(why)) => return self.not_now(messages, &why),
+            Err(error) => return self.not_now(messages, &error.to_string()),
         };
         match self.take_together(known, messages, Manner::TOGETHER).await {
             Err(error) if error.is_poison() => {
@@ -56,7 +57,7 @@ impl<H: Handler> Inbox<H> {
                 }
                 results
             }
-            taken => taken.unwrap_or_else(|error| later(messages, &error.to_string())),
+            taken => taken.unwrap_or_else(|error| self.not_now(messages, &error.to_string())),
         }
     }
 
@@ -136,13 +137,23 @@ impl<H: Handler> Inbox<H> {
         Ok(arrivals.results)
     }
 
+    /// Leaves messages to the broker, and counts them.
+    fn not_now(&self, messages: &[Message], why: &str) -> Vec<Received> {
+        let handled = Handled {
+            later: messages.len(),
+            ..Handled::default()
+        };
+        let figures = &self.resources.metrics.inbox;
+        figures.count(self.name.consumer, handled);
+        vec![Received::Later(why.to_owned()); messages.len()]
+    }
+
     fn count(&self, arrivals: &Arrivals<'_>) {
         let (figures, consumer) = (&self.resources.metrics.inbox, self.name.consumer);
         figures.count(consumer, arrivals.handled());
-        let recorded = arrivals
-            .fresh
-            .iter()
-            .map(|message| message.event.recorded_at);
+        // A filler has no effect whose delay could be told.
+        let events = arrivals.fresh.iter().filter(|message| !message.filler);
+        let recorded = events.map(|message| message.event.recorded_at);
         figures.delayed(consumer, recorded, self.resources.contexts.now());
     }
 
@@ -192,8 +203,4 @@ impl<H: Handler> Inbox<H> {
             None => self.full.worked(),
         }
     }
-}
-
-fn later(messages: &[Message], why: &str) -> Vec<Received> {
-    vec![Received::Later(why.to_owned()); messages.len()]
 }

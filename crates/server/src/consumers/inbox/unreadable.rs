@@ -3,18 +3,20 @@
 
 use std::sync::Arc;
 
+use waybill_broker::handover::{self, NotRead};
 use waybill_broker::message::Message;
-use waybill_broker::receiver::{Received, Receiver};
-use waybill_broker::wire::{Place, RawMessage, Unreadable, decode, name};
+use waybill_broker::receiver::Received;
+use waybill_broker::wire::{Fault, Place, RawMessage, Unreadable, decode, name};
 use waybill_domain::context::EventMeta;
 use waybill_domain::event::{
     Aggregate, AggregateKind, EventKind, LoggedEvent, NewEvent, SCHEMA_VERSION,
 };
 use waybill_domain::ids::{EventId, OrderId};
 use waybill_domain::inbox::{
-    Arrival, HeldReason, UNREADABLE_BYTES, UNREADABLE_OF_CONSUMER, Watermark, arrival, partition_of,
+    Arrival, HeldReason, UNREADABLE_BYTES, UNREADABLE_OF_CONSUMER, Watermark, arrival,
 };
 use waybill_domain::parked::ParkedState;
+use waybill_domain::partition;
 use waybill_domain::text::Tenant;
 use waybill_store::{Error as StoreError, Held, HeldId, HeldPlace, NewHeld};
 
@@ -22,6 +24,10 @@ use super::held::log;
 use super::taking::Manner;
 use super::{Inbox, KnownSource, content};
 use crate::consumers::handler::Handler;
+use crate::observe::inbox_figures::Handled;
+
+/// Bytes of an attribute that is left out of a message whose attributes alone are too large.
+const LONG: usize = 1_024;
 
 impl<H: Handler> Inbox<H> {
     /// Keeps a message that cannot be read. One that was taken before is dropped.
@@ -36,28 +42,48 @@ impl<H: Handler> Inbox<H> {
                 Err(why) => return Ok(Received::Later(why)),
             },
         };
-        if let Some(limit) = self.beyond(&raw).await? {
-            let why = format!("{fault}; {limit}");
+        let consumer = self.name.consumer;
+        let mut error = fault.to_string();
+        if self.is_full().await? {
+            let limit = format!(
+                "{UNREADABLE_OF_CONSUMER} messages that cannot be taken are kept already, the most for one consumer: see waybill dlq list"
+            );
+            if let Fault::Refused(_) = fault {
+                // Such messages may be as many as all others together, so they must not stop those.
+                tracing::warn!(
+                    consumer,
+                    error,
+                    limit,
+                    "a message is not wanted, and is not kept; its sender's log has it"
+                );
+                return Ok(Received::Taken);
+            }
+            let why = format!("{error}; {limit}");
             self.full.failed(&StoreError::unavailable(why.clone()));
             return Ok(Received::Later(why));
         }
-        let written = content::write(&raw);
-        let message = content::id_of(&written);
+        let message = content::id_of(&content::write(&raw));
         let key = place.map_or(OrderId(message), |(key, _)| key);
+        let tenant = self.tenant_of(&raw);
+        let (raw, left_out) = kept_part(raw);
+        error.push_str(&left_out);
         let partitions = self.resources.log.identity().partitions;
-        let consumer = self.name.consumer;
-        let error = fault.to_string();
-        tracing::warn!(consumer, %message, order_id = %key, error, "a message cannot be taken; it is kept");
+        tracing::warn!(consumer, %message, order_id = %key, tenant = tenant.as_str(), error, "a message cannot be taken; it is kept");
         let new = NewHeld {
             id: HeldId { key, message },
-            tenant: self.tenant_of(&raw),
+            tenant,
             reason: HeldReason::Unreadable,
             place: place.map(|(_, place)| place),
-            content: written,
+            content: content::write(&raw),
             error,
         };
-        let partition = partition_of(key, partitions);
+        let partition = partition::of_order(key, partitions);
         self.sources.hold(consumer, partition, new).await?;
+        let handled = Handled {
+            unreadable: 1,
+            ..Handled::default()
+        };
+        self.resources.metrics.inbox.count(consumer, handled);
         Ok(Received::Taken)
     }
 
@@ -85,23 +111,14 @@ impl<H: Handler> Inbox<H> {
         })))
     }
 
-    /// The limit that a message exceeds, if it does.
-    async fn beyond(&self, raw: &RawMessage) -> Result<Option<String>, StoreError> {
-        if raw.size() > UNREADABLE_BYTES {
-            return Ok(Some(format!(
-                "it has {} bytes, and {UNREADABLE_BYTES} can be kept of a message",
-                raw.size()
-            )));
-        }
+    /// Whether as many messages are kept as may be.
+    async fn is_full(&self) -> Result<bool, StoreError> {
         let limit = UNREADABLE_OF_CONSUMER as usize;
         let consumer = self.name.consumer;
         let kept = self
             .sources
-            .count_held(consumer, HeldReason::Unreadable, limit)
-            .await?;
-        Ok((kept >= limit).then(|| {
-            format!("{limit} messages that cannot be read are kept already, the most for one consumer: see waybill dlq list")
-        }))
+            .count_held(consumer, HeldReason::Unreadable, limit);
+        Ok(kept.await? >= limit)
     }
 
     /// The tenant in whose list a message stands: its own, if that can be read and is served here; otherwise the default
@@ -122,15 +139,13 @@ impl<H: Handler> Inbox<H> {
             let why = "the row in which it is kept is damaged";
             return self.not_settled(held, why).await;
         };
-        let message = match decode(raw) {
+        let message = match handover::read(self, raw, false).await {
             Ok(message) => message,
-            Err(unreadable) => {
+            Err(NotRead::Later(why)) => return self.not_settled(held, &why).await,
+            Err(NotRead::Unreadable(unreadable)) => {
                 return self.not_settled(held, &unreadable.fault.to_string()).await;
             }
         };
-        if let Some(why) = self.refuses(&message) {
-            return self.not_settled(held, &why).await;
-        }
         match self.known(&message.source).await? {
             Ok(source) => {
                 let manner = Manner {
@@ -163,6 +178,22 @@ impl<H: Handler> Inbox<H> {
         };
         self.take_alone(source, &filler, manner).await.map(drop)
     }
+}
+
+/// What is kept of a message, and how that differs from all of it, to be said after its error.
+fn kept_part(mut raw: RawMessage) -> (RawMessage, String) {
+    let size = raw.size();
+    if size <= UNREADABLE_BYTES {
+        return (raw, String::new());
+    }
+    raw.body.clear();
+    if raw.size() > UNREADABLE_BYTES {
+        raw.attributes.retain(|_, value| value.len() <= LONG);
+    }
+    let left_out = format!(
+        "; its body is not kept, because it has {size} bytes and {UNREADABLE_BYTES} are kept of a message"
+    );
+    (raw, left_out)
 }
 
 /// A message without a body that takes the place of one that is discarded: its number counts as seen, and it has no

@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use futures::future::join_all;
 use waybill_broker::message::Message;
 use waybill_domain::content::Personal;
 use waybill_domain::event::LoggedEvent;
 use waybill_domain::ids::OrderId;
-use waybill_domain::inbox::partition_of;
+use waybill_domain::partition;
 use waybill_store::{
     Advance, Error as StoreError, HeldId, InboxBatch, Known, NewDiscard, NewHeld, NewParked, caught,
 };
@@ -76,14 +77,17 @@ impl<H: Handler> Inbox<H> {
     ) -> Result<bool, StoreError> {
         let groups = self.groups(source, arrivals, manner).await?;
         let any = !groups.is_empty();
-        for group in groups {
-            self.write(source, group, manner.refused).await?;
-        }
+        let writing = groups
+            .into_iter()
+            .map(|group| self.write(source, group, manner.refused));
+        // Each is ended, also when one fails: what the others have written stays written.
+        let written = join_all(writing).await;
+        written.into_iter().collect::<Result<(), _>>()?;
         Ok(any)
     }
 
     /// Whether the handler decides on a message. Other messages only move the watermark.
-    fn wants(&self, message: &Message) -> bool {
+    pub(super) fn wants(&self, message: &Message) -> bool {
         !message.filler && self.handler.kinds().contains(&message.event.event.kind)
     }
 
@@ -108,7 +112,7 @@ impl<H: Handler> Inbox<H> {
         for event in &decided {
             let order = OrderId(event.event.key());
             let partition = self.handler.partition(order, &known);
-            let partition = partition.unwrap_or_else(|| partition_of(order, partitions));
+            let partition = partition.unwrap_or_else(|| partition::of_order(order, partitions));
             #[cfg(feature = "planted-defects")]
             let partition = if super::defects::senders_partition() {
                 event.partition
@@ -124,7 +128,7 @@ impl<H: Handler> Inbox<H> {
             let otherwise = if of.hold.is_empty() {
                 first
             } else {
-                partition_of(of.key, partitions)
+                partition::of_order(of.key, partitions)
             };
             let partition = of_order.get(&of.key).copied().unwrap_or(otherwise);
             let group = groups.entry(partition).or_insert_with(|| new(partition));

@@ -32,9 +32,10 @@ use super::timer_signals::TimerSignals;
 use super::timers::TimerTask;
 use crate::carrier::SimulatedCarrier;
 use crate::clock::SystemClock;
-use crate::config::{MillisRange, Secret};
+use crate::config::MillisRange;
 use crate::consumers::background::Background;
 use crate::consumers::consuming::Consuming;
+use crate::consumers::inbox::EventSource;
 use crate::consumers::partition_task::PartitionTask;
 use crate::consumers::resources::ConsumerResources;
 use crate::context::ContextSource;
@@ -371,7 +372,7 @@ async fn the_role_delivers_an_order_without_any_row_of_it() {
         },
         poll_interval: Duration::from_millis(5),
         gather: Duration::ZERO,
-        outside_token: Secret::new(""),
+        event_source: EventSource::default(),
     };
     let at_once = MillisRange::parse("1-1").expect("a range");
     let carrier = SimulatedCarrier {

@@ -46,7 +46,8 @@ pub async fn accept(shared: &Shared, orders: &[Arc<NewOrder>]) -> Result<Vec<Res
 }
 
 async fn accept_together(shared: &Shared, orders: &[Arc<NewOrder>]) -> Result<Vec<Accepted>> {
-    let partition = shared.next_part();
+    let in_use = shared.partition_for_orders();
+    let partition = in_use.partition;
     let mut attempts = shared.commits.attempts();
     loop {
         match attempt(shared, orders, partition).await {

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use waybill_domain::inbox::partition_of;
+use waybill_domain::partition;
 use waybill_store::Positions;
 
 const ORDER: u128 = 7;
@@ -107,7 +107,7 @@ async fn rows_are_in_a_partition_of_this_store() {
     for (id, delivery, shipments) in rows.expect("they are read") {
         let of_delivery = delivery.into_iter().map(|d| d.partition);
         for found in of_delivery.chain(shipments.iter().map(|s| s.partition)) {
-            let own = partition_of(id, partitions);
+            let own = partition::of_order(id, partitions);
             assert_eq!(found, own, "rows in another store's partition");
         }
     }

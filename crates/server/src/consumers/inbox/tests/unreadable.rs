@@ -1,6 +1,9 @@
 //! Messages that cannot be read, or are not wanted.
 
 use super::*;
+use futures::FutureExt;
+use tokio::net::TcpListener;
+use waybill_domain::inbox::UNREADABLE_OF_CONSUMER;
 
 const ORDER: u128 = 7;
 const OTHER: u128 = 9;
@@ -127,14 +130,63 @@ async fn a_discard_before_its_turn_keeps_its_place() {
 }
 
 #[tokio::test]
-async fn a_message_too_large_to_keep_stays_at_the_broker() {
+async fn of_a_message_that_is_too_large_to_keep_the_body_is_left_out() {
     let (_folder, service) = open(&[]).await;
     let mut large = raw(&noted(ORDER, 1));
     large.body = vec![b'x'; 1 << 20];
-    let stop = CancellationToken::new();
-    stop.cancel();
-    let settled = hand_over(&service.inbox, vec![large], &stop).await;
-    assert_eq!(settled, [Settled::Open]);
-    assert!(service.letters().await.is_empty());
+    let mut larger = with(&noted(OTHER, 1), name::ACTOR, &"x".repeat(1 << 20));
+    larger.body = b"no JSON".to_vec();
+    service
+        .deliver(vec![large, larger, raw(&confirmed(OTHER, 2))])
+        .await;
+    let letters = service.letters().await;
+    assert_eq!(letters.len(), 2, "{letters:?}");
+    for letter in letters {
+        assert_eq!(letter["attributes"]["sequence"], "1");
+        let error = letter["error"].as_str().expect("text");
+        assert!(error.contains("its body is not kept"), "{error}");
+        let id = letter["id"].as_str().expect("an id");
+        let path = format!("/v1/dead-letters/{id}/discard");
+        service.ask(Method::POST, &path).await;
+    }
+    service.none_is_left().await;
+    assert_eq!(service.shipped().await, [Uuid::from_u128(OTHER)]);
     service.close().await;
+}
+
+#[tokio::test]
+async fn messages_that_are_not_wanted_do_not_stop_others_however_many_they_are() {
+    let (_folder, service) = open(&[("inbox.tenants", "default")]).await;
+    let of_others = |n| with(&noted(1_000 + n, 1), name::TENANT, "stranger");
+    let many = (0..=u128::from(UNREADABLE_OF_CONSUMER)).map(of_others);
+    service.deliver(many.collect()).await;
+    service.deliver(vec![raw(&confirmed(OTHER, 1))]).await;
+    assert_eq!(service.shipped().await, [Uuid::from_u128(OTHER)]);
+    service.close().await;
+}
+
+#[tokio::test]
+async fn an_event_that_is_elsewhere_is_looked_for_at_the_known_address_alone() {
+    let stranger = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let elsewhere = stranger.local_addr().expect("an address");
+    let set = [
+        ("broker.source_url", "http://127.0.0.1:9"),
+        ("broker.token", "secret"),
+    ];
+    for (set, advice) in [(&set[..], "is asked alone"), (&[], "broker.source_url")] {
+        let (_folder, service) = open(set).await;
+        let dataref = format!("http://{elsewhere}/v1/orders/1/events#2");
+        let large = with(&confirmed(ORDER, 1), name::DATAREF, &dataref);
+        service
+            .deliver(vec![large, raw(&confirmed(OTHER, 1))])
+            .await;
+        let error = service.letter().await["error"].to_string();
+        assert!(error.contains(advice), "{error}");
+        assert_eq!(service.shipped().await, [Uuid::from_u128(OTHER)]);
+        assert!(
+            stranger.accept().now_or_never().is_none(),
+            "nobody is connected to"
+        );
+        service.close().await;
+    }
 }

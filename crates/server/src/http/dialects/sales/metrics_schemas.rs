@@ -72,7 +72,7 @@ struct ProcessFigures {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct BreakerFigures {
-    /// `closed` lets calls through, `open` refuses them, `half-open` lets one try.
+    /// `closed` lets calls through, `open` refuses them, `half_open` lets one try.
     state: String,
     /// Failures since the last success.
     failures_in_a_row: u64,

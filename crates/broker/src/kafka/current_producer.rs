@@ -1,10 +1,9 @@
 //! The producer that a connection has, until a record failed.
 
 use super::Kafka;
-use super::aside::aside;
+use super::blocking::in_thread;
 use super::producer::Producer;
 use rdkafka::error::KafkaResult;
-use rdkafka::producer::{Producer as _, PurgeConfig};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,8 +33,7 @@ impl Kafka {
                 *current = None;
             }
         }
-        let everything = PurgeConfig::default().queue().inflight();
-        let purged = aside(move || producer.get().purge(everything));
+        let purged = in_thread(move || producer.withdraw());
         let purged = tokio::time::timeout(WITHDRAWN, purged).await;
         if purged.is_err() {
             tracing::warn!("records that were not confirmed could not be withdrawn in time");

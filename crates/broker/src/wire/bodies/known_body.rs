@@ -6,7 +6,7 @@ use waybill_domain::event::body::{OrderStep, ShipmentStep};
 use waybill_domain::event::{AggregateKind, EventKind, NewEvent};
 
 /// The body of an event.
-pub enum Said {
+pub enum KnownBody {
     Created(Box<Content>),
     Order(OrderStep),
     Shipment(ShipmentStep),
@@ -16,16 +16,16 @@ pub enum Said {
     Discarded,
 }
 
-impl Said {
-    pub fn by(event: &NewEvent) -> Self {
-        let said = match (event.aggregate.kind, event.kind) {
+impl KnownBody {
+    pub fn of(event: &NewEvent) -> Self {
+        let body = match (event.aggregate.kind, event.kind) {
             (_, EventKind::OrderCreated) => event.read_body().map(Self::Created),
             (AggregateKind::Order, _) => event.read_body().map(Self::Order),
             (AggregateKind::Shipment, _) => event.read_body().map(Self::Shipment),
             (AggregateKind::Delivery | AggregateKind::Stock, _) => Ok(Self::Other),
         };
         // The event itself travels under `data`, whatever older consumers get of it.
-        said.unwrap_or(Self::Other)
+        body.unwrap_or(Self::Other)
     }
 
     pub fn content(&self) -> Option<&Content> {
