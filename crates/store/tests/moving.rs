@@ -184,6 +184,7 @@ async fn an_old_key_gives_the_old_order_and_new_orders_go_to_all_parts() {
     }
     let (mut partitions, mut numbers) = (BTreeSet::new(), BTreeSet::from([number]));
     for _ in 0..8 {
+        h.clock.advance_ms(100);
         let id: OrderId = h.created(h.make.order(&[("D", 1)])).await;
         let record = h.record(id).await;
         partitions.insert(record.order.partition);

@@ -22,6 +22,7 @@ async fn sleeps_at(points: &[&str]) {
         let before = shop.takeovers().await;
         shop.falls_asleep_at(point).await;
         others_go_on(&mut shop).await;
+        shop.awake_has_all().await;
         let taken = shop.takeovers().await - before;
         assert!(taken > 0, "{point}: no process took its partitions over");
         wakes_and_changes_nothing(&shop, point).await;

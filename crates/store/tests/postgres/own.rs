@@ -61,25 +61,29 @@ async fn what_cannot_be_sent_commits_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn batches_go_to_the_parts_in_turn_and_an_order_stays_in_its_own() {
+async fn moments_take_the_parts_in_turn_and_an_order_stays_in_its_own() {
     let Some((_driver, h)) = shared(4).await else {
         return;
     };
     h.put("A", 1_000).await;
     let mut ids = vec![];
-    for _ in 0..8 {
-        ids.push(h.created(h.make.order(&[("A", 1)])).await);
+    for _ in 0..4 {
+        // Two orders of one moment.
+        h.clock.advance_ms(100);
+        for _ in 0..2 {
+            ids.push(h.created(h.make.order(&[("A", 1)])).await);
+        }
     }
-    let mut batches: BTreeMap<u16, usize> = BTreeMap::new();
+    let mut orders: BTreeMap<u16, usize> = BTreeMap::new();
     for id in &ids {
         h.done(*id, &Command::AddNote).await;
         let order = h.order(*id).await;
-        *batches.entry(order.partition).or_default() += 1;
+        *orders.entry(order.partition).or_default() += 1;
         let events = h.events_of(*id).await;
         assert_eq!(events.len(), 3);
         assert!(events.iter().all(|e| e.partition == order.partition));
     }
-    assert_eq!(batches.into_values().collect::<Vec<_>>(), [2, 2, 2, 2]);
+    assert_eq!(orders.into_values().collect::<Vec<_>>(), [2, 2, 2, 2]);
     let (tenant, mut reached) = (Tenant::default(), Positions::beginning(4));
     let end = h.store.stats().await.expect("read").log_positions;
     let mut found = 0;
