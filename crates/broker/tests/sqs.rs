@@ -55,7 +55,9 @@ impl Topics for Queues {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_suite() {
     let abilities = Abilities {
-        restarts: true,
+        // After a restart ElasticMQ, unlike SQS, delivers a group's later messages beside those in flight. Restarts are
+        // part of the flow with faults, where the inbox brings them in order.
+        restarts: false,
         strangers: true,
         dead_letter_queue: true,
         size_limit: Some(MESSAGE_BYTES),
