@@ -16,13 +16,24 @@ use waybill_testkit::http::Client;
 use crate::broker::Broker;
 use crate::services::{LOOK_AGAIN, Services, Stores, all};
 
-/// How long the broker is away.
-const AWAY: Duration = Duration::from_secs(60);
+/// `WAYBILL_MEASURE_AWAY_S`: seconds for which the broker is away, 60 if it is not set.
+fn away() -> Duration {
+    Duration::from_secs(number("WAYBILL_MEASURE_AWAY_S").unwrap_or(60))
+}
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
 /// Clients that place orders as fast as they are answered.
 const CLIENTS: usize = 64;
 
-/// Orders a second while latencies are measured, for how long, and from how many clients.
-const RATE: u32 = 500;
+/// `WAYBILL_MEASURE_RATE`: orders a second while latencies are measured, 500 if it is not set.
+fn rate() -> u32 {
+    number("WAYBILL_MEASURE_RATE").map_or(500, |rate| rate as u32)
+}
+
+/// For how long they are, and from how many clients.
 const STEADY: Duration = Duration::from_secs(20);
 const STEADY_CLIENTS: u32 = 25;
 
@@ -32,8 +43,7 @@ fn wanted() -> bool {
 
 /// `WAYBILL_MEASURE_SKUS`: how many articles orders are spread over, 100 if it is not set.
 fn skus() -> usize {
-    let set = std::env::var("WAYBILL_MEASURE_SKUS").ok();
-    set.and_then(|text| text.parse().ok()).unwrap_or(100)
+    number("WAYBILL_MEASURE_SKUS").map_or(100, |skus| skus as usize)
 }
 
 /// Two services with stock of every article.
@@ -105,12 +115,18 @@ async fn a_minute_without(broker: Option<impl Broker>) {
     let Some(mut broker) = broker else { return };
     let services = services(&broker).await;
     broker.kill();
-    let orders = place_for(&services, AWAY, u32::try_from(CLIENTS).expect("few"), None).await;
+    let orders = place_for(
+        &services,
+        away(),
+        u32::try_from(CLIENTS).expect("few"),
+        None,
+    )
+    .await;
     let waiting = lag(&services).await;
     println!(
         "{}: {:.0} orders/s while it was away; {waiting} events wait",
         broker.name(),
-        orders.len() as f64 / AWAY.as_secs_f64()
+        orders.len() as f64 / away().as_secs_f64()
     );
     let began = Instant::now();
     broker.start_again();
@@ -154,7 +170,7 @@ async fn recorded(client: &mut Client, kind: &str) -> HashMap<String, Time> {
 async fn steady(broker: Option<impl Broker>) {
     let Some(broker) = broker else { return };
     let services = services(&broker).await;
-    let pace = Duration::from_secs(1) * STEADY_CLIENTS / RATE;
+    let pace = Duration::from_secs(1) * STEADY_CLIENTS / rate();
     let orders = place_for(&services, STEADY, STEADY_CLIENTS, Some(pace)).await;
     services.delivered(orders.len()).await;
     let confirmed = recorded(&mut services.orders.client(), "order.confirmed").await;
