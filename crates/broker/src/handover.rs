@@ -15,7 +15,8 @@ use tokio_util::sync::CancellationToken;
 const FIRST_WAIT: Duration = Duration::from_millis(50);
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
-/// Rounds in vain after which a body that is elsewhere counts as unreadable: about three seconds.
+/// Rounds in vain after which a body that is elsewhere counts as unreadable: about three seconds, besides the time that the
+/// rounds themselves take.
 const FETCHES: u32 = 6;
 
 /// Rounds in vain after which, and between which, it is logged that messages wait: a few seconds, and a minute.
