@@ -128,10 +128,11 @@ async fn no_event_waits_behind_the_size_of_another() {
         return;
     };
     let kafka = Kafka::new(&config(server.brokers(), String::new()));
-    let made = kafka.make_with_limit(Topic::Orders, 50_000).await;
+    let made = kafka.make_with_limit(Topic::Orders, 20_000).await;
     made.expect("it is made");
     let publisher = KafkaPublisher::new(kafka.clone());
-    let mut messages = conformance::chain(1, 3);
+    // Small events that are more than the topic takes in one batch, and a large one among them.
+    let mut messages = conformance::chain(20, 10);
     let large = format!("{{\"note\":\"{}\"}}", "x".repeat(100_000));
     messages[1].event.event.body = large.into();
     let mut tries = 0;

@@ -20,7 +20,11 @@ impl Kafka {
         if let Some(producer) = &*current {
             return Ok(producer.clone());
         }
-        let producer = Arc::new(Producer::new(self.client(), self.health.clone())?);
+        let producer = Arc::new(Producer::new(
+            self.client(),
+            self.batch_bytes(),
+            self.health.clone(),
+        )?);
         *current = Some(producer.clone());
         Ok(producer)
     }

@@ -24,17 +24,23 @@ pub struct Producer {
 }
 
 impl Producer {
-    /// One with the settings that every client has.
+    /// One with the settings that every client has, whose batches have so many bytes at most.
     ///
     /// # Errors
     /// A setting is refused.
-    pub fn new(mut config: ClientConfig, health: Arc<Health>) -> KafkaResult<Self> {
+    pub fn new(
+        mut config: ClientConfig,
+        batch_bytes: usize,
+        health: Arc<Health>,
+    ) -> KafkaResult<Self> {
         config
             .set("enable.idempotence", "true")
             .set("acks", "all")
             .set("max.in.flight.requests.per.connection", "5")
             .set("partitioner", "murmur2_random")
             .set("linger.ms", "2")
+            // A topic's limit is for a batch, so that small records together can exceed it too.
+            .set("batch.size", batch_bytes.to_string())
             // Longer than a call of `publish` takes: that withdraws all that it has in hand before single records expire.
             .set("message.timeout.ms", "60000")
             // The size is limited before a message comes here.

@@ -125,7 +125,7 @@ impl From<KafkaError> for Failure {
         let code = error.rdkafka_error_code();
         let text = match code {
             Some(RDKafkaErrorCode::MessageSizeTooLarge) => format!(
-                "{error}: the topic's max.message.bytes may have been lowered; it is read again"
+                "{error}: the topic's max.message.bytes was lowered; it is read again, for which this user needs the right DescribeConfigs on the topic"
             ),
             _ => error.to_string(),
         };

@@ -65,6 +65,13 @@ impl Kafka {
         MESSAGE_BYTES.min(of_topic.saturating_sub(BATCH_BYTES))
     }
 
+    /// Bytes of a batch that every topic takes whose limit is known.
+    pub fn batch_bytes(&self) -> usize {
+        let limits = self.message_limits.lock();
+        let lowest = limits.values().copied().min().unwrap_or(usize::MAX);
+        MESSAGE_BYTES.min(lowest.saturating_sub(BATCH_BYTES)).max(1)
+    }
+
     /// The limits of topics, as far as the broker tells them. Of one that it does not tell, a record that is too large is
     /// refused.
     async fn limits(&self, topics: &[&String]) -> Vec<(String, usize)> {
