@@ -40,7 +40,15 @@ macro_rules! broker {
         impl $name {
             /// `None` when it cannot be had here, which is seen.
             pub fn start() -> Option<Self> {
-                let server = waybill_testkit::brokers::$server::start();
+                Self::of(waybill_testkit::brokers::$server::start())
+            }
+
+            fn of(
+                server: Result<
+                    waybill_testkit::brokers::$server,
+                    waybill_testkit::unavailable::Unavailable,
+                >,
+            ) -> Option<Self> {
                 Some(Self {
                     server: waybill_testkit::unavailable::or_skip(server)?,
                     prefix: fresh_prefix(),
@@ -91,3 +99,11 @@ broker!(RabbitMq, "rabbitmq", RabbitMqServer, |server| vec![(
     "RABBITMQ_URL",
     server.url()
 )]);
+
+#[cfg(feature = "sqs")]
+impl Sqs {
+    /// One that keeps what it confirmed when it is killed; the others do so anyway.
+    pub fn durable() -> Option<Self> {
+        Self::of(waybill_testkit::brokers::ElasticMq::durable())
+    }
+}

@@ -72,7 +72,7 @@ async fn faults_lose_and_repeat_nothing_over_kafka() {
 #[cfg(feature = "sqs")]
 #[tokio::test]
 async fn faults_lose_and_repeat_nothing_over_sqs() {
-    faults(crate::broker::Sqs::start(), Duration::from_secs(40)).await;
+    faults(crate::broker::Sqs::durable(), Duration::from_secs(40)).await;
 }
 
 #[cfg(feature = "rabbitmq")]

@@ -12,26 +12,50 @@ use super::process::BrokerProcess;
 use crate::guarded::{Account, Server, on_a_free_port};
 use crate::unavailable::Unavailable;
 
-/// One server. It keeps its messages when it is stopped and started again.
+/// Where it keeps its messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Messages {
+    /// In memory: it has none after a restart.
+    InMemory,
+    /// On the disk, each before it is confirmed. That takes ten times as long.
+    OnDisk,
+}
+
+/// One server.
 #[derive(Debug)]
 pub struct ElasticMq {
     port: u16,
+    messages: Messages,
     folder: TempDir,
     process: BrokerProcess,
 }
 
 impl ElasticMq {
-    /// A server of this test alone.
+    /// A server of this test alone, which forgets its messages when it ends.
     ///
     /// # Errors
     /// Java or its jars are not there, or it does not start.
     pub fn start() -> Result<Self, Unavailable> {
-        Self::try_start().map_err(|error| Unavailable::new("ElasticMQ", format!("{error:#}")))
+        Self::with(Messages::InMemory)
     }
 
-    fn try_start() -> Result<Self> {
+    /// A server of this test alone, which has written what it confirmed, as SQS has.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn durable() -> Result<Self, Unavailable> {
+        Self::with(Messages::OnDisk)
+    }
+
+    fn with(messages: Messages) -> Result<Self, Unavailable> {
+        let started = Self::try_start(messages);
+        started.map_err(|error| Unavailable::new("ElasticMQ", format!("{error:#}")))
+    }
+
+    fn try_start(messages: Messages) -> Result<Self> {
         let mut server = Self {
             port: 0,
+            messages,
             folder: Account::folder(None, "waybill-elasticmq-")?,
             process: BrokerProcess::default(),
         };
@@ -49,14 +73,21 @@ impl ElasticMq {
 
     fn configure(&self) -> Result<()> {
         let port = self.port;
-        let messages = self.folder.path().join("messages");
+        let folder = self.folder.path().join("messages");
+        let messages = match self.messages {
+            Messages::InMemory => "enabled = false".to_owned(),
+            // By default H2 writes within half a second, and what was confirmed in that time is lost by a kill.
+            Messages::OnDisk => format!(
+                "enabled = true, uri = \"jdbc:h2:{};WRITE_DELAY=0\"",
+                folder.display()
+            ),
+        };
         let text = format!(
             "include classpath(\"application.conf\")\n\
              node-address {{ protocol = http, host = \"127.0.0.1\", port = {port}, context-path = \"\" }}\n\
              rest-sqs {{ enabled = true, bind-port = {port}, bind-hostname = \"127.0.0.1\", sqs-limits = strict }}\n\
              rest-stats {{ enabled = false }}\n\
-             messages-storage {{ enabled = true, uri = \"jdbc:h2:{messages};WRITE_DELAY=0\" }}\n",
-            messages = messages.display(),
+             messages-storage {{ {messages} }}\n"
         );
         Ok(std::fs::write(self.folder.path().join("c.conf"), text)?)
     }
@@ -93,8 +124,7 @@ impl BrokerServer for ElasticMq {
         self.process.pid()
     }
 
-    /// Kills it; connections break. It has written what it confirmed, as SQS has (by default it would within half a second).
-    /// Unlike SQS it has forgotten which deduplication ids it saw and in which order messages of a group came that were in
+    /// Kills it; connections break. Unlike SQS it has forgotten which deduplication ids it saw and in which order messages of a group came that were in
     /// flight or confirmed in the same millisecond.
     fn end(&mut self) -> Result<()> {
         self.process.end(Signal::KILL)
