@@ -33,7 +33,9 @@ fn rate() -> u32 {
     number("WAYBILL_MEASURE_RATE").map_or(500, |rate| rate as u32)
 }
 
-/// For how long they are, and from how many clients.
+/// For how long they are, and from how many clients. Orders of the time before are placed and not measured: consumers
+/// join their groups and connections are made.
+const WARM_UP: Duration = Duration::from_secs(10);
 const STEADY: Duration = Duration::from_secs(20);
 const STEADY_CLIENTS: u32 = 25;
 
@@ -77,6 +79,7 @@ async fn place_for(
     time: Duration,
     clients: u32,
     pace: Option<Duration>,
+    name: &'static str,
 ) -> Vec<String> {
     let mut placing = JoinSet::new();
     for number in 0..clients {
@@ -90,7 +93,7 @@ async fn place_for(
                 if pace.is_some() {
                     ticks.tick().await;
                 }
-                let key = format!("{number}-{}", ids.len());
+                let key = format!("{name}-{number}-{}", ids.len());
                 let article = number as usize * 7 + ids.len();
                 ids.push(place(&mut client, &key, article).await);
             }
@@ -120,6 +123,7 @@ async fn a_minute_without(broker: Option<impl Broker>) {
         away(),
         u32::try_from(CLIENTS).expect("few"),
         None,
+        "away",
     )
     .await;
     let waiting = lag(&services).await;
@@ -171,8 +175,11 @@ async fn steady(broker: Option<impl Broker>) {
     let Some(broker) = broker else { return };
     let services = services(&broker).await;
     let pace = Duration::from_secs(1) * STEADY_CLIENTS / rate();
-    let orders = place_for(&services, STEADY, STEADY_CLIENTS, Some(pace)).await;
-    services.delivered(orders.len()).await;
+    let place = |time, name| place_for(&services, time, STEADY_CLIENTS, Some(pace), name);
+    let before = place(WARM_UP, "before").await;
+    let orders = place(STEADY, "measured").await;
+    let all = [before, orders.clone()].concat();
+    services.delivered(all.len()).await;
     let confirmed = recorded(&mut services.orders.client(), "order.confirmed").await;
     let shipped = recorded(&mut services.delivery[0].client(), "shipment.created").await;
     let mut waits: Vec<i64> = orders
@@ -190,7 +197,7 @@ async fn steady(broker: Option<impl Broker>) {
         at(0.99),
         at(1.0)
     );
-    services.check(&orders, Stores::Postgres).await;
+    services.check(&all, Stores::Postgres).await;
 }
 
 #[cfg(feature = "kafka")]
@@ -230,5 +237,13 @@ async fn measure_rabbitmq_steady() {
 async fn measure_sqs_steady() {
     if wanted() {
         steady(crate::broker::Sqs::start()).await;
+    }
+}
+
+#[cfg(feature = "sqs")]
+#[tokio::test]
+async fn measure_sqs_away() {
+    if wanted() {
+        a_minute_without(crate::broker::Sqs::durable()).await;
     }
 }
