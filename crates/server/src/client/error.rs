@@ -65,28 +65,51 @@ pub enum ClientError {
 }
 
 impl ClientError {
+    /// Whether the same request may succeed later.
+    #[must_use]
+    pub fn is_temporary(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } | Self::Timeout { .. } | Self::Broken { .. } => true,
+            Self::KeyUnknown { source, .. } => source.is_temporary(),
+            Self::Refused(refusal) => {
+                let status = refusal.status;
+                let waits = [StatusCode::TOO_MANY_REQUESTS, StatusCode::REQUEST_TIMEOUT];
+                waits.contains(&status) || status.is_server_error()
+            }
+            Self::BadUrl { .. }
+            | Self::Usage { .. }
+            | Self::NoToken { .. }
+            | Self::TooManyFiles { .. }
+            | Self::TooLong { .. }
+            | Self::Unexpected { .. }
+            | Self::NoContext { .. }
+            | Self::Contexts { .. }
+            | Self::NothingToRelease
+            | Self::File { .. } => false,
+        }
+    }
+
     /// The exit code of a command that fails with this.
     #[must_use]
     pub fn exit(&self) -> Exit {
+        if self.is_temporary() {
+            return Exit::Unreachable;
+        }
         match self {
             Self::BadUrl { .. } | Self::Usage { .. } => Exit::Usage,
-            Self::Unreachable { .. } | Self::Timeout { .. } | Self::Broken { .. } => {
-                Exit::Unreachable
-            }
             Self::KeyUnknown { source, .. } => source.exit(),
             Self::NoContext { .. } | Self::NothingToRelease => Exit::NotFound,
-            Self::NoToken { .. }
+            Self::Unreachable { .. }
+            | Self::Timeout { .. }
+            | Self::Broken { .. }
+            | Self::NoToken { .. }
             | Self::TooManyFiles { .. }
             | Self::TooLong { .. }
             | Self::Unexpected { .. }
             | Self::Contexts { .. }
             | Self::File { .. } => Exit::Failed,
-            Self::Refused(refusal) => match refusal.status {
-                StatusCode::NOT_FOUND => Exit::NotFound,
-                StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT => Exit::Unreachable,
-                status if status.is_server_error() => Exit::Unreachable,
-                _ => Exit::Refused,
-            },
+            Self::Refused(refusal) if refusal.status == StatusCode::NOT_FOUND => Exit::NotFound,
+            Self::Refused(_) => Exit::Refused,
         }
     }
 

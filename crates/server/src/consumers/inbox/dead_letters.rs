@@ -28,7 +28,7 @@ impl<H: Handler> Inbox<H> {
                 source,
                 event,
                 filler: false,
-                // Parked rows do not hold it, and a copy of a dead letter shows it to nobody.
+                // Parked rows have none, and a copy of a dead letter must not show any.
                 personal: None,
                 resend: None,
             };

@@ -1,14 +1,13 @@
 //! Events that were too large for a message: their bodies are read from the service that sent them.
 //!
 //! The message says where, as `http://host/v1/orders/{id}/events#{event}`: the list of the order's events, and the
-//! event's id in it. Whoever can write to the queue can say so too, so only the address in the settings is asked, and
-//! gets the token.
+//! event's id in it. A message from another writer to the queue could name any address, so only the one in the settings is
+//! asked, and gets the token.
 
 use std::time::Duration;
 
 use waybill_broker::receiver::{JsonObject, NotFetched};
 
-use crate::cli::exit::Exit;
 use crate::client::{Client, ClientError, Target};
 use crate::config::Secret;
 
@@ -73,7 +72,7 @@ pub async fn body(dataref: &str, source: &EventSource) -> Result<JsonObject, Not
 
 fn not_fetched(error: &ClientError) -> NotFetched {
     let why = error.to_string();
-    if error.exit() == Exit::Unreachable {
+    if error.is_temporary() {
         NotFetched::Later(why)
     } else {
         NotFetched::Never(why)

@@ -185,8 +185,29 @@ async fn an_event_that_is_elsewhere_is_looked_for_at_the_known_address_alone() {
         assert_eq!(service.shipped().await, [Uuid::from_u128(OTHER)]);
         assert!(
             stranger.accept().now_or_never().is_none(),
-            "nobody is connected to"
+            "it is not connected to"
         );
         service.close().await;
     }
+    // The same address is asked where the settings name it.
+    let url = format!("http://{elsewhere}");
+    let known = [("broker.source_url", &*url), ("broker.token", "secret")];
+    let (_folder, service) = open(&known).await;
+    let large = with(
+        &confirmed(ORDER, 1),
+        name::DATAREF,
+        &format!("{url}/v1/orders/1/events#2"),
+    );
+    let mut asked = 0;
+    let hanging_up = async {
+        while stranger.accept().await.is_ok() {
+            asked += 1;
+        }
+    };
+    tokio::select! {
+        _ = service.deliver(vec![large]) => {}
+        () = hanging_up => {}
+    }
+    assert!(asked > 0, "it is asked");
+    service.close().await;
 }

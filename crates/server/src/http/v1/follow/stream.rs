@@ -1,7 +1,7 @@
 //! `GET /v1/orders/{id}/stream`: each step of an order as a server-sent event, as it happens.
 //!
-//! Begins after `Last-Event-ID`, else after `?after=`, else with the order's first event. Ends after the order's last step, when the process
-//! stops (a client then resumes elsewhere), and when its token expires.
+//! Begins after `Last-Event-ID`, else after `?after=`, else with the order's first event. Ends after the order's last
+//! step, when the process stops (a client then resumes elsewhere), and when its token expires.
 
 use std::convert::Infallible;
 use std::fmt::Write;
