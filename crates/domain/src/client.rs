@@ -1,7 +1,7 @@
 //! A client of the token endpoint, and the secrets by which it is known.
 //!
-//! Owns what a rotation and a revocation do, and whether there is room for a new client. Invariant: a client has one or two live secrets until it is revoked, and
-//! none afterwards. Making secrets and hashing them is the server's; the domain sees hashes only.
+//! Owns what a rotation and a revocation do, and whether there is room for a new client. Invariant: a client has one or
+//! two live secrets until it is revoked, and none afterwards. Making secrets and hashing them is the server's; the domain sees hashes only.
 
 use crate::problem::{Problem, code};
 use crate::text::Tenant;
@@ -245,7 +245,7 @@ impl Client {
 
 /// What a tenant has when one more client is to be made for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Shelf {
+pub struct TenantClients {
     /// A client of any tenant has the new one's id.
     pub is_id_taken: bool,
     /// The tenant's clients, revoked ones included.
@@ -265,7 +265,7 @@ pub enum Room {
     Full,
 }
 
-impl Shelf {
+impl TenantClients {
     /// The room for one more of at most `most` clients. A tenant that is above the limit, as after clients were made at
     /// the same time, gets below it again.
     #[must_use]
@@ -289,12 +289,12 @@ mod tests {
     #[test]
     fn a_new_client_takes_the_place_of_revoked_ones_where_there_is_no_other() {
         let room = |clients, revoked| {
-            let shelf = Shelf {
+            let found = TenantClients {
                 is_id_taken: false,
                 clients,
                 revoked,
             };
-            shelf.room(3)
+            found.room(3)
         };
         for (clients, revoked, deleted) in [
             (0, 0, 0),
@@ -315,14 +315,14 @@ mod tests {
     #[test]
     fn an_id_that_is_taken_comes_before_everything_else() {
         for (clients, revoked) in [(0, 0), (3, 0), (9, 9)] {
-            let shelf = Shelf {
+            let found = TenantClients {
                 is_id_taken: true,
                 clients,
                 revoked,
             };
-            assert_eq!(shelf.room(3), Room::Taken);
+            assert_eq!(found.room(3), Room::Taken);
         }
-        let none = Shelf {
+        let none = TenantClients {
             is_id_taken: false,
             clients: 0,
             revoked: 0,

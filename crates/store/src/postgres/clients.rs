@@ -9,12 +9,12 @@ use crate::error::{Error, Result};
 use crate::model::{ClientMade, Page};
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
-use waybill_domain::client::{Client, ClientId, Room, Secret, SecretHash, Shelf};
+use waybill_domain::client::{Client, ClientId, Room, Secret, SecretHash, TenantClients};
 use waybill_domain::once::CommandClaim;
 use waybill_domain::text::Tenant;
 
-static SHELF: Sql = Sql {
-    text: "/* clients::shelf */ SELECT EXISTS (SELECT 1 FROM clients WHERE id = $1), count(*), count(revoked_at) FROM clients WHERE tenant = $2",
+static TENANT_CLIENTS: Sql = Sql {
+    text: "/* clients::of_tenant */ SELECT EXISTS (SELECT 1 FROM clients WHERE id = $1), count(*), count(revoked_at) FROM clients WHERE tenant = $2",
     types: &[Type::TEXT, Type::TEXT],
 };
 
@@ -145,11 +145,11 @@ async fn attempt_make(
             |pipeline| {
                 let claimed = claims.claim(pipeline, now);
                 let of = params![client.id.as_str(), client.tenant.as_str()];
-                (claimed, pipeline.add(&SHELF, of))
+                (claimed, pipeline.add(&TENANT_CLIENTS, of))
             },
-            |answers, (claimed, shelf)| {
+            |answers, (claimed, clients)| {
                 check_free(answers, claimed, client, claim)?;
-                Ok(shelf_of(&answers.take(shelf))?.room(most))
+                Ok(tenant_clients_of(&answers.take(clients))?.room(most))
             },
         )
         .await?;
@@ -186,11 +186,11 @@ async fn refused(
     Ok(why)
 }
 
-fn shelf_of(rows: &[Row]) -> Result<Shelf> {
+fn tenant_clients_of(rows: &[Row]) -> Result<TenantClients> {
     let row = rows.first();
     let row = row.ok_or_else(|| Error::unavailable("the database answered nothing"))?;
     let mut c = Columns::of(row);
-    Ok(Shelf {
+    Ok(TenantClients {
         is_id_taken: c.get()?,
         clients: c.number("a count")?,
         revoked: c.number("a count")?,

@@ -7,7 +7,7 @@ use super::tx::{Tx, expect_one};
 use crate::error::{Error, Result};
 use crate::model::{ClientMade, Page};
 use rusqlite::{Connection, Row, params};
-use waybill_domain::client::{Client, ClientId, Room, Secret, SecretHash, Shelf};
+use waybill_domain::client::{Client, ClientId, Room, Secret, SecretHash, TenantClients};
 use waybill_domain::once::CommandClaim;
 use waybill_domain::text::Tenant;
 
@@ -25,7 +25,7 @@ pub fn make(
     {
         return Err(Error::KeyUsed);
     }
-    let deleted = match shelf(tx.connection, client)?.room(most) {
+    let deleted = match tenant_clients(tx.connection, client)?.room(most) {
         Room::Taken => return Ok(ClientMade::Taken),
         Room::Full => return Ok(ClientMade::Full),
         Room::After { deleted } => deleted,
@@ -59,14 +59,14 @@ fn claimed(tx: &Tx<'_>, tenant: &Tenant, claim: Option<&CommandClaim>) -> Result
 }
 
 /// What the client's tenant has.
-fn shelf(connection: &Connection, client: &Client) -> Result<Shelf> {
+fn tenant_clients(connection: &Connection, client: &Client) -> Result<TenantClients> {
     connection
         .prepare_cached(
             "SELECT EXISTS (SELECT 1 FROM clients WHERE id = ?1), COUNT(*), COUNT(revoked_at) FROM clients WHERE tenant = ?2",
         )
         .store()?
         .query_row([client.id.as_str(), client.tenant.as_str()], |row| {
-            Ok(Shelf {
+            Ok(TenantClients {
                 is_id_taken: row.get(0)?,
                 clients: row.get(1)?,
                 revoked: row.get(2)?,
