@@ -49,3 +49,5 @@ pub mod time;
 pub mod timer;
 pub mod trace;
 pub mod transitions;
+pub mod vendor;
+pub mod vendor_stock;

@@ -46,6 +46,9 @@ pub enum Adjustment {
     Delta(i64),
     /// The row is made to agree with its ledger, see [`reconcile`].
     Reconcile,
+    /// Set `on_hand` to what a vendor says it has. It knows nothing of what orders reserve here, so this may be less
+    /// than that.
+    Snapshot(i64),
 }
 
 /// Why an adjustment is refused.
@@ -208,7 +211,7 @@ pub fn adjust(
     ledger: &Ledger,
 ) -> Result<(StockLevel, i64), AdjustmentRefusal> {
     let wanted = match adjustment {
-        Adjustment::Count(count) => i128::from(count),
+        Adjustment::Count(count) | Adjustment::Snapshot(count) => i128::from(count),
         // The sum of two 64-bit numbers fits into 128 bits.
         Adjustment::Delta(delta) => i128::from(level.on_hand) + i128::from(delta),
         Adjustment::Reconcile => return reconcile(level, ledger),
@@ -216,7 +219,7 @@ pub fn adjust(
     let units = i64::try_from(wanted).ok();
     let units = units.filter(|units| (0..=MAX_UNITS).contains(units));
     let wanted = units.ok_or(AdjustmentRefusal::OutOfRange { wanted })?;
-    if wanted < level.reserved {
+    if wanted < level.reserved && !matches!(adjustment, Adjustment::Snapshot(_)) {
         return Err(AdjustmentRefusal::BelowReserved {
             reserved: level.reserved,
             wanted,
@@ -289,6 +292,14 @@ mod tests {
                 -6
             ))
         );
+    }
+
+    #[test]
+    fn what_a_vendor_says_may_be_less_than_orders_reserve() {
+        let (after, delta) =
+            adjust(LEVEL, Adjustment::Snapshot(1), None, &NO_LEDGER).expect("taken");
+        assert_eq!((after.on_hand, after.reserved, delta), (1, 4, -9));
+        assert_eq!(after.available(), 0);
     }
 
     #[test]
