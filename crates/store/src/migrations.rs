@@ -64,6 +64,10 @@ pub const MIGRATIONS: &[Migration] = &[
         number: 12,
         min_compatible: 3,
     },
+    Migration {
+        number: 13,
+        min_compatible: 3,
+    },
 ];
 
 /// The key in `meta` under which a store keeps what [`Migration::note`] says.

@@ -18,7 +18,7 @@ async fn of_schema_3(database: &Database) {
     let app = Start::demo(WAYBILL).on(&database.url()).prepared();
     app.expect("a folder").migrate().await.expect("migrated");
     for statement in [
-        "DROP TABLE IF EXISTS command_claims, discards, inbox_sources, inbox_generations, inbox_watermarks, inbox_held, clients",
+        "DROP TABLE IF EXISTS command_claims, discards, inbox_sources, inbox_generations, inbox_watermarks, inbox_held, clients, vendors, vendor_syncs",
         "ALTER TABLE orders DROP COLUMN shipments",
         "ALTER TABLE shipments DROP COLUMN correlation_id, DROP COLUMN traceparent",
         "DROP INDEX events_of_tenant, orders_of_tenant, shipments_of_tenant, parked_of_tenant",

@@ -34,6 +34,7 @@ mod stock;
 mod story;
 mod tenants;
 mod timers;
+mod vendors;
 mod work;
 
 pub use copies::orders_of_schema_6_show_what_they_showed;
@@ -104,6 +105,15 @@ macro_rules! store_conformance_cases {
                 clients_are_listed_in_pages_and_each_tenant_has_its_own
                 a_client_is_made_and_changed_once_per_key
                 a_hash_that_cannot_be_read_is_a_damaged_row
+            }
+            vendors {
+                a_vendor_reads_back_with_its_terms
+                a_vendor_is_changed_over_the_version_before_it_and_once_per_key
+                a_removed_vendor_is_on_record_and_in_no_list
+                vendors_in_use_are_those_of_all_tenants
+                a_reading_is_recorded_beside_when_it_was_asked_for
+                the_stock_of_a_vendor_is_read_in_pages
+                what_a_vendor_says_is_a_movement_and_an_event
             }
             tenants {
                 the_same_key_of_two_tenants_makes_two_orders

@@ -75,6 +75,8 @@ pub const TABLES: &[Table] = &[
     INBOX_WATERMARKS,
     INBOX_HELD,
     CLIENTS,
+    VENDORS,
+    VENDOR_SYNCS,
 ];
 
 const CLAIMS: Table = Table {
@@ -421,5 +423,40 @@ const CLIENTS: Table = Table {
         big("created_at"),
         big("revoked_at"),
         big("version"),
+    ],
+};
+
+const VENDORS: Table = Table {
+    name: "vendors",
+    columns: &[
+        text("tenant"),
+        text("name"),
+        text("base_url"),
+        big("priority"),
+        big("cost"),
+        big("lead_time_hours"),
+        big("rate_limit_per_s"),
+        flag("idempotent"),
+        flag("enabled"),
+        big("created_at"),
+        big("updated_at"),
+        big("removed_at"),
+        big("version"),
+    ],
+};
+
+const VENDOR_SYNCS: Table = Table {
+    name: "vendor_syncs",
+    columns: &[
+        text("tenant"),
+        text("vendor"),
+        big("asked_at"),
+        big("tried_at"),
+        big("synced_at"),
+        text("error"),
+        big("skus"),
+        big("changed"),
+        big("drift"),
+        big("refused"),
     ],
 };

@@ -57,6 +57,7 @@ mod stuck;
 mod tls;
 mod transaction;
 mod unreachable;
+mod vendors;
 mod verify;
 mod waits;
 mod work;

@@ -43,6 +43,7 @@ mod stats;
 mod stock;
 mod store;
 mod tx;
+mod vendors;
 mod verify;
 mod wipe;
 mod work;

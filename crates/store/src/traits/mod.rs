@@ -15,6 +15,7 @@ mod orders;
 mod relay;
 mod service;
 mod stock;
+mod vendors;
 mod work;
 
 pub use base::{CommitListener, Now, StoreBase};
@@ -29,6 +30,7 @@ pub use orders::OrderStore;
 pub use relay::{NoRows, RelayStore};
 pub use service::ServiceStore;
 pub use stock::StockStore;
+pub use vendors::VendorStore;
 pub use work::WorkStore;
 
 /// A store of all rows. The crate's documentation says what `Ok` and `Err` guarantee.
@@ -36,6 +38,7 @@ pub trait Store:
     OrderStore
     + DeliveryStore
     + StockStore
+    + VendorStore
     + LogStore
     + WorkStore
     + ClaimStore
@@ -50,6 +53,7 @@ impl<S> Store for S where
     S: OrderStore
         + DeliveryStore
         + StockStore
+        + VendorStore
         + LogStore
         + WorkStore
         + ClaimStore

@@ -383,7 +383,7 @@ async fn orders_of_schema_6_get_the_copies_of_their_shipments() {
     let make = h.make.clone();
     let former = "DROP TABLE inbox_sources; \
                   DROP TABLE inbox_generations; \
-                  DROP TABLE inbox_watermarks; DROP TABLE inbox_held; DROP TABLE clients; \
+                  DROP TABLE inbox_watermarks; DROP TABLE inbox_held; DROP TABLE clients; DROP TABLE vendors; DROP TABLE vendor_syncs; \
                   DROP INDEX parked_of_tenant; ALTER TABLE orders DROP COLUMN shipments; \
                   ALTER TABLE shipments DROP COLUMN correlation_id; ALTER TABLE shipments DROP COLUMN traceparent; \
                   DELETE FROM schema_version WHERE number > 6";

@@ -11,6 +11,7 @@ mod orders;
 mod relay;
 mod service;
 mod stock;
+mod vendors;
 mod work;
 
 use super::due::Looks;

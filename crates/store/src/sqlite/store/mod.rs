@@ -10,6 +10,7 @@ mod orders;
 mod relay;
 mod service;
 mod stock;
+mod vendors;
 mod work;
 
 use super::claims::Walk;
