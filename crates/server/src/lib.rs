@@ -28,3 +28,4 @@ pub mod random;
 pub mod redis;
 pub mod resilience;
 pub mod roles;
+pub mod vendor_mock;

@@ -43,3 +43,4 @@ pub mod siege;
 pub mod token;
 pub mod traffic;
 pub mod unavailable;
+pub mod vendor;

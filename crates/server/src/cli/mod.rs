@@ -33,6 +33,7 @@ pub mod status;
 pub mod stock;
 pub mod suggest;
 pub mod token;
+pub mod vendor_mock;
 pub mod verify;
 
 use std::ffi::OsString;
@@ -93,6 +94,7 @@ enum Command {
     /// Check the settings, or print every one and where it comes from
     Config(config::ConfigArgs),
     Health(health::HealthArgs),
+    VendorMock(Box<vendor_mock::VendorMockArgs>),
     Openapi(openapi::OpenapiArgs),
     Completions(completions::CompletionsArgs),
 }
@@ -140,6 +142,7 @@ fn dispatch(command: Command) -> ExitCode {
         Command::Migrate(args) => block_on(migrate::run(args)),
         Command::Config(args) => config::run(&args),
         Command::Health(args) => block_on(health::run(args)),
+        Command::VendorMock(args) => block_on(vendor_mock::run(*args)),
         Command::Openapi(args) => openapi::run(&args),
         Command::Completions(args) => completions::run(&args),
     }
