@@ -29,3 +29,4 @@ pub mod redis;
 pub mod resilience;
 pub mod roles;
 pub mod vendor_mock;
+pub mod vendors;

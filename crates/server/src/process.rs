@@ -23,6 +23,7 @@ use crate::redis;
 use crate::roles::running;
 use crate::roles::service::WrongStore;
 use crate::roles::tasks::RoleTasks;
+use crate::vendors::configured;
 
 /// Why a process did not start.
 #[derive(Debug, thiserror::Error)]
@@ -141,6 +142,7 @@ impl Starting {
     ) -> Result<Service, StartError> {
         check_safety(&settings)?;
         redis::check(&settings)?;
+        configured::check(&settings)?;
         let has_outside = outside.is_some();
         running::check(BUILD.roles, &settings, has_outside)?;
         let mut options = serve::Options::from(&settings.server);

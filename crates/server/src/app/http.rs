@@ -20,6 +20,7 @@ use crate::http::router::{self, RoleRoutes};
 use crate::http::state::HttpState;
 use crate::http::v1::apis::{
     ClientsApi, DeadLettersApi, FollowApi, InboxApi, OrdersApi, RelayApi, ShipmentsApi, StockApi,
+    VendorsApi,
 };
 use crate::http::v1::follower::{self, LogEnd};
 use crate::http::v1::hub::Hub;
@@ -79,6 +80,7 @@ impl App {
             dead_letters: Arc::new(self.dead_letters(&requests)),
             relay: Arc::new(self.relay(&requests)),
             clients: Arc::new(self.clients(&requests)),
+            vendors: Arc::new(self.vendors(&requests)),
             inbox: Arc::new(self.inbox(&requests)),
             sales: Arc::new(self.sales(&requests, &placing)),
             sales_figures: Arc::new(self.sales_figures()),
@@ -154,6 +156,7 @@ impl App {
                 queue: self.command_queue(),
             },
             contexts: self.contexts(),
+            vendor_interval_ms: self.vendor_interval_ms(),
         }
     }
 
@@ -211,6 +214,24 @@ impl App {
             contexts: self.contexts(),
             queue: self.command_queue(),
         }
+    }
+
+    fn vendors(&self, requests: &Arc<Requests>) -> VendorsApi {
+        VendorsApi {
+            requests: requests.clone(),
+            reads: self.reads.clone(),
+            store: self.store.clone(),
+            claims: self.store.clone(),
+            contexts: self.contexts(),
+            queue: self.command_queue(),
+            plain_http: self.settings.vendors.plain_http,
+            interval_ms: self.vendor_interval_ms(),
+        }
+    }
+
+    /// How often the stock of vendors is read.
+    fn vendor_interval_ms(&self) -> i64 {
+        self.settings.vendors.sync_interval_ms.as_i64()
     }
 
     fn inbox(&self, requests: &Arc<Requests>) -> InboxApi {
@@ -303,6 +324,8 @@ impl App {
                 let inbox: Arc<dyn InboxStore> = self.store.clone();
                 inbox
             }),
+            vendors: self.store.clone(),
+            vendor_interval_ms: self.vendor_interval_ms(),
             contexts: self.contexts(),
             started_at: self.started_at,
             stopping: self.stopping.clone(),

@@ -14,6 +14,7 @@ use crate::brokers;
 use crate::config::{ConfigErrors, Flag, Loaded, Sources, check_safety};
 use crate::redis;
 use crate::roles::{self, running};
+use crate::vendors::configured;
 
 /// The flags that set keys, for every command that starts from settings.
 #[derive(Debug, Clone, Default, Args)]
@@ -134,6 +135,7 @@ impl Checked {
         let checked = loaded.and_then(|loaded| {
             check_safety(&loaded.settings)?;
             redis::check(&loaded.settings)?;
+            configured::check(&loaded.settings)?;
             let publishes = brokers::check(&loaded.settings)?;
             running::check(roles::ALL, &loaded.settings, publishes)?;
             Ok(loaded.settings.listen_addresses())

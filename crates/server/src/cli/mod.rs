@@ -34,6 +34,7 @@ pub mod stock;
 pub mod suggest;
 pub mod token;
 pub mod vendor_mock;
+pub mod vendors;
 pub mod verify;
 
 use std::ffi::OsString;
@@ -71,6 +72,8 @@ enum Command {
     Events(events::EventsArgs),
     /// Show what is on hand, and set it
     Stock(stock::StockArgs),
+    /// Add, list and remove the vendors whose stock orders may draw on
+    Vendors(vendors::VendorsArgs),
     /// Track a number of skus with the same count each, so that there is something to sell
     Seed(seed::SeedArgs),
     /// Send orders, measure how they are taken, and say whether all went well
@@ -127,6 +130,7 @@ fn dispatch(command: Command) -> ExitCode {
         Command::Shipment(args) => block_on(client(shipment::run(args))),
         Command::Events(args) => block_on(client(events::run(args))),
         Command::Stock(args) => block_on(client(stock::run(args))),
+        Command::Vendors(args) => block_on(client(vendors::run(args))),
         Command::Seed(args) => block_on(client(seed::run(args))),
         Command::Load(args) => block_on(client(load::run(*args))),
         Command::Dlq(args) => block_on(client(dlq::run(args))),

@@ -1,6 +1,7 @@
 //! `waybill stock`: what is on hand, setting it, and mending a row that does not add up.
 
 mod reconcile;
+mod vendors;
 
 use std::process::ExitCode;
 
@@ -16,7 +17,9 @@ use crate::client::{Client, ClientError, Query, path_segment};
   waybill stock list --sku MUG-1 --sku MUG-2
   waybill stock set MUG-1 120 --reason \"counted on Friday\"
   waybill stock set MUG-1 --delta=-3 --reason broken
-  waybill stock reconcile MUG-1 --dry-run")]
+  waybill stock reconcile MUG-1 --dry-run
+  waybill stock sync                       read the stock of all vendors now
+  waybill stock aggregate --sku LAPTOP-001 what there is of it over all vendors")]
 pub struct StockArgs {
     #[command(subcommand)]
     pub command: StockCommand,
@@ -32,6 +35,10 @@ pub enum StockCommand {
     Set(SetArgs),
     /// Mend a row that does not add up, as `waybill verify` found
     Reconcile(reconcile::ReconcileArgs),
+    /// Have the stock of all vendors, or of one, read now
+    Sync(vendors::SyncArgs),
+    /// What there is of each sku over all vendors
+    Aggregate(vendors::AggregateArgs),
 }
 
 #[derive(Args, Debug)]
@@ -78,6 +85,8 @@ async fn stock(args: &StockArgs) -> Result<ExitCode, ClientError> {
         StockCommand::List(list) => show(&mut client, list, args.client.json).await,
         StockCommand::Set(set) => change(&mut client, set, args.client.json).await,
         StockCommand::Reconcile(row) => reconcile::run(&mut client, row, args.client.json).await,
+        StockCommand::Sync(sync) => vendors::sync(&mut client, sync, args.client.json).await,
+        StockCommand::Aggregate(of) => vendors::aggregate(&mut client, of, args.client.json).await,
     }
 }
 

@@ -25,6 +25,7 @@ pub enum Thing {
     Shipment,
     StockRow,
     Client,
+    Vendor,
 }
 
 /// The queues in which commands wait for their turn, and the time that one may take.
@@ -89,6 +90,7 @@ impl Thing {
             (Self::Shipment, NoTurn::Full) => "too many commands on this shipment are waiting",
             (Self::StockRow, NoTurn::Full) => "too many commands on this stock row are waiting",
             (Self::Client, NoTurn::Full) => "too many commands on this client are waiting",
+            (Self::Vendor, NoTurn::Full) => "too many commands on this vendor are waiting",
             (Self::Order, NoTurn::TooLate) => {
                 "commands on this order before this one took too long"
             }
@@ -101,6 +103,9 @@ impl Thing {
             (Self::Client, NoTurn::TooLate) => {
                 "commands on this client before this one took too long"
             }
+            (Self::Vendor, NoTurn::TooLate) => {
+                "commands on this vendor before this one took too long"
+            }
         };
         StoreError::busy(what).because(no_turn)
     }
@@ -111,6 +116,7 @@ impl Thing {
             Self::Shipment => "the shipment keeps changing",
             Self::StockRow => "the stock row keeps changing",
             Self::Client => "the client keeps changing",
+            Self::Vendor => "the vendor keeps changing",
         })
     }
 }

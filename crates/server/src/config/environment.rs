@@ -6,7 +6,7 @@
 
 /// Older names that mean one key as it stands. `DATABASE_URL`, `DB_*`, `REDIS_*`, `JWT_SECRET` and the ports
 /// need more than a name and are read in `load`.
-pub const LEGACY: [(&str, &str); 22] = [
+pub const LEGACY: [(&str, &str); 26] = [
     ("LOG_LEVEL", "log.level"),
     ("JWT_EXPIRES_IN", "auth.token_lifetime_ms"),
     ("INVENTORY_FAILURE_RATE", "inventory.failure_rate"),
@@ -30,6 +30,10 @@ pub const LEGACY: [(&str, &str); 22] = [
     ("AWS_ACCESS_KEY_ID", "broker.sqs_access_key_id"),
     ("AWS_SECRET_ACCESS_KEY", "broker.sqs_secret_access_key"),
     ("AWS_SESSION_TOKEN", "broker.sqs_session_token"),
+    ("VENDOR_A_URL", "vendors.vendor_a_url"),
+    ("VENDOR_B_URL", "vendors.vendor_b_url"),
+    ("CONCURRENT_WORKERS", "vendors.calls_at_once"),
+    ("STOCK_SYNC_INTERVAL", "vendors.sync_interval_ms"),
     ("DB_POOL_SIZE", "store.pool_size"),
     ("DB_POOL_MIN_SIZE", "store.pool_min_size"),
 ];

@@ -38,7 +38,7 @@ pub use safety::check_safety;
 pub(crate) use section::section;
 pub use settings::{
     Auth, Breaker, Broker, Cache, Consumers, Idempotency, Intake, Inventory, Limits, Log, Retry,
-    Server, Settings, Store,
+    Server, Settings, Store, Vendors,
 };
 pub use sources::{Flag, Sources};
 

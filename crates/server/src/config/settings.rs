@@ -111,6 +111,18 @@ section!(Inventory, "inventory", {
     latency_ms: MillisRange => Kind::TimeRange,
 });
 
+section!(Vendors, "vendors", {
+    known: Vec<String> => Kind::TextList,
+    vendor_a_url: String => Kind::OptionalText,
+    vendor_b_url: String => Kind::OptionalText,
+    sync_interval_ms: Millis => time(50, 24 * HOUR_MS),
+    syncs_at_once: u32 => count(1, 1_000),
+    plain_http: bool => Kind::Switch,
+    timeout_ms: Millis => time(1, HOUR_MS),
+    answer_limit_bytes: u32 => count(1_024, 1 << 30),
+    calls_at_once: u32 => count(1, 1_000),
+});
+
 section!(Breaker, "breaker", {
     failure_threshold: u32 => count(1, 1_000_000),
     timeout_ms: Millis => time(1, HOUR_MS),
@@ -189,6 +201,7 @@ pub struct Settings {
     pub orders: Orders,
     pub auth: Auth,
     pub inventory: Inventory,
+    pub vendors: Vendors,
     pub breaker: Breaker,
     pub retry: Retry,
     pub consumers: Consumers,
@@ -229,6 +242,7 @@ pub(super) fn keys() -> impl Iterator<Item = &'static Key> {
         Orders::KEYS,
         Auth::KEYS,
         Inventory::KEYS,
+        Vendors::KEYS,
         Breaker::KEYS,
         Retry::KEYS,
         Consumers::KEYS,

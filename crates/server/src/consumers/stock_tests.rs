@@ -36,6 +36,7 @@ static COUNTING_STOCK: RoleDefinition = RoleDefinition {
     name: "counting-stock",
     summary: "takes the events of stock rows",
     requires: None,
+    optional: false,
     section: None,
     consumers: &[Consumer {
         name: "counting-stock",

@@ -51,6 +51,7 @@ static ROUTES: RoleDefinition = RoleDefinition {
     name: "terse",
     summary: "a dialect of a test",
     requires: None,
+    optional: false,
     section: None,
     consumers: &[],
     routes: || OpenApiRouter::new().nest("/terse", v1::api()),

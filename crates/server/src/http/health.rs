@@ -34,7 +34,7 @@ struct Health {
     version: String,
     /// `order-service` or `delivery-service` where each has a store of its own, else `waybill`.
     service: String,
-    /// Why it is unhealthy, which store's events are not taken, and what is away, with `; ` between them.
+    /// Why it is unhealthy, which store's events are not taken, how many vendors' stock cannot be read, and what is away, with `; ` between them.
     #[schema(nullable = false)]
     reason: Option<String>,
     /// `up` or `down`, by service; a database that can only be read is `read-only`.
@@ -83,6 +83,9 @@ pub async fn details(State(api): State<Arc<HealthApi>>) -> Response {
     }
     if api.inbox.is_some() {
         body["dependencies"]["inbox"] = found.stopped_source.is_none().into();
+    }
+    if let Some(silent) = found.silent_vendors {
+        body["dependencies"]["vendors"] = (silent == 0).into();
     }
     for beside in &found.beside {
         let name = beside.name;

@@ -10,6 +10,7 @@ use super::health::HealthApi;
 use super::metrics::MetricsApi;
 use super::v1::apis::{
     ClientsApi, DeadLettersApi, FollowApi, InboxApi, OrdersApi, RelayApi, ShipmentsApi, StockApi,
+    VendorsApi,
 };
 
 /// The groups of routes. A handler extracts its own group with `State<Arc<…>>` and sees no other.
@@ -22,6 +23,7 @@ pub struct HttpState {
     pub dead_letters: Arc<DeadLettersApi>,
     pub relay: Arc<RelayApi>,
     pub clients: Arc<ClientsApi>,
+    pub vendors: Arc<VendorsApi>,
     pub inbox: Arc<InboxApi>,
     pub sales: Arc<SalesApi>,
     pub sales_figures: Arc<SalesFigures>,
@@ -50,6 +52,7 @@ groups! {
     dead_letters: DeadLettersApi,
     relay: RelayApi,
     clients: ClientsApi,
+    vendors: VendorsApi,
     inbox: InboxApi,
     sales: SalesApi,
     sales_figures: SalesFigures,

@@ -8,6 +8,7 @@ pub static ROLE: RoleDefinition = RoleDefinition {
     name: "api",
     summary: "orders over HTTP",
     requires: None,
+    optional: false,
     section: None,
     consumers: &[],
     routes: || v1::api().merge(sales::routes()).merge(services::orders()),

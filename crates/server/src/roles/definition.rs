@@ -15,6 +15,8 @@ pub struct RoleDefinition {
     pub summary: &'static str,
     /// What a process must have besides its store. `all` leaves out a role that requires something.
     pub requires: Option<Requirement>,
+    /// Whether an installation can do without it. It is missed only once it has run on the store.
+    pub optional: bool,
     /// Its section of the settings, with the defaults.
     pub section: Option<RoleSection>,
     /// The consumers under whose names it holds leases. `waybill status` judges the role by the first one.

@@ -11,6 +11,7 @@ pub mod relay;
 pub mod running;
 pub mod service;
 pub mod status;
+pub mod stock_sync;
 pub mod tasks;
 
 #[cfg(test)]
@@ -26,6 +27,7 @@ pub const ALL: Registry = &[
     &delivery::ROLE,
     &status::ROLE,
     &relay::ROLE,
+    &stock_sync::ROLE,
     &housekeeping::ROLE,
 ];
 

@@ -41,6 +41,7 @@ static COUNTING: RoleDefinition = RoleDefinition {
     name: "counting",
     summary: "counts orders",
     requires: None,
+    optional: false,
     section: Some(RoleSection::of::<CountingSettings>(
         "[counting]\n# What an order counts.\nstep = 1\n",
     )),

@@ -40,6 +40,7 @@ pub static ROLE: RoleDefinition = RoleDefinition {
     name: "status",
     summary: "orders follow their shipments",
     requires: None,
+    optional: false,
     section: Some(RoleSection::of::<StatusSettings>(DEFAULTS)),
     consumers: &[Consumer {
         name: CONSUMER,

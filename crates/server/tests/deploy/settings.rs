@@ -109,7 +109,7 @@ fn serve_refuses_a_role_without_work_and_says_which_roles_have_some() {
             .expect("it runs");
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(!output.status.success(), "{role}");
-        let roles = "api, delivery, status, relay, housekeeping";
+        let roles = "api, delivery, status, relay, stock-sync, housekeeping";
         assert!(said.contains(role) && said.contains(roles), "{said}");
     }
 }

@@ -1,4 +1,4 @@
-//! The tests of `v1`, `sales_contract`, `services_contract` and `bad_input` once more, each against a server whose store
+//! The tests of `v1`, `sales_contract`, `services_contract`, `bad_input` and `vendors` once more, each against a server whose store
 //! is a PostgreSQL database of its own: the same files, so that there are as many on both stores. `v1/restore.rs` is not
 //! among them: it is about the files of the embedded store. `reads` is here alone: only here can a read be kept waiting.
 
@@ -12,3 +12,5 @@ mod services_contract;
 #[path = "../v1/shop.rs"]
 mod shop;
 mod v1;
+#[path = "../vendors/main.rs"]
+mod vendors;

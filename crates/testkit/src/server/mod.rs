@@ -56,11 +56,20 @@ const ON_POSTGRES: &str = "on_postgres";
 
 impl Start {
     /// `waybill demo` of this binary, which a test of the package `waybill` knows as
-    /// `env!("CARGO_BIN_EXE_waybill")`.
+    /// `env!("CARGO_BIN_EXE_waybill")`; without its vendors, whose stock would be part of every list.
     pub fn demo(binary: impl Into<PathBuf>) -> Self {
+        Self::demo_with_vendors(binary).arg("--no-vendors")
+    }
+
+    /// The same with VendorA and VendorB.
+    pub fn demo_with_vendors(binary: impl Into<PathBuf>) -> Self {
+        Self::of(binary, "demo")
+    }
+
+    fn of(binary: impl Into<PathBuf>, subcommand: &'static str) -> Self {
         Self {
             binary: binary.into(),
-            subcommand: "demo",
+            subcommand,
             environment: Vec::new(),
             arguments: Vec::new(),
             on_test_disk: false,
@@ -81,20 +90,14 @@ impl Start {
     /// `waybill serve` of this binary with these roles (`"api"`, `"delivery,status"`), which knows the
     /// tokens of `demo`. It changes no schema: see [`Waybill::migrate`].
     pub fn serve(binary: impl Into<PathBuf>, roles: &str) -> Self {
-        let start = Self {
-            subcommand: "serve",
-            ..Self::demo(binary)
-        };
+        let start = Self::of(binary, "serve");
         start.arg("--profile").arg("demo").arg("--roles").arg(roles)
     }
 
     /// `waybill serve` with these roles as it runs in earnest: a secret of its own, complete tokens only
     /// ([`token::complete`]), nothing open. It changes no schema: see [`Waybill::migrate`].
     pub fn standard(binary: impl Into<PathBuf>, roles: &str) -> Self {
-        let start = Self {
-            subcommand: "serve",
-            ..Self::demo(binary)
-        };
+        let start = Self::of(binary, "serve");
         start
             .arg("--roles")
             .arg(roles)

@@ -26,6 +26,8 @@ pub struct Banner {
     pub own_secret: bool,
     /// How this program was called.
     pub program: String,
+    /// VendorA and VendorB, each with its address.
+    pub vendors: Vec<String>,
     /// Makes this start's key differ from the last one's.
     pub key: String,
 }
@@ -47,6 +49,7 @@ impl Banner {
             "tokenFile": self.data.join(ADMIN_TOKEN_FILE),
             "readyMs": figures::millis(self.took),
             "ordersBefore": self.orders_before,
+            "vendors": self.vendors,
         })
     }
 
@@ -84,7 +87,13 @@ impl Banner {
              API      {url}/v1 and {url}/api\n\
              docs     {url}/docs\n\
              metrics  {url}/metrics\n\
-             health   {url}/health\n",
+             health   {url}/health\n\
+             {vendors}",
+            vendors = self
+                .vendors
+                .iter()
+                .map(|at| format!("vendor   {at}\n"))
+                .collect::<String>(),
             version = env!("CARGO_PKG_VERSION"),
             took = self.took.as_millis(),
             data = self.data.display(),
@@ -178,6 +187,7 @@ mod tests {
             orders_before: 0,
             own_secret: false,
             program: "waybill".into(),
+            vendors: vec!["VendorA at http://127.0.0.1:3001".into()],
             key: "try-1".into(),
         }
     }
@@ -190,6 +200,7 @@ mod tests {
             "/srv/my data (new)",
             "secrets that everyone knows",
             "http://127.0.0.1:3000/docs",
+            "vendor   VendorA at http://127.0.0.1:3001",
             "1. place an order\n   TOKEN=$(cat '/srv/my data/admin.token');",
             "-H 'Idempotency-Key: try-1'",
             "curl -N ",

@@ -11,6 +11,7 @@ mod flash;
 mod moves;
 mod services;
 mod trial;
+mod vendors;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -32,6 +33,7 @@ use crate::observe::logs;
 use crate::process::{self, Migrate};
 use banner::Banner;
 use moves::Counts;
+use vendors::DemoVendors;
 
 /// Run everything on this machine, with nothing beside it
 #[derive(Debug, Args)]
@@ -48,6 +50,9 @@ pub struct DemoArgs {
     /// Run the order service and the delivery service instead, with a store each (ports 3001 and 3002)
     #[arg(long)]
     services: bool,
+    /// Do not start VendorA and VendorB (ports 3001 and 3002)
+    #[arg(long)]
+    no_vendors: bool,
     /// Print one JSON line when it is ready, and nothing else
     #[arg(long)]
     json: bool,
@@ -76,7 +81,7 @@ pub async fn run(args: DemoArgs) -> ExitCode {
     if args.services {
         return services::run(&args, begun).await;
     }
-    let settings = match load(&args) {
+    let mut settings = match load(&args) {
         Ok(settings) => settings,
         Err(errors) => return fail(&errors),
     };
@@ -88,7 +93,15 @@ pub async fn run(args: DemoArgs) -> ExitCode {
     {
         return code;
     }
-    serve(settings, begun, args.json).await
+    let vendors = if args.no_vendors || !settings.runs("stock-sync") {
+        DemoVendors::default()
+    } else {
+        match DemoVendors::start(&mut settings) {
+            Ok(vendors) => vendors,
+            Err(error) => return fail(&*error),
+        }
+    };
+    serve(settings, &vendors, begun, args.json).await
 }
 
 /// The demo's settings; on a terminal, lines of log below `warn` would bury the orders.
@@ -123,7 +136,8 @@ fn empty(settings: &Settings) -> Result<(), ExitCode> {
     Ok(())
 }
 
-async fn serve(settings: Settings, begun: Instant, json: bool) -> ExitCode {
+async fn serve(settings: Settings, vendors: &DemoVendors, begun: Instant, json: bool) -> ExitCode {
+    let vendors = vendors.shown.clone();
     let data = settings.store.data.clone();
     let last = Arc::new(Mutex::new(None));
     let mut shown = None;
@@ -135,7 +149,8 @@ async fn serve(settings: Settings, begun: Instant, json: bool) -> ExitCode {
         let (app, addresses) = (ready.app.clone(), ready.addresses.clone());
         let counted = last.clone();
         shown = Some(tokio::spawn(async move {
-            let banner = banner(&app, &addresses, begun).await;
+            let mut banner = banner(&app, &addresses, begun).await;
+            banner.vendors = vendors;
             if json {
                 output::json_line(&banner.ready_line());
                 return;
@@ -176,6 +191,7 @@ async fn banner(app: &App, addresses: &[std::net::SocketAddr], begun: Instant) -
             .first()
             .is_some_and(|first| !first.kid.starts_with("demo-")),
         program: banner::program(),
+        vendors: vec![],
         key: format!("try-{}", app.contexts().now().0 / MICROS_PER_SECOND),
     }
 }

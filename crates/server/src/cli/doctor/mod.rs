@@ -24,6 +24,7 @@ use crate::brokers;
 use crate::config::{ConfigErrors, Loaded, Profile, Settings, check_safety};
 use crate::redis;
 use crate::roles::{self, running};
+use crate::vendors::configured;
 use check::{Check, Verdict};
 
 /// Say what is wrong with this installation and what to do about it
@@ -66,6 +67,7 @@ async fn look(settings: &Settings) -> Vec<Check> {
     let mut checks = vec![];
     let startable = check_safety(settings)
         .and_then(|()| redis::check(settings))
+        .and_then(|()| configured::check(settings))
         .and_then(|()| brokers::check(settings))
         .and_then(|publishes| running::check(roles::ALL, settings, publishes));
     match startable {

@@ -73,7 +73,10 @@ fn roles(view: &View) -> Check {
         "start one: waybill serve --roles {}; it goes on where the last one stopped",
         missing.join(",")
     );
-    let orders_wait = view.unfinished_orders > 0 && missing.iter().any(|r| *r != "housekeeping");
+    let orders_wait = view.unfinished_orders > 0
+        && missing
+            .iter()
+            .any(|r| !matches!(*r, "housekeeping" | "stock-sync"));
     if orders_wait {
         Check::bad(NAME, found, advice)
     } else {

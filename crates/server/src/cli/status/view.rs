@@ -222,9 +222,8 @@ impl Look<'_> {
         } else {
             RoleState::Ok
         };
-        // A role that `all` leaves out, and that has never run on this store, is not missed.
         let never_ran = self.status.leases.iter().all(|l| l.consumer != consumer);
-        if role.requires.is_some() && processes == 0 && never_ran {
+        if role.optional && processes == 0 && never_ran {
             return None;
         }
         let progress = self.status.progress.iter();

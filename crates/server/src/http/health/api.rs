@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 use waybill_broker::link::Link;
 use waybill_domain::service::Service;
 use waybill_domain::time::Time;
-use waybill_store::{InboxStore, StoreBase};
+use waybill_store::{InboxStore, StoreBase, VendorStore};
 
 use crate::context::ContextSource;
 use crate::inventory::Guarded;
@@ -23,6 +23,9 @@ pub struct HealthApi {
     pub redis: Option<Redis>,
     /// There where events of other stores are taken.
     pub inbox: Option<Arc<dyn InboxStore>>,
+    pub vendors: Arc<dyn VendorStore>,
+    /// How often the stock of vendors is read.
+    pub vendor_interval_ms: i64,
     pub contexts: ContextSource,
     pub started_at: Time,
     /// Cancelled when the process is asked to stop.

@@ -3,10 +3,12 @@
 use std::future::Future;
 use std::time::Duration;
 
+use waybill_domain::vendor;
 use waybill_store::{Error as StoreError, InboxStore, StoreBase};
 
 use super::api::HealthApi;
 use crate::resilience::breaker::State;
+use crate::vendors::MOST_VENDORS;
 
 /// How long a test commit may take before health reports that commits fail.
 const COMMIT_PATIENCE: Duration = Duration::from_secs(2);
@@ -35,6 +37,8 @@ pub struct Findings {
     pub storage: Storage,
     /// Why events of another store are not taken.
     pub stopped_source: Option<String>,
+    /// Vendors whose stock cannot be read; `None` where there are no vendors.
+    pub silent_vendors: Option<usize>,
     /// Redis is the last one: no order waits for it.
     pub beside: Vec<Beside>,
 }
@@ -46,16 +50,23 @@ impl Findings {
             Some(inbox) if storage.is_writable() => stopped_source(&**inbox).await,
             Some(_) | None => None,
         };
+        let silent_vendors = if storage.is_writable() {
+            silent_vendors(api).await
+        } else {
+            None
+        };
         Self {
             storage,
             stopped_source,
+            silent_vendors,
             beside: beside(api),
         }
     }
 
     /// `unhealthy` when this process cannot commit, `degraded` when something else is wrong.
     pub fn status(&self) -> &'static str {
-        let all_up = self.beside.iter().all(|beside| beside.is_up);
+        let all_up = self.beside.iter().all(|beside| beside.is_up)
+            && self.silent_vendors.is_none_or(|silent| silent == 0);
         match (self.storage.is_writable(), all_up, &self.stopped_source) {
             (false, _, _) => "unhealthy",
             (true, true, None) => "healthy",
@@ -66,11 +77,19 @@ impl Findings {
     /// Everything that is wrong and has a reason, the gravest first; `None` when there is nothing.
     pub fn reason(&self) -> Option<String> {
         let beside = self.beside.iter().filter_map(|of| of.problem.as_deref());
+        let vendors = self.silent_vendors.filter(|silent| *silent > 0);
+        let vendors = vendors.map(|silent| {
+            let plural = if silent == 1 { "" } else { "s" };
+            format!(
+                "the stock of {silent} vendor{plural} cannot be read; waybill vendors list says why"
+            )
+        });
         let all: Vec<&str> = self
             .storage
             .reason()
             .into_iter()
             .chain(self.stopped_source.as_deref())
+            .chain(vendors.as_deref())
             .chain(beside)
             .collect();
         (!all.is_empty()).then(|| all.join("; "))
@@ -165,6 +184,26 @@ async fn stopped_source(inbox: &dyn InboxStore) -> Option<String> {
     ))
 }
 
+/// How many vendors in use are in trouble; `None` where there are none, or when the store does not say so in time.
+async fn silent_vendors(api: &HealthApi) -> Option<usize> {
+    let pairs = async {
+        let vendors = api.vendors.vendors_in_use(MOST_VENDORS).await?;
+        let syncs = if vendors.is_empty() {
+            vec![]
+        } else {
+            api.vendors.stock_syncs(None, MOST_VENDORS).await?
+        };
+        Ok::<_, StoreError>(vendor::with_syncs(vendors, syncs))
+    };
+    let pairs = tokio::time::timeout(COMMIT_PATIENCE, pairs).await;
+    let pairs = pairs.ok()?.ok()?;
+    let (now, interval_ms) = (api.contexts.now(), api.vendor_interval_ms);
+    let silent = pairs
+        .iter()
+        .filter(|(vendor, sync)| sync.is_in_trouble(vendor, now, interval_ms));
+    (!pairs.is_empty()).then(|| silent.count())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -187,6 +226,7 @@ mod tests {
         let mut found = Findings {
             storage: Storage::Writable,
             stopped_source: None,
+            silent_vendors: None,
             beside: vec![beside("kafka", None), beside("redis", None)],
         };
         assert_eq!(told(&found), ("healthy", None));
@@ -196,6 +236,10 @@ mod tests {
         found.stopped_source = Some("stopped".into());
         let reason = "stopped; kafka: refused; redis: refused";
         assert_eq!(told(&found), ("degraded", Some(reason.into())));
+        found.silent_vendors = Some(2);
+        let told_all = told(&found).1.expect("a reason");
+        assert!(told_all.contains("stopped; the stock of 2 vendors cannot be read"));
+        found.silent_vendors = Some(0);
         found.storage = Storage::Away("gone".into());
         let reason = "gone; stopped; kafka: refused; redis: refused";
         assert_eq!(told(&found), ("unhealthy", Some(reason.into())));
@@ -211,6 +255,7 @@ mod tests {
         let found = Findings {
             storage: Storage::Writable,
             stopped_source: None,
+            silent_vendors: None,
             beside: vec![open],
         };
         assert_eq!(told(&found), ("degraded", None));

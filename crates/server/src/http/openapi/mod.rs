@@ -35,6 +35,7 @@ use crate::config::Limits;
         (name = "stock", description = "What is on hand"),
         (name = "shipments", description = "What is on its way"),
         (name = "dead letters", description = "Events that could not be applied"),
+        (name = "vendors", description = "Whose stock orders may draw on, and reading that stock"),
         (name = "clients", description = "Who may ask for tokens"),
         (name = "relay", description = "What this store publishes to others"),
         (name = "sales dialect", description = "A wire format that clients already speak"),

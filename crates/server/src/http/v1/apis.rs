@@ -6,7 +6,9 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use waybill_domain::money::Rounding;
 use waybill_store::reads::Reads;
-use waybill_store::{ClaimStore, ClientStore, Identity, InboxStore, LogStore, RelayStore};
+use waybill_store::{
+    ClaimStore, ClientStore, Identity, InboxStore, LogStore, RelayStore, VendorStore,
+};
 
 use super::hub::Hub;
 use crate::commands::{CommandQueue, OrderCommands, ShipmentCommands, StockCommands};
@@ -46,6 +48,8 @@ pub struct StockApi {
     pub reads: Arc<Reads>,
     pub commands: StockCommands,
     pub contexts: ContextSource,
+    /// How often the stock of vendors is read.
+    pub vendor_interval_ms: i64,
 }
 
 /// Shipments.
@@ -88,4 +92,18 @@ pub struct ClientsApi {
     pub claims: Arc<dyn ClaimStore>,
     pub contexts: ContextSource,
     pub queue: CommandQueue,
+}
+
+/// Vendors, and the readings of their stock.
+pub struct VendorsApi {
+    pub requests: Arc<Requests>,
+    pub reads: Arc<Reads>,
+    pub store: Arc<dyn VendorStore>,
+    pub claims: Arc<dyn ClaimStore>,
+    pub contexts: ContextSource,
+    pub queue: CommandQueue,
+    /// Whether http is allowed to vendors on other machines.
+    pub plain_http: bool,
+    /// How often stock is read.
+    pub interval_ms: i64,
 }

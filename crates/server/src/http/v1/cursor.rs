@@ -9,6 +9,7 @@ use waybill_domain::client::ClientId;
 use waybill_domain::ids::ShipmentId;
 use waybill_domain::parked_place::ParkedPlace;
 use waybill_domain::stock_place::StockPlace;
+use waybill_domain::text::Vendor;
 use waybill_store::{Identity, Positions};
 
 use super::codes;
@@ -116,6 +117,20 @@ impl Cursor {
         ClientId::parse(&read("c", text)?).map_err(|_| invalid())
     }
 
+    /// A vendor in a list of vendors.
+    #[must_use]
+    pub fn of_vendor(name: &Vendor) -> String {
+        write("v", name.as_str())
+    }
+
+    /// Reads a vendor in a list.
+    ///
+    /// # Errors
+    /// `invalid_cursor`.
+    pub fn vendor(text: &str) -> Result<Vendor, Problem> {
+        Vendor::parse(&read("v", text)?).map_err(|_| invalid())
+    }
+
     /// A dead letter in a list of dead letters.
     #[must_use]
     pub fn of_dead_letter(place: &ParkedPlace) -> String {
@@ -181,6 +196,7 @@ const GIVERS: &[(&str, &str)] = &[
     ("s", "the list of stock (/v1/stock)"),
     ("d", "the list of dead letters (/v1/dead-letters)"),
     ("c", "the list of clients (/v1/clients)"),
+    ("v", "the list of vendors (/v1/vendors)"),
 ];
 
 /// What follows the generation, if it is the store's.

@@ -29,6 +29,7 @@ mod get;
 mod holds;
 pub mod hub;
 mod inbox;
+mod kept;
 pub mod kinds;
 mod letter;
 mod line_view;
@@ -56,6 +57,7 @@ mod stock;
 mod strict;
 mod transitions;
 mod unreadable;
+mod vendors;
 
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -99,6 +101,11 @@ pub fn api() -> OpenApiRouter<HttpState> {
         .routes(routes!(clients::get))
         .routes(routes!(clients::rotate))
         .routes(routes!(clients::revoke))
+        .routes(routes!(vendors::list))
+        .routes(routes!(vendors::get, vendors::put))
+        .routes(routes!(vendors::remove))
+        .routes(routes!(vendors::sync_one))
+        .routes(routes!(vendors::sync_all))
 }
 
 /// The routes of the role `delivery`.

@@ -1,5 +1,6 @@
 //! `/v1/stock`: what is on hand, and counting it.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use axum::extract::{Path, Request, State};
@@ -9,9 +10,9 @@ use utoipa::ToSchema;
 use waybill_domain::precondition::Tag;
 use waybill_domain::problem::code;
 use waybill_domain::stock::{Adjustment, StockRow};
-use waybill_domain::text::{Sku, Vendor};
+use waybill_domain::text::{Sku, Tenant, Vendor};
 use waybill_domain::time::Time;
-use waybill_store::StockChange;
+use waybill_store::{StockChange, VendorStore};
 
 use super::answer::Answer;
 use super::apis::StockApi;
@@ -25,6 +26,7 @@ use super::{amount, command, errors, order_request, preconditions, strict};
 use crate::auth::Scope;
 use crate::commands::{self, Commanded};
 use crate::http::json;
+use crate::vendors::MOST_VENDORS;
 use axum::response::IntoResponse;
 
 /// A sku at a vendor.
@@ -49,6 +51,9 @@ pub struct StockView<'a> {
     /// When it last changed.
     #[schema(value_type = super::schemas::Timestamp)]
     updated_at: Time,
+    /// Whether it is our copy of a vendor's stock and too old to be relied on: nothing was read for three intervals.
+    /// Null in the answer to a change.
+    stale: Option<bool>,
 }
 
 impl<'a> StockView<'a> {
@@ -63,8 +68,35 @@ impl<'a> StockView<'a> {
             available: row.level.available(),
             version: row.level.version,
             updated_at: row.synced_at,
+            stale: None,
         }
     }
+
+    /// The same, with whether it is stale.
+    fn read(row: &'a StockRow, stale: bool) -> Self {
+        Self {
+            stale: Some(stale),
+            ..Self::new(row)
+        }
+    }
+}
+
+/// The vendors of a tenant whose stock was read lately enough.
+async fn fresh_vendors(
+    api: &StockApi,
+    store: &dyn VendorStore,
+    tenant: &Tenant,
+    rows: &[StockRow],
+) -> Result<HashSet<Vendor>, Problem> {
+    if rows.iter().all(|row| row.vendor.is_local()) {
+        return Ok(HashSet::new());
+    }
+    let syncs = store.stock_syncs(Some(tenant), MOST_VENDORS).await?;
+    let now = api.contexts.now();
+    let fresh = syncs
+        .into_iter()
+        .filter(|sync| !sync.is_stale(now, api.vendor_interval_ms));
+    Ok(fresh.map(|sync| sync.vendor).collect())
 }
 
 /// Skus asked about at once.
@@ -93,7 +125,12 @@ pub async fn list(State(api): State<Arc<StockApi>>, request: Request) -> Answer 
     let limit = params.limit(&api.requests.limits)?;
     let store = api.reads.turn(&call.tenant).await?;
     let page = store.stock(&call.tenant, skus, after, limit).await?;
-    let items = page.items.iter().map(StockView::new).collect();
+    let fresh = fresh_vendors(&api, &*store, &call.tenant, &page.items).await?;
+    let is_stale = |row: &StockRow| !row.vendor.is_local() && !fresh.contains(&row.vendor);
+    let rows = page.items.iter();
+    let items = rows
+        .map(|row| StockView::read(row, is_stale(row)))
+        .collect();
     let next = page.next.map(|place| Cursor::of_stock(&place));
     Ok(json::of(&Page { items, next }).into_response())
 }
@@ -132,7 +169,7 @@ pub async fn get(
         Problem::new(codes::STOCK_NOT_FOUND, detail).of("sku")
     })?;
     let tag = Tag::marked(row.level.version, row.level.reserved);
-    preconditions::show(&asked, tag, &StockView::new(row))
+    preconditions::show(&asked, tag, &StockView::read(row, false))
 }
 
 /// A count, or what came or went.

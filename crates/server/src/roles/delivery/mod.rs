@@ -41,6 +41,7 @@ pub static ROLE: RoleDefinition = RoleDefinition {
     name: "delivery",
     summary: "shipments",
     requires: None,
+    optional: false,
     section: Some(RoleSection::of::<DeliverySettings>(DEFAULTS)),
     consumers: &[
         Consumer {

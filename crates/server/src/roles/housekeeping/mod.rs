@@ -15,6 +15,7 @@ pub static ROLE: RoleDefinition = RoleDefinition {
     name: "housekeeping",
     summary: "expiries, orders that are stuck",
     requires: None,
+    optional: false,
     section: Some(RoleSection::of::<HousekeepingSettings>(DEFAULTS)),
     consumers: &[Consumer {
         name: task::CONSUMER,

@@ -40,6 +40,7 @@ pub static ROLE: RoleDefinition = RoleDefinition {
     name: "relay",
     summary: "events to other stores",
     requires: Some(Requirement::Publisher),
+    optional: true,
     section: Some(RoleSection::of::<RelaySettings>(DEFAULTS)),
     consumers: &[Consumer {
         name: CONSUMER,

@@ -4,7 +4,6 @@
 //! replayed answer therefore has none, and says so.
 
 mod change;
-mod kept;
 mod view;
 
 use std::sync::Arc;
@@ -20,12 +19,12 @@ use waybill_domain::retry_after::RetryAfter;
 use waybill_store::ClientMade;
 
 pub use self::change::{__path_revoke, __path_rotate, revoke, rotate};
-use self::kept::Kept;
 use self::view::{ClientView, IssuedView, NewBody};
 use super::answer::{Answer, set};
 use super::apis::ClientsApi;
 use super::call::{Call, versioned};
 use super::cursor::Cursor;
+use super::kept::Kept;
 use super::page::Page;
 use super::problem::Problem;
 use super::{codes, errors, member, preconditions, strict};

@@ -122,6 +122,12 @@ pub const REFUSED: &[Kind] = &[
         "GET /v1/clients lists those of your tenant. Clients of other tenants are not found.",
     ),
     kind_of(
+        codes::VENDOR_NOT_FOUND,
+        404,
+        "There is no such vendor",
+        "GET /v1/vendors lists those of your tenant. PUT /v1/vendors/{name} adds one.",
+    ),
+    kind_of(
         codes::METHOD_NOT_ALLOWED,
         405,
         "This path does not have this method",
@@ -180,6 +186,18 @@ pub const REFUSED: &[Kind] = &[
         409,
         "The tenant has as many clients as it may have",
         "Revoke clients that are not used any more: a revoked one makes room.",
+    ),
+    kind_of(
+        codes::TOO_MANY_VENDORS,
+        409,
+        "The tenant has as many vendors as it may have",
+        "Remove vendors that are not used any more.",
+    ),
+    kind_of(
+        codes::VENDOR_DISABLED,
+        409,
+        "The vendor is not enabled",
+        "Enable it first: PUT /v1/vendors/{name} with `enabled` true.",
     ),
     kind_of(
         codes::REFERENCE_TAKEN,

@@ -1,4 +1,4 @@
-//! The kept answer to a request that was done before.
+//! The answer that was kept with the key of a request, for resources whose answer cannot be rendered again.
 
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
@@ -6,9 +6,9 @@ use serde::Deserialize;
 use waybill_domain::precondition::Tag;
 use waybill_store::Error as StoreError;
 
-use super::super::command::marked;
-use super::super::preconditions;
-use super::super::problem::Problem;
+use super::command::marked;
+use super::preconditions;
+use super::problem::Problem;
 use crate::http::json;
 
 /// An answer as it was kept with the request's key. It has no secret.
@@ -27,7 +27,7 @@ impl Kept {
     /// Reads what the store kept.
     ///
     /// # Errors
-    /// It shows no client.
+    /// It shows no version.
     pub fn read(shown: String) -> Result<Self, Problem> {
         match serde_json::from_str::<Shown>(&shown) {
             Ok(Shown { version }) => Ok(Self { shown, version }),

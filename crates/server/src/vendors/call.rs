@@ -1,0 +1,118 @@
+//! One call to a vendor: bounded in time and in bytes, without following redirects.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::{Method, Request, Response, StatusCode, header};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+
+/// Idle connections that are kept to one vendor, and for how long.
+const IDLE: usize = 2;
+const IDLE_FOR: Duration = Duration::from_secs(60);
+
+/// The agent that calls.
+const AGENT: &str = concat!("waybill/", env!("CARGO_PKG_VERSION"));
+
+/// Why a call gave no answer that can be used. None of the texts has words of the vendor.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CallFault {
+    #[error("it cannot be reached: {0}")]
+    Unreachable(String),
+    #[error("it answers {0}")]
+    Status(StatusCode),
+    #[error("it answers {0}, to another address; redirects are not followed")]
+    Redirect(StatusCode),
+    #[error("its answer has more than {limit} bytes")]
+    TooLong { limit: usize },
+    #[error("its answer broke off: {0}")]
+    Broken(String),
+    #[error("its answer cannot be used: {0}")]
+    Unusable(String),
+}
+
+/// Makes calls to one vendor, over connections of its own.
+#[derive(Clone)]
+pub struct HttpCalls {
+    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    base_url: Arc<str>,
+    limit: usize,
+}
+
+impl HttpCalls {
+    /// Calls to the API at a checked base address, with answers of up to `limit` bytes.
+    ///
+    /// # Errors
+    /// The system's certificates cannot be read.
+    pub fn new(base_url: Arc<str>, limit: usize) -> std::io::Result<Self> {
+        let provider = rustls::crypto::aws_lc_rs::default_provider();
+        let connector = HttpsConnectorBuilder::new()
+            .with_provider_and_native_roots(provider)?
+            .https_or_http()
+            .enable_http1()
+            .build();
+        let client = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(IDLE_FOR)
+            .pool_max_idle_per_host(IDLE)
+            .retry_canceled_requests(false)
+            .build(connector);
+        Ok(Self {
+            client,
+            base_url,
+            limit,
+        })
+    }
+
+    /// The body that the vendor answers with 200.
+    ///
+    /// # Errors
+    /// [`CallFault`].
+    pub async fn get(&self, path: &str) -> Result<Bytes, CallFault> {
+        let request = Request::builder()
+            .method(Method::GET)
+            .uri(format!("{}{path}", self.base_url))
+            .header(header::USER_AGENT, AGENT)
+            .header(header::ACCEPT, "application/json")
+            .body(Full::default())
+            .map_err(|error| CallFault::Unreachable(error.to_string()))?;
+        let answer = self.client.request(request).await;
+        let answer = answer.map_err(|error| CallFault::Unreachable(cause(&error)))?;
+        match answer.status() {
+            StatusCode::OK => self.body(answer).await,
+            status if status.is_redirection() => Err(CallFault::Redirect(status)),
+            status => Err(CallFault::Status(status)),
+        }
+    }
+
+    async fn body(&self, answer: Response<Incoming>) -> Result<Bytes, CallFault> {
+        let mut body = answer.into_body();
+        let mut read = BytesMut::new();
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|error| CallFault::Broken(cause(&error)))?;
+            // Trailers are passed over.
+            let Ok(data) = frame.into_data() else {
+                continue;
+            };
+            if read.len() + data.len() > self.limit {
+                return Err(CallFault::TooLong { limit: self.limit });
+            }
+            read.extend_from_slice(&data);
+        }
+        Ok(read.freeze())
+    }
+}
+
+/// The first cause of an error: the outer ones only say which layer it passed.
+fn cause(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut error = error;
+    while let Some(source) = error.source() {
+        error = source;
+    }
+    error.to_string()
+}

@@ -1,0 +1,117 @@
+//! Calls to each vendor behind its own breaker, at its own rate, with its own share of calls: a vendor that is slow or
+//! down takes nothing from another.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use tokio::sync::Semaphore;
+use waybill_domain::text::{Tenant, Vendor};
+use waybill_domain::vendor::{VendorRecord, VendorTerms};
+use waybill_domain::vendor_stock::Snapshot;
+
+use super::call::{CallFault, HttpCalls};
+use super::listing;
+use super::pace::Pace;
+use crate::clock::Clock;
+use crate::config;
+use crate::resilience::breaker::{Breaker, CallError, Snapshot as BreakerSnapshot};
+
+/// The way to one vendor.
+pub struct VendorCaller {
+    calls: HttpCalls,
+    breaker: Breaker,
+    pace: Pace,
+    /// Calls under way at once.
+    slots: Semaphore,
+    terms: VendorTerms,
+}
+
+impl VendorCaller {
+    /// What the vendor says it has.
+    ///
+    /// # Errors
+    /// Why there is no answer that can be used.
+    pub async fn stock(&self) -> Result<Snapshot, CallError<CallFault>> {
+        let ask = async {
+            let body = self.calls.get("/stock").await?;
+            listing::read(&body).map_err(CallFault::Unusable)
+        };
+        // The semaphore is never closed.
+        let _slot = self.slots.acquire().await.ok();
+        self.pace.turn().await;
+        self.breaker.call(ask).await
+    }
+
+    #[must_use]
+    pub fn breaker(&self) -> BreakerSnapshot {
+        self.breaker.snapshot()
+    }
+}
+
+/// The ways to all vendors of this process. One is made anew when the vendor's terms have changed.
+pub struct Callers {
+    settings: config::Vendors,
+    breaker: config::Breaker,
+    clock: Arc<dyn Clock>,
+    known: Mutex<HashMap<(Tenant, Vendor), Arc<VendorCaller>>>,
+}
+
+impl Callers {
+    #[must_use]
+    pub fn new(settings: config::Vendors, breaker: config::Breaker, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            settings,
+            breaker,
+            clock,
+            known: Mutex::default(),
+        }
+    }
+
+    /// The way to a vendor.
+    ///
+    /// # Errors
+    /// It cannot be called: its address is not allowed here, or the system's certificates cannot be read.
+    pub fn of(&self, vendor: &VendorRecord) -> Result<Arc<VendorCaller>, String> {
+        let key = (vendor.tenant.clone(), vendor.name.clone());
+        let known = self.known.lock().get(&key).cloned();
+        if let Some(caller) = known.filter(|caller| caller.terms == vendor.terms) {
+            return Ok(caller);
+        }
+        let caller = Arc::new(self.made(&vendor.terms)?);
+        self.known.lock().insert(key, caller.clone());
+        Ok(caller)
+    }
+
+    /// Forgets the vendors that are not in use any more.
+    pub fn keep(&self, vendors: &[VendorRecord]) {
+        let mut known = self.known.lock();
+        if known.len() > vendors.len() {
+            let in_use = |tenant: &Tenant, name: &Vendor| {
+                vendors
+                    .iter()
+                    .any(|v| v.tenant == *tenant && v.name == *name)
+            };
+            known.retain(|(tenant, name), _| in_use(tenant, name));
+        }
+    }
+
+    fn made(&self, terms: &VendorTerms) -> Result<VendorCaller, String> {
+        // An address that was allowed when it was entered need not be allowed by the settings of this process.
+        let base_url = super::address::check(&terms.base_url, self.settings.plain_http)
+            .map_err(|fault| fault.to_string())?;
+        let limit = self.settings.answer_limit_bytes as usize;
+        let calls = HttpCalls::new(base_url.into(), limit).map_err(|error| error.to_string())?;
+        let breaker = config::Breaker {
+            timeout_ms: self.settings.timeout_ms,
+            ..self.breaker.clone()
+        };
+        Ok(VendorCaller {
+            calls,
+            breaker: Breaker::new(breaker, self.clock.clone()),
+            pace: Pace::of(terms.rate_limit_per_s),
+            slots: Semaphore::new(self.settings.calls_at_once as usize),
+            terms: terms.clone(),
+        })
+    }
+}

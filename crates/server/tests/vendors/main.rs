@@ -1,0 +1,8 @@
+//! Vendors through the front door: the mock vendor, vendors on record, and the readings of their stock, with real
+//! processes on both sides.
+
+mod mock;
+mod readings;
+mod records;
+mod shop;
+mod wrong_answers;
