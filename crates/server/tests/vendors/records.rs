@@ -53,6 +53,31 @@ async fn a_vendor_is_added_changed_and_removed() {
 }
 
 #[tokio::test]
+async fn the_same_key_again_is_answered_with_what_the_first_request_came_to() {
+    let shop = Shop::open().await;
+    let put = async |key: &str, body: &Value| {
+        let headers = [("idempotency-key", key)];
+        let body = bytes::Bytes::from(body.to_string());
+        let mut admin = shop.client("default", "admin");
+        let sent = admin.send(Method::PUT, VENDOR, &headers, body).await;
+        let answer = sent.expect("an answer");
+        let replayed = answer.header("idempotent-replayed").is_some();
+        let shown: Value = answer.json();
+        (answer.status.as_u16(), shown["version"].clone(), replayed)
+    };
+    let (added, changed) = (
+        json!({"baseUrl": "https://north.example"}),
+        json!({"priority": 7}),
+    );
+    assert_eq!(put("k-1", &added).await, (201, json!(1), false));
+    assert_eq!(put("k-2", &changed).await, (200, json!(2), false));
+    assert_eq!(put("k-1", &added).await, (201, json!(1), true));
+    assert_eq!(put("k-2", &changed).await, (200, json!(2), true));
+    assert_eq!(put("k-1", &changed).await.0, 422, "another request");
+    assert_eq!(shop.get(VENDOR).await["version"], 2);
+}
+
+#[tokio::test]
 async fn what_cannot_be_a_vendor_is_refused_by_field() {
     let shop = Shop::open().await;
     let url = json!("https://north.example");

@@ -35,6 +35,12 @@ impl Kept {
         }
     }
 
+    /// Whether it shows the first version, so that the request made what it shows.
+    #[must_use]
+    pub fn is_of_something_new(&self) -> bool {
+        self.version == 1
+    }
+
     /// The answer, marked as replayed.
     pub fn answer(self, status: StatusCode) -> Response {
         let answer = (status, json::Raw(self.shown)).into_response();

@@ -58,11 +58,11 @@ impl StockSyncTask {
     async fn vendors(&self) -> Result<Vec<(VendorRecord, StockSync)>, StoreError> {
         let store = &self.readings.store;
         let vendors = store.vendors_in_use(MOST_VENDORS).await?;
+        self.readings.callers.keep(&vendors);
         if vendors.is_empty() {
             return Ok(vec![]);
         }
         let syncs = store.stock_syncs(None, MOST_VENDORS).await?;
-        self.readings.callers.keep(&vendors);
         Ok(vendor::with_syncs(vendors, syncs))
     }
 

@@ -123,7 +123,13 @@ impl Change<'_> {
         loop {
             let done = self.once.done_before(&*api.claims).await;
             if let Some(kept) = done.map_err(not_done)? {
-                return Ok(Kept::read(kept)?.answer(StatusCode::OK));
+                let kept = Kept::read(kept)?;
+                let status = if kept.is_of_something_new() {
+                    StatusCode::CREATED
+                } else {
+                    StatusCode::OK
+                };
+                return Ok(kept.answer(status));
             }
             let before = on_record(api, tenant, self.name).await?;
             let live = before.as_ref().filter(|v| v.removed_at.is_none());
