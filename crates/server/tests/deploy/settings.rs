@@ -100,7 +100,7 @@ fn every_setting_is_read_by_code_under_the_name_of_its_section() {
 
 #[test]
 fn serve_refuses_a_role_without_work_and_says_which_roles_have_some() {
-    for role in ["allocation", "webhooks", "stock-sync"] {
+    for role in ["allocation", "webhooks"] {
         let output = std::process::Command::new(super::WAYBILL)
             .args(["serve", "--roles", role])
             .env_clear()
