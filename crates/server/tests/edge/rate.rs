@@ -34,10 +34,19 @@ async fn serve_limits_each_client_by_default_and_says_so_when_it_starts() {
             .is_ok_and(|answer| answer.status == 200)
     })
     .await;
-    let log = std::fs::read_to_string(&log).expect("a log");
-    let ready = log.lines().find(|line| line.contains("\"ready\""));
-    let ready: serde_json::Value =
-        serde_json::from_str(ready.expect("a line")).expect("a line of JSON");
+    // It answers a moment before it says so.
+    let line = || {
+        let log = std::fs::read_to_string(&log).expect("a log");
+        let mut whole = log
+            .split_inclusive('\n')
+            .filter(|line| line.ends_with('\n'));
+        whole
+            .find(|line| line.contains("\"ready\""))
+            .map(str::to_owned)
+    };
+    until("it says so", async || line().is_some()).await;
+    let ready = line().expect("it has just been there");
+    let ready: serde_json::Value = serde_json::from_str(&ready).expect("a line of JSON");
     let limit = ready["rate_limit_per_minute"]
         .as_u64()
         .or(ready["fields"]["rate_limit_per_minute"].as_u64());
