@@ -8,21 +8,12 @@ use serde_json::{Value, json};
 use waybill_domain::text::Sku;
 use waybill_domain::time::Time;
 
+use super::operation::Operation;
 use super::shelves::NotMoved;
 
 /// The most entries. A mock with a full ledger refuses calls: one that forgets would make a test compare with less than
 /// was done.
 pub const MAX_ENTRIES: usize = 1_000_000;
-
-/// What a call does with units.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Operation {
-    Reduce,
-    Restore,
-    /// A count, or a fluctuation: the vendor's own business.
-    Set,
-}
 
 /// One call.
 pub struct Entry {

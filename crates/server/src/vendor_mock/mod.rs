@@ -9,6 +9,7 @@ mod answer;
 mod faults;
 mod ledger;
 mod nonsense;
+mod operation;
 mod routes;
 mod shelves;
 
@@ -22,12 +23,12 @@ use crate::clock::Clock;
 use crate::random::Entropy;
 
 pub use faults::{FaultError, Faults};
-pub use ledger::Operation;
 pub use nonsense::Nonsense;
 pub use routes::serve;
 
 use faults::Behaviour;
 use ledger::{Entry, Ledger};
+use operation::Operation;
 use shelves::{NotMoved, Shelves};
 
 /// A vendor that answers.

@@ -19,7 +19,8 @@ use waybill_domain::text::Sku;
 use waybill_domain::time::Time;
 
 use super::faults::Faults;
-use super::ledger::{Entry, Operation};
+use super::ledger::Entry;
+use super::operation::Operation;
 use super::shelves::NotMoved;
 use super::{Mock, Move, Moved, answer, nonsense};
 

@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use waybill_domain::stock::MAX_UNITS;
 use waybill_domain::text::Sku;
 
-use super::ledger::Operation;
+use super::operation::Operation;
 use crate::random::Entropy;
 
 /// By how many units a fluctuation changes a sku at most.

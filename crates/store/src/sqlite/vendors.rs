@@ -97,11 +97,15 @@ pub fn syncs(
     tenant: Option<&Tenant>,
     limit: usize,
 ) -> Result<Vec<StockSync>> {
+    let Some(tenant) = tenant else {
+        let sql =
+            format!("SELECT {SYNC_COLUMNS} FROM vendor_syncs ORDER BY tenant, vendor LIMIT ?1");
+        return all(connection, &sql, [limit], read_sync);
+    };
     let sql = format!(
-        "SELECT {SYNC_COLUMNS} FROM vendor_syncs WHERE ?1 IS NULL OR tenant = ?1 ORDER BY tenant, vendor LIMIT ?2"
+        "SELECT {SYNC_COLUMNS} FROM vendor_syncs WHERE tenant = ?1 ORDER BY vendor LIMIT ?2"
     );
-    let tenant = tenant.map(Tenant::as_str);
-    all(connection, &sql, params![tenant, limit], read_sync)
+    all(connection, &sql, params![tenant.as_str(), limit], read_sync)
 }
 
 /// Records that the stock of these vendors is asked for.

@@ -40,6 +40,15 @@ const MEANT: &[(&str, &str)] = &[
         "a row per store that sends events",
     ),
     (
+        "SELECT tenant, name, base_url, priority, cost, lead_time_hours, rate_limit_per_s, idempotent, enabled, created_at, \
+         updated_at, removed_at, version FROM vendors WHERE enabled",
+        "the vendors of all tenants, a few each, with a limit",
+    ),
+    (
+        "SELECT tenant, vendor, asked_at, tried_at, synced_at, error, skus, changed, drift, refused FROM vendor_syncs ORDER BY",
+        "its order is the key's, and it has a limit",
+    ),
+    (
         "/* stock::books */ SELECT",
         "an operator's command that mends one row; no index leads to a sku",
     ),

@@ -10,12 +10,9 @@ mod task;
 
 use self::figures::Figures;
 use self::reading::Readings;
-use self::task::StockSyncTask;
+use self::task::{CONSUMER, StockSyncTask};
 use super::definition::{Consumer, RoleDefinition, Share, no_routes};
 use crate::vendors::{Callers, configured};
-
-/// The lease that lets one process of all do it.
-const CONSUMER: &str = "stock-sync";
 
 pub static ROLE: RoleDefinition = RoleDefinition {
     name: "stock-sync",

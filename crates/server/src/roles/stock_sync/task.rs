@@ -15,7 +15,6 @@ use waybill_domain::vendor::{self, StockSync, VendorRecord};
 use waybill_store::outage::Outage;
 use waybill_store::{Error as StoreError, Lease};
 
-use super::CONSUMER;
 use super::entering;
 use super::reading::Readings;
 use crate::config;
@@ -26,6 +25,9 @@ use crate::vendors::MOST_VENDORS;
 /// interval.
 const LOOK: Duration = Duration::from_millis(250);
 const LOOK_FOR_VENDORS: Duration = Duration::from_secs(1);
+
+/// The lease that lets one process of all do it.
+pub const CONSUMER: &str = "stock-sync";
 
 type Key = (Tenant, Vendor);
 

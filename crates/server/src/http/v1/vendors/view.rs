@@ -13,7 +13,7 @@ use super::super::order_body::Text;
 #[schema(as = VendorRequest)]
 pub struct VendorBody<'a> {
     /// Where its API is: https, or http on this machine. A new vendor needs it.
-    #[schema(example = "https://vendor.example/api")]
+    #[schema(format = "uri", example = "https://vendor.example/api")]
     pub base_url: Option<String>,
     /// Vendors with a lower number are chosen first; 0 to 1000, 100 of a new one.
     #[serde(borrow)]
