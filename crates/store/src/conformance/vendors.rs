@@ -216,7 +216,7 @@ pub(super) async fn what_a_vendor_says_is_a_movement_and_an_event(h: Harness) {
         change
     };
     for (units, delta) in [(5, 5), (2, -3), (0, -2)] {
-        let done = h.store.adjust_stock(vec![said(units)]).await;
+        let done = h.store.write_vendor_stock(vec![said(units)]).await;
         let row = done.expect("taken").remove(0).expect("allowed");
         assert_eq!(row.level.on_hand, units);
         let logged = h.log().await.pop().expect("an event");

@@ -2,7 +2,7 @@
 
 use super::base::StoreBase;
 use crate::error::Result;
-use crate::model::Page;
+use crate::model::{Page, StockChange, StockOutcome};
 use async_trait::async_trait;
 use waybill_domain::once::CommandClaim;
 use waybill_domain::stock::StockLevel;
@@ -10,7 +10,7 @@ use waybill_domain::text::{Sku, Tenant, Vendor};
 use waybill_domain::time::Time;
 use waybill_domain::vendor::{StockSync, VendorRecord};
 
-/// The vendors of each tenant. Their stock rows are written with [`super::StockStore::adjust_stock`].
+/// The vendors of each tenant, and their stock rows.
 #[async_trait]
 pub trait VendorStore: StoreBase {
     /// Writes a vendor over the version before it (version 1: it is not on record yet), once per key.
@@ -42,6 +42,9 @@ pub trait VendorStore: StoreBase {
 
     /// Records how a reading went. When it was asked for is left as it is.
     async fn record_sync(&self, sync: &StockSync) -> Result<()>;
+
+    /// Changes stock rows to what vendors say, in the background: orders go first. One outcome per change, in order.
+    async fn write_vendor_stock(&self, changes: Vec<StockChange>) -> Result<Vec<StockOutcome>>;
 
     /// A page of a vendor's stock rows, by sku.
     async fn vendor_stock(

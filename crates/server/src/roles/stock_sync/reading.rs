@@ -17,8 +17,8 @@ use crate::vendors::Callers;
 
 /// Rows of our copy that are read at once.
 const PAGE: usize = 5_000;
-/// Rows that are written at once. On PostgreSQL they go to all partitions of the log, a transaction each.
-const CHUNK: usize = 1_000;
+/// Rows that are given to the store at once. On PostgreSQL they go to all partitions of the log, a transaction each.
+const CHUNK: usize = 8_000;
 /// Who changes the rows, in their movements and events.
 const ACTOR: &str = "system:stock-sync";
 const REASON: &str = "sync";
@@ -99,7 +99,7 @@ impl Readings {
             let changes = rows
                 .iter()
                 .map(|(sku, units)| self.change(vendor, sku, *units, copy.get(sku)));
-            let outcomes = self.store.adjust_stock(changes.collect()).await?;
+            let outcomes = self.store.write_vendor_stock(changes.collect()).await?;
             for ((sku, units), outcome) in rows.iter().zip(outcomes) {
                 let before = copy.get(sku).map_or(0, |level| level.on_hand);
                 match outcome {

@@ -79,9 +79,14 @@ impl StockSyncTask {
         let now = self.readings.contexts.now();
         self.readings.figures.show_age(&vendors, now);
         let interval_ms = i64::try_from(self.interval.as_millis()).unwrap_or(i64::MAX);
-        for (vendor, sync) in vendors {
-            let is_free = running.tasks.len() < self.at_once;
-            if is_free && sync.is_due(now, interval_ms) {
+        let mut due: Vec<_> = vendors
+            .into_iter()
+            .filter(|(_, sync)| sync.is_due(now, interval_ms))
+            .collect();
+        // The one that was tried longest ago comes first, so that slow vendors do not keep others waiting for a place.
+        due.sort_by_key(|(_, sync)| sync.tried_at);
+        for (vendor, sync) in due {
+            if running.tasks.len() < self.at_once {
                 running.begin(&self.readings, vendor, sync);
             }
         }

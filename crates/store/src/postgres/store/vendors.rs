@@ -1,9 +1,9 @@
 //! Vendors, and how the readings of their stock went.
 
-use super::super::vendors;
+use super::super::{stock, vendors};
 use super::PostgresStore;
 use crate::error::Result;
-use crate::model::Page;
+use crate::model::{Page, StockChange, StockOutcome};
 use crate::traits::VendorStore;
 use async_trait::async_trait;
 use waybill_domain::once::CommandClaim;
@@ -50,6 +50,11 @@ impl VendorStore for PostgresStore {
     async fn record_sync(&self, sync: &StockSync) -> Result<()> {
         let sync = sync.clone();
         self.write(|shared| async move { vendors::record(&shared.commits, &sync).await })
+            .await
+    }
+
+    async fn write_vendor_stock(&self, changes: Vec<StockChange>) -> Result<Vec<StockOutcome>> {
+        self.write(|shared| async move { stock::adjust(&shared, &changes).await })
             .await
     }
 

@@ -1,10 +1,10 @@
 //! Vendors, and how the readings of their stock went.
 
 use super::super::schedule::Class;
-use super::super::vendors;
+use super::super::{stock, vendors};
 use super::SqliteStore;
 use crate::error::Result;
-use crate::model::Page;
+use crate::model::{Page, StockChange, StockOutcome};
 use crate::traits::VendorStore;
 use async_trait::async_trait;
 use waybill_domain::once::CommandClaim;
@@ -12,6 +12,9 @@ use waybill_domain::stock::StockLevel;
 use waybill_domain::text::{Sku, Tenant, Vendor};
 use waybill_domain::time::Time;
 use waybill_domain::vendor::{StockSync, VendorRecord};
+
+/// Rows that one job of the writer writes: a few milliseconds, so that orders do not wait for long.
+const ROWS_AT_ONCE: usize = 250;
 
 #[async_trait]
 impl VendorStore for SqliteStore {
@@ -68,6 +71,18 @@ impl VendorStore for SqliteStore {
         self.writer
             .submit(Class::Background, move |tx| vendors::record(tx, &sync))
             .await
+    }
+
+    async fn write_vendor_stock(&self, changes: Vec<StockChange>) -> Result<Vec<StockOutcome>> {
+        let mut outcomes = Vec::with_capacity(changes.len());
+        for some in changes.chunks(ROWS_AT_ONCE) {
+            let some = some.to_vec();
+            let written = self
+                .writer
+                .submit(Class::Background, move |tx| stock::adjust(tx, &some));
+            outcomes.extend(written.await?);
+        }
+        Ok(outcomes)
     }
 
     async fn vendor_stock(

@@ -106,7 +106,8 @@ impl VendorsApi {
         vendors: Vec<VendorRecord>,
     ) -> Result<Vec<Beside>, Problem> {
         // As many as a tenant may have, and removed ones.
-        let syncs = self.store.stock_syncs(Some(tenant), 10 * MOST).await?;
+        let store = self.reads.turn(tenant).await?;
+        let syncs = store.stock_syncs(Some(tenant), 10 * MOST).await?;
         let pairs = vendor::with_syncs(vendors, syncs).into_iter();
         Ok(pairs
             .map(|(vendor, sync)| Beside { vendor, sync })
