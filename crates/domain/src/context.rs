@@ -32,9 +32,12 @@ impl EventMeta {
 
 /// The ids of the request that started a chain of events, kept with rows that go on by themselves later, so that the
 /// events of these steps carry them too. Empty in rows of earlier versions.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub struct RequestIds {
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub correlation_id: Option<Arc<str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<Arc<str>>,
 }
 

@@ -30,10 +30,11 @@ pub fn on_delivery_news(
     news: &DeliveryNews,
     context: &mut Context<'_>,
 ) -> Option<Change<OrderEffect>> {
+    let vendor = news.shipment.as_ref().map(|shipment| &shipment.vendor);
     let applied = news
         .fact
         .as_ref()
-        .and_then(|fact| fact::apply(order, fact, context));
+        .and_then(|fact| fact::apply_of_vendor(order, fact, vendor, context));
     let Some(shipment) = news.shipment.clone().and_then(|s| newer(order, s)) else {
         return applied;
     };

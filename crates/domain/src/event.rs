@@ -10,8 +10,12 @@ use std::fmt;
 use std::sync::Arc;
 use uuid::Uuid;
 
-/// The version of every body in this module; it rises when a field changes its meaning.
+/// The version of the bodies in this module; it rises when a field changes its meaning.
 pub const SCHEMA_VERSION: i16 = 1;
+
+/// The version of an order's event whose lines name their sources. A reader that knows only version 1 would send all
+/// units from one place; by the version it knows that it does not understand the event.
+pub const SOURCES_SCHEMA_VERSION: i16 = 2;
 
 named_enum!(
     /// The types of events.
@@ -85,7 +89,7 @@ impl fmt::Debug for Aggregate {
 #[derive(Debug, thiserror::Error)]
 pub enum BodyError {
     #[error(
-        "its body has schema version {found}, written by a newer version of Waybill; this one reads versions up to {SCHEMA_VERSION}"
+        "its body has schema version {found}, written by a newer version of Waybill; this one reads versions up to {SOURCES_SCHEMA_VERSION}"
     )]
     Newer { found: i16 },
     #[error(transparent)]
@@ -96,8 +100,8 @@ pub enum BodyError {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewEvent {
     pub id: EventId,
-    /// The version of the body: [`SCHEMA_VERSION`] in an event made here, and what was stored or sent in one that was
-    /// read.
+    /// The version of the body: [`SCHEMA_VERSION`] or [`SOURCES_SCHEMA_VERSION`] in an event made here, and what was
+    /// stored or sent in one that was read.
     pub schema_version: i16,
     pub kind: EventKind,
     pub aggregate: Aggregate,
@@ -127,7 +131,7 @@ impl NewEvent {
     /// # Errors
     /// [`BodyError::Newer`]: a newer version of Waybill wrote it.
     pub fn body_text(&self) -> Result<&str, BodyError> {
-        if self.schema_version > SCHEMA_VERSION {
+        if self.schema_version > SOURCES_SCHEMA_VERSION {
             let found = self.schema_version;
             return Err(BodyError::Newer { found });
         }
@@ -183,6 +187,9 @@ pub mod body {
         pub sku: Option<Sku>,
         #[serde(skip_serializing_if = "Option::is_none")]
         pub vendor: Option<Vendor>,
+        /// Where the units come from, instead of `vendor`, when vendors were asked for the line.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        pub sources: Vec<Source>,
         /// Absent means yes.
         #[serde(default = "yes", skip_serializing_if = "is_yes")]
         pub requires_shipping: bool,
@@ -191,6 +198,13 @@ pub mod body {
         pub released: i64,
         #[serde(flatten)]
         pub quantities: Quantities,
+    }
+
+    /// Units of a line that a vendor has agreed to; on `order.lines_released`, those that may ship from now on.
+    #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+    pub struct Source {
+        pub vendor: Vendor,
+        pub quantity: i64,
     }
 
     /// Line ids are text on the wire and small numbers in here.
@@ -234,6 +248,15 @@ pub mod body {
     /// The `reason` of an event that a cancellation caused. The caller's own words are personal data and are stored
     /// with the order; only events of earlier versions have them here.
     pub const CANCEL_REQUESTED: &str = "requested";
+
+    /// The part of `order.created` that is no content of the order.
+    #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+    pub struct OrderCreated {
+        /// What its lines begin with, of an order whose units are being sourced. All units of another order are reserved
+        /// by the event that follows.
+        #[serde(default)]
+        pub allocation: Vec<Line>,
+    }
 
     /// Every order event after `order.created`.
     #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

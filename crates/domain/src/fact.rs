@@ -8,6 +8,7 @@ use crate::event::body::{self, ShipmentLine};
 use crate::order::Order;
 use crate::progress::Progress;
 use crate::status::{AllocationPolicy, OrderStatus};
+use crate::text::Vendor;
 
 /// Something that has happened, in the past tense. Units are per line of the order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,7 +45,19 @@ pub enum Fact {
 /// Decides what a fact changes; `None` when it arrived late and changes nothing.
 #[must_use]
 pub fn apply(order: &Order, fact: &Fact, context: &mut Context<'_>) -> Option<Change<OrderEffect>> {
+    apply_of_vendor(order, fact, None, context)
+}
+
+/// As [`apply`], for a fact about a parcel that a vendor sends: units of a line with several sources are its units.
+#[must_use]
+pub fn apply_of_vendor(
+    order: &Order,
+    fact: &Fact,
+    vendor: Option<&Vendor>,
+    context: &mut Context<'_>,
+) -> Option<Change<OrderEffect>> {
     let mut progress = Progress::new(order, context);
+    progress.parcel_of = vendor.cloned();
     let changed = match fact {
         Fact::UnitsReserved(units) => move_units(&mut progress, units, reserve),
         Fact::Backordered if order.policy == AllocationPolicy::Reject => {
@@ -102,7 +115,7 @@ fn move_units(
     moved > 0
 }
 
-fn reserve(progress: &mut Progress<'_, '_>, index: usize, units: i64) -> i64 {
+pub(crate) fn reserve(progress: &mut Progress<'_, '_>, index: usize, units: i64) -> i64 {
     let q = &mut progress.order.lines[index].quantities;
     let moved = units.min(q.backordered);
     q.backordered -= moved;
@@ -208,7 +221,10 @@ fn go_on_without(mut progress: Progress<'_, '_>, reason: &str) -> Option<Change<
 
 /// No source has the missing units. Before anything was released to delivery the whole order fails. Afterwards only the
 /// waiting units are cancelled, because the released ones may be leaving the warehouse at this moment.
-fn sources_exhausted(mut progress: Progress<'_, '_>, reason: &str) -> Option<Change<OrderEffect>> {
+pub(crate) fn sources_exhausted(
+    mut progress: Progress<'_, '_>,
+    reason: &str,
+) -> Option<Change<OrderEffect>> {
     match progress.order.status {
         OrderStatus::Pending => fail(progress, reason),
         OrderStatus::Processing | OrderStatus::PartiallyShipped | OrderStatus::Cancelling => {

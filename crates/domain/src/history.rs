@@ -39,6 +39,14 @@ impl OrderHistory {
             if self.status.replace(OrderStatus::Pending).is_some() {
                 self.faults.push("created twice".into());
             }
+            match serde_json::from_str::<body::OrderCreated>(text) {
+                Ok(created) => {
+                    self.take_lines(seq, kind, OrderStatus::Pending, &created.allocation);
+                }
+                Err(_) => self
+                    .faults
+                    .push(format!("event {seq} {kind} cannot be read")),
+            }
             return;
         }
         let Ok(step) = serde_json::from_str::<body::OrderStep>(text) else {

@@ -5,6 +5,7 @@
 //! a decision needs and gets back, as data ([`change::Change`]), what has to be written. Storing, sending and rendering
 //! belong to the other crates.
 
+pub mod allocation;
 pub mod canonical;
 pub mod change;
 pub mod claim;
@@ -40,6 +41,7 @@ pub mod retry_after;
 pub mod service;
 pub mod services_words;
 pub mod shipment;
+pub mod sourcing;
 pub mod status;
 pub mod stock;
 pub mod stock_place;
@@ -50,4 +52,5 @@ pub mod timer;
 pub mod trace;
 pub mod transitions;
 pub mod vendor;
+pub mod vendor_call;
 pub mod vendor_stock;

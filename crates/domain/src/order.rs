@@ -3,10 +3,12 @@
 use crate::event::{Aggregate, AggregateKind, body};
 use crate::ids::{HoldId, OrderId};
 use crate::quantities::Quantities;
+use crate::reservation::{Reservation, ReservationMove, ReservationState};
 use crate::shipment::ShipmentCopy;
 use crate::status::{self, AllocationPolicy, Flags, OrderStatus, named_enum};
 use crate::text::{Sku, Tenant, Vendor};
 use crate::time::Time;
+use std::sync::Arc;
 
 /// The most holds that one order may have, released ones included.
 pub const MAX_HOLDS: usize = 20;
@@ -33,14 +35,62 @@ pub struct Hold {
     pub released_at: Option<Time>,
 }
 
+/// Units of a line at one vendor: a reservation, by which the vendor was or is asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    pub vendor: Vendor,
+    /// Counted from 1 for each vendor of a line.
+    pub attempt: u16,
+    pub reservation: Reservation,
+    /// Why the vendor was chosen, for people; `None` where nothing was to choose.
+    pub reason: Option<Arc<str>>,
+}
+
+impl Source {
+    /// The source that a move makes; `None` for a move that makes no reservation.
+    #[must_use]
+    pub fn opened(step: &ReservationMove) -> Option<Self> {
+        let (units, reservation) = step.makes()?;
+        Some(Self {
+            vendor: units.vendor.clone(),
+            // No error: a reservation whose attempt is not named is the first.
+            attempt: units.attempt.unwrap_or(1),
+            reservation,
+            reason: step.reason().map(Arc::from),
+        })
+    }
+
+    /// Units that the vendor has agreed to and that have neither left nor been given back.
+    #[must_use]
+    pub fn agreed(&self) -> i64 {
+        match self.reservation.state {
+            ReservationState::Committed => self.reservation.open(),
+            ReservationState::Held
+            | ReservationState::Consumed
+            | ReservationState::Expired
+            | ReservationState::Released => 0,
+        }
+    }
+
+    /// Whether the vendor is being asked and the order wants the units.
+    #[must_use]
+    pub fn is_asked(&self) -> bool {
+        self.reservation.state == ReservationState::Held && !self.reservation.ending
+    }
+}
+
 /// The present state of one line of an order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
     /// 1, 2, 3, … in the order the caller gave; a sku may repeat, an id does not.
     pub id: u16,
     pub sku: Sku,
-    /// The source of the line's units; `None` while no source is chosen.
+    /// Where all the line's units come from at once: our own stock or the inventory service. `None` for a line that
+    /// vendors are asked for.
     pub vendor: Option<Vendor>,
+    /// Every reservation that was ever made for a line that vendors are asked for, in the order of their vendors; empty
+    /// for a line with `vendor`, whose one reservation no decision needs to know.
+    pub sources: Vec<Source>,
     pub requires_shipping: bool,
     pub quantities: Quantities,
 }
@@ -69,6 +119,50 @@ pub struct Order {
     /// loaded.
     pub cancel_reason: Option<String>,
     pub promised_by: Option<Time>,
+}
+
+impl Line {
+    /// Where its units come from, for people: its only source, or the first that has agreed or is being asked.
+    #[must_use]
+    pub fn first_vendor(&self) -> Option<&Vendor> {
+        let open = |source: &&Source| source.reservation.open() > 0;
+        let sources = || self.sources.iter();
+        let known = sources().find(open).or_else(|| sources().next());
+        self.vendor
+            .as_ref()
+            .or_else(|| known.map(|source| &source.vendor))
+    }
+
+    /// Whether the line still waits for the units that a vendor is asked for. Reservations are written without a new
+    /// version of the order, so one may have been made while the order ended.
+    #[must_use]
+    pub fn waits_for(&self, source: &Source) -> bool {
+        source.is_asked() && source.reservation.open() <= self.quantities.backordered
+    }
+
+    /// Units that are reserved for the line beyond those that its quantities have: the order ended, by a version that does not
+    /// know of them.
+    #[must_use]
+    pub fn forgotten(&self) -> i64 {
+        let agreed: i64 = self.sources.iter().map(Source::agreed).sum();
+        (agreed - self.quantities.reserved - self.quantities.in_shipment).max(0)
+    }
+
+    /// The units that vendors have agreed to, by vendor.
+    fn agreed(&self) -> Vec<body::Source> {
+        let mut agreed: Vec<body::Source> = vec![];
+        for source in self.sources.iter().filter(|source| source.agreed() > 0) {
+            let quantity = source.agreed();
+            match agreed.iter_mut().find(|of| of.vendor == source.vendor) {
+                Some(of) => of.quantity += quantity,
+                None => agreed.push(body::Source {
+                    vendor: source.vendor.clone(),
+                    quantity,
+                }),
+            }
+        }
+        agreed
+    }
 }
 
 impl Order {
@@ -110,6 +204,7 @@ impl Order {
             id: l.id,
             sku: in_full.then(|| l.sku.clone()),
             vendor: l.vendor.clone().filter(|_| in_full),
+            sources: if in_full { l.agreed() } else { vec![] },
             requires_shipping: l.requires_shipping || !in_full,
             released: 0,
             quantities: l.quantities,

@@ -5,6 +5,8 @@
 
 use crate::status::named_enum;
 use crate::text::{Sku, Vendor};
+use crate::time::Time;
+use std::sync::Arc;
 
 named_enum!(
     /// The state of a reservation.
@@ -69,18 +71,54 @@ pub struct ReservedUnits {
     pub line: u16,
     pub sku: Sku,
     pub vendor: Vendor,
+    /// Which of the line's reservations at this vendor, counted from 1. `None` is the first that is open; a new one is
+    /// the first.
+    pub attempt: Option<u16>,
     pub units: Units,
+}
+
+/// How a reservation ends to which its vendor has not agreed for the order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HeldEnd {
+    /// The vendor has taken nothing out of its stock.
+    NotTaken,
+    /// The vendor agreed, but the order does not want the units any more: they are given back.
+    GivenBack { at: Time },
+    /// The vendor may have taken them out of its stock; only its next figures tell.
+    Unknown { at: Time },
 }
 
 /// A move of units that a line reserves or has reserved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ReservationMove {
-    /// The units are reserved for the line; this makes its reservation.
+    /// The units are reserved for the line in our own stock; this makes its reservation.
     Reserve(ReservedUnits),
+    /// The units are set aside while their vendor is asked; this makes the reservation.
+    Hold {
+        units: ReservedUnits,
+        /// When the order does not wait for the vendor any longer.
+        expires_at: Time,
+        /// Why this vendor was chosen, for people.
+        reason: Arc<str>,
+    },
+    /// The vendor has agreed and taken the units out of its stock.
+    Agree { units: ReservedUnits, at: Time },
+    /// The order does not want the units any more while their vendor is asked. They stay reserved until the call has
+    /// ended.
+    GiveUp(ReservedUnits),
+    /// The call to the vendor has ended without an agreement for the order.
+    End {
+        units: ReservedUnits,
+        end: HeldEnd,
+        /// Whether it ends because its time has passed.
+        expired: bool,
+    },
     /// The units leave the warehouse.
     Consume(ReservedUnits),
-    /// The units are released and can be sold again.
+    /// The units are released. Our own can be sold again; a vendor's are given back to it.
     Release(ReservedUnits),
+    /// The vendor was asked to take the units back, and nobody knows whether it did.
+    Doubt(ReservedUnits),
 }
 
 /// The differences that a move adds to a stock row.
@@ -102,51 +140,117 @@ impl ReservationMove {
     #[must_use]
     pub fn units(&self) -> &ReservedUnits {
         match self {
-            Self::Reserve(units) | Self::Consume(units) | Self::Release(units) => units,
+            Self::Reserve(units)
+            | Self::Hold { units, .. }
+            | Self::Agree { units, .. }
+            | Self::GiveUp(units)
+            | Self::End { units, .. }
+            | Self::Consume(units)
+            | Self::Release(units)
+            | Self::Doubt(units) => units,
         }
     }
 
-    /// The differences for the stock row of its sku and vendor.
+    /// The differences for the stock row of its sku and vendor. A vendor's units leave its row when it agrees, and not
+    /// again when they ship.
     #[must_use]
     pub fn effect(&self) -> StockEffect {
-        let units = self.units().units.get();
+        let moved = self.units();
+        let is_ours = moved.vendor.as_str() == Vendor::LOCAL;
+        let units = moved.units.get();
         let (on_hand, reserved) = match self {
-            Self::Reserve(_) => (0, units),
-            Self::Consume(_) => (-units, -units),
-            Self::Release(_) => (0, -units),
+            Self::Reserve(_) | Self::Hold { .. } => (0, units),
+            Self::Consume(_) if is_ours => (-units, -units),
+            Self::Release(_) if is_ours => (0, -units),
+            Self::Agree { .. } => (-units, -units),
+            Self::End { end, .. } => match end {
+                HeldEnd::NotTaken => (0, -units),
+                HeldEnd::GivenBack { .. } | HeldEnd::Unknown { .. } => (-units, -units),
+            },
+            Self::Consume(_) | Self::Release(_) | Self::GiveUp(_) | Self::Doubt(_) => (0, 0),
         };
         StockEffect { on_hand, reserved }
     }
 
-    /// The reservation that [`Self::Reserve`] makes; `None` for the moves that change an existing one.
+    /// The reservation that the move makes; `None` for the moves that change an existing one.
     #[must_use]
     pub fn makes(&self) -> Option<(&ReservedUnits, Reservation)> {
         match self {
             Self::Reserve(units) => Some((units, Reservation::committed(units.units))),
-            Self::Consume(_) | Self::Release(_) => None,
+            Self::Hold {
+                units, expires_at, ..
+            } => Some((units, Reservation::held(units.units, *expires_at))),
+            Self::Agree { .. }
+            | Self::GiveUp(_)
+            | Self::End { .. }
+            | Self::Consume(_)
+            | Self::Release(_)
+            | Self::Doubt(_) => None,
         }
     }
 
-    /// The reservation after the move; `before` is the line's open reservation at this vendor, if there is one.
+    /// Why the vendor was chosen, for a move that makes a reservation.
+    #[must_use]
+    pub fn reason(&self) -> Option<&str> {
+        match self {
+            Self::Hold { reason, .. } => Some(reason),
+            _ => None,
+        }
+    }
+
+    /// The reservation after the move; `before` is the one that the move names, if there is one.
     ///
     /// # Errors
     /// [`MoveRefusal`]; nothing is to be written then.
     pub fn after(&self, before: Option<Reservation>) -> Result<Reservation, MoveRefusal> {
         let units = self.units().units;
-        let open = before.filter(|reservation| reservation.open() > 0);
-        match (self, open) {
-            (Self::Reserve(_), None) => Ok(Reservation::committed(units)),
-            (Self::Reserve(_), Some(_)) => Err(MoveRefusal::AlreadyReserved),
-            (Self::Consume(_) | Self::Release(_), None) => Err(MoveRefusal::NothingReserved),
-            (Self::Consume(_), Some(mut reservation)) => {
-                reservation.consumed += units.get();
-                reservation.ended(units)
-            }
-            (Self::Release(_), Some(mut reservation)) => {
-                reservation.released += units.get();
-                reservation.ended(units)
-            }
+        if let Some((_, made)) = self.makes() {
+            // An attempt that is named is new; without one, the line must have no open reservation.
+            let is_there = match self.units().attempt {
+                Some(_) => before.is_some(),
+                None => before.is_some_and(|reservation| reservation.open() > 0),
+            };
+            return if is_there {
+                Err(MoveRefusal::AlreadyReserved)
+            } else {
+                Ok(made)
+            };
         }
+        if let Self::Doubt(_) = self {
+            let reservation = before.ok_or(MoveRefusal::NothingReserved)?;
+            return Ok(Reservation {
+                uncertain: true,
+                ..reservation
+            });
+        }
+        let open = before.filter(|reservation| reservation.open() > 0);
+        let mut reservation = open.ok_or(MoveRefusal::NothingReserved)?;
+        match self {
+            Self::Consume(_) => {
+                reservation.consumed += units.get();
+                return reservation.ended(units);
+            }
+            Self::Release(_) => {
+                reservation.released += units.get();
+                return reservation.ended(units);
+            }
+            _ if reservation.state != Held => return Err(MoveRefusal::NotHeld),
+            Self::Agree { at, .. } => {
+                reservation.state = Committed;
+                reservation.agreed_at = Some(*at);
+            }
+            Self::End { end, expired, .. } => {
+                reservation.released = reservation.quantity;
+                reservation.state = if *expired { Expired } else { Released };
+                reservation.uncertain = matches!(end, HeldEnd::Unknown { .. });
+                reservation.agreed_at = match end {
+                    HeldEnd::NotTaken => None,
+                    HeldEnd::GivenBack { at } | HeldEnd::Unknown { at } => Some(*at),
+                };
+            }
+            _ => reservation.ending = true,
+        }
+        Ok(reservation)
     }
 }
 
@@ -158,6 +262,9 @@ pub enum MoveRefusal {
     /// The line has no open reservation at this vendor.
     #[error("the line has no units of this vendor reserved")]
     NothingReserved,
+    /// Its vendor has answered already.
+    #[error("the reservation waits for no vendor")]
+    NotHeld,
     #[error("{asked} units were to leave a reservation that has {open}")]
     TooMany { asked: i64, open: i64 },
 }
@@ -172,6 +279,14 @@ pub struct Reservation {
     pub consumed: i64,
     /// Units that were given back.
     pub released: i64,
+    /// When the order does not wait for the vendor any longer; `None` for our own stock.
+    pub expires_at: Option<Time>,
+    /// The order does not want it any more, and it ends with the call to its vendor.
+    pub ending: bool,
+    /// When the vendor has taken the units out of its stock, or may have.
+    pub agreed_at: Option<Time>,
+    /// Nobody knows whether the vendor has the units.
+    pub uncertain: bool,
 }
 
 impl Reservation {
@@ -183,6 +298,20 @@ impl Reservation {
             quantity: units.get(),
             consumed: 0,
             released: 0,
+            expires_at: None,
+            ending: false,
+            agreed_at: None,
+            uncertain: false,
+        }
+    }
+
+    /// A new one at a vendor that is asked for the units.
+    #[must_use]
+    pub fn held(units: Units, expires_at: Time) -> Self {
+        Self {
+            state: Held,
+            expires_at: Some(expires_at),
+            ..Self::committed(units)
         }
     }
 
@@ -225,6 +354,7 @@ mod tests {
             line: 1,
             sku: Sku::stored("A"),
             vendor: Vendor::local(),
+            attempt: None,
             units: Units::new(n).expect("above zero"),
         }
     }
@@ -319,6 +449,91 @@ mod tests {
         assert_eq!(reserve(3).effect(), effect(0, 3));
         assert_eq!(consume(3).effect(), effect(-3, -3));
         assert_eq!(release(3).effect(), effect(0, -3));
+    }
+
+    fn at_vendor(n: i64) -> ReservedUnits {
+        ReservedUnits {
+            vendor: Vendor::stored("North"),
+            attempt: Some(1),
+            ..units(n)
+        }
+    }
+
+    fn hold(n: i64) -> ReservationMove {
+        ReservationMove::Hold {
+            units: at_vendor(n),
+            expires_at: Time(9),
+            reason: "the only one".into(),
+        }
+    }
+
+    fn agree(n: i64) -> ReservationMove {
+        ReservationMove::Agree {
+            units: at_vendor(n),
+            at: Time(5),
+        }
+    }
+
+    fn end(n: i64, end: HeldEnd) -> ReservationMove {
+        ReservationMove::End {
+            units: at_vendor(n),
+            end,
+            expired: false,
+        }
+    }
+
+    #[test]
+    fn a_vendors_units_leave_its_row_once() {
+        let life = [
+            hold(3),
+            agree(3),
+            ReservationMove::Consume(at_vendor(2)),
+            ReservationMove::Release(at_vendor(1)),
+        ];
+        let mut sum = StockEffect::default();
+        for step in &life {
+            sum += step.effect();
+        }
+        let expected = StockEffect {
+            on_hand: -3,
+            reserved: 0,
+        };
+        assert_eq!(sum, expected);
+        let after = run(&life).expect("allowed");
+        assert_eq!((after.state, after.agreed_at), (Consumed, Some(Time(5))));
+    }
+
+    #[test]
+    fn what_a_vendor_may_have_taken_leaves_its_row_and_what_it_has_not_stays() {
+        for (how, on_hand, uncertain) in [
+            (HeldEnd::NotTaken, 0, false),
+            (HeldEnd::GivenBack { at: Time(5) }, -3, false),
+            (HeldEnd::Unknown { at: Time(5) }, -3, true),
+        ] {
+            let life = [hold(3), ReservationMove::GiveUp(at_vendor(3)), end(3, how)];
+            let mut sum = StockEffect::default();
+            for step in &life {
+                sum += step.effect();
+            }
+            let reserved = 0;
+            assert_eq!(sum, StockEffect { on_hand, reserved }, "{how:?}");
+            let after = run(&life).expect("allowed");
+            assert_eq!((after.state, after.open()), (Released, 0));
+            assert_eq!(after.uncertain, uncertain, "{how:?}");
+        }
+    }
+
+    #[test]
+    fn a_vendor_that_has_answered_is_not_answered_for_again() {
+        let not_held = Err(MoveRefusal::NotHeld);
+        assert_eq!(run(&[hold(3), agree(3), agree(3)]), not_held);
+        assert_eq!(
+            run(&[hold(3), agree(3), end(3, HeldEnd::NotTaken)]),
+            not_held
+        );
+        let ended = Err(MoveRefusal::NothingReserved);
+        assert_eq!(run(&[hold(3), end(3, HeldEnd::NotTaken), agree(3)]), ended);
+        assert_eq!(run(&[hold(3), hold(3)]), Err(MoveRefusal::AlreadyReserved));
     }
 
     #[test]

@@ -48,7 +48,11 @@ pub enum Adjustment {
     Reconcile,
     /// Set `on_hand` to what a vendor says it has. It knows nothing of what orders reserve here, so this may be less
     /// than that.
-    Snapshot(i64),
+    Snapshot {
+        units: i64,
+        /// When it was asked. What it has agreed to since then may not be in its figure, and counts as not in it.
+        asked_at: Time,
+    },
 }
 
 /// Why an adjustment is refused.
@@ -111,6 +115,9 @@ pub struct Ledger {
     pub promised: i64,
     /// Units shipped, by the lines of orders.
     pub shipped: i64,
+    /// Units that the vendor has agreed to, or may have, since it was asked for its figure; only for
+    /// [`Adjustment::Snapshot`].
+    pub agreed_meanwhile: i64,
 }
 
 impl Ledger {
@@ -200,7 +207,7 @@ pub fn reconcile(row: StockLevel, ledger: &Ledger) -> Result<(StockLevel, i64), 
 }
 
 /// Decides an adjustment: the level after it and the change of `on_hand`. `ledger` is needed to reconcile, and is not
-/// looked at otherwise.
+/// looked at otherwise, but for what a vendor has agreed to since it was asked for its figure.
 ///
 /// # Errors
 /// [`AdjustmentRefusal`]; until sourcing exists nothing is taken back from orders.
@@ -211,7 +218,12 @@ pub fn adjust(
     ledger: &Ledger,
 ) -> Result<(StockLevel, i64), AdjustmentRefusal> {
     let wanted = match adjustment {
-        Adjustment::Count(count) | Adjustment::Snapshot(count) => i128::from(count),
+        Adjustment::Count(count) => i128::from(count),
+        Adjustment::Snapshot { units, .. } if (0..=MAX_UNITS).contains(&units) => {
+            // No error: a figure that has those units left out already is put right by the next one.
+            i128::from(units.saturating_sub(ledger.agreed_meanwhile).max(0))
+        }
+        Adjustment::Snapshot { units, .. } => i128::from(units),
         // The sum of two 64-bit numbers fits into 128 bits.
         Adjustment::Delta(delta) => i128::from(level.on_hand) + i128::from(delta),
         Adjustment::Reconcile => return reconcile(level, ledger),
@@ -219,7 +231,11 @@ pub fn adjust(
     let units = i64::try_from(wanted).ok();
     let units = units.filter(|units| (0..=MAX_UNITS).contains(units));
     let wanted = units.ok_or(AdjustmentRefusal::OutOfRange { wanted })?;
-    if wanted < level.reserved && !matches!(adjustment, Adjustment::Snapshot(_)) {
+    let is_snapshot = matches!(adjustment, Adjustment::Snapshot { .. });
+    if is_snapshot && wanted == level.on_hand && level.version > 0 {
+        return Err(AdjustmentRefusal::AddsUp);
+    }
+    if wanted < level.reserved && !is_snapshot {
         return Err(AdjustmentRefusal::BelowReserved {
             reserved: level.reserved,
             wanted,
@@ -242,16 +258,20 @@ pub fn adjust(
 /// computes the same one.
 #[must_use]
 pub fn aggregate(tenant: &Tenant, sku: &Sku, vendor: &Vendor) -> Aggregate {
-    const OFFSET: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;
-    const PRIME: u128 = 0x0000_0000_0100_0000_0000_0000_0000_013b;
     let key = [tenant.as_str(), sku.as_str(), vendor.as_str()].join("\0");
-    let id = key.bytes().fold(OFFSET, |hash, byte| {
-        (hash ^ u128::from(byte)).wrapping_mul(PRIME)
-    });
     Aggregate {
         kind: AggregateKind::Stock,
-        id: Uuid::from_u128(id),
+        id: Uuid::from_u128(fnv_128(key.as_bytes())),
     }
+}
+
+/// The hash FNV-1a of 128 bits.
+pub(crate) fn fnv_128(bytes: &[u8]) -> u128 {
+    const OFFSET: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;
+    const PRIME: u128 = 0x0000_0000_0100_0000_0000_0000_0000_013b;
+    bytes.iter().fold(OFFSET, |hash, byte| {
+        (hash ^ u128::from(*byte)).wrapping_mul(PRIME)
+    })
 }
 
 #[cfg(test)]
@@ -296,10 +316,33 @@ mod tests {
 
     #[test]
     fn what_a_vendor_says_may_be_less_than_orders_reserve() {
-        let (after, delta) =
-            adjust(LEVEL, Adjustment::Snapshot(1), None, &NO_LEDGER).expect("taken");
+        let (after, delta) = adjust(LEVEL, says(1), None, &NO_LEDGER).expect("taken");
         assert_eq!((after.on_hand, after.reserved, delta), (1, 4, -9));
         assert_eq!(after.available(), 0);
+    }
+
+    fn says(units: i64) -> Adjustment {
+        Adjustment::Snapshot {
+            units,
+            asked_at: Time(5),
+        }
+    }
+
+    #[test]
+    fn what_a_vendor_agreed_to_while_it_was_asked_counts_as_not_in_its_figure() {
+        let ledger = Ledger {
+            agreed_meanwhile: 3,
+            ..NO_LEDGER
+        };
+        let on_hand =
+            |units| adjust(LEVEL, says(units), None, &ledger).map(|(after, _)| after.on_hand);
+        assert_eq!(on_hand(20), Ok(17));
+        assert_eq!(on_hand(2), Ok(0));
+        assert_eq!(on_hand(13), Err(AdjustmentRefusal::AddsUp));
+        assert!(matches!(
+            on_hand(-1),
+            Err(AdjustmentRefusal::OutOfRange { .. })
+        ));
     }
 
     #[test]
@@ -331,6 +374,7 @@ mod tests {
         held: 0,
         promised: 0,
         shipped: 0,
+        agreed_meanwhile: 0,
     };
 
     /// What [`LEVEL`] adds up to.
@@ -341,6 +385,7 @@ mod tests {
         held: 4,
         promised: 4,
         shipped: 2,
+        agreed_meanwhile: 0,
     };
 
     #[test]

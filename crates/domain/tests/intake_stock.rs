@@ -59,7 +59,8 @@ fn check_accepted(new: &NewOrder, accepted: &AcceptedOrder) {
 fn reserved(view: &StockView) -> Vec<i64> {
     SKUS.iter()
         .map(|sku| {
-            view.get(&Sku::stored(sku))
+            view.local
+                .get(&Sku::stored(sku))
                 .map_or(0, |level| level.reserved)
         })
         .collect()
@@ -108,7 +109,7 @@ proptest! {
             }
         }
         prop_assert_eq!(reserved(&view), promised.to_vec());
-        prop_assert!(view.values().all(|level| (0..=level.on_hand).contains(&level.reserved)));
+        prop_assert!(view.local.values().all(|level| (0..=level.on_hand).contains(&level.reserved)));
     }
 
     #[test]

@@ -6,6 +6,7 @@ use waybill_domain::delivery;
 use waybill_domain::delivery_news;
 use waybill_domain::event::{
     Aggregate, AggregateKind, BodyError, EventKind, NewEvent, SCHEMA_VERSION,
+    SOURCES_SCHEMA_VERSION,
 };
 use waybill_domain::ids::{EventId, OrderId};
 use waybill_domain::text::Tenant;
@@ -46,7 +47,7 @@ fn readers_of_orders_and_of_deliveries_refuse_a_newer_body() {
     };
     assert!(matches!(confirmed(SCHEMA_VERSION), Ok(true)));
     assert!(matches!(answered(SCHEMA_VERSION), Ok(true)));
-    let newer = SCHEMA_VERSION + 1;
+    let newer = SOURCES_SCHEMA_VERSION + 1;
     for refused in [confirmed(newer), answered(newer)] {
         let refused = refused.expect_err("it is newer");
         assert!(matches!(refused, BodyError::Newer { found } if found == newer));

@@ -43,6 +43,7 @@ use crate::roles::running::PreparedRoles;
 use crate::roles::service::{self, WrongStore};
 use crate::roles::tasks::{RoleResources, RoleTasks};
 use crate::roles::{self, delivery};
+use crate::vendors::Callers;
 
 /// Events kept in memory for consumers and streams.
 const CACHED_EVENTS: usize = 8_192;
@@ -216,6 +217,11 @@ impl App {
             settings: self.settings.clone(),
             consumers: self.consumer_resources(),
             store: self.store.clone(),
+            vendors: Arc::new(Callers::new(
+                self.settings.vendors.clone(),
+                self.settings.breaker.clone(),
+                self.contexts().clock,
+            )),
             outside: self.outside.clone(),
         };
         let mut tasks = self.prepared.start(&resources, &self.owner);

@@ -183,13 +183,21 @@ impl Error {
     #[must_use]
     pub fn of_move(refusal: MoveRefusal) -> Self {
         match refusal {
-            // The reservation ended after the decision was made.
-            MoveRefusal::NothingReserved => Self::Conflict {
-                what: "the reservation",
-            },
-            MoveRefusal::AlreadyReserved | MoveRefusal::TooMany { .. } => {
-                Self::refused(refusal.to_string())
+            // The reservation ended, or was made, after the decision was made.
+            MoveRefusal::NothingReserved | MoveRefusal::NotHeld | MoveRefusal::AlreadyReserved => {
+                Self::Conflict {
+                    what: "the reservation",
+                }
             }
+            MoveRefusal::TooMany { .. } => Self::refused(refusal.to_string()),
+        }
+    }
+
+    /// The units that a decision was to reserve were sold meanwhile; the caller decides again.
+    #[must_use]
+    pub fn stock_is_gone() -> Self {
+        Self::Conflict {
+            what: "the stock that was to be reserved",
         }
     }
 

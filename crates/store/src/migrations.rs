@@ -68,6 +68,10 @@ pub const MIGRATIONS: &[Migration] = &[
         number: 13,
         min_compatible: 3,
     },
+    Migration {
+        number: 14,
+        min_compatible: 3,
+    },
 ];
 
 /// The key in `meta` under which a store keeps what [`Migration::note`] says.

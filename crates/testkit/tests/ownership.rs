@@ -21,12 +21,15 @@ const DELIVERY: &[&str] = &[
     "server/src/roles/delivery/timers.rs",
 ];
 const ORDERS: &[&str] = &[
+    "domain/src/allocation.rs",
     "domain/src/command.rs",
     "domain/src/delivery_news.rs",
     "domain/src/fact.rs",
-    "domain/src/intake.rs",
+    "domain/src/intake/accepted.rs",
+    "domain/src/intake/mod.rs",
     "domain/src/order.rs",
-    "domain/src/progress.rs",
+    "domain/src/progress/mod.rs",
+    "domain/src/progress/sources.rs",
     "domain/src/reservation.rs",
     "store/src/traits/orders.rs",
     "store/src/sqlite/changes/orders.rs",
@@ -38,6 +41,7 @@ const ORDERS: &[&str] = &[
     "store/src/postgres/changes/reservations.rs",
     "store/src/postgres/orders.rs",
     "store/src/postgres/store/orders.rs",
+    "server/src/roles/allocation/answering.rs",
     "server/src/roles/housekeeping/watchdog.rs",
     "server/src/roles/status.rs",
 ];

@@ -11,7 +11,7 @@ use waybill_domain::content::{Address, Charge, Content, DeliveryMethod, LineCont
 use waybill_domain::context::EventMeta;
 use waybill_domain::currency::Currency;
 use waybill_domain::event::body::{
-    DeliveryAnswer, Line, OrderStep, ShipmentLine, ShipmentStep, StockChange,
+    DeliveryAnswer, Line, OrderStep, ShipmentLine, ShipmentStep, Source as LineSource, StockChange,
 };
 use waybill_domain::event::{
     Aggregate, AggregateKind, EventKind, LoggedEvent, NewEvent, SCHEMA_VERSION, encode,
@@ -202,6 +202,10 @@ fn order_step(full: bool) -> OrderStep {
         id: 1,
         sku: full.then(sku),
         vendor: full.then(vendor),
+        sources: vec![LineSource {
+            vendor: vendor(),
+            quantity: 1,
+        }],
         requires_shipping: !full,
         released: units,
         quantities: Quantities {
@@ -236,6 +240,7 @@ fn bare(line: &Line) -> Line {
         id: line.id,
         sku: None,
         vendor: None,
+        sources: vec![],
         requires_shipping: true,
         released: 0,
         quantities: Quantities {

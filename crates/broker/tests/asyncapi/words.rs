@@ -125,6 +125,15 @@ const ORDER_STEP: &[(&str, &str)] = &[
     ("lines[].sku", "The article, where a reader needs it."),
     ("lines[].vendor", "Whose stock it comes from."),
     (
+        "lines[].sources",
+        "Where the units come from, instead of `vendor`, when vendors were asked for them; the event then has schema version 2.",
+    ),
+    ("lines[].sources[].vendor", "Whose stock these come from."),
+    (
+        "lines[].sources[].quantity",
+        "Units that it has agreed to; on `order.lines_released`, those that may ship now.",
+    ),
+    (
         "lines[].requiresShipping",
         "Whether a carrier is needed; absent means yes.",
     ),

@@ -83,9 +83,10 @@ pub fn on_order_news(
             if after.state == DeliveryState::Cancelled {
                 return None;
             }
-            let free = |line| not_shipped(line, &after, shipments);
-            let units: Vec<Released> = lines.into_iter().filter_map(free).collect();
-            after.released.extend(units);
+            for line in lines {
+                let units = not_shipped(line, &after, shipments);
+                after.released.extend(units);
+            }
             let new_holds = open_holds
                 .into_iter()
                 .filter(|h| !after.open_holds.contains(h))
@@ -317,7 +318,7 @@ pub fn parse(event: &NewEvent) -> Result<Option<OrderNews>, BodyError> {
             lines: step
                 .lines
                 .into_iter()
-                .map(|line| released(kind, line))
+                .flat_map(|line| released(kind, line))
                 .filter(|line| line.units.quantity > 0)
                 .collect(),
         },
@@ -326,20 +327,29 @@ pub fn parse(event: &NewEvent) -> Result<Option<OrderNews>, BodyError> {
 
 /// The units of a line that an event releases. `order.confirmed` releases all reserved units; a later event names only
 /// the units that it adds, because delivery may have shipped earlier ones without the order knowing yet.
-fn released(kind: EventKind, line: body::Line) -> ReleasedLine {
+fn released(kind: EventKind, line: body::Line) -> Vec<ReleasedLine> {
     let of = line.quantities;
-    let units = Released {
-        line: line.id,
-        vendor: line.vendor.unwrap_or_else(Vendor::local),
-        quantity: if kind == EventKind::OrderConfirmed {
-            of.reserved
-        } else {
-            line.released
-        },
-        requires_shipping: line.requires_shipping,
+    let in_all = of.ordered - of.cancelled - of.backordered;
+    let sources = if line.sources.is_empty() {
+        vec![body::Source {
+            vendor: line.vendor.unwrap_or_else(Vendor::local),
+            quantity: if kind == EventKind::OrderConfirmed {
+                of.reserved
+            } else {
+                line.released
+            },
+        }]
+    } else {
+        line.sources
     };
-    ReleasedLine {
-        units,
-        in_all: of.ordered - of.cancelled - of.backordered,
-    }
+    let unit = |source: body::Source| ReleasedLine {
+        units: Released {
+            line: line.id,
+            vendor: source.vendor,
+            quantity: source.quantity,
+            requires_shipping: line.requires_shipping,
+        },
+        in_all,
+    };
+    sources.into_iter().map(unit).collect()
 }

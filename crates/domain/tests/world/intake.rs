@@ -1,7 +1,6 @@
 //! New orders for intake, and stock for them.
 
 use super::World;
-use std::collections::HashMap;
 use uuid::Uuid;
 use waybill_domain::context::EventMeta;
 use waybill_domain::ids::{EventId, OrderId};
@@ -29,6 +28,7 @@ pub fn new_order(n: u128, lines: &[(&str, i64)], content: &str) -> NewOrder {
         customer_id: None,
         caller_number: None,
         promised_by: None,
+        sourced_by: World::default().now(),
         placed_at: None,
         content: content.into(),
         personal: None,
@@ -47,5 +47,8 @@ pub fn stock(levels: &[(&str, i64)]) -> StockView {
         };
         (Sku::stored(sku), level)
     };
-    levels.iter().map(level).collect::<HashMap<_, _>>()
+    StockView {
+        local: levels.iter().map(level).collect(),
+        ..StockView::default()
+    }
 }

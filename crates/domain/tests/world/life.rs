@@ -203,7 +203,12 @@ impl Life {
                     (&line.sku, line.vendor.as_ref())
                 );
                 match moved {
-                    ReservationMove::Reserve(_) => panic!("nothing is reserved after intake"),
+                    ReservationMove::Reserve(_)
+                    | ReservationMove::Hold { .. }
+                    | ReservationMove::Agree { .. }
+                    | ReservationMove::GiveUp(_)
+                    | ReservationMove::End { .. }
+                    | ReservationMove::Doubt(_) => panic!("{moved:?} of a line without vendors"),
                     ReservationMove::Consume(_) => consumed += units.units.get(),
                     ReservationMove::Release(_) => released += units.units.get(),
                 }

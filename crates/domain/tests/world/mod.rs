@@ -67,6 +67,7 @@ pub fn pending(quantities: &[i64], policy: AllocationPolicy, vendors: &[&str]) -
         id: u16::try_from(index + 1).expect("tests have few lines"),
         sku: Sku::stored(&format!("SKU-{index}")),
         vendor: Some(Vendor::stored(vendors[index % vendors.len()])),
+        sources: vec![],
         requires_shipping: true,
         quantities: Quantities {
             ordered: *ordered,

@@ -71,6 +71,7 @@ impl App {
             store: self.store.clone(),
             inventory: self.inventory.clone(),
             contexts: self.contexts(),
+            sourcing_ms: self.settings.vendors.order_timeout_ms.as_i64(),
         });
         HttpState {
             orders: Arc::new(self.orders(&requests, &placing)),

@@ -6,7 +6,7 @@
 
 /// Older names that mean one key as it stands. `DATABASE_URL`, `DB_*`, `REDIS_*`, `JWT_SECRET` and the ports
 /// need more than a name and are read in `load`.
-pub const LEGACY: [(&str, &str); 26] = [
+pub const LEGACY: [(&str, &str); 29] = [
     ("LOG_LEVEL", "log.level"),
     ("JWT_EXPIRES_IN", "auth.token_lifetime_ms"),
     ("INVENTORY_FAILURE_RATE", "inventory.failure_rate"),
@@ -34,6 +34,9 @@ pub const LEGACY: [(&str, &str); 26] = [
     ("VENDOR_B_URL", "vendors.vendor_b_url"),
     ("CONCURRENT_WORKERS", "vendors.calls_at_once"),
     ("STOCK_SYNC_INTERVAL", "vendors.sync_interval_ms"),
+    ("ORDER_TIMEOUT", "vendors.order_timeout_ms"),
+    ("MAX_RETRY_ATTEMPTS", "vendors.max_attempts"),
+    ("RETRY_DELAY", "vendors.retry_delay_ms"),
     ("DB_POOL_SIZE", "store.pool_size"),
     ("DB_POOL_MIN_SIZE", "store.pool_min_size"),
 ];

@@ -121,6 +121,9 @@ section!(Vendors, "vendors", {
     timeout_ms: Millis => time(1, HOUR_MS),
     answer_limit_bytes: u32 => count(1_024, 1 << 30),
     calls_at_once: u32 => count(1, 1_000),
+    order_timeout_ms: Millis => time(100, 30 * 24 * HOUR_MS),
+    max_attempts: u32 => count(0, 1_000),
+    retry_delay_ms: Millis => time(1, HOUR_MS),
 });
 
 section!(Breaker, "breaker", {

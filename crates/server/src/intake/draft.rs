@@ -42,6 +42,7 @@ impl Draft {
         identity: &Identity,
         entropy: &Entropy,
         now: Time,
+        sourcing_ms: i64,
     ) -> (NewOrder, Content, Personal) {
         let content = json(&self.content);
         let personal = (!self.personal.is_empty()).then(|| json(&self.personal));
@@ -74,6 +75,7 @@ impl Draft {
             customer_id: self.content.customer_id.as_deref().map(Into::into),
             caller_number: self.content.order_number.as_deref().map(Into::into),
             promised_by: self.content.promised_by,
+            sourced_by: now.plus_ms(sourcing_ms),
             placed_at: self.content.placed_at,
             content,
             personal,

@@ -30,6 +30,8 @@ pub struct Placing {
     /// The inventory service for skus that the store does not track, if one is configured.
     pub inventory: Option<Arc<Guarded>>,
     pub contexts: ContextSource,
+    /// How long an order waits for vendors.
+    pub sourcing_ms: i64,
 }
 
 /// The parts of an order that are fixed at its creation; the first answer and its replays are rendered from them.
@@ -81,7 +83,8 @@ pub async fn place(
     let now = with.contexts.now();
     let dialect = draft.dialect;
     let compared_total = draft.compared_total;
-    let (new, content, personal) = draft.into_new_order(identity, &with.contexts.entropy, now);
+    let (new, content, personal) =
+        draft.into_new_order(identity, &with.contexts.entropy, now, with.sourcing_ms);
     let mut new = Arc::new(new);
     for _ in 0..ROUNDS {
         match with.intake.submit(new.clone()).await? {

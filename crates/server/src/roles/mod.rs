@@ -3,6 +3,7 @@
 //! Each role is one [`definition::RoleDefinition`], which names its consumers, routes, metrics and settings. To add a
 //! role, write its file and name it in [`ALL`].
 
+pub mod allocation;
 pub mod api;
 pub mod definition;
 pub mod delivery;
@@ -28,6 +29,7 @@ pub const ALL: Registry = &[
     &status::ROLE,
     &relay::ROLE,
     &stock_sync::ROLE,
+    &allocation::ROLE,
     &housekeeping::ROLE,
 ];
 

@@ -17,6 +17,7 @@ use crate::consumers::lease_manager::LeaseManager;
 use crate::consumers::leases::{ConsumerId, LeaseTerms};
 use crate::consumers::partition_task::PartitionTask;
 use crate::consumers::resources::ConsumerResources;
+use crate::vendors::Callers;
 
 /// What the tasks of every role are built from.
 pub struct RoleResources {
@@ -24,6 +25,8 @@ pub struct RoleResources {
     pub consumers: ConsumerResources,
     /// A role uses only the rows that it owns.
     pub store: Arc<dyn Store>,
+    /// The ways to vendors, each behind one circuit breaker for all roles.
+    pub vendors: Arc<Callers>,
     /// The way to other stores, if this process has one.
     pub outside: Option<Outside>,
 }

@@ -11,9 +11,11 @@ mod caller;
 pub mod configured;
 mod listing;
 mod pace;
+mod reply;
 
 /// Vendors of all tenants together, at most.
 pub const MOST_VENDORS: usize = 1_000;
 
-pub use call::{CallFault, HttpCalls};
-pub use caller::{Callers, VendorCaller};
+pub use call::{CallFault, HttpCalls, Kept};
+pub use caller::{Callers, Turn, VendorCaller};
+pub use reply::Reply;

@@ -20,6 +20,9 @@ async fn of_schema_3(database: &Database) {
     for statement in [
         "DROP TABLE IF EXISTS command_claims, discards, inbox_sources, inbox_generations, inbox_watermarks, inbox_held, clients, vendors, vendor_syncs",
         "ALTER TABLE orders DROP COLUMN shipments",
+        "ALTER TABLE order_lines DROP COLUMN sourced",
+        "ALTER TABLE reservations DROP COLUMN ending, DROP COLUMN agreed_at, DROP COLUMN uncertain, DROP COLUMN reason",
+        "ALTER TABLE work DROP COLUMN unanswered",
         "ALTER TABLE shipments DROP COLUMN correlation_id, DROP COLUMN traceparent",
         "DROP INDEX events_of_tenant, orders_of_tenant, shipments_of_tenant, parked_of_tenant",
         "CREATE INDEX events_of_order ON events (order_id, position)",

@@ -100,7 +100,8 @@ fn every_setting_is_read_by_code_under_the_name_of_its_section() {
 
 #[test]
 fn serve_refuses_a_role_without_work_and_says_which_roles_have_some() {
-    for role in ["allocation", "webhooks"] {
+    let roles = "api, delivery, status, relay, stock-sync, allocation, housekeeping";
+    for role in ["webhooks", "sourcing"] {
         let output = std::process::Command::new(super::WAYBILL)
             .args(["serve", "--roles", role])
             .env_clear()
@@ -109,7 +110,6 @@ fn serve_refuses_a_role_without_work_and_says_which_roles_have_some() {
             .expect("it runs");
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(!output.status.success(), "{role}");
-        let roles = "api, delivery, status, relay, stock-sync, housekeeping";
         assert!(said.contains(role) && said.contains(roles), "{said}");
     }
 }

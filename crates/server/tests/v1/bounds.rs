@@ -143,6 +143,11 @@ async fn known(shop: &Shop) -> BTreeMap<&'static str, Known> {
             "/v1/relay/replay".into(),
             json!({"from": 1, "partition": 0, "replace": true}),
         ),
+        (
+            "simulateSourcing",
+            "/v1/sourcing/simulate".into(),
+            json!({"lines": [{"sku": "a", "quantity": 1}]}),
+        ),
         ("placeSalesOrder", "/api/orders".into(), sales),
     ];
     let all = all.into_iter().chain(of_clients());

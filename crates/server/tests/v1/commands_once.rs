@@ -262,11 +262,13 @@ async fn every_command_of_the_specification_takes_a_key() {
                 continue;
             };
             commands += 1;
-            // Adopting again, or reading a vendor's stock again, does nothing that the first request did not.
+            // Adopting again, or reading a vendor's stock again, does nothing that the first request did not. Simulating
+            // does nothing at all.
             let done_again = [
                 "/v1/inbox/{store}/adopt",
                 "/v1/stock/sync",
                 "/v1/vendors/{name}/sync",
+                "/v1/sourcing/simulate",
             ];
             if done_again.contains(&path.as_str()) {
                 continue;

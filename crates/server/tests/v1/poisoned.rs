@@ -212,13 +212,13 @@ async fn a_body_of_a_future_version_is_parked_and_read_by_the_version_that_knows
             "UPDATE events SET schema_version = {version} WHERE order_id = {literal} AND type = 'order.confirmed'"
         )
     };
-    reopen_with_all_roles(&mut shop, &[of_version(2)]).await;
+    reopen_with_all_roles(&mut shop, &[of_version(3)]).await;
     let dead = letter(&shop, "dead", 1).await;
     let error = dead["error"].as_str().expect("a reason");
-    assert!(error.contains("schema version 2"), "{error}");
+    assert!(error.contains("schema version 3"), "{error}");
     let path = format!("/v1/dead-letters/{}", dead["id"].as_str().expect("an id"));
     let shown: Value = shop.get(&path).await.json();
-    assert_eq!(shown["event"]["schemaVersion"], 2, "{shown}");
+    assert_eq!(shown["event"]["schemaVersion"], 3, "{shown}");
     assert_eq!(status(&shop, &order).await, "confirmed");
     let said = verify(&shop, 6).await;
     assert!(
@@ -228,7 +228,7 @@ async fn a_body_of_a_future_version_is_parked_and_read_by_the_version_that_knows
 
     // As if the version that knows it had come.
     let parked = format!(
-        r#"UPDATE parked SET envelope = replace(envelope, '"schema_version":2', '"schema_version":1') WHERE order_id = {literal}"#
+        r#"UPDATE parked SET envelope = replace(envelope, '"schema_version":3', '"schema_version":1') WHERE order_id = {literal}"#
     );
     reopen_with_all_roles(&mut shop, &[of_version(1), parked]).await;
     dlq(&shop, &["redrive", "--all"]).await;

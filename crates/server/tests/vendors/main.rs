@@ -1,8 +1,11 @@
 //! Vendors through the front door: the mock vendor, vendors on record, and the readings of their stock, with real
 //! processes on both sides.
 
+mod market;
 mod mock;
 mod readings;
 mod records;
 mod shop;
+mod simulated;
+mod sourcing;
 mod wrong_answers;

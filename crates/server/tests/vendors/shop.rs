@@ -27,8 +27,14 @@ impl Shop {
 
     /// The same with further settings.
     pub async fn with(settings: &[&str]) -> Self {
+        Self::with_defect("", settings).await
+    }
+
+    /// The same with a planted defect.
+    pub async fn with_defect(defect: &str, settings: &[&str]) -> Self {
         let mut start = Start::demo(BINARY)
             .as_in(env!("CARGO_CRATE_NAME"))
+            .env("WAYBILL_TEST_DEFECT", defect)
             .env("WAYBILL_VENDORS__SYNC_INTERVAL_MS", "1h");
         for setting in settings {
             start = start.arg("--set").arg(*setting);

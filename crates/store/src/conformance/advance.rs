@@ -146,6 +146,7 @@ fn reserved_units(line: u16, units: i64) -> ReservedUnits {
         line,
         sku: Sku::stored("A"),
         vendor: Vendor::local(),
+        attempt: None,
         units: Units::new(units).expect("above zero"),
     }
 }
@@ -219,7 +220,8 @@ pub(super) async fn more_than_was_reserved_can_neither_leave_nor_be_given_back(h
         change.effect.reservations.clone_from(&moves);
         let refused = h.write_changes(vec![change]).await.remove(0);
         assert!(
-            matches!(refused, Err(Error::Refused { .. })),
+            // What is not there any more may have been sold a moment ago: that is decided anew.
+            matches!(refused, Err(Error::Refused { .. } | Error::Conflict { .. })),
             "{moves:?}: {refused:?}"
         );
     }
@@ -249,7 +251,7 @@ pub(super) async fn a_change_reserves_units_and_a_later_one_of_the_same_call_mov
 pub(super) async fn a_reservation_whose_stock_row_is_gone_is_a_fault_of_its_own_order(h: Harness) {
     let id = h.sold("A", 10, 3).await;
     let mut change = h.command(&h.order(id).await, &NOTE);
-    let mut moved = reserved_units(1, 1);
+    let mut moved = reserved_units(2, 1);
     moved.sku = Sku::stored("GONE");
     change.effect.reservations = vec![ReservationMove::Reserve(moved)];
     let refused = h.write_changes(vec![change]).await.remove(0);

@@ -106,6 +106,7 @@ impl Factory {
             customer_id: None,
             caller_number: None,
             promised_by: None,
+            sourced_by: self.clock.now().plus_ms(900_000),
             placed_at: None,
             content: "{\"currency\":\"EUR\",\"total\":100,\"lines\":[]}".into(),
             personal: None,

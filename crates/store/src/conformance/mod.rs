@@ -29,6 +29,7 @@ mod reconcile;
 mod relay;
 mod reopen;
 mod snapshot;
+mod sourcing;
 mod stats;
 mod stock;
 mod story;
@@ -114,6 +115,16 @@ macro_rules! store_conformance_cases {
                 a_reading_is_recorded_beside_when_it_was_asked_for
                 the_stock_of_a_vendor_is_read_in_pages
                 what_a_vendor_says_is_a_movement_and_an_event
+            }
+            sourcing {
+                an_order_that_vendors_are_asked_for_reads_back_with_its_sources
+                units_leave_a_vendors_row_when_it_agrees_and_the_last_yes_confirms
+                a_cancelled_order_keeps_its_units_until_the_vendor_has_answered
+                an_answer_that_is_taken_in_twice_is_a_conflict
+                a_figure_does_not_undo_what_was_agreed_to_since_it_was_asked_for
+                a_vendor_that_is_not_in_use_is_not_drawn_on
+                orders_past_their_time_are_those_that_still_wait
+                targets_with_work_are_those_with_due_work_that_is_not_leased
             }
             tenants {
                 the_same_key_of_two_tenants_makes_two_orders

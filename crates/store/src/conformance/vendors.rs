@@ -209,9 +209,16 @@ pub(super) async fn the_stock_of_a_vendor_is_read_in_pages(h: Harness) {
     }
 }
 
+fn says(h: &Harness, units: i64) -> Adjustment {
+    Adjustment::Snapshot {
+        units,
+        asked_at: h.clock.now(),
+    }
+}
+
 pub(super) async fn what_a_vendor_says_is_a_movement_and_an_event(h: Harness) {
     let said = |units| {
-        let mut change = h.make.stock("A", Adjustment::Snapshot(units));
+        let mut change = h.make.stock("A", says(&h, units));
         change.vendor = name("V");
         change
     };

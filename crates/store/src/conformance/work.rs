@@ -84,6 +84,7 @@ pub(super) async fn work_whose_lease_ran_out_is_leased_anew_and_its_former_holde
                 WorkOutcome::<OrderEffect>::Again {
                     error: "x".into(),
                     due_at: h.clock.now(),
+                    unanswered: false,
                 },
             )
             .await,
@@ -106,6 +107,7 @@ pub(super) async fn failed_work_is_not_leased_before_it_is_due(h: Harness) {
     let again = WorkOutcome::<OrderEffect>::Again {
         error: "busy".into(),
         due_at: h.make.in_ms(50),
+        unanswered: false,
     };
     h.store.settle_work(&first, again).await.expect("settled");
     assert_fenced(

@@ -66,6 +66,15 @@ impl StockChange {
         Ok((after, delta, event))
     }
 
+    /// For a vendor's figure: since when what the vendor agreed to counts as not in it.
+    #[must_use]
+    pub fn asked_at(&self) -> Option<Time> {
+        match self.adjustment {
+            Adjustment::Snapshot { asked_at, .. } => Some(asked_at),
+            Adjustment::Count(_) | Adjustment::Delta(_) | Adjustment::Reconcile => None,
+        }
+    }
+
     /// Whether it is decided on the row's ledger too.
     #[must_use]
     pub fn reconciles(&self) -> bool {

@@ -15,6 +15,8 @@ pub struct LeasedWork {
     pub order_id: Option<OrderId>,
     pub body: String,
     pub attempts: u32,
+    /// How many of its earlier leases ended without a result, or with the result that nobody knows what was done.
+    pub unanswered: u32,
     pub epoch: i64,
 }
 
@@ -24,5 +26,10 @@ pub enum WorkOutcome<E> {
     /// Done; the change that follows from it is written in the same transaction.
     Done(Option<Change<E>>),
     /// Failed; to be tried again at `due_at`.
-    Again { error: String, due_at: Time },
+    Again {
+        error: String,
+        due_at: Time,
+        /// Whether it may have been done all the same.
+        unanswered: bool,
+    },
 }

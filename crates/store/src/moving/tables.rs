@@ -156,6 +156,7 @@ const ORDER_LINES: Table = Table {
         big("delivered"),
         big("returned"),
         big("lost"),
+        flag("sourced"),
     ],
 };
 
@@ -214,6 +215,10 @@ const RESERVATIONS: Table = Table {
         big("consumed"),
         big("released"),
         big("expires_at"),
+        flag("ending"),
+        big("agreed_at"),
+        flag("uncertain"),
+        text("reason"),
     ],
 };
 
@@ -281,6 +286,7 @@ const WORK: Table = Table {
         big("epoch"),
         big("leased_until"),
         text("last_error"),
+        big("unanswered"),
     ],
 };
 

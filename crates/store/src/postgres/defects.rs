@@ -7,10 +7,17 @@ use parking_lot::Mutex;
 use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio_postgres::types::Type;
+use waybill_domain::reservation::ReservationMove;
 
 /// Whether a test planted the defect of this name (test-only builds).
 pub fn defect(name: &str) -> bool {
     std::env::var("WAYBILL_TEST_DEFECT").is_ok_and(|planted| planted == name)
+}
+
+/// Whether a vendor's units leave its stock row when they ship, once more than when it agreed.
+pub fn takes_twice(moved: &ReservationMove) -> bool {
+    let ships = matches!(moved, ReservationMove::Consume(units) if !units.vendor.is_local());
+    ships && defect("take_twice")
 }
 
 /// The planted defect that the pause tests must reveal: a process that was paused goes on writing after another process

@@ -7,6 +7,7 @@
 
 use super::pipeline::Sql;
 use tokio_postgres::types::Type;
+use waybill_domain::text::Vendor;
 
 /// A consumer's cursor, if the lease is still held. A process that takes the lease over waits for this lock.
 pub static CURSOR: Sql = Sql {
@@ -43,13 +44,34 @@ pub static HOLDS: Sql = Sql {
 
 /// Reservations of orders that still hold units.
 pub static RESERVATIONS: Sql = Sql {
-    text: "/* lock::reservations */ SELECT order_id, line, vendor, attempt, state, quantity, consumed, released \
-           FROM reservations WHERE order_id = ANY($1) AND consumed + released < quantity \
+    text: "/* lock::reservations */ SELECT order_id, line, vendor, attempt, state, quantity, consumed, released, expires_at, \
+           ending, agreed_at, uncertain FROM reservations WHERE order_id = ANY($1) \
            ORDER BY order_id, line, vendor, attempt FOR NO KEY UPDATE",
     types: &[Type::UUID_ARRAY],
 };
 
-/// Stock rows by tenant, sku and vendor. The keys must be distinct and sorted: rows are locked in the order of the
+/// The key of a stock row, in the order in which rows are locked: our own before those of vendors, because intake locks
+/// vendors' rows only once it knows that our own are not enough.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct StockKey {
+    is_vendors: bool,
+    pub tenant: String,
+    pub sku: String,
+    pub vendor: String,
+}
+
+impl StockKey {
+    pub fn new(tenant: &str, sku: &str, vendor: &str) -> Self {
+        Self {
+            is_vendors: vendor != Vendor::LOCAL,
+            tenant: tenant.to_owned(),
+            sku: sku.to_owned(),
+            vendor: vendor.to_owned(),
+        }
+    }
+}
+
+/// Stock rows by [`StockKey`]. The keys must be distinct and sorted: rows are locked in the order of the
 /// keys. The search starts at the end of the index, where the newest run of a row is, and so does not read the older
 /// versions that a held snapshot keeps. The last column is the row's `ctid`, which is valid while the row is locked and
 /// not written.

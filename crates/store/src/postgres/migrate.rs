@@ -27,6 +27,7 @@ const SQL: [&str; MIGRATIONS.len()] = [
     include_str!("../../migrations/postgres/0011_inbox_held.sql"),
     include_str!("../../migrations/postgres/0012_clients.sql"),
     include_str!("../../migrations/postgres/0013_vendors.sql"),
+    include_str!("../../migrations/postgres/0014_sourcing.sql"),
 ];
 
 /// What a migration did.

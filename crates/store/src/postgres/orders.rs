@@ -14,7 +14,8 @@ use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 use waybill_domain::ids::{HoldId, OrderId};
-use waybill_domain::order::{Hold, HoldReason, Line, Order};
+use waybill_domain::order::{Hold, HoldReason, Line, Order, Source};
+use waybill_domain::reservation::{Reservation, ReservationState};
 use waybill_domain::status::{AllocationPolicy, Flags, OrderStatus};
 use waybill_domain::text::{Sku, Tenant, Vendor};
 use waybill_domain::time::Time;
@@ -74,8 +75,11 @@ static STATES: Sql = Sql {
 };
 
 static LINES: Sql = Sql {
-    text: "/* orders::lines */ SELECT order_id, line, sku, vendor, requires_shipping, ordered, cancelled, backordered, reserved, in_shipment, \
-           shipped, delivered, returned, lost FROM order_lines WHERE order_id = ANY($1) ORDER BY order_id, line",
+    text: "/* orders::lines */ SELECT l.order_id, l.line, l.sku, l.vendor, l.requires_shipping, l.ordered, l.cancelled, l.backordered, \
+           l.reserved, l.in_shipment, l.shipped, l.delivered, l.returned, l.lost, CASE WHEN l.sourced THEN (SELECT json_agg(json_build_array( \
+           r.vendor, r.attempt, r.reason, r.state, r.quantity, r.consumed, r.released, r.expires_at, r.ending, r.agreed_at, r.uncertain) \
+           ORDER BY r.vendor COLLATE \"C\", r.attempt)::text FROM reservations r WHERE r.order_id = l.order_id AND r.line = l.line) END \
+           FROM order_lines l WHERE l.order_id = ANY($1) ORDER BY l.order_id, l.line",
     types: &[Type::UUID_ARRAY],
 };
 
@@ -96,15 +100,58 @@ fn fill_lines(orders: &mut HashMap<Uuid, &mut Order>, rows: &[Row]) -> Result<()
         let Some(order) = orders.get_mut(&c.uuid()?) else {
             continue;
         };
-        order.lines.push(Line {
+        let mut line = Line {
             id: c.small("line")?,
             sku: c.text("sku", |t| Some(Sku::stored(t)))?,
             vendor: c.optional_text("vendor", |t| Some(Vendor::stored(t)))?,
+            sources: vec![],
             requires_shipping: c.get()?,
             quantities: c.quantities()?,
-        });
+        };
+        let sources = c.optional_text("a line's reservations", read_sources)?;
+        line.sources = sources.unwrap_or_default();
+        order.lines.push(line);
     }
     Ok(())
+}
+
+/// A reservation as the statement `orders::lines` lists it.
+type ListedSource = (
+    String,
+    u16,
+    Option<String>,
+    String,
+    i64,
+    i64,
+    i64,
+    Option<i64>,
+    bool,
+    Option<i64>,
+    bool,
+);
+
+fn read_sources(text: &str) -> Option<Vec<Source>> {
+    // No error: a text that is no such list is told as a damaged column.
+    let listed: Vec<ListedSource> = serde_json::from_str(text).ok()?;
+    let source = |of: ListedSource| {
+        let (vendor, attempt, reason, state, quantity, consumed, released, ..) = &of;
+        Some(Source {
+            vendor: Vendor::stored(vendor),
+            attempt: *attempt,
+            reason: reason.as_deref().map(Into::into),
+            reservation: Reservation {
+                state: ReservationState::parse(state)?,
+                quantity: *quantity,
+                consumed: *consumed,
+                released: *released,
+                expires_at: of.7.map(Time),
+                ending: of.8,
+                agreed_at: of.9.map(Time),
+                uncertain: of.10,
+            },
+        })
+    };
+    listed.into_iter().map(source).collect()
 }
 
 fn fill_holds(orders: &mut HashMap<Uuid, &mut Order>, rows: &[Row]) -> Result<()> {
@@ -346,6 +393,18 @@ async fn page(
         }
     };
     Ok((Page { items, next }, answers))
+}
+
+static PAST: Sql = Sql {
+    text: "/* orders::past_their_time */ SELECT DISTINCT order_id FROM (SELECT order_id FROM reservations \
+           WHERE state = 'held' AND expires_at <= $1 AND NOT ending ORDER BY expires_at LIMIT $2) AS r",
+    types: &[Type::INT8, Type::INT8],
+};
+
+/// Orders that wait for vendors and whose time to do so has passed.
+pub async fn past_their_time(commits: &Commits, now: Time, limit: usize) -> Result<Vec<OrderId>> {
+    let rows = commits.read(&PAST, params![now.0, count(limit)]).await?;
+    rows.iter().map(|row| Columns::of(row).order_id()).collect()
 }
 
 /// The column of a record that has the order's id.

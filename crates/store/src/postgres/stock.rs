@@ -1,6 +1,6 @@
 //! Stock rows: reading them and changing counts.
 
-use super::lock;
+use super::lock::{self, StockKey as Key};
 use super::once::{self, Claims};
 use super::pipeline::{Handle, Pipeline, Rows, Sql, params};
 use super::rows::{Columns, count};
@@ -16,14 +16,13 @@ use waybill_domain::event::NewEvent;
 use waybill_domain::stock::{self, AdjustmentRefusal, Books, Ledger, StockLevel, StockRow};
 use waybill_domain::stock_place::StockPlace;
 use waybill_domain::text::{Sku, Tenant, Vendor};
-
-type Key = (String, String, String);
+use waybill_domain::time::Time;
 
 fn key(change: &StockChange) -> Key {
-    (
-        change.tenant.to_string(),
-        change.sku.to_string(),
-        change.vendor.to_string(),
+    Key::new(
+        change.tenant.as_str(),
+        change.sku.as_str(),
+        change.vendor.as_str(),
     )
 }
 
@@ -114,9 +113,9 @@ fn add_keys<'p>(
 ) -> Handle<Rows> {
     let each = keys.iter();
     let parameters = params![
-        each.clone().map(|k| k.0.as_str()).collect::<Vec<_>>(),
-        each.clone().map(|k| k.1.as_str()).collect::<Vec<_>>(),
-        each.map(|k| k.2.as_str()).collect::<Vec<_>>(),
+        each.clone().map(|k| k.tenant.as_str()).collect::<Vec<_>>(),
+        each.clone().map(|k| k.sku.as_str()).collect::<Vec<_>>(),
+        each.map(|k| k.vendor.as_str()).collect::<Vec<_>>(),
     ];
     pipeline.add(sql, parameters)
 }
@@ -140,9 +139,9 @@ async fn attempt(
                 pipeline.add(
                     &INSERT,
                     params![
-                        each.clone().map(|k| k.0.clone()).collect::<Vec<_>>(),
-                        each.clone().map(|k| k.1.clone()).collect::<Vec<_>>(),
-                        each.map(|k| k.2.clone()).collect::<Vec<_>>(),
+                        each.clone().map(|k| k.tenant.clone()).collect::<Vec<_>>(),
+                        each.clone().map(|k| k.sku.clone()).collect::<Vec<_>>(),
+                        each.map(|k| k.vendor.clone()).collect::<Vec<_>>(),
                         now.0,
                     ],
                 );
@@ -208,7 +207,12 @@ async fn ledgers(
         .filter(|(change, _)| change.reconciles())
         .map(|(_, key)| key)
         .collect();
-    if wanted.is_empty() {
+    let figures: Vec<(&Key, Time)> = changes
+        .iter()
+        .zip(keys)
+        .filter_map(|(change, key)| Some((key, change.asked_at()?)))
+        .collect();
+    if wanted.is_empty() && figures.is_empty() {
         return Ok((open, BTreeMap::new()));
     }
     let [held, committed] = ledger::HOLDING;
@@ -217,19 +221,54 @@ async fn ledgers(
             open,
             |pipeline| {
                 let each = wanted.iter().map(|key| {
-                    let (tenant, sku, vendor) = key;
-                    let parameters = params![&**tenant, &**sku, &**vendor, held, committed];
+                    let parameters =
+                        params![&*key.tenant, &*key.sku, &*key.vendor, held, committed];
                     (*key, pipeline.add(&BOOKS, parameters))
                 });
-                each.collect::<Vec<_>>()
+                let books = each.collect::<Vec<_>>();
+                let agreed = (!figures.is_empty()).then(|| add_agreed(pipeline, &figures));
+                (books, agreed)
             },
-            |answers, asked| {
-                let each = asked.into_iter();
-                each.map(|(key, rows)| Ok((key.clone(), read_books(&answers.take(rows))?.ledger)))
-                    .collect()
+            |answers, (books, agreed)| {
+                let each = books.into_iter();
+                let each = each
+                    .map(|(key, rows)| Ok((key.clone(), read_books(&answers.take(rows))?.ledger)));
+                let mut ledgers: BTreeMap<Key, Ledger> = each.collect::<Result<_>>()?;
+                for row in &agreed.map_or_else(Vec::new, |rows| answers.take(rows)) {
+                    let mut c = Columns::of(row);
+                    let key = Key::new(c.get()?, c.get()?, c.get()?);
+                    ledgers.entry(key).or_default().agreed_meanwhile = c.get()?;
+                }
+                Ok(ledgers)
             },
         )
         .await
+}
+
+/// What vendors have agreed to since they were asked for their figures.
+static AGREED: Sql = Sql {
+    text: "/* stock::agreed */ SELECT k.tenant, k.sku, k.vendor, SUM(r.quantity)::bigint FROM unnest($1, $2, $3, $4) \
+           AS k (tenant, sku, vendor, asked_at) JOIN reservations r ON r.tenant = k.tenant AND r.vendor = k.vendor AND r.sku = k.sku \
+           AND r.agreed_at >= k.asked_at AND r.agreed_at IS NOT NULL GROUP BY k.tenant, k.sku, k.vendor",
+    types: &[
+        Type::TEXT_ARRAY,
+        Type::TEXT_ARRAY,
+        Type::TEXT_ARRAY,
+        Type::INT8_ARRAY,
+    ],
+};
+
+fn add_agreed<'p>(pipeline: &mut Pipeline<'p>, figures: &[(&'p Key, Time)]) -> Handle<Rows> {
+    let each = || figures.iter();
+    pipeline.add(
+        &AGREED,
+        params![
+            each().map(|(k, _)| k.tenant.as_str()).collect::<Vec<_>>(),
+            each().map(|(k, _)| k.sku.as_str()).collect::<Vec<_>>(),
+            each().map(|(k, _)| k.vendor.as_str()).collect::<Vec<_>>(),
+            each().map(|(_, asked_at)| asked_at.0).collect::<Vec<_>>(),
+        ],
+    )
 }
 
 static BOOKS: Sql = Sql {
@@ -287,14 +326,19 @@ fn locked(rows: &[Row], keys: &BTreeSet<&Key>) -> Result<BTreeMap<Key, LockedRow
     let mut locked = BTreeMap::new();
     for row in rows {
         let mut c = Columns::of(row);
-        let key: Key = (c.get()?, c.get()?, c.get()?);
+        let key = Key::new(c.get()?, c.get()?, c.get()?);
         let level = level(&mut c)?;
         let place = c.get()?;
         locked.insert(key, LockedRow { level, place });
     }
     match keys.iter().find(|key| !locked.contains_key(**key)) {
         None => Ok(locked),
-        Some((tenant, sku, vendor)) => Err(Error::damaged_row(
+        Some(Key {
+            tenant,
+            sku,
+            vendor,
+            ..
+        }) => Err(Error::damaged_row(
             "a stock row",
             format!(
                 "{sku} at {vendor} of {tenant} has a row in stock_keys and none in stock, so none can be made: delete that one"

@@ -14,12 +14,27 @@ use waybill_domain::ids::OrderId;
 use waybill_domain::text::Tenant;
 use waybill_domain::time::Time;
 
+/// Goes from one target to the next along the index, however much work each has.
+static TARGETS: Sql = Sql {
+    text: "/* work::targets */ WITH RECURSIVE t (target) AS (SELECT MIN(target) FROM work UNION ALL \
+           SELECT (SELECT MIN(w.target) FROM work w WHERE w.target > t.target) FROM t WHERE t.target IS NOT NULL) \
+           SELECT t.target FROM t WHERE EXISTS (SELECT 1 FROM work w WHERE w.target = t.target AND w.due_at <= $1 \
+           AND (w.leased_until IS NULL OR w.leased_until <= $1))",
+    types: &[Type::INT8],
+};
+
+/// The targets that have work that is due and not leased.
+pub async fn targets(commits: &Commits, now: Time) -> Result<Vec<String>> {
+    let rows = commits.read(&TARGETS, params![now.0]).await?;
+    rows.iter().map(|row| Columns::of(row).get()).collect()
+}
+
 /// Leases due work; pieces that another transaction has locked are skipped.
 static LEASE: Sql = Sql {
     text: "/* work::lease */ WITH due AS MATERIALIZED (SELECT id FROM work WHERE target = $1 AND due_at <= $2 \
            AND (leased_until IS NULL OR leased_until <= $2) ORDER BY due_at LIMIT $4 FOR UPDATE SKIP LOCKED) \
-           UPDATE work w SET leased_until = $3, epoch = w.epoch + 1, attempts = w.attempts + 1 FROM due WHERE w.id = due.id \
-           RETURNING w.id, w.tenant, w.order_id, w.body, w.attempts, w.epoch",
+           UPDATE work w SET unanswered = w.unanswered + (w.leased_until IS NOT NULL)::integer::bigint, leased_until = $3, epoch = w.epoch + 1, attempts = w.attempts + 1 FROM due WHERE w.id = due.id \
+           RETURNING w.id, w.tenant, w.order_id, w.body, w.attempts, w.unanswered, w.epoch",
     types: &[Type::TEXT, Type::INT8, Type::INT8, Type::INT8],
 };
 
@@ -42,6 +57,7 @@ pub async fn lease(
             order_id: c.get::<Option<_>>()?.map(OrderId),
             body: c.get()?,
             attempts: c.number("attempts")?,
+            unanswered: c.number("unanswered")?,
             epoch: c.get()?,
         })
     });
@@ -68,8 +84,9 @@ static DONE: Sql = Sql {
 };
 
 static AGAIN: Sql = Sql {
-    text: "/* work::again */ UPDATE work SET leased_until = NULL, due_at = $2, last_error = $3 WHERE id = $1",
-    types: &[Type::UUID, Type::INT8, Type::TEXT],
+    text: "/* work::again */ UPDATE work SET leased_until = NULL, due_at = $2, last_error = $3, \
+           unanswered = unanswered + $4 WHERE id = $1",
+    types: &[Type::UUID, Type::INT8, Type::TEXT, Type::INT8],
 };
 
 /// Records the result of leased work; under a lease that was taken over nothing is written.
@@ -126,8 +143,13 @@ async fn attempt<E: OwnedRows>(
     changes::write(&mut pipeline, &changes, &locked);
     match outcome {
         WorkOutcome::Done(_) => pipeline.add(&DONE, params![piece.id]),
-        WorkOutcome::Again { error, due_at } => {
-            pipeline.add(&AGAIN, params![piece.id, due_at.0, error.as_str()])
+        WorkOutcome::Again {
+            error,
+            due_at,
+            unanswered,
+        } => {
+            let lost = i64::from(*unanswered);
+            pipeline.add(&AGAIN, params![piece.id, due_at.0, error.as_str(), lost])
         }
     };
     let partition = change.map(|c| c.partition);

@@ -23,6 +23,7 @@ const SQL: [&str; MIGRATIONS.len()] = [
     include_str!("../../migrations/sqlite/0011_inbox_held.sql"),
     include_str!("../../migrations/sqlite/0012_clients.sql"),
     include_str!("../../migrations/sqlite/0013_vendors.sql"),
+    include_str!("../../migrations/sqlite/0014_sourcing.sql"),
 ];
 
 /// How many copies from before migrations are kept; older ones are deleted.

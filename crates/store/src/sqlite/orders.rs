@@ -1,5 +1,6 @@
 //! Reading orders.
 
+use super::changes::{RESERVATION_COLUMNS, read_reservation};
 use super::claims;
 use super::errors::IntoStore;
 use super::rows::Columns;
@@ -9,7 +10,7 @@ use crate::model::{OrderFilter, OrderRecord, OrderRef, Page, Positions, Snapshot
 use rusqlite::{Connection, Row, params};
 use std::sync::atomic::{AtomicI64, Ordering};
 use waybill_domain::ids::{HoldId, OrderId};
-use waybill_domain::order::{Hold, HoldReason, Line, Order};
+use waybill_domain::order::{Hold, HoldReason, Line, Order, Source};
 use waybill_domain::status::{AllocationPolicy, Flags, OrderStatus};
 use waybill_domain::stuck::is_candidate;
 use waybill_domain::text::{Sku, Tenant, Vendor};
@@ -49,11 +50,12 @@ fn order(c: &mut Columns<'_, '_>) -> Result<Order> {
 fn fill_lines(connection: &Connection, order: &mut Order) -> Result<()> {
     let mut statement = connection
         .prepare_cached(
-            "SELECT order_id, line, sku, vendor, requires_shipping, ordered, cancelled, backordered, reserved, in_shipment, shipped, delivered, returned, lost \
+            "SELECT order_id, line, sku, vendor, requires_shipping, ordered, cancelled, backordered, reserved, in_shipment, shipped, delivered, returned, lost, sourced \
              FROM order_lines WHERE order_id = ?1 ORDER BY line",
         )
         .store()?;
     let mut rows = statement.query([order.id.bytes()]).store()?;
+    let mut has_sources = false;
     while let Some(row) = rows.next().store()? {
         let mut c = Columns::of(row);
         // The id is selected only so that a message about a damaged row names it.
@@ -62,9 +64,40 @@ fn fill_lines(connection: &Connection, order: &mut Order) -> Result<()> {
             id: c.get()?,
             sku: c.text("sku", |t| Some(Sku::stored(t)))?,
             vendor: c.optional_text("vendor", |t| Some(Vendor::stored(t)))?,
+            sources: vec![],
             requires_shipping: c.get()?,
             quantities: c.quantities()?,
         });
+        has_sources |= c.get::<bool>()?;
+    }
+    if has_sources {
+        fill_sources(connection, order)?;
+    }
+    Ok(())
+}
+
+/// Reads the reservations of the lines that vendors were asked for.
+fn fill_sources(connection: &Connection, order: &mut Order) -> Result<()> {
+    let mut statement = connection
+        .prepare_cached(&format!(
+            "SELECT line, vendor, attempt, reason, {RESERVATION_COLUMNS} FROM reservations WHERE order_id = ?1 ORDER BY line, vendor, attempt"
+        ))
+        .store()?;
+    let mut rows = statement.query([order.id.bytes()]).store()?;
+    while let Some(row) = rows.next().store()? {
+        let mut c = Columns::of(row);
+        let id: u16 = c.get()?;
+        let source = Source {
+            vendor: c.text("vendor", |t| Some(Vendor::stored(t)))?,
+            attempt: c.get()?,
+            reason: c.get::<Option<String>>()?.map(Into::into),
+            reservation: read_reservation(&mut c)?,
+        };
+        let mut lines = order.lines.iter_mut();
+        // A line with a vendor has one reservation, which no decision needs to know.
+        if let Some(line) = lines.find(|line| line.id == id && line.vendor.is_none()) {
+            line.sources.push(source);
+        }
     }
     Ok(())
 }
@@ -268,6 +301,22 @@ pub fn snapshot(
         page: list(connection, tenant, &filter, scan)?,
         positions: Positions(vec![position]),
     })
+}
+
+/// Orders that wait for vendors and whose time to do so has passed.
+pub fn past_their_time(connection: &Connection, now: Time, limit: usize) -> Result<Vec<OrderId>> {
+    let mut select = connection
+        .prepare_cached(
+            "SELECT DISTINCT order_id FROM reservations INDEXED BY reservations_expiring \
+             WHERE state = 'held' AND expires_at <= ?1 AND NOT ending LIMIT ?2",
+        )
+        .store()?;
+    let mut rows = select.query(params![now.0, limit]).store()?;
+    let mut found = vec![];
+    while let Some(row) = rows.next().store()? {
+        found.push(Columns::of(row).order_id()?);
+    }
+    Ok(found)
 }
 
 /// Orders that may be stuck, among the next `scan` ones after `walk`. `walk` moves on with each call, because a stuck

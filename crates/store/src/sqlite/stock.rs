@@ -66,6 +66,29 @@ pub fn adjust(tx: &mut Tx<'_>, changes: &[StockChange]) -> Result<Vec<StockOutco
         .collect()
 }
 
+/// What a vendor has agreed to since it was asked for its figure; 0 for a change that is no such figure.
+fn agreed_since(connection: &Connection, change: &StockChange) -> Result<i64> {
+    let Some(asked_at) = change.asked_at() else {
+        return Ok(0);
+    };
+    connection
+        .prepare_cached(
+            "SELECT COALESCE(SUM(quantity), 0) FROM reservations INDEXED BY reservations_agreed \
+             WHERE tenant = ?1 AND vendor = ?2 AND sku = ?3 AND agreed_at >= ?4 AND agreed_at IS NOT NULL",
+        )
+        .store()?
+        .query_row(
+            params![
+                change.tenant.as_str(),
+                change.vendor.as_str(),
+                change.sku.as_str(),
+                asked_at.0
+            ],
+            |row| row.get(0),
+        )
+        .store()
+}
+
 fn adjust_one(tx: &mut Tx<'_>, change: &StockChange) -> Result<StockOutcome> {
     let before = level(
         tx.connection,
@@ -82,7 +105,10 @@ fn adjust_one(tx: &mut Tx<'_>, change: &StockChange) -> Result<StockOutcome> {
     let ledger = if change.reconciles() {
         books(tx.connection, &change.tenant, &change.sku, &change.vendor)?.ledger
     } else {
-        Ledger::default()
+        Ledger {
+            agreed_meanwhile: agreed_since(tx.connection, change)?,
+            ..Ledger::default()
+        }
     };
     let (after, delta, event) = match change.decide(before, &ledger) {
         Ok(decided) => decided,

@@ -6,11 +6,26 @@ use super::rows::Columns;
 use super::tx::Tx;
 use crate::error::{Error, Result};
 use crate::model::{LeasedWork, WorkOutcome};
-use rusqlite::params;
+use rusqlite::{Connection, params};
 use uuid::Uuid;
 use waybill_domain::ids::OrderId;
 use waybill_domain::text::Tenant;
 use waybill_domain::time::Time;
+
+/// The targets that have work that is due and not leased. It goes from one target to the next along the index, however
+/// much work each has.
+pub fn targets(connection: &Connection, now: Time) -> Result<Vec<String>> {
+    let mut select = connection
+        .prepare_cached(
+            "WITH RECURSIVE t (target) AS (SELECT MIN(target) FROM work UNION ALL \
+             SELECT (SELECT MIN(w.target) FROM work w WHERE w.target > t.target) FROM t WHERE t.target IS NOT NULL) \
+             SELECT t.target FROM t WHERE EXISTS (SELECT 1 FROM work w WHERE w.target = t.target AND w.due_at <= ?1 \
+             AND (w.leased_until IS NULL OR w.leased_until <= ?1))",
+        )
+        .store()?;
+    let found = select.query_map([now.0], |row| row.get(0)).store()?;
+    found.collect::<rusqlite::Result<_>>().store()
+}
 
 /// Leases due work of a target. Work whose lease has run out is due again, under a new epoch.
 pub fn lease(
@@ -23,9 +38,10 @@ pub fn lease(
     let mut statement = tx
         .connection
         .prepare_cached(
-            "UPDATE work SET leased_until = ?3, epoch = epoch + 1, attempts = attempts + 1 WHERE id IN (SELECT id FROM work \
+            "UPDATE work SET unanswered = unanswered + (leased_until IS NOT NULL), leased_until = ?3, epoch = epoch + 1, \
+             attempts = attempts + 1 WHERE id IN (SELECT id FROM work \
              WHERE target = ?1 AND due_at <= ?2 AND (leased_until IS NULL OR leased_until <= ?2) ORDER BY due_at LIMIT ?4) \
-             RETURNING id, tenant, order_id, body, attempts, epoch",
+             RETURNING id, tenant, order_id, body, attempts, unanswered, epoch",
         )
         .store()?;
     let mut rows = statement
@@ -41,6 +57,7 @@ pub fn lease(
             order_id: c.optional_uuid("order id")?.map(OrderId),
             body: c.get()?,
             attempts: c.get()?,
+            unanswered: c.get()?,
             epoch: c.get()?,
         });
     }
@@ -57,9 +74,9 @@ pub fn settle<E: OwnedRows>(
 ) -> Result<()> {
     let changed = match outcome {
         WorkOutcome::Done(_) => tx.execute("DELETE FROM work WHERE id = ?1 AND epoch = ?2 AND leased_until IS NOT NULL", params![id.as_bytes(), epoch])?,
-        WorkOutcome::Again { error, due_at } => tx.execute(
-            "UPDATE work SET leased_until = NULL, due_at = ?3, last_error = ?4 WHERE id = ?1 AND epoch = ?2 AND leased_until IS NOT NULL",
-            params![id.as_bytes(), epoch, due_at.0, error],
+        WorkOutcome::Again { error, due_at, unanswered } => tx.execute(
+            "UPDATE work SET leased_until = NULL, due_at = ?3, last_error = ?4, unanswered = unanswered + ?5 WHERE id = ?1 AND epoch = ?2 AND leased_until IS NOT NULL",
+            params![id.as_bytes(), epoch, due_at.0, error, unanswered],
         )?,
     };
     if changed != 1 {

@@ -50,6 +50,9 @@ pub trait OrderStore: EffectStore<OrderEffect> {
         limit: usize,
     ) -> Result<Snapshot>;
 
+    /// Orders that wait for vendors and whose time to do so has passed; at most `limit`.
+    async fn orders_past_their_time(&self, now: Time, limit: usize) -> Result<Vec<OrderId>>;
+
     /// Orders that may be stuck ([`waybill_domain::stuck::is_candidate`]), for the watchdog. A call reads a bounded number of
     /// orders and the next call continues there, from the beginning again after the last order.
     async fn stuck_orders(&self, before: Time, limit: usize) -> Result<Vec<(OrderId, Time)>>;

@@ -14,6 +14,9 @@ pub trait WorkStore: StoreBase {
     /// Adds work outside of a change.
     async fn add_work(&self, tenant: &Tenant, work: Vec<NewWork>) -> Result<()>;
 
+    /// The targets that have work that is due and not leased.
+    async fn targets_with_work(&self, now: Time) -> Result<Vec<String>>;
+
     /// Leases due work of a target until `until`. Work whose lease has run out is due again.
     async fn lease_work(
         &self,

@@ -14,6 +14,20 @@ const MUST_NOT_BE: &[(&str, &str, &str)] = &[
          HAVING l.reserved + l.in_shipment <> COALESCE(SUM(CASE WHEN r.state IN ('held', 'committed') THEN r.quantity - r.consumed - r.released ELSE 0 END), 0)",
     ),
     (
+        "I5",
+        "units of a line that vendors were asked for, other than its reservations",
+        "SELECT l.order_id, l.line FROM order_lines l LEFT JOIN reservations r ON r.order_id = l.order_id AND r.line = l.line \
+         WHERE l.vendor IS NULL GROUP BY l.order_id, l.line, l.reserved, l.in_shipment, l.shipped \
+         HAVING l.reserved + l.in_shipment <> COALESCE(SUM(CASE WHEN r.state = 'committed' THEN r.quantity - r.consumed - r.released ELSE 0 END), 0) \
+         OR l.shipped <> COALESCE(SUM(r.consumed), 0)",
+    ),
+    (
+        "I5",
+        "units that wait for a vendor which is not asked for them",
+        "SELECT r.order_id, r.line, r.vendor, r.attempt FROM reservations r WHERE r.state = 'held' \
+         AND r.order_id NOT IN (SELECT w.order_id FROM work w WHERE w.order_id IS NOT NULL)",
+    ),
+    (
         "I6",
         "an order without its content",
         "SELECT o.id FROM orders o LEFT JOIN order_content c ON c.n = o.n WHERE c.n IS NULL",

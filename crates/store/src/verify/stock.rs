@@ -36,22 +36,39 @@ fn quoted(word: &str) -> String {
     }
 }
 
-/// Compares every stock row with the sums.
-pub(super) async fn check(tables: &mut dyn Tables, report: &mut Report) -> Result<()> {
-    let mut sums: HashMap<[String; 3], (i64, i64)> = HashMap::new();
-    let key = |row: &[String]| [row[0].clone(), row[1].clone(), row[2].clone()];
+/// What each stock row must add up to: on hand, and reserved.
+type Sums = HashMap<[String; 3], (i64, i64)>;
+
+fn key(row: &[String]) -> [String; 3] {
+    [row[0].clone(), row[1].clone(), row[2].clone()]
+}
+
+async fn sums(tables: &mut dyn Tables, report: &mut Report) -> Result<Sums> {
+    let mut sums = Sums::new();
     tables.rows(
         "SELECT tenant, sku, vendor, SUM(delta) FROM stock_movements GROUP BY tenant, sku, vendor",
         &mut |row| {
             sums.entry(key(row)).or_default().0 += number(report, row, "the sum of movements", 3);
         },
     ).await?;
-    let open = "SUM(CASE WHEN state IN ('held', 'committed') THEN quantity - consumed - released ELSE 0 END)";
-    tables.rows(&format!("SELECT tenant, sku, vendor, SUM(consumed), {open} FROM reservations GROUP BY tenant, sku, vendor"), &mut |row| {
+    // A vendor's units leave its row when it agrees, ours when they ship. Before schema 14 there were only ours.
+    let left = if tables.schema().await? < 14 {
+        "SUM(consumed)"
+    } else {
+        "SUM(CASE WHEN vendor = 'local' THEN consumed WHEN agreed_at IS NOT NULL THEN quantity ELSE 0 END)"
+    };
+    let open = "SUM(CASE WHEN state = 'held' OR state = 'committed' AND vendor = 'local' THEN quantity - consumed - released ELSE 0 END)";
+    tables.rows(&format!("SELECT tenant, sku, vendor, {left}, {open} FROM reservations GROUP BY tenant, sku, vendor"), &mut |row| {
         let sum = sums.entry(key(row)).or_default();
         sum.0 -= number(report, row, "the sum of consumed units", 3);
         sum.1 += number(report, row, "the sum of open reservations", 4);
     }).await?;
+    Ok(sums)
+}
+
+/// Compares every stock row with the sums.
+pub(super) async fn check(tables: &mut dyn Tables, report: &mut Report) -> Result<()> {
+    let mut sums = sums(tables, report).await?;
     tables
         .rows(
             "SELECT tenant, sku, vendor, on_hand, reserved FROM stock",

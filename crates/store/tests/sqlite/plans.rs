@@ -19,6 +19,10 @@ const MEANT: &[(&str, &str)] = &[
         "its order is the key's, and it has a limit",
     ),
     (
+        "WITH RECURSIVE t (target)",
+        "goes from one target to the next along the index",
+    ),
+    (
         "SELECT consumer, part, position FROM cursors",
         "a row per consumer",
     ),

@@ -116,6 +116,11 @@ pub fn of_bodies(limits: &Limits) -> Vec<MemberBound> {
         let units = vec![bound("minimum", 0), bound("maximum", MAX_UNITS)];
         of("StockBody", member, units);
     }
+    let lines = vec![bound("minItems", 1), bound("maxItems", SKUS)];
+    of("SourcingBody", "lines", lines);
+    of("SourcingLine", "sku", text(1, Sku::MAX_CHARS));
+    let units = vec![bound("minimum", 1), bound("maximum", limits.quantity)];
+    of("SourcingLine", "quantity", units);
     of("ReconcileBody", "vendor", text(1, Vendor::MAX_CHARS));
     of("ClientRequest", "id", text(1, ClientId::MAX_CHARS));
     let scopes = vec![bound("minItems", 1), bound("maxItems", Scope::ALL.len())];

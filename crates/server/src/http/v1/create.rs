@@ -10,6 +10,7 @@ use super::answer::{Answer, set};
 use super::apis::OrdersApi;
 use super::call::{Call, versioned};
 use super::command::marked;
+use super::line_view::StandingLine;
 use super::order_body::OrderBody;
 use super::order_request::{self, Checked};
 use super::order_view::{OrderView, Standing};
@@ -72,7 +73,13 @@ fn created(receipt: &Receipt) -> Response {
         number: &receipt.number,
         status: birth.status,
         version: birth.version,
-        lines: lines.map(|(vendor, q)| (vendor.as_ref(), *q)).collect(),
+        lines: lines
+            .map(|(vendor, q)| StandingLine {
+                vendor: vendor.as_ref(),
+                sources: &[],
+                quantities: *q,
+            })
+            .collect(),
         holds: &receipt.holds,
         shipments: Some(&[]),
         created_at: receipt.created_at,

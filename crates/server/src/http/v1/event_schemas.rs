@@ -57,6 +57,9 @@ pub struct OrderCreatedData {
     /// True when the order begins with a hold.
     #[schema(nullable = false)]
     on_hold: Option<bool>,
+    /// Of an order whose units are being sourced: what its lines begin with. All units of another order are reserved.
+    #[schema(nullable = false)]
+    allocation: Option<Vec<LineState>>,
     /// The order's number.
     number: String,
     /// ISO 4217.
@@ -208,6 +211,16 @@ pub struct OrderStepData {
     lines: Option<Vec<LineState>>,
 }
 
+/// Units of a line from one vendor.
+#[derive(Serialize, ToSchema)]
+struct LineSourceState {
+    /// The vendor, or `local` for our own stock.
+    vendor: String,
+    /// Units that it has agreed to; on `order.lines_released`, those that may ship now.
+    #[schema(minimum = 1)]
+    quantity: i64,
+}
+
 /// Where the units of a line are; a count that is absent is 0.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -221,6 +234,10 @@ struct LineState {
     /// Where its units come from.
     #[schema(nullable = false)]
     vendor: Option<String>,
+    /// Where its units come from, instead of `vendor`, when vendors were asked for them. Such an event has schema version
+    /// 2.
+    #[schema(nullable = false)]
+    sources: Option<Vec<LineSourceState>>,
     /// False for what is not sent; absent means true.
     #[schema(nullable = false)]
     requires_shipping: Option<bool>,

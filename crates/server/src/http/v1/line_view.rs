@@ -5,10 +5,54 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 use waybill_domain::content::LineContent;
 use waybill_domain::money::Currency;
+use waybill_domain::order::Source;
 use waybill_domain::quantities::Quantities;
 use waybill_domain::text::Vendor;
 
 use super::amount_view::{Amount, as_text};
+
+/// The present state of a line.
+pub struct StandingLine<'a> {
+    pub vendor: Option<&'a Vendor>,
+    pub sources: &'a [Source],
+    pub quantities: Quantities,
+}
+
+/// Units of a line at one vendor.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = LineSource)]
+pub struct SourceView<'a> {
+    /// The vendor, or `local` for our own stock.
+    vendor: &'a str,
+    /// 1 for the first time that this vendor is asked for units of the line.
+    #[schema(minimum = 1)]
+    attempt: u16,
+    /// Units that it was asked for.
+    #[schema(minimum = 1)]
+    quantity: i64,
+    /// `held` while it is asked, `committed` once it has agreed, `consumed` when they have left, else `released` or
+    /// `expired`.
+    #[schema(value_type = String, example = "committed")]
+    state: &'static str,
+    /// Whether nobody knows if the vendor has taken them out of its stock.
+    uncertain: bool,
+    /// Why this vendor was chosen.
+    reason: Option<&'a str>,
+}
+
+impl<'a> SourceView<'a> {
+    fn of(source: &'a Source) -> Self {
+        Self {
+            vendor: source.vendor.as_str(),
+            attempt: source.attempt,
+            quantity: source.reservation.quantity,
+            state: source.reservation.state.as_str(),
+            uncertain: source.reservation.uncertain,
+            reason: source.reason.as_deref(),
+        }
+    }
+}
 
 /// One line; its quantities always add up: ordered = cancelled + backordered + reserved + inShipment + shipped.
 #[derive(Serialize, ToSchema)]
@@ -40,8 +84,11 @@ pub struct LineView<'a> {
     /// The caller's own object, as it was sent.
     #[schema(value_type = Option<Object>)]
     pub metadata: Option<&'a RawValue>,
-    /// Where its units come from.
+    /// Where its units come from; the first one, where there are several.
     vendor: Option<&'a str>,
+    /// The vendors that were asked for its units, and what came of it; empty for a line that comes from our own stock at
+    /// once.
+    sources: Vec<SourceView<'a>>,
     /// Units ordered, cancelled ones included.
     #[schema(minimum = 0)]
     ordered: i64,
@@ -75,10 +122,10 @@ impl<'a> LineView<'a> {
     pub fn new(
         id: u16,
         line: &'a LineContent,
-        vendor: Option<&'a Vendor>,
-        q: &Quantities,
+        standing: &StandingLine<'a>,
         currency: Currency,
     ) -> Self {
+        let q = &standing.quantities;
         Self {
             id,
             sku: line.sku.as_str(),
@@ -89,7 +136,8 @@ impl<'a> LineView<'a> {
             tax: line.tax.map(|amount| Amount(amount.show(currency))),
             requires_shipping: line.requires_shipping.unwrap_or(true),
             metadata: line.metadata.as_deref(),
-            vendor: vendor.map(Vendor::as_str),
+            vendor: standing.vendor.map(Vendor::as_str),
+            sources: standing.sources.iter().map(SourceView::of).collect(),
             ordered: q.ordered,
             reserved: q.reserved,
             backordered: q.backordered,

@@ -53,6 +53,7 @@ pub mod schemas;
 mod shipment_view;
 mod shipments;
 mod snapshot;
+mod sourcing;
 mod stock;
 mod strict;
 mod transitions;
@@ -106,6 +107,7 @@ pub fn api() -> OpenApiRouter<HttpState> {
         .routes(routes!(vendors::remove))
         .routes(routes!(vendors::sync_one))
         .routes(routes!(vendors::sync_all))
+        .routes(routes!(sourcing::simulate))
 }
 
 /// The routes of the role `delivery`.

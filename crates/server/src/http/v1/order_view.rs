@@ -10,14 +10,12 @@ use waybill_domain::content::{Address, Charge, Content, DeliveryMethod, Personal
 use waybill_domain::ids::OrderId;
 use waybill_domain::money::Currency;
 use waybill_domain::order::Hold;
-use waybill_domain::quantities::Quantities;
 use waybill_domain::shipment::ShipmentCopy;
 use waybill_domain::status::OrderStatus;
-use waybill_domain::text::Vendor;
 use waybill_domain::time::Time;
 
 use super::amount_view::Amount;
-use super::line_view::LineView;
+use super::line_view::{LineView, StandingLine};
 use super::shipment_view::ShipmentView;
 use super::unreadable::Unreadable;
 
@@ -28,7 +26,7 @@ pub struct Standing<'a> {
     pub status: OrderStatus,
     pub version: i64,
     /// Per line, in the order of the content's lines.
-    pub lines: Vec<(Option<&'a Vendor>, Quantities)>,
+    pub lines: Vec<StandingLine<'a>>,
     pub holds: &'a [Hold],
     /// None where the order is shown without them.
     pub shipments: Option<&'a [ShipmentCopy]>,
@@ -230,10 +228,10 @@ impl<'a> OrderView<'a> {
             total: Amount(content.total.show(currency)),
             tax_included: content.tax_included,
             lines: lines
-                .map(|((id, line), (vendor, quantities))| {
+                .map(|((id, line), standing)| {
                     let path = || format!("lines[{}].metadata", id - 1);
                     let metadata = metadata(&path, line.metadata.as_deref());
-                    let mut view = LineView::new(id, line, *vendor, quantities, currency);
+                    let mut view = LineView::new(id, line, standing, currency);
                     view.metadata = metadata;
                     view
                 })

@@ -16,6 +16,7 @@ use super::answer::Answer;
 use super::call::versioned;
 use super::codes;
 use super::errors;
+use super::line_view::StandingLine;
 use super::order_view::{OrderView, Standing};
 use super::preconditions;
 use super::problem::Problem;
@@ -154,7 +155,13 @@ impl Shown {
             number: &self.number,
             status: order.status,
             version: order.version,
-            lines: lines.map(|l| (l.vendor.as_ref(), l.quantities)).collect(),
+            lines: lines
+                .map(|line| StandingLine {
+                    vendor: line.first_vendor(),
+                    sources: &line.sources,
+                    quantities: line.quantities,
+                })
+                .collect(),
             holds: &order.holds,
             shipments: (self.shipments == Shipments::Shown).then_some(&*order.shipments),
             created_at: order.created_at,

@@ -3,6 +3,8 @@
 //! Invariants: a vendor that is slow, down or wrong changes nothing for the others; what it answers is checked, and
 //! where it cannot be used our copy stays and grows stale, visibly; only rows that differ are written.
 
+#[cfg(feature = "planted-defects")]
+mod defects;
 mod entering;
 mod figures;
 mod reading;
@@ -12,7 +14,7 @@ use self::figures::Figures;
 use self::reading::Readings;
 use self::task::{CONSUMER, StockSyncTask};
 use super::definition::{Consumer, RoleDefinition, Share, no_routes};
-use crate::vendors::{Callers, configured};
+use crate::vendors::configured;
 
 pub static ROLE: RoleDefinition = RoleDefinition {
     name: "stock-sync",
@@ -30,14 +32,9 @@ pub static ROLE: RoleDefinition = RoleDefinition {
         Box::new(move |resources, tasks| {
             let settings = &resources.settings.vendors;
             let contexts = resources.consumers.contexts.clone();
-            let callers = Callers::new(
-                settings.clone(),
-                resources.settings.breaker.clone(),
-                contexts.clock.clone(),
-            );
             let readings = Readings {
                 store: resources.store.clone(),
-                callers,
+                callers: resources.vendors.clone(),
                 contexts,
                 figures: figures.clone(),
             };

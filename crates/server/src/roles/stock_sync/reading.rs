@@ -7,6 +7,7 @@ use waybill_domain::context::EventMeta;
 use waybill_domain::precondition::Preconditions;
 use waybill_domain::stock::{Adjustment, StockLevel};
 use waybill_domain::text::Sku;
+use waybill_domain::time::Time;
 use waybill_domain::vendor::{StockSync, VendorRecord};
 use waybill_domain::vendor_stock::Snapshot;
 use waybill_store::{Error as StoreError, StockChange, Store};
@@ -19,6 +20,8 @@ use crate::vendors::Callers;
 const PAGE: usize = 5_000;
 /// Rows that are given to the store at once. On PostgreSQL they go to all partitions of the log, a transaction each.
 const CHUNK: usize = 8_000;
+/// By how much the clocks of two processes of one store differ at most.
+const CLOCKS_DIFFER_MS: i64 = 100;
 /// Who changes the rows, in their movements and events.
 const ACTOR: &str = "system:stock-sync";
 const REASON: &str = "sync";
@@ -26,7 +29,7 @@ const REASON: &str = "sync";
 /// What a reading uses.
 pub struct Readings {
     pub store: Arc<dyn Store>,
-    pub callers: Callers,
+    pub callers: Arc<Callers>,
     pub contexts: ContextSource,
     pub figures: Figures,
 }
@@ -51,9 +54,10 @@ impl Readings {
             ..before.clone()
         };
         self.figures.readings.inc();
+        let asked_at = self.asked_at();
         let after = match self.ask(vendor).await {
             Ok(snapshot) => {
-                let found = self.write(vendor, &snapshot).await?;
+                let found = self.write(vendor, &snapshot, asked_at).await?;
                 self.figures.rows_written.inc_by(found.changed as u64);
                 self.figures
                     .rows_refused
@@ -85,6 +89,21 @@ impl Readings {
         self.store.record_sync(&after).await
     }
 
+    /// Since when what the vendor agrees to may not be in its figures. Processes that share a store know its time to a few
+    /// milliseconds, and another one may have taken an agreement in.
+    fn asked_at(&self) -> Time {
+        #[cfg(feature = "planted-defects")]
+        if super::defects::overwrites() {
+            return Time(i64::MAX);
+        }
+        let now = self.contexts.now();
+        if self.store.identity().one_writer {
+            now
+        } else {
+            now.plus_ms(-CLOCKS_DIFFER_MS)
+        }
+    }
+
     async fn ask(&self, vendor: &VendorRecord) -> Result<Snapshot, String> {
         let caller = self.callers.of(vendor)?;
         let answer = caller.stock().await;
@@ -92,13 +111,18 @@ impl Readings {
         answer.map_err(|error| error.to_string())
     }
 
-    async fn write(&self, vendor: &VendorRecord, snapshot: &Snapshot) -> Result<Found, StoreError> {
+    async fn write(
+        &self,
+        vendor: &VendorRecord,
+        snapshot: &Snapshot,
+        asked_at: Time,
+    ) -> Result<Found, StoreError> {
         let copy = self.copy(vendor).await?;
         let mut found = Found::default();
         for rows in snapshot.differences(&copy).chunks(CHUNK) {
             let changes = rows
                 .iter()
-                .map(|(sku, units)| self.change(vendor, sku, *units, copy.get(sku)));
+                .map(|(sku, units)| self.change(vendor, sku, (*units, asked_at), copy.get(sku)));
             let outcomes = self.store.write_vendor_stock(changes.collect()).await?;
             for ((sku, units), outcome) in rows.iter().zip(outcomes) {
                 let before = copy.get(sku).map_or(0, |level| level.on_hand);
@@ -137,7 +161,7 @@ impl Readings {
         &self,
         vendor: &VendorRecord,
         sku: &Sku,
-        units: i64,
+        (units, asked_at): (i64, Time),
         before: Option<&StockLevel>,
     ) -> StockChange {
         let now = self.contexts.now();
@@ -145,7 +169,7 @@ impl Readings {
             tenant: vendor.tenant.clone(),
             sku: sku.clone(),
             vendor: vendor.name.clone(),
-            adjustment: Adjustment::Snapshot(units),
+            adjustment: Adjustment::Snapshot { units, asked_at },
             safety: None,
             preconditions: before.map_or_else(Preconditions::default, |level| {
                 Preconditions::of_version(level.version)

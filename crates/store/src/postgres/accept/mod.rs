@@ -4,7 +4,7 @@
 mod rows;
 mod stock;
 
-use self::stock::{Stock, lock_stock, stock_keys};
+use self::stock::{Stock, lock_of_vendors, lock_ours, stock_keys};
 use super::bisect::Bisection;
 use super::claims;
 use super::pipeline::{Pipeline, Sql, params};
@@ -14,7 +14,7 @@ use super::transaction::{Commits, Failed, Open};
 use crate::caught::caught;
 use crate::error::{Error, Result};
 use crate::model::Accepted;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
@@ -62,8 +62,10 @@ async fn accept_together(shared: &Shared, orders: &[Arc<NewOrder>]) -> Result<Ve
     }
 }
 
+/// As many numbers as orders, and whether there is a vendor in use.
 static NUMBERS: Sql = Sql {
-    text: "/* accept::numbers */ SELECT nextval('order_numbers') FROM generate_series(1, $1)",
+    text: "/* accept::numbers */ SELECT nextval('order_numbers'), EXISTS (SELECT 1 FROM vendors WHERE enabled AND removed_at IS NULL) \
+           FROM generate_series(1, $1)",
     types: &[Type::INT8],
 };
 
@@ -75,26 +77,47 @@ async fn attempt(
 ) -> std::result::Result<(Vec<Accepted>, bool), Failed> {
     let commits = &shared.commits;
     let now = (shared.now)();
-    let keys = stock_keys(orders);
+    let keys = stock_keys(orders.iter().map(|new| &**new));
     let (open, asked) = commits
         .begin(
             |pipeline| {
                 let taken = claims::take(pipeline, orders, now);
                 let numbers = pipeline.add(&NUMBERS, params![count(orders.len())]);
-                (taken, numbers, lock_stock(pipeline, &keys))
+                (taken, numbers, lock_ours(pipeline, &keys))
             },
             |answers, (taken, numbers, stock)| {
+                let lost = claims::lost(orders, &answers.take(taken))?;
+                let (numbers, has_vendors) = read_numbers(&answers.take(numbers))?;
+                let mut ours = Stock::default();
+                ours.add_ours(&answers.take(stock))?;
                 Ok(Asked {
-                    lost: claims::lost(orders, &answers.take(taken))?,
-                    numbers: read_numbers(&answers.take(numbers))?,
-                    stock: Stock::read(&answers.take(stock))?,
+                    lost,
+                    numbers,
+                    has_vendors,
+                    stock: ours,
                 })
             },
         )
         .await?;
     let (open, answered) = answer_lost(commits, open, orders, &asked.lost).await?;
-    let decided = decide(orders, partition, answered, asked);
+    let mut asked = asked;
+    // Where vendors may be asked, the rows are kept as they were read, to be decided on again.
+    let ours = if asked.has_vendors {
+        asked.stock.clone()
+    } else {
+        std::mem::take(&mut asked.stock)
+    };
+    let decided = decide(orders, partition, &answered, &asked, ours);
     let (open, batch) = commits.unless_refused(open, decided).await?;
+    let (open, batch) = if asked.has_vendors && batch.is_short() {
+        let keys = &keys;
+        with_vendors(commits, open, keys, asked, batch, |asked, stock| {
+            decide(orders, partition, &answered, asked, stock)
+        })
+        .await?
+    } else {
+        (open, batch)
+    };
     if batch.written.is_empty() {
         // The rollback frees the claims that this batch had taken.
         if batch.replays() {
@@ -125,11 +148,17 @@ struct Asked<'o> {
     /// The claims that others hold, with the indexes of the orders that asked for them.
     lost: Vec<(usize, &'o Claim)>,
     numbers: Vec<i64>,
+    has_vendors: bool,
     stock: Stock,
 }
 
-fn read_numbers(rows: &[Row]) -> Result<Vec<i64>> {
-    rows.iter().map(|row| Columns::of(row).get()).collect()
+fn read_numbers(rows: &[Row]) -> Result<(Vec<i64>, bool)> {
+    let numbers = rows.iter().map(|row| Columns::of(row).get());
+    let has_vendors = rows.first().map(|row| Columns::from(row, 1).get());
+    Ok((
+        numbers.collect::<Result<_>>()?,
+        has_vendors.transpose()?.unwrap_or(false),
+    ))
 }
 
 /// What was decided about a batch.
@@ -141,11 +170,20 @@ struct Batch<'o> {
 }
 
 impl Batch<'_> {
+    /// Whether our own stock has not enough for an order.
+    fn is_short(&self) -> bool {
+        self.results.iter().any(is_short)
+    }
+
     /// Whether a result names an order that an earlier transaction committed.
     fn replays(&self) -> bool {
         let mut results = self.results.iter();
         results.any(|r| matches!(r, Accepted::Replayed { .. } | Accepted::Taken { .. }))
     }
+}
+
+fn is_short(result: &Accepted) -> bool {
+    matches!(result, Accepted::Short(_) | Accepted::AskInventory(_))
 }
 
 /// An order that is accepted in this batch.
@@ -174,25 +212,51 @@ async fn answer_lost(
         .await
 }
 
+/// Locks what vendors have of the batch's skus, and decides it again; the batch as it is where they have nothing.
+async fn with_vendors<'o, 'a>(
+    commits: &Commits,
+    open: Open,
+    keys: &BTreeSet<(&str, &str)>,
+    mut asked: Asked<'a>,
+    batch: Batch<'o>,
+    decide: impl FnOnce(&Asked<'a>, Stock) -> Result<Batch<'o>>,
+) -> std::result::Result<(Open, Batch<'o>), Failed> {
+    let (open, rows) = commits
+        .go_on(
+            open,
+            |pipeline| lock_of_vendors(pipeline, keys),
+            |answers, rows| Ok(answers.take(rows)),
+        )
+        .await?;
+    if rows.is_empty() {
+        return Ok((open, batch));
+    }
+    let mut stock = std::mem::take(&mut asked.stock);
+    let added = stock.add_of_vendors(&rows);
+    let decided = added.and_then(|()| decide(&asked, stock));
+    commits.unless_refused(open, decided).await
+}
+
 /// Decides the whole batch in memory, on rows that are locked.
 fn decide<'o>(
     orders: &'o [Arc<NewOrder>],
     partition: u16,
-    mut answered: HashMap<usize, Accepted>,
-    asked: Asked<'_>,
+    answered: &HashMap<usize, Accepted>,
+    asked: &Asked<'_>,
+    stock: Stock,
 ) -> Result<Batch<'o>> {
     let mut batch = Batch {
         results: Vec::with_capacity(orders.len()),
         written: Vec::with_capacity(orders.len()),
         refused: vec![],
-        stock: asked.stock,
+        stock,
     };
-    let mut numbers = asked.numbers.into_iter();
+    let mut numbers = asked.numbers.iter().copied();
     for (index, new) in orders.iter().enumerate() {
-        if let Some(answer) = answered.remove(&index) {
+        if let Some(answer) = answered.get(&index) {
             // The order may have taken other claims before it lost one; these are given back.
             batch.refused.push(new);
-            batch.results.push(answer);
+            batch.results.push(answer.clone());
             continue;
         }
         let number = numbers.next();

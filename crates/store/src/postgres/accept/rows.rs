@@ -47,8 +47,8 @@ static PERSONAL: Sql = Sql {
 };
 
 static LINES: Sql = Sql {
-    text: "/* accept::lines */ INSERT INTO order_lines (order_id, line, sku, vendor, requires_shipping, ordered, backordered, reserved) \
-           SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8)",
+    text: "/* accept::lines */ INSERT INTO order_lines (order_id, line, sku, vendor, requires_shipping, ordered, backordered, reserved, sourced) \
+           SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9)",
     types: &[
         Type::UUID_ARRAY,
         Type::INT2_ARRAY,
@@ -58,6 +58,7 @@ static LINES: Sql = Sql {
         Type::INT8_ARRAY,
         Type::INT8_ARRAY,
         Type::INT8_ARRAY,
+        Type::BOOL_ARRAY,
     ],
 };
 
@@ -80,6 +81,9 @@ pub fn write<'p>(pipeline: &mut Pipeline<'p>, batch: &'p Batch<'_>) {
     });
     changes::reserve(pipeline, reserved);
     batch.stock.write(pipeline);
+    for w in &batch.written {
+        changes::add_work(pipeline, &w.new.tenant, &w.accepted.work);
+    }
     counts.write(pipeline);
 }
 
@@ -172,6 +176,9 @@ fn write_lines<'p>(pipeline: &mut Pipeline<'p>, written: &'p [Written<'_>]) {
                 .collect::<Vec<_>>(),
             lines()
                 .map(|(_, l)| l.quantities.reserved)
+                .collect::<Vec<_>>(),
+            lines()
+                .map(|(_, l)| !l.sources.is_empty())
                 .collect::<Vec<_>>(),
         ],
     );

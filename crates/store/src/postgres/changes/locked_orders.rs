@@ -1,6 +1,6 @@
 //! Locks of the order's side: orders, holds, reservations and the stock rows behind them.
 
-use super::super::lock;
+use super::super::lock::{self, StockKey};
 use super::super::pipeline::{Answers, Handle, Pipeline, Rows, params};
 use super::super::rows::Columns;
 use super::locked::{by_id, distinct, expect_version, rows_of};
@@ -15,7 +15,7 @@ pub struct WantedOrders {
     orders: Vec<Uuid>,
     holds: Vec<Uuid>,
     reservations: Vec<Uuid>,
-    stock: Vec<(String, String, String)>,
+    stock: Vec<StockKey>,
 }
 
 impl WantedOrders {
@@ -29,8 +29,7 @@ impl WantedOrders {
             .flat_map(|c| c.effect.reservations.iter().map(move |r| (&c.tenant, r)))
             .map(|(tenant, moved)| {
                 let units = moved.units();
-                let (sku, vendor) = (units.sku.to_string(), units.vendor.to_string());
-                (tenant.to_string(), sku, vendor)
+                StockKey::new(tenant.as_str(), units.sku.as_str(), units.vendor.as_str())
             })
             .collect();
         let reserved = each().filter(|c| !c.effect.reservations.is_empty());
@@ -59,9 +58,9 @@ impl WantedOrders {
         }
         let each = self.stock.iter();
         let parameters = params![
-            each.clone().map(|k| k.0.as_str()).collect::<Vec<_>>(),
-            each.clone().map(|k| k.1.as_str()).collect::<Vec<_>>(),
-            each.map(|k| k.2.as_str()).collect::<Vec<_>>(),
+            each.clone().map(|k| k.tenant.as_str()).collect::<Vec<_>>(),
+            each.clone().map(|k| k.sku.as_str()).collect::<Vec<_>>(),
+            each.map(|k| k.vendor.as_str()).collect::<Vec<_>>(),
         ];
         Some(pipeline.add(&lock::STOCK, parameters))
     }
@@ -104,6 +103,7 @@ impl LockedOrders {
     pub fn take(&mut self, change: &Change<OrderEffect>) -> Result<()> {
         self.check(change)?;
         let moved = self.reservations.after(change)?;
+        self.stock_rows.take(change)?;
         self.reservations.take(moved);
         let after = &change.effect.order.after;
         self.orders.insert(after.id.0, after.version);
@@ -132,6 +132,6 @@ impl LockedOrders {
         if released.any(|id| !self.open_holds.contains(&id)) {
             return Err(Error::Conflict { what: "the hold" });
         }
-        self.stock_rows.check(change)
+        Ok(())
     }
 }

@@ -4,7 +4,6 @@ use super::super::pipeline::{Pipeline, Sql, params};
 use super::super::rows::{Columns, small};
 use crate::error::{Error, Result};
 use std::collections::{BTreeMap, HashMap};
-use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 use waybill_domain::change::{Change, OrderEffect};
@@ -12,12 +11,14 @@ use waybill_domain::ids::OrderId;
 use waybill_domain::reservation::{
     Reservation, ReservationMove, ReservationState, ReservedUnits, StockEffect,
 };
-use waybill_domain::text::Tenant;
+use waybill_domain::stock::StockLevel;
+use waybill_domain::text::{Sku, Tenant, Vendor};
 
 static INSERT: Sql = Sql {
-    text: "/* changes::reserve */ INSERT INTO reservations (order_id, line, vendor, sku, tenant, state, quantity) \
-           SELECT r.order_id, r.line, r.vendor, r.sku, r.tenant, r.state, r.quantity \
-           FROM unnest($1, $2, $3, $4, $5, $6, $7) AS r (order_id, line, vendor, sku, tenant, state, quantity)",
+    text: "/* changes::reserve */ INSERT INTO reservations (order_id, line, vendor, sku, tenant, state, quantity, attempt, expires_at, reason) \
+           SELECT r.order_id, r.line, r.vendor, r.sku, r.tenant, r.state, r.quantity, r.attempt, r.expires_at, r.reason \
+           FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) \
+           AS r (order_id, line, vendor, sku, tenant, state, quantity, attempt, expires_at, reason)",
     types: &[
         Type::UUID_ARRAY,
         Type::INT2_ARRAY,
@@ -26,12 +27,16 @@ static INSERT: Sql = Sql {
         Type::TEXT_ARRAY,
         Type::TEXT_ARRAY,
         Type::INT8_ARRAY,
+        Type::INT4_ARRAY,
+        Type::INT8_ARRAY,
+        Type::TEXT_ARRAY,
     ],
 };
 
 static UPDATE: Sql = Sql {
-    text: "/* changes::reservations */ UPDATE reservations r SET consumed = c.consumed, released = c.released, state = c.state \
-           FROM unnest($1, $2, $3, $4, $5, $6, $7) AS c (order_id, line, vendor, attempt, consumed, released, state) \
+    text: "/* changes::reservations */ UPDATE reservations r SET consumed = c.consumed, released = c.released, state = c.state, \
+           ending = c.ending, agreed_at = c.agreed_at, uncertain = c.uncertain FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) \
+           AS c (order_id, line, vendor, attempt, consumed, released, state, ending, agreed_at, uncertain) \
            WHERE r.order_id = c.order_id AND r.line = c.line AND r.vendor = c.vendor AND r.attempt = c.attempt",
     types: &[
         Type::UUID_ARRAY,
@@ -41,6 +46,9 @@ static UPDATE: Sql = Sql {
         Type::INT8_ARRAY,
         Type::INT8_ARRAY,
         Type::TEXT_ARRAY,
+        Type::BOOL_ARRAY,
+        Type::INT8_ARRAY,
+        Type::BOOL_ARRAY,
     ],
 };
 
@@ -50,69 +58,92 @@ static STOCK: Sql = Sql {
     types: &[Type::TEXT_ARRAY, Type::INT8_ARRAY, Type::INT8_ARRAY],
 };
 
-/// The attempt that the table's default gives a new row.
+/// The attempt of a reservation whose attempt is not named.
 const FIRST_ATTEMPT: i32 = 1;
 
-/// A line of an order at a vendor.
-type Key = (Uuid, u16, String);
+/// A reservation: a line of an order at a vendor, and its attempt there.
+type Key = (Uuid, u16, String, i32);
 
-fn key(order: OrderId, units: &ReservedUnits) -> Key {
-    (order.0, units.line, units.vendor.to_string())
-}
-
-/// Locked reservations that had open units when they were read; updated in memory with each change that is taken in.
+/// Locked reservations; updated in memory with each change that is taken in.
 #[derive(Default)]
-pub struct Reservations(HashMap<Key, Open>);
+pub struct Reservations(BTreeMap<Key, Row>);
 
 #[derive(Clone, Copy)]
-struct Open {
-    attempt: i32,
+struct Row {
     now: Reservation,
     /// Whether a change has moved its units, so that it is written.
     moved: bool,
 }
 
+/// The columns of a reservation from its state on.
+pub fn reservation(c: &mut Columns<'_>) -> Result<Reservation> {
+    Ok(Reservation {
+        state: c.text("reservation state", ReservationState::parse)?,
+        quantity: c.get()?,
+        consumed: c.get()?,
+        released: c.get()?,
+        expires_at: c.optional_time()?,
+        ending: c.get()?,
+        agreed_at: c.optional_time()?,
+        uncertain: c.get()?,
+    })
+}
+
+/// The reservation that a move names: that attempt, or the line's first open one at the vendor.
+fn named<'r>(
+    rows: &'r BTreeMap<Key, Row>,
+    order: OrderId,
+    units: &ReservedUnits,
+) -> Option<(&'r Key, &'r Row)> {
+    let at = |attempt: i32| (order.0, units.line, units.vendor.to_string(), attempt);
+    match units.attempt {
+        Some(attempt) => rows.get_key_value(&at(attempt.into())),
+        None => rows
+            .range(at(i32::MIN)..=at(i32::MAX))
+            .find(|(_, row)| row.now.open() > 0),
+    }
+}
+
 impl Reservations {
     /// Reads the locked rows.
-    pub fn read(rows: &[Row]) -> Result<Self> {
-        let mut open = HashMap::with_capacity(rows.len());
-        for row in rows {
+    pub fn read(rows: &[tokio_postgres::Row]) -> Result<Self> {
+        let each = rows.iter().map(|row| {
             let mut c = Columns::of(row);
-            let key = (c.uuid()?, c.small("line")?, c.get()?);
-            let attempt = c.get()?;
-            let now = Reservation {
-                state: c.text("reservation state", ReservationState::parse)?,
-                quantity: c.get()?,
-                consumed: c.get()?,
-                released: c.get()?,
-            };
-            // Attempts come in their order; the first that is open is the one that moves.
-            open.entry(key).or_insert(Open {
-                attempt,
-                now,
-                moved: false,
-            });
-        }
-        Ok(Self(open))
+            let key = (c.uuid()?, c.small("line")?, c.get()?, c.get()?);
+            let now = reservation(&mut c)?;
+            Ok((key, Row { now, moved: false }))
+        });
+        each.collect::<Result<_>>().map(Self)
     }
 
     /// The reservations after the moves of a change. Nothing is taken in yet, so that a change that fails leaves no
     /// trace.
     pub fn after(&self, change: &Change<OrderEffect>) -> Result<Moved> {
-        let mut moved: HashMap<Key, Open> = HashMap::new();
+        let mut moved: BTreeMap<Key, Row> = BTreeMap::new();
         for step in &change.effect.reservations {
-            let key = key(change.order_id, step.units());
-            let open = moved.get(&key).or_else(|| self.0.get(&key)).copied();
-            let before = open.map(|open| open.now);
-            let now = step.after(before).map_err(Error::of_move)?;
-            // Without an open reservation, the move makes one: its row is inserted, and updated only if a later move
-            // changes it again.
-            let open = Open {
-                attempt: open.map_or(FIRST_ATTEMPT, |open| open.attempt),
-                now,
-                moved: open.is_some(),
+            let units = step.units();
+            let found = named(&moved, change.order_id, units)
+                .or_else(|| named(&self.0, change.order_id, units));
+            let now = step
+                .after(found.map(|(_, row)| row.now))
+                .map_err(Error::of_move)?;
+            // A move that makes a reservation: its row is inserted, and updated only if a later move changes it again.
+            let is_new = step.makes().is_some();
+            let key = match found {
+                Some((key, _)) if !is_new => key.clone(),
+                _ => {
+                    let attempt = units.attempt.map_or(FIRST_ATTEMPT, i32::from);
+                    let vendor = units.vendor.to_string();
+                    (change.order_id.0, units.line, vendor, attempt)
+                }
             };
-            moved.insert(key, open);
+            moved.insert(
+                key,
+                Row {
+                    now,
+                    moved: !is_new,
+                },
+            );
         }
         Ok(Moved(moved))
     }
@@ -122,50 +153,71 @@ impl Reservations {
         self.0.extend(moved.0);
     }
 
-    fn moved(&self) -> Vec<(&Key, &Open)> {
-        let moved = self.0.iter().filter(|(_, open)| open.moved);
-        let sorted: BTreeMap<&Key, &Open> = moved.collect();
-        sorted.into_iter().collect()
+    fn moved(&self) -> Vec<(&Key, &Row)> {
+        self.0.iter().filter(|(_, row)| row.moved).collect()
     }
 }
 
 /// Reservations as the moves of one change leave them.
-pub struct Moved(HashMap<Key, Open>);
+pub struct Moved(BTreeMap<Key, Row>);
 
-/// Where locked stock rows stand, by tenant, sku and vendor.
+/// Locked stock rows by tenant, sku and vendor; updated in memory with each change that is taken in.
 #[derive(Default)]
-pub struct StockRows(HashMap<(String, String, String), String>);
+pub struct StockRows(HashMap<(String, String, String), StockRow>);
+
+/// A locked stock row and where it stands.
+struct StockRow {
+    level: StockLevel,
+    place: String,
+}
 
 impl StockRows {
     /// Reads the locked rows.
-    pub fn read(rows: &[Row]) -> Result<Self> {
-        let places = rows.iter().map(|row| {
+    pub fn read(rows: &[tokio_postgres::Row]) -> Result<Self> {
+        let each = rows.iter().map(|row| {
             let mut c = Columns::of(row);
             let key = (c.get()?, c.get()?, c.get()?);
-            Ok((key, Columns::from(row, 7).get()?))
+            let level = StockLevel {
+                on_hand: c.get()?,
+                reserved: c.get()?,
+                safety: c.get()?,
+                version: c.get()?,
+            };
+            let place = c.get()?;
+            Ok((key, StockRow { level, place }))
         });
-        places.collect::<Result<_>>().map(Self)
+        each.collect::<Result<_>>().map(Self)
     }
 
     /// Where a row stands; nowhere if it is not there.
     fn place(&self, (tenant, sku, vendor): &(&str, &str, &str)) -> Option<String> {
         let key = ((*tenant).into(), (*sku).into(), (*vendor).into());
-        self.0.get(&key).cloned()
+        self.0.get(&key).map(|row| row.place.clone())
     }
 
-    /// Fails where the stock row behind a reservation is not there.
-    pub fn check(&self, change: &Change<OrderEffect>) -> Result<()> {
-        let rows = change
-            .effect
-            .reservations
-            .iter()
-            .map(ReservationMove::units);
+    /// Takes in what a change does to the rows, all of it or nothing. Fails where a row is not there, or has not the units
+    /// any more that the change reserves.
+    pub fn take(&mut self, change: &Change<OrderEffect>) -> Result<()> {
         let tenant = &change.tenant;
-        for units in rows {
-            let (sku, vendor) = (&units.sku, &units.vendor);
-            let key = (tenant.as_str(), sku.as_str(), vendor.as_str());
-            if self.place(&key).is_none() {
-                return Err(Error::no_stock_row(tenant, sku, vendor));
+        let mut sums: BTreeMap<(&Sku, &Vendor), StockEffect> = BTreeMap::new();
+        for step in &change.effect.reservations {
+            let units = step.units();
+            *sums.entry((&units.sku, &units.vendor)).or_default() += step.effect();
+        }
+        let key =
+            |sku: &Sku, vendor: &Vendor| (tenant.to_string(), sku.to_string(), vendor.to_string());
+        for ((sku, vendor), effect) in &sums {
+            let row = self.0.get(&key(sku, vendor));
+            let row = row.ok_or_else(|| Error::no_stock_row(tenant, sku, vendor))?;
+            // Units that are newly reserved must be there: the decision was made on what was available a moment ago.
+            if effect.reserved > 0 && effect.reserved > row.level.available() {
+                return Err(Error::stock_is_gone());
+            }
+        }
+        for ((sku, vendor), effect) in &sums {
+            if let Some(row) = self.0.get_mut(&key(sku, vendor)) {
+                row.level.on_hand += effect.on_hand;
+                row.level.reserved += effect.reserved;
             }
         }
         Ok(())
@@ -180,7 +232,7 @@ pub fn reserve<'p>(
     let made: Vec<_> = moves
         .filter_map(|(tenant, order, step)| {
             let (units, made) = step.makes()?;
-            Some((tenant, order, units, made))
+            Some((tenant, order, units, made, step.reason()))
         })
         .collect();
     if made.is_empty() {
@@ -197,6 +249,13 @@ pub fn reserve<'p>(
             each().map(|m| m.0.as_str()).collect::<Vec<_>>(),
             each().map(|m| m.3.state.as_str()).collect::<Vec<_>>(),
             each().map(|m| m.3.quantity).collect::<Vec<_>>(),
+            each()
+                .map(|m| m.2.attempt.map_or(FIRST_ATTEMPT, i32::from))
+                .collect::<Vec<_>>(),
+            each()
+                .map(|m| m.3.expires_at.map(|at| at.0))
+                .collect::<Vec<_>>(),
+            each().map(|m| m.4).collect::<Vec<_>>(),
         ],
     );
 }
@@ -229,16 +288,17 @@ pub fn move_units<'p>(
             each().map(|(key, _)| key.0).collect::<Vec<_>>(),
             each().map(|(key, _)| small(key.1)).collect::<Vec<_>>(),
             each().map(|(key, _)| key.2.as_str()).collect::<Vec<_>>(),
-            each().map(|(_, open)| open.attempt).collect::<Vec<_>>(),
+            each().map(|(key, _)| key.3).collect::<Vec<_>>(),
+            each().map(|(_, row)| row.now.consumed).collect::<Vec<_>>(),
+            each().map(|(_, row)| row.now.released).collect::<Vec<_>>(),
             each()
-                .map(|(_, open)| open.now.consumed)
+                .map(|(_, row)| row.now.state.as_str())
                 .collect::<Vec<_>>(),
+            each().map(|(_, row)| row.now.ending).collect::<Vec<_>>(),
             each()
-                .map(|(_, open)| open.now.released)
+                .map(|(_, row)| row.now.agreed_at.map(|at| at.0))
                 .collect::<Vec<_>>(),
-            each()
-                .map(|(_, open)| open.now.state.as_str())
-                .collect::<Vec<_>>(),
+            each().map(|(_, row)| row.now.uncertain).collect::<Vec<_>>(),
         ],
     );
     let mut stock: BTreeMap<(&str, &str, &str), StockEffect> = BTreeMap::new();
@@ -246,6 +306,10 @@ pub fn move_units<'p>(
         let units = step.units();
         let row = (tenant.as_str(), units.sku.as_str(), units.vendor.as_str());
         *stock.entry(row).or_default() += step.effect();
+        #[cfg(feature = "planted-defects")]
+        if super::super::defects::takes_twice(step) {
+            stock.entry(row).or_default().on_hand -= units.units.get();
+        }
     }
     pipeline.add(
         &STOCK,

@@ -60,6 +60,10 @@ impl OrderStore for PostgresStore {
         orders::snapshot(self.read()?, tenant, before, limit, scan, partitions).await
     }
 
+    async fn orders_past_their_time(&self, now: Time, limit: usize) -> Result<Vec<OrderId>> {
+        orders::past_their_time(self.read()?, now, limit).await
+    }
+
     async fn stuck_orders(&self, before: Time, limit: usize) -> Result<Vec<(OrderId, Time)>> {
         let scan = self.shared.options.scan_limit;
         stuck::find(self.read()?, &self.stuck_walk, before, limit, scan).await

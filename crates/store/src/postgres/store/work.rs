@@ -16,6 +16,10 @@ impl WorkStore for PostgresStore {
         work::add(self.read()?, tenant, &pieces).await
     }
 
+    async fn targets_with_work(&self, now: Time) -> Result<Vec<String>> {
+        work::targets(self.read()?, now).await
+    }
+
     async fn lease_work(
         &self,
         target: &str,

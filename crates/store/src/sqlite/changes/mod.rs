@@ -8,7 +8,7 @@ mod reservations;
 mod work;
 
 pub use orders::place_hold;
-pub use reservations::reserve;
+pub use reservations::{COLUMNS as RESERVATION_COLUMNS, read as read_reservation, reserve};
 pub use work::add_work;
 
 use super::log;

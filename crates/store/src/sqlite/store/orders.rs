@@ -61,6 +61,12 @@ impl OrderStore for SqliteStore {
             .await
     }
 
+    async fn orders_past_their_time(&self, now: Time, limit: usize) -> Result<Vec<OrderId>> {
+        self.readers
+            .read(move |c| orders::past_their_time(c, now, limit))
+            .await
+    }
+
     async fn stuck_orders(&self, before: Time, limit: usize) -> Result<Vec<(OrderId, Time)>> {
         let (walk, scan) = (self.stuck_walk.clone(), self.scan_limit);
         self.readers

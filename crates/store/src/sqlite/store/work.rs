@@ -22,6 +22,10 @@ impl WorkStore for SqliteStore {
             .await
     }
 
+    async fn targets_with_work(&self, now: Time) -> Result<Vec<String>> {
+        self.readers.read(move |c| work::targets(c, now)).await
+    }
+
     async fn lease_work(
         &self,
         target: &str,

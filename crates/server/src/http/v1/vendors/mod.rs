@@ -29,7 +29,7 @@ use crate::auth::Scope;
 use crate::http::json;
 
 /// Vendors of one tenant: sourcing looks at all of them.
-const MOST: usize = 100;
+pub(super) const MOST: usize = 100;
 
 /// The vendors of the tenant.
 #[utoipa::path(

@@ -3,20 +3,28 @@
 //! Invariant: the order that [`Progress::finish`] returns is sound ([`Order::is_sound`]), every step it took is in the
 //! transition table, and the version rose by one per event. The two callers decide which units move.
 
-use crate::change::{Change, HoldChange, OrderChange, OrderEffect};
+mod sources;
+
+use self::sources::Leaving;
+pub(crate) use self::sources::units_of;
+use crate::change::{Change, HoldChange, NewWork, OrderChange, OrderEffect};
 use crate::context::Context;
-use crate::event::{EventKind, NewEvent, SCHEMA_VERSION, body, encode};
+use crate::event::{EventKind, NewEvent, SCHEMA_VERSION, SOURCES_SCHEMA_VERSION, body, encode};
 use crate::ids::{EventId, HoldId};
 use crate::order::{Line, Order};
-use crate::reservation::{ReservationMove, ReservedUnits, Units};
+use crate::reservation::ReservationMove;
 use crate::status::OrderStatus;
+use crate::text::Vendor;
 use crate::transitions;
 
 /// An order in the course of one decision, between two versions.
 pub struct Progress<'a, 'c> {
     pub order: Order,
+    /// The vendor that sends the parcel which a fact is about.
+    pub parcel_of: Option<Vendor>,
     before: &'a Order,
     reservations: Vec<ReservationMove>,
+    work: Vec<NewWork>,
     holds: Vec<HoldChange>,
     cancel_reason: Option<String>,
     steps: Vec<Step>,
@@ -38,8 +46,10 @@ impl<'a, 'c> Progress<'a, 'c> {
     pub fn new(order: &'a Order, context: &'a mut Context<'c>) -> Self {
         Self {
             order: order.clone(),
+            parcel_of: None,
             before: order,
             reservations: vec![],
+            work: vec![],
             holds: vec![],
             cancel_reason: None,
             steps: vec![],
@@ -55,32 +65,7 @@ impl<'a, 'c> Progress<'a, 'c> {
 
     /// Notes units of line `index` that have left the warehouse; does nothing if `units` is 0.
     pub fn consume(&mut self, index: usize, units: i64) {
-        if let Some(units) = self.reserved_units(index, units) {
-            self.reservations.push(ReservationMove::Consume(units));
-        }
-    }
-
-    /// Notes reserved units of line `index` that are released; does nothing if `units` is 0.
-    pub fn give_back(&mut self, index: usize, units: i64) {
-        if let Some(units) = self.reserved_units(index, units) {
-            self.reservations.push(ReservationMove::Release(units));
-        }
-    }
-
-    /// Units in the reservation of line `index`. Units agreed to by the inventory service, and lines without a source,
-    /// have none.
-    fn reserved_units(&self, index: usize, units: i64) -> Option<ReservedUnits> {
-        let line = &self.order.lines[index];
-        let vendor = line.vendor.clone()?;
-        if vendor.as_str() == crate::text::Vendor::INVENTORY {
-            return None;
-        }
-        Some(ReservedUnits {
-            line: line.id,
-            sku: line.sku.clone(),
-            vendor,
-            units: Units::new(units)?,
-        })
+        self.leave(index, units, Leaving::Shipped);
     }
 
     /// Cancels every unit that has not left; returns whether there was one.
@@ -92,7 +77,8 @@ impl<'a, 'c> Progress<'a, 'c> {
             q.cancelled += waiting;
             (q.backordered, q.reserved, q.in_shipment) = (0, 0, 0);
             any |= waiting > 0;
-            self.give_back(index, held);
+            self.give_up_asked(index);
+            self.leave(index, held, Leaving::GivenBack);
         }
         any
     }
@@ -106,7 +92,8 @@ impl<'a, 'c> Progress<'a, 'c> {
             q.cancelled += unpacked;
             (q.backordered, q.reserved) = (0, 0);
             any |= unpacked > 0;
-            self.give_back(index, held);
+            self.give_up_asked(index);
+            self.leave(index, held, Leaving::Unpacked);
         }
         any
     }
@@ -114,12 +101,26 @@ impl<'a, 'c> Progress<'a, 'c> {
     /// Cancels every unit that waits for stock; returns whether there was one.
     pub fn give_up_backordered(&mut self) -> bool {
         let mut any = false;
-        for line in &mut self.order.lines {
-            let q = &mut line.quantities;
+        for index in 0..self.order.lines.len() {
+            let q = &mut self.order.lines[index].quantities;
             any |= q.backordered > 0;
             q.cancelled += std::mem::take(&mut q.backordered);
+            self.give_up_asked(index);
         }
         any
+    }
+
+    /// Releases the units that are reserved for lines which have no use for them.
+    pub fn give_back_forgotten(&mut self) {
+        for index in 0..self.order.lines.len() {
+            let forgotten = self.order.lines[index].forgotten();
+            self.leave(index, forgotten, Leaving::GivenBack);
+        }
+    }
+
+    /// Releases units of line `index` that were in a shipment; does nothing if `units` is 0.
+    pub fn give_back(&mut self, index: usize, units: i64) {
+        self.leave(index, units, Leaving::GivenBack);
     }
 
     /// A fresh id for a hold.
@@ -253,14 +254,17 @@ impl<'a, 'c> Progress<'a, 'c> {
         true
     }
 
-    /// The change to write; `None` when nothing happened.
+    /// The change to write; `None` when nothing happened. Where only reservations move, the order keeps its version.
     #[must_use]
     pub fn finish(mut self) -> Option<Change<OrderEffect>> {
-        if self.steps.is_empty() {
+        if self.steps.is_empty() && self.reservations.is_empty() {
             return None;
         }
-        self.order.updated_at = self.context.now;
-        let last = self.steps.len() - 1;
+        if !self.steps.is_empty() {
+            self.order.updated_at = self.context.now;
+        }
+        // No error: a change that moves only reservations has no last step.
+        let last = self.steps.len().saturating_sub(1);
         let steps = std::mem::take(&mut self.steps);
         let events = steps
             .into_iter()
@@ -287,6 +291,7 @@ impl<'a, 'c> Progress<'a, 'c> {
         };
         let mut change = Change::new(tenant, order_id, partition, effect);
         change.events = events;
+        change.work = self.work;
         Some(change)
     }
 
@@ -296,6 +301,12 @@ impl<'a, 'c> Progress<'a, 'c> {
             step.kind,
             EventKind::OrderConfirmed | EventKind::OrderLinesReleased
         );
+        let lines = if last || acted_on {
+            self.event_lines(step.kind)
+        } else {
+            vec![]
+        };
+        let names_sources = lines.iter().any(|line| !line.sources.is_empty());
         let body = body::OrderStep {
             status: step.status,
             previous_status: step.previous,
@@ -306,15 +317,15 @@ impl<'a, 'c> Progress<'a, 'c> {
             } else {
                 vec![]
             },
-            lines: if last || acted_on {
-                self.event_lines(step.kind)
-            } else {
-                vec![]
-            },
+            lines,
         };
         NewEvent {
             id: EventId(self.context.ids.next()),
-            schema_version: SCHEMA_VERSION,
+            schema_version: if names_sources {
+                SOURCES_SCHEMA_VERSION
+            } else {
+                SCHEMA_VERSION
+            },
             kind: step.kind,
             aggregate: self.order.aggregate(),
             seq: self.order.version,
@@ -336,15 +347,20 @@ impl<'a, 'c> Progress<'a, 'c> {
             for line in &mut lines {
                 let unit = self.released.iter().find(|unit| unit.line == line.id);
                 line.released = unit.map_or(0, |unit| unit.quantity);
+                if !line.sources.is_empty() {
+                    line.sources = self.released_sources(line.released);
+                }
             }
         }
         lines
     }
 }
 
-/// Indexes of the lines that differ.
+/// Indexes of the lines whose rows differ; sources have rows of their own.
 fn changed_lines(before: &Order, after: &Order) -> Vec<usize> {
-    let differs = |(_, (a, b)): &(usize, (&Line, &Line))| a != b;
+    let differs = |(_, (a, b)): &(usize, (&Line, &Line))| {
+        (&a.vendor, a.quantities) != (&b.vendor, b.quantities)
+    };
     let pairs = before.lines.iter().zip(&after.lines).enumerate();
     pairs.filter(differs).map(|(index, _)| index).collect()
 }

@@ -1,19 +1,20 @@
 //! Accepts a batch of orders: claims, stock, the domain's decision, rows, events.
 
+mod stock;
+
+use self::stock::Stock;
 use super::bisect::bisect;
 use super::claims;
 use super::errors::IntoStore;
 use super::log::{self, PART};
 use super::tx::Tx;
 use crate::encoding::write_birth;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::model::Accepted;
 use rusqlite::params;
-use std::collections::HashMap;
 use std::sync::Arc;
-use waybill_domain::intake::{self, AcceptedOrder, Birth, Decision, NewOrder, StockView};
-use waybill_domain::stock::StockLevel;
-use waybill_domain::text::{Sku, Tenant, Vendor};
+use waybill_domain::intake::{self, AcceptedOrder, Birth, Decision, NewOrder};
+use waybill_domain::text::Vendor;
 
 /// How many order numbers are reserved on disk at a time; the unused rest of a block is skipped after a crash or
 /// restart.
@@ -58,8 +59,13 @@ fn decide<'a>(
     if let Some(answer) = claims.take(tx, new)? {
         return Ok(answer);
     }
-    let view = stock.view(tx, new)?;
-    let refused = match intake::decide(new, tx.counters.number + 1, PART, view) {
+    let number = tx.counters.number + 1;
+    let mut decided = intake::decide(new, number, PART, stock.view(tx, new)?);
+    // Vendors are looked at only for an order that our own stock is short of.
+    if !matches!(decided, Decision::Accept(_)) && stock.has_vendors(tx, new)? {
+        decided = intake::decide(new, number, PART, stock.view(tx, new)?);
+    }
+    let refused = match decided {
         Decision::Accept(accepted) => {
             next_number(tx);
             let birth = Birth::of(&accepted.order);
@@ -161,8 +167,8 @@ fn write_lines(tx: &Tx<'_>, written: &[Written<'_>]) -> Result<()> {
     let mut insert = tx
         .connection
         .prepare_cached(
-            "INSERT INTO order_lines (order_id, line, sku, vendor, requires_shipping, ordered, backordered, reserved) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            "INSERT INTO order_lines (order_id, line, sku, vendor, requires_shipping, ordered, backordered, reserved, sourced) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
         )
         .store()?;
     for order in written.iter().map(|w| &w.accepted.order) {
@@ -178,6 +184,7 @@ fn write_lines(tx: &Tx<'_>, written: &[Written<'_>]) -> Result<()> {
                     q.ordered,
                     q.backordered,
                     q.reserved,
+                    !line.sources.is_empty(),
                 ])
                 .store()?;
         }
@@ -190,64 +197,9 @@ fn write_reservations(tx: &Tx<'_>, written: &[Written<'_>]) -> Result<()> {
         for reserved in &accepted.reserved {
             super::changes::reserve(tx, &new.tenant, new.id, reserved)?;
         }
+        super::changes::add_work(tx, &new.tenant, &accepted.work)?;
     }
     Ok(())
-}
-
-/// The stock rows a batch looks at: read once, changed in memory, written once per row.
-#[derive(Default)]
-struct Stock {
-    by_tenant: HashMap<Tenant, TenantStock>,
-}
-
-#[derive(Default)]
-struct TenantStock {
-    view: StockView,
-    /// The levels as they were read; `None` for skus without a stock row.
-    read: HashMap<Sku, Option<StockLevel>>,
-}
-
-impl Stock {
-    fn view(&mut self, tx: &Tx<'_>, new: &NewOrder) -> Result<&mut StockView> {
-        // The key is only copied for the first order of a tenant.
-        if !self.by_tenant.contains_key(&new.tenant) {
-            self.by_tenant
-                .insert(new.tenant.clone(), TenantStock::default());
-        }
-        let Some(stock) = self.by_tenant.get_mut(&new.tenant) else {
-            return Err(Error::unavailable("unreachable: just inserted"));
-        };
-        for line in &new.lines {
-            if !stock.read.contains_key(&line.sku) {
-                let level = super::stock::level(
-                    tx.connection,
-                    &new.tenant,
-                    line.sku.as_str(),
-                    Vendor::LOCAL,
-                )?;
-                if let Some(level) = level {
-                    stock.view.insert(line.sku.clone(), level);
-                }
-                stock.read.insert(line.sku.clone(), level);
-            }
-        }
-        Ok(&mut stock.view)
-    }
-
-    fn write(&self, tx: &Tx<'_>) -> Result<()> {
-        for (tenant, stock) in &self.by_tenant {
-            for (sku, after) in &stock.view {
-                let before = stock.read.get(sku).copied().flatten().unwrap_or_default();
-                if before.reserved != after.reserved {
-                    tx.execute(
-                        "UPDATE stock SET reserved = ?4 WHERE tenant = ?1 AND sku = ?2 AND vendor = ?3",
-                        params![tenant.as_str(), sku.as_str(), Vendor::LOCAL, after.reserved],
-                    )?;
-                }
-            }
-        }
-        Ok(())
-    }
 }
 
 /// Loads the last number of the reserved block; the block's unused numbers are skipped.

@@ -1,0 +1,217 @@
+//! Decides whether an order is accepted, inside the batch that writes it and while its stock rows are locked.
+
+mod accepted;
+mod stock_view;
+
+use crate::change::NewWork;
+use crate::claim::Claim;
+use crate::context::EventMeta;
+use crate::event::NewEvent;
+use crate::ids::{EventId, OrderId};
+use crate::order::{Hold, Line, Order};
+use crate::quantities::Quantities;
+use crate::refusal::Shortage;
+use crate::reservation::ReservationMove;
+use crate::sourcing::{self, Need};
+use crate::status::{AllocationPolicy, OrderStatus};
+use crate::stock::StockLevel;
+use crate::text::{Sku, Tenant, Vendor};
+use crate::time::Time;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+pub use stock_view::{StockView, VendorStock};
+
+/// The part of a line that intake needs; the other fields are in the content.
+#[derive(Clone, Debug)]
+pub struct NewLine {
+    pub sku: Sku,
+    pub quantity: i64,
+    pub requires_shipping: bool,
+}
+
+/// The inventory service's answer about a sku that is not tracked here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InventoryAnswer {
+    pub sku: Sku,
+    pub available: i64,
+}
+
+/// A checked order that is ready for the store. All its ids are made already, so that a retry stores the same ones.
+#[derive(Clone, Debug)]
+pub struct NewOrder {
+    pub id: OrderId,
+    pub tenant: Tenant,
+    pub created_at: Time,
+    pub claims: Vec<Claim>,
+    /// The first 16 bytes of the SHA-256 of dialect, route and body.
+    pub body_hash: [u8; 16],
+    pub policy: AllocationPolicy,
+    pub lines: Vec<NewLine>,
+    pub holds: Vec<Hold>,
+    pub customer_id: Option<Arc<str>>,
+    pub caller_number: Option<Arc<str>>,
+    pub promised_by: Option<Time>,
+    /// How long the order waits for vendors.
+    pub sourced_by: Time,
+    /// When the customer placed the order, if the caller gives it.
+    pub placed_at: Option<Time>,
+    /// JSON of [`crate::content::Content`].
+    pub content: Arc<str>,
+    /// JSON of [`crate::content::Personal`], if there is any.
+    pub personal: Option<Arc<str>>,
+    /// The ids of `order.created` and `order.confirmed`.
+    pub event_ids: [EventId; 2],
+    pub meta: EventMeta,
+    /// The inventory service's answers; `None` when it was not asked.
+    pub inventory: Option<Vec<InventoryAnswer>>,
+}
+
+/// An order that will be written.
+#[derive(Clone, Debug)]
+pub struct AcceptedOrder {
+    pub order: Order,
+    pub number: i64,
+    pub events: Vec<NewEvent>,
+    /// The units that the order reserves in stock rows, per line.
+    pub reserved: Vec<ReservationMove>,
+    /// The calls to vendors that it needs.
+    pub work: Vec<NewWork>,
+}
+
+/// What intake decides about one order.
+#[derive(Clone, Debug)]
+pub enum Decision {
+    Accept(Box<AcceptedOrder>),
+    /// Stock is short. Nothing is reserved, and the order is refused: no other allocation policy is accepted yet.
+    Short(Vec<Shortage>),
+    /// These skus are not tracked here; the inventory service must be asked first. Nothing is reserved.
+    AskInventory(Vec<Sku>),
+}
+
+/// Decides one order against `stock`, and takes from it what the order reserves.
+///
+/// Our own stock comes first: an order that it has everything for is confirmed at once, and no vendor is looked at. What
+/// it is short of comes from vendors, which are asked afterwards: such an order is pending.
+///
+/// `number` is its readable number, `partition` the partition of the log its batch goes to.
+#[must_use]
+pub fn decide(new: &NewOrder, number: i64, partition: u16, stock: &mut StockView) -> Decision {
+    let mut missing = vec![];
+    let mut shortages: Vec<Shortage> = vec![];
+    let mut needs_vendors = false;
+    for (sku, requested) in demand(&new.lines) {
+        let ours = stock.local.get(sku).map(StockLevel::available);
+        let available = match (ours, stock.at_vendors(sku)) {
+            (Some(ours), _) if ours >= requested => ours,
+            (None, None) => match inventory(new, sku) {
+                Some(available) => available,
+                None => {
+                    missing.push(sku.clone());
+                    continue;
+                }
+            },
+            (ours, theirs) => {
+                needs_vendors |= theirs.is_some();
+                ours.unwrap_or(0) + theirs.unwrap_or(0)
+            }
+        };
+        if available < requested {
+            shortages.push(Shortage {
+                sku: sku.clone(),
+                requested,
+                available,
+            });
+        }
+    }
+    if !missing.is_empty() {
+        return Decision::AskInventory(missing);
+    }
+    if !shortages.is_empty() {
+        return Decision::Short(shortages);
+    }
+    if !needs_vendors {
+        let accepted = accepted::confirmed_order(new, number, partition, stock);
+        return Decision::Accept(Box::new(accepted));
+    }
+    let needs = tracked(new, stock);
+    match sourcing::plan(&needs, &stock.offers(&needs)) {
+        Ok(plan) => {
+            let accepted = accepted::pending_order(new, number, partition, stock, &plan);
+            Decision::Accept(Box::new(accepted))
+        }
+        Err(shortages) => Decision::Short(shortages),
+    }
+}
+
+/// What the inventory service has of a sku; `None` when it was not asked.
+fn inventory(new: &NewOrder, sku: &Sku) -> Option<i64> {
+    let mut answers = new.inventory.iter().flatten();
+    answers
+        .find(|answer| answer.sku == *sku)
+        .map(|a| a.available)
+}
+
+/// The lines of skus that we or vendors have a stock row of; the inventory service has agreed to the others.
+fn tracked(new: &NewOrder, stock: &StockView) -> Vec<Need> {
+    let lines = new.lines.iter().zip(1_u16..);
+    let of = lines.filter(|(line, _)| {
+        stock.local.contains_key(&line.sku) || stock.at_vendors(&line.sku).is_some()
+    });
+    of.map(|(line, id)| Need {
+        line: id,
+        sku: line.sku.clone(),
+        units: line.quantity,
+    })
+    .collect()
+}
+
+/// Demand summed per sku, in the order the skus first appear.
+fn demand(lines: &[NewLine]) -> Vec<(&Sku, i64)> {
+    let mut sums: Vec<(&Sku, i64)> = Vec::with_capacity(lines.len());
+    if lines.len() > 16 {
+        let mut by_sku: HashMap<&Sku, usize> = HashMap::with_capacity(lines.len());
+        for line in lines {
+            let next = sums.len();
+            let at = *by_sku.entry(&line.sku).or_insert(next);
+            if at == next {
+                sums.push((&line.sku, line.quantity));
+            } else {
+                sums[at].1 += line.quantity;
+            }
+        }
+        return sums;
+    }
+    for line in lines {
+        match sums.iter_mut().find(|(sku, _)| **sku == line.sku) {
+            Some((_, sum)) => *sum += line.quantity,
+            None => sums.push((&line.sku, line.quantity)),
+        }
+    }
+    sums
+}
+
+/// The order's state at its creation, from which a replay renders the first answer again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Birth {
+    pub status: OrderStatus,
+    pub version: i64,
+    /// The vendor and the quantities of each line.
+    pub lines: Vec<(Option<Vendor>, Quantities)>,
+}
+
+impl Birth {
+    /// Records the birth of an order that was just created.
+    #[must_use]
+    pub fn of(order: &Order) -> Self {
+        let line = |l: &Line| (l.first_vendor().cloned(), l.quantities);
+        Self {
+            status: order.status,
+            version: order.version,
+            lines: order.lines.iter().map(line).collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,178 @@
+//! The loop of the role `allocation`: which vendors have work, and how many workers each has.
+//!
+//! One process at a time does it. Two that overlap for a moment do no harm: each piece of work is leased to one worker.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::task::{Id, JoinError, JoinSet};
+use tokio_util::sync::CancellationToken;
+use waybill_broker::log_growth::LogGrowth;
+use waybill_domain::vendor::VendorRecord;
+use waybill_domain::vendor_call;
+use waybill_store::outage::Outage;
+use waybill_store::{Error as StoreError, Lease};
+
+use super::asking::Asking;
+use crate::config;
+use crate::consumers::partition_task::PartitionTask;
+
+/// How often it is looked whether there is work when nothing happens: calls that are to be made again become due.
+const LOOK: Duration = Duration::from_millis(100);
+/// How often it is looked for orders whose time has passed.
+const OVERDUE_EACH: Duration = Duration::from_secs(1);
+/// The least time between two looks.
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// The lease that lets one process of all do it.
+pub const CONSUMER: &str = "allocation";
+
+/// Asks vendors while this process has the lease.
+pub struct AllocationTask {
+    asking: Arc<Asking>,
+    growth: Arc<LogGrowth>,
+    /// Workers of one vendor.
+    at_once: usize,
+    outage: Outage,
+}
+
+impl AllocationTask {
+    pub fn new(asking: Arc<Asking>, growth: Arc<LogGrowth>, settings: &config::Vendors) -> Self {
+        Self {
+            asking,
+            growth,
+            at_once: settings.calls_at_once as usize,
+            outage: Outage::new(CONSUMER, "vendors cannot be asked"),
+        }
+    }
+
+    /// Starts workers for the vendors that have work.
+    async fn start(
+        &self,
+        workers: &mut Workers,
+        stop: &CancellationToken,
+    ) -> Result<(), StoreError> {
+        let now = self.asking.contexts.now();
+        for target in self.asking.store.targets_with_work(now).await? {
+            if workers.are_full(&target, self.at_once) {
+                continue;
+            }
+            let Some((tenant, name)) = vendor_call::vendor_of(&target) else {
+                continue;
+            };
+            // Also one that was removed: what it was asked for before is still taken in.
+            if let Some(vendor) = self.asking.store.vendor(&tenant, &name).await? {
+                workers.start(&self.asking, &target, &vendor, self.at_once, stop);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The workers that are running, by where their work waits.
+#[derive(Default)]
+struct Workers {
+    tasks: JoinSet<Result<(), StoreError>>,
+    /// Where the work of each waits.
+    targets: HashMap<Id, String>,
+    of: HashMap<String, usize>,
+}
+
+impl Workers {
+    fn are_full(&self, target: &str, most: usize) -> bool {
+        self.of.get(target).is_some_and(|running| *running >= most)
+    }
+
+    /// Brings a vendor's workers to their number; each ends when it finds no work.
+    fn start(
+        &mut self,
+        asking: &Arc<Asking>,
+        target: &str,
+        vendor: &VendorRecord,
+        most: usize,
+        stop: &CancellationToken,
+    ) {
+        let running = self.of.entry(target.to_owned()).or_default();
+        while *running < most {
+            *running += 1;
+            let (asking, place) = (asking.clone(), target.to_owned());
+            let (vendor, stop) = (vendor.clone(), stop.clone());
+            let work = async move { asking.work_off(&place, &vendor, &stop).await };
+            let task = self.tasks.spawn(work);
+            self.targets.insert(task.id(), target.to_owned());
+        }
+    }
+
+    /// Waits for the next one to end; for ever when there is none.
+    async fn ended(&mut self) -> Result<(), StoreError> {
+        let Some(ended) = self.tasks.join_next_with_id().await else {
+            return std::future::pending().await;
+        };
+        let id = ended.as_ref().map_or_else(JoinError::id, |(id, _)| *id);
+        let target = self.targets.remove(&id);
+        if let Some(running) = target.and_then(|target| self.of.get_mut(&target)) {
+            *running = running.saturating_sub(1);
+        }
+        match ended {
+            Ok((_, result)) => result,
+            // A worker that panicked: its piece is leased and comes again when the lease has run out.
+            Err(error) => Err(StoreError::unavailable(format!("a worker failed: {error}"))),
+        }
+    }
+}
+
+#[async_trait]
+impl PartitionTask for AllocationTask {
+    fn consumer(&self) -> &'static str {
+        CONSUMER
+    }
+
+    /// One task for all vendors.
+    fn partitions(&self) -> u16 {
+        1
+    }
+
+    async fn act(
+        &self,
+        _lease: Lease,
+        _cursor: i64,
+        stop: CancellationToken,
+    ) -> Result<(), StoreError> {
+        let mut workers = Workers::default();
+        let mut grown = self.growth.watch_all();
+        let mut looked_for_overdue = tokio::time::Instant::now();
+        loop {
+            let mut started = self.start(&mut workers, &stop).await;
+            if started.is_ok() && looked_for_overdue.elapsed() >= OVERDUE_EACH {
+                looked_for_overdue = tokio::time::Instant::now();
+                started = self.asking.end_overdue().await;
+            }
+            match &started {
+                Ok(()) => self.outage.worked(),
+                Err(error) => self.outage.failed(error),
+            }
+            // New work comes with an order's events. Looking after each commit would be too often.
+            tokio::time::sleep(PAUSE).await;
+            tokio::select! {
+                () = stop.cancelled() => break,
+                ended = workers.ended() => {
+                    if let Err(error) = ended {
+                        self.outage.failed(&error);
+                        tokio::time::sleep(LOOK).await;
+                    }
+                }
+                _ = grown.changed() => {}
+                () = tokio::time::sleep(LOOK) => {}
+            }
+        }
+        // Workers end after the piece that they are at, so that its answer is taken in.
+        while let Some(ended) = workers.tasks.join_next().await {
+            if let Ok(Err(error)) = ended {
+                tracing::warn!(%error, "a call to a vendor could not be taken in; it comes again");
+            }
+        }
+        Ok(())
+    }
+}
