@@ -100,10 +100,8 @@ fn available(offer: &Offer, sku: &Sku) -> i64 {
 
 fn shortages(demand: &BTreeMap<&Sku, i64>, offers: &[Offer]) -> Vec<Shortage> {
     let of = |(sku, requested): (&&Sku, &i64)| {
-        // No error: no row has more than 10^12 units and no tenant more than some hundred vendors.
-        let available = offers.iter().fold(0_i64, |sum, offer| {
-            sum.saturating_add(available(offer, sku))
-        });
+        // A row has 10^12 units at most, so the sum fits.
+        let available = offers.iter().map(|offer| available(offer, sku)).sum();
         (available < *requested).then(|| Shortage {
             sku: (*sku).clone(),
             requested: *requested,

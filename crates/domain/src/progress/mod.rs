@@ -3,10 +3,11 @@
 //! Invariant: the order that [`Progress::finish`] returns is sound ([`Order::is_sound`]), every step it took is in the
 //! transition table, and the version rose by one per event. The two callers decide which units move.
 
+mod leaving;
 mod sources;
 
-use self::sources::Leaving;
-pub(crate) use self::sources::units_of;
+use self::leaving::Leaving;
+pub(crate) use self::leaving::units_of;
 use crate::change::{Change, HoldChange, NewWork, OrderChange, OrderEffect};
 use crate::context::Context;
 use crate::event::{EventKind, NewEvent, SCHEMA_VERSION, SOURCES_SCHEMA_VERSION, body, encode};

@@ -1,43 +1,14 @@
 //! Moves of the units that a line holds at its sources: our own stock, one vendor or several.
 
 use super::Progress;
+use super::leaving::{Leaving, units_of};
 use crate::context::RequestIds;
 use crate::event::body;
-use crate::order::{Line, Source};
+use crate::order::Source;
 use crate::reservation::{ReservationMove, ReservedUnits, Units};
 use crate::shipment::ShipmentStatus;
 use crate::text::Vendor;
 use crate::vendor_call::VendorCall;
-
-/// How units leave their reservation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Leaving {
-    Shipped,
-    /// Given back, whether they were in a shipment or not.
-    GivenBack,
-    /// Given back; units that are in a shipment are not touched.
-    Unpacked,
-}
-
-impl Leaving {
-    fn of(self, units: ReservedUnits) -> ReservationMove {
-        match self {
-            Self::Shipped => ReservationMove::Consume(units),
-            Self::GivenBack | Self::Unpacked => ReservationMove::Release(units),
-        }
-    }
-}
-
-/// Units of a source of a line.
-pub(crate) fn units_of(line: &Line, source: &Source, units: Units) -> ReservedUnits {
-    ReservedUnits {
-        line: line.id,
-        sku: line.sku.clone(),
-        vendor: source.vendor.clone(),
-        attempt: Some(source.attempt),
-        units,
-    }
-}
 
 impl Progress<'_, '_> {
     /// Units of line `index` that a vendor has agreed to, or of our own stock, leave their reservations.
