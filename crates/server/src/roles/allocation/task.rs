@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures::FutureExt;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use waybill_broker::log_growth::LogGrowth;
@@ -21,8 +22,8 @@ use crate::consumers::partition_task::PartitionTask;
 
 /// How often it is looked whether there is work when nothing happens: calls that are to be made again become due.
 const LOOK: Duration = Duration::from_millis(100);
-/// How often it is looked for orders whose time has passed.
-const OVERDUE_EACH: Duration = Duration::from_secs(1);
+/// How often it is looked for orders whose time has passed, and whether there is a vendor.
+const EACH_SECOND: Duration = Duration::from_secs(1);
 /// The least time between two looks.
 const PAUSE: Duration = Duration::from_millis(5);
 
@@ -46,6 +47,13 @@ impl AllocationTask {
             at_once: settings.calls_at_once as usize,
             outage: Outage::new(CONSUMER, "vendors cannot be asked"),
         }
+    }
+
+    /// Ends the orders whose time has passed, and looks whether there is a vendor.
+    async fn each_second(&self, has_vendors: &mut bool) -> Result<(), StoreError> {
+        self.asking.end_overdue().await?;
+        *has_vendors = !self.asking.store.vendors_in_use(1).await?.is_empty();
+        Ok(())
     }
 
     /// Starts workers for the vendors that have work.
@@ -142,12 +150,12 @@ impl PartitionTask for AllocationTask {
     ) -> Result<(), StoreError> {
         let mut workers = Workers::default();
         let mut grown = self.growth.watch_all();
-        let mut looked_for_overdue = tokio::time::Instant::now();
+        let mut has_vendors = true;
+        let mut each_second = tokio::time::interval(EACH_SECOND);
         loop {
             let mut started = self.start(&mut workers, &stop).await;
-            if started.is_ok() && looked_for_overdue.elapsed() >= OVERDUE_EACH {
-                looked_for_overdue = tokio::time::Instant::now();
-                started = self.asking.end_overdue().await;
+            if started.is_ok() && each_second.tick().now_or_never().is_some() {
+                started = self.each_second(&mut has_vendors).await;
             }
             match &started {
                 Ok(()) => self.outage.worked(),
@@ -157,14 +165,20 @@ impl PartitionTask for AllocationTask {
             tokio::time::sleep(PAUSE).await;
             tokio::select! {
                 () = stop.cancelled() => break,
+                // Without a vendor nothing new comes, and the log is not followed.
+                _ = each_second.tick(), if !has_vendors => {
+                    if let Err(error) = self.each_second(&mut has_vendors).await {
+                        self.outage.failed(&error);
+                    }
+                }
                 ended = workers.ended() => {
                     if let Err(error) = ended {
                         self.outage.failed(&error);
                         tokio::time::sleep(LOOK).await;
                     }
                 }
-                _ = grown.changed() => {}
-                () = tokio::time::sleep(LOOK) => {}
+                _ = grown.changed(), if has_vendors => {}
+                () = tokio::time::sleep(LOOK), if has_vendors => {}
             }
         }
         // Workers end after the piece that they are at, so that its answer is taken in.
