@@ -72,7 +72,7 @@ impl AllocationTask {
             };
             // Also one that was removed: what it was asked for before is still taken in.
             if let Some(vendor) = self.asking.store.vendor(&tenant, &name).await? {
-                workers.start(&self.asking, &target, &vendor, self.at_once, stop);
+                workers.start(&self.asking, &target, &vendor, stop);
             }
         }
         Ok(())
@@ -93,24 +93,21 @@ impl Workers {
         self.of.get(target).is_some_and(|running| *running >= most)
     }
 
-    /// Brings a vendor's workers to their number; each ends when it finds no work.
+    /// Starts one worker more for a vendor; it ends when it finds no work. One at each look is enough: a worker that finds
+    /// nothing has cost a transaction.
     fn start(
         &mut self,
         asking: &Arc<Asking>,
         target: &str,
         vendor: &VendorRecord,
-        most: usize,
         stop: &CancellationToken,
     ) {
-        let running = self.of.entry(target.to_owned()).or_default();
-        while *running < most {
-            *running += 1;
-            let (asking, place) = (asking.clone(), target.to_owned());
-            let (vendor, stop) = (vendor.clone(), stop.clone());
-            let work = async move { asking.work_off(&place, &vendor, &stop).await };
-            let task = self.tasks.spawn(work);
-            self.targets.insert(task.id(), target.to_owned());
-        }
+        *self.of.entry(target.to_owned()).or_default() += 1;
+        let (asking, place) = (asking.clone(), target.to_owned());
+        let (vendor, stop) = (vendor.clone(), stop.clone());
+        let work = async move { asking.work_off(&place, &vendor, &stop).await };
+        let task = self.tasks.spawn(work);
+        self.targets.insert(task.id(), target.to_owned());
     }
 
     /// Waits for the next one to end; for ever when there is none.
