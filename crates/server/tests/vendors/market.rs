@@ -110,6 +110,12 @@ impl Market {
         twice
     }
 
+    /// Times that the server has begun to read stock.
+    pub async fn readings(&self) -> i64 {
+        let name = "waybill_stock_sync_readings_total";
+        self.shop.app.metric(name).await.expect("a figure")
+    }
+
     /// Every order of the tenant.
     pub async fn orders(&self) -> Vec<Value> {
         let mut orders = vec![];

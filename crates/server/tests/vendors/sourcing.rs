@@ -317,3 +317,39 @@ async fn the_checkers_find_units_that_are_taken_twice() {
     let found = format!("{:?}", report.findings);
     assert!(found.contains("I5") && found.contains("North"), "{found}");
 }
+
+/// What our copy has of two units that were sold while the vendor's list was on its way.
+async fn sold_while_the_list_is_on_its_way(defect: &str) -> i64 {
+    let settings = ["vendors.timeout_ms=30s"];
+    let market = Market::open_with_defect(defect, &settings, &[("North", 50)], true).await;
+    for number in 0..60 {
+        vendor(&market, 0).has(&format!("OTHER-{number}"), 1).await;
+    }
+    // The list leaves at once and takes seconds to arrive; an answer to a call is short.
+    let faults = json!({"dripBytesPerS": 1_000, "honoursKeys": true});
+    vendor(&market, 0).faults(&faults).await;
+    let before = market.readings().await;
+    let reading = market.shop.sync("North");
+    let selling = async {
+        while market.readings().await == before {
+            sleep(Duration::from_millis(10)).await;
+        }
+        // The request is on its way to a vendor on this machine.
+        sleep(Duration::from_millis(300)).await;
+        let id = order(&market, 2).await;
+        agreed(&market, &id).await;
+    };
+    let (read, ()) = tokio::join!(reading, selling);
+    assert_eq!(read["error"], Value::Null);
+    let copy = market.shop.copy("North").await;
+    copy.iter().find(|(sku, _)| sku == SKU).expect("a row").1
+}
+
+#[tokio::test]
+async fn the_checkers_find_a_list_that_overwrites_what_it_did_not_see() {
+    assert_eq!(sold_while_the_list_is_on_its_way("").await, 48);
+    assert_eq!(
+        sold_while_the_list_is_on_its_way("snapshot_overwrites").await,
+        50
+    );
+}
