@@ -170,11 +170,28 @@ fn agreed(
     let step = ReservationMove::Agree { units, at };
     progress.move_source(asked.index, asked.of, step);
     fact::reserve(&mut progress, asked.index, moved);
+    source_the_rest(&mut progress);
     settle(progress)
 }
 
+/// Has the units that are still missing sourced, when the last vendor has answered. Only an order that may wait is ever
+/// short by then. One that waits for stock already gets what has come to our own while vendors were asked; vendors are
+/// asked again when they have more.
+pub(crate) fn source_the_rest(progress: &mut Progress<'_, '_>) {
+    let order = &progress.order;
+    let is_short = order.lines.iter().any(|line| line.missing() > 0);
+    if order.is_asking() || !is_short {
+        return;
+    }
+    if order.flags.sourcing {
+        progress.source_later();
+    } else {
+        progress.look_at_ours();
+    }
+}
+
 /// Goes on after units were reserved.
-fn settle(mut progress: Progress<'_, '_>) -> Option<Change<OrderEffect>> {
+pub(crate) fn settle(mut progress: Progress<'_, '_>) -> Option<Change<OrderEffect>> {
     let stepped = progress.settle(None);
     let released = progress.release();
     if !stepped && !released {
@@ -216,6 +233,10 @@ fn elsewhere(
     let end = asked.end(end_of(answer, now), now);
     progress.move_source(asked.index, asked.of, end);
     let Ok(plan) = planned else {
+        if order.may_wait() {
+            source_the_rest(&mut progress);
+            return Some(progress.finish());
+        }
         let why = match answer {
             Answer::Refused(why) | Answer::NotAsked(why) | Answer::Unknown(why) => why.as_str(),
             Answer::Agreed => "",
@@ -231,39 +252,58 @@ fn elsewhere(
         reason: format!("instead of {}: {}", asked.source.vendor, plan.reason).into(),
         cause: progress.cause(),
     };
-    let mut ours = 0;
-    for part in &plan.parts {
-        let attempt = next_attempt(&progress.order.lines[asked.index], &part.vendor);
-        let opened = opening.of(part, attempt);
-        let Some((step, call)) = opened else {
-            continue;
-        };
-        if call.is_none() {
-            ours += part.units;
-        }
-        progress.open_source(asked.index, step);
-        if let Some(call) = call {
-            progress.ask(&call);
-        }
-    }
+    let ours = open_parts(&mut progress, &plan.parts, &opening);
+    source_the_rest(&mut progress);
     if ours > 0 {
-        fact::reserve(&mut progress, asked.index, ours);
         return Some(settle(progress));
     }
     Some(progress.finish())
 }
 
-/// Whether a vendor has ended a reservation of the line without agreeing to it, or is the one that just has.
+/// Opens the reservations of a plan, has their vendors asked, and reserves what comes from our own stock; returns how
+/// many units that is.
+pub(crate) fn open_parts(
+    progress: &mut Progress<'_, '_>,
+    parts: &[Part],
+    opening: &Opening,
+) -> i64 {
+    let mut ours = 0;
+    for part in parts {
+        let mut lines = progress.order.lines.iter();
+        let Some(index) = lines.position(|line| line.id == part.line) else {
+            continue;
+        };
+        let attempt = next_attempt(&progress.order.lines[index], &part.vendor);
+        let Some((step, call)) = opening.of(part, attempt) else {
+            continue;
+        };
+        progress.open_source(index, step);
+        match call {
+            Some(call) => progress.ask(&call),
+            None => ours += fact::reserve(progress, index, part.units),
+        }
+    }
+    ours
+}
+
+/// Whether a vendor has ended a reservation of the line without agreeing to it, or is the one that just has. What it said
+/// before the line's units were sourced anew does not count: such a round has another time to end.
 fn has_refused(asked: &Asked<'_>, vendor: &Vendor) -> bool {
-    let mut sources = asked.line.sources.iter();
-    *vendor == asked.source.vendor
-        || sources.any(|source| {
-            source.vendor == *vendor
-                && matches!(
-                    source.reservation.state,
-                    ReservationState::Released | ReservationState::Expired
-                )
-        })
+    let round = asked.source.reservation.expires_at;
+    *vendor == asked.source.vendor || refused_in(asked.line, vendor, round)
+}
+
+/// Whether a vendor has ended a reservation of the line that had this time to end.
+pub(crate) fn refused_in(line: &Line, vendor: &Vendor, expires_at: Option<Time>) -> bool {
+    let mut sources = line.sources.iter();
+    sources.any(|source| {
+        source.vendor == *vendor
+            && source.reservation.expires_at == expires_at
+            && matches!(
+                source.reservation.state,
+                ReservationState::Released | ReservationState::Expired
+            )
+    })
 }
 
 fn next_attempt(line: &Line, vendor: &Vendor) -> u16 {

@@ -9,7 +9,7 @@ use crate::order::{Hold, Order};
 use crate::reservation::ReservationMove;
 use crate::shipment::Shipment;
 use crate::status::OrderStatus;
-use crate::text::Tenant;
+use crate::text::{Sku, Tenant};
 use crate::time::Time;
 use crate::timer::TimerChange;
 use uuid::Uuid;
@@ -31,6 +31,8 @@ pub struct NewWork {
     pub due_at: Time,
     /// A JSON object, for the worker.
     pub body: String,
+    /// The piece is only written if an order of the tenant waits for units of this sku.
+    pub if_awaited: Option<Sku>,
 }
 
 /// An order written over the version it was decided on. The version stays as it is when only copies of shipments

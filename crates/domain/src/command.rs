@@ -1,16 +1,18 @@
 //! Commands on an order. A command that the transition table does not allow is refused with the list of allowed ones.
 
+use crate::allocation;
 use crate::change::{Change, HoldChange, OrderEffect};
 use crate::context::Context;
 use crate::event::{EventKind, body};
 use crate::ids::HoldId;
 use crate::order::{Hold, HoldReason, MAX_HOLDS, Order};
-use crate::progress::Progress;
+use crate::progress::{Because, Progress};
 use crate::refusal::Refusal;
 use crate::status::OrderStatus::{
     self, Backordered, Cancelled, Cancelling, Confirmed, Delivered, Failed, PartiallyShipped,
     Pending, Processing, Shipped,
 };
+use crate::text::Vendor;
 use crate::transitions;
 
 /// A command on an order.
@@ -28,7 +30,11 @@ pub enum Command {
     ReleaseHold { hold: HoldId },
     /// Record that a note was added; its text is personal data and is stored elsewhere.
     AddNote,
-    /// Source a failed order again, if nothing has left the warehouse.
+    /// Cancel the units of a line: all of them before anything was released to delivery, afterwards those that wait for
+    /// stock.
+    CancelLine { line: u16 },
+    /// Source a failed order again, if nothing has left the warehouse: the units that it lost by failing, not those that
+    /// were cancelled on request.
     Retry,
 }
 
@@ -62,6 +68,7 @@ pub fn decide(
         } => place_hold(order, &mut progress, *reason, placed_by, note.clone())?,
         Command::ReleaseHold { hold } => release_hold(&mut progress, *hold)?,
         Command::AddNote => progress.note(EventKind::OrderNoteAdded, None, None),
+        Command::CancelLine { line } => cancel_line(order, &mut progress, *line)?,
         Command::Retry => retry(order, &mut progress)?,
     }
     Ok(progress.finish())
@@ -75,6 +82,10 @@ fn is_so_already(order: &Order, command: &Command) -> bool {
             let mut holds = order.holds.iter();
             holds.any(|h| h.id == *hold && h.released_at.is_some())
         }
+        Command::CancelLine { line } => {
+            let mut lines = order.lines.iter();
+            lines.any(|of| of.id == *line && of.quantities.cancelled == of.quantities.ordered)
+        }
         Command::PlaceHold { .. } | Command::AddNote | Command::Retry => false,
     }
 }
@@ -87,7 +98,7 @@ fn cancel(
     match order.status {
         Pending | Backordered => {
             progress.order.flags.sourcing = false;
-            progress.give_up_waiting();
+            progress.give_up_waiting(Because::OfRequest);
             progress.cancel_reason(reason);
             progress.step(Cancelled, Some(body::CANCEL_REQUESTED));
         }
@@ -160,11 +171,57 @@ fn retry(order: &Order, progress: &mut Progress<'_, '_>) -> Result<(), Refusal> 
     progress.order.flags.failed = false;
     progress.order.flags.started = false;
     progress.order.flags.sourcing = true;
+    // A version that did not note why units were cancelled has failed it: no line could be cancelled then.
+    let unknown = order.lines.iter().all(|line| line.given_up == 0);
     for line in &mut progress.order.lines {
         let q = &mut line.quantities;
-        q.backordered += q.cancelled;
-        q.cancelled = 0;
+        let given_up = if unknown { q.cancelled } else { line.given_up };
+        q.backordered += given_up;
+        q.cancelled -= given_up;
+        line.given_up = 0;
+        // Where its units come from is open again.
+        line.vendor
+            .take_if(|vendor| vendor.as_str() == Vendor::LOCAL);
     }
     progress.step(Pending, None);
+    progress.source_later();
+    Ok(())
+}
+
+fn cancel_line(order: &Order, progress: &mut Progress<'_, '_>, line: u16) -> Result<(), Refusal> {
+    let index = order.lines.iter().position(|of| of.id == line);
+    let index = index.ok_or(Refusal::NoSuchLine { line })?;
+    let cancelled = match order.status {
+        Pending | Backordered => progress.give_up_line(index, Because::OfRequest),
+        // What was released to delivery may be leaving the warehouse at this moment.
+        Confirmed | Processing | PartiallyShipped => {
+            progress.give_up_backordered_of(index, Because::OfRequest)
+        }
+        Shipped | Delivered | Cancelling | Cancelled | Failed => 0,
+    };
+    if cancelled == 0 {
+        let status = order.status;
+        return Err(Refusal::LineTooLate { line, status });
+    }
+    let totals = progress.order.totals();
+    if totals.backordered == 0 {
+        progress.order.flags.sourcing = false;
+    }
+    if totals.ordered == totals.cancelled {
+        // The order ends with its last units. After a release it has failed, because others were lost on the way.
+        if matches!(order.status, Pending | Backordered) {
+            progress.step(Cancelled, Some(body::CANCEL_REQUESTED));
+        } else {
+            progress.order.flags.failed = true;
+            progress.settle(Some(body::CANCEL_REQUESTED));
+        }
+        return Ok(());
+    }
+    let reason = body::CANCEL_REQUESTED.to_owned();
+    progress.note(EventKind::OrderLineCancelled, Some(reason), None);
+    allocation::source_the_rest(progress);
+    if progress.settle(None) {
+        progress.release();
+    }
     Ok(())
 }

@@ -323,6 +323,9 @@ pub mod body {
         pub vendor: Vendor,
         pub delta: i64,
         pub on_hand: i64,
+        /// Of `stock.shortage`: units that orders have reserved and that are not there.
+        #[serde(default, skip_serializing_if = "crate::quantities::is_zero")]
+        pub shortfall: i64,
         #[serde(skip_serializing_if = "Option::is_none")]
         pub reason: Option<String>,
     }

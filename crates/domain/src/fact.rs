@@ -6,7 +6,7 @@ use crate::context::Context;
 use crate::event::EventKind;
 use crate::event::body::{self, ShipmentLine};
 use crate::order::Order;
-use crate::progress::Progress;
+use crate::progress::{Because, Progress};
 use crate::status::{AllocationPolicy, OrderStatus};
 use crate::text::Vendor;
 
@@ -20,8 +20,10 @@ pub enum Fact {
     Backordered,
     /// No source has the missing units.
     SourcesExhausted,
-    /// The deadline or the promised date has passed.
+    /// The time that the order waits for the vendors that it asks has passed.
     DeadlinePassed,
+    /// The date that the customer was promised has passed, and units still wait for stock.
+    PromisePassed,
     /// Units were put into a shipment.
     ShipmentCreated(Vec<ShipmentLine>),
     /// Units of a shipment left the warehouse.
@@ -66,6 +68,7 @@ pub fn apply_of_vendor(
         Fact::Backordered => backorder(&mut progress),
         Fact::SourcesExhausted => return sources_exhausted(progress, "no source left"),
         Fact::DeadlinePassed => return deadline_passed(progress),
+        Fact::PromisePassed => return promise_passed(progress),
         Fact::ShipmentCreated(units) => move_units(&mut progress, units, put_into_shipment),
         Fact::ShipmentShipped(units) => move_units(&mut progress, units, ship),
         Fact::ShipmentDelivered(units) => move_units(&mut progress, units, |p, i, n| {
@@ -193,7 +196,7 @@ fn shipment_failed(
         let q = &mut progress.order.lines[index].quantities;
         let moved = units.min(q.in_shipment);
         q.in_shipment -= moved;
-        q.cancelled += moved;
+        progress.cancelled(index, moved, Because::OfFailure);
         progress.give_back(index, moved);
         moved
     });
@@ -229,7 +232,7 @@ pub(crate) fn sources_exhausted(
         OrderStatus::Pending => fail(progress, reason),
         OrderStatus::Processing | OrderStatus::PartiallyShipped | OrderStatus::Cancelling => {
             progress.order.flags.sourcing = false;
-            if progress.give_up_backordered() {
+            if progress.give_up_backordered(Because::OfFailure) {
                 go_on_without(progress, reason)
             } else {
                 None
@@ -245,14 +248,47 @@ pub(crate) fn sources_exhausted(
     }
 }
 
-/// Fails the order if nothing was released to delivery. After a release only delivery's reports end the order.
-fn deadline_passed(progress: Progress<'_, '_>) -> Option<Change<OrderEffect>> {
+/// An order that may wait does so from now on, without the vendors that have not answered; another one fails.
+fn deadline_passed(mut progress: Progress<'_, '_>) -> Option<Change<OrderEffect>> {
     match progress.order.status {
-        OrderStatus::Pending => fail(progress, "deadline passed"),
-        OrderStatus::Backordered => fail(progress, "promise date passed"),
-        OrderStatus::Confirmed
+        OrderStatus::Pending if !progress.order.may_wait() => fail(progress, "deadline passed"),
+        OrderStatus::Pending
+        | OrderStatus::Backordered
         | OrderStatus::Processing
-        | OrderStatus::PartiallyShipped
+        | OrderStatus::PartiallyShipped => {
+            let now = progress.now();
+            progress.give_up_overdue(now);
+            progress.look_at_ours();
+            if std::mem::replace(&mut progress.order.flags.sourcing, false) {
+                progress.wait_until_promised();
+            }
+            if progress.settle(None) {
+                progress.release();
+            }
+            progress.finish()
+        }
+        OrderStatus::Confirmed
+        | OrderStatus::Shipped
+        | OrderStatus::Delivered
+        | OrderStatus::Cancelling
+        | OrderStatus::Cancelled
+        | OrderStatus::Failed => None,
+    }
+}
+
+/// Fails the order if nothing was released to delivery. Afterwards only the units that still wait are cancelled.
+fn promise_passed(mut progress: Progress<'_, '_>) -> Option<Change<OrderEffect>> {
+    let reason = "promise date passed";
+    match progress.order.status {
+        OrderStatus::Pending | OrderStatus::Backordered => fail(progress, reason),
+        OrderStatus::Processing | OrderStatus::PartiallyShipped => {
+            if progress.give_up_backordered(Because::OfFailure) {
+                go_on_without(progress, reason)
+            } else {
+                None
+            }
+        }
+        OrderStatus::Confirmed
         | OrderStatus::Shipped
         | OrderStatus::Delivered
         | OrderStatus::Cancelling
@@ -265,7 +301,7 @@ fn deadline_passed(progress: Progress<'_, '_>) -> Option<Change<OrderEffect>> {
 fn fail(mut progress: Progress<'_, '_>, reason: &str) -> Option<Change<OrderEffect>> {
     progress.order.flags.failed = true;
     progress.order.flags.sourcing = false;
-    progress.give_up_waiting();
+    progress.give_up_waiting(Because::OfFailure);
     progress.step(OrderStatus::Failed, Some(reason));
     progress.finish()
 }
@@ -279,7 +315,7 @@ fn cancel_agreed(mut progress: Progress<'_, '_>) -> Option<Change<OrderEffect>> 
         .cancelling_from
         .filter(|_| nothing_shipped)?;
     progress.order.flags.cancelling_from = None;
-    progress.give_up_waiting();
+    progress.give_up_waiting(Because::OfRequest);
     progress.step(OrderStatus::Cancelled, Some(body::CANCEL_REQUESTED));
     progress.finish()
 }

@@ -65,10 +65,11 @@ impl OrderHistory {
 
     fn take_lines(&mut self, seq: i64, kind: EventKind, status: OrderStatus, lines: &[body::Line]) {
         let retried = kind == EventKind::OrderRetried;
+        let confirmed = !matches!(status, OrderStatus::Pending | OrderStatus::Backordered);
         for line in lines {
             let q = line.quantities;
             let before = self.lines.insert(line.id, q);
-            let went_back = before.is_some_and(|before| !follows(&before, &q, retried));
+            let went_back = before.is_some_and(|before| !follows(&before, &q, retried, confirmed));
             if !q.adds_up() {
                 self.faults.push(format!(
                     "event {seq} {kind}: line {} does not add up",
@@ -129,11 +130,14 @@ impl OrderHistory {
 }
 
 /// Whether a line may change to `after`: units that have shipped, arrived or were cancelled stay so, except that an
-/// operator's retry takes cancelled units back.
-fn follows(before: &Quantities, after: &Quantities, retried: bool) -> bool {
+/// operator's retry takes cancelled units back. Before the order is confirmed, reserved units may have to wait again: a
+/// count did not find them.
+fn follows(before: &Quantities, after: &Quantities, retried: bool, confirmed: bool) -> bool {
+    let taken_back = (before.reserved - after.reserved).max(0);
+    let returned = if confirmed { 0 } else { taken_back };
     before.ordered == after.ordered
         && (retried || before.cancelled <= after.cancelled)
-        && (retried || before.backordered >= after.backordered)
+        && (retried || before.backordered + returned >= after.backordered)
         && before.shipped <= after.shipped
         && before.delivered <= after.delivered
         && before.returned <= after.returned

@@ -6,6 +6,7 @@
 //! belong to the other crates.
 
 pub mod allocation;
+pub mod backorder;
 pub mod canonical;
 pub mod change;
 pub mod claim;
@@ -19,6 +20,7 @@ pub mod delivery;
 pub mod delivery_news;
 pub mod echo;
 pub mod event;
+pub mod explain;
 pub mod fact;
 pub mod history;
 pub mod ids;
@@ -42,6 +44,7 @@ pub mod service;
 pub mod services_words;
 pub mod shipment;
 pub mod sourcing;
+pub mod sourcing_task;
 pub mod status;
 pub mod stock;
 pub mod stock_place;

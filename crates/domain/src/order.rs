@@ -93,6 +93,9 @@ pub struct Line {
     pub sources: Vec<Source>,
     pub requires_shipping: bool,
     pub quantities: Quantities,
+    /// Cancelled units that the order lost because it failed, and not because anyone asked for it. A retry sources them
+    /// again.
+    pub given_up: i64,
 }
 
 /// The present state of an order.
@@ -140,6 +143,21 @@ impl Line {
         source.is_asked() && source.reservation.open() <= self.quantities.backordered
     }
 
+    /// Units that wait and that no source is asked for.
+    #[must_use]
+    pub fn missing(&self) -> i64 {
+        let asked = self.sources.iter().filter(|source| source.is_asked());
+        let asked: i64 = asked.map(|source| source.reservation.open()).sum();
+        (self.quantities.backordered - asked).max(0)
+    }
+
+    /// Whether the inventory service has to agree to its units.
+    #[must_use]
+    pub fn is_of_inventory(&self) -> bool {
+        let vendor = self.vendor.as_ref();
+        vendor.is_some_and(|vendor| vendor.as_str() == Vendor::INVENTORY)
+    }
+
     /// Units that are reserved for the line beyond those that its quantities have: the order ended, by a version that does not
     /// know of them.
     #[must_use]
@@ -149,7 +167,7 @@ impl Line {
     }
 
     /// The units that vendors have agreed to, by vendor.
-    fn agreed(&self) -> Vec<body::Source> {
+    pub(crate) fn agreed(&self) -> Vec<body::Source> {
         let mut agreed: Vec<body::Source> = vec![];
         for source in self.sources.iter().filter(|source| source.agreed() > 0) {
             let quantity = source.agreed();
@@ -179,6 +197,25 @@ impl Order {
     #[must_use]
     pub fn totals(&self) -> Quantities {
         Quantities::sum(self.lines.iter().map(|l| &l.quantities))
+    }
+
+    /// Whether units that are short may wait for stock; otherwise the order fails.
+    #[must_use]
+    pub fn may_wait(&self) -> bool {
+        self.policy != AllocationPolicy::Reject
+    }
+
+    /// The tenant among whose waiting orders it is found; `None` if it may not wait.
+    #[must_use]
+    pub fn waits_in(&self) -> Option<&Tenant> {
+        Some(&self.tenant).filter(|_| self.may_wait())
+    }
+
+    /// Whether a vendor is being asked for units of it.
+    #[must_use]
+    pub fn is_asking(&self) -> bool {
+        let mut lines = self.lines.iter();
+        lines.any(|line| line.sources.iter().any(Source::is_asked))
     }
 
     /// The status that follows from its quantities and flags.

@@ -23,7 +23,6 @@ pub mod code {
     pub const INVALID_VALUE: &str = "invalid_value";
     pub const TOTAL_MISMATCH: &str = "total_mismatch";
     pub const RESERVED_PREFIX: &str = "reserved_prefix";
-    pub const POLICY_NOT_SUPPORTED: &str = "policy_not_supported";
     pub const KEY_REQUIRED: &str = "idempotency_key_required";
     pub const KEY_INVALID: &str = "idempotency_key_invalid";
 }

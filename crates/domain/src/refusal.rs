@@ -38,6 +38,12 @@ pub enum Refusal {
     /// The hold does not exist or was released before.
     #[error("this order has no open hold of that id")]
     NoSuchHold,
+    /// The order has no such line.
+    #[error("this order has no line {line}")]
+    NoSuchLine { line: u16 },
+    /// The line has no unit that can still be cancelled alone.
+    #[error("line {line} of an order that is {status} has no unit that can be cancelled alone")]
+    LineTooLate { line: u16, status: OrderStatus },
     /// More holds than one order may have.
     #[error("an order has at most {limit} holds")]
     TooManyHolds { limit: usize },

@@ -32,6 +32,14 @@ pub struct Offer {
     pub available: BTreeMap<Sku, i64>,
 }
 
+impl Offer {
+    /// Whether it has a unit of the sku.
+    #[must_use]
+    pub fn has(&self, sku: &Sku) -> bool {
+        available(self, sku) > 0
+    }
+}
+
 /// Units that a line needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Need {
@@ -84,6 +92,33 @@ pub fn plan(needs: &[Need], offers: &[Offer]) -> Result<Plan, Vec<Shortage>> {
     };
     let parts = share_out(needs, &chosen);
     Ok(Plan { parts, reason })
+}
+
+/// Chooses where as much as there is of what is needed comes from; the first lines come first.
+#[must_use]
+pub fn plan_available(needs: &[Need], offers: &[Offer]) -> Plan {
+    let mut left: BTreeMap<&Sku, i64> = BTreeMap::new();
+    for sku in demand(needs).into_keys() {
+        left.insert(sku, offers.iter().map(|offer| available(offer, sku)).sum());
+    }
+    let mut there: Vec<Need> = vec![];
+    for need in needs {
+        // No error: every needed sku was entered above.
+        let left = left.entry(&need.sku).or_default();
+        let units = need.units.min(*left);
+        *left -= units;
+        if units > 0 {
+            there.push(Need {
+                units,
+                ..need.clone()
+            });
+        }
+    }
+    // No error: nothing is asked for that is not there, so no shortage is left.
+    plan(&there, offers).unwrap_or_else(|_| Plan {
+        parts: vec![],
+        reason: String::new(),
+    })
 }
 
 fn demand(needs: &[Need]) -> BTreeMap<&Sku, i64> {

@@ -12,6 +12,8 @@ pub struct StockLevel {
     pub reserved: i64,
     /// Units kept back from sale (safety stock).
     pub safety: i64,
+    /// Units that `on_hand` counts and that were not found: a count found fewer than orders have reserved.
+    pub shortfall: i64,
     /// The number of the row's events; reservations do not change it.
     pub version: i64,
 }
@@ -23,7 +25,20 @@ impl StockLevel {
     /// Units that can be reserved; never negative.
     #[must_use]
     pub fn available(&self) -> i64 {
-        (self.on_hand - self.reserved - self.safety).max(0)
+        (self.counted() - self.reserved - self.safety).max(0)
+    }
+
+    /// Units that are there by the last count and what has changed since. A row that is short has fewer than orders have
+    /// reserved.
+    #[must_use]
+    pub fn counted(&self) -> i64 {
+        self.on_hand - self.shortfall
+    }
+
+    /// Units that orders have reserved and that are not there.
+    #[must_use]
+    pub fn short(&self) -> i64 {
+        (self.reserved - self.counted()).max(0).min(self.shortfall)
     }
 }
 
@@ -58,10 +73,6 @@ pub enum Adjustment {
 /// Why an adjustment is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AdjustmentRefusal {
-    #[error(
-        "{reserved} units are reserved by orders; the count must not fall below that, it would be {wanted}"
-    )]
-    BelowReserved { reserved: i64, wanted: i64 },
     #[error("a row counts from 0 to {MAX_UNITS} units; it would be {wanted}")]
     OutOfRange { wanted: i128 },
     #[error("safety stock is a number from 0 to {MAX_UNITS}; found {wanted}")]
@@ -186,7 +197,8 @@ pub fn reconcile(row: StockLevel, ledger: &Ledger) -> Result<(StockLevel, i64), 
             AdjustmentRefusal::MoreHeldThanOnHand { held, on_hand }
         });
     }
-    let exact = i128::from(on_hand) - (i128::from(ledger.moved) - i128::from(ledger.consumed));
+    let counted = i128::from(on_hand) - i128::from(row.shortfall);
+    let exact = counted - (i128::from(ledger.moved) - i128::from(ledger.consumed));
     let booked =
         i64::try_from(exact).map_err(|_| AdjustmentRefusal::OutOfRange { wanted: exact })?;
     if !is_lost && booked == 0 && row.reserved == held {
@@ -201,6 +213,7 @@ pub fn reconcile(row: StockLevel, ledger: &Ledger) -> Result<(StockLevel, i64), 
         on_hand,
         reserved: held,
         safety: row.safety,
+        shortfall: row.shortfall,
         version: before + 1,
     };
     Ok((after, booked))
@@ -209,8 +222,12 @@ pub fn reconcile(row: StockLevel, ledger: &Ledger) -> Result<(StockLevel, i64), 
 /// Decides an adjustment: the level after it and the change of `on_hand`. `ledger` is needed to reconcile, and is not
 /// looked at otherwise, but for what a vendor has agreed to since it was asked for its figure.
 ///
+/// A count below what orders have reserved leaves `on_hand` at what is reserved, and the difference is the row's
+/// shortfall: those units are taken back from orders that are not confirmed, and the others are settled by a
+/// cancellation, a shipment that fails, or another count.
+///
 /// # Errors
-/// [`AdjustmentRefusal`]; until sourcing exists nothing is taken back from orders.
+/// [`AdjustmentRefusal`].
 pub fn adjust(
     level: StockLevel,
     adjustment: Adjustment,
@@ -225,7 +242,7 @@ pub fn adjust(
         }
         Adjustment::Snapshot { units, .. } => i128::from(units),
         // The sum of two 64-bit numbers fits into 128 bits.
-        Adjustment::Delta(delta) => i128::from(level.on_hand) + i128::from(delta),
+        Adjustment::Delta(delta) => i128::from(level.counted()) + i128::from(delta),
         Adjustment::Reconcile => return reconcile(level, ledger),
     };
     let units = i64::try_from(wanted).ok();
@@ -235,23 +252,24 @@ pub fn adjust(
     if is_snapshot && wanted == level.on_hand && level.version > 0 {
         return Err(AdjustmentRefusal::AddsUp);
     }
-    if wanted < level.reserved && !is_snapshot {
-        return Err(AdjustmentRefusal::BelowReserved {
-            reserved: level.reserved,
-            wanted,
-        });
-    }
+    // A vendor's figure may be less than orders reserve there: the vendor refuses what it has not.
+    let on_hand = if is_snapshot {
+        wanted
+    } else {
+        wanted.max(level.reserved)
+    };
     let safety = safety.unwrap_or(level.safety);
     if !(0..=MAX_UNITS).contains(&safety) {
         return Err(AdjustmentRefusal::SafetyOutOfRange { wanted: safety });
     }
     let after = StockLevel {
-        on_hand: wanted,
+        on_hand,
         reserved: level.reserved,
         safety,
+        shortfall: on_hand - wanted,
         version: level.version + 1,
     };
-    Ok((after, wanted - level.on_hand))
+    Ok((after, wanted - level.counted()))
 }
 
 /// The aggregate of a stock row's events. Its id is a hash of the row's key (FNV-1a, 128 bits), so every process
@@ -282,36 +300,29 @@ mod tests {
         on_hand: 10,
         reserved: 4,
         safety: 1,
+        shortfall: 0,
         version: 7,
     };
 
     #[test]
-    fn a_count_below_what_is_reserved_is_refused() {
-        assert_eq!(
-            adjust(LEVEL, Adjustment::Count(3), None, &NO_LEDGER),
-            Err(AdjustmentRefusal::BelowReserved {
-                reserved: 4,
-                wanted: 3
-            })
-        );
-        assert_eq!(
-            adjust(LEVEL, Adjustment::Delta(-7), None, &NO_LEDGER),
-            Err(AdjustmentRefusal::BelowReserved {
-                reserved: 4,
-                wanted: 3
-            })
-        );
-        assert_eq!(
-            adjust(LEVEL, Adjustment::Count(4), None, &NO_LEDGER),
-            Ok((
-                StockLevel {
-                    on_hand: 4,
-                    version: 8,
-                    ..LEVEL
-                },
-                -6
-            ))
-        );
+    fn a_count_below_what_is_reserved_leaves_a_shortfall_that_a_later_count_ends() {
+        let adjusted = |level, adjustment| adjust(level, adjustment, None, &NO_LEDGER);
+        for adjustment in [Adjustment::Count(3), Adjustment::Delta(-7)] {
+            let (short, delta) = adjusted(LEVEL, adjustment).expect("taken");
+            assert_eq!((short.on_hand, short.reserved, short.shortfall), (4, 4, 1));
+            assert_eq!((short.counted(), short.short(), delta), (3, 1, -7));
+            assert_eq!(short.available(), 0);
+            // One unit is released: it is the one that is not there.
+            let released = StockLevel {
+                reserved: 3,
+                ..short
+            };
+            assert_eq!((released.short(), released.available()), (0, 0));
+            let (found, delta) = adjusted(short, Adjustment::Count(6)).expect("taken");
+            assert_eq!((found.on_hand, found.shortfall, delta), (6, 0, 3));
+        }
+        let (after, delta) = adjusted(LEVEL, Adjustment::Count(4)).expect("taken");
+        assert_eq!((after.on_hand, after.shortfall, delta), (4, 0, -6));
     }
 
     #[test]
@@ -464,6 +475,7 @@ mod tests {
             on_hand: 10,
             reserved: 4,
             safety: 0,
+            shortfall: 0,
             version: 8,
         };
         assert_eq!(reconcile(gone, &LEDGER), Ok((made, 0)));

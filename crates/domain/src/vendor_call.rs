@@ -90,6 +90,7 @@ impl VendorCall {
             due_at: now,
             body: serde_json::to_string(self)
                 .expect("a call has string keys and no fallible fields"),
+            if_awaited: None,
         }
     }
 
@@ -123,7 +124,7 @@ pub fn vendor_of(target: &str) -> Option<(Tenant, Vendor)> {
 }
 
 /// The id of a piece of work: a hash of its key (FNV-1a, 128 bits), so that the same call is the same piece.
-fn id_of(key: &str) -> Uuid {
+pub(crate) fn id_of(key: &str) -> Uuid {
     Uuid::from_u128(crate::stock::fnv_128(key.as_bytes()))
 }
 

@@ -9,7 +9,7 @@ use waybill_domain::delivery::{self, Carrier, OrderNews, Released, ReleasedLine,
 use waybill_domain::event::body::StockChange;
 use waybill_domain::event::{EventKind, NewEvent, encode};
 use waybill_domain::fact::Fact;
-use waybill_domain::intake::{self, Decision};
+use waybill_domain::intake::{self, Decision, LookedAt};
 use waybill_domain::money::Rounding;
 use waybill_domain::order::Order;
 use waybill_domain::shipment::{self, Shipment, ShipmentStatus, Update};
@@ -62,7 +62,8 @@ fn created() -> String {
     let mut new = new_order(1, &[("MUG-1", 2)], &content());
     new.caller_number = Some("2026-17".into());
     let mut plenty = stock(&[("MUG-1", 100)]);
-    let Decision::Accept(accepted) = intake::decide(&new, 42, 0, &mut plenty) else {
+    let Decision::Accept(accepted) = intake::decide(&new, 42, 0, &mut plenty, LookedAt::AllSources)
+    else {
         panic!("there was enough")
     };
     accepted.events[0].body.to_string()
@@ -173,6 +174,7 @@ fn stock_event() -> String {
         vendor: Vendor::local(),
         delta: -2,
         on_hand: 98,
+        shortfall: 0,
         reason: Some("broken".into()),
     };
     encode(&change).to_string()

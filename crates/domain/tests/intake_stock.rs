@@ -7,7 +7,9 @@ use proptest::prelude::*;
 use proptest::test_runner::Config;
 use waybill_domain::event::EventKind;
 use waybill_domain::history::OrderHistory;
-use waybill_domain::intake::{self, AcceptedOrder, Decision, InventoryAnswer, NewOrder, StockView};
+use waybill_domain::intake::{
+    self, AcceptedOrder, Decision, InventoryAnswer, LookedAt, NewOrder, StockView,
+};
 use waybill_domain::status::OrderStatus;
 use waybill_domain::stock::{self, Adjustment, Ledger, StockLevel};
 use waybill_domain::text::Sku;
@@ -84,7 +86,7 @@ proptest! {
             });
             let before = reserved(&view);
             let wanted = SKUS.map(|sku| lines.iter().filter(|(s, _)| *s == sku).map(|(_, q)| q).sum::<i64>());
-            match intake::decide(&new, n.into(), 0, &mut view) {
+            match intake::decide(&new, n.into(), 0, &mut view, LookedAt::AllSources) {
                 Decision::Accept(accepted) => {
                     check_accepted(&new, &accepted);
                     for index in 0..3 {
@@ -118,13 +120,15 @@ proptest! {
         count in any::<bool>(), by in prop_oneof![any::<i64>(), -120_i64..120],
         new_safety in prop::option::of(prop_oneof![any::<i64>(), 0_i64..20]),
     ) {
-        let level = StockLevel { on_hand, reserved: reserved.min(on_hand), safety, version: 3 };
+        let level = StockLevel { on_hand, reserved: reserved.min(on_hand), safety, shortfall: 0, version: 3 };
         let adjustment = if count { Adjustment::Count(by) } else { Adjustment::Delta(by) };
         if let Ok((after, delta)) = stock::adjust(level, adjustment, new_safety, &Ledger::default()) {
             prop_assert!((0..=after.on_hand).contains(&after.reserved));
             prop_assert!((0..=stock::MAX_UNITS).contains(&after.on_hand));
             prop_assert!((0..=stock::MAX_UNITS).contains(&after.safety));
-            prop_assert_eq!(after.on_hand - level.on_hand, delta);
+            prop_assert_eq!(after.counted() - level.counted(), delta);
+            prop_assert_eq!(after.on_hand, after.counted().max(after.reserved));
+            prop_assert_eq!(after.short(), (after.reserved - after.counted()).max(0));
             prop_assert_eq!((after.reserved, after.version), (level.reserved, 4));
         }
     }
@@ -141,7 +145,9 @@ fn the_created_event_says_when_the_order_is_held() {
         note: Some("call them".into()),
         released_at: None,
     });
-    let Decision::Accept(accepted) = intake::decide(&new, 1, 0, &mut stock_of(&[("A", 1)])) else {
+    let Decision::Accept(accepted) =
+        intake::decide(&new, 1, 0, &mut stock_of(&[("A", 1)]), LookedAt::AllSources)
+    else {
         panic!("there was enough")
     };
     let [created, confirmed] = accepted.events.as_slice() else {

@@ -58,6 +58,7 @@ proptest! {
             Fact::Backordered
             | Fact::SourcesExhausted
             | Fact::DeadlinePassed
+            | Fact::PromisePassed
             | Fact::CancelAgreed
             | Fact::CancelRefused => fact,
         };

@@ -8,6 +8,7 @@ use crate::order::{Line, Order, Source};
 use crate::quantities::Quantities;
 use crate::reservation::{ReservationMove, ReservedUnits, Units};
 use crate::sourcing::{Part, Plan};
+use crate::sourcing_task::SourcingTask;
 use crate::status::{Flags, OrderStatus};
 use crate::stock::StockLevel;
 use crate::text::Vendor;
@@ -43,7 +44,7 @@ pub(super) fn confirmed_order(
     }
 }
 
-/// An order that vendors are asked for.
+/// An order that vendors are asked for, or that waits for units that nobody has.
 pub(super) fn pending_order(
     new: &NewOrder,
     number: i64,
@@ -61,9 +62,12 @@ pub(super) fn pending_order(
     let mut lines = Vec::with_capacity(new.lines.len());
     for (line, id) in new.lines.iter().zip(1_u16..) {
         let parts: Vec<&Part> = plan.parts.iter().filter(|part| part.line == id).collect();
+        if !stock.knows(&line.sku) {
+            lines.push(agreed_by_inventory(line, id));
+            continue;
+        }
         lines.push(match (&*parts, stock.local.get_mut(&line.sku)) {
-            ([], _) => agreed_by_inventory(line, id),
-            ([part], Some(level)) if part.vendor.as_str() == Vendor::LOCAL => {
+            ([part], Some(level)) if part.vendor.is_local() && part.units == line.quantity => {
                 ours(line, id, level, &mut reserved)
             }
             _ => {
@@ -89,6 +93,10 @@ pub(super) fn pending_order(
         ..order(new, partition, lines)
     };
     let events = vec![created(new, number, &order)];
+    if work.is_empty() {
+        // Otherwise the last answer of a vendor leads to it.
+        work.push(SourcingTask::source_new(new.id, new.created_at));
+    }
     AcceptedOrder {
         order,
         number,
@@ -123,6 +131,7 @@ fn sourced_line(line: &NewLine, id: u16, steps: &[ReservationMove], stock: &mut 
             backordered: line.quantity - ours,
             ..Quantities::default()
         },
+        given_up: 0,
     }
 }
 
@@ -158,6 +167,7 @@ fn reserved_line(line: &NewLine, id: u16, vendor: Vendor) -> Line {
         sources: vec![],
         requires_shipping: line.requires_shipping,
         quantities: Quantities::all_reserved(line.quantity),
+        given_up: 0,
     }
 }
 

@@ -83,20 +83,44 @@ pub struct AcceptedOrder {
 #[derive(Clone, Debug)]
 pub enum Decision {
     Accept(Box<AcceptedOrder>),
-    /// Stock is short. Nothing is reserved, and the order is refused: no other allocation policy is accepted yet.
+    /// Stock is short, and the order may not wait for it. Nothing is reserved, and the order is refused.
     Short(Vec<Shortage>),
     /// These skus are not tracked here; the inventory service must be asked first. Nothing is reserved.
     AskInventory(Vec<Sku>),
 }
 
+/// Which stock rows an order is decided on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LookedAt {
+    /// Our own. An order that they are short of is not accepted before vendors were looked at too.
+    OurStock,
+    /// Our own and those of the vendors in use.
+    AllSources,
+}
+
+impl NewOrder {
+    /// Whether units that are short may wait for stock; otherwise the order is refused.
+    #[must_use]
+    pub fn may_wait(&self) -> bool {
+        self.policy != AllocationPolicy::Reject
+    }
+}
+
 /// Decides one order against `stock`, and takes from it what the order reserves.
 ///
 /// Our own stock comes first: an order that it has everything for is confirmed at once, and no vendor is looked at. What
-/// it is short of comes from vendors, which are asked afterwards: such an order is pending.
+/// it is short of comes from vendors, which are asked afterwards: such an order is pending. So is one that may wait for
+/// what nobody has.
 ///
 /// `number` is its readable number, `partition` the partition of the log its batch goes to.
 #[must_use]
-pub fn decide(new: &NewOrder, number: i64, partition: u16, stock: &mut StockView) -> Decision {
+pub fn decide(
+    new: &NewOrder,
+    number: i64,
+    partition: u16,
+    stock: &mut StockView,
+    looked_at: LookedAt,
+) -> Decision {
     let mut missing = vec![];
     let mut shortages: Vec<Shortage> = vec![];
     let mut needs_vendors = false;
@@ -128,7 +152,17 @@ pub fn decide(new: &NewOrder, number: i64, partition: u16, stock: &mut StockView
         return Decision::AskInventory(missing);
     }
     if !shortages.is_empty() {
-        return Decision::Short(shortages);
+        // What the inventory service has not is nothing to wait for: nobody tells when there is more.
+        let can_wait = new.may_wait()
+            && looked_at == LookedAt::AllSources
+            && shortages.iter().all(|short| stock.knows(&short.sku));
+        if !can_wait {
+            return Decision::Short(shortages);
+        }
+        let needs = tracked(new, stock);
+        let plan = sourcing::plan_available(&needs, &stock.offers(&needs));
+        let accepted = accepted::pending_order(new, number, partition, stock, &plan);
+        return Decision::Accept(Box::new(accepted));
     }
     if !needs_vendors {
         let accepted = accepted::confirmed_order(new, number, partition, stock);
@@ -155,9 +189,7 @@ fn inventory(new: &NewOrder, sku: &Sku) -> Option<i64> {
 /// The lines of skus that we or vendors have a stock row of; the inventory service has agreed to the others.
 fn tracked(new: &NewOrder, stock: &StockView) -> Vec<Need> {
     let lines = new.lines.iter().zip(1_u16..);
-    let of = lines.filter(|(line, _)| {
-        stock.local.contains_key(&line.sku) || stock.at_vendors(&line.sku).is_some()
-    });
+    let of = lines.filter(|(line, _)| stock.knows(&line.sku));
     of.map(|(line, id)| Need {
         line: id,
         sku: line.sku.clone(),

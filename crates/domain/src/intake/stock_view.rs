@@ -30,6 +30,11 @@ impl StockView {
         Some(levels().map(StockLevel::available).sum())
     }
 
+    /// Whether we or a vendor have a stock row of a sku.
+    pub(super) fn knows(&self, sku: &Sku) -> bool {
+        self.local.contains_key(sku) || self.at_vendors(sku).is_some()
+    }
+
     /// What every source, our own stock too, could give of these skus.
     pub(super) fn offers(&self, skus: &[Need]) -> Vec<Offer> {
         let available = |levels: &HashMap<Sku, StockLevel>| -> BTreeMap<Sku, i64> {

@@ -40,8 +40,8 @@ fn level(on_hand: i64, reserved: i64) -> StockLevel {
     StockLevel {
         on_hand,
         reserved,
-        safety: 0,
         version: 1,
+        ..StockLevel::default()
     }
 }
 
@@ -55,7 +55,13 @@ fn stock(on_hand: i64, reserved: i64) -> StockView {
 #[test]
 fn a_sku_that_repeats_is_counted_once_in_sum() {
     let mut view = stock(5, 0);
-    let Decision::Short(shortages) = decide(&new(&[("A", 3), ("A", 3)]), 1, 0, &mut view) else {
+    let Decision::Short(shortages) = decide(
+        &new(&[("A", 3), ("A", 3)]),
+        1,
+        0,
+        &mut view,
+        LookedAt::AllSources,
+    ) else {
         panic!("accepted")
     };
     assert_eq!(
@@ -73,7 +79,7 @@ fn a_sku_that_repeats_is_counted_once_in_sum() {
     );
     let many: Vec<_> = (0..20).map(|_| ("A", 1)).collect();
     assert!(
-        matches!(decide(&new(&many), 1, 0, &mut view), Decision::Short(s) if s[0].requested == 20)
+        matches!(decide(&new(&many), 1, 0, &mut view, LookedAt::AllSources), Decision::Short(s) if s[0].requested == 20)
     );
 }
 
@@ -81,11 +87,11 @@ fn a_sku_that_repeats_is_counted_once_in_sum() {
 fn the_last_unit_is_sold_once() {
     let mut view = stock(1, 0);
     assert!(matches!(
-        decide(&new(&[("A", 1)]), 1, 0, &mut view),
+        decide(&new(&[("A", 1)]), 1, 0, &mut view, LookedAt::AllSources),
         Decision::Accept(_)
     ));
     assert!(matches!(
-        decide(&new(&[("A", 1)]), 2, 0, &mut view),
+        decide(&new(&[("A", 1)]), 2, 0, &mut view, LookedAt::AllSources),
         Decision::Short(_)
     ));
     assert_eq!(view.local[&sku("A")].reserved, 1);
@@ -96,14 +102,14 @@ fn an_unknown_sku_is_asked_for_before_anything_is_held() {
     let mut view = stock(10, 0);
     let mut order = new(&[("A", 2), ("B", 1)]);
     assert!(
-        matches!(decide(&order, 1, 0, &mut view), Decision::AskInventory(skus) if skus == [sku("B")])
+        matches!(decide(&order, 1, 0, &mut view, LookedAt::AllSources), Decision::AskInventory(skus) if skus == [sku("B")])
     );
     assert_eq!(view.local[&sku("A")].reserved, 0);
     order.inventory = Some(vec![InventoryAnswer {
         sku: sku("B"),
         available: 1,
     }]);
-    let Decision::Accept(accepted) = decide(&order, 1, 0, &mut view) else {
+    let Decision::Accept(accepted) = decide(&order, 1, 0, &mut view, LookedAt::AllSources) else {
         panic!("refused")
     };
     assert!(accepted.order.is_sound());
@@ -120,7 +126,13 @@ fn an_unknown_sku_is_asked_for_before_anything_is_held() {
 
 #[test]
 fn the_created_event_is_json_with_the_number_in_it() {
-    let Decision::Accept(accepted) = decide(&new(&[("A", 1)]), 42, 0, &mut stock(1, 0)) else {
+    let Decision::Accept(accepted) = decide(
+        &new(&[("A", 1)]),
+        42,
+        0,
+        &mut stock(1, 0),
+        LookedAt::AllSources,
+    ) else {
         panic!("refused")
     };
     let body: serde_json::Value = serde_json::from_str(&accepted.events[0].body).unwrap();
@@ -130,7 +142,8 @@ fn the_created_event_is_json_with_the_number_in_it() {
     );
     let mut given = new(&[("A", 1)]);
     given.caller_number = Some("my \"own\"".into());
-    let Decision::Accept(accepted) = decide(&given, 42, 0, &mut stock(1, 0)) else {
+    let Decision::Accept(accepted) = decide(&given, 42, 0, &mut stock(1, 0), LookedAt::AllSources)
+    else {
         panic!("refused")
     };
     let body: serde_json::Value = serde_json::from_str(&accepted.events[0].body).unwrap();
@@ -147,7 +160,7 @@ fn with_vendors(mut view: StockView, rows: &[(&str, i64, &str, i64)]) -> StockVi
 }
 
 fn accepted(order: &NewOrder, view: &mut StockView) -> AcceptedOrder {
-    match decide(order, 1, 0, view) {
+    match decide(order, 1, 0, view, LookedAt::AllSources) {
         Decision::Accept(accepted) => *accepted,
         other => panic!("{other:?}"),
     }
@@ -181,7 +194,9 @@ fn what_we_are_short_of_is_held_at_vendors_and_the_order_is_pending() {
     assert_eq!((order.work.len(), order.events.len()), (2, 1));
     let north = &view.vendors[&Vendor::stored("North")].levels[&sku("A")];
     assert_eq!((north.on_hand, north.reserved), (10, 10));
-    let Decision::Short(shortages) = decide(&new(&[("A", 4)]), 2, 0, &mut view) else {
+    let Decision::Short(shortages) =
+        decide(&new(&[("A", 4)]), 2, 0, &mut view, LookedAt::AllSources)
+    else {
         panic!("sold twice")
     };
     assert_eq!(shortages[0].available, 3);

@@ -34,6 +34,15 @@ pub struct Progress<'a, 'c> {
     context: &'a mut Context<'c>,
 }
 
+/// Why units are cancelled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Because {
+    /// The customer, or somebody for them, asked for it.
+    OfRequest,
+    /// They have no source, or their shipment failed: a retry of the order sources them again.
+    OfFailure,
+}
+
 struct Step {
     kind: EventKind,
     status: OrderStatus,
@@ -70,18 +79,32 @@ impl<'a, 'c> Progress<'a, 'c> {
     }
 
     /// Cancels every unit that has not left; returns whether there was one.
-    pub fn give_up_waiting(&mut self) -> bool {
+    pub fn give_up_waiting(&mut self, because: Because) -> bool {
         let mut any = false;
         for index in 0..self.order.lines.len() {
-            let q = &mut self.order.lines[index].quantities;
-            let (waiting, held) = (q.waiting(), q.reserved + q.in_shipment);
-            q.cancelled += waiting;
-            (q.backordered, q.reserved, q.in_shipment) = (0, 0, 0);
-            any |= waiting > 0;
-            self.give_up_asked(index);
-            self.leave(index, held, Leaving::GivenBack);
+            any |= self.give_up_line(index, because) > 0;
         }
         any
+    }
+
+    /// Cancels every unit of line `index` that has not left; returns how many.
+    pub fn give_up_line(&mut self, index: usize, because: Because) -> i64 {
+        let q = &mut self.order.lines[index].quantities;
+        let (waiting, held) = (q.waiting(), q.reserved + q.in_shipment);
+        (q.backordered, q.reserved, q.in_shipment) = (0, 0, 0);
+        self.cancelled(index, waiting, because);
+        self.give_up_asked(index);
+        self.leave(index, held, Leaving::GivenBack);
+        waiting
+    }
+
+    /// Notes that units of line `index` were cancelled, which some counter has lost already.
+    pub fn cancelled(&mut self, index: usize, units: i64, because: Because) {
+        let line = &mut self.order.lines[index];
+        line.quantities.cancelled += units;
+        if because == Because::OfFailure {
+            line.given_up += units;
+        }
     }
 
     /// Cancels every unit that is in no shipment; returns whether there was one.
@@ -90,8 +113,8 @@ impl<'a, 'c> Progress<'a, 'c> {
         for index in 0..self.order.lines.len() {
             let q = &mut self.order.lines[index].quantities;
             let (unpacked, held) = (q.backordered + q.reserved, q.reserved);
-            q.cancelled += unpacked;
             (q.backordered, q.reserved) = (0, 0);
+            self.cancelled(index, unpacked, Because::OfRequest);
             any |= unpacked > 0;
             self.give_up_asked(index);
             self.leave(index, held, Leaving::Unpacked);
@@ -100,15 +123,20 @@ impl<'a, 'c> Progress<'a, 'c> {
     }
 
     /// Cancels every unit that waits for stock; returns whether there was one.
-    pub fn give_up_backordered(&mut self) -> bool {
+    pub fn give_up_backordered(&mut self, because: Because) -> bool {
         let mut any = false;
         for index in 0..self.order.lines.len() {
-            let q = &mut self.order.lines[index].quantities;
-            any |= q.backordered > 0;
-            q.cancelled += std::mem::take(&mut q.backordered);
-            self.give_up_asked(index);
+            any |= self.give_up_backordered_of(index, because) > 0;
         }
         any
+    }
+
+    /// Cancels every unit of line `index` that waits for stock; returns how many.
+    pub fn give_up_backordered_of(&mut self, index: usize, because: Because) -> i64 {
+        let waiting = std::mem::take(&mut self.order.lines[index].quantities.backordered);
+        self.cancelled(index, waiting, because);
+        self.give_up_asked(index);
+        waiting
     }
 
     /// Releases the units that are reserved for lines which have no use for them.
@@ -223,16 +251,10 @@ impl<'a, 'c> Progress<'a, 'c> {
     /// Releases the newly reserved units of an order that ships in parts (`processing`, `partially_shipped`); returns
     /// whether there are any. `order.confirmed` needs no such event, because it releases all reserved units.
     pub fn release(&mut self) -> bool {
-        let ships = |status| {
-            matches!(
-                status,
-                OrderStatus::Processing | OrderStatus::PartiallyShipped
-            )
-        };
-        if !ships(self.order.status) {
+        if !ships_in_parts(self.order.status) {
             return false;
         }
-        let told_before = ships(self.before.status);
+        let told_before = ships_in_parts(self.before.status);
         let lines = self.order.lines.iter().zip(&self.before.lines);
         self.released = lines
             .map(|(now, before)| {
@@ -278,6 +300,7 @@ impl<'a, 'c> Progress<'a, 'c> {
             self.order.id,
             self.order.partition,
         );
+        self.hand_out_released();
         let effect = OrderEffect {
             cancel_reason: self.cancel_reason,
             holds: self.holds,
@@ -348,19 +371,25 @@ impl<'a, 'c> Progress<'a, 'c> {
             for line in &mut lines {
                 let unit = self.released.iter().find(|unit| unit.line == line.id);
                 line.released = unit.map_or(0, |unit| unit.quantity);
-                if !line.sources.is_empty() {
-                    line.sources = self.released_sources(line.released);
-                }
+                line.sources = self.released_sources(line.id, line.released);
             }
         }
         lines
     }
 }
 
+/// Whether delivery was told which units of an order with this status may ship.
+fn ships_in_parts(status: OrderStatus) -> bool {
+    matches!(
+        status,
+        OrderStatus::Processing | OrderStatus::PartiallyShipped
+    )
+}
+
 /// Indexes of the lines whose rows differ; sources have rows of their own.
 fn changed_lines(before: &Order, after: &Order) -> Vec<usize> {
     let differs = |(_, (a, b)): &(usize, (&Line, &Line))| {
-        (&a.vendor, a.quantities) != (&b.vendor, b.quantities)
+        (&a.vendor, a.quantities, a.given_up) != (&b.vendor, b.quantities, b.given_up)
     };
     let pairs = before.lines.iter().zip(&after.lines).enumerate();
     pairs.filter(differs).map(|(index, _)| index).collect()

@@ -67,14 +67,19 @@ impl Life {
                 asked(OrderStatus::Cancelling) || asked(OrderStatus::Cancelled)
             }
             Command::Retry => asked(OrderStatus::Pending) && self.order.totals().shipped == 0,
-            Command::PlaceHold { .. } | Command::ReleaseHold { .. } | Command::AddNote => true,
+            Command::PlaceHold { .. }
+            | Command::ReleaseHold { .. }
+            | Command::CancelLine { .. }
+            | Command::AddNote => true,
         };
         let decided = command::decide(&self.order, command, &mut world.context());
         match decided {
             Ok(None) => {
                 let cancelled = matches!(from, OrderStatus::Cancelling | OrderStatus::Cancelled);
-                let again = matches!(command, Command::ReleaseHold { .. })
-                    || matches!(command, Command::Cancel { .. }) && cancelled;
+                let again = matches!(
+                    command,
+                    Command::ReleaseHold { .. } | Command::CancelLine { .. }
+                ) || matches!(command, Command::Cancel { .. }) && cancelled;
                 assert!(again, "{command:?} of an order that is {from} did nothing");
                 Ok(())
             }
@@ -83,6 +88,14 @@ impl Life {
                     allowed,
                     "{command:?} of an order that is {from} is not in the table"
                 );
+                if let Command::CancelLine { line } = command {
+                    let units = |order: &Order| {
+                        let mut lines = order.lines.iter();
+                        let line = lines.find(|of| of.id == *line).expect("it was there");
+                        line.quantities.cancelled
+                    };
+                    assert!(units(&change.effect.order.after) > units(&self.order));
+                }
                 self.take(&change, world, *command == Command::Retry, 0);
                 Ok(())
             }
@@ -94,6 +107,13 @@ impl Life {
                     assert_eq!(*status, self.order.status);
                     let shipping = transitions::allowed(*status).contains(&OrderStatus::Shipped);
                     assert!(!shipping || *status == OrderStatus::Cancelling, "{refusal}");
+                } else if let Refusal::LineTooLate { line, status } = &refusal {
+                    assert_eq!(*status, self.order.status);
+                    let mut lines = self.order.lines.iter();
+                    let line = lines.find(|of| of.id == *line).expect("it is there");
+                    let waits = line.quantities.backordered > 0;
+                    let is_open = !status.is_terminal() && *status != OrderStatus::Cancelling;
+                    assert!(!waits || !is_open, "{refusal}");
                 } else {
                     assert!(allowed, "{refusal} says nothing about what is allowed");
                 }
@@ -194,6 +214,11 @@ impl Life {
         for (index, line) in after.lines.iter().enumerate() {
             let before = &self.order.lines[index].quantities;
             let q = &line.quantities;
+            if line.vendor.is_none() {
+                // After a retry its units may come from several sources; the tests of `allocation` follow those.
+                self.held[index] = q.reserved + q.in_shipment;
+                continue;
+            }
             let of_line = |m: &&ReservationMove| m.units().line == line.id;
             let (mut consumed, mut released) = (0, 0);
             for moved in change.effect.reservations.iter().filter(of_line) {

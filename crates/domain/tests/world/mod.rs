@@ -53,6 +53,11 @@ impl World {
     pub fn now(&self) -> Time {
         Time(self.now)
     }
+
+    /// Lets time pass.
+    pub fn pass(&mut self, ms: i64) {
+        self.now += ms;
+    }
 }
 
 pub fn units(of: &[(u16, i64)]) -> Vec<ShipmentLine> {
@@ -74,6 +79,7 @@ pub fn pending(quantities: &[i64], policy: AllocationPolicy, vendors: &[&str]) -
             backordered: *ordered,
             ..Quantities::default()
         },
+        given_up: 0,
     };
     Order {
         id: OrderId(Uuid::from_u128(FIRST_ID)),
@@ -109,16 +115,18 @@ pub enum Deed {
 
 impl Deed {
     /// All kinds of deeds; a test asserts that each of them was applied in every status.
-    pub const KINDS: [&'static str; 18] = [
+    pub const KINDS: [&'static str; 20] = [
         "Cancel",
         "PlaceHold",
         "ReleaseHold",
         "AddNote",
+        "CancelLine",
         "Retry",
         "UnitsReserved",
         "Backordered",
         "SourcesExhausted",
         "DeadlinePassed",
+        "PromisePassed",
         "ShipmentCreated",
         "ShipmentShipped",
         "ShipmentDelivered",
@@ -139,6 +147,7 @@ impl Deed {
                 Command::PlaceHold { .. } => "PlaceHold",
                 Command::ReleaseHold { .. } => "ReleaseHold",
                 Command::AddNote => "AddNote",
+                Command::CancelLine { .. } => "CancelLine",
                 Command::Retry => "Retry",
             },
             Self::Fact(fact) => match fact {
@@ -146,6 +155,7 @@ impl Deed {
                 Fact::Backordered => "Backordered",
                 Fact::SourcesExhausted => "SourcesExhausted",
                 Fact::DeadlinePassed => "DeadlinePassed",
+                Fact::PromisePassed => "PromisePassed",
                 Fact::ShipmentCreated(_) => "ShipmentCreated",
                 Fact::ShipmentShipped(_) => "ShipmentShipped",
                 Fact::ShipmentDelivered(_) => "ShipmentDelivered",
@@ -186,6 +196,7 @@ pub fn any_fact() -> impl Strategy<Value = Fact> {
         1 => Just(Fact::Backordered),
         1 => Just(Fact::SourcesExhausted),
         1 => Just(Fact::DeadlinePassed),
+        1 => Just(Fact::PromisePassed),
         4 => any_units().prop_map(Fact::ShipmentCreated),
         3 => any_units().prop_map(Fact::ShipmentShipped),
         2 => any_units().prop_map(Fact::ShipmentDelivered),
@@ -205,6 +216,7 @@ pub fn any_deed() -> impl Strategy<Value = Deed> {
         1 => Just(Deed::Command(place_hold())),
         1 => (0_usize..3).prop_map(Deed::ReleaseHold),
         1 => Just(Deed::Command(Command::AddNote)),
+        1 => (1_u16..5).prop_map(|line| Deed::Command(Command::CancelLine { line })),
         1 => Just(Deed::Command(Command::Retry)),
     ]
 }
