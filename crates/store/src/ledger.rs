@@ -17,7 +17,7 @@ macro_rules! books_sql {
         concat!(
             "/* ",
             $name,
-            " */ SELECT m.movements, m.moved, r.consumed, r.held, l.promised + z.promised, l.shipped + z.shipped, s.on_hand, s.reserved, s.safety, s.version \
+            " */ SELECT m.movements, m.moved, r.consumed, r.held, l.promised + z.promised, l.shipped + z.shipped, s.on_hand, s.reserved, s.safety, s.shortfall, s.version \
              FROM (SELECT COUNT(*) AS movements, CAST(COALESCE(SUM(delta), 0) AS bigint) AS moved FROM stock_movements \
              WHERE tenant = $1 AND sku = $2 AND vendor = $3) AS m \
              CROSS JOIN (SELECT CAST(COALESCE(SUM(CASE WHEN $3 = 'local' THEN consumed WHEN agreed_at IS NOT NULL THEN quantity ELSE 0 END), 0) \
@@ -64,6 +64,7 @@ pub fn read(mut next: impl FnMut() -> Result<Option<i64>>) -> Result<Books> {
                 on_hand,
                 reserved: column()?,
                 safety: column()?,
+                shortfall: column()?,
                 version: column()?,
             })
         }

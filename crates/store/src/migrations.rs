@@ -72,6 +72,10 @@ pub const MIGRATIONS: &[Migration] = &[
         number: 14,
         min_compatible: 3,
     },
+    Migration {
+        number: 15,
+        min_compatible: 3,
+    },
 ];
 
 /// The key in `meta` under which a store keeps what [`Migration::note`] says.

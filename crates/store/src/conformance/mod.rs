@@ -8,6 +8,7 @@
 mod accept;
 mod advance;
 mod apply;
+mod backorders;
 mod bisection;
 mod claims;
 mod clients;
@@ -241,6 +242,13 @@ macro_rules! store_conformance_cases {
                 failed_work_is_not_leased_before_it_is_due
                 the_result_of_work_is_written_with_it_or_not_at_all
             }
+            backorders {
+                orders_that_wait_are_found_by_sku_in_the_order_in_which_they_came
+                units_that_are_there_again_make_work_only_where_an_order_waits
+                a_failed_order_that_is_retried_keeps_its_reservations_and_is_sourced_anew
+                orders_that_are_not_confirmed_are_found_by_our_units_newest_first
+                a_call_that_is_not_done_is_shown_with_its_tries
+            }
             timers {
                 timers_are_due_in_order_and_tell_when_the_next_one_is
                 a_timer_is_gone_with_the_step_it_was_for_and_the_next_one_is_set
@@ -251,7 +259,7 @@ macro_rules! store_conformance_cases {
             stock {
                 more_units_than_32_bits_hold_add_up
                 counts_and_deltas_are_kept_with_their_event
-                a_count_below_what_is_reserved_is_refused_and_changes_nothing
+                a_count_below_what_is_reserved_is_a_recorded_shortfall
                 another_version_than_expected_is_refused
                 of_many_that_want_to_make_a_row_one_does
                 one_refusal_leaves_the_others_of_its_call

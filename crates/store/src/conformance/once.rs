@@ -112,7 +112,7 @@ pub(super) async fn a_command_that_is_not_done_leaves_its_key_free(h: Harness) {
     assert!(results[1].is_ok(), "{results:?}");
     assert_eq!(done(&h, &key).await, None);
 
-    let mut refused = h.make.stock("A", Adjustment::Count(0));
+    let mut refused = h.make.stock("A", Adjustment::Count(-1));
     refused.claim = Some(key.clone());
     let allowed = h.make.stock("B", Adjustment::Count(9));
     let outcomes = h.store.adjust_stock(vec![refused, allowed]).await;

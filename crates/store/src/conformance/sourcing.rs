@@ -21,7 +21,7 @@ fn name(text: &str) -> Vendor {
 }
 
 /// A vendor in use that says it has so many units of `A`.
-async fn vendor(h: &Harness, text: &str, units: i64) {
+pub(super) async fn vendor(h: &Harness, text: &str, units: i64) {
     let terms = VendorTerms::at("https://vendor.example".into());
     let record = VendorRecord::new(Tenant::default(), name(text), terms, h.clock.now());
     let written = h.store.write_vendor(&record, None).await;
@@ -60,14 +60,21 @@ async fn leased(h: &Harness, vendor: &str) -> (LeasedWork, VendorCall) {
     (work, call)
 }
 
-fn decide(h: &Harness, order: &Order, call: &VendorCall, answer: &Answer) -> Change<OrderEffect> {
+/// What is decided now, with new ids.
+pub(super) fn decided<T>(h: &Harness, decide: impl FnOnce(&mut Context<'_>) -> T) -> T {
     let mut ids = || h.make.id();
-    let mut context = Context {
+    decide(&mut Context {
         now: h.clock.now(),
         meta: &EventMeta::default(),
         ids: &mut ids,
-    };
-    match allocation::on_answer(order, call, answer, &[], &mut context) {
+    })
+}
+
+fn decide(h: &Harness, order: &Order, call: &VendorCall, answer: &Answer) -> Change<OrderEffect> {
+    let outcome = decided(h, |context| {
+        allocation::on_answer(order, call, answer, &[], context)
+    });
+    match outcome {
         Outcome::Change(change) => *change,
         other => panic!("{other:?}"),
     }

@@ -4,6 +4,7 @@ use super::Harness;
 use crate::model::{StockChange, StockOutcome};
 use waybill_domain::event::{EventKind, body};
 use waybill_domain::precondition::{Preconditions, Tags, Unmet};
+use waybill_domain::sourcing_task::TARGET;
 use waybill_domain::stock::{Adjustment, AdjustmentRefusal};
 use waybill_domain::text::{Tenant, Vendor};
 
@@ -59,29 +60,42 @@ pub(super) async fn counts_and_deltas_are_kept_with_their_event(h: Harness) {
     assert_eq!(h.findings().await, [""; 0]);
 }
 
-pub(super) async fn a_count_below_what_is_reserved_is_refused_and_changes_nothing(h: Harness) {
+pub(super) async fn a_count_below_what_is_reserved_is_a_recorded_shortfall(h: Harness) {
     h.sold("A", 10, 6).await;
-    let (level, log) = (h.level("A").await, h.log().await);
-    for adjustment in [Adjustment::Count(5), Adjustment::Delta(-5)] {
-        let refused = adjust(&h, h.make.stock("A", adjustment)).await;
-        assert_eq!(
-            refused,
-            Err(AdjustmentRefusal::BelowReserved {
-                reserved: 6,
-                wanted: 5
-            })
-        );
-    }
-    assert!(
-        adjust(&h, h.make.stock("A", Adjustment::Delta(-11)))
-            .await
-            .is_err()
+    let change = h.make.stock("A", Adjustment::Count(4));
+    let row = adjust(&h, change.clone()).await.expect("allowed");
+    let level = row.level;
+    assert_eq!((level.counted(), level.reserved, level.short()), (4, 6, 2));
+    assert_eq!((level.on_hand, level.available()), (6, 0));
+    let logged = h.log().await;
+    let last = logged.last().expect("an event");
+    assert_eq!(
+        (last.event.kind, last.event.id.0),
+        (EventKind::StockShortage, change.event_id)
     );
-    assert_eq!((h.level("A").await, h.log().await), (level, log));
-    let row = adjust(&h, h.make.stock("A", Adjustment::Count(6)))
+    let work = h
+        .store
+        .lease_work(TARGET, h.make.in_ms(0), h.make.in_ms(1), 9);
+    let tasks: Vec<String> = work
         .await
-        .expect("allowed");
-    assert_eq!((row.level.reserved, row.level.available()), (6, 0));
+        .expect("read")
+        .into_iter()
+        .map(|w| w.body)
+        .collect();
+    assert_eq!(tasks, [r#"{"task":"take_back","sku":"A"}"#]);
+    assert_eq!(h.findings().await, [""; 0]);
+    let more = adjust(&h, h.make.stock("A", Adjustment::Delta(3))).await;
+    let level = more.expect("allowed").level;
+    assert_eq!(
+        (level.counted(), level.short(), level.available()),
+        (7, 0, 1)
+    );
+    assert_eq!(h.findings().await, [""; 0]);
+    for adjustment in [Adjustment::Count(-1), Adjustment::Delta(-8)] {
+        let refused = adjust(&h, h.make.stock("A", adjustment)).await;
+        assert_eq!(refused, Err(AdjustmentRefusal::OutOfRange { wanted: -1 }));
+    }
+    assert_eq!(h.level("A").await, level);
 }
 
 pub(super) async fn another_version_than_expected_is_refused(h: Harness) {

@@ -15,6 +15,7 @@ fn piece(h: &Harness, target: &str, in_ms: i64) -> NewWork {
         order_id: None,
         due_at: h.make.in_ms(in_ms),
         body: "{\"call\":\"it\"}".into(),
+        if_awaited: None,
     }
 }
 

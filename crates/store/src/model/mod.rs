@@ -24,5 +24,5 @@ pub use orders::{Accepted, OrderFilter, OrderRecord, OrderRef, Snapshot};
 pub use relay::{
     RelayCommand, RelayFault, RelayNote, RelayPause, RelayStart, RelayState, Replay, ReplayProgress,
 };
-pub use stock::{StockChange, StockOutcome};
+pub use stock::{Decided, StockChange, StockOutcome};
 pub use work::{LeasedWork, WorkOutcome};

@@ -3,10 +3,12 @@
 use crate::encoding::json;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
+use waybill_domain::change::NewWork;
 use waybill_domain::event::{EventKind, NewEvent, SCHEMA_VERSION, body, encode};
 use waybill_domain::ids::EventId;
 use waybill_domain::once::CommandClaim;
 use waybill_domain::precondition::Preconditions;
+use waybill_domain::sourcing_task::SourcingTask;
 use waybill_domain::stock::{self, Adjustment, AdjustmentRefusal, Ledger, StockLevel, StockRow};
 use waybill_domain::text::{Sku, Tenant, Vendor};
 use waybill_domain::time::Time;
@@ -30,8 +32,8 @@ pub struct StockChange {
 }
 
 impl StockChange {
-    /// Decides the change on the present row: the level after it, the units to book as a movement, and the event. The
-    /// ledger is needed where [`StockChange::reconciles`], and is not looked at otherwise.
+    /// Decides the change on the present row. The ledger is needed where [`StockChange::reconciles`], and is not looked at
+    /// otherwise.
     ///
     /// # Errors
     /// [`AdjustmentRefusal`]; nothing is to be written then.
@@ -39,7 +41,7 @@ impl StockChange {
         &self,
         before: StockLevel,
         ledger: &Ledger,
-    ) -> std::result::Result<(StockLevel, i64, NewEvent), AdjustmentRefusal> {
+    ) -> std::result::Result<Decided, AdjustmentRefusal> {
         // A row that does not exist has version 0, which no precondition names.
         let found = Some(before.version).filter(|version| *version > 0);
         self.preconditions.check(found)?;
@@ -48,13 +50,18 @@ impl StockChange {
             sku: self.sku.clone(),
             vendor: self.vendor.clone(),
             delta,
-            on_hand: after.on_hand,
+            on_hand: after.counted(),
+            shortfall: after.short(),
             reason: self.reason.clone(),
         };
         let event = NewEvent {
             id: EventId(self.event_id),
             schema_version: SCHEMA_VERSION,
-            kind: EventKind::StockAdjusted,
+            kind: if after.short() > 0 {
+                EventKind::StockShortage
+            } else {
+                EventKind::StockAdjusted
+            },
             aggregate: stock::aggregate(&self.tenant, &self.sku, &self.vendor),
             seq: after.version,
             order_id: None,
@@ -63,7 +70,25 @@ impl StockChange {
             body: encode(&body),
             meta: self.meta.clone(),
         };
-        Ok((after, delta, event))
+        let id = self.event_id;
+        let work = if after.short() > 0 {
+            vec![SourcingTask::take_back(id, &self.sku, self.at)]
+        } else if after.available() > before.available() {
+            vec![SourcingTask::fill(
+                id,
+                &self.sku,
+                Some(&self.vendor),
+                self.at,
+            )]
+        } else {
+            vec![]
+        };
+        Ok(Decided {
+            after,
+            delta,
+            event,
+            work,
+        })
     }
 
     /// For a vendor's figure: since when what the vendor agreed to counts as not in it.
@@ -88,6 +113,7 @@ impl StockChange {
             on_hand: level.on_hand,
             reserved: level.reserved,
             safety: level.safety,
+            shortfall: level.shortfall,
             version: level.version,
             at: self.at.0,
         })
@@ -101,6 +127,7 @@ impl StockChange {
             on_hand: stored.on_hand,
             reserved: stored.reserved,
             safety: stored.safety,
+            shortfall: stored.shortfall,
             version: stored.version,
         };
         Some(StockRow {
@@ -122,6 +149,16 @@ impl StockChange {
     }
 }
 
+/// What a change of a stock row writes.
+pub struct Decided {
+    pub after: StockLevel,
+    /// The units to book as a movement.
+    pub delta: i64,
+    pub event: NewEvent,
+    /// What orders get of it, or give back.
+    pub work: Vec<NewWork>,
+}
+
 /// A stock row as the outcome of a command keeps it.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -129,6 +166,8 @@ struct StoredLevel {
     on_hand: i64,
     reserved: i64,
     safety: i64,
+    #[serde(default)]
+    shortfall: i64,
     version: i64,
     at: i64,
 }

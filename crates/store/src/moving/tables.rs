@@ -157,6 +157,8 @@ const ORDER_LINES: Table = Table {
         big("returned"),
         big("lost"),
         flag("sourced"),
+        text("waits_in"),
+        big("given_up"),
     ],
 };
 
@@ -183,6 +185,7 @@ const STOCK: Table = Table {
         big("safety"),
         big("version"),
         big("synced_at"),
+        big("shortfall"),
     ],
 };
 

@@ -76,7 +76,7 @@ impl StockKey {
 /// versions that a held snapshot keeps. The last column is the row's `ctid`, which is valid while the row is locked and
 /// not written.
 pub static STOCK: Sql = Sql {
-    text: "/* lock::stock */ SELECT s.tenant, s.sku, s.vendor, s.on_hand, s.reserved, s.safety, s.version, s.place \
+    text: "/* lock::stock */ SELECT s.tenant, s.sku, s.vendor, s.on_hand, s.reserved, s.safety, s.shortfall, s.version, s.place \
            FROM unnest($1, $2, $3) AS k (tenant, sku, vendor), LATERAL (SELECT *, ctid::text AS place FROM stock WHERE stock.tenant = k.tenant \
            AND stock.sku = k.sku AND stock.vendor = k.vendor ORDER BY stock.run DESC LIMIT 1 FOR NO KEY UPDATE) AS s",
     types: &[Type::TEXT_ARRAY, Type::TEXT_ARRAY, Type::TEXT_ARRAY],

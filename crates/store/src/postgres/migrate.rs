@@ -28,6 +28,7 @@ const SQL: [&str; MIGRATIONS.len()] = [
     include_str!("../../migrations/postgres/0012_clients.sql"),
     include_str!("../../migrations/postgres/0013_vendors.sql"),
     include_str!("../../migrations/postgres/0014_sourcing.sql"),
+    include_str!("../../migrations/postgres/0015_backorders.sql"),
 ];
 
 /// What a migration did.

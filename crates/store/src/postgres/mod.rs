@@ -8,6 +8,7 @@
 mod accept;
 mod answers;
 mod apply;
+mod backorders;
 mod bisect;
 mod changes;
 mod claims;

@@ -76,7 +76,7 @@ static STATES: Sql = Sql {
 
 static LINES: Sql = Sql {
     text: "/* orders::lines */ SELECT l.order_id, l.line, l.sku, l.vendor, l.requires_shipping, l.ordered, l.cancelled, l.backordered, \
-           l.reserved, l.in_shipment, l.shipped, l.delivered, l.returned, l.lost, CASE WHEN l.sourced THEN (SELECT json_agg(json_build_array( \
+           l.reserved, l.in_shipment, l.shipped, l.delivered, l.returned, l.lost, l.given_up, CASE WHEN l.sourced THEN (SELECT json_agg(json_build_array( \
            r.vendor, r.attempt, r.reason, r.state, r.quantity, r.consumed, r.released, r.expires_at, r.ending, r.agreed_at, r.uncertain) \
            ORDER BY r.vendor COLLATE \"C\", r.attempt)::text FROM reservations r WHERE r.order_id = l.order_id AND r.line = l.line) END \
            FROM order_lines l WHERE l.order_id = ANY($1) ORDER BY l.order_id, l.line",
@@ -107,6 +107,7 @@ fn fill_lines(orders: &mut HashMap<Uuid, &mut Order>, rows: &[Row]) -> Result<()
             sources: vec![],
             requires_shipping: c.get()?,
             quantities: c.quantities()?,
+            given_up: c.get()?,
         };
         let sources = c.optional_text("a line's reservations", read_sources)?;
         line.sources = sources.unwrap_or_default();

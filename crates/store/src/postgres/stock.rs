@@ -1,5 +1,6 @@
 //! Stock rows: reading them and changing counts.
 
+use super::changes::add_work;
 use super::lock::{self, StockKey as Key};
 use super::once::{self, Claims};
 use super::pipeline::{Handle, Pipeline, Rows, Sql, params};
@@ -8,7 +9,7 @@ use super::shared::Shared;
 use super::transaction::{Commits, Failed, Open};
 use crate::error::{Error, Result};
 use crate::ledger::{self, books_sql};
-use crate::model::{Page, StockChange, StockOutcome};
+use crate::model::{Decided, Page, StockChange, StockOutcome};
 use std::collections::{BTreeMap, BTreeSet};
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
@@ -46,10 +47,11 @@ static INSERT: Sql = Sql {
 
 static UPDATE: Sql = Sql {
     text: "/* stock::update */ UPDATE stock s SET on_hand = c.on_hand, reserved = c.reserved, safety = c.safety, version = c.version, \
-           synced_at = c.synced_at, writes = s.writes + 1 \
-           FROM unnest($1::tid[], $2, $3, $4, $5, $6) AS c (place, on_hand, reserved, safety, version, synced_at) WHERE s.ctid = c.place",
+           synced_at = c.synced_at, shortfall = c.shortfall, writes = s.writes + 1 \
+           FROM unnest($1::tid[], $2, $3, $4, $5, $6, $7) AS c (place, on_hand, reserved, safety, version, synced_at, shortfall) WHERE s.ctid = c.place",
     types: &[
         Type::TEXT_ARRAY,
+        Type::INT8_ARRAY,
         Type::INT8_ARRAY,
         Type::INT8_ARRAY,
         Type::INT8_ARRAY,
@@ -155,7 +157,7 @@ async fn attempt(
         .await?;
     let (open, mut ledgers) = ledgers(commits, open, changes, &owned).await?;
     let mut outcomes = Vec::with_capacity(changes.len());
-    let mut done: Vec<(&StockChange, i64, NewEvent)> = vec![];
+    let mut done: Vec<(&StockChange, Decided)> = vec![];
     for (change, key) in changes.iter().zip(&owned) {
         // Every key was looked for.
         let Some(row) = locked.get_mut(key) else {
@@ -166,17 +168,14 @@ async fn attempt(
             continue;
         }
         let ledger = ledgers.entry(key.clone()).or_default();
-        outcomes.push(
-            change
-                .decide(row.level, ledger)
-                .map(|(after, delta, event)| {
-                    row.level = after;
-                    ledger.book(delta);
-                    free.uses(&change.tenant, change.claim.as_ref());
-                    done.push((change, delta, event));
-                    change.row(after)
-                }),
-        );
+        outcomes.push(change.decide(row.level, ledger).map(|decided| {
+            let after = decided.after;
+            row.level = after;
+            ledger.book(decided.delta);
+            free.uses(&change.tenant, change.claim.as_ref());
+            done.push((change, decided));
+            change.row(after)
+        }));
     }
     if done.is_empty() {
         commits.roll_back(open).await;
@@ -187,7 +186,10 @@ async fn attempt(
     keep_outcomes(&mut pipeline, changes, &outcomes);
     free.give_back(&mut pipeline);
     add_keys(&mut pipeline, &FORGET_NEW, &keys);
-    let events: Vec<&NewEvent> = done.iter().map(|(_, _, event)| event).collect();
+    for (change, decided) in &done {
+        add_work(&mut pipeline, &change.tenant, &decided.work);
+    }
+    let events: Vec<&NewEvent> = done.iter().map(|(_, decided)| &decided.event).collect();
     shared
         .append_and_commit(open, pipeline, partition, now, &events)
         .await?;
@@ -350,10 +352,10 @@ fn locked(rows: &[Row], keys: &BTreeSet<&Key>) -> Result<BTreeMap<Key, LockedRow
 fn write<'p>(
     pipeline: &mut Pipeline<'p>,
     locked: &'p BTreeMap<Key, LockedRow>,
-    done: &'p [(&StockChange, i64, NewEvent)],
+    done: &'p [(&StockChange, Decided)],
 ) {
     let mut last: BTreeMap<Key, &StockChange> = BTreeMap::new();
-    for (change, _, _) in done {
+    for (change, _) in done {
         last.insert(key(change), change);
     }
     let rows: Vec<(&LockedRow, i64)> = locked
@@ -370,21 +372,21 @@ fn write<'p>(
             r().map(|(row, _)| row.level.safety).collect::<Vec<_>>(),
             r().map(|(row, _)| row.level.version).collect::<Vec<_>>(),
             r().map(|(_, at)| *at).collect::<Vec<_>>(),
+            r().map(|(row, _)| row.level.shortfall).collect::<Vec<_>>(),
         ],
     );
     let d = || done.iter();
     pipeline.add(
         &MOVEMENTS,
         params![
-            d().map(|(c, _, _)| c.tenant.as_str()).collect::<Vec<_>>(),
-            d().map(|(c, _, _)| c.sku.as_str()).collect::<Vec<_>>(),
-            d().map(|(c, _, _)| c.vendor.as_str()).collect::<Vec<_>>(),
-            d().map(|(_, delta, _)| *delta).collect::<Vec<_>>(),
-            d().map(|(c, _, _)| c.reason.as_deref()).collect::<Vec<_>>(),
-            d().map(|(c, _, _)| &*c.meta.actor).collect::<Vec<_>>(),
-            d().map(|(c, _, _)| c.reference.as_deref())
-                .collect::<Vec<_>>(),
-            d().map(|(c, _, _)| c.at.0).collect::<Vec<_>>(),
+            d().map(|(c, _)| c.tenant.as_str()).collect::<Vec<_>>(),
+            d().map(|(c, _)| c.sku.as_str()).collect::<Vec<_>>(),
+            d().map(|(c, _)| c.vendor.as_str()).collect::<Vec<_>>(),
+            d().map(|(_, decided)| decided.delta).collect::<Vec<_>>(),
+            d().map(|(c, _)| c.reason.as_deref()).collect::<Vec<_>>(),
+            d().map(|(c, _)| &*c.meta.actor).collect::<Vec<_>>(),
+            d().map(|(c, _)| c.reference.as_deref()).collect::<Vec<_>>(),
+            d().map(|(c, _)| c.at.0).collect::<Vec<_>>(),
         ],
     );
 }
@@ -394,6 +396,7 @@ fn level(c: &mut Columns<'_>) -> Result<StockLevel> {
         on_hand: c.get()?,
         reserved: c.get()?,
         safety: c.get()?,
+        shortfall: c.get()?,
         version: c.get()?,
     })
 }
@@ -411,7 +414,7 @@ fn row(row: &Row) -> Result<StockRow> {
 
 macro_rules! columns {
     () => {
-        "tenant, sku, vendor, on_hand, reserved, safety, version, synced_at"
+        "tenant, sku, vendor, on_hand, reserved, safety, shortfall, version, synced_at"
     };
 }
 

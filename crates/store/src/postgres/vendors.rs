@@ -102,7 +102,7 @@ static RECORD: Sql = Sql {
 };
 
 static STOCK: Sql = Sql {
-    text: "/* vendors::stock */ SELECT sku, on_hand, reserved, safety, version FROM stock \
+    text: "/* vendors::stock */ SELECT sku, on_hand, reserved, safety, shortfall, version FROM stock \
            WHERE tenant = $1 AND sku > $2 AND vendor = $3 ORDER BY sku LIMIT $4",
     types: &[Type::TEXT, Type::TEXT, Type::TEXT, Type::INT8],
 };
@@ -247,6 +247,7 @@ pub async fn stock(
             on_hand: c.get()?,
             reserved: c.get()?,
             safety: c.get()?,
+            shortfall: c.get()?,
             version: c.get()?,
         };
         Ok((sku, level))

@@ -8,8 +8,10 @@ use super::transaction::{Commits, Failed};
 use crate::error::{Error, Result};
 use crate::model::{LeasedWork, WorkOutcome};
 use tokio_postgres::types::Type;
+use uuid::Uuid;
 use waybill_domain::change::NewWork;
 use waybill_domain::event::NewEvent;
+use waybill_domain::explain::WaitingCall;
 use waybill_domain::ids::OrderId;
 use waybill_domain::text::Tenant;
 use waybill_domain::time::Time;
@@ -27,6 +29,26 @@ static TARGETS: Sql = Sql {
 pub async fn targets(commits: &Commits, now: Time) -> Result<Vec<String>> {
     let rows = commits.read(&TARGETS, params![now.0]).await?;
     rows.iter().map(|row| Columns::of(row).get()).collect()
+}
+
+static WAITING: Sql = Sql {
+    text: "/* work::waiting */ SELECT id, attempts, due_at, last_error FROM work WHERE id = ANY($1)",
+    types: &[Type::UUID_ARRAY],
+};
+
+/// Those of these pieces that are not done.
+pub async fn waiting(commits: &Commits, ids: Vec<Uuid>) -> Result<Vec<WaitingCall>> {
+    let rows = commits.read(&WAITING, params![ids]).await?;
+    let waiting = rows.iter().map(|row| {
+        let mut c = Columns::of(row);
+        Ok(WaitingCall {
+            id: c.uuid()?,
+            attempts: c.number("attempts")?,
+            due_at: c.time()?,
+            last_error: c.get()?,
+        })
+    });
+    waiting.collect()
 }
 
 /// Leases due work; pieces that another transaction has locked are skipped.

@@ -24,6 +24,7 @@ const SQL: [&str; MIGRATIONS.len()] = [
     include_str!("../../migrations/sqlite/0012_clients.sql"),
     include_str!("../../migrations/sqlite/0013_vendors.sql"),
     include_str!("../../migrations/sqlite/0014_sourcing.sql"),
+    include_str!("../../migrations/sqlite/0015_backorders.sql"),
 ];
 
 /// How many copies from before migrations are kept; older ones are deleted.

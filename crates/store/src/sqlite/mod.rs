@@ -5,6 +5,7 @@
 
 mod accept;
 mod apply;
+mod backorders;
 mod backup;
 mod bisect;
 mod changes;

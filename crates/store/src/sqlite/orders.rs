@@ -50,7 +50,7 @@ fn order(c: &mut Columns<'_, '_>) -> Result<Order> {
 fn fill_lines(connection: &Connection, order: &mut Order) -> Result<()> {
     let mut statement = connection
         .prepare_cached(
-            "SELECT order_id, line, sku, vendor, requires_shipping, ordered, cancelled, backordered, reserved, in_shipment, shipped, delivered, returned, lost, sourced \
+            "SELECT order_id, line, sku, vendor, requires_shipping, ordered, cancelled, backordered, reserved, in_shipment, shipped, delivered, returned, lost, given_up, sourced \
              FROM order_lines WHERE order_id = ?1 ORDER BY line",
         )
         .store()?;
@@ -67,6 +67,7 @@ fn fill_lines(connection: &Connection, order: &mut Order) -> Result<()> {
             sources: vec![],
             requires_shipping: c.get()?,
             quantities: c.quantities()?,
+            given_up: c.get()?,
         });
         has_sources |= c.get::<bool>()?;
     }

@@ -1,5 +1,6 @@
 //! Stock rows: reading them and changing counts.
 
+use super::changes::add_work;
 use super::errors::IntoStore;
 use super::log::{self, PART};
 use super::once;
@@ -7,7 +8,7 @@ use super::rows::Columns;
 use super::tx::Tx;
 use crate::error::{Error, Result};
 use crate::ledger::{self, books_sql};
-use crate::model::{Page, StockChange, StockOutcome};
+use crate::model::{Decided, Page, StockChange, StockOutcome};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use waybill_domain::stock::{AdjustmentRefusal, Books, Ledger, StockLevel, StockRow};
 use waybill_domain::stock_place::StockPlace;
@@ -22,10 +23,10 @@ pub fn level(
     vendor: &str,
 ) -> Result<Option<StockLevel>> {
     connection
-        .prepare_cached("SELECT on_hand, reserved, safety, version FROM stock WHERE tenant = ?1 AND sku = ?2 AND vendor = ?3")
+        .prepare_cached("SELECT on_hand, reserved, safety, shortfall, version FROM stock WHERE tenant = ?1 AND sku = ?2 AND vendor = ?3")
         .store()?
         .query_row(params![tenant.as_str(), sku, vendor], |row| {
-            Ok(StockLevel { on_hand: row.get(0)?, reserved: row.get(1)?, safety: row.get(2)?, version: row.get(3)? })
+            Ok(StockLevel { on_hand: row.get(0)?, reserved: row.get(1)?, safety: row.get(2)?, shortfall: row.get(3)?, version: row.get(4)? })
         })
         .optional()
         .store()
@@ -110,7 +111,12 @@ fn adjust_one(tx: &mut Tx<'_>, change: &StockChange) -> Result<StockOutcome> {
             ..Ledger::default()
         }
     };
-    let (after, delta, event) = match change.decide(before, &ledger) {
+    let Decided {
+        after,
+        delta,
+        event,
+        work,
+    } = match change.decide(before, &ledger) {
         Ok(decided) => decided,
         Err(refusal) => return Ok(Err(refusal)),
     };
@@ -118,9 +124,9 @@ fn adjust_one(tx: &mut Tx<'_>, change: &StockChange) -> Result<StockOutcome> {
         once::claim(tx, &change.tenant, claim, &change.outcome(after))?;
     }
     tx.execute(
-        "INSERT INTO stock (tenant, sku, vendor, on_hand, reserved, safety, version, synced_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) \
+        "INSERT INTO stock (tenant, sku, vendor, on_hand, reserved, safety, version, synced_at, shortfall) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) \
          ON CONFLICT (tenant, sku, vendor) DO UPDATE SET on_hand = excluded.on_hand, reserved = excluded.reserved, safety = excluded.safety, \
-         version = excluded.version, synced_at = excluded.synced_at",
+         version = excluded.version, synced_at = excluded.synced_at, shortfall = excluded.shortfall",
         params![
             change.tenant.as_str(),
             change.sku.as_str(),
@@ -129,7 +135,8 @@ fn adjust_one(tx: &mut Tx<'_>, change: &StockChange) -> Result<StockOutcome> {
             after.reserved,
             after.safety,
             after.version,
-            change.at.0
+            change.at.0,
+            after.shortfall
         ],
     )?;
     tx.execute(
@@ -145,6 +152,7 @@ fn adjust_one(tx: &mut Tx<'_>, change: &StockChange) -> Result<StockOutcome> {
             change.at.0
         ],
     )?;
+    add_work(tx, &change.tenant, &work)?;
     log::append(tx, PART, &[event])?;
     Ok(Ok(change.row(after)))
 }
@@ -159,13 +167,15 @@ fn row(row: &Row<'_>) -> Result<StockRow> {
             on_hand: c.get()?,
             reserved: c.get()?,
             safety: c.get()?,
+            shortfall: c.get()?,
             version: c.get()?,
         },
         synced_at: Time(c.get()?),
     })
 }
 
-const COLUMNS: &str = "tenant, sku, vendor, on_hand, reserved, safety, version, synced_at";
+const COLUMNS: &str =
+    "tenant, sku, vendor, on_hand, reserved, safety, shortfall, version, synced_at";
 
 /// A page of rows, by sku and vendor.
 pub fn list(

@@ -151,7 +151,7 @@ pub fn stock(
 ) -> Result<Page<(Sku, StockLevel), Sku>> {
     let rows = all(
         connection,
-        "SELECT sku, on_hand, reserved, safety, version FROM stock WHERE tenant = ?1 AND sku > ?2 AND vendor = ?3 ORDER BY sku LIMIT ?4",
+        "SELECT sku, on_hand, reserved, safety, shortfall, version FROM stock WHERE tenant = ?1 AND sku > ?2 AND vendor = ?3 ORDER BY sku LIMIT ?4",
         params![
             tenant.as_str(),
             after.map_or("", Sku::as_str),
@@ -165,6 +165,7 @@ pub fn stock(
                 on_hand: c.get()?,
                 reserved: c.get()?,
                 safety: c.get()?,
+                shortfall: c.get()?,
                 version: c.get()?,
             };
             Ok((sku, level))

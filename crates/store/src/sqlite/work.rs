@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::model::{LeasedWork, WorkOutcome};
 use rusqlite::{Connection, params};
 use uuid::Uuid;
+use waybill_domain::explain::WaitingCall;
 use waybill_domain::ids::OrderId;
 use waybill_domain::text::Tenant;
 use waybill_domain::time::Time;
@@ -25,6 +26,27 @@ pub fn targets(connection: &Connection, now: Time) -> Result<Vec<String>> {
         .store()?;
     let found = select.query_map([now.0], |row| row.get(0)).store()?;
     found.collect::<rusqlite::Result<_>>().store()
+}
+
+/// Those of these pieces that are not done.
+pub fn waiting(connection: &Connection, ids: &[Uuid]) -> Result<Vec<WaitingCall>> {
+    let mut select = connection
+        .prepare_cached("SELECT attempts, due_at, last_error FROM work WHERE id = ?1")
+        .store()?;
+    let mut found = vec![];
+    for id in ids {
+        let mut rows = select.query([id.as_bytes()]).store()?;
+        if let Some(row) = rows.next().store()? {
+            let mut c = Columns::of(row);
+            found.push(WaitingCall {
+                id: *id,
+                attempts: c.get()?,
+                due_at: c.time()?,
+                last_error: c.get()?,
+            });
+        }
+    }
+    Ok(found)
 }
 
 /// Leases due work of a target. Work whose lease has run out is due again, under a new epoch.

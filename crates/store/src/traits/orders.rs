@@ -10,7 +10,7 @@ use waybill_domain::change::OrderEffect;
 use waybill_domain::ids::OrderId;
 use waybill_domain::intake::NewOrder;
 use waybill_domain::order::Order;
-use waybill_domain::text::Tenant;
+use waybill_domain::text::{Sku, Tenant};
 use waybill_domain::time::Time;
 
 impl Effect for OrderEffect {
@@ -52,6 +52,30 @@ pub trait OrderStore: EffectStore<OrderEffect> {
 
     /// Orders that wait for vendors and whose time to do so has passed; at most `limit`.
     async fn orders_past_their_time(&self, now: Time, limit: usize) -> Result<Vec<OrderId>>;
+
+    /// Orders with units of a sku that wait for stock, in the order in which they came, beginning after `after`.
+    async fn waiting_orders(
+        &self,
+        tenant: &Tenant,
+        sku: &Sku,
+        after: Option<OrderId>,
+        limit: usize,
+    ) -> Result<Vec<OrderId>>;
+
+    /// Skus of which units wait for stock, by tenant and sku, beginning after `after`.
+    async fn waiting_skus(
+        &self,
+        after: Option<(Tenant, Sku)>,
+        limit: usize,
+    ) -> Result<Vec<(Tenant, Sku)>>;
+
+    /// Orders that wait for stock or ask vendors, and have reserved our own units of a sku, newest first.
+    async fn unconfirmed_orders(
+        &self,
+        tenant: &Tenant,
+        sku: &Sku,
+        limit: usize,
+    ) -> Result<Vec<OrderId>>;
 
     /// Orders that may be stuck ([`waybill_domain::stuck::is_candidate`]), for the watchdog. A call reads a bounded number of
     /// orders and the next call continues there, from the beginning again after the last order.

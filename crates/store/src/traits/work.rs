@@ -4,7 +4,9 @@ use super::base::StoreBase;
 use crate::error::Result;
 use crate::model::LeasedWork;
 use async_trait::async_trait;
+use uuid::Uuid;
 use waybill_domain::change::NewWork;
+use waybill_domain::explain::WaitingCall;
 use waybill_domain::text::Tenant;
 use waybill_domain::time::Time;
 
@@ -16,6 +18,9 @@ pub trait WorkStore: StoreBase {
 
     /// The targets that have work that is due and not leased.
     async fn targets_with_work(&self, now: Time) -> Result<Vec<String>>;
+
+    /// Those of these pieces that are not done.
+    async fn waiting_work(&self, ids: Vec<Uuid>) -> Result<Vec<WaitingCall>>;
 
     /// Leases due work of a target until `until`. Work whose lease has run out is due again.
     async fn lease_work(

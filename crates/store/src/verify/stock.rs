@@ -69,9 +69,15 @@ async fn sums(tables: &mut dyn Tables, report: &mut Report) -> Result<Sums> {
 /// Compares every stock row with the sums.
 pub(super) async fn check(tables: &mut dyn Tables, report: &mut Report) -> Result<()> {
     let mut sums = sums(tables, report).await?;
+    // Before schema 15 every unit on hand was there.
+    let counted = if tables.schema().await? < 15 {
+        "on_hand"
+    } else {
+        "on_hand - shortfall"
+    };
     tables
         .rows(
-            "SELECT tenant, sku, vendor, on_hand, reserved FROM stock",
+            &format!("SELECT tenant, sku, vendor, {counted}, reserved, on_hand FROM stock"),
             &mut |row| {
                 report.counts.stock_rows += 1;
                 let (on_hand, reserved) = sums.remove(&key(row)).unwrap_or_default();
@@ -97,7 +103,7 @@ pub(super) async fn check(tables: &mut dyn Tables, report: &mut Report) -> Resul
                         ),
                     );
                 }
-                let stored_on_hand = number(report, row, "on_hand", 3);
+                let stored_on_hand = number(report, row, "on_hand", 5);
                 let stored_reserved = number(report, row, "reserved", 4);
                 if row[2] == "local" && !(0..=stored_on_hand).contains(&stored_reserved) {
                     report.find(

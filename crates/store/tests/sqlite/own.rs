@@ -120,6 +120,8 @@ async fn a_store_of_schema_3_finds_by_tenant_once_it_is_opened() {
     h.store.close().await;
     let former = "DROP INDEX events_of_tenant; DROP INDEX orders_of_tenant; DROP INDEX shipments_of_tenant; \
                   DROP TABLE inbox_sources; DROP TABLE inbox_generations; DROP TABLE inbox_watermarks; DROP TABLE inbox_held; DROP TABLE clients; DROP TABLE vendors; DROP TABLE vendor_syncs; \
+                  DROP INDEX order_lines_waiting; ALTER TABLE order_lines DROP COLUMN waits_in; \
+                  ALTER TABLE order_lines DROP COLUMN given_up; ALTER TABLE stock DROP COLUMN shortfall; \
                   DROP INDEX reservations_agreed; ALTER TABLE order_lines DROP COLUMN sourced; \
                   ALTER TABLE reservations DROP COLUMN ending; ALTER TABLE reservations DROP COLUMN agreed_at; \
                   ALTER TABLE reservations DROP COLUMN uncertain; ALTER TABLE reservations DROP COLUMN reason; \
@@ -147,6 +149,8 @@ async fn orders_of_schema_6_get_the_copies_of_their_shipments() {
     let former = "DROP TABLE inbox_sources; \
                   DROP TABLE inbox_generations; \
                   DROP TABLE inbox_watermarks; DROP TABLE inbox_held; DROP TABLE clients; DROP TABLE vendors; DROP TABLE vendor_syncs; \
+                  DROP INDEX order_lines_waiting; ALTER TABLE order_lines DROP COLUMN waits_in; \
+                  ALTER TABLE order_lines DROP COLUMN given_up; ALTER TABLE stock DROP COLUMN shortfall; \
                   DROP INDEX reservations_agreed; ALTER TABLE order_lines DROP COLUMN sourced; \
                   ALTER TABLE reservations DROP COLUMN ending; ALTER TABLE reservations DROP COLUMN agreed_at; \
                   ALTER TABLE reservations DROP COLUMN uncertain; ALTER TABLE reservations DROP COLUMN reason; \

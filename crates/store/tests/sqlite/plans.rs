@@ -23,6 +23,10 @@ const MEANT: &[(&str, &str)] = &[
         "goes from one target to the next along the index",
     ),
     (
+        "SELECT c.order_id FROM (SELECT order_id FROM order_lines",
+        "the orders that wait, or ask vendors, when a count has found too few",
+    ),
+    (
         "SELECT consumer, part, position FROM cursors",
         "a row per consumer",
     ),

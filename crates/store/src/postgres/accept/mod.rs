@@ -19,7 +19,7 @@ use std::sync::Arc;
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 use waybill_domain::claim::Claim;
-use waybill_domain::intake::{self, AcceptedOrder, Birth, Decision, NewOrder};
+use waybill_domain::intake::{self, AcceptedOrder, Birth, Decision, LookedAt, NewOrder};
 
 /// Accepts a batch of orders in one transaction; returns one result per order, in order. An order that breaks a
 /// constraint fails alone.
@@ -101,20 +101,22 @@ async fn attempt(
         .await?;
     let (open, answered) = answer_lost(commits, open, orders, &asked.lost).await?;
     let mut asked = asked;
-    // Where vendors may be asked, the rows are kept as they were read, to be decided on again.
-    let ours = if asked.has_vendors {
+    let may_wait = orders.iter().any(|new| new.may_wait());
+    // Where vendors may be asked, or an order may wait, the rows are kept as they were read, to be decided on again.
+    let ours = if asked.has_vendors || may_wait {
         asked.stock.clone()
     } else {
         std::mem::take(&mut asked.stock)
     };
-    let decided = decide(orders, partition, &answered, &asked, ours);
+    let looked_at = LookedAt::OurStock;
+    let decided = decide(orders, partition, &answered, &asked, ours, looked_at);
     let (open, batch) = commits.unless_refused(open, decided).await?;
-    let (open, batch) = if asked.has_vendors && batch.is_short() {
-        let keys = &keys;
-        with_vendors(commits, open, keys, asked, batch, |asked, stock| {
-            decide(orders, partition, &answered, asked, stock)
-        })
-        .await?
+    let again = |asked: &Asked<'_>, stock| {
+        let looked_at = LookedAt::AllSources;
+        decide(orders, partition, &answered, asked, stock, looked_at)
+    };
+    let (open, batch) = if (asked.has_vendors || may_wait) && batch.is_short() {
+        with_vendors(commits, open, &keys, asked, batch, may_wait, again).await?
     } else {
         (open, batch)
     };
@@ -212,13 +214,15 @@ async fn answer_lost(
         .await
 }
 
-/// Locks what vendors have of the batch's skus, and decides it again; the batch as it is where they have nothing.
+/// Locks what vendors have of the batch's skus, and decides it again; the batch as it is where they have nothing and no
+/// order may wait.
 async fn with_vendors<'o, 'a>(
     commits: &Commits,
     open: Open,
     keys: &BTreeSet<(&str, &str)>,
     mut asked: Asked<'a>,
     batch: Batch<'o>,
+    may_wait: bool,
     decide: impl FnOnce(&Asked<'a>, Stock) -> Result<Batch<'o>>,
 ) -> std::result::Result<(Open, Batch<'o>), Failed> {
     let (open, rows) = commits
@@ -228,7 +232,7 @@ async fn with_vendors<'o, 'a>(
             |answers, rows| Ok(answers.take(rows)),
         )
         .await?;
-    if rows.is_empty() {
+    if rows.is_empty() && !may_wait {
         return Ok((open, batch));
     }
     let mut stock = std::mem::take(&mut asked.stock);
@@ -244,6 +248,7 @@ fn decide<'o>(
     answered: &HashMap<usize, Accepted>,
     asked: &Asked<'_>,
     stock: Stock,
+    looked_at: LookedAt,
 ) -> Result<Batch<'o>> {
     let mut batch = Batch {
         results: Vec::with_capacity(orders.len()),
@@ -264,7 +269,7 @@ fn decide<'o>(
             .ok_or_else(|| Error::unavailable("the database returned too few order numbers"))?;
         let view = batch.stock.view(&new.tenant);
         // A panic is a defect of one order; the others are decided without it.
-        let decided = caught(|| intake::decide(new, number, partition, view))?;
+        let decided = caught(|| intake::decide(new, number, partition, view, looked_at))?;
         batch.results.push(match decided {
             Decision::Accept(accepted) => {
                 let birth = Birth::of(&accepted.order);

@@ -6,7 +6,7 @@ use super::super::rows::small;
 use super::{Batch, Written};
 use crate::encoding::write_birth;
 use tokio_postgres::types::Type;
-use waybill_domain::text::Vendor;
+use waybill_domain::text::{Tenant, Vendor};
 
 static ORDERS: Sql = Sql {
     text: "/* accept::orders */ INSERT INTO orders (n, id, tenant, part, status, version, sourcing, started, failed, policy, caller_number, \
@@ -47,8 +47,8 @@ static PERSONAL: Sql = Sql {
 };
 
 static LINES: Sql = Sql {
-    text: "/* accept::lines */ INSERT INTO order_lines (order_id, line, sku, vendor, requires_shipping, ordered, backordered, reserved, sourced) \
-           SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+    text: "/* accept::lines */ INSERT INTO order_lines (order_id, line, sku, vendor, requires_shipping, ordered, backordered, reserved, sourced, waits_in) \
+           SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
     types: &[
         Type::UUID_ARRAY,
         Type::INT2_ARRAY,
@@ -59,6 +59,7 @@ static LINES: Sql = Sql {
         Type::INT8_ARRAY,
         Type::INT8_ARRAY,
         Type::BOOL_ARRAY,
+        Type::TEXT_ARRAY,
     ],
 };
 
@@ -154,12 +155,12 @@ fn write_content<'p>(pipeline: &mut Pipeline<'p>, written: &'p [Written<'_>]) {
 fn write_lines<'p>(pipeline: &mut Pipeline<'p>, written: &'p [Written<'_>]) {
     let lines = || {
         let orders = written.iter().map(|w| &w.accepted.order);
-        orders.flat_map(|order| order.lines.iter().map(move |line| (order.id.0, line)))
+        orders.flat_map(|order| order.lines.iter().map(move |line| (order, line)))
     };
     pipeline.add(
         &LINES,
         params![
-            lines().map(|(id, _)| id).collect::<Vec<_>>(),
+            lines().map(|(order, _)| order.id.0).collect::<Vec<_>>(),
             lines().map(|(_, l)| small(l.id)).collect::<Vec<_>>(),
             lines().map(|(_, l)| l.sku.as_str()).collect::<Vec<_>>(),
             lines()
@@ -177,8 +178,9 @@ fn write_lines<'p>(pipeline: &mut Pipeline<'p>, written: &'p [Written<'_>]) {
             lines()
                 .map(|(_, l)| l.quantities.reserved)
                 .collect::<Vec<_>>(),
+            lines().map(|(_, l)| l.vendor.is_none()).collect::<Vec<_>>(),
             lines()
-                .map(|(_, l)| !l.sources.is_empty())
+                .map(|(order, _)| order.waits_in().map(Tenant::as_str))
                 .collect::<Vec<_>>(),
         ],
     );

@@ -33,7 +33,7 @@ pub fn stock_keys<'o>(
 /// The rows of the vendors in use, in the order of `lock::StockKey`: our own are locked already. The keys must be
 /// distinct.
 static OF_VENDORS: Sql = Sql {
-    text: "/* accept::of_vendors */ SELECT s.tenant, s.sku, s.vendor, s.on_hand, s.reserved, s.safety, s.version, s.place, k.priority, k.cost \
+    text: "/* accept::of_vendors */ SELECT s.tenant, s.sku, s.vendor, s.on_hand, s.reserved, s.safety, s.shortfall, s.version, s.place, k.priority, k.cost \
            FROM (SELECT w.tenant, w.sku, v.name AS vendor, v.priority, v.cost FROM unnest($1, $2) AS w (tenant, sku) \
            JOIN vendors v ON v.tenant = w.tenant AND v.enabled AND v.removed_at IS NULL \
            ORDER BY w.tenant COLLATE \"C\", w.sku COLLATE \"C\", v.name COLLATE \"C\") AS k, \
@@ -121,6 +121,7 @@ impl Stock {
             on_hand: c.get()?,
             reserved: c.get()?,
             safety: c.get()?,
+            shortfall: c.get()?,
             version: c.get()?,
         };
         let key = (tenant.clone(), sku.clone(), vendor.clone());

@@ -78,13 +78,15 @@ static ORDERS: Sql = Sql {
 
 static LINES: Sql = Sql {
     text: "/* changes::lines */ UPDATE order_lines l SET vendor = c.vendor, cancelled = c.cancelled, backordered = c.backordered, \
-           reserved = c.reserved, in_shipment = c.in_shipment, shipped = c.shipped, delivered = c.delivered, returned = c.returned, lost = c.lost \
-           FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) AS c (order_id, line, vendor, cancelled, backordered, reserved, \
-           in_shipment, shipped, delivered, returned, lost) WHERE l.order_id = c.order_id AND l.line = c.line",
+           reserved = c.reserved, in_shipment = c.in_shipment, shipped = c.shipped, delivered = c.delivered, returned = c.returned, lost = c.lost, \
+           sourced = l.sourced OR c.vendor IS NULL, given_up = c.given_up \
+           FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) AS c (order_id, line, vendor, cancelled, backordered, reserved, \
+           in_shipment, shipped, delivered, returned, lost, given_up) WHERE l.order_id = c.order_id AND l.line = c.line",
     types: &[
         Type::UUID_ARRAY,
         Type::INT2_ARRAY,
         Type::TEXT_ARRAY,
+        Type::INT8_ARRAY,
         Type::INT8_ARRAY,
         Type::INT8_ARRAY,
         Type::INT8_ARRAY,
@@ -160,6 +162,7 @@ fn write_orders<'p>(pipeline: &mut Pipeline<'p>, changes: &[&'p Change<OrderEffe
                 q(|l| l.quantities.delivered),
                 q(|l| l.quantities.returned),
                 q(|l| l.quantities.lost),
+                q(|l| l.given_up),
             ],
         );
     }

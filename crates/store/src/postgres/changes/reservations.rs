@@ -181,6 +181,7 @@ impl StockRows {
                 on_hand: c.get()?,
                 reserved: c.get()?,
                 safety: c.get()?,
+                shortfall: c.get()?,
                 version: c.get()?,
             };
             let place = c.get()?;

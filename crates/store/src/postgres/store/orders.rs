@@ -1,6 +1,6 @@
 //! Orders: taking them and reading them.
 
-use super::super::{accept, orders, stuck};
+use super::super::{accept, backorders, orders, stuck};
 use super::PostgresStore;
 use crate::error::Result;
 use crate::model::{Accepted, OrderFilter, OrderRecord, OrderRef, Page, Snapshot};
@@ -10,7 +10,7 @@ use std::sync::Arc;
 use waybill_domain::ids::OrderId;
 use waybill_domain::intake::NewOrder;
 use waybill_domain::order::Order;
-use waybill_domain::text::Tenant;
+use waybill_domain::text::{Sku, Tenant};
 use waybill_domain::time::Time;
 
 #[async_trait]
@@ -62,6 +62,33 @@ impl OrderStore for PostgresStore {
 
     async fn orders_past_their_time(&self, now: Time, limit: usize) -> Result<Vec<OrderId>> {
         orders::past_their_time(self.read()?, now, limit).await
+    }
+
+    async fn waiting_orders(
+        &self,
+        tenant: &Tenant,
+        sku: &Sku,
+        after: Option<OrderId>,
+        limit: usize,
+    ) -> Result<Vec<OrderId>> {
+        backorders::orders(self.read()?, tenant, sku, after, limit).await
+    }
+
+    async fn waiting_skus(
+        &self,
+        after: Option<(Tenant, Sku)>,
+        limit: usize,
+    ) -> Result<Vec<(Tenant, Sku)>> {
+        backorders::skus(self.read()?, after.as_ref(), limit).await
+    }
+
+    async fn unconfirmed_orders(
+        &self,
+        tenant: &Tenant,
+        sku: &Sku,
+        limit: usize,
+    ) -> Result<Vec<OrderId>> {
+        backorders::unconfirmed(self.read()?, tenant, sku, limit).await
     }
 
     async fn stuck_orders(&self, before: Time, limit: usize) -> Result<Vec<(OrderId, Time)>> {

@@ -6,7 +6,9 @@ use crate::error::Result;
 use crate::model::LeasedWork;
 use crate::traits::WorkStore;
 use async_trait::async_trait;
+use uuid::Uuid;
 use waybill_domain::change::NewWork;
+use waybill_domain::explain::WaitingCall;
 use waybill_domain::text::Tenant;
 use waybill_domain::time::Time;
 
@@ -18,6 +20,10 @@ impl WorkStore for PostgresStore {
 
     async fn targets_with_work(&self, now: Time) -> Result<Vec<String>> {
         work::targets(self.read()?, now).await
+    }
+
+    async fn waiting_work(&self, ids: Vec<Uuid>) -> Result<Vec<WaitingCall>> {
+        work::waiting(self.read()?, ids).await
     }
 
     async fn lease_work(

@@ -13,8 +13,8 @@ use crate::error::Result;
 use crate::model::Accepted;
 use rusqlite::params;
 use std::sync::Arc;
-use waybill_domain::intake::{self, AcceptedOrder, Birth, Decision, NewOrder};
-use waybill_domain::text::Vendor;
+use waybill_domain::intake::{self, AcceptedOrder, Birth, Decision, LookedAt, NewOrder};
+use waybill_domain::text::{Tenant, Vendor};
 
 /// How many order numbers are reserved on disk at a time; the unused rest of a block is skipped after a crash or
 /// restart.
@@ -60,10 +60,12 @@ fn decide<'a>(
         return Ok(answer);
     }
     let number = tx.counters.number + 1;
-    let mut decided = intake::decide(new, number, PART, stock.view(tx, new)?);
+    let ours = LookedAt::OurStock;
+    let mut decided = intake::decide(new, number, PART, stock.view(tx, new)?, ours);
     // Vendors are looked at only for an order that our own stock is short of.
-    if !matches!(decided, Decision::Accept(_)) && stock.has_vendors(tx, new)? {
-        decided = intake::decide(new, number, PART, stock.view(tx, new)?);
+    if !matches!(decided, Decision::Accept(_)) && (stock.has_vendors(tx, new)? || new.may_wait()) {
+        let all = LookedAt::AllSources;
+        decided = intake::decide(new, number, PART, stock.view(tx, new)?, all);
     }
     let refused = match decided {
         Decision::Accept(accepted) => {
@@ -167,8 +169,8 @@ fn write_lines(tx: &Tx<'_>, written: &[Written<'_>]) -> Result<()> {
     let mut insert = tx
         .connection
         .prepare_cached(
-            "INSERT INTO order_lines (order_id, line, sku, vendor, requires_shipping, ordered, backordered, reserved, sourced) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            "INSERT INTO order_lines (order_id, line, sku, vendor, requires_shipping, ordered, backordered, reserved, sourced, waits_in) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         )
         .store()?;
     for order in written.iter().map(|w| &w.accepted.order) {
@@ -184,7 +186,8 @@ fn write_lines(tx: &Tx<'_>, written: &[Written<'_>]) -> Result<()> {
                     q.ordered,
                     q.backordered,
                     q.reserved,
-                    !line.sources.is_empty(),
+                    line.vendor.is_none(),
+                    order.waits_in().map(Tenant::as_str),
                 ])
                 .store()?;
         }

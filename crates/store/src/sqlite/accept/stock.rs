@@ -96,7 +96,7 @@ impl TenantStock {
         let mut select = tx
             .connection
             .prepare_cached(
-                "SELECT s.vendor, v.priority, v.cost, s.on_hand, s.reserved, s.safety, s.version FROM stock s \
+                "SELECT s.vendor, v.priority, v.cost, s.on_hand, s.reserved, s.safety, s.shortfall, s.version FROM stock s \
                  CROSS JOIN vendors v ON v.tenant = s.tenant AND v.name = s.vendor \
                  WHERE s.tenant = ?1 AND s.sku = ?2 AND v.enabled AND v.removed_at IS NULL",
             )
@@ -113,6 +113,7 @@ impl TenantStock {
                 on_hand: c.get()?,
                 reserved: c.get()?,
                 safety: c.get()?,
+                shortfall: c.get()?,
                 version: c.get()?,
             };
             of.levels.insert(sku.clone(), level);

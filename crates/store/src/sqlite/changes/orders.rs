@@ -70,7 +70,7 @@ fn write_order(tx: &mut Tx<'_>, change: &OrderChange) -> Result<()> {
         let q = &line.quantities;
         let changed = tx.execute(
             "UPDATE order_lines SET vendor = ?3, cancelled = ?4, backordered = ?5, reserved = ?6, in_shipment = ?7, shipped = ?8, \
-             delivered = ?9, returned = ?10, lost = ?11 WHERE order_id = ?1 AND line = ?2",
+             delivered = ?9, returned = ?10, lost = ?11, sourced = sourced OR ?3 IS NULL, given_up = ?12 WHERE order_id = ?1 AND line = ?2",
             params![
                 order.id.bytes(),
                 line.id,
@@ -83,6 +83,7 @@ fn write_order(tx: &mut Tx<'_>, change: &OrderChange) -> Result<()> {
                 q.delivered,
                 q.returned,
                 q.lost,
+                line.given_up,
             ],
         )?;
         expect_one(changed, "an order line")?;

@@ -38,7 +38,7 @@ pub fn move_units(tx: &Tx<'_>, changes: &[Change<OrderEffect>]) -> Result<()> {
         // Units that are newly reserved must be there: the decision was made on what was available a moment ago.
         let changed = tx.execute(
             "UPDATE stock SET on_hand = on_hand + ?4, reserved = reserved + ?5 WHERE tenant = ?1 AND sku = ?2 AND vendor = ?3 \
-             AND (?5 <= 0 OR on_hand - reserved - safety >= ?5)",
+             AND (?5 <= 0 OR on_hand - shortfall - reserved - safety >= ?5)",
             params![tenant.as_str(), sku.as_str(), vendor.as_str(), effect.on_hand, effect.reserved],
         )?;
         if changed != 1 {

@@ -1,7 +1,7 @@
 //! Orders: taking them and reading them.
 
 use super::super::schedule::Class;
-use super::super::{accept, orders};
+use super::super::{accept, backorders, orders};
 use super::SqliteStore;
 use crate::error::Result;
 use crate::model::{Accepted, OrderFilter, OrderRecord, OrderRef, Page, Snapshot};
@@ -11,7 +11,7 @@ use std::sync::Arc;
 use waybill_domain::ids::OrderId;
 use waybill_domain::intake::NewOrder;
 use waybill_domain::order::Order;
-use waybill_domain::text::Tenant;
+use waybill_domain::text::{Sku, Tenant};
 use waybill_domain::time::Time;
 
 #[async_trait]
@@ -64,6 +64,41 @@ impl OrderStore for SqliteStore {
     async fn orders_past_their_time(&self, now: Time, limit: usize) -> Result<Vec<OrderId>> {
         self.readers
             .read(move |c| orders::past_their_time(c, now, limit))
+            .await
+    }
+
+    async fn waiting_orders(
+        &self,
+        tenant: &Tenant,
+        sku: &Sku,
+        after: Option<OrderId>,
+        limit: usize,
+    ) -> Result<Vec<OrderId>> {
+        let (tenant, sku) = (tenant.clone(), sku.clone());
+        self.readers
+            .read(move |c| backorders::orders(c, &tenant, &sku, after, limit))
+            .await
+    }
+
+    async fn waiting_skus(
+        &self,
+        after: Option<(Tenant, Sku)>,
+        limit: usize,
+    ) -> Result<Vec<(Tenant, Sku)>> {
+        self.readers
+            .read(move |c| backorders::skus(c, after.as_ref(), limit))
+            .await
+    }
+
+    async fn unconfirmed_orders(
+        &self,
+        tenant: &Tenant,
+        sku: &Sku,
+        limit: usize,
+    ) -> Result<Vec<OrderId>> {
+        let (tenant, sku) = (tenant.clone(), sku.clone());
+        self.readers
+            .read(move |c| backorders::unconfirmed(c, &tenant, &sku, limit))
             .await
     }
 

@@ -7,7 +7,9 @@ use crate::error::Result;
 use crate::model::LeasedWork;
 use crate::traits::WorkStore;
 use async_trait::async_trait;
+use uuid::Uuid;
 use waybill_domain::change::NewWork;
+use waybill_domain::explain::WaitingCall;
 use waybill_domain::text::Tenant;
 use waybill_domain::time::Time;
 
@@ -24,6 +26,10 @@ impl WorkStore for SqliteStore {
 
     async fn targets_with_work(&self, now: Time) -> Result<Vec<String>> {
         self.readers.read(move |c| work::targets(c, now)).await
+    }
+
+    async fn waiting_work(&self, ids: Vec<Uuid>) -> Result<Vec<WaitingCall>> {
+        self.readers.read(move |c| work::waiting(c, &ids)).await
     }
 
     async fn lease_work(
