@@ -222,6 +222,7 @@ impl App {
                 self.settings.breaker.clone(),
                 self.contexts().clock,
             )),
+            inventory: self.inventory.clone(),
             outside: self.outside.clone(),
         };
         let mut tasks = self.prepared.start(&resources, &self.owner);

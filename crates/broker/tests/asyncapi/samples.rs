@@ -114,6 +114,7 @@ impl Form {
                     vendor: vendor(),
                     delta: 5,
                     on_hand: 105,
+                    shortfall: if full { 3 } else { 0 },
                     reason: full.then(|| "recount".into()),
                 };
                 [true, false].map(|full| message(EventKind::StockAdjusted, &change(full), full))

@@ -189,6 +189,10 @@ const STOCK_CHANGE: &[(&str, &str)] = &[
     ("vendor", "Whose stock it is; `local` is the own warehouse."),
     ("delta", "Units more; negative for less."),
     ("onHand", "Units after it."),
+    (
+        "shortfall",
+        "Of `stock.shortage`: units that orders have reserved and that are not there.",
+    ),
     ("reason", "Why, as the caller said."),
 ];
 

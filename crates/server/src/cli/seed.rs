@@ -191,11 +191,14 @@ mod tests {
     #[tokio::test]
     async fn a_refused_count_stops_the_seeding_with_the_servers_reason() {
         let server = FakeServer::start(|_| {
-            FakeAnswer::json(409, r#"{"code":"below_reserved","title":"Too low"}"#)
+            FakeAnswer::json(409, r#"{"code":"stock_not_mendable","title":"Too low"}"#)
         })
         .await;
         let error = run(args(&server.url, 20)).await.unwrap_err();
-        assert!(error.to_string().contains("409 below_reserved"), "{error}");
+        assert!(
+            error.to_string().contains("409 stock_not_mendable"),
+            "{error}"
+        );
         assert_eq!(error.exit(), Exit::Refused);
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use waybill_domain::claim::ClaimKind;
 use waybill_domain::content::{Content, Personal};
 use waybill_domain::ids::{OrderId, readable_number};
-use waybill_domain::intake::{Birth, InventoryAnswer, NewOrder};
+use waybill_domain::intake::{Birth, NewOrder};
 use waybill_domain::money::Minor;
 use waybill_domain::once::Reuse;
 use waybill_domain::order::{Hold, HoldReason};
@@ -20,7 +20,7 @@ use super::stored::json;
 use super::{Intake, IntakeError, claims};
 use crate::auth::Identity;
 use crate::context::ContextSource;
-use crate::inventory::{Availability, Demand, Guarded, Inventory, InventoryError};
+use crate::inventory::{self, Guarded, InventoryError};
 
 /// What placing an order uses.
 pub struct Placing {
@@ -140,21 +140,12 @@ async fn ask(
             .map(|l| l.quantity)
             .sum::<i64>()
     };
-    let demands = skus
-        .iter()
-        .map(|sku| Demand {
-            sku: sku.as_str().to_owned(),
-            quantity: wanted(sku).unsigned_abs(),
-        })
-        .collect();
-    let answers = inventory.check(demands).await?;
+    let demands = skus.into_iter().map(|sku| {
+        let units = wanted(&sku);
+        (sku, units)
+    });
     let mut known = new.inventory.clone().unwrap_or_default();
-    for answer in &answers {
-        known.push(InventoryAnswer {
-            sku: Sku::stored(&answer.sku),
-            available: units(answer)?,
-        });
-    }
+    known.extend(inventory::answers(inventory, demands.collect()).await?);
     Ok(NewOrder {
         inventory: Some(known),
         ..new.clone()
@@ -222,15 +213,5 @@ fn receipt_of(record: OrderRecord) -> Result<Receipt, StoreError> {
         birth: record.birth,
         created_at,
         replayed: true,
-    })
-}
-
-/// The units of a sku that the inventory service says it has.
-fn units(answer: &Availability) -> Result<i64, InventoryError> {
-    i64::try_from(answer.available).map_err(|_| {
-        let (sku, available) = (&answer.sku, answer.available);
-        InventoryError::Failed(format!(
-            "it says that {available} units of {sku} are available"
-        ))
     })
 }

@@ -6,6 +6,8 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use waybill_domain::intake::InventoryAnswer;
+use waybill_domain::text::Sku;
 
 mod guarded;
 mod simulated;
@@ -51,6 +53,38 @@ pub enum InventoryError {
         "the inventory service is not asked for another {retry_after_ms} ms, after several failures"
     )]
     Open { retry_after_ms: u64 },
+}
+
+/// What the service has of skus, each with the units that are wanted of it.
+///
+/// # Errors
+/// [`InventoryError`]; also for an answer that is no possible number of units.
+pub async fn answers(
+    service: &Guarded,
+    wanted: Vec<(Sku, i64)>,
+) -> Result<Vec<InventoryAnswer>, InventoryError> {
+    let demands = wanted.iter().map(|(sku, units)| Demand {
+        sku: sku.as_str().to_owned(),
+        quantity: units.unsigned_abs(),
+    });
+    let answers = service.check(demands.collect()).await?;
+    let answer = |answer: &Availability| {
+        Ok(InventoryAnswer {
+            sku: Sku::stored(&answer.sku),
+            available: units(answer)?,
+        })
+    };
+    answers.iter().map(answer).collect()
+}
+
+/// The units of a sku that the inventory service says it has.
+fn units(answer: &Availability) -> Result<i64, InventoryError> {
+    i64::try_from(answer.available).map_err(|_| {
+        let (sku, available) = (&answer.sku, answer.available);
+        InventoryError::Failed(format!(
+            "it says that {available} units of {sku} are available"
+        ))
+    })
 }
 
 /// A source of availability.

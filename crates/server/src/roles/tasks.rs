@@ -17,6 +17,7 @@ use crate::consumers::lease_manager::LeaseManager;
 use crate::consumers::leases::{ConsumerId, LeaseTerms};
 use crate::consumers::partition_task::PartitionTask;
 use crate::consumers::resources::ConsumerResources;
+use crate::inventory::Guarded;
 use crate::vendors::Callers;
 
 /// What the tasks of every role are built from.
@@ -27,6 +28,8 @@ pub struct RoleResources {
     pub store: Arc<dyn Store>,
     /// The ways to vendors, each behind one circuit breaker for all roles.
     pub vendors: Arc<Callers>,
+    /// The inventory service, if there is one.
+    pub inventory: Option<Arc<Guarded>>,
     /// The way to other stores, if this process has one.
     pub outside: Option<Outside>,
 }

@@ -1,6 +1,7 @@
 //! `waybill order`: place, read, list, watch and cancel orders, as a client of `/v1`.
 
 mod create;
+mod explain;
 mod hold;
 mod show;
 mod watch;
@@ -29,6 +30,9 @@ const NUMBER_PREFIX: &str = "WB-";
   waybill order hold WB-000123 --reason fraud_review --note \"two cards\"
   waybill order release WB-000123
   waybill order cancel WB-000123 --reason \"changed my mind\"
+  waybill order cancel-line WB-000123 --line 2
+  waybill order explain WB-000123
+  waybill order retry WB-000123
 An order is named by its id, its number (WB-…) or your own reference (ref:web-8812).")]
 pub struct OrderArgs {
     #[command(subcommand)]
@@ -64,6 +68,24 @@ pub enum OrderCommand {
         /// Why; it stands with the order
         #[arg(long, default_value = "cancelled by hand")]
         reason: String,
+    },
+    /// Cancel the units of a line: all before the order is confirmed, then only those that wait for stock
+    CancelLine {
+        /// Its id, its number (WB-…) or ref: and your own reference
+        order: String,
+        /// The line's id, 1 for the first
+        #[arg(long)]
+        line: u16,
+    },
+    /// Say what an order waits for, until when, and what may be done
+    Explain {
+        /// Its id, its number (WB-…) or ref: and your own reference
+        order: String,
+    },
+    /// Source a failed order again, if nothing of it has left the warehouse
+    Retry {
+        /// Its id, its number (WB-…) or ref: and your own reference
+        order: String,
     },
 }
 
@@ -132,6 +154,14 @@ async fn order(args: &OrderArgs) -> Result<ExitCode, ClientError> {
         OrderCommand::Hold(place) => hold::place(&mut client, place, json).await,
         OrderCommand::Release(release) => hold::release(&mut client, release, json).await,
         OrderCommand::Cancel { order, reason } => cancel(&mut client, order, reason, json).await,
+        OrderCommand::CancelLine { order, line } => {
+            let path = format!("{}/lines/{line}/cancel", path_of(order));
+            change(&mut client, &path, json).await
+        }
+        OrderCommand::Explain { order } => explain::run(&mut client, &path_of(order), json).await,
+        OrderCommand::Retry { order } => {
+            change(&mut client, &format!("{}/retry", path_of(order)), json).await
+        }
     }
 }
 
@@ -159,6 +189,17 @@ async fn cancel(
         output::json(&order);
     } else {
         output::line(show::cancelled(&order));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Does a command without a body, and shows the order after it.
+async fn change(client: &mut Client, path: &str, json: bool) -> Result<ExitCode, ClientError> {
+    let order = client.post(path, None).await?.body;
+    if json {
+        output::json(&order);
+    } else {
+        output::line(show::order(&order));
     }
     Ok(ExitCode::SUCCESS)
 }

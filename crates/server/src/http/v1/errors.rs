@@ -83,6 +83,10 @@ impl From<Refusal> for Problem {
                 Self::new(codes::HOLD_TOO_LATE, detail).with(member::ORDER_STATUS, &status)
             }
             Refusal::NoSuchHold => Self::new(codes::HOLD_NOT_FOUND, detail),
+            Refusal::NoSuchLine { .. } => Self::new(codes::LINE_NOT_FOUND, detail).of("line"),
+            Refusal::LineTooLate { status, .. } => Self::new(codes::LINE_TOO_LATE, detail)
+                .of("line")
+                .with(member::ORDER_STATUS, &status),
             Refusal::TooManyHolds { limit } => {
                 Self::new(codes::TOO_MANY_HOLDS, detail).with(member::LIMIT, &limit)
             }
@@ -109,12 +113,6 @@ impl From<AdjustmentRefusal> for Problem {
     fn from(refusal: AdjustmentRefusal) -> Self {
         let detail = refusal.to_string();
         match refusal {
-            AdjustmentRefusal::BelowReserved { reserved, wanted } => {
-                Self::new(codes::BELOW_RESERVED, detail)
-                    .of("onHand")
-                    .with(member::RESERVED, &reserved)
-                    .with(member::WANTED, &wanted)
-            }
             AdjustmentRefusal::OutOfRange { .. } => {
                 Self::new(codes::STOCK_OUT_OF_RANGE, detail).of("onHand")
             }

@@ -327,6 +327,9 @@ pub struct StockChangeData {
     delta: i64,
     /// What is there after it.
     on_hand: i64,
+    /// Of `stock.shortage`: units that orders have reserved and that are not there.
+    #[schema(nullable = false)]
+    shortfall: Option<i64>,
     /// Why, if that was said.
     #[schema(nullable = false)]
     reason: Option<String>,

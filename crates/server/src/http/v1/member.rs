@@ -3,7 +3,6 @@
 //! Invariant: none repeats a standard member, so that no answer holds a name twice. A name that would is refused by the
 //! compiler, because every member is a constant of this file.
 
-/// The standard members, which every problem may have.
 const STANDARD: [&str; 8] = [
     "type",
     "title",
@@ -65,8 +64,6 @@ pub const LIMIT: Member = Member::named("limit");
 pub const ORDER_ID: Member = Member::named("orderId");
 /// The status of the order that refuses.
 pub const ORDER_STATUS: Member = Member::named("orderStatus");
-/// Units that are reserved.
-pub const RESERVED: Member = Member::named("reserved");
 /// The scope that the token lacks.
 pub const SCOPE: Member = Member::named("scope");
 /// Per sku, what was asked and what there is.
@@ -75,5 +72,3 @@ pub const SHORTAGES: Member = Member::named("shortages");
 pub const SKUS: Member = Member::named("skus");
 /// The version that it has.
 pub const VERSION: Member = Member::named("version");
-/// Units that were asked for.
-pub const WANTED: Member = Member::named("wanted");

@@ -22,6 +22,7 @@ mod event_schemas;
 mod event_view;
 mod events;
 mod examples;
+mod explain;
 mod feed;
 mod follow;
 pub mod follower;
@@ -33,6 +34,7 @@ mod kept;
 pub mod kinds;
 mod letter;
 mod line_view;
+mod lines;
 mod list;
 pub mod member;
 mod metadata;
@@ -49,6 +51,7 @@ pub mod problem_body;
 pub mod problem_pages;
 mod reconcile;
 mod relay;
+mod retry;
 pub mod schemas;
 mod shipment_view;
 mod shipments;
@@ -89,9 +92,12 @@ pub fn api() -> OpenApiRouter<HttpState> {
         .routes(routes!(get::get))
         .routes(routes!(events::events))
         .routes(routes!(transitions::list))
+        .routes(routes!(explain::explain))
         .routes(routes!(cancel::cancel))
         .routes(routes!(holds::place))
         .routes(routes!(holds::release))
+        .routes(routes!(lines::cancel))
+        .routes(routes!(retry::retry))
         .routes(routes!(stock::list))
         .routes(routes!(stock::get, stock::put))
         .routes(routes!(reconcile::reconcile))

@@ -244,18 +244,13 @@ fn replaced(id: Option<&str>) -> Checking<Option<OrderId>> {
 }
 
 fn policy(named: Option<&str>) -> Checking<AllocationPolicy> {
-    const FIELD: &str = "allocationPolicy";
-    match named.map(AllocationPolicy::parse) {
-        None | Some(Some(AllocationPolicy::Reject)) => Ok(AllocationPolicy::Reject),
-        Some(Some(policy @ (AllocationPolicy::Backorder | AllocationPolicy::ShipPartial))) => {
-            let detail = format!("{policy} needs sourcing, which this version lacks; use reject");
-            Err(Problem::new(code::POLICY_NOT_SUPPORTED, FIELD, detail))
-        }
-        Some(None) => Err(not_one_of(
-            FIELD,
-            AllocationPolicy::ALL.iter().map(|p| p.as_str()),
-        )),
-    }
+    let Some(named) = named else {
+        return Ok(AllocationPolicy::Reject);
+    };
+    AllocationPolicy::parse(named).ok_or_else(|| {
+        let allowed = AllocationPolicy::ALL.iter().map(|policy| policy.as_str());
+        not_one_of("allocationPolicy", allowed)
+    })
 }
 
 fn not_one_of(field: &str, allowed: impl Iterator<Item = &'static str>) -> Problem {

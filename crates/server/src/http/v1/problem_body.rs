@@ -37,7 +37,7 @@ pub struct ProblemBody {
     /// On `invalid_transition`: the status it has.
     #[schema(nullable = false)]
     from: Option<String>,
-    /// On `hold_too_late`: the status of the order.
+    /// On `hold_too_late` and `line_too_late`: the status of the order.
     #[schema(nullable = false)]
     order_status: Option<String>,
     /// The bound that was passed.
@@ -46,12 +46,6 @@ pub struct ProblemBody {
     /// On `idempotency_key_reused`, `reference_taken` and `number_taken`: the order that has it.
     #[schema(value_type = Option<super::schemas::Id>, nullable = false)]
     order_id: Option<String>,
-    /// On `below_reserved`: units that are reserved.
-    #[schema(nullable = false)]
-    reserved: Option<i64>,
-    /// On `below_reserved`: units that there would be.
-    #[schema(nullable = false)]
-    wanted: Option<i64>,
     /// On `insufficient_scope`: the scope that the token lacks.
     #[schema(nullable = false)]
     scope: Option<String>,

@@ -195,7 +195,7 @@ async fn look<'c>(api: &StockApi, change: &'c StockChange) -> Result<Reconciled<
     let Books { row, ledger } = books;
     let before = row.unwrap_or_default();
     let (outcome, after, booked) = match change.decide(before, &ledger) {
-        Ok((after, booked, _)) => (ReconcileOutcome::WouldMend, after, booked),
+        Ok(decided) => (ReconcileOutcome::WouldMend, decided.after, decided.delta),
         Err(AdjustmentRefusal::AddsUp) => (ReconcileOutcome::AddsUp, before, 0),
         Err(refusal) => return Err(refusal.into()),
     };

@@ -38,7 +38,8 @@ pub struct StockView<'a> {
     sku: &'a str,
     /// Whose stock it is; `local` is our own warehouse.
     vendor: &'a str,
-    /// Units that are there.
+    /// Units that are there, by the last count and what has changed since; below zero where more has left than was
+    /// counted.
     on_hand: i64,
     /// Units kept for orders.
     reserved: i64,
@@ -46,6 +47,9 @@ pub struct StockView<'a> {
     safety: i64,
     /// What can be promised: on hand − reserved − safety, never below zero.
     available: i64,
+    /// Units that orders have reserved and that are not there: a count found fewer. They are taken back from orders that
+    /// are not confirmed; cancel others, or count again.
+    shortfall: i64,
     /// Rises with every change; `ETag` and `If-Match` are this number in quotes.
     version: i64,
     /// When it last changed.
@@ -62,10 +66,11 @@ impl<'a> StockView<'a> {
         Self {
             sku: row.sku.as_str(),
             vendor: row.vendor.as_str(),
-            on_hand: row.level.on_hand,
+            on_hand: row.level.counted(),
             reserved: row.level.reserved,
             safety: row.level.safety,
             available: row.level.available(),
+            shortfall: row.level.short(),
             version: row.level.version,
             updated_at: row.synced_at,
             stale: None,

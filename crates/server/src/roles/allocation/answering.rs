@@ -20,8 +20,6 @@ const ACTOR: &str = "system:allocation";
 const DECISIONS: usize = 20;
 /// Orders that are ended at once, before new ones are looked for.
 const OVERDUE: usize = 500;
-/// Vendors of which one sku's stock is looked at.
-const MOST_ROWS: usize = 1_000;
 
 impl Asking {
     /// Takes a reply in. Another writer may change the order meanwhile: then it is decided anew, with the same reply.
@@ -145,7 +143,7 @@ impl Asking {
         }
     }
 
-    /// Fails the orders whose time to wait for vendors has passed, whether a worker looks at their calls or not.
+    /// Ends the wait of orders whose time to wait for vendors has passed, whether a worker looks at their calls or not.
     ///
     /// # Errors
     /// The store is away.
@@ -162,7 +160,7 @@ impl Asking {
         Ok(())
     }
 
-    /// Fails the order: its time has passed.
+    /// Its time to wait for vendors has passed: the order fails, or waits for stock if it may.
     async fn end_order(
         &self,
         cause: &RequestIds,
@@ -182,14 +180,11 @@ impl Asking {
 
     /// What every source could give of the sku.
     async fn offers(&self, piece: &Piece) -> Result<Vec<Offer>, StoreError> {
-        let tenant = &piece.work.tenant;
-        let skus = vec![piece.call.sku.to_string()];
-        let rows = self.store.stock(tenant, skus, None, MOST_ROWS).await?;
-        let vendors = self.store.list_vendors(tenant, None, MOST_ROWS).await?;
-        Ok(allocation::offers(&rows.items, &vendors.items))
+        let sku = piece.call.sku.clone();
+        self.offers_of(&piece.work.tenant, &[sku].into()).await
     }
 
-    fn decide<T>(
+    pub fn decide<T>(
         &self,
         cause: &RequestIds,
         now: Time,

@@ -13,6 +13,7 @@ use waybill_store::{Error as StoreError, LeasedWork, Store, WorkOutcome};
 
 use super::figures::Figures;
 use crate::context::ContextSource;
+use crate::inventory::Guarded;
 use crate::vendors::{Callers, Reply, VendorCaller};
 
 /// How long a lease lasts beyond the timeout of a call: the time to take its answer in.
@@ -33,6 +34,10 @@ pub struct Asking {
     pub retries: u32,
     pub retry_delay_ms: i64,
     pub timeout_ms: i64,
+    /// How long an order waits for the vendors that it asks.
+    pub order_timeout_ms: i64,
+    /// The inventory service, if there is one.
+    pub inventory: Option<Arc<Guarded>>,
 }
 
 /// A piece of work and what it is about.

@@ -1,4 +1,5 @@
-//! The role `allocation`: asks vendors for the units that orders hold at them, and takes in what they answer.
+//! The role `allocation`: asks vendors for the units that orders hold at them, takes in what they answer, and finds
+//! sources for what orders wait for.
 //!
 //! Each call waits as a piece of work, written with the reservation it belongs to. A worker leases one piece just before
 //! it makes the call, makes the call outside of any transaction, and writes what follows from the answer together with
@@ -10,6 +11,7 @@
 mod answering;
 mod asking;
 mod figures;
+mod sourcing;
 mod task;
 
 #[cfg(feature = "planted-defects")]
@@ -45,6 +47,8 @@ pub static ROLE: RoleDefinition = RoleDefinition {
                 retries: vendors.max_attempts,
                 retry_delay_ms: vendors.retry_delay_ms.as_i64(),
                 timeout_ms: vendors.timeout_ms.as_i64(),
+                order_timeout_ms: vendors.order_timeout_ms.as_i64(),
+                inventory: resources.inventory.clone(),
             };
             tasks.keep(AllocationTask::new(
                 Arc::new(asking),

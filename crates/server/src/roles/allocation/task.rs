@@ -9,8 +9,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures::FutureExt;
 use tokio::task::{Id, JoinError, JoinSet};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use waybill_broker::log_growth::LogGrowth;
+use waybill_domain::sourcing_task;
+use waybill_domain::text::{Sku, Tenant};
 use waybill_domain::vendor::VendorRecord;
 use waybill_domain::vendor_call;
 use waybill_store::outage::Outage;
@@ -22,10 +25,14 @@ use crate::consumers::partition_task::PartitionTask;
 
 /// How often it is looked whether there is work when nothing happens: calls that are to be made again become due.
 const LOOK: Duration = Duration::from_millis(100);
-/// How often it is looked for orders whose time has passed, and whether there is a vendor.
+/// How often it is looked for orders whose time has passed, and whether there is a vendor or a waiting order.
 const EACH_SECOND: Duration = Duration::from_secs(1);
 /// The least time between two looks.
 const PAUSE: Duration = Duration::from_millis(5);
+/// The least time from one look at all skus that orders wait for to the next.
+const EACH_MINUTE: Duration = Duration::from_secs(60);
+/// Skus that are looked at in a second.
+const SKUS: usize = 100;
 
 /// The lease that lets one process of all do it.
 pub const CONSUMER: &str = "allocation";
@@ -49,10 +56,18 @@ impl AllocationTask {
         }
     }
 
-    /// Ends the orders whose time has passed, and looks whether there is a vendor.
-    async fn each_second(&self, has_vendors: &mut bool) -> Result<(), StoreError> {
+    /// Ends the wait of orders whose time has passed, looks whether there is something for orders that wait, and whether
+    /// work may come at any time: there is a vendor, or an order waits.
+    async fn each_second(&self, looked: &mut Looked) -> Result<(), StoreError> {
         self.asking.end_overdue().await?;
-        *has_vendors = !self.asking.store.vendors_in_use(1).await?.is_empty();
+        if looked.after.is_some() || looked.at.elapsed() >= EACH_MINUTE {
+            looked.at = Instant::now();
+            let after = looked.after.take();
+            looked.after = self.asking.look_for_waiting(after, SKUS).await?;
+        }
+        let store = &self.asking.store;
+        looked.may_have_work = !store.vendors_in_use(1).await?.is_empty()
+            || !store.waiting_skus(None, 1).await?.is_empty();
         Ok(())
     }
 
@@ -64,6 +79,10 @@ impl AllocationTask {
     ) -> Result<(), StoreError> {
         let now = self.asking.contexts.now();
         for target in self.asking.store.targets_with_work(now).await? {
+            if target == sourcing_task::TARGET {
+                workers.start_tasks(&self.asking, stop);
+                continue;
+            }
             if workers.are_full(&target, self.at_once) {
                 continue;
             }
@@ -76,6 +95,26 @@ impl AllocationTask {
             }
         }
         Ok(())
+    }
+}
+
+/// What the looks of each second have found.
+struct Looked {
+    /// Whether work may come at any time.
+    may_have_work: bool,
+    /// When skus that orders wait for were last looked at.
+    at: Instant,
+    /// The last sku that was looked at; `None` after all of them.
+    after: Option<(Tenant, Sku)>,
+}
+
+impl Default for Looked {
+    fn default() -> Self {
+        Self {
+            may_have_work: true,
+            at: Instant::now(),
+            after: None,
+        }
     }
 }
 
@@ -102,10 +141,29 @@ impl Workers {
         vendor: &VendorRecord,
         stop: &CancellationToken,
     ) {
-        *self.of.entry(target.to_owned()).or_default() += 1;
         let (asking, place) = (asking.clone(), target.to_owned());
         let (vendor, stop) = (vendor.clone(), stop.clone());
-        let work = async move { asking.work_off(&place, &vendor, &stop).await };
+        self.spawn(target, async move {
+            asking.work_off(&place, &vendor, &stop).await
+        });
+    }
+
+    /// Starts the one worker that does other tasks than calls, if it does not run.
+    fn start_tasks(&mut self, asking: &Arc<Asking>, stop: &CancellationToken) {
+        if !self.are_full(sourcing_task::TARGET, 1) {
+            let (asking, stop) = (asking.clone(), stop.clone());
+            self.spawn(sourcing_task::TARGET, async move {
+                asking.do_tasks(&stop).await
+            });
+        }
+    }
+
+    fn spawn(
+        &mut self,
+        target: &str,
+        work: impl Future<Output = Result<(), StoreError>> + Send + 'static,
+    ) {
+        *self.of.entry(target.to_owned()).or_default() += 1;
         let task = self.tasks.spawn(work);
         self.targets.insert(task.id(), target.to_owned());
     }
@@ -147,12 +205,12 @@ impl PartitionTask for AllocationTask {
     ) -> Result<(), StoreError> {
         let mut workers = Workers::default();
         let mut grown = self.growth.watch_all();
-        let mut has_vendors = true;
+        let mut looked = Looked::default();
         let mut each_second = tokio::time::interval(EACH_SECOND);
         loop {
             let mut started = self.start(&mut workers, &stop).await;
             if started.is_ok() && each_second.tick().now_or_never().is_some() {
-                started = self.each_second(&mut has_vendors).await;
+                started = self.each_second(&mut looked).await;
             }
             match &started {
                 Ok(()) => self.outage.worked(),
@@ -162,9 +220,9 @@ impl PartitionTask for AllocationTask {
             tokio::time::sleep(PAUSE).await;
             tokio::select! {
                 () = stop.cancelled() => break,
-                // Without a vendor nothing new comes, and the log is not followed.
-                _ = each_second.tick(), if !has_vendors => {
-                    if let Err(error) = self.each_second(&mut has_vendors).await {
+                // Without a vendor, and while no order waits, little comes, and the log is not followed.
+                _ = each_second.tick(), if !looked.may_have_work => {
+                    if let Err(error) = self.each_second(&mut looked).await {
                         self.outage.failed(&error);
                     }
                 }
@@ -174,8 +232,8 @@ impl PartitionTask for AllocationTask {
                         tokio::time::sleep(LOOK).await;
                     }
                 }
-                _ = grown.changed(), if has_vendors => {}
-                () = tokio::time::sleep(LOOK), if has_vendors => {}
+                _ = grown.changed(), if looked.may_have_work => {}
+                () = tokio::time::sleep(LOOK), if looked.may_have_work => {}
             }
         }
         // Workers end after the piece that they are at, so that its answer is taken in.

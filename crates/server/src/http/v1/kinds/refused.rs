@@ -92,6 +92,12 @@ pub const REFUSED: &[Kind] = &[
         "Read the order: its holds are listed there, and one that was released is not open any more.",
     ),
     kind_of(
+        codes::LINE_NOT_FOUND,
+        404,
+        "The order has no such line",
+        "Read the order: its lines are listed there with their ids, 1 for the first.",
+    ),
+    kind_of(
         codes::STOCK_NOT_FOUND,
         404,
         "There is no such stock row",
@@ -152,6 +158,12 @@ pub const REFUSED: &[Kind] = &[
         "Cancel the order instead, if that is what is wanted: delivery has begun.",
     ),
     kind_of(
+        codes::LINE_TOO_LATE,
+        409,
+        "No unit of the line can be cancelled alone",
+        "Cancel the whole order, if that is what is wanted. From `confirmed` on, only units that wait for stock are cancelled line by line.",
+    ),
+    kind_of(
         codes::TOO_MANY_HOLDS,
         409,
         "The order has too many holds",
@@ -210,12 +222,6 @@ pub const REFUSED: &[Kind] = &[
         409,
         "The number belongs to another order",
         "Read the order that `orderId` names: it has this number. A new order needs a new one.",
-    ),
-    kind_of(
-        codes::BELOW_RESERVED,
-        409,
-        "More is reserved than would be there",
-        "Cancel or ship some of the orders that reserve this sku first, or count again.",
     ),
     kind_of(
         codes::STOCK_NOT_MENDABLE,
@@ -294,12 +300,6 @@ pub const REFUSED: &[Kind] = &[
         422,
         "The number begins with our prefix",
         "Choose order numbers that begin differently: ours begin this way.",
-    ),
-    kind_of(
-        code::POLICY_NOT_SUPPORTED,
-        422,
-        "The policy is not supported yet",
-        "Send the allocationPolicy reject, or none.",
     ),
     kind_of(
         codes::STOCK_OUT_OF_RANGE,
