@@ -20,7 +20,8 @@ async fn of_schema_3(database: &Database) {
     for statement in [
         "DROP TABLE IF EXISTS command_claims, discards, inbox_sources, inbox_generations, inbox_watermarks, inbox_held, clients, vendors, vendor_syncs",
         "ALTER TABLE orders DROP COLUMN shipments",
-        "ALTER TABLE order_lines DROP COLUMN sourced",
+        "ALTER TABLE order_lines DROP COLUMN sourced, DROP COLUMN waits_in, DROP COLUMN given_up",
+        "ALTER TABLE stock DROP COLUMN shortfall",
         "ALTER TABLE reservations DROP COLUMN ending, DROP COLUMN agreed_at, DROP COLUMN uncertain, DROP COLUMN reason",
         "ALTER TABLE work DROP COLUMN unanswered",
         "ALTER TABLE shipments DROP COLUMN correlation_id, DROP COLUMN traceparent",

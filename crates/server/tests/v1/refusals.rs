@@ -125,12 +125,6 @@ fn cases() -> Vec<(String, u16, &'static str, &'static str)> {
             "orderNumber",
         ),
         (
-            top("allocationPolicy", json!("backorder")),
-            422,
-            "policy_not_supported",
-            "allocationPolicy",
-        ),
-        (
             top("allocationPolicy", json!("maybe")),
             400,
             "invalid_value",
