@@ -49,7 +49,15 @@ pub fn is_candidate(status: OrderStatus, updated_at: Time, before: Time) -> bool
 /// Whether an order is stuck; `before` is of [`still_since`].
 #[must_use]
 pub fn is_stuck(order: &Order, before: Time) -> bool {
-    is_candidate(order.status, order.updated_at, before) && order.open_holds().is_empty()
+    is_candidate(order.status, order.updated_at, before)
+        && order.open_holds().is_empty()
+        && !waits_for_stock(order)
+}
+
+/// Whether an order that ships what is there waits for the rest.
+fn waits_for_stock(order: &Order) -> bool {
+    let mut lines = order.lines.iter();
+    order.may_wait() && !order.flags.sourcing && lines.any(|line| line.missing() > 0)
 }
 
 #[cfg(test)]
@@ -135,6 +143,34 @@ mod tests {
         held.holds.push(hold(None));
         assert!(!is_stuck(&held, BEFORE));
         assert!(is_candidate(held.status, held.updated_at, BEFORE));
+    }
+
+    #[test]
+    fn an_order_that_ships_in_parts_and_waits_for_the_rest_is_not_stuck() {
+        let mut waits = order(Processing, 9);
+        waits.policy = AllocationPolicy::ShipPartial;
+        let line = crate::order::Line {
+            id: 1,
+            sku: crate::text::Sku::stored("A"),
+            vendor: None,
+            sources: vec![],
+            requires_shipping: true,
+            quantities: crate::quantities::Quantities {
+                ordered: 2,
+                reserved: 1,
+                backordered: 1,
+                ..crate::quantities::Quantities::default()
+            },
+            given_up: 0,
+        };
+        waits.lines = vec![line];
+        assert!(!is_stuck(&waits, BEFORE));
+        waits.flags.sourcing = true;
+        assert!(is_stuck(&waits, BEFORE), "nobody has looked for sources");
+        waits.flags.sourcing = false;
+        waits.lines[0].quantities.backordered = 0;
+        waits.lines[0].quantities.reserved = 2;
+        assert!(is_stuck(&waits, BEFORE));
     }
 
     #[test]
