@@ -13,7 +13,7 @@ use crate::process::{self, Migrate};
 /// Run the server
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  JWT_SECRET=$(openssl rand -hex 32) waybill serve --listen 127.0.0.1:3000 --data /var/lib/waybill\n  waybill serve --profile demo --roles api,delivery,status,housekeeping\n  DATABASE_URL=postgres://waybill@db/waybill waybill serve --roles api --listen :3000\n  DATABASE_URL=postgres://waybill@db/waybill waybill serve --roles delivery,status,housekeeping --listen :3001"
+    after_help = "Examples:\n  JWT_SECRET=$(openssl rand -hex 32) waybill serve --listen 127.0.0.1:3000 --data /var/lib/waybill\n  waybill serve --profile demo --roles api,delivery,status,allocation,housekeeping\n  DATABASE_URL=postgres://waybill@db/waybill waybill serve --roles api --listen :3000\n  DATABASE_URL=postgres://waybill@db/waybill waybill serve --roles delivery,status,allocation,housekeeping --listen :3001"
 )]
 pub struct ServeArgs {
     #[command(flatten)]

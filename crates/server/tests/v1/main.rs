@@ -7,6 +7,7 @@ mod commands_once;
 mod contract;
 mod crowd;
 mod dead_letters;
+mod examples;
 mod flood;
 mod free_json;
 mod front;

@@ -3,6 +3,7 @@
 //! Invariant: none repeats a standard member, so that no answer holds a name twice. A name that would is refused by the
 //! compiler, because every member is a constant of this file.
 
+/// The standard members, which every problem may have.
 const STANDARD: [&str; 8] = [
     "type",
     "title",
