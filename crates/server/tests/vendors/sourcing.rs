@@ -267,14 +267,15 @@ async fn readings_under_load_lose_no_hold_and_sell_nothing_twice() {
 /// What a server with a planted defect comes to, with calls whose answers are lost or late.
 async fn with_defect(
     defect: &str,
-    order_timeout: &str,
+    timeouts: [&str; 2],
     faults: &Value,
     honours_keys: bool,
 ) -> Market {
+    let [call, order] = timeouts;
     let settings = [
-        "vendors.timeout_ms=300",
+        call,
+        order,
         "vendors.retry_delay_ms=20",
-        order_timeout,
         "breaker.failure_threshold=1000000",
     ];
     let market = Market::open_with_defect(defect, &settings, &[("North", 50)], honours_keys).await;
@@ -291,20 +292,22 @@ async fn with_defect(
 #[tokio::test]
 async fn the_checkers_find_a_call_that_is_repeated_without_a_key() {
     let lost = json!({"lostPercent": 100});
-    let timeout = "vendors.order_timeout_ms=1s";
-    let right = with_defect("", timeout, &lost, false).await;
+    let timeouts = ["vendors.timeout_ms=300", "vendors.order_timeout_ms=1s"];
+    let right = with_defect("", timeouts, &lost, false).await;
     assert_eq!(right.done_twice().await, Vec::<String>::new());
-    let wrong = with_defect("repeat_without_key", timeout, &lost, false).await;
+    let wrong = with_defect("repeat_without_key", timeouts, &lost, false).await;
     assert_ne!(wrong.done_twice().await, Vec::<String>::new());
 }
 
 #[tokio::test]
 async fn the_checkers_find_an_expiry_that_ignores_the_call_under_way() {
-    let late = json!({"latencyMs": "200", "honoursKeys": true});
-    let timeout = "vendors.order_timeout_ms=100";
-    let right = with_defect("", timeout, &late, true).await;
-    assert_eq!((right.sales().await.sold, right.taken().await), (2, 2));
-    let wrong = with_defect("expire_under_way", timeout, &late, true).await;
+    // The call is made long before the order's time has passed, and answered long after: the units go back.
+    let late = json!({"latencyMs": "4000", "honoursKeys": true});
+    let timeouts = ["vendors.timeout_ms=30s", "vendors.order_timeout_ms=2s"];
+    let right = with_defect("", timeouts, &late, true).await;
+    right.given_back(0).await;
+    assert_eq!((right.sales().await.sold, right.taken().await), (0, 0));
+    let wrong = with_defect("expire_under_way", timeouts, &late, true).await;
     assert_eq!((wrong.sales().await.sold, wrong.taken().await), (0, 2));
 }
 

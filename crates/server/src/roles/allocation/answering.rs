@@ -86,7 +86,7 @@ impl Asking {
             Reply::Unknown(why) => Answer::Unknown(why.clone()),
         };
         #[cfg(feature = "planted-defects")]
-        let answer = if is_over && super::defects::expires_under_way() {
+        let answer = if super::defects::expires_under_way(order, &piece.call, now) {
             Answer::Refused("its time has passed".to_owned())
         } else {
             answer
