@@ -72,6 +72,18 @@ impl Source {
         }
     }
 
+    /// Units that the order counts on or has had from the vendor: asked for, agreed to, or gone to the customer.
+    #[must_use]
+    pub fn counted_on(&self) -> i64 {
+        match self.reservation.state {
+            ReservationState::Held if self.reservation.ending => 0,
+            ReservationState::Held | ReservationState::Committed | ReservationState::Consumed => {
+                self.reservation.quantity - self.reservation.released
+            }
+            ReservationState::Expired | ReservationState::Released => 0,
+        }
+    }
+
     /// Whether the vendor is being asked and the order wants the units.
     #[must_use]
     pub fn is_asked(&self) -> bool {
@@ -168,18 +180,30 @@ impl Line {
 
     /// The units that vendors have agreed to, by vendor.
     pub(crate) fn agreed(&self) -> Vec<body::Source> {
-        let mut agreed: Vec<body::Source> = vec![];
-        for source in self.sources.iter().filter(|source| source.agreed() > 0) {
-            let quantity = source.agreed();
-            match agreed.iter_mut().find(|of| of.vendor == source.vendor) {
+        self.summed(Source::agreed)
+    }
+
+    /// The units that the line counts on or has had, by vendor; empty for a line with `vendor`.
+    #[must_use]
+    pub fn by_vendor(&self) -> Vec<body::Source> {
+        self.summed(Source::counted_on)
+    }
+
+    /// The units of its sources, summed by vendor; without vendors that have none.
+    fn summed(&self, units: impl Fn(&Source) -> i64) -> Vec<body::Source> {
+        let mut sums: Vec<body::Source> = vec![];
+        for source in &self.sources {
+            let quantity = units(source);
+            match sums.iter_mut().find(|of| of.vendor == source.vendor) {
+                _ if quantity <= 0 => {}
                 Some(of) => of.quantity += quantity,
-                None => agreed.push(body::Source {
+                None => sums.push(body::Source {
                     vendor: source.vendor.clone(),
                     quantity,
                 }),
             }
         }
-        agreed
+        sums
     }
 }
 

@@ -4,10 +4,11 @@ use crate::error::{Error, Result};
 use crate::model::DamagedEnvelope;
 use serde::{Deserialize, Serialize};
 use serde_json::error::Category;
+use std::borrow::Cow;
 use uuid::Uuid;
 use waybill_domain::content::Personal;
 use waybill_domain::context::EventMeta;
-use waybill_domain::event::body::ShipmentLine;
+use waybill_domain::event::body::{self, ShipmentLine};
 use waybill_domain::event::{Aggregate, AggregateKind, EventKind, LoggedEvent, NewEvent};
 use waybill_domain::ids::{EventId, HoldId, OrderId, ShipmentId};
 use waybill_domain::intake::Birth;
@@ -85,6 +86,12 @@ struct StoredBirth {
     s: OrderStatus,
     v: i64,
     l: Vec<(Option<Vendor>, Quantities)>,
+    /// Line, vendor and units.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    p: Vec<(u16, Vendor, i64)>,
+    /// Lists filter by it in SQL.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    d: Option<Cow<'static, str>>,
 }
 
 /// Encodes a birth.
@@ -93,6 +100,12 @@ pub fn write_birth(birth: &Birth) -> String {
         s: birth.status,
         v: birth.version,
         l: birth.lines.clone(),
+        p: birth
+            .splits
+            .iter()
+            .map(|(line, of)| (*line, of.vendor.clone(), of.quantity))
+            .collect(),
+        d: birth.dialect.clone(),
     };
     serde_json::to_string(&stored).expect("strings, numbers and lists of them always serialize")
 }
@@ -104,6 +117,12 @@ pub fn read_birth(text: &str) -> Option<Birth> {
         status: stored.s,
         version: stored.v,
         lines: stored.l,
+        splits: stored
+            .p
+            .into_iter()
+            .map(|(line, vendor, quantity)| (line, body::Source { vendor, quantity }))
+            .collect(),
+        dialect: stored.d,
     })
 }
 

@@ -6,7 +6,7 @@ mod stock_view;
 use crate::change::NewWork;
 use crate::claim::Claim;
 use crate::context::EventMeta;
-use crate::event::NewEvent;
+use crate::event::{NewEvent, body};
 use crate::ids::{EventId, OrderId};
 use crate::order::{Hold, Line, Order};
 use crate::quantities::Quantities;
@@ -17,6 +17,7 @@ use crate::status::{AllocationPolicy, OrderStatus};
 use crate::stock::StockLevel;
 use crate::text::{Sku, Tenant, Vendor};
 use crate::time::Time;
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -43,6 +44,8 @@ pub struct NewOrder {
     pub id: OrderId,
     pub tenant: Tenant,
     pub created_at: Time,
+    /// The wire format by which it came.
+    pub dialect: &'static str,
     pub claims: Vec<Claim>,
     /// The first 16 bytes of the SHA-256 of dialect, route and body.
     pub body_hash: [u8; 16],
@@ -230,17 +233,29 @@ pub struct Birth {
     pub version: i64,
     /// The vendor and the quantities of each line.
     pub lines: Vec<(Option<Vendor>, Quantities)>,
+    /// The units of lines that several vendors are asked for, by the line's id.
+    pub splits: Vec<(u16, body::Source)>,
+    /// The wire format by which the order came; `None` for orders of earlier versions, which did not note it.
+    pub dialect: Option<Cow<'static, str>>,
 }
 
 impl Birth {
     /// Records the birth of an order that was just created.
     #[must_use]
-    pub fn of(order: &Order) -> Self {
+    pub fn of(new: &NewOrder, order: &Order) -> Self {
         let line = |l: &Line| (l.first_vendor().cloned(), l.quantities);
+        let split = |l: &Line| {
+            let parts = l.by_vendor();
+            let several = if parts.len() > 1 { parts } else { vec![] };
+            let id = l.id;
+            several.into_iter().map(move |part| (id, part))
+        };
         Self {
             status: order.status,
             version: order.version,
             lines: order.lines.iter().map(line).collect(),
+            splits: order.lines.iter().flat_map(split).collect(),
+            dialect: Some(new.dialect.into()),
         }
     }
 }

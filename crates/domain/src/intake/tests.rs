@@ -11,6 +11,7 @@ fn new(lines: &[(&str, i64)]) -> NewOrder {
         id: OrderId(Uuid::from_u128(7)),
         tenant: Tenant::default(),
         created_at: Time(1),
+        dialect: "v1",
         claims: vec![],
         body_hash: [0; 16],
         policy: AllocationPolicy::Reject,

@@ -20,6 +20,7 @@ pub fn new_order(n: u128, lines: &[(&str, i64)], content: &str) -> NewOrder {
         id: OrderId(Uuid::from_u128(10 * n)),
         tenant: Tenant::default(),
         created_at: World::default().now(),
+        dialect: "v1",
         claims: vec![],
         body_hash: [0; 16],
         policy: AllocationPolicy::Reject,

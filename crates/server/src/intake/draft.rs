@@ -17,7 +17,7 @@ use crate::random::Entropy;
 
 /// Everything a dialect has read and checked.
 pub struct Draft {
-    /// Part of the body's hash: the same key in another dialect is another body.
+    /// Part of the body's hash: the same key in another dialect is another body. The order keeps it.
     pub dialect: &'static str,
     pub content: Content,
     pub personal: Personal,
@@ -31,6 +31,8 @@ pub struct Draft {
     /// For how long an order without a key is the same one as an earlier one of its customer with the same lines, in
     /// milliseconds; 0 makes every one a new order.
     pub duplicate_window_ms: i64,
+    /// Whether the inventory service is asked about skus that nobody has a stock row of; they are refused otherwise.
+    pub asks_inventory: bool,
     pub meta: EventMeta,
 }
 
@@ -63,6 +65,7 @@ impl Draft {
             id: OrderId(entropy.uuid_v7(now.0)),
             tenant: Tenant::stored(&identity.tenant),
             created_at: now,
+            dialect: self.dialect,
             claims,
             body_hash,
             policy: self.content.allocation_policy,

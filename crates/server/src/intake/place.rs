@@ -82,6 +82,8 @@ pub async fn place(
 ) -> Result<Receipt, PlaceError> {
     let now = with.contexts.now();
     let dialect = draft.dialect;
+    let inventory = with.inventory.as_deref();
+    let inventory = inventory.filter(|_| draft.asks_inventory);
     let compared_total = draft.compared_total;
     let (new, content, personal) =
         draft.into_new_order(identity, &with.contexts.entropy, now, with.sourcing_ms);
@@ -117,7 +119,7 @@ pub async fn place(
             }
             Accepted::Short(shortages) => return Err(PlaceError::Short(shortages)),
             Accepted::AskInventory(skus) => {
-                new = Arc::new(ask(with.inventory.as_deref(), &new, skus).await?);
+                new = Arc::new(ask(inventory, &new, skus).await?);
             }
         }
     }

@@ -91,6 +91,7 @@ impl Factory {
             id: OrderId(self.id()),
             tenant: Tenant::default(),
             created_at: self.clock.now(),
+            dialect: "v1",
             claims: vec![self.key()],
             body_hash: self.id().into_bytes(),
             policy: AllocationPolicy::Reject,

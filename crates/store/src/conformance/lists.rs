@@ -2,6 +2,7 @@
 
 use super::Harness;
 use crate::model::{OrderFilter, ShipmentFilter};
+use std::collections::HashMap;
 use waybill_domain::command::Command;
 use waybill_domain::ids::OrderId;
 use waybill_domain::shipment::ShipmentStatus;
@@ -22,6 +23,7 @@ async fn orders(h: &Harness) -> Vec<OrderId> {
             .make
             .order(&[(if n % 4 == 0 { "B" } else { "A" }, 1), ("A", 1)]);
         order.customer_id = (n % 3 > 0).then(|| format!("c-{}", n % 3).into());
+        order.dialect = if n % 7 == 0 { "aggregator" } else { "v1" };
         order.placed_at = (n % 2 == 0).then(|| Time(i64::try_from(n).expect("small")));
         ids.push(h.created(order).await);
         h.clock.advance_ms(1);
@@ -63,6 +65,24 @@ async fn walk(h: &Harness, filter: &OrderFilter) -> Vec<OrderId> {
     panic!("the list does not end");
 }
 
+/// The numbers of the orders that a filter shows, counted to the end.
+async fn numbers(h: &Harness, filter: &OrderFilter) -> Vec<i64> {
+    let (mut numbers, mut before) = (vec![], None);
+    loop {
+        let filter = OrderFilter {
+            before,
+            ..filter.clone()
+        };
+        let page = h.store.order_numbers(&Tenant::default(), filter).await;
+        let page = page.expect("read");
+        numbers.extend(page.items);
+        match page.next {
+            None => return numbers,
+            Some(next) => assert!(before.replace(next).is_none_or(|b| next < b)),
+        }
+    }
+}
+
 pub(super) async fn orders_are_listed_newest_first_in_pages_of_any_size(h: Harness) {
     let mut ids = orders(&h).await;
     ids.reverse();
@@ -86,8 +106,11 @@ pub(super) async fn orders_are_listed_newest_first_in_pages_of_any_size(h: Harne
 pub(super) async fn every_filter_keeps_exactly_what_it_says(h: Harness) {
     let ids = orders(&h).await;
     let mut all = vec![];
+    let mut number = HashMap::new();
     for id in ids.iter().rev() {
-        all.push((*id, h.record(*id).await.order));
+        let record = h.record(*id).await;
+        number.insert(*id, record.number);
+        all.push((*id, record.order));
     }
     let nth = |id: &OrderId| ids.iter().position(|i| i == id).expect("known");
     let middle = h.order(ids[30]).await.created_at;
@@ -174,10 +197,26 @@ pub(super) async fn every_filter_keeps_exactly_what_it_says(h: Harness) {
             },
             Box::new(|id| nth(id) % 5 > 0 && nth(id) % 3 == 1 && nth(id) % 4 == 0),
         ),
+        (
+            OrderFilter {
+                dialect: Some("aggregator"),
+                ..base()
+            },
+            Box::new(|id| nth(id) % 7 == 0),
+        ),
+        (
+            OrderFilter {
+                dialect: Some("sales"),
+                ..base()
+            },
+            Box::new(|_| false),
+        ),
     ];
     for (filter, keeps) in filters {
         let expected: Vec<_> = ids.iter().rev().filter(|id| keeps(id)).copied().collect();
         assert_eq!(walk(&h, &filter).await, expected, "{filter:?}");
+        let expected: Vec<_> = expected.iter().map(|id| number[id]).collect();
+        assert_eq!(numbers(&h, &filter).await, expected, "{filter:?}");
     }
 }
 

@@ -70,6 +70,8 @@ pub struct OrderFilter {
     pub statuses: Vec<OrderStatus>,
     pub customer_id: Option<String>,
     pub sku: Option<String>,
+    /// Orders that came by this wire format.
+    pub dialect: Option<&'static str>,
     pub updated_since: Option<Time>,
     pub placed_from: Option<Time>,
     pub placed_to: Option<Time>,

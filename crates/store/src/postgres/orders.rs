@@ -3,7 +3,7 @@
 
 use super::claims;
 use super::log;
-use super::pipeline::{Answers, Handle, Pipeline, Rows, Sql, params};
+use super::pipeline::{Answers, Handle, Parameter, Pipeline, Rows, Sql, params};
 use super::rows::{Columns, count};
 use super::transaction::Commits;
 use crate::encoding::{Note, read_birth, read_copies};
@@ -304,32 +304,74 @@ pub async fn find(
     Ok(complete(&record, rest, &mut answers)?.pop())
 }
 
-/// The matching orders among the tenant's next `scan` orders, newest first; orders that the filter excludes count
-/// towards `scan`. Written as a range of the tenant's index, because with `tenant = $2` the planner may scan the orders
-/// of all tenants by number.
+/// The tenant's next `$3` orders, newest first, and which of them a filter shows; orders that it excludes count towards
+/// `$3`. Written as a range of the tenant's index, because with `tenant = $2` the planner may scan the orders of all
+/// tenants by number.
+macro_rules! walked {
+    ($join:literal) => {
+        concat!(
+            " FROM (SELECT * FROM orders WHERE (tenant, n) < ($2, $1) AND tenant >= $2 ORDER BY tenant DESC, n DESC LIMIT $3) AS o ",
+            $join,
+            "WHERE ($4 = '{}' OR o.status = ANY($4)) AND ($5 IS NULL OR o.customer_id = $5) \
+             AND ($6 IS NULL OR EXISTS (SELECT 1 FROM order_lines l WHERE l.order_id = o.id AND l.sku = $6)) \
+             AND ($7 IS NULL OR o.updated_at >= $7) AND ($8 IS NULL OR COALESCE(o.placed_at, o.created_at) >= $8) \
+             AND ($9 IS NULL OR COALESCE(o.placed_at, o.created_at) < $9) \
+             AND ($11 IS NULL OR EXISTS (SELECT 1 FROM order_content b WHERE b.n = o.n AND b.birth::json ->> 'd' = $11)) \
+             ORDER BY o.tenant DESC, o.n DESC LIMIT $10"
+        )
+    };
+}
+
+const FILTER: &[Type] = &[
+    Type::INT8,
+    Type::TEXT,
+    Type::INT8,
+    Type::TEXT_ARRAY,
+    Type::TEXT,
+    Type::TEXT,
+    Type::INT8,
+    Type::INT8,
+    Type::INT8,
+    Type::INT8,
+    Type::TEXT,
+];
+
 static LIST: Sql = Sql {
     text: concat!(
         "/* orders::list */ SELECT o.n, o.caller_number, c.content, c.birth, ",
         columns!(),
-        " FROM (SELECT * FROM orders WHERE (tenant, n) < ($2, $1) AND tenant >= $2 ORDER BY tenant DESC, n DESC LIMIT $3) AS o JOIN order_content c ON c.n = o.n \
-         WHERE ($4 = '{}' OR o.status = ANY($4)) AND ($5 IS NULL OR o.customer_id = $5) \
-         AND ($6 IS NULL OR EXISTS (SELECT 1 FROM order_lines l WHERE l.order_id = o.id AND l.sku = $6)) \
-         AND ($7 IS NULL OR o.updated_at >= $7) AND ($8 IS NULL OR COALESCE(o.placed_at, o.created_at) >= $8) \
-         AND ($9 IS NULL OR COALESCE(o.placed_at, o.created_at) < $9) ORDER BY o.tenant DESC, o.n DESC LIMIT $10"
+        walked!("JOIN order_content c ON c.n = o.n ")
     ),
-    types: &[
-        Type::INT8,
-        Type::TEXT,
-        Type::INT8,
-        Type::TEXT_ARRAY,
-        Type::TEXT,
-        Type::TEXT,
-        Type::INT8,
-        Type::INT8,
-        Type::INT8,
-        Type::INT8,
-    ],
+    types: FILTER,
 };
+
+static NUMBERS: Sql = Sql {
+    text: concat!("/* orders::numbers */ SELECT o.n", walked!("")),
+    types: FILTER,
+};
+
+/// The parameters of a statement with `walked!`.
+fn filtered<'p>(tenant: &'p Tenant, filter: &'p OrderFilter, scan: usize) -> Vec<Parameter<'p>> {
+    let statuses: Vec<&str> = filter.statuses.iter().map(|s| s.as_str()).collect();
+    params![
+        before(filter),
+        tenant.as_str(),
+        count(scan),
+        statuses,
+        filter.customer_id.as_deref(),
+        filter.sku.as_deref(),
+        filter.updated_since.map(|t| t.0),
+        filter.placed_from.map(|t| t.0),
+        filter.placed_to.map(|t| t.0),
+        count(filter.limit),
+        filter.dialect,
+    ]
+}
+
+fn before(filter: &OrderFilter) -> i64 {
+    // No error: a page without a bound begins with the newest order.
+    filter.before.unwrap_or(i64::MAX)
+}
 
 /// The last of the tenant's next `scan` orders, after which the next page begins.
 static LAST: Sql = Sql {
@@ -356,24 +398,7 @@ async fn page(
     scan: usize,
     mut beside: Pipeline<'_>,
 ) -> Result<(Page<OrderRecord, i64>, Answers)> {
-    // No error: a page without a bound begins with the newest order.
-    let before = filter.before.unwrap_or(i64::MAX);
-    let statuses: Vec<&str> = filter.statuses.iter().map(|s| s.as_str()).collect();
-    let asked = beside.add(
-        &LIST,
-        params![
-            before,
-            tenant.as_str(),
-            count(scan),
-            statuses,
-            filter.customer_id.as_deref(),
-            filter.sku.as_deref(),
-            filter.updated_since.map(|t| t.0),
-            filter.placed_from.map(|t| t.0),
-            filter.placed_to.map(|t| t.0),
-            count(filter.limit),
-        ],
-    );
+    let asked = beside.add(&LIST, filtered(tenant, filter, scan));
     let (reader, mut answers) = commits.begin_reading(beside).await?;
     let rows = answers.take(asked);
     let ids = rows.iter().map(|row| Columns::from(row, RECORD_ID).uuid());
@@ -381,7 +406,7 @@ async fn page(
     let full = ids.len() == filter.limit;
     let mut pipeline = Pipeline::new();
     let rest = ask_rest(&mut pipeline, &ids);
-    let parameters = params![before, tenant.as_str(), count(scan) - 1];
+    let parameters = params![before(filter), tenant.as_str(), count(scan) - 1];
     let last = (!full).then(|| pipeline.add(&LAST, parameters));
     let mut completing = reader.finish(pipeline).await?;
     let items = complete(&rows, rest, &mut completing)?;
@@ -394,6 +419,33 @@ async fn page(
         }
     };
     Ok((Page { items, next }, answers))
+}
+
+/// The numbers of the orders that [`list`] shows.
+pub async fn numbers(
+    commits: &Commits,
+    tenant: &Tenant,
+    filter: &OrderFilter,
+    scan: usize,
+) -> Result<Page<i64, i64>> {
+    let rows = commits
+        .read(&NUMBERS, filtered(tenant, filter, scan))
+        .await?;
+    let items: Vec<i64> = rows
+        .iter()
+        .map(|row| Columns::of(row).get())
+        .collect::<Result<_>>()?;
+    if items.len() == filter.limit {
+        let next = items.last().copied();
+        return Ok(Page { items, next });
+    }
+    let parameters = params![before(filter), tenant.as_str(), count(scan) - 1];
+    let last = commits.read(&LAST, parameters).await?;
+    let last = last.first().map(|row| Columns::of(row).get());
+    Ok(Page {
+        items,
+        next: last.transpose()?,
+    })
 }
 
 static PAST: Sql = Sql {

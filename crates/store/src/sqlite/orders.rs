@@ -228,6 +228,16 @@ fn find_where(
         .transpose()
 }
 
+/// Whether a filter shows the order `o`. INDEXED BY in the statements that use it, because with the index by number the
+/// planner would scan the orders of all tenants.
+const SHOWN: &str = "(?3 = '[]' OR o.status IN (SELECT value FROM json_each(?3))) \
+     AND (?4 IS NULL OR o.customer_id = ?4) \
+     AND (?5 IS NULL OR EXISTS (SELECT 1 FROM order_lines l WHERE l.order_id = o.id AND l.sku = ?5)) \
+     AND (?6 IS NULL OR o.updated_at >= ?6) \
+     AND (?7 IS NULL OR COALESCE(o.placed_at, o.created_at) >= ?7) \
+     AND (?8 IS NULL OR COALESCE(o.placed_at, o.created_at) < ?8) \
+     AND (?10 IS NULL OR EXISTS (SELECT 1 FROM order_content b WHERE b.n = o.n AND json_extract(b.birth, '$.d') = ?10)) AS shown";
+
 /// A page, newest first. Reads at most `scan` orders of the tenant; `next` continues after the last one read.
 pub fn list(
     connection: &Connection,
@@ -235,21 +245,45 @@ pub fn list(
     filter: &OrderFilter,
     scan: usize,
 ) -> Result<Page<OrderRecord, i64>> {
-    let statuses: Vec<&str> = filter.statuses.iter().map(|s| s.as_str()).collect();
-    let statuses = serde_json::to_string(&statuses)
-        .map_err(|e| Error::damaged_row("a filter", e.to_string()).because(e))?;
-    // INDEXED BY, because with the index by number the planner would scan the orders of all tenants.
     let sql = format!(
-        "SELECT {RECORD}, {COLUMNS}, (?3 = '[]' OR o.status IN (SELECT value FROM json_each(?3))) \
-         AND (?4 IS NULL OR o.customer_id = ?4) \
-         AND (?5 IS NULL OR EXISTS (SELECT 1 FROM order_lines l WHERE l.order_id = o.id AND l.sku = ?5)) \
-         AND (?6 IS NULL OR o.updated_at >= ?6) \
-         AND (?7 IS NULL OR COALESCE(o.placed_at, o.created_at) >= ?7) \
-         AND (?8 IS NULL OR COALESCE(o.placed_at, o.created_at) < ?8) AS shown \
+        "SELECT {RECORD}, {COLUMNS}, {SHOWN} \
          FROM orders o INDEXED BY orders_of_tenant CROSS JOIN order_content c ON c.n = o.n \
          WHERE o.tenant = ?2 AND o.n < ?1 ORDER BY o.n DESC LIMIT ?9"
     );
-    let mut statement = connection.prepare_cached(&sql).store()?;
+    walk(connection, &sql, tenant, filter, scan, |row| {
+        record(connection, row)
+    })
+}
+
+/// The numbers of the orders that [`list`] shows.
+pub fn numbers(
+    connection: &Connection,
+    tenant: &Tenant,
+    filter: &OrderFilter,
+    scan: usize,
+) -> Result<Page<i64, i64>> {
+    let sql = format!(
+        "SELECT o.n, {SHOWN} FROM orders o INDEXED BY orders_of_tenant \
+         WHERE o.tenant = ?2 AND o.n < ?1 ORDER BY o.n DESC LIMIT ?9"
+    );
+    walk(connection, &sql, tenant, filter, scan, |row| {
+        row.get(0).store()
+    })
+}
+
+/// Walks the tenant's orders, whose number is the first column, and reads those that are `shown`.
+fn walk<T>(
+    connection: &Connection,
+    sql: &str,
+    tenant: &Tenant,
+    filter: &OrderFilter,
+    scan: usize,
+    read: impl Fn(&Row<'_>) -> Result<T>,
+) -> Result<Page<T, i64>> {
+    let statuses: Vec<&str> = filter.statuses.iter().map(|s| s.as_str()).collect();
+    let statuses = serde_json::to_string(&statuses)
+        .map_err(|e| Error::damaged_row("a filter", e.to_string()).because(e))?;
+    let mut statement = connection.prepare_cached(sql).store()?;
     let mut rows = statement
         .query(params![
             // No error: a page without a bound begins with the newest order.
@@ -262,6 +296,7 @@ pub fn list(
             filter.placed_from.map(|t| t.0),
             filter.placed_to.map(|t| t.0),
             scan,
+            filter.dialect,
         ])
         .store()?;
     let mut items = vec![];
@@ -273,7 +308,7 @@ pub fn list(
         looked_at += 1;
         last = Some(row.get(0).store()?);
         if row.get::<_, Option<bool>>("shown").store()? == Some(true) {
-            items.push(record(connection, row)?);
+            items.push(read(row)?);
         }
     }
     let next = last.filter(|_| items.len() == filter.limit || looked_at == scan);

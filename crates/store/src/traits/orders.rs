@@ -41,6 +41,10 @@ pub trait OrderStore: EffectStore<OrderEffect> {
         filter: OrderFilter,
     ) -> Result<Page<OrderRecord, i64>>;
 
+    /// The numbers of the orders that [`OrderStore::list_orders`] shows with the same filter, for counting them: as many
+    /// as its limit, of which a call looks at a bounded number of orders.
+    async fn order_numbers(&self, tenant: &Tenant, filter: OrderFilter) -> Result<Page<i64, i64>>;
+
     /// A page of a tenant's orders with numbers below `before`, newest first, and the positions of the log at which
     /// exactly this was their state.
     async fn snapshot(

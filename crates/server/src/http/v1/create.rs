@@ -58,6 +58,7 @@ pub async fn create(State(api): State<Arc<OrdersApi>>, request: Request) -> Answ
         key,
         key_window_ms: api.requests.key_window_ms,
         duplicate_window_ms: 0,
+        asks_inventory: true,
         meta: call.meta(),
     };
     let receipt = place::place(&api.placing, &call.identity, draft).await?;

@@ -54,6 +54,7 @@ pub async fn list(State(api): State<Arc<OrdersApi>>, request: Request) -> Answer
         statuses: statuses(&params)?,
         customer_id: params.one("customerId")?.map(str::to_owned),
         sku: params.one("sku")?.map(str::to_owned),
+        dialect: None,
         updated_since: params.time("updatedSince")?,
         placed_from: params.time("placedFrom")?,
         placed_to: params.time("placedTo")?,

@@ -272,7 +272,7 @@ fn decide<'o>(
         let decided = caught(|| intake::decide(new, number, partition, view, looked_at))?;
         batch.results.push(match decided {
             Decision::Accept(accepted) => {
-                let birth = Birth::of(&accepted.order);
+                let birth = Birth::of(new, &accepted.order);
                 batch.written.push(Written {
                     new,
                     accepted,

@@ -47,6 +47,11 @@ impl OrderStore for PostgresStore {
         orders::list(self.read()?, tenant, &filter, scan).await
     }
 
+    async fn order_numbers(&self, tenant: &Tenant, filter: OrderFilter) -> Result<Page<i64, i64>> {
+        let scan = self.shared.options.scan_limit;
+        orders::numbers(self.read()?, tenant, &filter, scan).await
+    }
+
     async fn snapshot(
         &self,
         tenant: &Tenant,

@@ -70,7 +70,7 @@ fn decide<'a>(
     let refused = match decided {
         Decision::Accept(accepted) => {
             next_number(tx);
-            let birth = Birth::of(&accepted.order);
+            let birth = Birth::of(new, &accepted.order);
             let number = accepted.number;
             written.push(Written {
                 new,

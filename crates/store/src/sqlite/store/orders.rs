@@ -49,6 +49,13 @@ impl OrderStore for SqliteStore {
             .await
     }
 
+    async fn order_numbers(&self, tenant: &Tenant, filter: OrderFilter) -> Result<Page<i64, i64>> {
+        let (tenant, scan) = (tenant.clone(), self.scan_limit);
+        self.readers
+            .read(move |c| orders::numbers(c, &tenant, &filter, scan))
+            .await
+    }
+
     async fn snapshot(
         &self,
         tenant: &Tenant,

@@ -68,6 +68,7 @@ pub async fn take(
         key,
         key_window_ms: requests.key_window_ms,
         duplicate_window_ms: 0,
+        asks_inventory: true,
         meta: correlation.meta(identity),
     };
     // Boxed: it is large, and a handler is moved several times before it runs.

@@ -62,6 +62,7 @@ pub async fn create(
         key,
         key_window_ms: requests.key_window_ms,
         duplicate_window_ms: api.duplicate_window_ms,
+        asks_inventory: true,
         meta: correlation.meta(&identity),
     };
     // Boxed: it is large, and a handler is moved several times before it runs.
