@@ -2,6 +2,8 @@
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, header};
+use serde_json::value::RawValue;
+use waybill_domain::money::Shown;
 
 /// A body that is JSON already.
 pub struct Raw(pub String);
@@ -23,6 +25,12 @@ impl IntoResponse for Raw {
 #[must_use]
 pub fn text(value: &str) -> String {
     serde_json::to_string(value).expect("a string always serializes")
+}
+
+/// A decimal as a JSON number, digit by digit.
+#[must_use]
+pub fn number(shown: &Shown) -> Box<RawValue> {
+    RawValue::from_string(shown.to_string()).expect("a decimal is a JSON number")
 }
 
 /// A value as a JSON body.

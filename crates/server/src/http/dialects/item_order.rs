@@ -3,17 +3,18 @@
 //!
 //! Every fault is found, with its place; unknown fields are ignored.
 
-use std::fmt;
-
 use serde_json::value::RawValue;
 use waybill_domain::content::{Content, LineContent};
-use waybill_domain::echo::{Echo, sentence};
-use waybill_domain::money::{Currency, Minor, Rounding, UnitPrice};
+use waybill_domain::echo::Echo;
+use waybill_domain::money::{Currency, Minor, Rounding};
 use waybill_domain::status::AllocationPolicy;
 use waybill_domain::text::{self, Sku};
 
+pub use super::item_fault::{Fault, Place};
+use super::item_fault::{Faults, ITEMS, malformed, no_object};
+pub use super::item_price::Price;
+use super::item_price::{is_number, price};
 use crate::config::Limits;
-use crate::http::json;
 use crate::http::members::members;
 
 /// How a dialect writes an order.
@@ -22,61 +23,13 @@ pub struct Shape {
     pub customer: &'static str,
     /// The field of an item's product.
     pub product: &'static str,
-    /// The field of an item's price.
-    pub price: &'static str,
+    pub price: Price,
     /// Whether an id may be a JSON number, which stands for its text.
     pub numbers_are_ids: bool,
-    /// Whether a product may cost nothing.
-    pub is_free_allowed: bool,
 }
 
-const ITEMS: &str = "items";
 const QUANTITY: &str = "quantity";
 
-/// One fault, and where it is.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Fault {
-    pub place: Place,
-    pub message: String,
-}
-
-/// A place in a body.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
-    Body,
-    Member(&'static str),
-    Item(usize),
-    MemberOfItem(usize, &'static str),
-}
-
-impl Place {
-    /// As a JSON array: `["items",0,"quantity"]`.
-    pub fn path(self) -> String {
-        match self {
-            Self::Body => "[]".into(),
-            Self::Member(name) => format!("[{}]", json::text(name)),
-            Self::Item(index) => format!("[\"{ITEMS}\",{index}]"),
-            Self::MemberOfItem(index, name) => {
-                format!("[\"{ITEMS}\",{index},{}]", json::text(name))
-            }
-        }
-    }
-}
-
-/// As a person writes it: `items[0].quantity`.
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Body => f.write_str("body"),
-            Self::Member(name) => f.write_str(name),
-            Self::Item(index) => write!(f, "{ITEMS}[{index}]"),
-            Self::MemberOfItem(index, name) => write!(f, "{ITEMS}[{index}].{name}"),
-        }
-    }
-}
-
-/// Faults listed at most.
-const LISTED_FAULTS: usize = 50;
 /// The longest customer id.
 pub const CUSTOMER_CHARS: usize = 200;
 
@@ -85,19 +38,6 @@ pub struct Checked {
     pub content: Content,
     /// The total that is part of the body's hash for idempotency.
     pub compared_total: Minor,
-}
-
-struct Faults(Vec<Fault>);
-
-impl Faults {
-    fn add(&mut self, place: Place, message: impl Into<String>) {
-        if self.0.len() < LISTED_FAULTS {
-            self.0.push(Fault {
-                place,
-                message: sentence(message.into()),
-            });
-        }
-    }
 }
 
 /// Reads and checks a body.
@@ -110,12 +50,46 @@ pub fn parse(
     limits: &Limits,
     rounding: Rounding,
 ) -> Result<Checked, Vec<Fault>> {
-    let mut faults = Faults(vec![]);
+    let mut faults = Faults::default();
     let names = [shape.customer, ITEMS];
     let [customer_id, lines] =
         members(body, names).map_err(|error| vec![malformed(&error, &names)])?;
     let customer_id = customer(shape, customer_id, &mut faults);
     let lines = items(shape, lines, limits, &mut faults);
+    checked(customer_id, lines, faults, rounding)
+}
+
+/// Reads and checks a body that is an order of one product: the customer and the item's fields stand side by side.
+///
+/// # Errors
+/// All faults that were found.
+pub fn parse_single(
+    body: &[u8],
+    shape: &Shape,
+    limits: &Limits,
+    rounding: Rounding,
+) -> Result<Checked, Vec<Fault>> {
+    let mut faults = Faults::default();
+    let names = [shape.customer];
+    let [customer_id] = members(body, names).map_err(|error| vec![malformed(&error, &names)])?;
+    let customer_id = customer(shape, customer_id, &mut faults);
+    let line = item(
+        shape,
+        (Place::Body, Place::Member),
+        body,
+        limits,
+        &mut faults,
+    );
+    checked(customer_id, line.into_iter().collect(), faults, rounding)
+}
+
+/// The order, if nothing is wrong with it.
+fn checked(
+    customer_id: Option<String>,
+    lines: Vec<LineContent>,
+    mut faults: Faults,
+    rounding: Rounding,
+) -> Result<Checked, Vec<Fault>> {
     let mut content = Content {
         currency: Currency::USD,
         total: Minor(0),
@@ -137,57 +111,20 @@ pub fn parse(
         fees: vec![],
     };
     let mut compared_total = Minor(0);
-    if faults.0.is_empty() {
+    if faults.is_empty() {
         let sums = content.sums(rounding).map(|sums| sums.total);
         match sums.and_then(|total| Ok((total, content.sums(Rounding::HalfEven)?.total))) {
             Ok((total, compared)) => (content.total, compared_total) = (total, compared),
             Err(problem) => faults.add(Place::Member(ITEMS), problem.detail),
         }
     }
-    if faults.0.is_empty() {
+    if faults.is_empty() {
         Ok(Checked {
             content,
             compared_total,
         })
     } else {
-        Err(faults.0)
-    }
-}
-
-fn malformed(error: &serde_json::Error, names: &[&'static str]) -> Fault {
-    if error.classify() == serde_json::error::Category::Data {
-        return no_object(error, names, Place::Body, Place::Member);
-    }
-    Fault {
-        place: Place::Body,
-        message: format!(
-            "Malformed JSON at line {} column {}",
-            error.line(),
-            error.column()
-        ),
-    }
-}
-
-/// Why a value at a place is not the object that was expected.
-fn no_object(
-    error: &serde_json::Error,
-    names: &[&'static str],
-    place: Place,
-    member: impl Fn(&'static str) -> Place,
-) -> Fault {
-    let message = error.to_string();
-    let twice = message.strip_prefix("duplicate field `");
-    let name = twice.and_then(|rest| rest.split('`').next());
-    let name = name.and_then(|name| names.iter().find(|known| **known == name));
-    match name {
-        Some(name) => Fault {
-            place: member(name),
-            message: "Stands twice".into(),
-        },
-        None => Fault {
-            place,
-            message: "Expected an object".into(),
-        },
+        Err(faults.found())
     }
 }
 
@@ -250,32 +187,37 @@ fn items(
     }
     let lines = items.iter().enumerate();
     lines
-        .filter_map(|(index, raw)| item(shape, index, raw, limits, faults))
+        .filter_map(|(index, raw)| {
+            let place = move |name| Place::MemberOfItem(index, name);
+            let raw = raw.get().as_bytes();
+            item(shape, (Place::Item(index), place), raw, limits, faults)
+        })
         .collect()
 }
 
+/// Reads an item that stands at a place, its members at others.
 fn item(
     shape: &Shape,
-    index: usize,
-    raw: &RawValue,
+    (whole, place): (Place, impl Fn(&'static str) -> Place + Copy),
+    raw: &[u8],
     limits: &Limits,
     faults: &mut Faults,
 ) -> Option<LineContent> {
-    let place = |name| Place::MemberOfItem(index, name);
-    let names = [shape.product, QUANTITY, shape.price];
-    let [sku, units, unit_price] = match members(raw.get().as_bytes(), names) {
+    let price_field = shape.price.field();
+    let names = [shape.product, QUANTITY, price_field];
+    let [sku, units, unit_price] = match members(raw, names) {
         Ok(found) => found,
         Err(error) => {
-            let fault = no_object(&error, &names, Place::Item(index), place);
+            let fault = no_object(&error, &names, whole, place);
             faults.add(fault.place, fault.message);
             return None;
         }
     };
     let sku = product(shape, sku).map_err(|message| faults.add(place(shape.product), message));
     let quantity = quantity(units, limits).map_err(|message| faults.add(place(QUANTITY), message));
-    let unit_price =
-        price(shape, unit_price).map_err(|message| faults.add(place(shape.price), message));
-    let (Ok(sku), Ok(quantity), Ok(unit_price)) = (sku, quantity, unit_price) else {
+    let unit_price = price(&shape.price, unit_price, sku.as_ref().ok())
+        .map_err(|message| faults.add(place(price_field), message));
+    let (Ok(sku), Ok(quantity), Ok(Some(unit_price))) = (sku, quantity, unit_price) else {
         return None;
     };
     Some(LineContent {
@@ -315,23 +257,3 @@ fn quantity(raw: Option<&RawValue>, limits: &Limits) -> Result<i64, String> {
 
 /// A currency without minor digits reads whole numbers.
 const WHOLE: Currency = Currency::WHOLE;
-
-fn is_number(text: &str) -> bool {
-    text.starts_with(|c: char| c == '-' || c.is_ascii_digit())
-}
-
-fn price(shape: &Shape, raw: Option<&RawValue>) -> Result<UnitPrice, String> {
-    let text = raw.ok_or("Required")?.get();
-    if !is_number(text) {
-        return Err("Expected a number".into());
-    }
-    let price = UnitPrice::parse_plain(text, Currency::USD)
-        .map_err(|problem| format!("Price: {}", problem.detail))?;
-    if price.is_negative() {
-        Err(format!("Price must not be negative; found {}", Echo(text)))
-    } else if price.is_zero() && !shape.is_free_allowed {
-        Err(format!("Price must be above 0; found {}", Echo(text)))
-    } else {
-        Ok(price)
-    }
-}

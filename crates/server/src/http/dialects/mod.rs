@@ -1,6 +1,8 @@
 //! Wire formats that existing clients already use: one folder each. A dialect translates and holds no logic.
 
+pub mod item_fault;
 pub mod item_order;
+pub mod item_price;
 pub mod sales;
 pub mod services;
 

@@ -15,7 +15,7 @@ pub use create::take;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::item_order::Shape;
+use super::item_order::{Price, Shape};
 use crate::http::dialect::{Bounds, Dialect, Media};
 use crate::http::idempotency_key::{KeyNeed, KeyRule};
 use crate::http::state::HttpState;
@@ -38,9 +38,11 @@ pub static DIALECT: Dialect = Dialect {
 pub const SHAPE: Shape = Shape {
     customer: "customerId",
     product: "productId",
-    price: "price",
+    price: Price::Sent {
+        field: "price",
+        is_free_allowed: true,
+    },
     numbers_are_ids: false,
-    is_free_allowed: true,
 };
 
 /// The routes of this dialect, each with its description.

@@ -6,11 +6,11 @@ use utoipa::ToSchema;
 use waybill_domain::content::{Content, LineContent};
 use waybill_domain::echo::Echo;
 use waybill_domain::ids::{OrderId, ShipmentId};
-use waybill_domain::money::Shown;
 use waybill_domain::shipment::Shipment;
 use waybill_domain::time::Time;
 
 use super::status_words::{ServicesShipmentStatus, ServicesStatus};
+use crate::http::json;
 use crate::http::v1::codes;
 use crate::http::v1::problem::Problem;
 use crate::http::v1::schemas::{Id, Timestamp};
@@ -89,23 +89,18 @@ impl<'a> ServicesOrder<'a> {
         let item = |line: &'a LineContent| ServicesItem {
             product_id: line.sku.as_str(),
             quantity: line.quantity,
-            unit_price: number(&line.unit_price.show_short(content.currency)),
+            unit_price: json::number(&line.unit_price.show_short(content.currency)),
         };
         Self {
             id: order.id,
             customer_id: content.customer_id.as_deref().unwrap_or(""),
             status: status_word(order.status),
-            total_amount: number(&content.total.show_short(content.currency)),
+            total_amount: json::number(&content.total.show_short(content.currency)),
             items: content.lines.iter().map(item).collect(),
             created_at: order.created_at,
             updated_at: order.updated_at,
         }
     }
-}
-
-/// A decimal as a JSON number, digit by digit.
-fn number(shown: &Shown) -> Box<RawValue> {
-    RawValue::from_string(shown.to_string()).expect("a decimal is a JSON number")
 }
 
 /// A shipment.

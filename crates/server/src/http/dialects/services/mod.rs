@@ -17,7 +17,7 @@ mod words;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::item_order::Shape;
+use super::item_order::{Price, Shape};
 use crate::http::dialect::{Bounds, Dialect, Media};
 use crate::http::idempotency_key::{KeyNeed, KeyRule};
 use crate::http::state::HttpState;
@@ -64,9 +64,11 @@ pub static TOKENS: Dialect = Dialect {
 const SHAPE: Shape = Shape {
     customer: "customer_id",
     product: "product_id",
-    price: "unit_price",
+    price: Price::Sent {
+        field: "unit_price",
+        is_free_allowed: false,
+    },
     numbers_are_ids: true,
-    is_free_allowed: false,
 };
 
 /// The routes about orders and tokens, each with its description.
