@@ -10,6 +10,7 @@ use crate::auth::{Clients, Identity, Scopes, StoredClients};
 use crate::commands::{CommandQueue, OrderCommands, ShipmentCommands, StockCommands};
 use crate::config::Profile;
 use crate::http::access::Access;
+use crate::http::dialects::aggregator::api::AggregatorApi;
 use crate::http::dialects::sales::api::{SalesApi, SalesFigures};
 use crate::http::dialects::services::api::{DeliveriesApi, ServicesApi, TokensApi};
 use crate::http::edge::Edge;
@@ -83,6 +84,7 @@ impl App {
             clients: Arc::new(self.clients(&requests)),
             vendors: Arc::new(self.vendors(&requests)),
             inbox: Arc::new(self.inbox(&requests)),
+            aggregator: Arc::new(self.aggregator(&requests, &placing, &hub)),
             sales: Arc::new(self.sales(&requests, &placing)),
             sales_figures: Arc::new(self.sales_figures()),
             services: Arc::new(self.services(&requests, &placing)),
@@ -124,12 +126,7 @@ impl App {
             requests: requests.clone(),
             reads: self.reads.clone(),
             placing: placing.clone(),
-            commands: OrderCommands {
-                store: self.store.clone(),
-                claims: self.store.clone(),
-                contexts: self.contexts(),
-                queue: self.command_queue(),
-            },
+            commands: self.order_commands(),
             identity: self.store.identity().clone(),
             rounding: self.settings.orders.rounding,
         }
@@ -166,6 +163,15 @@ impl App {
             requests: requests.clone(),
             reads: self.reads.clone(),
             commands: self.shipment_commands(),
+        }
+    }
+
+    fn order_commands(&self) -> OrderCommands {
+        OrderCommands {
+            store: self.store.clone(),
+            claims: self.store.clone(),
+            contexts: self.contexts(),
+            queue: self.command_queue(),
         }
     }
 
@@ -243,6 +249,24 @@ impl App {
         }
     }
 
+    fn aggregator(
+        &self,
+        requests: &Arc<Requests>,
+        placing: &Arc<Placing>,
+        hub: &Arc<Hub>,
+    ) -> AggregatorApi {
+        AggregatorApi {
+            requests: requests.clone(),
+            reads: self.reads.clone(),
+            placing: placing.clone(),
+            commands: self.order_commands(),
+            hub: hub.clone(),
+            stopping: self.stopping.clone(),
+            rounding: self.settings.orders.rounding,
+            guest: self.guest(),
+        }
+    }
+
     fn sales(&self, requests: &Arc<Requests>, placing: &Arc<Placing>) -> SalesApi {
         SalesApi {
             requests: requests.clone(),
@@ -268,18 +292,23 @@ impl App {
     }
 
     fn deliveries(&self, requests: &Arc<Requests>) -> DeliveriesApi {
+        DeliveriesApi {
+            requests: requests.clone(),
+            reads: self.reads.clone(),
+            commands: self.shipment_commands(),
+            guest: self.guest(),
+        }
+    }
+
+    /// Who calls without a token, where that is allowed.
+    fn guest(&self) -> Option<Arc<Identity>> {
         let guest = Identity {
             subject: "guest".into(),
             tenant: "default".into(),
             scopes: Scopes::default(),
             until_micros: i64::MAX,
         };
-        DeliveriesApi {
-            requests: requests.clone(),
-            reads: self.reads.clone(),
-            commands: self.shipment_commands(),
-            guest: self.is_demo().then(|| Arc::new(guest)),
-        }
+        self.is_demo().then(|| Arc::new(guest))
     }
 
     fn tokens(&self, requests: &Arc<Requests>) -> TokensApi {

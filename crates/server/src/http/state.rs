@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::FromRef;
 
+use super::dialects::aggregator::api::AggregatorApi;
 use super::dialects::sales::api::{SalesApi, SalesFigures};
 use super::dialects::services::api::{DeliveriesApi, ServicesApi, TokensApi};
 use super::health::HealthApi;
@@ -25,6 +26,7 @@ pub struct HttpState {
     pub clients: Arc<ClientsApi>,
     pub vendors: Arc<VendorsApi>,
     pub inbox: Arc<InboxApi>,
+    pub aggregator: Arc<AggregatorApi>,
     pub sales: Arc<SalesApi>,
     pub sales_figures: Arc<SalesFigures>,
     pub services: Arc<ServicesApi>,
@@ -54,6 +56,7 @@ groups! {
     clients: ClientsApi,
     vendors: VendorsApi,
     inbox: InboxApi,
+    aggregator: AggregatorApi,
     sales: SalesApi,
     sales_figures: SalesFigures,
     services: ServicesApi,

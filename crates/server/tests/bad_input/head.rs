@@ -300,7 +300,8 @@ async fn the_sales_dialect_says_in_its_own_words_what_no_handler_of_it_says() {
         ),
         (404, &json!(false), &json!("NOT_FOUND"))
     );
-    let answer = client.get("/api/orders").await.expect("an answer");
+    let by_hand = "/api/orders/019a0000-0000-7000-8000-000000000000/simulate-delivery";
+    let answer = client.get(by_hand).await.expect("an answer");
     let body: Value = answer.json();
     assert_eq!(
         (answer.status.as_u16(), &body["error"]["code"]),

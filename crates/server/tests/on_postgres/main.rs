@@ -1,7 +1,9 @@
-//! The tests of `v1`, `sales_contract`, `services_contract`, `bad_input` and `vendors` once more, each against a server whose store
+//! The tests of `v1`, the contracts of the three dialects, `bad_input` and `vendors` once more, each against a server whose store
 //! is a PostgreSQL database of its own: the same files, so that there are as many on both stores. `v1/restore.rs` is not
 //! among them: it is about the files of the embedded store. `reads` is here alone: only here can a read be kept waiting.
 
+#[path = "../aggregator_contract/main.rs"]
+mod aggregator_contract;
 #[path = "../bad_input/main.rs"]
 mod bad_input;
 mod reads;

@@ -151,8 +151,19 @@ async fn known(shop: &Shop) -> BTreeMap<&'static str, Known> {
         ("placeSalesOrder", "/api/orders".into(), sales),
     ];
     let all = all.into_iter().chain(of_clients());
+    let all = all.chain(of_the_aggregator(nowhere));
     let all = all.map(|(name, path, body)| (name, Known { path, body }));
     all.collect()
+}
+
+/// Those of the aggregator dialect alone.
+fn of_the_aggregator(order: &str) -> [(&'static str, String, Value); 2] {
+    let short = json!({"customerId": "c", "productId": "a", "quantity": 1});
+    let cancel = format!("/api/orders/{order}/cancel");
+    [
+        ("placeShortOrder", "/order".to_owned(), short),
+        ("cancelApiOrder", cancel, json!({"reason": "x"})),
+    ]
 }
 
 /// Those about clients and their tokens.
@@ -178,8 +189,8 @@ fn put(body: &mut Value, pointer: &str, value: Value) {
     }
 }
 
-/// Whether an answer refuses this value: `/v1` names it as `lines[0].sku`, sales as `["items",0,"price"]`, services at the
-/// beginning of the message.
+/// Whether an answer refuses this value: `/v1` names it as `lines[0].sku`, sales as `["items",0,"price"]`, the aggregator
+/// in its details, services at the beginning of the message.
 fn refuses(answer: &Answer, place: &str) -> bool {
     if ![400, 422].contains(&answer.status.as_u16()) {
         return false;
@@ -197,8 +208,10 @@ fn refuses(answer: &Answer, place: &str) -> bool {
     }
     let message = [&body["message"], &body["error_description"]];
     let message = message.into_iter().find_map(Value::as_str);
-    let field = match message.and_then(|message| message.split_once(": ")) {
-        Some((field, _)) => field,
+    let detailed = body["details"][0]["field"].as_str();
+    let named = message.and_then(|message| message.split_once(": "));
+    let field = match detailed.or(named.map(|(field, _)| field)) {
+        Some(field) => field,
         None if message.is_some() => return false,
         None => body["field"].as_str().expect("the field"),
     };

@@ -1,5 +1,6 @@
 //! Wire formats that existing clients already use: one folder each. A dialect translates and holds no logic.
 
+pub mod aggregator;
 pub mod item_fault;
 pub mod item_order;
 pub mod item_price;
@@ -14,6 +15,7 @@ pub type Dialects = &'static [&'static Dialect];
 
 /// The dialects of this build; the last one also has all paths without a dialect's prefix.
 pub const ALL: Dialects = &[
+    &aggregator::DIALECT,
     &sales::DIALECT,
     &services::DIALECT,
     &services::TOKENS,
@@ -43,6 +45,7 @@ mod tests {
             ("/api/orders", "sales"),
             ("/api", "sales"),
             ("/apis", "v1"),
+            ("/order", "aggregator"),
             ("/orders/1", "services"),
             ("/delivery/shipment/1", "services"),
             ("/auth/token", "services-tokens"),

@@ -13,6 +13,8 @@ pub fn add(document: &mut Value) {
     for (path, method, operation) in operations(document) {
         let dialect = dialects::of_path(dialects::ALL, path).name;
         let worded = match (dialect, path) {
+            ("aggregator", _) => aggregator,
+            ("sales", "/api/orders" | "/api/orders/{order_id}/cancel") => sales_or_aggregator,
             ("sales", _) => sales,
             ("services", "/orders") => services_or_sales,
             ("services", _) => services,
@@ -94,6 +96,21 @@ fn sales(status: u16) -> Refusal {
         content_type: "application/json",
         schema: of("SalesProblem"),
         description: description.into(),
+    }
+}
+
+fn aggregator(status: u16) -> Refusal {
+    Refusal {
+        schema: of("AggregatorProblem"),
+        ..sales(status)
+    }
+}
+
+/// Of paths below the sales dialect's at which the aggregator dialect is spoken.
+fn sales_or_aggregator(status: u16) -> Refusal {
+    Refusal {
+        schema: json!({"anyOf": [of("SalesProblem"), of("AggregatorProblem")]}),
+        ..sales(status)
     }
 }
 

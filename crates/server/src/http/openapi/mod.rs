@@ -12,6 +12,7 @@ use utoipa::OpenApi;
 use utoipa::openapi::OpenApi as Specification;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 
+use super::dialects::aggregator::schemas::AggregatorProblem;
 use super::dialects::sales::schemas::SalesProblem;
 use super::dialects::services::schemas::{ServicesProblem, TokenProblem};
 use super::json;
@@ -23,12 +24,12 @@ use crate::config::Limits;
 #[openapi(
     info(
         title = "Waybill",
-        description = "Takes orders in, holds the stock and sees every order through to the customer's door.\n\nAmounts are decimal strings. Lists go on by opaque cursors (`next`, `after`). Every change takes `If-Match`. An `Idempotency-Key` is that of one client (the subject and tenant of the token), bare or in the double quotes of a structured field; keys of orders and keys of commands are apart, and among the commands of a client a key is for one request. Unknown fields and parameters are refused. The paths of the *sales dialect* and the *services dialect* are for clients that speak it already.",
+        description = "Takes orders in, holds the stock and sees every order through to the customer's door.\n\nAmounts are decimal strings. Lists go on by opaque cursors (`next`, `after`). Every change takes `If-Match`. An `Idempotency-Key` is that of one client (the subject and tenant of the token), bare or in the double quotes of a structured field; keys of orders and keys of commands are apart, and among the commands of a client a key is for one request. Unknown fields and parameters are refused. The paths of the *sales dialect*, the *services dialect* and the *aggregator dialect* are for clients that speak it already.",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
         contact(name = "The operator of this server"),
     ),
     servers((url = "/", description = "This server")),
-    components(schemas(ProblemBody, Code, SalesProblem, ServicesProblem, TokenProblem)),
+    components(schemas(ProblemBody, Code, AggregatorProblem, SalesProblem, ServicesProblem, TokenProblem)),
     tags(
         (name = "orders", description = "Placing, reading, following, cancelling and holding orders"),
         (name = "events", description = "Everything that happens, to be followed by cursor"),
@@ -40,6 +41,7 @@ use crate::config::Limits;
         (name = "relay", description = "What this store publishes to others"),
         (name = "sales dialect", description = "A wire format that clients already speak"),
         (name = "services dialect", description = "A wire format that clients of an order and a delivery service already speak, with their tokens"),
+        (name = "aggregator dialect", description = "A wire format that clients of an order aggregator already speak; `/api/orders` is shared with the sales dialect"),
         (name = "health", description = "Health and figures"),
     ),
 )]

@@ -21,12 +21,25 @@ impl Params {
     /// `unknown_parameter`, with the nearest known one; `invalid_parameter` for an empty value or a query that cannot be
     /// read.
     pub fn of_query(uri: &Uri, known: &[&str]) -> Result<Self, Problem> {
+        Self::of(Self::pairs(uri)?, known)
+    }
+
+    /// Reads these parameters of the query of an address; others are ignored.
+    ///
+    /// # Errors
+    /// `invalid_parameter`, as [`Params::of_query`].
+    pub fn some_of_query(uri: &Uri, known: &[&str]) -> Result<Self, Problem> {
+        let mut pairs = Self::pairs(uri)?;
+        pairs.retain(|(name, _)| known.contains(&name.as_str()));
+        Self::of(pairs, known)
+    }
+
+    fn pairs(uri: &Uri) -> Result<Vec<(String, String)>, Problem> {
         let pairs = Query::<Vec<(String, String)>>::try_from_uri(uri);
-        let Query(pairs) = pairs.map_err(|error| {
+        pairs.map(|Query(pairs)| pairs).map_err(|error| {
             let detail = format!("the query cannot be read: {error}");
             Problem::new(codes::INVALID_PARAMETER, detail)
-        })?;
-        Self::of(pairs, known)
+        })
     }
 
     fn of(pairs: Vec<(String, String)>, known: &[&str]) -> Result<Self, Problem> {

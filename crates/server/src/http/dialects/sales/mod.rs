@@ -1,16 +1,16 @@
-//! The sales dialect: `/api/orders` and `/api/metrics`.
+//! The sales dialect: `/api/orders` and `/api/metrics`. The paths that it shares with the aggregator dialect are mounted
+//! there.
 
-mod answer;
+pub mod answer;
 pub mod api;
-mod create;
 mod metrics;
 mod metrics_schemas;
-mod read;
 pub mod schemas;
 mod simulate;
+mod take;
 mod words;
 
-pub use create::take;
+pub use take::take;
 
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -27,11 +27,14 @@ pub static DIALECT: Dialect = Dialect {
     words: words::words,
     bounds: Bounds::of_server,
     media: Media::Json,
-    key: KeyRule {
-        header: "Idempotency-Key",
-        need: KeyNeed::None,
-        chars: |limits| limits.key_chars,
-    },
+    key: KEY,
+};
+
+/// Keys are optional.
+pub const KEY: KeyRule = KeyRule {
+    header: "Idempotency-Key",
+    need: KeyNeed::None,
+    chars: |limits| limits.key_chars,
 };
 
 /// How it writes an order.
@@ -48,8 +51,6 @@ pub const SHAPE: Shape = Shape {
 /// The routes of this dialect, each with its description.
 pub fn routes() -> OpenApiRouter<HttpState> {
     OpenApiRouter::new()
-        .routes(routes!(create::create))
         .routes(routes!(metrics::read))
-        .routes(routes!(read::read))
         .routes(routes!(simulate::simulate))
 }

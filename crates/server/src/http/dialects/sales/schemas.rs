@@ -98,12 +98,9 @@ pub struct SalesOrder {
     /// When it was taken.
     #[schema(value_type = Timestamp)]
     created_at: String,
-    /// When it last changed; absent in the answer to a new order.
-    #[schema(value_type = Option<Timestamp>, nullable = false)]
-    updated_at: Option<String>,
 }
 
-/// An order, taken or read.
+/// An order that was taken.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SalesOrderAnswer {
