@@ -16,7 +16,7 @@ impl Topic {
         }
     }
 
-    /// The queue at RabbitMQ.
+    /// The queue at RabbitMQ; an installation may choose other names for those of orders and stock.
     #[must_use]
     pub const fn rabbitmq(self) -> &'static str {
         match self {

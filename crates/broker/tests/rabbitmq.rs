@@ -8,7 +8,9 @@ use async_trait::async_trait;
 use waybill_broker::conformance::{Abilities, Topics, message};
 use waybill_broker::message::Topic;
 use waybill_broker::publisher::{Published, Publisher};
-use waybill_broker::rabbitmq::{RabbitMq, RabbitMqConfig, RabbitMqPublisher, RabbitMqSubscriber};
+use waybill_broker::rabbitmq::{
+    QueueNames, RabbitMq, RabbitMqConfig, RabbitMqPublisher, RabbitMqSubscriber,
+};
 use waybill_broker::subscriber::Subscriber;
 use waybill_broker::wire::{RawMessage, Shape, encode};
 use waybill_testkit::brokers::RabbitMqServer;
@@ -17,7 +19,11 @@ use waybill_testkit::unavailable::or_skip;
 fn config(url: String, prefix: &str) -> RabbitMqConfig {
     RabbitMqConfig {
         url,
-        prefix: prefix.into(),
+        names: QueueNames {
+            prefix: prefix.into(),
+            orders: Topic::Orders.rabbitmq().into(),
+            stock: Topic::Stock.rabbitmq().into(),
+        },
         outsiders: vec![Topic::Stock],
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use waybill_broker::link::Link;
+use waybill_broker::message::Topic;
 use waybill_broker::publisher::Publisher;
 use waybill_broker::subscriber::Subscriber;
 
@@ -61,6 +62,15 @@ pub fn check(settings: &Settings) -> Result<bool, ConfigErrors> {
     if kafka_connection(broker.kafka_connection.expose()).is_none() {
         let advice = "give settings of librdkafka that begin with security., sasl. or ssl., as name=value; name=value";
         errors.push("broker", "broker.kafka_connection", None, advice);
+    }
+    let queues = [
+        Topic::Deliveries.rabbitmq(),
+        &broker.rabbitmq_order_queue,
+        &broker.rabbitmq_stock_queue,
+    ];
+    if (1..queues.len()).any(|at| queues[..at].contains(&queues[at])) {
+        let advice = "orders, deliveries and stock each need a queue of their own";
+        errors.push("broker", "broker.rabbitmq_order_queue", None, advice);
     }
     let missing = match kind {
         BrokerKind::Kafka if broker.kafka_brokers.is_empty() => Some((
@@ -134,9 +144,8 @@ fn only_others_read(settings: &Settings) -> bool {
 
 #[cfg(feature = "rabbitmq")]
 fn rabbitmq(settings: &Settings) -> Outside {
-    use waybill_broker::message::Topic;
     use waybill_broker::rabbitmq::{
-        RabbitMq, RabbitMqConfig, RabbitMqPublisher, RabbitMqSubscriber,
+        QueueNames, RabbitMq, RabbitMqConfig, RabbitMqPublisher, RabbitMqSubscriber,
     };
 
     let broker = &settings.broker;
@@ -147,7 +156,11 @@ fn rabbitmq(settings: &Settings) -> Outside {
     };
     let rabbitmq = RabbitMq::new(&RabbitMqConfig {
         url: broker.rabbitmq_url.expose().to_owned(),
-        prefix: broker.prefix.clone(),
+        names: QueueNames {
+            prefix: broker.prefix.clone(),
+            orders: broker.rabbitmq_order_queue.clone(),
+            stock: broker.rabbitmq_stock_queue.clone(),
+        },
         outsiders,
     });
     Outside {

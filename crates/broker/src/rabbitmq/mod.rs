@@ -31,6 +31,7 @@ use crate::message::Topic;
 use std::sync::Arc;
 
 pub use publisher::RabbitMqPublisher;
+pub use queues::QueueNames;
 pub use subscriber::RabbitMqSubscriber;
 
 /// Where RabbitMQ is, and how it is used.
@@ -38,8 +39,7 @@ pub use subscriber::RabbitMqSubscriber;
 pub struct RabbitMqConfig {
     /// `amqp://user:password@host:port/vhost`; without a path the vhost is `/`. `amqps` is refused.
     pub url: String,
-    /// What the names of all queues begin with; usually nothing.
-    pub prefix: String,
+    pub names: QueueNames,
     /// Topics that no consumer of this installation reads at the broker. Their queues drop the oldest messages when
     /// they are full; all others refuse new ones. Every process of an installation must name the same.
     pub outsiders: Vec<Topic>,
@@ -64,7 +64,7 @@ impl RabbitMq {
         };
         Arc::new(Self {
             address,
-            queues: Queues::new(&config.prefix, &config.outsiders),
+            queues: Queues::new(&config.names, &config.outsiders),
             link: Arc::new(Link::new("rabbitmq", shown)),
             lane: Lane::default(),
         })

@@ -18,23 +18,39 @@ const DEAD_LETTER_BYTES: i64 = 64 << 20;
 /// process that ends with messages in hand counts as one. Versions before 4.0 refuse -1, which means no limit since.
 const DELIVERIES: i64 = 1_000_000_000;
 
+/// The names of the queues that an installation chooses.
+#[derive(Clone)]
+pub struct QueueNames {
+    /// What the names of all queues begin with; usually nothing.
+    pub prefix: String,
+    /// The queue of orders, without the prefix; usually [`Topic::rabbitmq`].
+    pub orders: String,
+    /// The queue of stock, likewise.
+    pub stock: String,
+}
+
 /// The names of the queues, and who reads them.
 pub struct Queues {
-    prefix: String,
+    names: QueueNames,
     outsiders: Vec<Topic>,
 }
 
 impl Queues {
-    pub fn new(prefix: &str, outsiders: &[Topic]) -> Self {
+    pub fn new(names: &QueueNames, outsiders: &[Topic]) -> Self {
         Self {
-            prefix: prefix.to_owned(),
+            names: names.clone(),
             outsiders: outsiders.to_vec(),
         }
     }
 
     /// The queue of a topic.
     pub fn topic(&self, topic: Topic) -> String {
-        format!("{}{}", self.prefix, topic.rabbitmq())
+        let name = match topic {
+            Topic::Orders => &self.names.orders,
+            Topic::Deliveries => topic.rabbitmq(),
+            Topic::Stock => &self.names.stock,
+        };
+        format!("{}{name}", self.names.prefix)
     }
 
     /// The dead-letter queue beside it.
@@ -129,7 +145,20 @@ mod tests {
 
     #[test]
     fn a_queue_that_only_outsiders_read_makes_room_and_others_refuse() {
-        let queues = Queues::new("shop-", &[Topic::Stock]);
+        let names = QueueNames {
+            prefix: "shop-".into(),
+            orders: "orders".into(),
+            stock: "stock_sync_queue".into(),
+        };
+        let queues = Queues::new(&names, &[Topic::Stock]);
+        assert_eq!(
+            Topic::ALL.map(|topic| queues.topic(topic)),
+            [
+                "shop-orders",
+                "shop-delivery_status_queue",
+                "shop-stock_sync_queue"
+            ]
+        );
         assert_eq!(
             queues.dead_letters(Topic::Stock),
             "shop-stock_sync_queue.dlq"

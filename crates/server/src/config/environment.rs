@@ -6,7 +6,7 @@
 
 /// Older names that mean one key as it stands. `DATABASE_URL`, `DB_*`, `REDIS_*`, `JWT_SECRET` and the ports
 /// need more than a name and are read in `load`.
-pub const LEGACY: [(&str, &str); 29] = [
+pub const LEGACY: [(&str, &str); 31] = [
     ("LOG_LEVEL", "log.level"),
     ("JWT_EXPIRES_IN", "auth.token_lifetime_ms"),
     ("INVENTORY_FAILURE_RATE", "inventory.failure_rate"),
@@ -25,6 +25,8 @@ pub const LEGACY: [(&str, &str); 29] = [
     ("WAYBILL_BROKER", "broker.kind"),
     ("KAFKA_BROKERS", "broker.kafka_brokers"),
     ("RABBITMQ_URL", "broker.rabbitmq_url"),
+    ("RABBITMQ_QUEUE_ORDER", "broker.rabbitmq_order_queue"),
+    ("RABBITMQ_QUEUE_STOCK_SYNC", "broker.rabbitmq_stock_queue"),
     ("SQS_ENDPOINT", "broker.sqs_endpoint"),
     ("AWS_REGION", "broker.sqs_region"),
     ("AWS_ACCESS_KEY_ID", "broker.sqs_access_key_id"),

@@ -190,6 +190,15 @@ fn the_older_names_are_understood() {
         ("RATE_LIMIT_PER_MINUTE", "5000"),
         ("OUTBOX_POLL_INTERVAL", "250"),
         ("DB_POOL_SIZE", "50"),
+        ("VENDOR_A_URL", "http://localhost:3001"),
+        ("VENDOR_B_URL", "http://localhost:3002"),
+        ("STOCK_SYNC_INTERVAL", "30000"),
+        ("ORDER_TIMEOUT", "60000"),
+        ("MAX_RETRY_ATTEMPTS", "3"),
+        ("RETRY_DELAY", "1000"),
+        ("CONCURRENT_WORKERS", "5"),
+        ("RABBITMQ_QUEUE_ORDER", "orders"),
+        ("RABBITMQ_QUEUE_STOCK_SYNC", "stock"),
         ("DB_HOST", "db"),
         ("DB_NAME", "orders"),
         ("SOMEONE_ELSES", "business"),
@@ -205,6 +214,22 @@ fn the_older_names_are_understood() {
     assert_eq!(settings.server.rate_limit_per_minute, 5_000);
     assert_eq!(settings.consumers.poll_interval_ms, Millis::new(250));
     assert_eq!(settings.store.pool_size, 50);
+    let vendors = &settings.vendors;
+    assert_eq!(
+        (&*vendors.vendor_a_url, &*vendors.vendor_b_url),
+        ("http://localhost:3001", "http://localhost:3002")
+    );
+    assert_eq!(vendors.sync_interval_ms, Millis::new(30_000));
+    assert_eq!(vendors.order_timeout_ms, Millis::new(60_000));
+    assert_eq!((vendors.max_attempts, vendors.calls_at_once), (3, 5));
+    assert_eq!(vendors.retry_delay_ms, Millis::new(1_000));
+    assert_eq!(
+        (
+            &*settings.broker.rabbitmq_order_queue,
+            &*settings.broker.rabbitmq_stock_queue
+        ),
+        ("orders", "stock")
+    );
     assert_eq!(
         settings.database_url(),
         Some("postgres://postgres@db:5432/orders")

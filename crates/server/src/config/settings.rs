@@ -168,6 +168,8 @@ section!(Broker, "broker", {
     kafka_partitions: u16 => count(1, 10_000),
     kafka_connection: Secret => Kind::SecretText,
     rabbitmq_url: Secret => Kind::SecretText,
+    rabbitmq_order_queue: String => Kind::Text,
+    rabbitmq_stock_queue: String => Kind::Text,
     sqs_endpoint: String => Kind::OptionalText,
     sqs_region: String => Kind::Text,
     sqs_access_key_id: String => Kind::OptionalText,
