@@ -20,6 +20,8 @@ pub struct Banner {
     /// Absolute, so that what is pasted elsewhere finds it.
     pub data: PathBuf,
     pub address: SocketAddr,
+    /// Where it answers too.
+    pub second_port: Option<u16>,
     /// Orders found in the data folder.
     pub orders_before: i64,
     /// Tokens are checked with the caller's own `JWT_SECRET`.
@@ -84,11 +86,14 @@ impl Banner {
              unsafe   {secrets}; skus that are not tracked are\n\
              \x20        promised by a simulated inventory service. So it listens on this machine only.\n\
              \n\
-             API      {url}/v1 and {url}/api\n\
+             API      {url}/v1 and {url}/api{second}\n\
              docs     {url}/docs\n\
              metrics  {url}/metrics\n\
              health   {url}/health\n\
              {vendors}",
+            second = self
+                .second_port
+                .map_or(String::new(), |port| format!(", also on port {port}")),
             vendors = self
                 .vendors
                 .iter()
@@ -184,6 +189,7 @@ mod tests {
             took: Duration::from_millis(84),
             data: "/srv/my data".into(),
             address: "127.0.0.1:3000".parse().unwrap(),
+            second_port: Some(8000),
             orders_before: 0,
             own_secret: false,
             program: "waybill".into(),
@@ -199,6 +205,7 @@ mod tests {
             "ready after 84 ms",
             "/srv/my data (new)",
             "secrets that everyone knows",
+            "http://127.0.0.1:3000/api, also on port 8000",
             "http://127.0.0.1:3000/docs",
             "vendor   VendorA at http://127.0.0.1:3001",
             "1. place an order\n   TOKEN=$(cat '/srv/my data/admin.token');",

@@ -9,6 +9,7 @@ mod child;
 mod evidence;
 mod flash;
 mod moves;
+mod second_port;
 mod services;
 mod trial;
 mod vendors;
@@ -101,7 +102,8 @@ pub async fn run(args: DemoArgs) -> ExitCode {
             Err(error) => return fail(&*error),
         }
     };
-    serve(settings, &vendors, begun, args.json).await
+    let second_port = second_port::listen_too(&mut settings);
+    serve(settings, &vendors, second_port, begun, args.json).await
 }
 
 /// The demo's settings; on a terminal, lines of log below `warn` would bury the orders.
@@ -136,7 +138,13 @@ fn empty(settings: &Settings) -> Result<(), ExitCode> {
     Ok(())
 }
 
-async fn serve(settings: Settings, vendors: &DemoVendors, begun: Instant, json: bool) -> ExitCode {
+async fn serve(
+    settings: Settings,
+    vendors: &DemoVendors,
+    second_port: Option<u16>,
+    begun: Instant,
+    json: bool,
+) -> ExitCode {
     let vendors = vendors.shown.clone();
     let data = settings.store.data.clone();
     let last = Arc::new(Mutex::new(None));
@@ -151,6 +159,7 @@ async fn serve(settings: Settings, vendors: &DemoVendors, begun: Instant, json: 
         shown = Some(tokio::spawn(async move {
             let mut banner = banner(&app, &addresses, begun).await;
             banner.vendors = vendors;
+            banner.second_port = second_port;
             if json {
                 output::json_line(&banner.ready_line());
                 return;
@@ -192,6 +201,7 @@ async fn banner(app: &App, addresses: &[std::net::SocketAddr], begun: Instant) -
             .is_some_and(|first| !first.kid.starts_with("demo-")),
         program: banner::program(),
         vendors: vec![],
+        second_port: None,
         key: format!("try-{}", app.contexts().now().0 / MICROS_PER_SECOND),
     }
 }
