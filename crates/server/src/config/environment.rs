@@ -82,3 +82,22 @@ pub fn variable(path: &str) -> String {
         path.replacen('.', "__", 1).to_ascii_uppercase()
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_on_migrating_names_every_older_variable_and_its_key() {
+        let page = include_str!("../../../../docs/migrating.md");
+        let rows: Vec<&str> = page.lines().filter(|line| line.starts_with('|')).collect();
+        for (name, key) in LEGACY
+            .iter()
+            .filter(|(name, _)| !name.starts_with("WAYBILL_"))
+        {
+            let (name, key) = (format!("`{name}`"), format!("`{key}`"));
+            let has = |row: &&str| row.contains(&name) && row.contains(&key);
+            assert!(rows.iter().any(has), "{name} and {key}");
+        }
+    }
+}

@@ -2,6 +2,7 @@
 //! and headers, exactly as its clients expect them.
 
 mod cancel;
+mod examples;
 mod guests;
 mod lists;
 mod orders;
