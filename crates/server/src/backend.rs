@@ -121,7 +121,7 @@ pub async fn migrate(
         return postgres::migrate(&options, &mut new_id).await;
     }
     let before = sqlite::inspect(settings.store.data.as_ref())?;
-    let store = open(settings, clock, entropy, Arc::new(NoReaders)).await?;
+    let store = open_alone(settings, clock, entropy).await?;
     store.close().await;
     let after = sqlite::inspect(settings.store.data.as_ref())?;
     let schema = |found: &Option<sqlite::Inspection>| found.as_ref().map_or(0, |f| f.schema);
@@ -130,6 +130,18 @@ pub async fn migrate(
         from: schema(&before),
         to: schema(&after),
     })
+}
+
+/// Opens the store for a command that changes it, with nobody who follows its log in this process.
+///
+/// # Errors
+/// As [`open`]; a server has the embedded store open.
+pub async fn open_alone(
+    settings: &Settings,
+    clock: &Arc<dyn Clock>,
+    entropy: &Arc<Entropy>,
+) -> Result<Arc<dyn Store>, Error> {
+    open(settings, clock, entropy, Arc::new(NoReaders)).await
 }
 
 /// Moves the embedded store in a folder into an empty database.

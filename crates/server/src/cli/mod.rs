@@ -25,6 +25,7 @@ pub mod openapi;
 pub mod order;
 pub mod output;
 pub mod relay;
+mod repair;
 pub mod seed;
 pub mod serve;
 pub mod shipment;

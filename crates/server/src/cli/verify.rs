@@ -11,6 +11,7 @@ use waybill_store::{Error as StoreError, postgres, sqlite};
 
 use super::config::SettingsArgs;
 use super::exit::Exit;
+use super::repair;
 use super::{fail, fail_config, fail_store, output};
 use crate::backend;
 use crate::config::Settings;
@@ -21,7 +22,7 @@ const SECOND_LOOK: Duration = Duration::from_secs(1);
 /// Recompute what must hold from the tables and the log, and print what does not add up
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Reads one snapshot, also beside a running server. Exit code 0: everything adds up, or a discarded event explains what does not; 6: something does not; 5: the database does not answer; 1: another failure.\n\nExamples:\n  waybill verify\n  waybill verify --data /var/lib/waybill --json\n  waybill verify --data ./waybill-data/order-service --against ./waybill-data/delivery-service\n  DATABASE_URL=postgres://waybill@db/waybill waybill verify"
+    after_help = "Reads one snapshot, also beside a running server. --repair writes, as `waybill stock reconcile` does over HTTP: with the embedded store, stop its server first. It mends no order, and no stock row of which an order is damaged. Exit code 0: everything adds up, or a discarded event explains what does not; 6: something does not; 5: the database does not answer; 1: another failure.\n\nExamples:\n  waybill verify\n  waybill verify --data /var/lib/waybill --json\n  waybill verify --repair\n  waybill verify --data ./waybill-data/order-service --against ./waybill-data/delivery-service\n  DATABASE_URL=postgres://waybill@db/waybill waybill verify"
 )]
 pub struct VerifyArgs {
     #[command(flatten)]
@@ -29,6 +30,9 @@ pub struct VerifyArgs {
     /// The store of the other service, to compare with: a data folder, or the address of a database
     #[arg(long, value_name = "STORE")]
     against: Option<String>,
+    /// Reconcile the stock rows that do not add up, where that is safe, and look again
+    #[arg(long, conflicts_with = "against")]
+    repair: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -47,10 +51,17 @@ pub async fn run(args: VerifyArgs) -> ExitCode {
         || settings.store.data.clone(),
         |_| "the PostgreSQL database that is configured".to_owned(),
     );
-    let report = match shared {
-        Some(options) => postgres::open_for_verify(&options).await,
-        None => sqlite::open_for_verify(settings.store.data.as_ref()),
-    };
+    let mut report = verified(&settings).await;
+    if args.repair
+        && let Ok(found) = &report
+        && !found.stock_rows.is_empty()
+    {
+        match repair::reconcile(&settings, &found.stock_rows).await {
+            Ok(told) => told.iter().for_each(output::remark),
+            Err(error) => return fail_store(&error),
+        }
+        report = verified(&settings).await;
+    }
     let compared = match (&args.against, &report) {
         (Some(other), Ok(_)) => compared(&settings, other).await,
         (None, _) | (_, Err(_)) => Ok(vec![]),
@@ -71,6 +82,14 @@ pub async fn run(args: VerifyArgs) -> ExitCode {
             output::line("compared with the store of the other service");
         }
         print(&report)
+    }
+}
+
+/// Verifies the store that a server with these settings would open.
+async fn verified(settings: &Settings) -> Result<Report, StoreError> {
+    match backend::shared(settings) {
+        Some(options) => postgres::open_for_verify(&options).await,
+        None => sqlite::open_for_verify(settings.store.data.as_ref()),
     }
 }
 

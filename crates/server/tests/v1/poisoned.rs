@@ -143,7 +143,13 @@ async fn status(shop: &Shop, order: &str) -> Value {
 
 /// Runs `waybill verify`, which must exit with `code`; what it printed.
 pub(crate) async fn verify(shop: &Shop, code: i32) -> String {
+    verify_with(shop, &[], code).await
+}
+
+/// The same with further arguments.
+pub(crate) async fn verify_with(shop: &Shop, arguments: &[&str], code: i32) -> String {
     let mut verify = shop.0.command("verify");
+    verify.args(arguments);
     if shop.0.database().is_none() {
         verify.arg("--data").arg(shop.0.data());
     }

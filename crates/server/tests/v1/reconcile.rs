@@ -1,6 +1,6 @@
 //! A stock row that does not add up, from the finding of `verify` to its end.
 
-use super::poisoned::{tamper_while_closed, verify};
+use super::poisoned::{tamper_while_closed, verify, verify_with};
 use crate::shop::{NEVER, Shop, small};
 use serde_json::{Value, json};
 
@@ -91,4 +91,38 @@ async fn what_cannot_be_mended_is_refused_with_what_to_do() {
         let detail = problem["detail"].as_str().expect("text");
         assert!(detail.contains("waybill stock set SKU 4"), "{detail}");
     }
+}
+
+#[tokio::test]
+async fn verify_mends_a_row_that_is_safe_to_mend_and_leaves_one_that_is_not() {
+    let mut shop = damaged().await;
+    shop.stocked("b", 5).await;
+    shop.placed("k2", &small("b", 2)).await;
+    let lost = "DELETE FROM reservations WHERE sku = 'b'".to_owned();
+    tamper_while_closed(&mut shop.0, &[lost]).await;
+    let left = verify_with(&shop, &["--repair"], 6).await;
+    assert!(!left.contains("stock a@local"), "it is mended: {left}");
+    assert!(
+        left.contains("stock b@local"),
+        "its order is damaged: {left}"
+    );
+    shop.0.start().await.expect("it starts");
+    let row: Value = shop.get("/v1/stock/a").await.json();
+    assert_eq!((&row["reserved"], &row["onHand"]), (&json!(4), &json!(15)));
+    let page: Value = shop.get("/v1/events").await.json();
+    let items = page["items"].as_array().expect("items");
+    let by = |event: &&Value| event["actor"] == "operator:verify";
+    assert_eq!(items.iter().filter(by).count(), 1, "{page}");
+}
+
+#[tokio::test]
+async fn a_repair_beside_a_server_that_has_the_embedded_store_open_changes_nothing() {
+    let shop = damaged().await;
+    if shop.0.database().is_some() {
+        // A database is shared; there it is mended beside the server.
+        verify_with(&shop, &["--repair"], 0).await;
+        return;
+    }
+    verify_with(&shop, &["--repair"], 1).await;
+    verify(&shop, 6).await;
 }

@@ -19,6 +19,7 @@ pub use against::{Side, compare};
 use crate::error::Result;
 use async_trait::async_trait;
 use serde::Serialize;
+use std::collections::BTreeSet;
 use std::str::FromStr;
 use waybill_domain::echo::quoted;
 use waybill_domain::event::LoggedEvent;
@@ -57,6 +58,9 @@ pub struct Report {
     pub findings: Vec<Finding>,
     /// The findings that a discarded event explains.
     pub explained: Vec<Explained>,
+    /// The stock rows that findings are about: tenant, sku and vendor. They can be reconciled.
+    #[serde(skip)]
+    pub stock_rows: BTreeSet<[String; 3]>,
     pub counts: Counts,
 }
 

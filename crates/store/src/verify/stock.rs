@@ -83,6 +83,9 @@ pub(super) async fn check(tables: &mut dyn Tables, report: &mut Report) -> Resul
                 let (on_hand, reserved) = sums.remove(&key(row)).unwrap_or_default();
                 let subject = format!("stock {}@{} of {}", row[1], row[2], row[0]);
                 let mend = mend(&row[1], &row[2]);
+                if row[3] != on_hand.to_string() || row[4] != reserved.to_string() {
+                    report.stock_rows.insert(key(row));
+                }
                 if row[3] != on_hand.to_string() {
                     report.find(
                         "I5",
@@ -117,7 +120,9 @@ pub(super) async fn check(tables: &mut dyn Tables, report: &mut Report) -> Resul
             },
         )
         .await?;
-    for ([tenant, sku, vendor], _) in sums {
+    for (row, _) in sums {
+        let [tenant, sku, vendor] = row.clone();
+        report.stock_rows.insert(row);
         report.find(
             "I5",
             format!("stock {sku}@{vendor} of {tenant}"),
