@@ -13,6 +13,7 @@ use crate::order::{Line, Order, Source};
 use crate::progress::{Progress, units_of};
 use crate::reservation::{HeldEnd, ReservationMove, ReservationState, ReservedUnits, Units};
 use crate::sourcing::{self, Need, Offer, Part};
+use crate::status::OrderStatus;
 use crate::stock::StockRow;
 use crate::text::Vendor;
 use crate::time::Time;
@@ -56,7 +57,8 @@ pub fn on_answer(
     let Some(asked) = Asked::find(order, call) else {
         return Outcome::Nothing;
     };
-    let changed = if !asked.line.waits_for(asked.source) {
+    let is_wanted = asked.line.waits_for(asked.source) && order.status != OrderStatus::Cancelling;
+    let changed = if !is_wanted {
         not_wanted(order, &asked, call, answer, context)
     } else if *answer == Answer::Agreed {
         agreed(order, &asked, context)
@@ -151,6 +153,7 @@ fn not_wanted(
     let mut progress = Progress::new(order, context);
     progress.move_source(asked.index, asked.of, end);
     progress.give_back_forgotten();
+    source_the_rest(&mut progress);
     if *answer == Answer::Agreed {
         let back = VendorCall::restore(order.id, &asked.units, 0, call.cause.clone());
         progress.ask(&back);
@@ -299,6 +302,7 @@ pub(crate) fn refused_in(line: &Line, vendor: &Vendor, expires_at: Option<Time>)
     sources.any(|source| {
         source.vendor == *vendor
             && source.reservation.expires_at == expires_at
+            && (source.reservation.agreed_at.is_none() || source.reservation.uncertain)
             && matches!(
                 source.reservation.state,
                 ReservationState::Released | ReservationState::Expired

@@ -12,13 +12,38 @@ use crate::refusal::Shortage;
 use crate::reservation::{ReservationMove, ReservationState};
 use crate::sourcing::{self, Need, Offer};
 use crate::status::OrderStatus;
-use crate::text::Sku;
+use crate::text::{Sku, Vendor};
 use crate::time::Time;
 use std::collections::BTreeSet;
+
+/// Why sources are looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Occasion {
+    /// The order's own turn: every source is looked at, and what nobody has is waited for, or the order fails. A vendor
+    /// that has refused meanwhile is not asked again.
+    Sourcing,
+    /// The same for an order that begins anew: what vendors said before does not count.
+    Anew,
+    /// A source says that it has more: it is asked, whatever it said before.
+    MoreThere,
+    /// It is looked now and then whether something is there. A vendor that has refused the line is not asked again.
+    Regular,
+}
+
+impl Occasion {
+    /// Whether every source is looked at.
+    fn is_whole(self) -> bool {
+        match self {
+            Self::Sourcing | Self::Anew => true,
+            Self::MoreThere | Self::Regular => false,
+        }
+    }
+}
 
 /// What an order's missing units can come from.
 #[derive(Clone, Debug)]
 pub struct Supply {
+    pub occasion: Occasion,
     /// What our own stock and the vendors could give.
     pub offers: Vec<Offer>,
     /// What the inventory service has of the skus that it was asked for.
@@ -89,16 +114,19 @@ pub fn source(
     }
     let mut progress = Progress::new(order, context);
     let mut moved = take_from_inventory(&mut progress, &supply.inventory);
-    let needs = needs(&progress.order);
-    let expires_at = round(order, progress.now()).unwrap_or(supply.expires_at);
-    let offers = willing(order, &supply.offers, expires_at);
+    let is_whole = supply.occasion.is_whole();
+    let needs = needs(&progress.order, is_whole);
+    let running = round(order, progress.now());
+    let running = running.filter(|_| supply.occasion != Occasion::Anew);
+    let expires_at = running.unwrap_or(supply.expires_at);
+    let offers = willing(&progress.order, supply, expires_at);
     // What the inventory service has not is nothing to wait for: nobody tells when there is more.
     let mut lines = progress.order.lines.iter();
     let may_wait =
         order.may_wait() && !lines.any(|line| line.is_of_inventory() && line.missing() > 0);
     let plan = match sourcing::plan(&needs, &offers) {
         Ok(plan) => plan,
-        Err(_) if may_wait => sourcing::plan_available(&needs, &offers),
+        Err(_) if may_wait || !is_whole => sourcing::plan_available(&needs, &offers),
         Err(shortages) => return fact::sources_exhausted(progress, &told(&shortages)),
     };
     let opening = Opening {
@@ -109,7 +137,8 @@ pub fn source(
     };
     moved += open_parts(&mut progress, &plan.parts, &opening);
     let is_short = progress.order.lines.iter().any(|line| line.missing() > 0);
-    let waits = progress.order.flags.sourcing && is_short && !progress.order.is_asking();
+    let is_done = is_whole && is_short && !progress.order.is_asking();
+    let waits = is_done && progress.order.flags.sourcing;
     if waits {
         progress.order.flags.sourcing = false;
         progress.wait_until_promised();
@@ -138,10 +167,10 @@ fn take_from_inventory(progress: &mut Progress<'_, '_>, answers: &[InventoryAnsw
     moved
 }
 
-/// The units that no source is asked for. Those of the inventory service are not to be had from anybody else, so no
-/// offer has them.
-fn needs(order: &Order) -> Vec<Need> {
+/// The units that no source is asked for; those of the inventory service only where everything is looked at.
+fn needs(order: &Order, is_whole: bool) -> Vec<Need> {
     let short = order.lines.iter().filter(|line| line.missing() > 0);
+    let short = short.filter(|line| is_whole || !line.is_of_inventory());
     let need = |line: &Line| Need {
         line: line.id,
         sku: line.sku.clone(),
@@ -154,26 +183,40 @@ fn needs(order: &Order) -> Vec<Need> {
 fn round(order: &Order, now: Time) -> Option<Time> {
     let sources = order.lines.iter().flat_map(|line| &line.sources);
     let times = sources.filter_map(|source: &Source| source.reservation.expires_at);
-    // An order that may not wait is sourced again only by a retry, which begins anew.
-    let goes_on = order.may_wait() && order.flags.sourcing;
-    let running = times.filter(|at| *at > now && goes_on);
+    let running = times.filter(|at| *at > now && order.flags.sourcing);
     running.max()
 }
 
-/// The offers without those of vendors that have refused units of the order in this round.
-fn willing(order: &Order, offers: &[Offer], expires_at: Time) -> Vec<Offer> {
-    let mut willing = offers.to_vec();
+/// The offers of vendors that may be asked. What the inventory service has to agree to is not to be had from anybody
+/// else.
+fn willing(order: &Order, supply: &Supply, expires_at: Time) -> Vec<Offer> {
+    let mut willing = supply.offers.clone();
     for offer in &mut willing {
         let vendor = offer.vendor.clone();
-        let refused = order
-            .lines
-            .iter()
-            .filter(|line| refused_in(line, &vendor, Some(expires_at)));
-        for line in refused {
+        let refuses = |line: &&Line| match supply.occasion {
+            Occasion::Sourcing => refused_in(line, &vendor, Some(expires_at)),
+            Occasion::Regular => refused_ever(line, &vendor),
+            Occasion::Anew | Occasion::MoreThere => false,
+        };
+        let is_left_out =
+            |line: &&Line| line.is_of_inventory() && line.missing() > 0 || refuses(line);
+        for line in order.lines.iter().filter(is_left_out) {
             offer.available.remove(&line.sku);
         }
     }
     willing
+}
+
+/// Whether a vendor has refused units of a line, or may have given some that nobody knows of.
+fn refused_ever(line: &Line, vendor: &Vendor) -> bool {
+    let mut sources = line
+        .sources
+        .iter()
+        .filter(|source| source.vendor == *vendor);
+    sources.any(|source| {
+        let ended = source.reservation;
+        ended.uncertain || ended.state == ReservationState::Released && ended.agreed_at.is_none()
+    })
 }
 
 /// The shortages, for people.

@@ -5,7 +5,7 @@ use crate::change::{Change, HoldChange, OrderEffect};
 use crate::context::Context;
 use crate::event::{EventKind, body};
 use crate::ids::HoldId;
-use crate::order::{Hold, HoldReason, MAX_HOLDS, Order};
+use crate::order::{Hold, HoldReason, Line, MAX_HOLDS, Order};
 use crate::progress::{Because, Progress};
 use crate::refusal::Refusal;
 use crate::status::OrderStatus::{
@@ -84,7 +84,10 @@ fn is_so_already(order: &Order, command: &Command) -> bool {
         }
         Command::CancelLine { line } => {
             let mut lines = order.lines.iter();
-            lines.any(|of| of.id == *line && of.quantities.cancelled == of.quantities.ordered)
+            // What it lost by failing could be sourced again.
+            let is_over =
+                |of: &Line| of.quantities.cancelled == of.quantities.ordered && of.given_up == 0;
+            lines.any(|of| of.id == *line && is_over(of))
         }
         Command::PlaceHold { .. } | Command::AddNote | Command::Retry => false,
     }
@@ -184,7 +187,7 @@ fn retry(order: &Order, progress: &mut Progress<'_, '_>) -> Result<(), Refusal> 
             .take_if(|vendor| vendor.as_str() == Vendor::LOCAL);
     }
     progress.step(Pending, None);
-    progress.source_later();
+    progress.source_anew();
     Ok(())
 }
 

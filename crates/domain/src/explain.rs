@@ -91,7 +91,7 @@ pub struct Explanation {
 #[must_use]
 pub fn calls(order: &Order) -> Vec<Uuid> {
     let asked = order.lines.iter().flat_map(|line| {
-        let asked = line.sources.iter().filter(|source| source.is_asked());
+        let asked = line.sources.iter().filter(|source| line.waits_for(source));
         asked.filter_map(move |source| call_id(order, line, source))
     });
     asked.collect()
@@ -106,7 +106,7 @@ fn call_id(order: &Order, line: &Line, source: &Source) -> Option<Uuid> {
 
 /// Explains an order from its state and what else is known.
 #[must_use]
-pub fn explain(order: &Order, known: &Known) -> Explanation {
+pub fn explain(order: &Order, known: &Known, now: Time) -> Explanation {
     let mut reasons = vec![];
     reasons.extend(dead_letters(known));
     reasons.extend(holds(order));
@@ -125,6 +125,7 @@ pub fn explain(order: &Order, known: &Known) -> Explanation {
         });
     }
     let times = reasons.iter().filter_map(|reason| reason.until);
+    let times = times.filter(|at| *at > now);
     Explanation {
         summary: summary(order, &reasons),
         next_at: times.min(),
@@ -178,7 +179,7 @@ fn holds(order: &Order) -> Vec<Reason> {
 fn vendors(order: &Order, known: &Known) -> Vec<Reason> {
     let mut reasons = vec![];
     for line in &order.lines {
-        for source in line.sources.iter().filter(|source| source.is_asked()) {
+        for source in line.sources.iter().filter(|source| line.waits_for(source)) {
             let id = call_id(order, line, source);
             let call = known.calls.iter().find(|call| Some(call.id) == id);
             let units = source.reservation.open();
@@ -226,7 +227,10 @@ fn stock(order: &Order) -> Vec<Reason> {
         until: order.promised_by,
         advice: match order.promised_by {
             Some(at) => format!("add stock, cancel the line, or wait: at {at} it is given up"),
-            None => "add stock, or cancel the line; without a promised date it waits on".to_owned(),
+            None if order.may_wait() => {
+                "add stock, or cancel the line; without a promised date it waits on".to_owned()
+            }
+            None => "sources are being looked for; without one the order fails".to_owned(),
         },
     };
     short.map(reason).collect()

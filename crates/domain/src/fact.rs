@@ -267,10 +267,15 @@ fn deadline_passed(mut progress: Progress<'_, '_>) -> Option<Change<OrderEffect>
             }
             progress.finish()
         }
+        // Only delivery's answer decides about the order; the vendors need not be waited for.
+        OrderStatus::Cancelling => {
+            let now = progress.now();
+            progress.give_up_overdue(now);
+            progress.finish()
+        }
         OrderStatus::Confirmed
         | OrderStatus::Shipped
         | OrderStatus::Delivered
-        | OrderStatus::Cancelling
         | OrderStatus::Cancelled
         | OrderStatus::Failed => None,
     }

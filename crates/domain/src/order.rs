@@ -158,7 +158,7 @@ impl Line {
     /// Units that wait and that no source is asked for.
     #[must_use]
     pub fn missing(&self) -> i64 {
-        let asked = self.sources.iter().filter(|source| source.is_asked());
+        let asked = self.sources.iter().filter(|source| self.waits_for(source));
         let asked: i64 = asked.map(|source| source.reservation.open()).sum();
         (self.quantities.backordered - asked).max(0)
     }
@@ -239,7 +239,7 @@ impl Order {
     #[must_use]
     pub fn is_asking(&self) -> bool {
         let mut lines = self.lines.iter();
-        lines.any(|line| line.sources.iter().any(Source::is_asked))
+        lines.any(|line| line.sources.iter().any(|source| line.waits_for(source)))
     }
 
     /// The status that follows from its quantities and flags.

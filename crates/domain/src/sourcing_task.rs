@@ -17,6 +17,8 @@ pub const TARGET: &str = "sourcing";
 pub enum SourcingTask {
     /// Find sources for the units that the order misses.
     Source,
+    /// The same for an order that is tried again, whatever vendors said before.
+    SourceAnew,
     /// Units of a vendor, or of our own stock, can be reserved again: give them to the orders that wait for them, in the
     /// order in which they came. Without a vendor, every source is looked at.
     Fill { sku: Sku, vendor: Option<Vendor> },
@@ -30,13 +32,13 @@ impl SourcingTask {
     /// The piece that sources what a new order misses.
     #[must_use]
     pub fn source_new(order: OrderId, now: Time) -> NewWork {
-        Self::source(id_of(&format!("{order}/source")), order, now)
+        Self::Source.of_order(id_of(&format!("{order}/source")), order, now)
     }
 
-    /// The piece that sources what an order misses. `id` is new.
+    /// The piece that does it for an order. `id` is new.
     #[must_use]
-    pub fn source(id: Uuid, order: OrderId, now: Time) -> NewWork {
-        Self::Source.work(id, Some(order), now, None)
+    pub fn of_order(&self, id: Uuid, order: OrderId, now: Time) -> NewWork {
+        self.work(id, Some(order), now, None)
     }
 
     /// The piece that ends an order's wait for stock when the date that the customer was promised has passed. An order
@@ -104,6 +106,7 @@ mod tests {
                 SourcingTask::TakeBack { sku },
                 r#"{"task":"take_back","sku":"A"}"#,
             ),
+            (SourcingTask::SourceAnew, r#"{"task":"source_anew"}"#),
             (SourcingTask::EndWait, r#"{"task":"end_wait"}"#),
         ] {
             let piece = task.work(Uuid::nil(), None, Time(1), None);

@@ -245,8 +245,13 @@ pub fn adjust(
         Adjustment::Delta(delta) => i128::from(level.counted()) + i128::from(delta),
         Adjustment::Reconcile => return reconcile(level, ledger),
     };
+    // A row from which more has left than a count had found is below zero, and rises with what comes.
+    let least = match adjustment {
+        Adjustment::Delta(delta) if delta >= 0 => level.counted().min(0),
+        _ => 0,
+    };
     let units = i64::try_from(wanted).ok();
-    let units = units.filter(|units| (0..=MAX_UNITS).contains(units));
+    let units = units.filter(|units| (least..=MAX_UNITS).contains(units));
     let wanted = units.ok_or(AdjustmentRefusal::OutOfRange { wanted })?;
     let is_snapshot = matches!(adjustment, Adjustment::Snapshot { .. });
     if is_snapshot && wanted == level.on_hand && level.version > 0 {
@@ -318,6 +323,17 @@ mod tests {
                 ..short
             };
             assert_eq!((released.short(), released.available()), (0, 0));
+            // All that is reserved ships although it was not found; what comes then is taken in.
+            let gone = StockLevel {
+                on_hand: 0,
+                reserved: 0,
+                ..short
+            };
+            assert_eq!((gone.counted(), gone.available()), (-1, 0));
+            let (more, delta) = adjusted(gone, Adjustment::Delta(3)).expect("taken");
+            assert_eq!((more.on_hand, more.shortfall, delta), (2, 0, 3));
+            assert!(adjusted(gone, Adjustment::Delta(-1)).is_err());
+            assert!(adjusted(gone, Adjustment::Delta(0)).is_ok());
             let (found, delta) = adjusted(short, Adjustment::Count(6)).expect("taken");
             assert_eq!((found.on_hand, found.shortfall, delta), (6, 0, 3));
         }

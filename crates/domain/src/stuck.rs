@@ -54,10 +54,13 @@ pub fn is_stuck(order: &Order, before: Time) -> bool {
         && !waits_for_stock(order)
 }
 
-/// Whether an order that ships what is there waits for the rest.
+/// Whether an order that ships what is there has shipped it and waits for the rest.
 fn waits_for_stock(order: &Order) -> bool {
+    let totals = order.totals();
+    let has_shipped = totals.reserved + totals.in_shipment + totals.under_way() == 0;
     let mut lines = order.lines.iter();
-    order.may_wait() && !order.flags.sourcing && lines.any(|line| line.missing() > 0)
+    let is_short = lines.any(|line| line.missing() > 0);
+    order.may_wait() && !order.flags.sourcing && has_shipped && is_short
 }
 
 #[cfg(test)]
@@ -147,7 +150,7 @@ mod tests {
 
     #[test]
     fn an_order_that_ships_in_parts_and_waits_for_the_rest_is_not_stuck() {
-        let mut waits = order(Processing, 9);
+        let mut waits = order(PartiallyShipped, 9);
         waits.policy = AllocationPolicy::ShipPartial;
         let line = crate::order::Line {
             id: 1,
@@ -157,7 +160,8 @@ mod tests {
             requires_shipping: true,
             quantities: crate::quantities::Quantities {
                 ordered: 2,
-                reserved: 1,
+                shipped: 1,
+                delivered: 1,
                 backordered: 1,
                 ..crate::quantities::Quantities::default()
             },
@@ -168,9 +172,8 @@ mod tests {
         waits.flags.sourcing = true;
         assert!(is_stuck(&waits, BEFORE), "nobody has looked for sources");
         waits.flags.sourcing = false;
-        waits.lines[0].quantities.backordered = 0;
-        waits.lines[0].quantities.reserved = 2;
-        assert!(is_stuck(&waits, BEFORE));
+        waits.lines[0].quantities.delivered = 0;
+        assert!(is_stuck(&waits, BEFORE), "its parcel is on its way");
     }
 
     #[test]

@@ -8,6 +8,7 @@ use crate::context::RequestIds;
 use crate::ids::OrderId;
 use crate::order::{Order, Source};
 use crate::reservation::ReservedUnits;
+use crate::status::OrderStatus;
 use crate::text::{Sku, Tenant, Vendor};
 use crate::time::Time;
 use serde::{Deserialize, Serialize};
@@ -101,7 +102,10 @@ impl VendorCall {
         let mut sources = line.sources.iter();
         let source =
             sources.find(|source| source.vendor == self.vendor && source.attempt == self.attempt);
-        source.filter(|source| line.waits_for(source))
+        // An order that is being cancelled wants nothing more.
+        let is_wanted =
+            |source: &&Source| line.waits_for(source) && order.status != OrderStatus::Cancelling;
+        source.filter(is_wanted)
     }
 }
 

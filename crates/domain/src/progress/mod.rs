@@ -371,7 +371,9 @@ impl<'a, 'c> Progress<'a, 'c> {
             for line in &mut lines {
                 let unit = self.released.iter().find(|unit| unit.line == line.id);
                 line.released = unit.map_or(0, |unit| unit.quantity);
-                line.sources = self.released_sources(line.id, line.released);
+                if !line.sources.is_empty() {
+                    line.sources = self.released_sources(line.id, line.released);
+                }
             }
         }
         lines

@@ -216,10 +216,19 @@ impl Progress<'_, '_> {
         new
     }
 
-    /// Has the role `allocation` do something for the order.
+    /// Has sources found for what the order misses.
     pub fn source_later(&mut self) {
+        self.source_by(&SourcingTask::Source);
+    }
+
+    /// The same, whatever vendors said before.
+    pub fn source_anew(&mut self) {
+        self.source_by(&SourcingTask::SourceAnew);
+    }
+
+    fn source_by(&mut self, task: &SourcingTask) {
         let id = self.context.ids.next();
-        let piece = SourcingTask::source(id, self.order.id, self.context.now);
+        let piece = task.of_order(id, self.order.id, self.context.now);
         self.work.push(piece);
     }
 

@@ -5,7 +5,7 @@ use super::world::{World, units};
 use std::collections::{BTreeMap, VecDeque};
 use uuid::Uuid;
 use waybill_domain::allocation::{self, Answer, Outcome};
-use waybill_domain::backorder::{self, Supply};
+use waybill_domain::backorder::{self, Occasion, Supply};
 use waybill_domain::change::{Change, NewWork, OrderEffect};
 use waybill_domain::command::{self, Command};
 use waybill_domain::delivery::{self, OrderNews};
@@ -265,9 +265,13 @@ impl Books {
 
     fn do_task(&mut self, index: Option<usize>, task: &SourcingTask) {
         match task {
-            SourcingTask::Source => {
+            SourcingTask::Source | SourcingTask::SourceAnew => {
+                let occasion = match task {
+                    SourcingTask::Source => Occasion::Sourcing,
+                    _ => Occasion::Anew,
+                };
                 let offers = self.offers();
-                self.source(index.expect("its order"), offers);
+                self.source(index.expect("its order"), offers, occasion);
             }
             SourcingTask::EndWait => {}
             SourcingTask::Fill { vendor, .. } => {
@@ -275,7 +279,11 @@ impl Books {
                     let mut offers = self.offers();
                     offers.retain(|offer| vendor.as_ref().is_none_or(|v| offer.vendor == *v));
                     if self.orders[index].may_wait() {
-                        self.source(index, offers);
+                        let occasion = match vendor {
+                            Some(_) => Occasion::MoreThere,
+                            None => Occasion::Regular,
+                        };
+                        self.source(index, offers, occasion);
                     }
                 }
             }
@@ -293,8 +301,9 @@ impl Books {
         }
     }
 
-    fn source(&mut self, index: usize, offers: Vec<Offer>) {
+    fn source(&mut self, index: usize, offers: Vec<Offer>, occasion: Occasion) {
         let supply = Supply {
+            occasion,
             offers,
             inventory: vec![],
             expires_at: self.world.now().plus_ms(PATIENCE_MS),

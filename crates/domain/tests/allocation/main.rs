@@ -8,9 +8,12 @@ mod world;
 
 use books::{Act, Books, Kind, Parcel};
 use proptest::prelude::*;
-use waybill_domain::command::Command;
+use waybill_domain::backorder::{self, Occasion, Supply};
+use waybill_domain::command::{self, Command};
+use waybill_domain::intake::InventoryAnswer;
+use waybill_domain::sourcing::{OWN_PRIORITY, Offer};
 use waybill_domain::status::{AllocationPolicy, OrderStatus};
-use waybill_domain::text::Vendor;
+use waybill_domain::text::{Sku, Vendor};
 use waybill_domain::vendor_call::{VendorCall, VendorRequest};
 
 fn kind() -> impl Strategy<Value = Kind> {
@@ -190,4 +193,49 @@ fn the_promised_date_ends_the_wait() {
     books.act(&Act::Promise(0));
     assert_eq!(books.orders[0].status, OrderStatus::Failed);
     assert_eq!(books.stock[&Vendor::local()].reserved, 0);
+}
+
+#[test]
+fn only_the_inventory_service_gives_what_it_was_asked_for() {
+    let sku = Sku::stored("SKU-0");
+    let offer = Offer {
+        vendor: Vendor::local(),
+        priority: OWN_PRIORITY,
+        cost: 0,
+        available: [(sku.clone(), 5)].into(),
+    };
+    let sourced = |policy, occasion, available| {
+        let order = world::pending(&[2], policy, &[Vendor::INVENTORY]);
+        let supply = Supply {
+            occasion,
+            offers: vec![offer.clone()],
+            inventory: vec![InventoryAnswer {
+                sku: sku.clone(),
+                available,
+            }],
+            expires_at: world::World::default().now().plus_ms(1_000),
+        };
+        let change = backorder::source(&order, &supply, &mut world::World::default().context());
+        change.map(|change| (change.effect.order.after.status, change.effect.reservations))
+    };
+    let failed = Some((OrderStatus::Failed, vec![]));
+    for policy in [AllocationPolicy::Reject, AllocationPolicy::Backorder] {
+        assert_eq!(sourced(policy, Occasion::Anew, 0), failed);
+        let agreed = sourced(policy, Occasion::Anew, 2);
+        assert_eq!(agreed, Some((OrderStatus::Confirmed, vec![])));
+    }
+    let more = sourced(AllocationPolicy::Backorder, Occasion::MoreThere, 0);
+    assert_eq!(more, None, "its own turn decides");
+}
+
+#[test]
+fn a_line_that_was_lost_by_failing_is_not_taken_for_a_cancelled_one() {
+    let mut books = Books::new([0, 5, 0, 0]);
+    books.order(2, 3, AllocationPolicy::Reject);
+    books.work_off(Kind::Refused);
+    let cancel = Command::CancelLine { line: 1 };
+    let order = &books.orders[0];
+    assert_eq!(order.status, OrderStatus::Failed);
+    let refused = command::decide(order, &cancel, &mut world::World::default().context());
+    assert!(refused.is_err(), "a retry would source it again");
 }

@@ -3,7 +3,7 @@
 use super::Harness;
 use super::sourcing::{decided, vendor};
 use crate::model::WorkOutcome;
-use waybill_domain::backorder::{self, Supply};
+use waybill_domain::backorder::{self, Occasion, Supply};
 use waybill_domain::change::{Change, OrderEffect};
 use waybill_domain::command::Command;
 use waybill_domain::event::body::ShipmentLine;
@@ -35,6 +35,7 @@ fn sourced(h: &Harness, order: &Order, ours: i64) -> Option<Change<OrderEffect>>
         available: [(Sku::stored("A"), ours)].into(),
     };
     let supply = Supply {
+        occasion: Occasion::Sourcing,
         offers: vec![offer],
         inventory: vec![],
         expires_at: h.make.in_ms(900_000),
@@ -171,7 +172,7 @@ pub(super) async fn a_failed_order_that_is_retried_keeps_its_reservations_and_is
     assert_eq!((line.vendor.as_ref(), line.given_up), (None, 0));
     let states: Vec<_> = line.sources.iter().map(|of| of.reservation.state).collect();
     assert_eq!(states, [ReservationState::Released]);
-    assert_eq!(tasks(&h).await, [r#"{"task":"source"}"#]);
+    assert_eq!(tasks(&h).await, [r#"{"task":"source_anew"}"#]);
     write(&h, sourced(&h, &retried, 5).expect("there is enough")).await;
     let again = h.order(id).await;
     assert_eq!(again.status, OrderStatus::Confirmed);

@@ -20,7 +20,13 @@ use crate::auth::Scope;
 use crate::http::json;
 
 /// The consumers that an order's events may be parked for.
-const CONSUMERS: [&str; 3] = ["delivery", "status", "relay"];
+const CONSUMERS: [&str; 5] = [
+    "delivery",
+    "delivery-inbox",
+    "status",
+    "status-inbox",
+    "relay",
+];
 
 /// Where an order is, what keeps it there, and what may be done.
 #[derive(Serialize, ToSchema)]
@@ -106,7 +112,7 @@ pub async fn explain(
         reasons,
         next_at,
         actions,
-    } = explain::explain(&order, &known);
+    } = explain::explain(&order, &known, api.requests.access.now());
     let view = ExplanationView {
         id: order.id.to_string(),
         status: order.status,

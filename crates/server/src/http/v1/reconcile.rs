@@ -67,7 +67,7 @@ pub struct Units {
 impl Units {
     fn of(level: StockLevel) -> Self {
         Self {
-            on_hand: level.on_hand,
+            on_hand: level.counted(),
             reserved: level.reserved,
         }
     }

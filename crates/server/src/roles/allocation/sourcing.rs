@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use tokio_util::sync::CancellationToken;
-use waybill_domain::backorder::{self, Supply};
+use waybill_domain::backorder::{self, Occasion, Supply};
 use waybill_domain::change::{Change, OrderEffect};
 use waybill_domain::context::RequestIds;
 use waybill_domain::fact::{self, Fact};
@@ -14,6 +14,7 @@ use waybill_domain::ids::OrderId;
 use waybill_domain::order::Order;
 use waybill_domain::sourcing::Offer;
 use waybill_domain::sourcing_task::{SourcingTask, TARGET};
+use waybill_domain::status::OrderStatus;
 use waybill_domain::text::{Sku, Tenant, Vendor};
 use waybill_store::{EffectStore, Error as StoreError, LeasedWork, WorkOutcome};
 
@@ -24,8 +25,10 @@ use crate::inventory::{self, InventoryError};
 const LEASE_MS: i64 = 60_000;
 /// After this time a task that hands out units ends, and goes on as a new one.
 const LONGEST_MS: i64 = 20_000;
-/// Waiting orders that are read, and written, at once.
+/// Waiting orders that are read at once.
 const AT_ONCE: usize = 50;
+/// The pause after an order kept changing.
+const BUSY_MS: i64 = 100;
 /// Decisions of one task about an order; other writers of it may be ahead of each.
 const DECISIONS: usize = 20;
 
@@ -49,7 +52,7 @@ impl Asking {
                 return Ok(());
             };
             let tried = match serde_json::from_str(&work.body) {
-                Ok(task) => self.do_task(&work, &task).await,
+                Ok(task) => self.do_task(&work, &task, stop).await,
                 Err(error) => {
                     tracing::error!(id = %work.id, %error, "a task of sourcing cannot be read and is left out");
                     Ok(Tried::Again(error.to_string(), self.delay_ms(&work)))
@@ -64,7 +67,10 @@ impl Asking {
                         due_at,
                         unanswered: false,
                     };
-                    self.settle(&work, again).await?;
+                    match self.settle(&work, again).await {
+                        Ok(()) | Err(StoreError::Fenced { .. }) => {}
+                        Err(error) => return Err(error),
+                    }
                 }
                 // Another worker has it by now.
                 Err(StoreError::Fenced { .. }) => {}
@@ -74,17 +80,23 @@ impl Asking {
         Ok(())
     }
 
-    async fn do_task(&self, work: &LeasedWork, task: &SourcingTask) -> Result<Tried, StoreError> {
+    async fn do_task(
+        &self,
+        work: &LeasedWork,
+        task: &SourcingTask,
+        stop: &CancellationToken,
+    ) -> Result<Tried, StoreError> {
         match task {
-            SourcingTask::Source => self.source(work).await,
+            SourcingTask::Source => self.source(work, Occasion::Sourcing).await,
+            SourcingTask::SourceAnew => self.source(work, Occasion::Anew).await,
             SourcingTask::EndWait => self.end_wait(work).await,
-            SourcingTask::Fill { sku, vendor } => self.fill(work, sku, vendor.as_ref()).await,
+            SourcingTask::Fill { sku, vendor } => self.fill(work, sku, vendor.as_ref(), stop).await,
             SourcingTask::TakeBack { sku } => self.take_back(work, sku).await,
         }
     }
 
     /// Finds sources for what an order misses.
-    async fn source(&self, work: &LeasedWork) -> Result<Tried, StoreError> {
+    async fn source(&self, work: &LeasedWork, occasion: Occasion) -> Result<Tried, StoreError> {
         for _ in 0..DECISIONS {
             let Some(order) = self.order_of(work).await? else {
                 return self.ended(work, None).await;
@@ -96,6 +108,7 @@ impl Asking {
             };
             let skus = backorder::missing_skus(&order);
             let supply = Supply {
+                occasion,
                 offers: self.offers_of(&order.tenant, &skus).await?,
                 inventory,
                 expires_at: self.contexts.now().plus_ms(self.order_timeout_ms),
@@ -109,13 +122,18 @@ impl Asking {
                 other => return other,
             }
         }
-        Err(StoreError::busy("an order keeps changing"))
+        Ok(Tried::Again("an order keeps changing".to_owned(), BUSY_MS))
     }
 
     /// Ends the wait of an order whose promised date has passed.
     async fn end_wait(&self, work: &LeasedWork) -> Result<Tried, StoreError> {
         for _ in 0..DECISIONS {
             let order = self.order_of(work).await?;
+            let is = |order: &Order| order.status == OrderStatus::Cancelling;
+            if order.as_ref().is_some_and(is) {
+                let why = "delivery has not answered its cancellation";
+                return Ok(Tried::Again(why.to_owned(), LEASE_MS));
+            }
             let change = order.and_then(|order| {
                 self.decide(&RequestIds::default(), self.contexts.now(), |context| {
                     fact::apply(&order, &Fact::PromisePassed, context)
@@ -126,7 +144,7 @@ impl Asking {
                 other => return other,
             }
         }
-        Err(StoreError::busy("an order keeps changing"))
+        Ok(Tried::Again("an order keeps changing".to_owned(), BUSY_MS))
     }
 
     /// Gives units to the orders that wait for them, in the order in which they came. `vendor` is where there are more of
@@ -136,9 +154,14 @@ impl Asking {
         work: &LeasedWork,
         sku: &Sku,
         vendor: Option<&Vendor>,
+        stop: &CancellationToken,
     ) -> Result<Tried, StoreError> {
         let began = self.contexts.now();
         let mut supply = Supply {
+            occasion: match vendor {
+                Some(_) => Occasion::MoreThere,
+                None => Occasion::Regular,
+            },
             offers: self.offers_of(&work.tenant, &[sku.clone()].into()).await?,
             inventory: vec![],
             expires_at: began.plus_ms(self.order_timeout_ms),
@@ -147,7 +170,7 @@ impl Asking {
         supply.offers.retain(is_meant);
         let mut after = None;
         while supply.offers.iter().any(|offer| offer.has(sku)) {
-            if self.contexts.now() > began.plus_ms(LONGEST_MS) {
+            if stop.is_cancelled() || self.contexts.now() > began.plus_ms(LONGEST_MS) {
                 return Ok(Tried::Again("more orders wait".to_owned(), 0));
             }
             let page = self
@@ -166,40 +189,35 @@ impl Asking {
         self.ended(work, None).await
     }
 
-    /// Whether all that was decided was written.
+    /// Sources these orders one after another, and stops at the first that somebody else changed, so that none overtakes
+    /// it; whether all were sourced.
     async fn fill_page(&self, page: Vec<OrderId>, supply: &mut Supply) -> Result<bool, StoreError> {
         let mut orders = self.store.orders(page).await?;
         orders.sort_by_key(|order| order.id);
-        let now = self.contexts.now();
-        let mut changes = vec![];
         for order in &orders {
+            let now = self.contexts.now();
             let change = self.decide(&RequestIds::default(), now, |context| {
                 backorder::source(order, supply, context)
             });
             if let Some(change) = change {
                 supply.take(&change);
-                changes.push(change);
+                if !self.write(change).await? {
+                    return Ok(false);
+                }
             }
         }
-        self.write(changes).await
+        Ok(true)
     }
 
-    /// Writes changes of different orders; whether all were written. Another writer of an order may be ahead of one.
-    async fn write(&self, changes: Vec<Change<OrderEffect>>) -> Result<bool, StoreError> {
-        if changes.is_empty() {
-            return Ok(true);
+    /// Writes a change; `false` where another writer of the order, or of its stock, was ahead.
+    async fn write(&self, change: Change<OrderEffect>) -> Result<bool, StoreError> {
+        let write = EffectStore::<OrderEffect>::write_changes(&*self.store, vec![change], None);
+        match write.await?.pop() {
+            Some(Ok(())) => Ok(true),
+            Some(Err(StoreError::Conflict { .. })) => Ok(false),
+            Some(Err(error)) => Err(error),
+            None => Err(StoreError::unavailable("the store gave no answer")),
         }
-        let written =
-            EffectStore::<OrderEffect>::write_changes(&*self.store, changes, None).await?;
-        let mut all = true;
-        for result in written {
-            match result {
-                Ok(()) => {}
-                Err(StoreError::Conflict { .. }) => all = false,
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(all)
     }
 
     /// Takes back what a count did not find, the newest orders first and one order a transaction.
@@ -219,8 +237,13 @@ impl Asking {
             let change = self.decide(&RequestIds::default(), now, |context| {
                 backorder::take_back(&order, sku, short, context)
             });
-            any |= change.is_some();
-            self.write(change.into_iter().collect()).await?;
+            let Some(change) = change else {
+                continue;
+            };
+            if !self.write(change).await? {
+                return Ok(Tried::Again("an order has changed".to_owned(), BUSY_MS));
+            }
+            any = true;
         }
         let short = self.short_of(&work.tenant, sku).await?;
         if short > 0 && any && !is_all {
@@ -284,13 +307,20 @@ impl Asking {
         if skus.is_empty() {
             return Ok(vec![]);
         }
-        let skus = skus.iter().map(Sku::to_string).collect();
-        let rows = self.store.stock(tenant, skus, None, MOST_ROWS).await?;
+        let skus: Vec<String> = skus.iter().map(Sku::to_string).collect();
+        let mut rows = vec![];
+        let mut after = None;
+        loop {
+            let page = self.store.stock(tenant, skus.clone(), after, MOST_ROWS);
+            let page = page.await?;
+            rows.extend(page.items);
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
         let vendors = self.store.list_vendors(tenant, None, MOST_ROWS).await?;
-        Ok(waybill_domain::allocation::offers(
-            &rows.items,
-            &vendors.items,
-        ))
+        Ok(waybill_domain::allocation::offers(&rows, &vendors.items))
     }
 
     /// Looks whether something is there of skus that orders wait for, `at_once` skus after `after`: a vendor may have been
@@ -319,5 +349,5 @@ impl Asking {
     }
 }
 
-/// Vendors of which one sku's stock is looked at.
+/// Stock rows, or vendors, that are read at once.
 const MOST_ROWS: usize = 1_000;
