@@ -1,5 +1,6 @@
 //! Orders that wait for stock, are cancelled line by line, fail and are tried again: what a shop sees of them.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use http::Method;
@@ -8,6 +9,9 @@ use tokio::time::{sleep, timeout};
 
 use super::market::{HANGS, Market, SKU};
 use super::shop::Shop;
+
+/// Numbers the orders of one test program.
+static NEXT: AtomicUsize = AtomicUsize::new(0);
 
 async fn stock(shop: &Shop, change: Value) -> Value {
     let (status, row) = shop.send(Method::PUT, "/v1/stock/MUG", &change).await;
@@ -20,7 +24,7 @@ async fn placed(shop: &Shop, policy: &str, lines: &[(&str, i64)], more: Value) -
     let line = |(sku, quantity): &(&str, i64)| json!({"sku": sku, "quantity": quantity, "unitPrice": "10.00"});
     let mut body = json!({
         "currency": "EUR", "allocationPolicy": policy,
-        "clientReference": uuid::Uuid::now_v7().to_string(),
+        "clientReference": format!("wait-{}", NEXT.fetch_add(1, Ordering::Relaxed)),
         "lines": lines.iter().map(line).collect::<Vec<_>>(),
     });
     let members = body.as_object_mut().expect("an object");

@@ -271,10 +271,10 @@ async fn with_defect(
     faults: &Value,
     honours_keys: bool,
 ) -> Market {
-    let [call, order] = timeouts;
+    let [of_call, of_order] = timeouts;
     let settings = [
-        call,
-        order,
+        of_call,
+        of_order,
         "vendors.retry_delay_ms=20",
         "breaker.failure_threshold=1000000",
     ];

@@ -11,7 +11,7 @@ use waybill_domain::change::{Change, OrderEffect};
 use waybill_domain::context::RequestIds;
 use waybill_domain::fact::{self, Fact};
 use waybill_domain::ids::OrderId;
-use waybill_domain::order::Order;
+use waybill_domain::order::{Line, Order};
 use waybill_domain::sourcing::Offer;
 use waybill_domain::sourcing_task::{SourcingTask, TARGET};
 use waybill_domain::status::OrderStatus;
@@ -59,7 +59,8 @@ impl Asking {
                 }
             };
             match tried {
-                Ok(Tried::Done) => {}
+                // Fenced: another worker has it by now.
+                Ok(Tried::Done) | Err(StoreError::Fenced { .. }) => {}
                 Ok(Tried::Again(error, in_ms)) => {
                     let due_at = self.contexts.now().plus_ms(in_ms);
                     let again = WorkOutcome::Again {
@@ -72,8 +73,6 @@ impl Asking {
                         Err(error) => return Err(error),
                     }
                 }
-                // Another worker has it by now.
-                Err(StoreError::Fenced { .. }) => {}
                 Err(error) => return Err(error),
             }
         }
@@ -292,7 +291,7 @@ impl Asking {
         };
         let wanted = |sku: &Sku| {
             let lines = order.lines.iter().filter(|line| line.sku == *sku);
-            lines.map(|line| line.missing()).sum()
+            lines.map(Line::missing).sum()
         };
         let demands = skus.iter().map(|sku| (sku.clone(), wanted(sku)));
         inventory::answers(service, demands.collect()).await

@@ -94,6 +94,7 @@ async fn attempt(
                     lost,
                     numbers,
                     has_vendors,
+                    may_wait: orders.iter().any(|new| new.may_wait()),
                     stock: ours,
                 })
             },
@@ -101,9 +102,8 @@ async fn attempt(
         .await?;
     let (open, answered) = answer_lost(commits, open, orders, &asked.lost).await?;
     let mut asked = asked;
-    let may_wait = orders.iter().any(|new| new.may_wait());
     // Where vendors may be asked, or an order may wait, the rows are kept as they were read, to be decided on again.
-    let ours = if asked.has_vendors || may_wait {
+    let ours = if asked.is_decided_again() {
         asked.stock.clone()
     } else {
         std::mem::take(&mut asked.stock)
@@ -115,8 +115,8 @@ async fn attempt(
         let looked_at = LookedAt::AllSources;
         decide(orders, partition, &answered, asked, stock, looked_at)
     };
-    let (open, batch) = if (asked.has_vendors || may_wait) && batch.is_short() {
-        with_vendors(commits, open, &keys, asked, batch, may_wait, again).await?
+    let (open, batch) = if asked.is_decided_again() && batch.is_short() {
+        with_vendors(commits, open, &keys, asked, batch, again).await?
     } else {
         (open, batch)
     };
@@ -151,7 +151,16 @@ struct Asked<'o> {
     lost: Vec<(usize, &'o Claim)>,
     numbers: Vec<i64>,
     has_vendors: bool,
+    /// Whether an order of the batch may wait for stock.
+    may_wait: bool,
     stock: Stock,
+}
+
+impl Asked<'_> {
+    /// Whether an order that our own stock is short of may be taken all the same.
+    fn is_decided_again(&self) -> bool {
+        self.has_vendors || self.may_wait
+    }
 }
 
 fn read_numbers(rows: &[Row]) -> Result<(Vec<i64>, bool)> {
@@ -222,7 +231,6 @@ async fn with_vendors<'o, 'a>(
     keys: &BTreeSet<(&str, &str)>,
     mut asked: Asked<'a>,
     batch: Batch<'o>,
-    may_wait: bool,
     decide: impl FnOnce(&Asked<'a>, Stock) -> Result<Batch<'o>>,
 ) -> std::result::Result<(Open, Batch<'o>), Failed> {
     let (open, rows) = commits
@@ -232,7 +240,7 @@ async fn with_vendors<'o, 'a>(
             |answers, rows| Ok(answers.take(rows)),
         )
         .await?;
-    if rows.is_empty() && !may_wait {
+    if rows.is_empty() && !asked.may_wait {
         return Ok((open, batch));
     }
     let mut stock = std::mem::take(&mut asked.stock);
