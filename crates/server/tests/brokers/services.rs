@@ -15,7 +15,7 @@ use waybill_testkit::token;
 
 use crate::broker::Broker;
 
-/// A timeout that only a hanging test reaches.
+/// How long nothing may happen. Only a hanging test waits that long for one thing.
 pub const HANGS: Duration = Duration::from_secs(300);
 pub const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
@@ -37,6 +37,26 @@ pub struct Services {
     /// Processes of the delivery service.
     pub delivery: Vec<Waybill>,
     databases: Vec<Database>,
+}
+
+/// Looks again and again until what is seen is as it is to be. An error, with what was seen last, when nothing changes
+/// for long: a slow machine is not a fault, one that stands still is.
+async fn while_it_moves<T: PartialEq>(
+    mut look: impl AsyncFnMut() -> T,
+    reached: impl Fn(&T) -> bool,
+) -> Result<T, T> {
+    let (mut seen, mut since) = (look().await, Instant::now());
+    while !reached(&seen) {
+        if since.elapsed() > HANGS {
+            return Err(seen);
+        }
+        sleep(LOOK_AGAIN * 10).await;
+        let now = look().await;
+        if now != seen {
+            (seen, since) = (now, Instant::now());
+        }
+    }
+    Ok(seen)
 }
 
 /// A service with these roles that uses the broker.
@@ -139,13 +159,8 @@ impl Services {
     /// Waits until every order is delivered; how long that took.
     pub async fn delivered(&self, orders: usize) -> Duration {
         let began = Instant::now();
-        let all = async {
-            while self.by_status().await.get("delivered") != Some(&orders) {
-                sleep(LOOK_AGAIN * 10).await;
-            }
-        };
-        if timeout(HANGS, all).await.is_err() {
-            let counts = self.by_status().await;
+        let whole = |counts: &BTreeMap<_, _>| counts.get("delivered") == Some(&orders);
+        if let Err(counts) = while_it_moves(async || self.by_status().await, whole).await {
             panic!("{counts:?}\n{}", self.output());
         }
         began.elapsed()
@@ -166,25 +181,19 @@ impl Services {
             let asked = client.send(Method::POST, "/v1/relay/replay", &[], body);
             let asked = asked.await.expect("an answer");
             assert_eq!(asked.status, 202, "{}", asked.text());
-            let done = async {
-                loop {
-                    let relay: Value = client.get("/v1/relay").await.expect("an answer").json();
-                    if relay["replay"]["done"] == true {
-                        return relay["replay"]["sent"].as_u64().expect("a number");
-                    }
-                    sleep(LOOK_AGAIN).await;
-                }
+            let replay = async || -> Value {
+                let relay: Value = client.get("/v1/relay").await.expect("an answer").json();
+                relay["replay"].clone()
             };
-            sent += timeout(HANGS, done).await.expect("a replay ends");
+            let replay = while_it_moves(replay, |replay| replay["done"] == true).await;
+            sent += replay.expect("a replay ends")["sent"]
+                .as_u64()
+                .expect("a number");
         }
         // One event is of stock, which neither service reads.
-        let arrived = async {
-            while self.repeated().await < before + sent - 1 {
-                sleep(LOOK_AGAIN * 10).await;
-            }
-        };
-        if timeout(HANGS, arrived).await.is_err() {
-            let repeated = self.repeated().await - before;
+        let all = |repeated: &u64| *repeated >= before + sent - 1;
+        if let Err(repeated) = while_it_moves(async || self.repeated().await, all).await {
+            let repeated = repeated - before;
             panic!("{repeated} of {sent} came again\n{}", self.output());
         }
         sent
