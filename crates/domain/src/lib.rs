@@ -49,6 +49,7 @@ pub mod status;
 pub mod stock;
 pub mod stock_place;
 pub mod stuck;
+pub mod successive;
 pub mod text;
 pub mod time;
 pub mod timer;
