@@ -23,6 +23,7 @@ use crate::carrier::SimulatedCarrier;
 use crate::clock::{Clock, FollowedClock};
 use crate::config::Settings;
 use crate::consumers::background::Background;
+use crate::consumers::combined::CombinedTurns;
 use crate::consumers::inbox::EventSource;
 use crate::consumers::owner::Owner;
 use crate::consumers::resources::ConsumerResources;
@@ -213,9 +214,11 @@ impl App {
     /// Starts the roles that the settings name.
     #[must_use]
     pub fn start_roles(&self) -> RoleTasks {
+        let consumers = self.consumer_resources();
         let resources = RoleResources {
             settings: self.settings.clone(),
-            consumers: self.consumer_resources(),
+            combined: self.combined(&consumers),
+            consumers,
             store: self.store.clone(),
             vendors: Arc::new(Callers::new(
                 self.settings.vendors.clone(),
@@ -231,6 +234,13 @@ impl App {
             tasks.subscribe(subscriber);
         }
         tasks
+    }
+
+    /// Where delivery and status take their turns together, if they can.
+    fn combined(&self, consumers: &ConsumerResources) -> Option<Arc<CombinedTurns>> {
+        let has_both = self.settings.runs("delivery") && self.settings.runs("status");
+        let turns = self.store.clone().turns()?;
+        (has_both && !self.exchanges()).then(|| CombinedTurns::new(consumers, turns))
     }
 
     /// What the consumers of this process use.

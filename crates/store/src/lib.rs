@@ -33,6 +33,7 @@ mod sources;
 pub mod sqlite;
 pub mod status;
 mod traits;
+mod turn;
 pub mod verify;
 
 pub use caught::caught;
@@ -41,3 +42,4 @@ pub use error::{Error, Result};
 pub use model::*;
 pub use sources::{Cause, with_sources};
 pub use traits::*;
+pub use turn::{OwnerRows, Turn, TurnNeeds, TurnRows, TurnStore};

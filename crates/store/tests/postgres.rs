@@ -4,6 +4,7 @@ mod postgres {
     mod driver;
     mod own;
     mod readers;
+    mod shared_turns;
     mod snapshots;
 
     use driver::{Shared, Way};

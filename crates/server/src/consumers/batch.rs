@@ -6,23 +6,54 @@ use std::sync::Arc;
 use waybill_domain::event::LoggedEvent;
 use waybill_domain::ids::OrderId;
 use waybill_domain::retry::RetrySchedule;
+use waybill_domain::successive::merged;
 use waybill_store::{BatchDecision, ConsumerBatch, Known, Lease};
 
 use super::handler::Handler;
 use super::outcomes::Outcomes;
 use crate::context::ContextSource;
 
-/// Events of one partition, read past a cursor.
-pub struct EventBatch<H> {
+/// What all batches of a consumer on one partition have in common until its cursor moves.
+pub struct NextBatch<H> {
     pub handler: Arc<H>,
     pub contexts: ContextSource,
     pub schedule: RetrySchedule,
     pub lease: Lease,
-    /// Where the durable cursor stands, and where it goes.
-    pub from: i64,
-    pub to: i64,
-    pub events: Arc<[LoggedEvent]>,
+    /// The position after which events are read.
+    pub cursor: i64,
+    /// Where the durable cursor stands; skipped events move it lazily.
+    pub durable: i64,
     pub may_be_parked: bool,
+    /// The most events.
+    pub limit: usize,
+}
+
+impl<H: Handler> NextBatch<H> {
+    /// The batch of these events, after which the cursor is at `to`.
+    pub fn of(&self, events: Arc<[LoggedEvent]>, to: i64) -> EventBatch<H> {
+        EventBatch {
+            handler: self.handler.clone(),
+            contexts: self.contexts.clone(),
+            schedule: self.schedule,
+            lease: self.lease.clone(),
+            from: self.durable,
+            to,
+            events,
+            may_be_parked: self.may_be_parked,
+        }
+    }
+}
+
+/// Events of one partition, read past a cursor.
+pub struct EventBatch<H> {
+    handler: Arc<H>,
+    contexts: ContextSource,
+    schedule: RetrySchedule,
+    lease: Lease,
+    from: i64,
+    to: i64,
+    events: Arc<[LoggedEvent]>,
+    may_be_parked: bool,
 }
 
 impl<H: Handler> BatchDecision<H::Effect> for EventBatch<H> {
@@ -53,7 +84,7 @@ impl<H: Handler> BatchDecision<H::Effect> for EventBatch<H> {
             lease: self.lease.clone(),
             from: self.from,
             to: self.to,
-            changes,
+            changes: merged(changes),
             park,
         }
     }

@@ -14,9 +14,9 @@ use tokio_util::sync::CancellationToken;
 use waybill_domain::event::LoggedEvent;
 use waybill_domain::time::Time;
 use waybill_store::outage::Outage;
-use waybill_store::{ConsumerBatch, EffectStore, Error as StoreError, Lease};
+use waybill_store::{Consumed, ConsumerBatch, EffectStore, Error as StoreError, Lease};
 
-use super::batch::EventBatch;
+use super::batch::NextBatch;
 use super::handler::Handler;
 use super::newly_parked::{first_failure, log_parked};
 use super::parked_watch::ParkedWatch;
@@ -45,7 +45,7 @@ pub struct Consumer<H: Handler> {
 }
 
 /// The result of a turn.
-enum Turn {
+pub enum Turn {
     /// There were no events.
     Idle,
     /// There were events, and there may be more.
@@ -148,23 +148,14 @@ impl<H: Handler> Consumer<H> {
     }
 
     async fn back_off(&self, failures: u32, stop: &CancellationToken) {
-        let schedule = &self.resources.schedule;
-        let longest = schedule.max_ms;
-        let delay = schedule
-            .delay_ms(failures)
-            .unwrap_or(longest)
-            .max(1)
-            .unsigned_abs();
-        // Full jitter, so that consumers do not retry at the same time.
-        let jittered = self.resources.contexts.entropy.range(0..delay + 1);
         tokio::select! {
-            () = tokio::time::sleep(Duration::from_millis(jittered)) => {}
+            () = tokio::time::sleep(self.resources.back_off(failures)) => {}
             () = stop.cancelled() => {}
         }
     }
 
     /// Processes one batch of events, or the parked events that are due.
-    async fn turn(&mut self) -> Result<Turn, StoreError> {
+    pub async fn turn(&mut self) -> Result<Turn, StoreError> {
         let mut turn = Turn::Idle;
         if self.parked.any && self.parked.look_at <= Instant::now() {
             turn = self.retry_parked().await?;
@@ -175,8 +166,7 @@ impl<H: Handler> Consumer<H> {
             return Ok(turn);
         }
         if events.is_empty() {
-            self.cursor = reached;
-            self.note_passed();
+            self.skipped(reached);
             return Ok(Turn::More);
         }
         let few = self.singly == 0 && events.len() < self.batch_limit / 4;
@@ -263,26 +253,44 @@ impl<H: Handler> Consumer<H> {
         Ok(())
     }
 
-    async fn apply(&mut self, events: Arc<[LoggedEvent]>, reached: i64) -> Result<(), StoreError> {
-        let recorded: Vec<_> = events.iter().map(|e| e.recorded_at).collect();
-        let batch = EventBatch {
+    /// The batch that is taken next, but for its events.
+    pub fn next_batch(&self) -> NextBatch<H> {
+        NextBatch {
             handler: self.handler.clone(),
             contexts: self.resources.contexts.clone(),
             schedule: self.resources.schedule,
             lease: self.lease.clone(),
-            from: self.durable,
-            to: reached,
-            events,
+            cursor: self.cursor,
+            durable: self.durable,
             may_be_parked: self.parked.any,
-        };
+            limit: self.batch_limit,
+        }
+    }
+
+    async fn apply(&mut self, events: Arc<[LoggedEvent]>, reached: i64) -> Result<(), StoreError> {
+        let recorded: Vec<_> = events.iter().map(|e| e.recorded_at).collect();
+        let batch = self.next_batch().of(events, reached);
         let consumed = self.store.consume(Arc::new(batch)).await?;
+        self.consumed(&consumed, reached, &recorded);
+        self.handler.applied(self.lease.partition);
+        Ok(())
+    }
+
+    /// Records that a batch is written: the store has the cursor at `reached`.
+    pub fn consumed(&mut self, consumed: &Consumed, reached: i64, recorded: &[Time]) {
         if !consumed.parked.is_empty() {
             log_parked(&self.lease.consumer, &consumed.parked);
             self.parked.expect();
         }
-        self.passed(consumed.changes as u64, reached, &recorded);
-        self.handler.applied(self.lease.partition);
-        Ok(())
+        self.passed(consumed.changes as u64, reached, recorded);
+    }
+
+    /// Records that no event up to `reached` concerns this consumer.
+    pub fn skipped(&mut self, reached: i64) {
+        if reached != self.cursor {
+            self.cursor = reached;
+            self.note_passed();
+        }
     }
 
     /// Records that the store has the cursor at `reached`, and how many changes were made.
@@ -298,7 +306,7 @@ impl<H: Handler> Consumer<H> {
 
     /// Stores the cursor from time to time: events of other kinds move it only in memory, because skipping them again is
     /// cheap.
-    async fn keep_cursor_now_and_then(&mut self) -> Result<(), StoreError> {
+    pub async fn keep_cursor_now_and_then(&mut self) -> Result<(), StoreError> {
         const SKIPPED: i64 = 1_000;
         if self.cursor - self.durable >= SKIPPED {
             self.keep_cursor().await
@@ -307,7 +315,8 @@ impl<H: Handler> Consumer<H> {
         }
     }
 
-    async fn keep_cursor(&mut self) -> Result<(), StoreError> {
+    /// Stores the cursor.
+    pub async fn keep_cursor(&mut self) -> Result<(), StoreError> {
         if self.cursor == self.durable {
             return Ok(());
         }

@@ -43,6 +43,27 @@ impl<H: Handler> Consuming<H> {
     }
 }
 
+impl<H: Handler> Consuming<H> {
+    /// The consumer of a partition, where its lease found the cursor.
+    pub fn on_partition(&self, lease: Lease, cursor: i64) -> Consumer<H> {
+        let name = self.handler.consumer();
+        self.resources.metrics.passed(name, lease.partition, cursor);
+        Consumer {
+            shared: !self.resources.log.identity().one_writer,
+            resources: self.resources.clone(),
+            store: self.store.clone(),
+            handler: self.handler.clone(),
+            lease,
+            cursor,
+            durable: cursor,
+            parked: ParkedWatch::unknown(),
+            batch_limit: self.batch_limit,
+            outage: self.outage.clone(),
+            singly: 0,
+        }
+    }
+}
+
 #[async_trait]
 impl<H: Handler> PartitionTask for Consuming<H> {
     fn consumer(&self) -> &'static str {
@@ -59,21 +80,6 @@ impl<H: Handler> PartitionTask for Consuming<H> {
         cursor: i64,
         stop: CancellationToken,
     ) -> Result<(), StoreError> {
-        let name = self.handler.consumer();
-        self.resources.metrics.passed(name, lease.partition, cursor);
-        let mut consumer = Consumer {
-            shared: !self.resources.log.identity().one_writer,
-            resources: self.resources.clone(),
-            store: self.store.clone(),
-            handler: self.handler.clone(),
-            lease,
-            cursor,
-            durable: cursor,
-            parked: ParkedWatch::unknown(),
-            batch_limit: self.batch_limit,
-            outage: self.outage.clone(),
-            singly: 0,
-        };
-        consumer.run(&stop).await
+        self.on_partition(lease, cursor).run(&stop).await
     }
 }

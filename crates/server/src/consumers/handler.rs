@@ -3,6 +3,7 @@
 use waybill_domain::change::Change;
 use waybill_domain::event::{EventKind, LoggedEvent};
 use waybill_domain::ids::OrderId;
+use waybill_domain::successive::Successive;
 use waybill_store::{Effect, Known};
 
 /// What a handler decides about an event.
@@ -17,7 +18,7 @@ pub enum EventOutcome<E> {
 /// The consumer's part of a role. It does no I/O: the store loads what it needs and writes what it decides.
 pub trait Handler: Send + Sync + 'static {
     /// The rows that it decides on and writes; no other owner's.
-    type Effect: Effect;
+    type Effect: Effect + Successive;
 
     /// The consumer's name: cursor, lease, metrics.
     fn consumer(&self) -> &'static str;

@@ -3,6 +3,7 @@
 
 pub mod background;
 mod batch;
+pub mod combined;
 mod consumer;
 pub mod consuming;
 pub mod handler;

@@ -31,3 +31,18 @@ pub struct ConsumerResources {
     /// How long a small batch of a shared log waits for more.
     pub gather: Duration,
 }
+
+impl ConsumerResources {
+    /// How long to wait after so many failures in a row: with full jitter, so that consumers do not retry at the same
+    /// time.
+    #[must_use]
+    pub fn back_off(&self, failures: u32) -> Duration {
+        let longest = self.schedule.max_ms;
+        let delay = self.schedule.delay_ms(failures).unwrap_or(longest);
+        let jittered = self
+            .contexts
+            .entropy
+            .range(0..delay.max(1).unsigned_abs() + 1);
+        Duration::from_millis(jittered)
+    }
+}

@@ -58,12 +58,16 @@ pub static ROLE: RoleDefinition = RoleDefinition {
                 let effects: Arc<dyn EffectStore<OrderEffect>> = resources.store.clone();
                 tasks.receive(INBOX, sources, effects, handler.clone());
             }
-            tasks.keep(Consuming::new(
+            let consuming = Consuming::new(
                 &resources.consumers,
                 handler,
                 resources.store.clone(),
                 status.batch_limit,
-            ));
+            );
+            match &resources.combined {
+                Some(combined) => tasks.keep(combined.status(consuming)),
+                None => tasks.keep(consuming),
+            }
         })
     },
 };

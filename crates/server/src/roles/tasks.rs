@@ -11,6 +11,7 @@ use waybill_store::{EffectStore, InboxStore, Store};
 
 use crate::brokers::{Outside, exchanges};
 use crate::config::Settings;
+use crate::consumers::combined::CombinedTurns;
 use crate::consumers::handler::Handler;
 use crate::consumers::inbox::{Inbox, InboxName, RetryingInbox};
 use crate::consumers::lease_manager::LeaseManager;
@@ -32,6 +33,8 @@ pub struct RoleResources {
     pub inventory: Option<Arc<Guarded>>,
     /// The way to other stores, if this process has one.
     pub outside: Option<Outside>,
+    /// The combined turns of delivery and status, if this process runs both on a store that holds the rows of both.
+    pub combined: Option<Arc<CombinedTurns>>,
 }
 
 impl RoleResources {

@@ -4,6 +4,8 @@
 mod changes;
 #[path = "../v1/clients.rs"]
 mod clients;
+#[path = "../v1/combined_turns.rs"]
+mod combined_turns;
 #[path = "../v1/commands_once.rs"]
 mod commands_once;
 #[path = "../v1/contract.rs"]

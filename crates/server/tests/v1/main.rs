@@ -3,6 +3,7 @@
 mod bounds;
 mod changes;
 mod clients;
+mod combined_turns;
 mod commands_once;
 mod contract;
 mod crowd;

@@ -349,3 +349,34 @@ async fn an_order_whose_effect_the_store_refuses_waits_while_others_are_delivere
     no_letter_is_left(&shop).await;
     adds_up(&shop).await;
 }
+
+#[tokio::test]
+async fn a_shipment_that_cannot_be_read_does_not_keep_others_from_being_delivered() {
+    let mut shop = open_with(r#"["api", "delivery"]"#).await;
+    let damaged = id(&shop.placed("damaged", &small("a", 1)).await);
+    shop.follow(&damaged, None)
+        .await
+        .until("shipment.delivered")
+        .await;
+    // Its row cannot be read, and a timer of it is due.
+    let literal = literal(&shop, &damaged);
+    let timer = match shop.0.database() {
+        Some(_) => format!(
+            "INSERT INTO timers (part, due_at, shipment_id, order_id) SELECT part, 1, id, order_id FROM shipments WHERE order_id = {literal}"
+        ),
+        None => format!(
+            "INSERT INTO timers (due_at, shipment_id, order_id) SELECT 1, id, order_id FROM shipments WHERE order_id = {literal}"
+        ),
+    };
+    let row = format!("UPDATE shipments SET lines = 'nothing' WHERE order_id = {literal}");
+    reopen_with_all_roles(&mut shop, &[timer, row]).await;
+    let healthy = id(&shop.placed("healthy", &small("a", 1)).await);
+    shop.follow(&healthy, None)
+        .await
+        .until("shipment.created")
+        .await;
+    shop.follow(&damaged, None)
+        .await
+        .until("order.processing")
+        .await;
+}

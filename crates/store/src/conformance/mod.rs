@@ -36,6 +36,7 @@ mod stock;
 mod story;
 mod tenants;
 mod timers;
+mod turns;
 mod vendors;
 mod work;
 
@@ -44,6 +45,7 @@ pub use driver::{Driver, ManualClock, Tap};
 pub use factory::Factory;
 pub use harness::Harness;
 pub use story::Story;
+pub use turns::WholeLife;
 
 use std::pin::Pin;
 
@@ -107,6 +109,14 @@ macro_rules! store_conformance_cases {
                 clients_are_listed_in_pages_and_each_tenant_has_its_own
                 a_client_is_made_and_changed_once_per_key
                 a_hash_that_cannot_be_read_is_a_damaged_row
+            }
+            turns {
+                an_order_goes_from_confirmed_to_delivered_in_one_turn
+                a_turn_under_a_lease_that_is_lost_leaves_nothing
+                a_turn_decided_on_an_older_row_leaves_nothing
+                status_goes_on_behind_what_others_appended_meanwhile
+                a_turn_does_not_pass_an_event_of_a_parked_order_unseen
+                an_order_that_is_asked_for_twice_is_found_twice
             }
             vendors {
                 a_vendor_reads_back_with_its_terms

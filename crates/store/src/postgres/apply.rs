@@ -19,7 +19,7 @@ use uuid::Uuid;
 use waybill_domain::change::Change;
 use waybill_domain::event::NewEvent;
 
-static MOVE: Sql = Sql {
+pub static MOVE: Sql = Sql {
     text: "/* apply::move */ UPDATE cursors SET position = $3 WHERE consumer = $1 AND part = $2",
     types: &[Type::TEXT, Type::INT2, Type::INT8],
 };

@@ -32,6 +32,27 @@ pub static CURSOR: Sql = Sql {
     types: &[Type::TEXT, Type::INT2, Type::INT8],
 };
 
+/// The planted defect that the tests of combined turns must reveal: status' cursor passes events that other processes have
+/// appended since the turn began.
+pub fn passes_over_others() -> bool {
+    defect("pass_over_others")
+}
+
+/// As the statement of `turn.rs`, without its guard.
+pub static FOLLOW: Sql = Sql {
+    text: "/* turn::follow */ UPDATE cursors SET position = currval($4::regclass) \
+           WHERE consumer = $1 AND part = $2 AND $3::bigint + $5::bigint > 0 AND $6::text[] || $7::text[] IS NOT NULL RETURNING position",
+    types: &[
+        Type::TEXT,
+        Type::INT2,
+        Type::INT8,
+        Type::OID,
+        Type::INT8,
+        Type::TEXT_ARRAY,
+        Type::TEXT_ARRAY,
+    ],
+};
+
 /// The number of orders in the batch, and the sender of their results.
 type Early = Mutex<Option<(usize, oneshot::Sender<Vec<Accepted>>)>>;
 

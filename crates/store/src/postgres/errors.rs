@@ -2,6 +2,7 @@
 
 use super::rows::BeyondSmallint;
 use crate::error::Error;
+use crate::sources::Cause;
 use std::fmt;
 use tokio_postgres::error::{DbError, Severity, SqlState};
 
@@ -34,6 +35,13 @@ impl fmt::Display for Reported {
 }
 
 impl std::error::Error for Reported {}
+
+/// Whether a statement was refused because it would have made a column null that cannot be.
+pub fn is_null_refused(error: &Error) -> bool {
+    let cause = std::error::Error::source(error).and_then(|source| source.downcast_ref::<Cause>());
+    let reported = cause.and_then(|cause| cause.downcast_ref::<Reported>());
+    reported.is_some_and(|reported| *reported.0.code() == SqlState::NOT_NULL_VIOLATION)
+}
 
 /// What an error of a statement means, without its source.
 pub fn meaning(error: &tokio_postgres::Error) -> Error {

@@ -57,6 +57,7 @@ mod store;
 mod stuck;
 mod tls;
 mod transaction;
+mod turn;
 mod unreachable;
 mod vendors;
 mod verify;

@@ -61,7 +61,7 @@ impl Shared {
         PartitionInUse { partition, batches }
     }
 
-    fn sequence(&self, partition: u16) -> Result<u32> {
+    pub fn sequence(&self, partition: u16) -> Result<u32> {
         let sequence = self.sequences.get(usize::from(partition)).copied();
         sequence.ok_or_else(|| {
             let last = self.sequences.len();

@@ -192,8 +192,8 @@ pub async fn deliveries(commits: &Commits, orders: &[OrderId]) -> Result<Vec<Del
             .push(shipment);
     }
     let of = |id: &OrderId| {
-        let shipments = shipments.remove(id).unwrap_or_default();
-        (*id, known.remove(id), shipments)
+        let shipments = shipments.get(id).cloned().unwrap_or_default();
+        (*id, known.get(id).cloned(), shipments)
     };
     Ok(orders.iter().map(of).collect())
 }

@@ -220,9 +220,20 @@ impl Commits {
     pub async fn commit(
         &self,
         open: Open,
-        mut pipeline: Pipeline<'_>,
+        pipeline: Pipeline<'_>,
         mark: Option<CommitMarker>,
     ) -> std::result::Result<(), Failed> {
+        self.commit_answered(open, pipeline, mark).await.map(drop)
+    }
+
+    /// As [`Commits::commit`], with the answers of the last flush; `None` where they were lost and the commit was found
+    /// to have taken effect.
+    pub async fn commit_answered(
+        &self,
+        open: Open,
+        mut pipeline: Pipeline<'_>,
+        mark: Option<CommitMarker>,
+    ) -> std::result::Result<Option<Answers>, Failed> {
         let committed = pipeline.commit();
         let waits = self.connections.cancelled_waits();
         let Open { connection, id, .. } = open;
@@ -232,7 +243,7 @@ impl Commits {
                 drop(connection.into_pool());
                 if self.connections.cancelled_waits() == waits {
                     self.prove(waits);
-                    return Ok(());
+                    return Ok(Some(answers));
                 }
                 tracing::error!(
                     "a wait for the standby was cancelled; not ready until a commit has reached it"
@@ -247,7 +258,7 @@ impl Commits {
                 drop(connection);
                 tracing::warn!(%error, xid = id.xid(), "a COMMIT got no answer; looking up whether it took effect");
                 match id.was_committed(&self.connections, mark).await {
-                    Some(true) => Ok(()),
+                    Some(true) => Ok(None),
                     Some(false) => Err(Failed::Again(translate(error))),
                     None => Err(Failed::Error(Error::OutcomeUnknown)),
                 }

@@ -10,19 +10,30 @@ use crate::error::{Error, Result};
 use crate::model::{ConsumerBatch, Lease};
 use rusqlite::params;
 use waybill_domain::change::Change;
+use waybill_domain::ids::OrderId;
 
 /// Loads the rows that the batch needs, runs its decision, and writes the result.
 pub fn consume<E: OwnedRows>(tx: &mut Tx<'_>, batch: &dyn BatchDecision<E>) -> Result<Consumed> {
-    let mut known = Known {
-        rows: E::load(tx.connection, &batch.needs())?,
-        parked: vec![],
-    };
-    if tx.counters.parked > 0 {
-        known.parked = parked::among(tx.connection, batch.consumer(), batch.order_ids())?;
-    }
+    let known = known(tx, batch.consumer(), &batch.needs(), batch.order_ids())?;
     let decided = batch.decide(&known);
     apply(tx, &decided)?;
     Ok(Consumed::of(&decided))
+}
+
+/// Loads the rows of orders, and which of `keys` are parked for the consumer.
+pub fn known<E: OwnedRows>(
+    tx: &Tx<'_>,
+    consumer: &str,
+    needs: &[OrderId],
+    keys: Vec<OrderId>,
+) -> Result<Known<E>> {
+    let parked = if tx.counters.parked > 0 {
+        parked::among(tx.connection, consumer, keys)?
+    } else {
+        vec![]
+    };
+    let rows = E::load(tx.connection, needs)?;
+    Ok(Known { rows, parked })
 }
 
 /// Writes a batch's effects and moves the cursor; on an error, neither.
@@ -55,6 +66,12 @@ pub fn refuse_parked<E>(tx: &Tx<'_>, consumer: &str, changes: &[Change<E>]) -> R
         }
     }
     Ok(())
+}
+
+/// Writes changes that no cursor belongs to, all of them or none.
+pub fn write_under<E: OwnedRows>(tx: &mut Tx<'_>, lease: &Lease, all: &[Change<E>]) -> Result<()> {
+    fence(tx, lease)?;
+    changes::write(tx, all)
 }
 
 /// Writes independent changes; one that conflicts fails alone.

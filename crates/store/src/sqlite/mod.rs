@@ -43,6 +43,7 @@ mod shipments;
 mod stats;
 mod stock;
 mod store;
+mod turn;
 mod tx;
 mod vendors;
 mod verify;

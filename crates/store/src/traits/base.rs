@@ -2,6 +2,7 @@
 
 use crate::error::Result;
 use crate::model::{Identity, PoolUse, Stats};
+use crate::turn::TurnStore;
 use async_trait::async_trait;
 use std::sync::Arc;
 use waybill_domain::event::LoggedEvent;
@@ -31,6 +32,12 @@ pub trait StoreBase: Send + Sync + 'static {
     /// The time by the store's clock, which all processes that share it use; `None` for a store of one process, which
     /// uses its own clock.
     async fn time(&self) -> Result<Option<Time>>;
+
+    /// The store as one in which delivery and status can work in one transaction; `None` for a store that does not hold
+    /// the rows of both.
+    fn turns(self: Arc<Self>) -> Option<Arc<dyn TurnStore>> {
+        None
+    }
 
     /// Figures for people and metrics; counts a bounded number of rows.
     async fn stats(&self) -> Result<Stats>;

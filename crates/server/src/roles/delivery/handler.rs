@@ -57,6 +57,7 @@ impl Handler for DeliveryHandler {
 
     fn needs(&self, events: &[LoggedEvent]) -> Vec<OrderId> {
         let mut orders: Vec<OrderId> = events.iter().filter_map(|e| e.event.order_id).collect();
+        orders.sort_unstable();
         orders.dedup();
         orders
     }

@@ -80,19 +80,16 @@ fn start(resources: &RoleResources, tasks: &mut RoleTasks) {
             },
         );
     }
-    tasks.keep(Consuming::new(
-        consumers,
-        handler,
-        store.clone(),
-        delivery.batch_limit,
-    ));
-    tasks.keep(TimerTask::new(
-        consumers,
-        store,
-        carrier,
-        signals,
-        delivery.batch_limit,
-    ));
+    let limit = delivery.batch_limit;
+    let consuming = Consuming::new(consumers, handler, store.clone(), limit);
+    let timers = TimerTask::new(consumers, store, carrier, signals, limit);
+    if let Some(combined) = &resources.combined {
+        tasks.keep(combined.delivery(consuming));
+        tasks.keep(combined.timers(timers));
+    } else {
+        tasks.keep(consuming);
+        tasks.keep(timers);
+    }
 }
 
 /// The carrier that shipments are given to.

@@ -4,20 +4,24 @@
 //! The consumer `delivery` of a partition sets its timers, in this process or another. It signals new timers within its
 //! process; timers that another process set are found by polling.
 
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 use waybill_domain::change::{Change, DeliveryEffect};
+use waybill_domain::ids::ShipmentId;
 use waybill_domain::shipment::{self, Shipment, ShipmentStatus, Update};
 use waybill_domain::text::Tenant;
+use waybill_domain::time::Time;
 use waybill_domain::timer::{Timer, TimerChange};
 use waybill_store::outage::Outage;
 use waybill_store::{DeliveryStore, Error as StoreError, Lease};
 
 use super::timer_signals::TimerSignals;
 use crate::carrier::SimulatedCarrier;
+use crate::consumers::combined::Timers;
 use crate::consumers::partition_task::PartitionTask;
 use crate::consumers::resources::ConsumerResources;
 
@@ -77,7 +81,7 @@ impl PartitionTask for TimerTask {
         while !stop.is_cancelled() {
             let fired = {
                 let _turn = self.resources.background.turn().await;
-                self.fire(&lease).await
+                self.fire_due(&lease).await
             };
             let wait = match fired {
                 Ok(wait) => {
@@ -107,7 +111,7 @@ impl PartitionTask for TimerTask {
 
 impl TimerTask {
     /// Fires the timers that are due; returns the time until the next one.
-    async fn fire(&self, lease: &Lease) -> Result<Duration, StoreError> {
+    async fn fire_due(&self, lease: &Lease) -> Result<Duration, StoreError> {
         let store = &self.store;
         let now = self.resources.contexts.now();
         let (due, next) = store
@@ -180,6 +184,58 @@ impl TimerTask {
         };
         Change::new(tenant, order_id, partition, effect)
     }
+}
+
+#[async_trait]
+impl Timers for TimerTask {
+    fn add_steps(
+        &self,
+        due: Vec<(Timer, Option<Shipment>)>,
+        changes: &mut Vec<Change<DeliveryEffect>>,
+    ) -> Option<Time> {
+        let mut shipments: HashMap<ShipmentId, Shipment> = HashMap::new();
+        let mut steps: VecDeque<Timer> = VecDeque::new();
+        for (timer, shipment) in due {
+            shipments.extend(shipment.map(|shipment| (shipment.id, shipment)));
+            steps.push_back(timer);
+        }
+        for change in &*changes {
+            note_shipments(&mut shipments, change);
+            steps.extend(timers_set(change));
+        }
+        let mut next: Option<Time> = None;
+        while let Some(timer) = steps.pop_front() {
+            if timer.due_at > self.resources.contexts.now() {
+                next = Some(next.map_or(timer.due_at, |at| at.min(timer.due_at)));
+                continue;
+            }
+            let shipment = shipments.get(&timer.shipment_id).cloned();
+            let change = self.step(timer, shipment);
+            note_shipments(&mut shipments, &change);
+            steps.extend(timers_set(&change));
+            changes.push(change);
+        }
+        next
+    }
+
+    async fn fire(&self, lease: &Lease) -> Result<Duration, StoreError> {
+        self.fire_due(lease).await
+    }
+}
+
+/// Remembers the shipments as a change leaves them.
+fn note_shipments(shipments: &mut HashMap<ShipmentId, Shipment>, change: &Change<DeliveryEffect>) {
+    for written in &change.effect.shipments {
+        shipments.insert(written.after.id, written.after.clone());
+    }
+}
+
+fn timers_set(change: &Change<DeliveryEffect>) -> impl Iterator<Item = Timer> + '_ {
+    let timers = change.effect.timers.iter();
+    timers.filter_map(|change| match change {
+        TimerChange::Set(timer) => Some(timer.clone()),
+        TimerChange::Clear(_) => None,
+    })
 }
 
 fn next_status(status: ShipmentStatus) -> Option<ShipmentStatus> {

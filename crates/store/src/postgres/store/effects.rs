@@ -1,17 +1,27 @@
 //! Writing effects: of commands, batches, parked events and work.
 
 use super::super::changes::OwnedRows;
-use super::super::{apply, inbox, parked, work};
+use super::super::{apply, inbox, parked, turn, work};
 use super::PostgresStore;
 use crate::consume::{BatchDecision, Consumed};
 use crate::consume_steps;
 use crate::error::Result;
 use crate::model::{ConsumerBatch, InboxBatch, Lease, LeasedWork, ParkedOutcome, WorkOutcome};
 use crate::traits::EffectStore;
+use crate::turn::{Turn, TurnStore};
 use async_trait::async_trait;
 use std::sync::Arc;
 use waybill_domain::change::Change;
 use waybill_domain::ids::OrderId;
+
+#[async_trait]
+impl TurnStore for PostgresStore {
+    async fn take_turn(&self, turn: Box<dyn Turn>) -> Result<i64> {
+        let looks = self.due_looks.clone();
+        self.write(|shared| async move { turn::take(&shared, &looks, turn).await })
+            .await
+    }
+}
 
 #[async_trait]
 impl<E: OwnedRows> EffectStore<E> for PostgresStore {

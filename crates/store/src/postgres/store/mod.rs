@@ -24,6 +24,7 @@ use super::transaction::Commits;
 use crate::error::{Error, Result};
 use crate::model::{Identity, PoolUse, Stats};
 use crate::traits::StoreBase;
+use crate::turn::TurnStore;
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -39,7 +40,7 @@ pub struct PostgresStore {
     claims_walk: Arc<AtomicI64>,
     /// The order after which the next search for stuck orders begins.
     stuck_walk: Arc<AtomicI64>,
-    due_looks: Looks,
+    due_looks: Arc<Looks>,
     notifier: Mutex<Option<Notifier>>,
     writes: TaskTracker,
     closed: AtomicBool,
@@ -48,7 +49,7 @@ pub struct PostgresStore {
 impl PostgresStore {
     pub(super) fn new(shared: Shared, notifier: Notifier) -> Self {
         Self {
-            due_looks: Looks::new(shared.identity.partitions),
+            due_looks: Arc::new(Looks::new(shared.identity.partitions)),
             shared: Arc::new(shared),
             claims_walk: Arc::default(),
             stuck_walk: Arc::default(),
@@ -106,6 +107,10 @@ impl StoreBase for PostgresStore {
         let rows = self.read()?.read(&TIME, vec![]).await?;
         let now = rows.first().map(|row| Columns::of(row).time());
         now.transpose()
+    }
+
+    fn turns(self: Arc<Self>) -> Option<Arc<dyn TurnStore>> {
+        Some(self)
     }
 
     async fn stats(&self) -> Result<Stats> {

@@ -2,16 +2,29 @@
 
 use super::super::changes::OwnedRows;
 use super::super::schedule::Class;
-use super::super::{apply, inbox, parked, work};
+use super::super::tx::Tx;
+use super::super::{apply, inbox, parked, turn, work};
 use super::SqliteStore;
 use crate::consume::{BatchDecision, Consumed};
 use crate::error::Result;
 use crate::model::{ConsumerBatch, InboxBatch, Lease, LeasedWork, ParkedOutcome, WorkOutcome};
 use crate::traits::EffectStore;
+use crate::turn::{Turn, TurnStore};
 use async_trait::async_trait;
 use std::sync::Arc;
 use waybill_domain::change::Change;
 use waybill_domain::ids::OrderId;
+
+#[async_trait]
+impl TurnStore for SqliteStore {
+    async fn take_turn(&self, mut turn: Box<dyn Turn>) -> Result<i64> {
+        let scan = self.scan_limit;
+        let take = move |tx: &mut Tx<'_>| turn::take(tx, &mut *turn, scan);
+        self.writer.submit(Class::Background, take).await?;
+        // Nobody else appends.
+        Ok(0)
+    }
+}
 
 #[async_trait]
 impl<E: OwnedRows> EffectStore<E> for SqliteStore {

@@ -22,6 +22,7 @@ use super::writer::Writer;
 use crate::error::Result;
 use crate::model::{Identity, Stats};
 use crate::traits::{Now, StoreBase};
+use crate::turn::TurnStore;
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -51,6 +52,10 @@ impl StoreBase for SqliteStore {
 
     async fn time(&self) -> Result<Option<Time>> {
         Ok(None)
+    }
+
+    fn turns(self: Arc<Self>) -> Option<Arc<dyn TurnStore>> {
+        Some(self)
     }
 
     async fn stats(&self) -> Result<Stats> {
