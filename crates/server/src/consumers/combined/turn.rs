@@ -16,8 +16,8 @@ use waybill_store::{Consumed, Lease, OwnerRows, Result, Turn, TurnNeeds, TurnRow
 use super::defects;
 use super::participant::{BatchSource, Timers};
 
-/// Shipments that one turn makes, and timers that it fires, at most: a turn of more would keep the answers waiting that
-/// are committed with it.
+/// Shipments that one turn makes, and timers that it fires, at most. A turn of more would keep the answers waiting that
+/// are committed with it, or hold the locks of stock rows for which orders wait.
 pub const MOST_SHIPMENTS: usize = 64;
 
 /// A turn that is about to be taken.
