@@ -246,7 +246,8 @@ impl TurnRows for Rows {
 }
 
 /// Moves status' cursor past the events that this transaction has just appended. If another process appended an event
-/// that status wants in between, or one of a kind that this version does not know, the position becomes null, which the table does not take: nothing is committed.
+/// that status wants in between, or one of a kind that this version does not know, the position becomes null, which the
+/// table does not take: nothing is committed.
 static FOLLOW: Sql = Sql {
     text: "/* turn::follow */ UPDATE cursors SET position = CASE WHEN EXISTS (SELECT FROM events WHERE part = $2 AND position > $3 \
            AND position <= currval($4::regclass) - $5 AND (type = ANY($6) OR type <> ALL($7))) THEN NULL ELSE currval($4::regclass) END \

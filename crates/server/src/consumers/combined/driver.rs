@@ -130,7 +130,7 @@ impl Driver<'_> {
         match self.events(&mut participants, now).await {
             Ok(Some(events)) => return self.together(&mut participants, events).await,
             Ok(None) => {}
-            Err(error) if is_of_content(&error) => return self.alone(&mut participants).await,
+            Err(error) if error.is_item_fault() => return self.alone(&mut participants).await,
             Err(error) => return Err(error),
         }
         participants.keep_cursors_now_and_then().await?;
@@ -204,7 +204,7 @@ impl Driver<'_> {
                 tracing::debug!(%error, "another write was committed first");
                 return self.alone(participants).await;
             }
-            Err(error) if is_of_content(&error) => {
+            Err(error) if error.is_item_fault() => {
                 tracing::debug!(%error, "a combined turn was refused; taking turns apart");
                 self.apart_until = Instant::now() + APART;
                 return self.alone(participants).await;
@@ -293,7 +293,7 @@ impl Driver<'_> {
                 self.failures = 0;
             }
             // What one cannot do does not keep the others from going on.
-            Some(error) if more && is_of_content(&error) => self.report(&error),
+            Some(error) if more && error.is_item_fault() => self.report(&error),
             Some(error) => return Err(error),
         }
         let until = Instant::now() + wait;
@@ -306,26 +306,6 @@ impl Driver<'_> {
         if !matches!(error, StoreError::Conflict { .. }) {
             self.combined.outage.failed(error);
         }
-    }
-}
-
-/// Whether what was read or written is the reason, and not that the store is away: then each participant finds out by
-/// itself what it can do.
-fn is_of_content(error: &StoreError) -> bool {
-    match error {
-        StoreError::Refused { .. }
-        | StoreError::DamagedRow { .. }
-        | StoreError::DamagedDatabase { .. }
-        | StoreError::Conflict { .. }
-        | StoreError::KeyUsed => true,
-        StoreError::Fenced { .. }
-        | StoreError::DiskFull
-        | StoreError::Busy { .. }
-        | StoreError::Unavailable { .. }
-        | StoreError::OutcomeUnknown
-        | StoreError::Locked { .. }
-        | StoreError::NewerSchema { .. }
-        | StoreError::Open { .. } => false,
     }
 }
 
@@ -346,10 +326,7 @@ impl Participants<'_> {
     }
 
     fn cursors(&self) -> (i64, i64) {
-        (
-            self.delivery.next_batch().cursor(),
-            self.status.next_batch().cursor(),
-        )
+        (self.delivery.cursor(), self.status.cursor())
     }
 
     fn looks_at_parked(&self) -> Option<Instant> {
@@ -377,11 +354,8 @@ impl Participants<'_> {
 }
 
 fn has_events<E>(consumer: &mut dyn TurnConsumer<E>, combined: &CombinedTurns) -> bool {
-    let next = consumer.next_batch();
-    let found = combined
-        .resources
-        .log_cache
-        .read(next.cursor(), 1, next.kinds());
+    let memory = &combined.resources.log_cache;
+    let found = memory.read(consumer.cursor(), 1, consumer.kinds());
     // What the cache no longer has must be read from the table.
     let Some((events, reached)) = found else {
         return true;

@@ -25,6 +25,12 @@ pub trait TurnConsumer<E>: Send + Sync {
     /// The consumer's name.
     fn name(&self) -> &str;
 
+    /// The position after which events are read.
+    fn cursor(&self) -> i64;
+
+    /// The kinds of events that it takes.
+    fn kinds(&self) -> &'static [EventKind];
+
     /// Takes turns by itself until it is stopped.
     async fn run_alone(&mut self, stop: &CancellationToken) -> Result<(), StoreError>;
 
@@ -58,6 +64,14 @@ pub trait TurnConsumer<E>: Send + Sync {
 impl<H: Handler> TurnConsumer<H::Effect> for Consumer<H> {
     fn name(&self) -> &str {
         self.handler.consumer()
+    }
+
+    fn cursor(&self) -> i64 {
+        self.cursor
+    }
+
+    fn kinds(&self) -> &'static [EventKind] {
+        self.handler.kinds()
     }
 
     async fn run_alone(&mut self, stop: &CancellationToken) -> Result<(), StoreError> {

@@ -97,8 +97,8 @@ impl Turn for CombinedTurn {
             orders.dedup();
             needs.orders = orders;
             needs.wanted_by_status = self.status.kinds();
-            let participants = status.events.len() < self.status.limit();
-            needs.log_end = participants.then_some(status.reached);
+            let is_whole = status.events.len() < self.status.limit();
+            needs.log_end = is_whole.then_some(status.reached);
         }
         needs
     }
