@@ -132,6 +132,17 @@ pub async fn migrate(
     })
 }
 
+/// Makes the log be written packed by processes that start from now on; the schema must be up to date.
+///
+/// # Errors
+/// The store is unavailable; a server has the embedded store open.
+pub async fn pack_log(settings: &Settings) -> Result<(), Error> {
+    match shared(settings) {
+        Some(options) => postgres::pack_log(&options).await,
+        None => sqlite::pack_log(settings.store.data.as_ref()),
+    }
+}
+
 /// Opens the store for a command that changes it, with nobody who follows its log in this process.
 ///
 /// # Errors

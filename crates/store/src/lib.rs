@@ -16,6 +16,8 @@ mod caught;
 pub mod conformance;
 mod consume;
 mod consume_steps;
+#[cfg(feature = "planted-defects")]
+mod defects;
 mod encoding;
 mod error;
 pub mod generations;
@@ -24,6 +26,7 @@ pub mod migrations;
 mod model;
 pub mod moving;
 pub mod outage;
+pub mod packed;
 pub mod postgres;
 mod readable;
 pub mod reads;

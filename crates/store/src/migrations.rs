@@ -5,6 +5,9 @@
 //! what is no longer read. So each schema records the oldest binary that may still run on it, as the newest schema that
 //! binary knows. The number is stored in `meta`, where a binary that does not know the schema can read it.
 
+use crate::error::{Error, Result};
+use crate::packed::{self, LogForm};
+
 /// One step of the schema. A file once released is never edited.
 #[derive(Clone, Copy, Debug)]
 pub struct Migration {
@@ -76,6 +79,10 @@ pub const MIGRATIONS: &[Migration] = &[
         number: 15,
         min_compatible: 3,
     },
+    Migration {
+        number: packed::SINCE,
+        min_compatible: 3,
+    },
 ];
 
 /// The key in `meta` under which a store keeps what [`Migration::note`] says.
@@ -83,11 +90,27 @@ pub const MIN_COMPATIBLE: &str = "min_compatible";
 
 impl Migration {
     /// The note about this schema that is stored in the transaction of the migration. It contains the schema's number,
-    /// so that a note left from another schema is recognised and ignored.
+    /// so that a note left from another schema is recognised and ignored. Binaries that cannot read a packed log may not
+    /// run on one, whatever the schema.
     #[must_use]
-    pub fn note(&self) -> String {
-        format!("{}:{}", self.number, self.min_compatible)
+    pub fn note(&self, log: LogForm) -> String {
+        let oldest = match log {
+            LogForm::Plain => self.min_compatible,
+            LogForm::Packed => self.min_compatible.max(packed::SINCE),
+        };
+        format!("{}:{oldest}", self.number)
     }
+}
+
+/// The note of a store of the newest schema whose log is packed.
+///
+/// # Errors
+/// [`Error::NewerSchema`]: the store has another schema, and its note says what this binary does not know.
+pub fn packed_note(found: i64) -> Result<String> {
+    let newest = MIGRATIONS.last().filter(|newest| newest.number == found);
+    let known = known();
+    let newest = newest.ok_or(Error::NewerSchema { found, known })?;
+    Ok(newest.note(LogForm::Packed))
 }
 
 /// What to do with a store.
@@ -167,7 +190,20 @@ mod tests {
             number: 9,
             min_compatible: 4,
         };
-        assert_eq!(decide(9, 4, Some(&newer.note())), Verdict::Run);
-        assert_eq!(decide(9, 3, Some(&newer.note())), Verdict::Refuse);
+        let note = newer.note(LogForm::Plain);
+        assert_eq!(decide(9, 4, Some(&note)), Verdict::Run);
+        assert_eq!(decide(9, 3, Some(&note)), Verdict::Refuse);
+    }
+
+    #[test]
+    fn a_packed_log_is_refused_by_binaries_that_cannot_read_it() {
+        let newer = Migration {
+            number: packed::SINCE + 1,
+            min_compatible: 3,
+        };
+        let note = newer.note(LogForm::Packed);
+        let verdict = |known| decide(newer.number, known, Some(&note));
+        assert_eq!(verdict(packed::SINCE), Verdict::Run);
+        assert_eq!(verdict(packed::SINCE - 1), Verdict::Refuse);
     }
 }

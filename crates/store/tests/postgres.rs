@@ -9,6 +9,7 @@ mod postgres {
 
     use driver::{Shared, Way};
     use waybill_store::conformance::{Harness, cases};
+    use waybill_store::packed::LogForm;
 
     /// Another seed gives another random story: `WAYBILL_TEST_SEED=7 cargo test -p waybill-store`.
     fn seed() -> u64 {
@@ -17,6 +18,10 @@ mod postgres {
     }
 
     fn run(name: &str, way: Way) {
+        run_with(name, way, LogForm::Packed);
+    }
+
+    fn run_with(name: &str, way: Way, log: LogForm) {
         let case = cases()
             .into_iter()
             .find(|c| c.name == name)
@@ -31,7 +36,11 @@ mod postgres {
             let Some(driver) = Shared::new(way, 1).await else {
                 return;
             };
-            (case.run)(Harness::open(driver, seed()).await).await;
+            let mut harness = Harness::open(driver, seed()).await;
+            if log == LogForm::Plain {
+                harness.write_plain_log().await;
+            }
+            (case.run)(harness).await;
         });
     }
 
@@ -61,6 +70,20 @@ mod postgres {
             };
         }
         waybill_store::store_conformance_cases!(tests);
+    }
+
+    /// What the log is read and written for, with a log as stores of before schema 16 go on to write it. Everything else is
+    /// done with both forms on the embedded driver.
+    #[test]
+    fn a_plain_log_does_what_a_packed_one_does() {
+        let of_log = ["log::", "relay::", "parked::", "turns::", "advance::"];
+        let of_log = |name: &str| of_log.iter().any(|subject| name.starts_with(subject));
+        let cases = cases().into_iter().filter(|case| of_log(case.name));
+        let names: Vec<_> = cases.map(|case| case.name).collect();
+        assert!(names.len() > 20, "{names:?}");
+        for name in names {
+            run_with(name, Way::Direct, LogForm::Plain);
+        }
     }
 
     #[test]

@@ -4,10 +4,12 @@ mod sqlite {
     mod backup;
     mod driver;
     mod own;
+    mod packed;
     mod plans;
 
     use driver::Embedded;
     use waybill_store::conformance::{Harness, cases};
+    use waybill_store::packed::LogForm;
 
     /// Another seed gives another random story: `WAYBILL_TEST_SEED=7 cargo test -p waybill-store`.
     fn seed() -> u64 {
@@ -15,7 +17,7 @@ mod sqlite {
         seed.and_then(|s| s.parse().ok()).unwrap_or(20_260_504)
     }
 
-    fn run(name: &str) {
+    fn run(name: &str, log: LogForm) {
         let case = cases()
             .into_iter()
             .find(|c| c.name == name)
@@ -27,7 +29,11 @@ mod sqlite {
             .build();
         runtime.expect("a runtime starts").block_on(async {
             let driver = Embedded::new();
-            (case.run)(Harness::open(driver, seed()).await).await;
+            let mut harness = Harness::open(driver, seed()).await;
+            if log == LogForm::Plain {
+                harness.write_plain_log().await;
+            }
+            (case.run)(harness).await;
         });
     }
 
@@ -36,12 +42,22 @@ mod sqlite {
             $(mod $subject {
                 $(#[test]
                 fn $case() {
-                    super::run(concat!(stringify!($subject), "::", stringify!($case)));
+                    use super::{LOG, run};
+                    run(concat!(stringify!($subject), "::", stringify!($case)), LOG);
                 })+
             })+
         };
     }
+    const LOG: LogForm = LogForm::Packed;
     waybill_store::store_conformance_cases!(tests);
+
+    /// The same with a log as stores of before schema 16 go on to write it.
+    mod plain_log {
+        use super::{LogForm, run};
+
+        const LOG: LogForm = LogForm::Plain;
+        waybill_store::store_conformance_cases!(tests);
+    }
 
     #[test]
     fn the_suite_is_as_long_as_it_says() {

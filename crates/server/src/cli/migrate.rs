@@ -22,7 +22,7 @@ use crate::random::Entropy;
 /// Bring the schema of the store up to date, or move an embedded store into PostgreSQL
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Can be run again, and by many at once: who comes second finds nothing to do; makes the database where that is allowed. The embedded store is copied first, and must not be in use; a server brings it up to date by itself when it starts.\n\nWith --from, the embedded store in a folder is moved into an empty database, in one transaction: stop its server first. Everything keeps its id, number and place in the log. Afterwards no server starts on the folder any more, which is otherwise left as it was.\n\nExamples:\n  DATABASE_URL=postgres://waybill@db/waybill waybill migrate\n  waybill migrate --data /var/lib/waybill\n  DATABASE_URL=postgres://waybill@db/waybill waybill migrate --from sqlite:/var/lib/waybill\n  DATABASE_URL=postgres://waybill@db/waybill waybill migrate --restored"
+    after_help = "Can be run again, and by many at once: who comes second finds nothing to do; makes the database where that is allowed. The embedded store is copied first, and must not be in use; a server brings it up to date by itself when it starts.\n\nWith --from, the embedded store in a folder is moved into an empty database, in one transaction: stop its server first. Everything keeps its id, number and place in the log. Afterwards no server starts on the folder any more, which is otherwise left as it was.\n\nExamples:\n  DATABASE_URL=postgres://waybill@db/waybill waybill migrate\n  waybill migrate --data /var/lib/waybill\n  DATABASE_URL=postgres://waybill@db/waybill waybill migrate --from sqlite:/var/lib/waybill\n  DATABASE_URL=postgres://waybill@db/waybill waybill migrate --restored\n  waybill migrate --pack-log --data /var/lib/waybill"
 )]
 pub struct MigrateArgs {
     #[command(flatten)]
@@ -35,6 +35,11 @@ pub struct MigrateArgs {
     to: Option<String>,
     #[command(flatten)]
     accept: AcceptArgs,
+    /// From now on write the events of a transaction about one order as one row, in a fraction of the bytes. New stores
+    /// do so from the beginning. Binaries before schema 16 can no longer run on the store: do it once you will not go
+    /// back to one. Processes on PostgreSQL do so from their next start
+    #[arg(long, conflicts_with_all = ["from", "restored", "nothing_lost"])]
+    pack_log: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -70,13 +75,17 @@ pub async fn run(args: MigrateArgs) -> ExitCode {
     if let Some(what) = args.accept.what() {
         return accept::run(what, &settings, clock.as_ref(), &entropy, args.json).await;
     }
-    match backend::migrate(&settings, &clock, &entropy).await {
-        Ok(migrated) => {
-            tell(&migrated, args.json);
-            ExitCode::SUCCESS
-        }
-        Err(error) => fail_store(&error),
+    let migrated = match backend::migrate(&settings, &clock, &entropy).await {
+        Ok(migrated) => migrated,
+        Err(error) => return fail_store(&error),
+    };
+    if args.pack_log
+        && let Err(error) = backend::pack_log(&settings).await
+    {
+        return fail_store(&error);
     }
+    tell(&migrated, args.pack_log, args.json);
+    ExitCode::SUCCESS
 }
 
 fn folder(text: &str) -> Result<PathBuf, String> {
@@ -97,14 +106,18 @@ fn address(text: &str) -> Result<String, String> {
     }
 }
 
-fn tell(migrated: &Migrated, json: bool) {
+fn tell(migrated: &Migrated, packed: bool, json: bool) {
     let Migrated {
         made_database,
         from,
         to,
     } = migrated;
     if json {
-        output::json(&json!({"madeDatabase": made_database, "from": from, "to": to}));
+        let mut told = json!({"madeDatabase": made_database, "from": from, "to": to});
+        if packed {
+            told["log"] = json!("packed");
+        }
+        output::json(&told);
         return;
     }
     if *made_database {
@@ -114,5 +127,8 @@ fn tell(migrated: &Migrated, json: bool) {
         output::line(format!("schema {to}: nothing to do"));
     } else {
         output::line(format!("schema {from} → {to}"));
+    }
+    if packed {
+        output::line("the log is written packed from the next start of each process");
     }
 }

@@ -214,7 +214,10 @@ async fn an_order_that_is_not_delivered_grows_old_and_is_named() {
 async fn an_event_that_cannot_be_read_becomes_a_dead_letter_and_other_orders_go_on() {
     let rule = named("WaybillDeadLetters");
     let dead = |scrape: &Scrape| scrape.one("waybill_dead_letters", "");
-    let mut app = with_settings(API).await;
+    let mut app = demo().prepared().expect("a folder");
+    let migrated = app.migrate_with_plain_log().await;
+    migrated.expect("it is migrated");
+    start(&mut app, API).await;
     let id = placed(&app, 3).await;
     assert!(!rule.is_crossed_by(dead(&Scrape::of(&app).await)));
     stop(&mut app).await;

@@ -20,6 +20,8 @@ mod flood;
 mod free_json;
 #[path = "../v1/front.rs"]
 mod front;
+#[path = "../v1/packed_rows.rs"]
+mod packed_rows;
 #[path = "../v1/paging.rs"]
 mod paging;
 #[path = "../v1/poisoned.rs"]

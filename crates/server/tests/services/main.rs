@@ -2,6 +2,7 @@
 //! one publishes has its effect in the other, once, whatever is killed.
 
 mod against;
+mod log;
 mod one_store;
 mod personal;
 mod race;

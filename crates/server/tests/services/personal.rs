@@ -7,7 +7,7 @@ use http::Method;
 use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
 
-use crate::{HANGS, LOOK_AGAIN, Services};
+use crate::{HANGS, LOOK_AGAIN, Services, log};
 
 /// Stands nowhere but in the order's personal data.
 const MARKER: &str = "Quendelgasse-4711";
@@ -34,8 +34,11 @@ fn kept(services: &Services, store: &str) -> (String, String) {
             .collect();
         rows.join("\n")
     };
-    let events = "SELECT body || COALESCE(actor, '') FROM events UNION ALL SELECT envelope || COALESCE(error, '') FROM parked";
-    (all("SELECT data FROM order_personal"), all(events))
+    let events = log::events(&file(services, store)).into_iter();
+    let events = events.map(|logged| format!("{:?}", logged.event));
+    let mut others: Vec<String> = events.collect();
+    others.push(all("SELECT envelope || COALESCE(error, '') FROM parked"));
+    (all("SELECT data FROM order_personal"), others.join("\n"))
 }
 
 async fn restarted(services: &mut Services, store: &str, statement: &str) {

@@ -1,23 +1,26 @@
 //! The ids of a request, followed through the events of both stores.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::Method;
 use serde_json::{Value, json};
 
-use crate::Services;
+use crate::{Services, log};
 
 const TRACE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
 /// Each type of event in a store, with its trace and correlation id.
 fn logged(services: &Services, store: &str) -> Vec<(String, String, String)> {
     let file = services.app.data().join(store).join("waybill.db");
-    let db = rusqlite::Connection::open(file).expect("it is SQLite");
-    let sql = "SELECT type, COALESCE(traceparent, ''), COALESCE(correlation_id, '') FROM events \
-               WHERE stream <> 'stock' ORDER BY position";
-    let mut statement = db.prepare(sql).expect("it is right");
-    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
-    let rows = rows.expect("it runs").collect::<Result<_, _>>();
-    rows.expect("text")
+    let events = log::events(&file).into_iter().map(|logged| logged.event);
+    let of_orders = events.filter(|event| event.order_id.is_some());
+    let text = |id: Option<Arc<str>>| id.map_or(String::new(), |id| id.to_string());
+    let ids = of_orders.map(|event| {
+        let (kind, meta) = (event.kind.to_string(), event.meta);
+        (kind, text(meta.traceparent), text(meta.correlation_id))
+    });
+    ids.collect()
 }
 
 #[tokio::test]

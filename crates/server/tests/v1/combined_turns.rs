@@ -54,26 +54,6 @@ async fn shipment(client: &mut Client, order: &str) -> String {
     }
 }
 
-/// Waits until status has passed every event of the log.
-async fn status_has_passed_all(shop: &Shop) {
-    let begun = Instant::now();
-    loop {
-        let metrics = shop.get("/metrics").await;
-        let metrics = metrics.text();
-        let lag = metrics
-            .lines()
-            .filter(|line| line.starts_with("waybill_consumer_lag_events{"))
-            .filter(|line| line.contains("=\"status\""));
-        let lag: Vec<&str> = lag.filter_map(|line| line.rsplit(' ').next()).collect();
-        assert!(!lag.is_empty(), "{metrics}");
-        if lag.iter().all(|places| *places == "0") {
-            return;
-        }
-        assert!(begun.elapsed() < PATIENCE, "{lag:?}");
-        tokio::time::sleep(POLL).await;
-    }
-}
-
 /// Orders whose shipments were all delivered by hand, and which of those status has lost on their way.
 async fn lost_by_status(shop: &Shop) -> Vec<Value> {
     shop.stocked("MUG-1", 100_000).await;
@@ -83,7 +63,7 @@ async fn lost_by_status(shop: &Shop) -> Vec<Value> {
     }
     let orders = clients.join_all().await.concat();
     assert_eq!(orders.len(), CLIENTS * ORDERS_OF_A_CLIENT);
-    status_has_passed_all(shop).await;
+    shop.status_has_passed_all().await;
     let mut lost = vec![];
     for order in orders {
         let order = shop.0.order(&order).await.expect("it is there");

@@ -90,7 +90,7 @@ async fn the_same_body_in_another_spelling_is_the_same_order() {
 
 #[tokio::test]
 async fn an_order_that_an_earlier_version_took_can_be_read_and_hides_no_other() {
-    let mut shop = Shop::open(NEVER).await;
+    let mut shop = Shop::with_plain_log(NEVER).await;
     shop.placed("before", &small("a", 1)).await;
     let made = place(&shop, "odd", &with(r#"{"a":"METADATA"}"#, false)).await;
     let odd = id(&made.json());

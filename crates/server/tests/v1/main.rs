@@ -13,6 +13,7 @@ mod flood;
 mod free_json;
 mod front;
 mod moved;
+mod packed_rows;
 mod paging;
 mod poisoned;
 mod preconditions;

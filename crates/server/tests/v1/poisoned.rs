@@ -24,6 +24,8 @@ async fn open_with(roles: &str) -> Shop {
     let mut app = app.prepared().expect("a folder");
     let file = app.home().join("waybill.toml");
     std::fs::write(file, format!("roles = {roles}\n")).expect("written");
+    let migrated = app.migrate_with_plain_log().await;
+    migrated.expect("it is migrated");
     app.start().await.expect("it starts");
     Shop(app)
 }

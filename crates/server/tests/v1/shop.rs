@@ -1,6 +1,6 @@
 //! A running Waybill and a client of it.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{Method, Request};
@@ -34,8 +34,40 @@ impl Shop {
         .await
     }
 
+    /// Opens as [`Shop::open`], with a log whose events can be changed with SQL.
+    pub async fn with_plain_log(carrier_ms: &str) -> Self {
+        let start = Start::demo(env!("CARGO_BIN_EXE_waybill"))
+            .as_in(env!("CARGO_CRATE_NAME"))
+            .delivering_within_ms(carrier_ms);
+        let mut app = start.prepared().expect("a folder");
+        let migrated = app.migrate_with_plain_log().await;
+        migrated.expect("it is migrated");
+        app.start().await.expect("it starts");
+        Self(app)
+    }
+
     pub async fn start(start: Start) -> Self {
         Self(start.ready().await.expect("the server starts"))
+    }
+
+    /// Waits until status has passed every event of the log.
+    pub async fn status_has_passed_all(&self) {
+        let begun = Instant::now();
+        loop {
+            let metrics = self.get("/metrics").await;
+            let metrics = metrics.text();
+            let lag = metrics
+                .lines()
+                .filter(|line| line.starts_with("waybill_consumer_lag_events{"))
+                .filter(|line| line.contains("=\"status\""));
+            let lag: Vec<&str> = lag.filter_map(|line| line.rsplit(' ').next()).collect();
+            assert!(!lag.is_empty(), "{metrics}");
+            if lag.iter().all(|places| *places == "0") {
+                return;
+            }
+            assert!(begun.elapsed() < PATIENCE, "{lag:?}");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
     }
 
     pub fn client(&self, tenant: &str, scope: &str) -> Client {

@@ -34,7 +34,8 @@ async fn sound(h: &Harness) {
 }
 
 /// Runs `sql` and expects a finding under `invariant` whose text contains `says`.
-async fn found(h: Harness, sql: &str, invariant: &str, says: &str) {
+async fn found(mut h: Harness, sql: &str, invariant: &str, says: &str) {
+    h.write_plain_log().await;
     sound(&h).await;
     h.store.close().await;
     h.driver.damage(sql).await;

@@ -4,6 +4,7 @@ use super::driver::{Driver, ManualClock, Tap};
 use super::factory::Factory;
 use crate::error::Result;
 use crate::model::{Accepted, ConsumerBatch, Lease, NewParked, OrderRecord, OrderRef};
+use crate::packed;
 use crate::traits::{Effect, EffectStore, Store};
 use std::sync::Arc;
 use std::time::Duration;
@@ -65,6 +66,17 @@ impl Harness {
     pub async fn reopen(&mut self) {
         self.store.close().await;
         self.store = open(&*self.driver, &self.clock, &self.tap, &self.make).await;
+    }
+
+    /// Makes the store write its log as a store of before schema 16 does, one event a row: those rows are damaged with
+    /// plain SQL.
+    pub async fn write_plain_log(&mut self) {
+        let sql = format!(
+            "UPDATE meta SET value = 'plain' WHERE key = '{}'",
+            packed::KEY
+        );
+        self.driver.damage(&sql).await;
+        self.reopen().await;
     }
 
     /// The findings of the checker, one line each.

@@ -146,7 +146,8 @@ pub(super) async fn reading_some_kinds_passes_the_others(h: Harness) {
     );
 }
 
-pub(super) async fn no_consumer_passes_an_event_that_cannot_be_read(h: Harness) {
+pub(super) async fn no_consumer_passes_an_event_that_cannot_be_read(mut h: Harness) {
+    h.write_plain_log().await;
     h.put("A", 50).await;
     let id = h.created(h.make.order(&[("A", 1)])).await;
     for _ in 0..4 {

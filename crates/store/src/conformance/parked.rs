@@ -224,7 +224,8 @@ pub(super) async fn an_event_is_given_up_when_somebody_asks(h: Harness) {
     );
 }
 
-pub(super) async fn what_a_discard_leaves_is_explained_and_nothing_else_is(h: Harness) {
+pub(super) async fn what_a_discard_leaves_is_explained_and_nothing_else_is(mut h: Harness) {
+    h.write_plain_log().await;
     let s = stuck(h).await;
     let unreadable = format!(
         "UPDATE events SET body = '{{' WHERE position = {}",

@@ -65,7 +65,8 @@ pub(super) async fn a_consumer_without_rows_moves_its_cursor_parks_and_settles(h
     assert!(h.findings().await.is_empty(), "{:?}", h.findings().await);
 }
 
-pub(super) async fn every_event_is_read_up_to_the_first_that_cannot_be_read(h: Harness) {
+pub(super) async fn every_event_is_read_up_to_the_first_that_cannot_be_read(mut h: Harness) {
+    h.write_plain_log().await;
     h.put("A", 50).await;
     for _ in 0..5 {
         h.created(h.make.order(&[("A", 1)])).await;

@@ -14,6 +14,7 @@ pub enum Kind {
     Text,
     /// Ids, and hashes of 16 bytes.
     Uuid,
+    Bytes,
 }
 
 /// A column that is moved.
@@ -34,6 +35,7 @@ pub enum Value {
     Bool(Option<bool>),
     Text(Option<String>),
     Uuid(Option<Uuid>),
+    Bytes(Option<Vec<u8>>),
 }
 
 /// Some rows of a table.

@@ -42,6 +42,10 @@ const fn uuid(name: &'static str) -> Column {
     of(name, Kind::Uuid)
 }
 
+const fn bytes(name: &'static str) -> Column {
+    of(name, Kind::Bytes)
+}
+
 const fn instead(column: Column, expression: &'static str) -> Column {
     Column {
         instead: Some(expression),
@@ -313,6 +317,9 @@ const EVENTS: Table = Table {
         uuid("causation_id"),
         text("traceparent"),
         text("body"),
+        small("event_count"),
+        big("kinds"),
+        bytes("packed"),
     ],
 };
 

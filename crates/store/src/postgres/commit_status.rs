@@ -74,8 +74,8 @@ static NEWEST_EVENT: Sql = Sql {
     types: &[Type::INT2, Type::UUID],
 };
 
-/// Shows whether a transaction was committed: one of its events, whose id was made before the first attempt. It is in
-/// the log if and only if the transaction was committed.
+/// Shows whether a transaction was committed: the first of its events, whose id was made before the first attempt. It is
+/// in the log if and only if the transaction was committed, and found by its id, since it is the first of its row.
 #[derive(Clone, Debug)]
 pub struct CommitMarker {
     partition: Small,

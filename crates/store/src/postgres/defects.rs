@@ -1,24 +1,13 @@
 //! Defects planted by tests, to show that the checkers find them. Compiled only with the feature `planted-defects`.
 
 use super::pipeline::Sql;
+pub use crate::defects::{defect, takes_twice};
 use crate::error::Result;
 use crate::model::Accepted;
 use parking_lot::Mutex;
 use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio_postgres::types::Type;
-use waybill_domain::reservation::ReservationMove;
-
-/// Whether a test planted the defect of this name (test-only builds).
-pub fn defect(name: &str) -> bool {
-    std::env::var("WAYBILL_TEST_DEFECT").is_ok_and(|planted| planted == name)
-}
-
-/// Whether a vendor's units leave its stock row when they ship, once more than when it agreed.
-pub fn takes_twice(moved: &ReservationMove) -> bool {
-    let ships = matches!(moved, ReservationMove::Consume(units) if !units.vendor.is_local());
-    ships && defect("take_twice")
-}
 
 /// The planted defect that the pause tests must reveal: a process that was paused goes on writing after another process
 /// has taken its lease.
@@ -41,7 +30,7 @@ pub fn passes_over_others() -> bool {
 /// As the statement of `turn.rs`, without its guard.
 pub static FOLLOW: Sql = Sql {
     text: "/* turn::follow */ UPDATE cursors SET position = currval($4::regclass) \
-           WHERE consumer = $1 AND part = $2 AND $3::bigint + $5::bigint > 0 AND $6::text[] || $7::text[] IS NOT NULL RETURNING position",
+           WHERE consumer = $1 AND part = $2 AND $3::bigint + $5::bigint > 0 AND $6::text[] || $7::text[] IS NOT NULL AND $8::bigint IS NOT NULL RETURNING position",
     types: &[
         Type::TEXT,
         Type::INT2,
@@ -50,6 +39,7 @@ pub static FOLLOW: Sql = Sql {
         Type::INT8,
         Type::TEXT_ARRAY,
         Type::TEXT_ARRAY,
+        Type::INT8,
     ],
 };
 

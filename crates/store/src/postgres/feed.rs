@@ -1,11 +1,12 @@
 //! Reads a tenant's events, merged over the partitions of the log.
 
-use super::log::{self, Found, by_part, columns, full_pages_end_at_their_last, horizon};
+use super::log::{self, Found, by_part, columns, horizon};
 use super::pipeline::{Pipeline, Sql, params};
 use super::rows::{Columns, count, small};
 use super::transaction::{Commits, Reader};
 use crate::error::Result;
 use crate::model::Positions;
+use crate::readable::{LogPage, LogRow};
 use std::collections::BTreeMap;
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
@@ -111,19 +112,19 @@ async fn read_at(
     let mut pipeline = Pipeline::new();
     let events = pipeline.add(&AT, params![partitions, positions]);
     let rows = reader.finish(pipeline).await?.take(events);
-    let mut found: BTreeMap<u16, Found> = (0u16..)
-        .zip(&ends.0)
-        .map(|(partition, end)| (partition, Found::up_to((*end).max(after.of(partition)))))
-        .collect();
+    let mut log_rows: BTreeMap<u16, Vec<LogRow>> = BTreeMap::new();
     for row in &rows {
-        let event = log::event(Columns::from(row, 2))?;
-        let end = event.position;
-        let of_partition = found
-            .entry(event.partition)
-            .or_insert_with(|| Found::up_to(end));
-        of_partition.events.push_back(event);
+        let partition = Columns::of(row).small("part")?;
+        let of_partition = log_rows.entry(partition).or_default();
+        of_partition.push(log::whole_row(Columns::from(row, 2))?);
     }
-    full_pages_end_at_their_last(&mut found, limit);
+    let found = (0u16..).zip(&ends.0).map(|(partition, end)| {
+        let after = after.of(partition);
+        let rows = log_rows.remove(&partition).unwrap_or_default();
+        let page = LogPage::of(rows.into_iter().map(Ok), after, limit, (*end).max(after))?;
+        Ok((partition, Found::of(page)))
+    });
+    let found = found.collect::<Result<_>>()?;
     Ok(merge(found, after, limit))
 }
 

@@ -7,6 +7,7 @@ use super::unreachable::unreachable;
 use super::{lineage, log, plain};
 use crate::error::{Error, Result};
 use crate::migrations::{self, MIGRATIONS, MIN_COMPATIBLE, Migration, Verdict};
+use crate::packed::{self, LogForm};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Config};
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -29,6 +30,7 @@ const SQL: [&str; MIGRATIONS.len()] = [
     include_str!("../../migrations/postgres/0013_vendors.sql"),
     include_str!("../../migrations/postgres/0014_sourcing.sql"),
     include_str!("../../migrations/postgres/0015_backorders.sql"),
+    include_str!("../../migrations/postgres/0016_packed_log.sql"),
 ];
 
 /// What a migration did.
@@ -127,17 +129,19 @@ async fn apply(
     partitions: u16,
     new_id: &mut (dyn FnMut() -> Uuid + Send),
 ) -> Result<bool> {
-    let (number, note) = (migration.number, migration.note());
+    let number = migration.number;
     plain::begin(client, LOCK).await?;
     if found(client).await?.is_some_and(|found| found >= number) {
         plain::roll_back(client).await.store()?;
         return Ok(false);
     }
-    let first = if number == 1 {
-        birth(partitions, new_id)
+    let (first, log) = if number == 1 {
+        // A new store: no older binary has ever run on it.
+        (birth(partitions, new_id), LogForm::Packed)
     } else {
-        String::new()
+        (String::new(), log_form(client).await?)
     };
+    let note = migration.note(log);
     let whole = format!(
         "{sql} {first} INSERT INTO schema_version (number) VALUES ({number}); \
          INSERT INTO meta (key, value) VALUES ('{MIN_COMPATIBLE}', '{note}') \
@@ -148,13 +152,50 @@ async fn apply(
     Ok(true)
 }
 
+/// How the log of a database is written.
+pub async fn log_form(client: &Client) -> Result<LogForm> {
+    let sql = format!("SELECT value FROM meta WHERE key = '{}'", packed::KEY);
+    Ok(LogForm::read(plain::cell(client, &sql).await?.as_deref()))
+}
+
+/// Makes the log of a database be written packed, by processes that start from now on. Older binaries are refused from
+/// then on; one that still runs stops at the first packed row of a partition that it reads.
+///
+/// # Errors
+/// The database is unavailable, or [`Error::NewerSchema`].
+pub async fn pack_log(options: &Options) -> Result<()> {
+    let (config, tls) = read_url(&options.url, options)?;
+    let connected = Session::connect(&config, &tls).await;
+    let client = connected.map_err(|e| unreachable(&config, e))?;
+    plain::begin(&client, LOCK).await?;
+    note_packed_log(&client).await?;
+    plain::commit(&client).await.store()?;
+    client.end().await;
+    Ok(())
+}
+
+/// Notes in a transaction that the log has packed rows.
+pub async fn note_packed_log(client: &Client) -> Result<()> {
+    let found = found(client).await?.unwrap_or(0);
+    let note = migrations::packed_note(found)?;
+    let change = format!(
+        "INSERT INTO meta (key, value) VALUES ('{}', '{}'), ('{MIN_COMPATIBLE}', '{note}') \
+         ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+        packed::KEY,
+        packed::PACKED
+    );
+    plain::go_on(client, &change).await
+}
+
 /// The statements that give a new store its identity and a sequence of positions for each partition.
 fn birth(partitions: u16, new_id: &mut (dyn FnMut() -> Uuid + Send)) -> String {
     let partitions = partitions.clamp(1, 64);
     let mut sql = format!(
-        "INSERT INTO meta (key, value) VALUES ('store_id', '{}'), ('generation', '{}'), ('parts', '{partitions}');",
+        "INSERT INTO meta (key, value) VALUES ('store_id', '{}'), ('generation', '{}'), ('parts', '{partitions}'), ('{}', '{}');",
         new_id(),
-        new_id()
+        new_id(),
+        packed::KEY,
+        packed::PACKED
     );
     for partition in 0..partitions {
         sql.push_str(&format!("CREATE SEQUENCE {};", log::sequence(partition)));

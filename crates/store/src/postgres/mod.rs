@@ -67,7 +67,7 @@ mod work;
 pub use connection::Options;
 pub use inspect::{Inspection, inspect};
 pub use lineage::ADVICE as LINEAGE_ADVICE;
-pub use migrate::{Migrated, migrate};
+pub use migrate::{Migrated, migrate, pack_log};
 pub(crate) use moving::{Target, holds};
 pub use restored::{MovedCounter, NewIncarnation, accept_lineage, begin_new_incarnation};
 pub use snapshots::OpenTransaction;

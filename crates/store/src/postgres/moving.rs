@@ -2,7 +2,7 @@
 
 use super::connection::{Options, read_url};
 use super::errors::{IntoStore, is_of_the_statement, translate};
-use super::migrate::migrate;
+use super::migrate::{self, migrate};
 use super::session::Session;
 use super::unreachable::unreachable;
 use super::{log, plain, verify};
@@ -187,6 +187,8 @@ impl Target {
             let sql = "UPDATE meta SET value = $2 WHERE key = $1";
             self.client.execute(sql, &[&key, value]).await.store()?;
         }
+        // The rows of the log are copied as they are, and some may be packed.
+        migrate::note_packed_log(&self.client).await?;
         for (key, value) in &state.relay {
             let sql = "INSERT INTO meta (key, value) VALUES ($1, $2)";
             self.client.execute(sql, &[key, value]).await.store()?;
@@ -263,6 +265,7 @@ fn type_of(column: &Column) -> Type {
         Kind::Bool => Type::BOOL,
         Kind::Text => Type::TEXT,
         Kind::Uuid => Type::UUID,
+        Kind::Bytes => Type::BYTEA,
     }
 }
 
@@ -274,6 +277,7 @@ fn as_sql(value: &Value) -> &(dyn ToSql + Sync) {
         Value::Bool(v) => v,
         Value::Text(v) => v,
         Value::Uuid(v) => v,
+        Value::Bytes(v) => v,
     }
 }
 
@@ -285,5 +289,6 @@ fn read(row: &Row, index: usize, kind: Kind) -> Result<Value> {
         Kind::Bool => Value::Bool(row.try_get(index).store()?),
         Kind::Text => Value::Text(row.try_get(index).store()?),
         Kind::Uuid => Value::Uuid(row.try_get(index).store()?),
+        Kind::Bytes => Value::Bytes(row.try_get(index).store()?),
     })
 }

@@ -46,6 +46,7 @@ impl PostgresStore {
         check_promises(&client).await?;
         let identity = identify(&client).await?;
         let sequences = sequences(&client, identity.partitions).await?;
+        let log_form = migrate::log_form(&client).await?;
         if let Some(change) = lineage::look(&client).await?.change() {
             tracing::warn!(
                 change,
@@ -75,6 +76,7 @@ impl PostgresStore {
             now,
             identity,
             sequences,
+            log_form,
             first_partition,
             batches,
             listener,

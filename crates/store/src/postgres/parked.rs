@@ -3,6 +3,7 @@
 use super::changes::{self, Locked, OwnedRows, Wanted};
 use super::fence::fence;
 use super::held;
+use super::log;
 use super::once::Claims;
 use super::pipeline::{Pipeline, Sql, params};
 use super::rows::{Columns, count, small};
@@ -14,7 +15,7 @@ use crate::model::{Flag, FlaggedRow, Lease, NewParked, Page, Parked, ParkedOutco
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
-use waybill_domain::event::NewEvent;
+use waybill_domain::event::{EventKind, NewEvent};
 use waybill_domain::ids::OrderId;
 use waybill_domain::parked::{ParkedState, Tries};
 use waybill_domain::parked_place::ParkedPlace;
@@ -260,10 +261,10 @@ static REMOVE: Sql = Sql {
 static RECORD_DISCARD: Sql = Sql {
     text: "/* parked::record_discard */ INSERT INTO discards (consumer, order_id, position, part, tenant, type, at) \
            SELECT p.consumer, p.order_id, p.position, p.part, p.tenant, \
-           COALESCE(e.type, substring(p.envelope FROM 'kind.:.([a-z_.]+)'), 'damaged'), $4 FROM parked p \
+           COALESCE($5, NULLIF(e.type, 'packed'), substring(p.envelope FROM 'kind.:.([a-z_.]+)'), 'damaged'), $4 FROM parked p \
            LEFT JOIN events e ON e.part = p.part AND e.position = p.position \
            WHERE p.consumer = $1 AND p.order_id = $2 AND p.position = $3 ON CONFLICT DO NOTHING",
-    types: &[Type::TEXT, Type::UUID, Type::INT8, Type::INT8],
+    types: &[Type::TEXT, Type::UUID, Type::INT8, Type::INT8, Type::TEXT],
 };
 
 /// Records a failed try, on a row that is locked.
@@ -341,17 +342,23 @@ async fn attempt_settle<E: OwnedRows>(
     };
     let wanted = Wanted::of(change);
     let consumer = lease.consumer.as_str();
-    let (open, (tries, locked)) = commits
+    let (open, (tries, kind, locked)) = commits
         .begin(
             |pipeline| {
                 let fence = fence(pipeline, lease);
                 let queue = pipeline.add(&QUEUE, params![consumer, order.0]);
-                (fence, queue, wanted.lock(pipeline, now))
+                let event = matches!(outcome, ParkedOutcome::Discarded).then(|| {
+                    let at = params![small(lease.partition), position];
+                    pipeline.add(&log::AT, at)
+                });
+                (fence, queue, event, wanted.lock(pipeline, now))
             },
-            |answers, (fence, queue, locks)| {
+            |answers, (fence, queue, event, locks)| {
                 fence.position(answers)?;
                 let tries = locked_tries(&answers.take(queue), position, outcome)?;
-                Ok((tries, Locked::read(locks, answers)?.with(change)?))
+                let event = event.map(|event| answers.take(event));
+                let kind = log::kind_at(&event.unwrap_or_default(), position)?;
+                Ok((tries, kind, Locked::read(locks, answers)?.with(change)?))
             },
         )
         .await?;
@@ -361,7 +368,9 @@ async fn attempt_settle<E: OwnedRows>(
             pipeline.add(&REMOVE, params![consumer, order.0, position]);
         }
         ParkedOutcome::Discarded => {
-            pipeline.add(&RECORD_DISCARD, params![consumer, order.0, position, now.0]);
+            let kind = kind.map(EventKind::as_str);
+            let parameters = params![consumer, order.0, position, now.0, kind];
+            pipeline.add(&RECORD_DISCARD, parameters);
             pipeline.add(&REMOVE, params![consumer, order.0, position]);
         }
         ParkedOutcome::Failed { error, next } => {

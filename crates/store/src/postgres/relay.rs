@@ -22,7 +22,7 @@ use waybill_domain::text::Tenant;
 
 static BEGUN: Sql = Sql {
     text: "/* relay::begun_by */ SELECT o.id FROM unnest($1, $2) AS o (tenant, id) WHERE EXISTS \
-           (SELECT 1 FROM events e WHERE e.tenant = o.tenant AND e.order_id = o.id AND e.position <= $3 AND e.part = $4)",
+           (SELECT 1 FROM events e WHERE e.tenant = o.tenant AND e.order_id = o.id AND e.position - e.event_count < $3 AND e.part = $4)",
     types: &[Type::TEXT_ARRAY, Type::UUID_ARRAY, Type::INT8, Type::INT2],
 };
 

@@ -3,12 +3,13 @@
 
 use super::commit_status::CommitMarker;
 use super::connection::Options;
-use super::log;
+use super::log::{self, End};
 use super::notify::Grown;
 use super::pipeline::Pipeline;
 use super::transaction::{Commits, Failed, Open};
 use crate::error::{Error, Result};
 use crate::model::Identity;
+use crate::packed::LogForm;
 use crate::traits::{CommitListener, Now};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -35,6 +36,7 @@ pub(super) struct Shared {
     pub identity: Identity,
     /// The oid of each partition's position sequence, by partition.
     pub sequences: Vec<u32>,
+    pub log_form: LogForm,
     /// Where this process begins to place orders; processes that start together begin at different ones.
     pub first_partition: u32,
     /// Batches of orders that this process is writing, by partition.
@@ -61,12 +63,18 @@ impl Shared {
         PartitionInUse { partition, batches }
     }
 
-    pub fn sequence(&self, partition: u16) -> Result<u32> {
+    /// The end of a partition's log.
+    pub fn log_end(&self, partition: u16) -> Result<End> {
         let sequence = self.sequences.get(usize::from(partition)).copied();
-        sequence.ok_or_else(|| {
+        let sequence = sequence.ok_or_else(|| {
             let last = self.sequences.len();
             let detail = format!("part is {partition}, and the log has {last} partitions");
             Error::damaged_row("a row", detail)
+        })?;
+        Ok(End {
+            partition,
+            sequence,
+            form: self.log_form,
         })
     }
 
@@ -80,9 +88,9 @@ impl Shared {
         now: Time,
         events: &[&'p NewEvent],
     ) -> std::result::Result<(), Failed> {
-        let sequence = self.sequence(partition);
-        let (open, sequence) = self.commits.unless_refused(open, sequence).await?;
-        log::append(&mut pipeline, partition, sequence, now, events);
+        let end = self.log_end(partition);
+        let (open, end) = self.commits.unless_refused(open, end).await?;
+        log::append(&mut pipeline, end, now, events);
         let mark = CommitMarker::of(partition, events);
         self.commits.commit(open, pipeline, mark).await
     }

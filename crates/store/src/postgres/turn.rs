@@ -19,6 +19,7 @@ use crate::caught::caught;
 use crate::consume::Known;
 use crate::error::{Error, Result};
 use crate::model::{ConsumerBatch, DeliveryOf, DueTimers, Lease};
+use crate::packed;
 use crate::traits::Effect;
 use crate::turn::{OwnerRows, Turn, TurnNeeds, TurnRows};
 use std::collections::{BTreeSet, HashMap};
@@ -250,7 +251,8 @@ impl TurnRows for Rows {
 /// table does not take: nothing is committed.
 static FOLLOW: Sql = Sql {
     text: "/* turn::follow */ UPDATE cursors SET position = CASE WHEN EXISTS (SELECT FROM events WHERE part = $2 AND position > $3 \
-           AND position <= currval($4::regclass) - $5 AND (type = ANY($6) OR type <> ALL($7))) THEN NULL ELSE currval($4::regclass) END \
+           AND position <= currval($4::regclass) - $5 \
+           AND CASE WHEN packed IS NULL THEN type = ANY($6) OR type <> ALL($7) ELSE COALESCE(kinds, -1) & $8 <> 0 END) THEN NULL ELSE currval($4::regclass) END \
            WHERE consumer = $1 AND part = $2 RETURNING position",
     types: &[
         Type::TEXT,
@@ -260,6 +262,7 @@ static FOLLOW: Sql = Sql {
         Type::INT8,
         Type::TEXT_ARRAY,
         Type::TEXT_ARRAY,
+        Type::INT8,
     ],
 };
 
@@ -352,9 +355,9 @@ impl Attempt<'_> {
         let events = deliveries.iter().flat_map(|change| &change.events);
         let mut events: Vec<&NewEvent> = events.collect();
         events.extend(orders.iter().flat_map(|change| &change.events));
-        let sequence = self.shared.sequence(self.partition);
-        let (open, sequence) = commits.unless_refused(open, sequence).await?;
-        let end = self.finish(&mut pipeline, &events, sequence, now);
+        let log_end = self.shared.log_end(self.partition);
+        let (open, log_end) = commits.unless_refused(open, log_end).await?;
+        let end = self.finish(&mut pipeline, &events, log_end, now);
         let mark = CommitMarker::of(self.partition, &events);
         let answered = commits.commit_answered(open, pipeline, mark).await;
         let answers = answered.map_err(|failed| match failed {
@@ -389,7 +392,7 @@ impl Attempt<'_> {
         &'p self,
         pipeline: &mut Pipeline<'p>,
         events: &[&'p NewEvent],
-        sequence: u32,
+        log_end: log::End,
         now: Time,
     ) -> Option<(Handle<Answered>, i64)> {
         let partition = self.partition;
@@ -399,26 +402,28 @@ impl Attempt<'_> {
             pipeline.add(&apply::MOVE, params![consumer, small(partition), batch.to]);
         }
         let Some(batch) = &self.written.status else {
-            log::append(pipeline, partition, sequence, now, events);
+            log::append(pipeline, log_end, now, events);
             return None;
         };
         let consumer = batch.lease.consumer.as_str();
         parked::park(pipeline, consumer, partition, &batch.park, now);
-        log::append(pipeline, partition, sequence, now, events);
+        log::append(pipeline, log_end, now, events);
         let Some(end) = self.log_end.filter(|end| batch.to > *end) else {
             pipeline.add(&apply::MOVE, params![consumer, small(partition), batch.to]);
             return None;
         };
+        let wanted = packed::WantedKinds::of(self.kinds);
         let words =
             |kinds: &[EventKind]| -> Vec<&str> { kinds.iter().map(|k| k.as_str()).collect() };
         let parameters = params![
             consumer,
             small(partition),
             end,
-            sequence,
+            log_end.sequence,
             count(events.len()),
             words(self.kinds),
-            words(EventKind::ALL)
+            words(EventKind::ALL),
+            wanted.or_unknown()
         ];
         let follow = &FOLLOW;
         #[cfg(feature = "planted-defects")]

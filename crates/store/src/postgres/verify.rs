@@ -9,6 +9,7 @@ use super::rows::Columns;
 use super::session::Session;
 use super::unreachable::unreachable;
 use crate::error::{Error, Result};
+use crate::packed;
 use crate::status::Status;
 use crate::verify::{Report, Side, Tables, VisitEvent, VisitRow};
 use async_trait::async_trait;
@@ -101,16 +102,16 @@ impl Tables for PostgresTables<'_> {
     }
 
     async fn events(&mut self, visit: VisitEvent<'_>) -> Result<()> {
-        let sql = format!(
-            "SELECT {} FROM events ORDER BY part, position",
-            log::COLUMNS
-        );
+        let columns = packed::columns_of(self.schema().await?, log::COLUMNS);
+        let sql = format!("SELECT {columns} FROM events ORDER BY part, position");
         // An unnamed statement, because a pooler would keep a named one in the session.
         let none: [(i64, Type); 0] = [];
         let rows = self.client.query_typed_raw(&sql, none).await.store()?;
         pin_mut!(rows);
         while let Some(row) = rows.next().await {
-            visit(log::event(Columns::of(&row.store()?))?);
+            for event in log::whole_row(Columns::of(&row.store()?))?.events {
+                visit(event);
+            }
         }
         Ok(())
     }

@@ -247,6 +247,14 @@ fn owner_name(uid: u32) -> String {
     named.unwrap_or(format!("#{number}"))
 }
 
+/// Opens a store's database for a command that changes it while no server has it open.
+pub fn open_for_change(directory: &Path) -> Result<Connection> {
+    let file = directory.join(FILE);
+    let writer = open_file(&file, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    writer.pragma_update(None, "synchronous", "FULL").store()?;
+    Ok(writer)
+}
+
 /// Opens any database file, a copy for example; with `SQLITE_OPEN_READ_ONLY` for nothing but reading.
 pub fn open_file(path: &Path, access: OpenFlags) -> Result<Connection> {
     let connection =

@@ -4,8 +4,9 @@ use super::errors::IntoStore;
 use super::rows::Columns;
 use super::tx::Tx;
 use crate::error::Result;
-use crate::readable::Readable;
-use rusqlite::{Connection, Row, params};
+use crate::packed::{self, LogForm, Place, WantedKinds};
+use crate::readable::{LogPage, LogRow};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
 use waybill_domain::context::EventMeta;
 use waybill_domain::event::{Aggregate, AggregateKind, EventKind, LoggedEvent, NewEvent};
 use waybill_domain::ids::{EventId, OrderId};
@@ -20,6 +21,54 @@ pub fn append<'e>(
     partition: u16,
     events: impl IntoIterator<Item = &'e NewEvent>,
 ) -> Result<()> {
+    let first = tx.counters.position + 1;
+    let from = tx.events.len();
+    for event in events {
+        tx.counters.position += 1;
+        tx.events.push(LoggedEvent {
+            partition,
+            position: tx.counters.position,
+            recorded_at: tx.now,
+            event: event.clone(),
+        });
+    }
+    let appended: Vec<&NewEvent> = tx.events[from..].iter().map(|e| &e.event).collect();
+    match tx.log_form {
+        LogForm::Plain => insert_plain(tx, partition, first, &appended),
+        LogForm::Packed => insert_packed(tx, partition, first, &appended),
+    }
+}
+
+fn insert_packed(tx: &Tx<'_>, partition: u16, first: i64, events: &[&NewEvent]) -> Result<()> {
+    let mut insert = tx
+        .connection
+        .prepare_cached(
+            "INSERT INTO events (position, part, type, tenant, order_id, event_id, recorded_at, event_count, kinds, packed) \
+             VALUES (?1, ?2, ?10, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        )
+        .store()?;
+    let mut last = first - 1;
+    for group in packed::groups(events) {
+        last += group.len() as i64;
+        insert
+            .execute(params![
+                last,
+                partition,
+                group[0].tenant.as_str(),
+                group[0].order_id.as_ref().map(OrderId::bytes),
+                group[0].id.bytes(),
+                tx.now.0,
+                group.len(),
+                packed::kinds_of(group),
+                packed::pack(group, tx.now),
+                packed::TYPE,
+            ])
+            .store()?;
+    }
+    Ok(())
+}
+
+fn insert_plain(tx: &Tx<'_>, partition: u16, first: i64, events: &[&NewEvent]) -> Result<()> {
     let mut insert = tx
         .connection
         .prepare_cached(
@@ -28,9 +77,7 @@ pub fn append<'e>(
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
         )
         .store()?;
-    for event in events {
-        tx.counters.position += 1;
-        let position = tx.counters.position;
+    for (position, event) in (first..).zip(events) {
         insert
             .execute(params![
                 position,
@@ -52,36 +99,49 @@ pub fn append<'e>(
                 &*event.body,
             ])
             .store()?;
-        tx.events.push(LoggedEvent {
-            partition,
-            position,
-            recorded_at: tx.now,
-            event: event.clone(),
-        });
     }
     Ok(())
 }
 
-const COLUMNS: &str = "position, part, type, tenant, order_id, stream, aggregate_id, seq, event_id, schema_version, occurred_at, recorded_at, \
-                       actor, correlation_id, causation_id, traceparent, body";
+/// The columns of a row: those of both forms, then those of an event that is not packed.
+const COLUMNS: &str = "position, part, tenant, order_id, event_id, recorded_at, event_count, kinds, packed, type, stream, aggregate_id, seq, \
+                       schema_version, occurred_at, actor, correlation_id, causation_id, traceparent, body";
 
-fn event(row: &Row<'_>) -> Result<LoggedEvent> {
+/// Reads a row with the events that are wanted; those that are not are left out of a packed row.
+fn log_row(row: &Row<'_>, wanted: WantedKinds) -> Result<LogRow> {
+    let last = row.get(0).store()?;
+    Ok(read_row(row, wanted).unwrap_or_else(|unreadable| LogRow::plain(last, Err(unreadable))))
+}
+
+fn read_row(row: &Row<'_>, wanted: WantedKinds) -> Result<LogRow> {
     let mut c = Columns::of(row);
-    let position = c.get()?;
-    let partition = c.get()?;
+    let place = Place {
+        last: c.get()?,
+        partition: c.get()?,
+        tenant: c.text("tenant", |t| Some(Tenant::stored(t)))?,
+        order: c.optional_uuid("event order id")?.map(OrderId),
+        first_id: EventId(c.uuid("event id")?),
+        recorded_at: c.time()?,
+        count: c.get()?,
+        kinds: c.get::<Option<_>>()?.unwrap_or(0),
+    };
+    if let Some(bytes) = c.optional_bytes("packed events")? {
+        return Ok(packed::unpack(&place, bytes, wanted));
+    }
+    Ok(LogRow::plain(place.last, plain_event(&place, c)))
+}
+
+/// Reads the columns of an event that is not packed.
+fn plain_event(place: &Place, mut c: Columns<'_, '_>) -> Result<LoggedEvent> {
     let kind = c.text("event type", EventKind::parse)?;
-    let tenant = c.text("tenant", |t| Some(Tenant::stored(t)))?;
-    let order_id = c.optional_uuid("event order id")?.map(OrderId);
     let stream = c.text("event stream", AggregateKind::parse)?;
     let aggregate = Aggregate {
         kind: stream,
         id: c.uuid("aggregate id")?,
     };
     let seq = c.get()?;
-    let id = EventId(c.uuid("event id")?);
     let schema_version = c.get()?;
     let occurred_at = c.time()?;
-    let recorded_at = c.time()?;
     let meta = EventMeta {
         actor: c.text("actor", |t| Some(t.into()))?,
         correlation_id: c.optional_text("correlation id", |t| Some(t.into()))?,
@@ -89,24 +149,18 @@ fn event(row: &Row<'_>) -> Result<LoggedEvent> {
         traceparent: c.optional_text("traceparent", |t| Some(t.into()))?,
     };
     let body = c.text("event body", |t| Some(t.into()))?;
-    let event = NewEvent {
-        id,
+    Ok(place.plain(NewEvent {
+        id: place.first_id,
         schema_version,
         kind,
         aggregate,
         seq,
-        order_id,
-        tenant,
+        order_id: place.order,
+        tenant: place.tenant.clone(),
         occurred_at,
         body,
         meta,
-    };
-    Ok(LoggedEvent {
-        partition,
-        position,
-        recorded_at,
-        event,
-    })
+    }))
 }
 
 /// Events of a partition after a position, of every type, oldest first. They end before the first one that cannot be
@@ -117,47 +171,43 @@ pub fn read_all(
     after: i64,
     limit: usize,
 ) -> Result<Vec<LoggedEvent>> {
-    let mut statement = connection
-        .prepare_cached(&format!(
-            "SELECT {COLUMNS} FROM events WHERE position > ?1 AND part = ?2 ORDER BY position LIMIT ?3"
-        ))
-        .store()?;
-    let rows = statement.query_map(params![after, partition, limit], |row| Ok(event(row)));
-    Ok(Readable::of(rows.store()?.map(|row| row.store().and_then(|event| event)))?.events)
+    let condition = "position > ?1 AND part = ?2 ORDER BY position LIMIT ?3";
+    let mut statement = select(connection, condition)?;
+    let rows = statement.query_map(params![after, partition, limit], every_event);
+    let rows = rows.store()?.map(|row| row.store().flatten());
+    Ok(LogPage::of(rows, after, limit, after)?.events)
 }
 
-/// Runs a SELECT of [`COLUMNS`].
-fn select(
-    connection: &Connection,
-    condition: &str,
-    params: impl rusqlite::Params,
-) -> Result<Vec<LoggedEvent>> {
-    let mut statement = connection
-        .prepare_cached(&format!("SELECT {COLUMNS} FROM events WHERE {condition}"))
-        .store()?;
-    let mut rows = statement.query(params).store()?;
-    let mut events = vec![];
-    while let Some(row) = rows.next().store()? {
-        events.push(event(row)?);
-    }
-    Ok(events)
+/// A SELECT of [`COLUMNS`].
+fn select<'c>(connection: &'c Connection, condition: &str) -> Result<CachedStatement<'c>> {
+    let sql = format!("SELECT {COLUMNS} FROM events WHERE {condition}");
+    connection.prepare_cached(&sql).store()
 }
 
-/// The last of the `scan` positions after `after` that a call may read. The positions of this log have no gaps, except
-/// the one that retention leaves at its beginning.
+fn every_event(row: &Row<'_>) -> rusqlite::Result<Result<LogRow>> {
+    Ok(log_row(row, WantedKinds::ALL))
+}
+
+/// As [`every_event`], of a row whose events must all be readable.
+fn whole_row(row: &Row<'_>) -> rusqlite::Result<Result<LogRow>> {
+    Ok(log_row(row, WantedKinds::ALL).and_then(LogRow::readable))
+}
+
+/// The last position that a call may read to: the end of the row with the last of `scan` positions after `after`, since a
+/// scan that ended inside of a packed row would leave out the row. The positions of this log have no gaps, except the one
+/// that retention leaves at its beginning.
 fn horizon(connection: &Connection, after: i64, scan: usize) -> Result<i64> {
-    let (first, newest): (Option<i64>, Option<i64>) = connection
-        .prepare_cached("SELECT (SELECT MIN(position) FROM events WHERE position > ?1), (SELECT MAX(position) FROM events)")
-        .store()?
-        .query_row([after], |row| Ok((row.get(0)?, row.get(1)?)))
-        .store()?;
     // No error: a scan that would reach beyond the last position ends at the newest event.
     let scan = i64::try_from(scan).unwrap_or(i64::MAX);
-    Ok(match (first, newest) {
-        // No error: as above.
-        (Some(first), Some(newest)) => newest.min((first - 1).saturating_add(scan)),
-        _ => after,
-    })
+    let last: Option<i64> = connection
+        .prepare_cached(
+            "SELECT COALESCE((SELECT position FROM events WHERE position >= (SELECT MIN(position) FROM events WHERE position > ?1) - 1 + ?2 \
+             ORDER BY position LIMIT 1), (SELECT MAX(position) FROM events))",
+        )
+        .store()?
+        .query_row([after, scan], |row| row.get(0))
+        .store()?;
+    Ok(last.unwrap_or(after).max(after))
 }
 
 /// Events of `kinds` of a partition after a position, oldest first, and the position looked up to. Looks at `scan`
@@ -172,24 +222,34 @@ pub fn read(
     scan: usize,
 ) -> Result<(Vec<LoggedEvent>, i64)> {
     let last = horizon(connection, after, scan)?;
+    let wanted = WantedKinds::of(kinds);
     // The kinds are few and fixed per consumer, so each has a statement of its own.
-    let mut statement = connection
-        .prepare_cached(&format!(
-            "SELECT {COLUMNS} FROM events WHERE position > ?1 AND position <= ?2 AND part = ?3 \
-             AND (type IN ({}) OR type NOT IN ({})) ORDER BY position LIMIT ?4",
-            quoted(kinds),
-            quoted(EventKind::ALL)
-        ))
-        .store()?;
-    let rows = statement.query_map(params![after, last, partition, limit], |row| Ok(event(row)));
-    let readable = Readable::of(rows.store()?.map(|row| row.store().and_then(|event| event)))?;
-    let reached = readable.reached(limit, last);
-    Ok((readable.events, reached))
+    let condition = format!(
+        "position > ?1 AND position <= ?2 AND part = ?3 AND CASE WHEN packed IS NULL THEN type IN ({}) OR type NOT IN ({}) \
+         ELSE COALESCE(kinds, -1) & {} <> 0 END ORDER BY position LIMIT ?4",
+        quoted(kinds),
+        quoted(EventKind::ALL),
+        wanted.or_unknown()
+    );
+    let mut statement = select(connection, &condition)?;
+    let params = params![after, last, partition, limit];
+    let rows = statement.query_map(params, |row| Ok(log_row(row, wanted)));
+    let rows = rows.store()?.map(|row| row.store().flatten());
+    let page = LogPage::of(rows, after, limit, last)?;
+    Ok((page.events, page.reached))
 }
 
 fn quoted(kinds: &[EventKind]) -> String {
     let quoted: Vec<String> = kinds.iter().map(|kind| format!("'{kind}'")).collect();
     quoted.join(", ")
+}
+
+/// The type of the event at a position; `None` when it is not in the log or cannot be read.
+pub fn kind_at(connection: &Connection, position: i64) -> Result<Option<EventKind>> {
+    let mut statement = select(connection, "position >= ?1 ORDER BY position LIMIT 1")?;
+    let row = statement.query_row([position], every_event).optional();
+    let row = row.store()?.transpose()?;
+    Ok(row.and_then(|row| row.kind_at(position)))
 }
 
 /// Everything about one order after a position, oldest first.
@@ -200,11 +260,12 @@ pub fn read_order(
     after: i64,
     limit: usize,
 ) -> Result<Vec<LoggedEvent>> {
-    select(
-        connection,
-        "order_id = ?1 AND tenant = ?2 AND position > ?3 ORDER BY position LIMIT ?4",
-        params![id.bytes(), tenant.as_str(), after, limit],
-    )
+    let condition = "order_id = ?1 AND tenant = ?2 AND position > ?3 ORDER BY position LIMIT ?4";
+    let mut statement = select(connection, condition)?;
+    let params = params![id.bytes(), tenant.as_str(), after, limit];
+    let rows = statement.query_map(params, whole_row);
+    let rows = rows.store()?.map(|row| row.store().flatten());
+    Ok(LogPage::of(rows, after, limit, after)?.events)
 }
 
 /// A tenant's events after a position, and the position scanned up to.
@@ -224,19 +285,15 @@ pub fn read_feed(
         positions.retain(|position| *position > after);
         positions.sort_unstable();
         let newest = newest(connection)?;
-        return read_at(connection, &positions, newest, limit);
+        return read_at(connection, &positions, after, newest, limit);
     }
-    let events = select(
-        connection,
-        "position > ?1 AND position <= ?2 AND +tenant = ?3 ORDER BY position LIMIT ?4",
-        params![after, last, tenant.as_str(), limit],
-    )?;
-    let reached = if events.len() == limit {
-        events.last().map_or(last, |e| e.position)
-    } else {
-        last
-    };
-    Ok((events, reached))
+    let condition = "position > ?1 AND position <= ?2 AND +tenant = ?3 ORDER BY position LIMIT ?4";
+    let mut statement = select(connection, condition)?;
+    let params = params![after, last, tenant.as_str(), limit];
+    let rows = statement.query_map(params, whole_row);
+    let rows = rows.store()?.map(|row| row.store().flatten());
+    let page = LogPage::of(rows, after, limit, last)?;
+    Ok((page.events, page.reached))
 }
 
 /// The most events that are looked up by the tenant's name: a quarter of the positions that a call may scan.
@@ -264,31 +321,37 @@ fn all_of(connection: &Connection, tenant: &Tenant, most: i64) -> Result<Option<
     Ok(Some(positions).filter(|found| found.len() as i64 <= most))
 }
 
-/// The first `limit` of the events at these positions, and the position of the last one; `newest` when none is left
-/// out.
+/// The first `limit` events after a position in the rows at these positions, and the position of the last one; `newest`
+/// when none is left out.
 fn read_at(
     connection: &Connection,
     positions: &[i64],
+    after: i64,
     newest: i64,
     limit: usize,
 ) -> Result<(Vec<LoggedEvent>, i64)> {
-    let mut events = vec![];
-    for position in positions.iter().take(limit) {
-        events.append(&mut select(connection, "position = ?1", [position])?);
-    }
-    let full = events.last().filter(|_| events.len() == limit);
-    let reached = full.map_or(newest, |event| event.position);
-    Ok((events, reached))
+    let mut statement = select(connection, "position = ?1")?;
+    let rows = positions.iter().take(limit);
+    let rows = rows.map(|position| statement.query_row([position], whole_row).store().flatten());
+    let page = LogPage::of(rows, after, limit, newest)?;
+    Ok((page.events, page.reached))
 }
 
-/// Visits all events of the log, oldest first, a page at a time.
-pub fn scan(connection: &Connection, mut visit: impl FnMut(LoggedEvent)) -> Result<()> {
+/// Visits all events of a log of `schema`, oldest first.
+pub fn scan(
+    connection: &Connection,
+    schema: i64,
+    mut visit: impl FnMut(LoggedEvent),
+) -> Result<()> {
+    let columns = packed::columns_of(schema, COLUMNS);
     let mut statement = connection
-        .prepare(&format!("SELECT {COLUMNS} FROM events ORDER BY position"))
+        .prepare(&format!("SELECT {columns} FROM events ORDER BY position"))
         .store()?;
     let mut rows = statement.query([]).store()?;
     while let Some(row) = rows.next().store()? {
-        visit(event(row)?);
+        for event in log_row(row, WantedKinds::ALL)?.readable()?.events {
+            visit(event);
+        }
     }
     Ok(())
 }

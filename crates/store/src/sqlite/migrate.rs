@@ -3,8 +3,10 @@
 use super::connection;
 use super::copy::{Copied, Partial, remove_if_there, remove_left};
 use super::errors::IntoStore;
+use super::lock;
 use crate::error::{Error, Result};
 use crate::migrations::{self, MIGRATIONS, MIN_COMPATIBLE, Migration, Verdict};
+use crate::packed::{self, LogForm};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 use std::path::{Path, PathBuf};
 
@@ -25,6 +27,7 @@ const SQL: [&str; MIGRATIONS.len()] = [
     include_str!("../../migrations/sqlite/0013_vendors.sql"),
     include_str!("../../migrations/sqlite/0014_sourcing.sql"),
     include_str!("../../migrations/sqlite/0015_backorders.sql"),
+    include_str!("../../migrations/sqlite/0016_packed_log.sql"),
 ];
 
 /// How many copies from before migrations are kept; older ones are deleted.
@@ -57,11 +60,44 @@ pub fn decide(connection: &Connection) -> Result<Verdict> {
 }
 
 fn note(connection: &Connection) -> Result<Option<String>> {
+    meta(connection, MIN_COMPATIBLE)
+}
+
+fn meta(connection: &Connection, key: &str) -> Result<Option<String>> {
     let sql = "SELECT value FROM meta WHERE key = ?1";
     connection
-        .query_row(sql, [MIN_COMPATIBLE], |row| row.get(0))
+        .query_row(sql, [key], |row| row.get(0))
         .optional()
         .store()
+}
+
+/// How the log of a database is written.
+pub fn log_form(connection: &Connection) -> Result<LogForm> {
+    Ok(LogForm::read(meta(connection, packed::KEY)?.as_deref()))
+}
+
+/// Makes the log of the store in `directory` be written packed from now on. Older binaries are refused from then on. The
+/// schema must be the newest.
+///
+/// # Errors
+/// [`Error::Locked`] while a server has it open, [`Error::NewerSchema`], or an I/O error.
+pub fn pack_log(directory: &Path) -> Result<()> {
+    let _lock = lock::take(directory)?;
+    let connection = connection::open_for_change(directory)?;
+    let change =
+        rusqlite::Transaction::new_unchecked(&connection, rusqlite::TransactionBehavior::Immediate)
+            .store()?;
+    let found = found(&change)?;
+    let note = migrations::packed_note(found)?;
+    set_meta(&change, packed::KEY, packed::PACKED)?;
+    set_meta(&change, MIN_COMPATIBLE, &note)?;
+    change.commit().store()
+}
+
+fn set_meta(connection: &Connection, key: &str, value: &str) -> Result<()> {
+    let sql = "INSERT INTO meta (key, value) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = excluded.value";
+    connection.execute(sql, params![key, value]).store()?;
+    Ok(())
 }
 
 /// Applies the missing migrations to the store in `directory`. If one changes a schema that holds data, the database is
@@ -110,12 +146,12 @@ fn apply_one(connection: &Connection, migration: &Migration, sql: &str) -> Resul
         rusqlite::Transaction::new_unchecked(connection, rusqlite::TransactionBehavior::Immediate)
             .store()?;
     change.execute_batch(sql).store()?;
-    change
-        .execute(
-            "INSERT INTO meta (key, value) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-            params![MIN_COMPATIBLE, migration.note()],
-        )
-        .store()?;
+    if migration.number == 1 {
+        // A new store: no older binary has ever run on it.
+        set_meta(&change, packed::KEY, packed::PACKED)?;
+    }
+    let log = log_form(&change)?;
+    set_meta(&change, MIN_COMPATIBLE, &migration.note(log))?;
     change
         .pragma_update(None, "user_version", migration.number)
         .store()?;

@@ -56,6 +56,7 @@ pub use connection::Options;
 pub use copy::Copied;
 pub use inspect::{Inspection, inspect};
 pub use lock::holder;
+pub use migrate::pack_log;
 pub(crate) use moving::Source;
 pub use store::SqliteStore;
 pub use verify::{look, open_for_verify, side};

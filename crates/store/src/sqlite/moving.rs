@@ -13,7 +13,7 @@ use crate::moving::{Batch, Kind, StoreState, TABLES, Table, Value};
 use crate::verify::Report;
 use crate::{relay_state, service};
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, OpenFlags, OptionalExtension, Row};
+use rusqlite::{Connection, OptionalExtension, Row};
 use std::path::{Path, PathBuf};
 use tokio::sync::mpsc;
 use uuid::Uuid;
@@ -126,10 +126,7 @@ impl Source {
     }
 
     fn writer(&self) -> Result<Connection> {
-        let file = self.directory.join(connection::FILE);
-        let writer = connection::open_file(&file, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-        writer.pragma_update(None, "synchronous", "FULL").store()?;
-        Ok(writer)
+        connection::open_for_change(&self.directory)
     }
 }
 
@@ -200,7 +197,9 @@ fn read_table(
 fn weight(value: &Value) -> usize {
     match value {
         Value::Text(Some(text)) => text.len(),
+        Value::Bytes(Some(bytes)) => bytes.len(),
         Value::Text(None)
+        | Value::Bytes(None)
         | Value::Small(_)
         | Value::Int(_)
         | Value::Big(_)
@@ -230,6 +229,8 @@ fn value(kind: Kind, cell: ValueRef<'_>) -> Option<Value> {
         (Kind::Bool, ValueRef::Null) => Value::Bool(None),
         (Kind::Text, ValueRef::Null) => Value::Text(None),
         (Kind::Uuid, ValueRef::Null) => Value::Uuid(None),
+        (Kind::Bytes, ValueRef::Null) => Value::Bytes(None),
+        (Kind::Bytes, ValueRef::Blob(bytes)) => Value::Bytes(Some(bytes.to_owned())),
         (Kind::Small, ValueRef::Integer(n)) => Value::Small(Some(n.try_into().ok()?)),
         (Kind::Int, ValueRef::Integer(n)) => Value::Int(Some(n.try_into().ok()?)),
         (Kind::Big, ValueRef::Integer(n)) => Value::Big(Some(n)),

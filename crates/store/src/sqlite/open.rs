@@ -65,6 +65,7 @@ impl SqliteStore {
         leases::forget_former_owners(&writer_connection)?;
         let identity = identify(&writer_connection, new_id)?;
         let counters = load_counters(&writer_connection)?;
+        let log_form = migrate::log_form(&writer_connection)?;
         let page_bytes: u64 = writer_connection
             .query_row("PRAGMA page_size", [], |row| row.get::<_, i64>(0))
             .store()?
@@ -85,6 +86,7 @@ impl SqliteStore {
         let setup = Setup {
             connection: writer_connection,
             counters,
+            log_form,
             schedule: Schedule::new(options.background_share),
             checkpoints,
             listener,

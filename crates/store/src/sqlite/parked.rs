@@ -3,6 +3,7 @@
 use super::changes::{self, OwnedRows};
 use super::errors::IntoStore;
 use super::held;
+use super::log;
 use super::once;
 use super::rows::Columns;
 use super::tx::{Tx, expect_one};
@@ -10,6 +11,7 @@ use crate::encoding::{queue, read_envelope, write_envelope};
 use crate::error::{Error, Result};
 use crate::model::{Flag, FlaggedRow, HeldId, Lease, NewParked, Page, Parked, ParkedOutcome};
 use rusqlite::{Connection, Row, params};
+use waybill_domain::event::EventKind;
 use waybill_domain::ids::OrderId;
 use waybill_domain::parked::{NextTry, ParkedState, Tries};
 use waybill_domain::parked_place::ParkedPlace;
@@ -270,13 +272,20 @@ fn record_failure(
 /// Records a discard, in the transaction that removes the event from the queue. An event of another store is not in
 /// this log.
 fn record_discard(tx: &Tx<'_>, lease: &Lease, order: OrderId, position: i64) -> Result<()> {
+    let kind = log::kind_at(tx.connection, position)?;
     tx.execute(
         "INSERT INTO discards (consumer, order_id, position, part, tenant, type, at) \
          SELECT p.consumer, p.order_id, p.position, p.part, p.tenant, \
-         COALESCE(e.type, CASE WHEN json_valid(p.envelope) THEN json_extract(p.envelope, '$.kind') END, 'damaged'), ?4 FROM parked p \
+         COALESCE(?5, NULLIF(e.type, 'packed'), CASE WHEN json_valid(p.envelope) THEN json_extract(p.envelope, '$.kind') END, 'damaged'), ?4 FROM parked p \
          LEFT JOIN events e ON e.part = p.part AND e.position = p.position \
          WHERE p.consumer = ?1 AND p.order_id = ?2 AND p.position = ?3 ON CONFLICT DO NOTHING",
-        params![lease.consumer, order.bytes(), position, tx.now.0],
+        params![
+            lease.consumer,
+            order.bytes(),
+            position,
+            tx.now.0,
+            kind.map(EventKind::as_str)
+        ],
     )?;
     Ok(())
 }

@@ -21,7 +21,7 @@ pub fn begun_by(
 ) -> Result<Vec<OrderId>> {
     let mut begun = connection
         .prepare_cached(
-            "SELECT EXISTS (SELECT 1 FROM events WHERE tenant = ?1 AND order_id = ?2 AND position <= ?3)",
+            "SELECT EXISTS (SELECT 1 FROM events WHERE tenant = ?1 AND order_id = ?2 AND position - event_count < ?3)",
         )
         .store()?;
     let mut found = vec![];

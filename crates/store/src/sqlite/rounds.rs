@@ -10,6 +10,7 @@ use super::schedule::{Class, Schedule};
 use super::tx::{Counters, Tx, write_counters};
 use crate::error::{Error, Result};
 use crate::outage::Outage;
+use crate::packed::LogForm;
 use crate::traits::{CommitListener, Now};
 use rusqlite::{Connection, ErrorCode};
 use std::sync::Arc;
@@ -26,6 +27,7 @@ pub type OnFatal = Arc<dyn Fn(&str) + Send + Sync>;
 pub struct Setup {
     pub connection: Connection,
     pub counters: Counters,
+    pub log_form: LogForm,
     pub schedule: Schedule,
     pub checkpoints: Checkpoints,
     pub listener: Arc<dyn CommitListener>,
@@ -144,6 +146,7 @@ impl Thread {
             connection: &self.setup.connection,
             counters: &mut self.setup.counters,
             events: &mut self.events,
+            log_form: self.setup.log_form,
             now: (self.setup.now)(),
             careful,
         };

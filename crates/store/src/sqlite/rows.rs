@@ -99,6 +99,14 @@ impl<'a, 'b> Columns<'a, 'b> {
         id.map_err(|e| self.damaged(what, &shown(value)).because(e))
     }
 
+    /// Borrowed bytes, of a column that may be null.
+    pub fn optional_bytes(&mut self, what: &'static str) -> Result<Option<&'a [u8]>> {
+        let value = self.row.get_ref(self.next).store()?;
+        self.next += 1;
+        let bytes = value.as_blob_or_null();
+        bytes.map_err(|e| self.damaged(what, &shown(value)).because(e))
+    }
+
     pub fn order_id(&mut self) -> Result<OrderId> {
         self.uuid("order id").map(OrderId)
     }

@@ -3,6 +3,7 @@
 use super::errors::IntoStore;
 use crate::caught::caught;
 use crate::error::{Error, Result};
+use crate::packed::LogForm;
 use rusqlite::Connection;
 use waybill_domain::event::LoggedEvent;
 use waybill_domain::status::OrderStatus;
@@ -27,6 +28,7 @@ pub struct Tx<'a> {
     pub counters: &'a mut Counters,
     /// Events this round appends to the log.
     pub events: &'a mut Vec<LoggedEvent>,
+    pub log_form: LogForm,
     pub now: Time,
     /// Whether savepoints are made. A round is first tried without them, because units rarely fail and a savepoint
     /// copies every page it touches. When one does fail, the round is rolled back and run again with them.

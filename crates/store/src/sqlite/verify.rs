@@ -126,7 +126,8 @@ impl Tables for SqliteTables<'_> {
     }
 
     async fn events(&mut self, visit: VisitEvent<'_>) -> Result<()> {
-        log::scan(self.connection, visit)
+        let schema = migrate::found(self.connection)?;
+        log::scan(self.connection, schema, visit)
     }
 
     async fn schema(&mut self) -> Result<i64> {

@@ -116,6 +116,7 @@ async fn data_of_a_newer_version_is_refused_and_left_alone() {
 async fn a_store_of_schema_3_finds_by_tenant_once_it_is_opened() {
     let driver = Embedded::new();
     let mut h = harness(driver.clone()).await;
+    h.write_plain_log().await;
     let order = h.sold("A", 5, 1).await;
     h.store.close().await;
     let former = "DROP INDEX events_of_tenant; DROP INDEX orders_of_tenant; DROP INDEX shipments_of_tenant; \
@@ -126,6 +127,8 @@ async fn a_store_of_schema_3_finds_by_tenant_once_it_is_opened() {
                   ALTER TABLE reservations DROP COLUMN ending; ALTER TABLE reservations DROP COLUMN agreed_at; \
                   ALTER TABLE reservations DROP COLUMN uncertain; ALTER TABLE reservations DROP COLUMN reason; \
                   ALTER TABLE work DROP COLUMN unanswered; \
+                  ALTER TABLE events DROP COLUMN event_count; ALTER TABLE events DROP COLUMN kinds; ALTER TABLE events DROP COLUMN packed; \
+                  PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = replace(sql, 'body TEXT', 'body TEXT NOT NULL') WHERE name = 'events'; PRAGMA writable_schema = RESET; \
                   DROP INDEX parked_of_tenant; DROP TABLE command_claims; DROP TABLE discards; ALTER TABLE orders DROP COLUMN shipments; \
                   ALTER TABLE shipments DROP COLUMN correlation_id; ALTER TABLE shipments DROP COLUMN traceparent; \
                   CREATE INDEX events_of_order ON events (order_id, position); PRAGMA user_version = 3";
@@ -145,7 +148,8 @@ async fn a_store_of_schema_3_finds_by_tenant_once_it_is_opened() {
 #[tokio::test]
 async fn orders_of_schema_6_get_the_copies_of_their_shipments() {
     let driver = Embedded::new();
-    let h = harness(driver.clone()).await;
+    let mut h = harness(driver.clone()).await;
+    h.write_plain_log().await;
     let former = "DROP TABLE inbox_sources; \
                   DROP TABLE inbox_generations; \
                   DROP TABLE inbox_watermarks; DROP TABLE inbox_held; DROP TABLE clients; DROP TABLE vendors; DROP TABLE vendor_syncs; \
@@ -155,6 +159,8 @@ async fn orders_of_schema_6_get_the_copies_of_their_shipments() {
                   ALTER TABLE reservations DROP COLUMN ending; ALTER TABLE reservations DROP COLUMN agreed_at; \
                   ALTER TABLE reservations DROP COLUMN uncertain; ALTER TABLE reservations DROP COLUMN reason; \
                   ALTER TABLE work DROP COLUMN unanswered; \
+                  ALTER TABLE events DROP COLUMN event_count; ALTER TABLE events DROP COLUMN kinds; ALTER TABLE events DROP COLUMN packed; \
+                  PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = replace(sql, 'body TEXT', 'body TEXT NOT NULL') WHERE name = 'events'; PRAGMA writable_schema = RESET; \
                   DROP INDEX parked_of_tenant; ALTER TABLE orders DROP COLUMN shipments; \
                   ALTER TABLE shipments DROP COLUMN correlation_id; ALTER TABLE shipments DROP COLUMN traceparent; \
                   PRAGMA user_version = 6";

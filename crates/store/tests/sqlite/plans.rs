@@ -38,7 +38,10 @@ const MEANT: &[(&str, &str)] = &[
         "SELECT COALESCE(MAX(position), 0) FROM events",
         "the end of the key",
     ),
-    ("SELECT (SELECT MIN(position)", "both ends of the key"),
+    (
+        "SELECT COALESCE((SELECT position FROM events",
+        "probes of the key",
+    ),
     (
         "SELECT s.consumer, s.store_id, g.generation",
         "a row per generation of a store that sends events",

@@ -406,6 +406,20 @@ impl Waybill {
         Ok(())
     }
 
+    /// `waybill migrate` on its new store, whose log is then written with an event a row, as stores of before schema 16
+    /// go on to do: for tests that change events with SQL.
+    pub async fn migrate_with_plain_log(&self) -> Result<()> {
+        self.migrate().await?;
+        let plain = "UPDATE meta SET value = 'plain' WHERE key = 'log_form'";
+        if let Some(database) = &self.database {
+            database.sql(plain)?;
+        } else {
+            let file = self.data.join("waybill.db");
+            rusqlite::Connection::open(file)?.execute(plain, [])?;
+        }
+        Ok(())
+    }
+
     /// SIGKILL, and waits until it is gone.
     pub async fn kill(&mut self) -> Result<()> {
         let mut child = self.child.take().context("it does not run")?;

@@ -48,6 +48,14 @@ fn folder() -> TempDir {
     tempfile::tempdir().expect("a folder")
 }
 
+/// Makes a store that no process has open write its log with an event a row, which can be changed with SQL.
+fn write_plain_log(folder: &TempDir) {
+    let database = rusqlite::Connection::open(folder.path().join("data/waybill.db"));
+    let plain = "UPDATE meta SET value = 'plain' WHERE key = 'log_form'";
+    let changed = database.expect("the file is there").execute(plain, []);
+    assert_eq!(changed.expect("written"), 1);
+}
+
 impl Shop {
     /// A process with these roles and settings that publishes to `wire`.
     async fn open(folder: &Path, roles: &str, wire: &Arc<Wire>, set: &[(&str, &str)]) -> Self {

@@ -4,7 +4,7 @@ use http::Method;
 use serde_json::{Value, json};
 
 use super::wire::Wire;
-use super::{Shop, eventually, folder, positions};
+use super::{Shop, eventually, folder, positions, write_plain_log};
 
 /// Waits until events have stayed unpublished for longer than the relay takes to see a request.
 async fn nothing_moves(shop: &Shop) -> Value {
@@ -84,6 +84,7 @@ async fn the_status_tells_the_last_error_what_is_parked_and_what_stops_a_partiti
     let end = shop.log().await.last().expect("events").position;
     shop.close().await;
 
+    write_plain_log(&folder);
     let shop = Shop::open(folder.path(), "api", &stuck, &[]).await;
     shop.order().await;
     shop.close().await;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use waybill_broker::publisher::Published;
 
 use super::wire::Wire;
-use super::{Shop, folder, positions};
+use super::{Shop, folder, positions, write_plain_log};
 
 #[tokio::test]
 async fn every_event_is_published_in_the_order_of_the_log_and_once_over_a_restart() {
@@ -134,6 +134,9 @@ pub fn first_times(positions: &[i64]) -> Vec<i64> {
 #[tokio::test]
 async fn an_event_of_an_unknown_type_stops_the_relay_until_it_can_be_read() {
     let (folder, wire) = (folder(), Wire::open());
+    let shop = Shop::open(folder.path(), "api", &wire, &[]).await;
+    shop.close().await;
+    write_plain_log(&folder);
     let shop = Shop::open(folder.path(), "api", &wire, &[]).await;
     shop.stock().await;
     shop.order().await;
