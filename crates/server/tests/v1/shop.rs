@@ -23,23 +23,21 @@ pub const AT_ONCE: &str = "0";
 
 pub struct Shop(pub Waybill);
 
+fn demo(carrier_ms: &str) -> Start {
+    Start::demo(env!("CARGO_BIN_EXE_waybill"))
+        .as_in(env!("CARGO_CRATE_NAME"))
+        .delivering_within_ms(carrier_ms)
+}
+
 impl Shop {
     /// Opens, with a carrier that takes its steps after this many milliseconds.
     pub async fn open(carrier_ms: &str) -> Self {
-        Self::start(
-            Start::demo(env!("CARGO_BIN_EXE_waybill"))
-                .as_in(env!("CARGO_CRATE_NAME"))
-                .delivering_within_ms(carrier_ms),
-        )
-        .await
+        Self::start(demo(carrier_ms)).await
     }
 
     /// Opens as [`Shop::open`], with a log whose events can be changed with SQL.
     pub async fn with_plain_log(carrier_ms: &str) -> Self {
-        let start = Start::demo(env!("CARGO_BIN_EXE_waybill"))
-            .as_in(env!("CARGO_CRATE_NAME"))
-            .delivering_within_ms(carrier_ms);
-        let mut app = start.prepared().expect("a folder");
+        let mut app = demo(carrier_ms).prepared().expect("a folder");
         let migrated = app.migrate_with_plain_log().await;
         migrated.expect("it is migrated");
         app.start().await.expect("it starts");

@@ -6,7 +6,7 @@ use super::tx::Tx;
 use crate::error::Result;
 use crate::packed::{self, LogForm, Place, WantedKinds};
 use crate::readable::{LogPage, LogRow};
-use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
+use rusqlite::{CachedStatement, Connection, MappedRows, OptionalExtension, Row, params};
 use waybill_domain::context::EventMeta;
 use waybill_domain::event::{Aggregate, AggregateKind, EventKind, LoggedEvent, NewEvent};
 use waybill_domain::ids::{EventId, OrderId};
@@ -174,8 +174,20 @@ pub fn read_all(
     let condition = "position > ?1 AND part = ?2 ORDER BY position LIMIT ?3";
     let mut statement = select(connection, condition)?;
     let rows = statement.query_map(params![after, partition, limit], every_event);
+    Ok(page(rows, after, limit, after)?.events)
+}
+
+/// As [`LogPage::of`], of what a statement returns.
+fn page<'s>(
+    rows: rusqlite::Result<
+        MappedRows<'s, impl FnMut(&Row<'_>) -> rusqlite::Result<Result<LogRow>>>,
+    >,
+    after: i64,
+    limit: usize,
+    scanned: i64,
+) -> Result<LogPage> {
     let rows = rows.store()?.map(|row| row.store().flatten());
-    Ok(LogPage::of(rows, after, limit, after)?.events)
+    LogPage::of(rows, after, limit, scanned)
 }
 
 /// A SELECT of [`COLUMNS`].
@@ -234,8 +246,7 @@ pub fn read(
     let mut statement = select(connection, &condition)?;
     let params = params![after, last, partition, limit];
     let rows = statement.query_map(params, |row| Ok(log_row(row, wanted)));
-    let rows = rows.store()?.map(|row| row.store().flatten());
-    let page = LogPage::of(rows, after, limit, last)?;
+    let page = page(rows, after, limit, last)?;
     Ok((page.events, page.reached))
 }
 
@@ -264,8 +275,7 @@ pub fn read_order(
     let mut statement = select(connection, condition)?;
     let params = params![id.bytes(), tenant.as_str(), after, limit];
     let rows = statement.query_map(params, whole_row);
-    let rows = rows.store()?.map(|row| row.store().flatten());
-    Ok(LogPage::of(rows, after, limit, after)?.events)
+    Ok(page(rows, after, limit, after)?.events)
 }
 
 /// A tenant's events after a position, and the position scanned up to.
@@ -291,8 +301,7 @@ pub fn read_feed(
     let mut statement = select(connection, condition)?;
     let params = params![after, last, tenant.as_str(), limit];
     let rows = statement.query_map(params, whole_row);
-    let rows = rows.store()?.map(|row| row.store().flatten());
-    let page = LogPage::of(rows, after, limit, last)?;
+    let page = page(rows, after, limit, last)?;
     Ok((page.events, page.reached))
 }
 

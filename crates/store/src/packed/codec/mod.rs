@@ -1,7 +1,8 @@
 //! The form of a row: what its events have in common is written once, in the first of them.
 //!
-//! A version and the number of events, then for each event: its type, flags, and the fields that the flags do not say to be those of the event
-//! before. The row's columns hold the rest: the order, the tenant, when it was recorded, and the id of the first event.
+//! A version and the number of events, then for each event: its type, flags, and the fields that the flags do not say to
+//! be those of the event before. The row's columns hold the rest: the order, the tenant, when it was recorded, and the id
+//! of the first event.
 
 mod read;
 mod request;
