@@ -10,15 +10,13 @@ use proptest::test_runner::{Config, TestRunner};
 use std::collections::{BTreeMap, BTreeSet};
 use waybill_domain::change::{Change, DeliveryEffect};
 use waybill_domain::command::Command;
-use waybill_domain::delivery::{
-    self, Carrier, Delivery, DeliveryState, OrderNews, Released, ReleasedLine, Subject,
-};
+use waybill_domain::delivery::{self, Carrier, Delivery, DeliveryState, OrderNews, Subject};
 use waybill_domain::delivery_news::{self, DeliveryNews};
 use waybill_domain::event::{EventKind, NewEvent};
 use waybill_domain::fact::Fact;
 use waybill_domain::history::ShipmentHistory;
 use waybill_domain::ids::ShipmentId;
-use waybill_domain::order::{Line, Order};
+use waybill_domain::order::Order;
 use waybill_domain::shipment::{self, Shipment, ShipmentStatus, Update};
 use waybill_domain::status::{AllocationPolicy, OrderStatus};
 use waybill_domain::time::Time;
@@ -73,33 +71,26 @@ impl Stage {
             return false;
         };
         self.read_by_delivery += 1;
-        let news = delivery::parse(&event).expect("our own event");
-        if let Some(news) = news {
-            self.on_order_news(event.seq, news);
-        }
+        self.act_on(&event);
         true
     }
 
-    /// A person requests a shipment before delivery has read the order's events; the request is decided on the order's
-    /// own state.
+    /// A person requests a shipment before delivery has read the order's events: all of them are acted on at once, and
+    /// delivery finds that when it reads them.
     fn ship_at_once(&mut self) {
-        let order = &self.life.order;
-        let may_ship = order.status == OrderStatus::Confirmed && order.open_holds().is_empty();
-        if self.delivery.is_some() || !may_ship {
+        if !self.shipments.is_empty() {
             return;
         }
-        let line = |l: &Line| ReleasedLine {
-            units: Released {
-                line: l.id,
-                vendor: l.vendor.clone().expect("a confirmed line has its vendor"),
-                quantity: l.quantities.reserved,
-                requires_shipping: l.requires_shipping,
-            },
-            in_all: l.quantities.ordered - l.quantities.cancelled - l.quantities.backordered,
-        };
-        let lines = order.lines.iter().map(line).collect();
-        let open_holds = vec![];
-        self.on_order_news(order.version, OrderNews::Released { lines, open_holds });
+        for event in self.log.clone() {
+            self.act_on(&event);
+        }
+    }
+
+    fn act_on(&mut self, event: &NewEvent) {
+        let news = delivery::parse(event).expect("our own event");
+        if let Some(news) = news {
+            self.on_order_news(event.seq, news);
+        }
     }
 
     fn on_order_news(&mut self, seq: i64, news: OrderNews) {
