@@ -8,6 +8,8 @@ use waybill_domain::stock::{Books, Ledger, StockLevel};
 /// vendor, and the two states of [`HOLDING`]. It reads all reservations and order lines, as no index leads to a sku:
 /// some seconds in a store of millions of orders.
 ///
+/// Units that left with archived orders are taken off the movements.
+///
 /// A vendor's units leave its row when it agrees, ours when they ship. Of a line that vendors were asked for, only its
 /// reservations know what comes from where.
 ///
@@ -18,8 +20,8 @@ macro_rules! books_sql {
             "/* ",
             $name,
             " */ SELECT m.movements, m.moved, r.consumed, r.held, l.promised + z.promised, l.shipped + z.shipped, s.on_hand, s.reserved, s.safety, s.shortfall, s.version \
-             FROM (SELECT COUNT(*) AS movements, CAST(COALESCE(SUM(delta), 0) AS bigint) AS moved FROM stock_movements \
-             WHERE tenant = $1 AND sku = $2 AND vendor = $3) AS m \
+             FROM (SELECT COUNT(*) AS movements, CAST(COALESCE(SUM(delta), 0) - COALESCE((SELECT a.units FROM archived_stock a WHERE a.tenant = $1 AND a.sku = $2 \
+             AND a.vendor = $3), 0) AS bigint) AS moved FROM stock_movements WHERE tenant = $1 AND sku = $2 AND vendor = $3) AS m \
              CROSS JOIN (SELECT CAST(COALESCE(SUM(CASE WHEN $3 = 'local' THEN consumed WHEN agreed_at IS NOT NULL THEN quantity ELSE 0 END), 0) \
              AS bigint) AS consumed, \
              CAST(COALESCE(SUM(CASE WHEN state = $4 OR state = $5 AND $3 = 'local' THEN quantity - consumed - released ELSE 0 END), 0) AS bigint) AS held \

@@ -7,6 +7,7 @@
 // Texts for people use `Display`; `Debug` output is for developers.
 #![cfg_attr(not(test), deny(clippy::use_debug))]
 
+pub mod archive;
 mod caught;
 #[cfg(feature = "conformance")]
 #[allow(

@@ -5,6 +5,7 @@
 //! what is no longer read. So each schema records the oldest binary that may still run on it, as the newest schema that
 //! binary knows. The number is stored in `meta`, where a binary that does not know the schema can read it.
 
+use crate::archive;
 use crate::error::{Error, Result};
 use crate::packed::{self, LogForm};
 
@@ -81,6 +82,10 @@ pub const MIGRATIONS: &[Migration] = &[
     },
     Migration {
         number: packed::SINCE,
+        min_compatible: 3,
+    },
+    Migration {
+        number: archive::SINCE,
         min_compatible: 3,
     },
 ];

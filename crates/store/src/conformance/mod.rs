@@ -8,6 +8,7 @@
 mod accept;
 mod advance;
 mod apply;
+mod archive;
 mod backorders;
 mod bisection;
 mod claims;
@@ -307,6 +308,14 @@ macro_rules! store_conformance_cases {
             snapshot {
                 every_page_is_what_the_log_amounts_to_at_its_place
                 all_pages_and_the_log_after_the_first_one_tell_of_every_order
+            }
+            archive {
+                finished_orders_leave_and_come_back_as_they_were
+                an_order_that_something_waits_for_stays
+                orders_leave_in_pages_oldest_first
+                what_an_archived_order_has_claimed_remains_its_own
+                an_order_is_on_one_side_whoever_writes_it_meanwhile
+                damage_of_the_archive_is_found
             }
             stats {
                 an_empty_store_counts_nothing

@@ -164,7 +164,7 @@ impl Story {
     }
 
     /// Runs both consumers to the end of the log, one event at a time.
-    async fn follow(&mut self) {
+    pub async fn follow(&mut self) {
         let (mut quiet, consumers) = (false, ["delivery", "status"]);
         while !quiet {
             quiet = true;

@@ -7,7 +7,7 @@
 
 mod rows;
 mod state;
-mod tables;
+pub(crate) mod tables;
 
 pub use rows::{Batch, Column, Digest, Kind, Value};
 pub use state::StoreState;

@@ -81,6 +81,8 @@ pub const TABLES: &[Table] = &[
     CLIENTS,
     VENDORS,
     VENDOR_SYNCS,
+    ARCHIVED_ORDERS,
+    ARCHIVED_STOCK,
 ];
 
 const CLAIMS: Table = Table {
@@ -106,7 +108,7 @@ const COMMAND_CLAIMS: Table = Table {
     ],
 };
 
-const ORDERS: Table = Table {
+pub(crate) const ORDERS: Table = Table {
     name: "orders",
     columns: &[
         big("n"),
@@ -133,17 +135,17 @@ const ORDERS: Table = Table {
     ],
 };
 
-const ORDER_CONTENT: Table = Table {
+pub(crate) const ORDER_CONTENT: Table = Table {
     name: "order_content",
     columns: &[big("n"), text("content"), text("birth")],
 };
 
-const ORDER_PERSONAL: Table = Table {
+pub(crate) const ORDER_PERSONAL: Table = Table {
     name: "order_personal",
     columns: &[uuid("order_id"), big("seq"), text("kind"), text("data")],
 };
 
-const ORDER_LINES: Table = Table {
+pub(crate) const ORDER_LINES: Table = Table {
     name: "order_lines",
     columns: &[
         uuid("order_id"),
@@ -166,7 +168,7 @@ const ORDER_LINES: Table = Table {
     ],
 };
 
-const ORDER_HOLDS: Table = Table {
+pub(crate) const ORDER_HOLDS: Table = Table {
     name: "order_holds",
     columns: &[
         uuid("order_id"),
@@ -208,7 +210,7 @@ const STOCK_MOVEMENTS: Table = Table {
     ],
 };
 
-const RESERVATIONS: Table = Table {
+pub(crate) const RESERVATIONS: Table = Table {
     name: "reservations",
     columns: &[
         uuid("order_id"),
@@ -229,7 +231,7 @@ const RESERVATIONS: Table = Table {
     ],
 };
 
-const SHIPMENTS: Table = Table {
+pub(crate) const SHIPMENTS: Table = Table {
     name: "shipments",
     columns: &[
         uuid("id"),
@@ -253,7 +255,7 @@ const SHIPMENTS: Table = Table {
     ],
 };
 
-const DELIVERIES: Table = Table {
+pub(crate) const DELIVERIES: Table = Table {
     name: "deliveries",
     columns: &[
         uuid("order_id"),
@@ -297,7 +299,7 @@ const WORK: Table = Table {
     ],
 };
 
-const EVENTS: Table = Table {
+pub(crate) const EVENTS: Table = Table {
     name: "events",
     columns: &[
         small("part"),
@@ -363,7 +365,7 @@ const PARKED: Table = Table {
     ],
 };
 
-const DISCARDS: Table = Table {
+pub(crate) const DISCARDS: Table = Table {
     name: "discards",
     columns: &[
         text("consumer"),
@@ -475,4 +477,22 @@ const VENDOR_SYNCS: Table = Table {
         big("drift"),
         big("refused"),
     ],
+};
+
+const ARCHIVED_ORDERS: Table = Table {
+    name: "archived_orders",
+    columns: &[
+        big("n"),
+        uuid("order_id"),
+        text("tenant"),
+        text("status"),
+        big("version"),
+        big("archived_at"),
+        bytes("document"),
+    ],
+};
+
+const ARCHIVED_STOCK: Table = Table {
+    name: "archived_stock",
+    columns: &[text("tenant"), text("sku"), text("vendor"), big("units")],
 };

@@ -8,6 +8,7 @@
 mod accept;
 mod answers;
 mod apply;
+mod archive;
 mod backorders;
 mod bisect;
 mod changes;

@@ -281,7 +281,7 @@ fn as_sql(value: &Value) -> &(dyn ToSql + Sync) {
     }
 }
 
-fn read(row: &Row, index: usize, kind: Kind) -> Result<Value> {
+pub(super) fn read(row: &Row, index: usize, kind: Kind) -> Result<Value> {
     Ok(match kind {
         Kind::Small => Value::Small(row.try_get(index).store()?),
         Kind::Int => Value::Int(row.try_get(index).store()?),

@@ -1,5 +1,6 @@
 //! Checks a database beside running servers, on one snapshot.
 
+use super::archive;
 use super::connection::{Options, read_url};
 use super::errors::IntoStore;
 use super::log;
@@ -11,7 +12,7 @@ use super::unreachable::unreachable;
 use crate::error::{Error, Result};
 use crate::packed;
 use crate::status::Status;
-use crate::verify::{Report, Side, Tables, VisitEvent, VisitRow};
+use crate::verify::{Report, Side, Tables, VisitArchived, VisitEvent, VisitRow};
 use async_trait::async_trait;
 use futures::{StreamExt, pin_mut};
 use tokio_postgres::types::Type;
@@ -112,6 +113,19 @@ impl Tables for PostgresTables<'_> {
             for event in log::whole_row(Columns::of(&row.store()?))?.events {
                 visit(event);
             }
+        }
+        Ok(())
+    }
+
+    async fn archived(&mut self, visit: VisitArchived<'_>) -> Result<()> {
+        let sql =
+            "SELECT n, order_id, tenant, archived_at, document FROM archived_orders ORDER BY n";
+        // An unnamed statement, as above.
+        let none: [(i64, Type); 0] = [];
+        let rows = self.client.query_typed_raw(sql, none).await.store()?;
+        pin_mut!(rows);
+        while let Some(row) = rows.next().await {
+            visit(archive::archived(&row.store()?));
         }
         Ok(())
     }

@@ -5,6 +5,7 @@
 
 mod accept;
 mod apply;
+mod archive;
 mod backorders;
 mod backup;
 mod bisect;

@@ -208,7 +208,7 @@ fn weight(value: &Value) -> usize {
     }
 }
 
-fn read_row(table: &Table, row: &Row<'_>) -> Result<Vec<Value>> {
+pub(super) fn read_row(table: &Table, row: &Row<'_>) -> Result<Vec<Value>> {
     let columns = table.columns.iter().enumerate();
     let cell = |(index, column): (usize, &crate::moving::Column)| {
         let cell = row.get_ref(index).store()?;

@@ -2,10 +2,10 @@
 
 use super::connection;
 use super::errors::IntoStore;
-use super::{log, migrate};
+use super::{archive, log, migrate};
 use crate::error::{Error, Result};
 use crate::status::Status;
-use crate::verify::{Finding, Report, Side, Tables, VisitEvent, VisitRow};
+use crate::verify::{Finding, Report, Side, Tables, VisitArchived, VisitEvent, VisitRow};
 use async_trait::async_trait;
 use rusqlite::Connection;
 use std::future::Future;
@@ -128,6 +128,10 @@ impl Tables for SqliteTables<'_> {
     async fn events(&mut self, visit: VisitEvent<'_>) -> Result<()> {
         let schema = migrate::found(self.connection)?;
         log::scan(self.connection, schema, visit)
+    }
+
+    async fn archived(&mut self, visit: VisitArchived<'_>) -> Result<()> {
+        archive::scan(self.connection, visit)
     }
 
     async fn schema(&mut self) -> Result<i64> {

@@ -3,6 +3,7 @@
 //! A role holds the traits of the rows that it uses, and no others: the role `delivery` runs on a store of
 //! [`DeliveryStore`] and [`LogStore`]. [`Store`] is all of them, for a backend that holds every row.
 
+mod archive;
 mod base;
 mod claims;
 mod clients;
@@ -18,6 +19,7 @@ mod stock;
 mod vendors;
 mod work;
 
+pub use archive::ArchiveStore;
 pub use base::{CommitListener, Now, StoreBase};
 pub use claims::ClaimStore;
 pub use clients::ClientStore;
@@ -46,6 +48,7 @@ pub trait Store:
     + InboxStore
     + RelayStore
     + ServiceStore
+    + ArchiveStore
 {
 }
 
@@ -61,5 +64,6 @@ impl<S> Store for S where
         + InboxStore
         + RelayStore
         + ServiceStore
+        + ArchiveStore
 {
 }

@@ -4,6 +4,7 @@
 //! driver. docs/invariants.md says what each number means and what to do about a finding.
 
 mod against;
+mod archive;
 mod copies;
 mod difference;
 mod discards;
@@ -16,6 +17,7 @@ mod stock;
 
 pub use against::{Side, compare};
 
+use crate::archive::ArchivedOrder;
 use crate::error::Result;
 use async_trait::async_trait;
 use serde::Serialize;
@@ -69,6 +71,8 @@ pub struct Report {
 #[serde(rename_all = "camelCase")]
 pub struct Counts {
     pub orders: usize,
+    /// Orders that were moved into the archive.
+    pub archived: usize,
     pub shipments: usize,
     pub events: usize,
     pub stock_rows: usize,
@@ -85,6 +89,9 @@ pub type VisitRow<'a> = &'a mut (dyn FnMut(&[String]) + Send);
 /// Called with each event of the log.
 pub type VisitEvent<'a> = &'a mut (dyn FnMut(LoggedEvent) + Send);
 
+/// Called with each order of the archive.
+pub type VisitArchived<'a> = &'a mut (dyn FnMut(Result<ArchivedOrder>) + Send);
+
 /// Tables of a store, on one snapshot.
 #[async_trait]
 pub trait Tables: Send {
@@ -93,6 +100,8 @@ pub trait Tables: Send {
     async fn rows(&mut self, sql: &str, visit: VisitRow<'_>) -> Result<()>;
     /// The whole log; within a partition, oldest first.
     async fn events(&mut self, visit: VisitEvent<'_>) -> Result<()>;
+    /// Every order of the archive; an error for one that cannot be read.
+    async fn archived(&mut self, visit: VisitArchived<'_>) -> Result<()>;
     /// The number of the schema; a store that was not migrated yet is checked as well.
     async fn schema(&mut self) -> Result<i64>;
 }
@@ -111,6 +120,7 @@ pub async fn run(tables: &mut dyn Tables) -> Result<Report> {
     copies::check(tables, &histories.copies, &histories.discards, &mut report).await?;
     shipments::check(tables, &histories, &mut report).await?;
     stock::check(tables, &mut report).await?;
+    archive::check(tables, &mut report).await?;
     rows::check(tables, &mut report).await?;
     rows::count(tables, &mut report).await?;
     let more = shorten(&mut report.findings);

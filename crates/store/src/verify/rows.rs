@@ -1,6 +1,7 @@
 //! Rows that must not exist, each kind as one SELECT, and the counts of the report.
 
 use super::{Report, Tables};
+use crate::archive;
 use crate::encoding::terminal_statuses;
 use crate::error::{Error, Result};
 
@@ -42,18 +43,24 @@ const MUST_NOT_BE: &[(&str, &str, &str)] = &[
         "a shipment made after the tombstone",
         "SELECT s.id FROM shipments s JOIN deliveries d ON d.order_id = s.order_id WHERE d.state = 'cancelled' AND s.status NOT IN ('cancelled', 'failed')",
     ),
-    (
-        "I3",
-        "a claim without its order",
-        "SELECT c.kind, c.order_id FROM claims c LEFT JOIN orders o ON o.id = c.order_id WHERE o.id IS NULL",
-    ),
 ];
+
+/// Claims without an order. An order of the archive keeps its claims.
+const CLAIMS: &str = "SELECT c.kind, c.order_id FROM claims c LEFT JOIN orders o ON o.id = c.order_id \
+                      LEFT JOIN archived_orders a ON a.order_id = c.order_id WHERE o.id IS NULL AND a.order_id IS NULL";
+const CLAIMS_BEFORE_THE_ARCHIVE: &str = "SELECT c.kind, c.order_id FROM claims c LEFT JOIN orders o ON o.id = c.order_id WHERE o.id IS NULL";
 
 /// Runs all queries.
 pub(super) async fn check(tables: &mut dyn Tables, report: &mut Report) -> Result<()> {
-    for (invariant, what, sql) in MUST_NOT_BE {
+    let claims = if tables.schema().await? < archive::SINCE {
+        CLAIMS_BEFORE_THE_ARCHIVE
+    } else {
+        CLAIMS
+    };
+    let claims = ("I3", "a claim without its order", claims);
+    for (invariant, what, sql) in MUST_NOT_BE.iter().copied().chain([claims]) {
         tables
-            .rows(sql, &mut |row| report.find(invariant, row.join(" "), *what))
+            .rows(sql, &mut |row| report.find(invariant, row.join(" "), what))
             .await?;
     }
     Ok(())

@@ -1,6 +1,7 @@
 //! I4 and I5: on hand = movements − consumed, reserved = open reservations, 0 ≤ reserved ≤ on hand.
 
 use super::{Report, Tables};
+use crate::archive;
 use crate::error::Result;
 use std::collections::HashMap;
 use waybill_domain::text::Vendor;
@@ -51,6 +52,15 @@ async fn sums(tables: &mut dyn Tables, report: &mut Report) -> Result<Sums> {
             sums.entry(key(row)).or_default().0 += number(report, row, "the sum of movements", 3);
         },
     ).await?;
+    if tables.schema().await? >= archive::SINCE {
+        let sql = "SELECT tenant, sku, vendor, units FROM archived_stock";
+        tables
+            .rows(sql, &mut |row| {
+                sums.entry(key(row)).or_default().0 -=
+                    number(report, row, "the sum of archived orders", 3);
+            })
+            .await?;
+    }
     // A vendor's units leave its row when it agrees, ours when they ship. Before schema 14 there were only ours.
     let left = if tables.schema().await? < 14 {
         "SUM(consumed)"

@@ -18,6 +18,10 @@ impl Counts {
         self.0[status as usize] += 1;
     }
 
+    pub fn left(&mut self, status: OrderStatus) {
+        self.0[status as usize] -= 1;
+    }
+
     pub fn moved(&mut self, from: OrderStatus, to: OrderStatus) {
         self.0[from as usize] -= 1;
         self.0[to as usize] += 1;

@@ -1,6 +1,7 @@
 //! The store on PostgreSQL, one file for each trait. Every write runs in its own task, so that a caller that goes away
 //! does not leave half a transaction sent.
 
+mod archive;
 mod claims;
 mod clients;
 mod delivery;

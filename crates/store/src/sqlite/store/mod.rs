@@ -1,5 +1,6 @@
 //! The store on SQLite: each method gives one job to the writer or to a reader. One file for each trait.
 
+mod archive;
 mod claims;
 mod clients;
 mod delivery;

@@ -1,0 +1,475 @@
+//! The archive of finished orders.
+
+use super::changes::Counts;
+use super::pipeline::{Pipeline, Sql, params};
+use super::rows::{Columns, count};
+use super::transaction::{Commits, Failed, Open};
+use super::{claims, lock, moving};
+use crate::archive::{
+    Archival, ArchivedOrder, Archiving, CANDIDATES, Consumed, Document, Key, MAY_LEAVE,
+    ORDER_TABLES, names,
+};
+use crate::error::{Error, Result};
+use crate::migrations;
+use crate::model::OrderRef;
+use crate::moving::{Column, Table, Value};
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+use tokio_postgres::Row;
+use tokio_postgres::types::Type;
+use uuid::Uuid;
+use waybill_domain::ids::OrderId;
+use waybill_domain::status::OrderStatus;
+use waybill_domain::text::Tenant;
+use waybill_domain::time::Time;
+
+static LOOK: LazyLock<Sql> = LazyLock::new(|| Sql {
+    text: CANDIDATES.as_str(),
+    types: &[Type::INT8, Type::INT8, Type::INT8],
+});
+
+static STILL: LazyLock<Sql> = LazyLock::new(|| Sql {
+    text: MAY_LEAVE.as_str(),
+    types: &[Type::INT8, Type::UUID_ARRAY],
+});
+
+/// The shipments of orders: locked before the orders, as a turn does.
+static SHIPMENTS: Sql = Sql {
+    text: "/* archive::shipments */ SELECT id FROM shipments WHERE order_id = ANY($1) ORDER BY id FOR NO KEY UPDATE",
+    types: &[Type::UUID_ARRAY],
+};
+
+static STORE: Sql = Sql {
+    text: "/* archive::store */ INSERT INTO archived_orders (n, order_id, tenant, status, version, archived_at, document) \
+           SELECT * FROM unnest($1, $2, $3, $4, $5, array_fill($6::bigint, ARRAY[cardinality($1)]), $7)",
+    types: &[
+        Type::INT8_ARRAY,
+        Type::UUID_ARRAY,
+        Type::TEXT_ARRAY,
+        Type::TEXT_ARRAY,
+        Type::INT8_ARRAY,
+        Type::INT8,
+        Type::BYTEA_ARRAY,
+    ],
+};
+
+static CONSUMED: Sql = Sql {
+    text: "/* archive::consumed */ INSERT INTO archived_stock (tenant, sku, vendor, units) SELECT * FROM unnest($1, $2, $3, $4) \
+           ON CONFLICT (tenant, sku, vendor) DO UPDATE SET units = archived_stock.units + excluded.units",
+    types: &[
+        Type::TEXT_ARRAY,
+        Type::TEXT_ARRAY,
+        Type::TEXT_ARRAY,
+        Type::INT8_ARRAY,
+    ],
+};
+
+/// The statements of a table with rows of an order.
+struct OfTable {
+    table: Table,
+    /// The place of the column that says which order a row is of.
+    owner: usize,
+    read: Sql,
+    delete: Sql,
+    /// Takes the rows as JSON.
+    put_back: Sql,
+}
+
+static OF_TABLES: LazyLock<Vec<OfTable>> = LazyLock::new(|| {
+    let tables = ORDER_TABLES.iter();
+    tables
+        .map(|(table, key)| OfTable::new(*table, *key))
+        .collect()
+});
+
+impl OfTable {
+    fn new(table: Table, key: Key) -> Self {
+        // Made once in a process: the texts of statements live as long as it does.
+        let sql = |text: String, types| Sql {
+            text: text.leak(),
+            types,
+        };
+        let (name, columns, which) = (table.name, names(&table), condition(key));
+        let is_owner = |column: &Column| column.name == key.column();
+        let owner = table.columns.iter().position(is_owner);
+        Self {
+            table,
+            owner: owner.expect("a table of orders has its key"),
+            read: sql(
+                format!("/* archive::read */ SELECT {columns} FROM {name} WHERE {which}"),
+                &[Type::UUID_ARRAY],
+            ),
+            delete: sql(
+                format!("/* archive::delete */ DELETE FROM {name} WHERE {which}"),
+                &[Type::UUID_ARRAY],
+            ),
+            put_back: sql(
+                format!(
+                    "/* archive::put_back */ INSERT INTO {name} ({columns}) SELECT {columns} \
+                     FROM json_populate_recordset(NULL::{name}, $1::text::json)"
+                ),
+                &[Type::TEXT],
+            ),
+        }
+    }
+}
+
+/// Which rows of a table are of the orders `$1`.
+fn condition(key: Key) -> &'static str {
+    match key {
+        Key::Id => "id = ANY($1)",
+        Key::Number => "n IN (SELECT o.n FROM orders o WHERE o.id = ANY($1))",
+        Key::OrderId => "order_id = ANY($1)",
+        Key::OrderOfTenant => {
+            "order_id = ANY($1) AND tenant IN (SELECT o.tenant FROM orders o WHERE o.id = ANY($1))"
+        }
+    }
+}
+
+/// Moves orders into the archive; looks at the next `scan` ones.
+pub async fn archive(
+    commits: &Commits,
+    now: Time,
+    which: &Archiving,
+    scan: usize,
+) -> Result<Archival> {
+    let (ids, reached) = candidates(commits, which, scan).await?;
+    if ids.is_empty() {
+        return Ok(Archival {
+            archived: 0,
+            reached,
+        });
+    }
+    let mut attempts = commits.attempts();
+    loop {
+        match attempt(commits, now, which.before, &ids).await {
+            Ok(archived) => return Ok(Archival { archived, reached }),
+            Err(failed) => attempts.again(failed).await?,
+        }
+    }
+}
+
+/// The orders that may leave, and the number that the next look goes on after.
+async fn candidates(
+    commits: &Commits,
+    which: &Archiving,
+    scan: usize,
+) -> Result<(Vec<Uuid>, Option<i64>)> {
+    let asked = params![which.before.0, which.after, count(scan)];
+    let rows = commits.read(&LOOK, asked).await?;
+    let (mut ids, mut reached) = (vec![], which.after);
+    for row in &rows {
+        let mut c = Columns::of(row);
+        let (number, id, too_young): (i64, Uuid, bool) = (c.get()?, c.uuid()?, c.get()?);
+        if too_young {
+            return Ok((ids, None));
+        }
+        if ids.len() == which.limit {
+            return Ok((ids, Some(reached)));
+        }
+        if c.get()? {
+            ids.push(id);
+        }
+        reached = number;
+    }
+    let ends = rows.len() < scan;
+    Ok((ids, Some(reached).filter(|_| !ends)))
+}
+
+/// An order on its way into the archive.
+struct Leaving {
+    number: i64,
+    id: Uuid,
+    tenant: String,
+    status: OrderStatus,
+    document: Document,
+}
+
+async fn attempt(
+    commits: &Commits,
+    now: Time,
+    before: Time,
+    ids: &[Uuid],
+) -> std::result::Result<usize, Failed> {
+    let (open, ()) = commits
+        .begin(
+            |pipeline| {
+                pipeline.add(&lock::DELIVERIES, params![ids.to_vec()]);
+                pipeline.add(&SHIPMENTS, params![ids.to_vec()]);
+                pipeline.add(&lock::ORDERS, params![ids.to_vec()]);
+                pipeline.add(&lock::RESERVATIONS, params![ids.to_vec()]);
+            },
+            |_, ()| Ok(()),
+        )
+        .await?;
+    // Nobody changes these orders any more; whoever did before the locks is seen from here on.
+    let (open, mut leaving) = commits
+        .go_on(
+            open,
+            |pipeline| pipeline.add(&STILL, params![before.0, ids.to_vec()]),
+            |answers, still| {
+                let still = answers.take(still);
+                still.iter().map(leaving_of).collect::<Result<Vec<_>>>()
+            },
+        )
+        .await?;
+    if leaving.is_empty() {
+        commits.roll_back(open).await;
+        return Ok(0);
+    }
+    let (open, rows) = read_rows(commits, open, &mut leaving).await?;
+    let open = delete_rows(commits, open, &leaving, rows).await?;
+    let mut pipeline = Pipeline::new();
+    store(&mut pipeline, &leaving, now)?;
+    commits.commit(open, pipeline, None).await?;
+    Ok(leaving.len())
+}
+
+fn leaving_of(row: &Row) -> Result<Leaving> {
+    let mut c = Columns::of(row);
+    Ok(Leaving {
+        number: c.get()?,
+        id: c.uuid()?,
+        tenant: c.get()?,
+        status: c.text("order status", OrderStatus::parse)?,
+        document: Document {
+            schema: migrations::known(),
+            ..Document::default()
+        },
+    })
+}
+
+fn ids_of(leaving: &[Leaving]) -> Vec<Uuid> {
+    leaving.iter().map(|order| order.id).collect()
+}
+
+/// Reads the rows of the orders into their documents; returns how many each table has.
+async fn read_rows(
+    commits: &Commits,
+    open: Open,
+    leaving: &mut [Leaving],
+) -> std::result::Result<(Open, Vec<usize>), Failed> {
+    let ids = ids_of(leaving);
+    let places = leaving.iter().enumerate();
+    let places: BTreeMap<Owner, usize> = places
+        .flat_map(|(at, order)| [(Owner::Id(order.id), at), (Owner::Number(order.number), at)])
+        .collect();
+    commits
+        .go_on(
+            open,
+            |pipeline| {
+                let tables = OF_TABLES.iter();
+                let asked = tables.map(|of| pipeline.add(&of.read, params![ids.clone()]));
+                asked.collect::<Vec<_>>()
+            },
+            |answers, asked| {
+                let mut counts = vec![];
+                for (of, asked) in OF_TABLES.iter().zip(asked) {
+                    let rows = answers.take(asked);
+                    counts.push(rows.len());
+                    for row in &rows {
+                        let cells = cells(&of.table, row)?;
+                        let place = Owner::of(&cells[of.owner]).and_then(|o| places.get(&o));
+                        let place = place.ok_or_else(|| {
+                            Error::damaged_row(of.table.name, "a row of another order was read")
+                        })?;
+                        leaving[*place].document.add(&of.table, &cells);
+                    }
+                }
+                Ok(counts)
+            },
+        )
+        .await
+}
+
+/// What names the order of a row.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Owner {
+    Id(Uuid),
+    Number(i64),
+}
+
+impl Owner {
+    fn of(cell: &Value) -> Option<Self> {
+        match cell {
+            Value::Uuid(id) => id.map(Self::Id),
+            Value::Big(number) => number.map(Self::Number),
+            Value::Small(_) | Value::Int(_) | Value::Bool(_) | Value::Text(_) | Value::Bytes(_) => {
+                None
+            }
+        }
+    }
+}
+
+fn cells(table: &Table, row: &Row) -> Result<Vec<Value>> {
+    let columns = table.columns.iter().enumerate();
+    let cells = columns.map(|(index, column)| moving::read(row, index, column.kind));
+    cells.collect()
+}
+
+/// Deletes the rows that were read. If it were others, an order would leave with rows that its document does not have.
+async fn delete_rows(
+    commits: &Commits,
+    open: Open,
+    leaving: &[Leaving],
+    read: Vec<usize>,
+) -> std::result::Result<Open, Failed> {
+    let ids = ids_of(leaving);
+    let (open, ()) = commits
+        .go_on(
+            open,
+            |pipeline| {
+                let tables = OF_TABLES.iter();
+                let asked = tables.map(|of| pipeline.add_counted(&of.delete, params![ids.clone()]));
+                asked.collect::<Vec<_>>()
+            },
+            |answers, deleted| {
+                for (deleted, read) in deleted.into_iter().zip(read) {
+                    if usize::try_from(answers.take(deleted)) != Ok(read) {
+                        return Err(Error::Conflict { what: "order" });
+                    }
+                }
+                Ok(())
+            },
+        )
+        .await?;
+    Ok(open)
+}
+
+/// Writes the documents, the units that leave, and the counts.
+fn store(pipeline: &mut Pipeline<'_>, leaving: &[Leaving], now: Time) -> Result<()> {
+    let (mut consumed, mut counts) = (Consumed::new(), Counts::default());
+    let (mut numbers, mut tenants, mut statuses) = (vec![], vec![], vec![]);
+    let (mut versions, mut documents) = (vec![], vec![]);
+    for order in leaving {
+        for (row, units) in order.document.consumed()? {
+            *consumed.entry(row).or_default() += units;
+        }
+        counts.left(order.status);
+        numbers.push(order.number);
+        tenants.push(order.tenant.clone());
+        statuses.push(order.status.as_str());
+        let version = order.document.of_order("version")?;
+        let version: i64 = version.parse().map_err(|error| {
+            Error::damaged_row("an order", format!("its version is {version}")).because(error)
+        })?;
+        versions.push(version);
+        documents.push(order.document.encode()?);
+    }
+    let ids = ids_of(leaving);
+    let parameters = params![numbers, ids, tenants, statuses, versions, now.0, documents];
+    pipeline.add(&STORE, parameters);
+    add_consumed(pipeline, consumed, 1);
+    counts.write(pipeline);
+    Ok(())
+}
+
+/// Adds units to the sums of what has left with archived orders, or takes them off (`sign` -1).
+fn add_consumed(pipeline: &mut Pipeline<'_>, consumed: Consumed, sign: i64) {
+    let (mut tenants, mut skus, mut vendors, mut units) = (vec![], vec![], vec![], vec![]);
+    for ((tenant, sku, vendor), of) in consumed {
+        tenants.push(tenant);
+        skus.push(sku);
+        vendors.push(vendor);
+        units.push(sign * of);
+    }
+    if !units.is_empty() {
+        pipeline.add(&CONSUMED, params![tenants, skus, vendors, units]);
+    }
+}
+
+static BY_ID: Sql = Sql {
+    text: "/* archive::by_id */ SELECT n, order_id, tenant, archived_at, document FROM archived_orders WHERE tenant = $1 AND order_id = $2",
+    types: &[Type::TEXT, Type::UUID],
+};
+
+static BY_NUMBER: Sql = Sql {
+    text: "/* archive::by_number */ SELECT n, order_id, tenant, archived_at, document FROM archived_orders WHERE tenant = $1 AND n = $2",
+    types: &[Type::TEXT, Type::INT8],
+};
+
+/// An order of the archive.
+pub async fn find(
+    commits: &Commits,
+    tenant: &Tenant,
+    by: &OrderRef,
+    now: Time,
+) -> Result<Option<ArchivedOrder>> {
+    let id = match by {
+        OrderRef::Id(id) => Some(*id),
+        OrderRef::Number(number) => {
+            let asked = params![tenant.as_str(), *number];
+            let rows = commits.read(&BY_NUMBER, asked).await?;
+            return rows.first().map(archived).transpose();
+        }
+        OrderRef::Claim { kind, hash } => {
+            claims::holder(commits, tenant, *kind, *hash, now).await?
+        }
+    };
+    let Some(id) = id else { return Ok(None) };
+    let rows = commits.read(&BY_ID, params![tenant.as_str(), id.0]).await?;
+    rows.first().map(archived).transpose()
+}
+
+/// Reads a row of the archive: number, id, tenant, time, document.
+pub fn archived(row: &Row) -> Result<ArchivedOrder> {
+    let mut c = Columns::of(row);
+    Ok(ArchivedOrder {
+        number: c.get()?,
+        id: c.order_id()?,
+        tenant: Tenant::stored(c.get()?),
+        archived_at: c.time()?,
+        document: Document::decode(c.get()?)?,
+    })
+}
+
+static TAKE: Sql = Sql {
+    text: "/* archive::take */ DELETE FROM archived_orders WHERE tenant = $1 AND order_id = $2 \
+           RETURNING n, order_id, tenant, archived_at, document",
+    types: &[Type::TEXT, Type::UUID],
+};
+
+/// Puts an order back; `false` when the archive does not have it.
+pub async fn unarchive(commits: &Commits, tenant: &Tenant, id: OrderId) -> Result<bool> {
+    let mut attempts = commits.attempts();
+    loop {
+        match put_back(commits, tenant, id).await {
+            Ok(done) => return Ok(done),
+            Err(failed) => attempts.again(failed).await?,
+        }
+    }
+}
+
+async fn put_back(
+    commits: &Commits,
+    tenant: &Tenant,
+    id: OrderId,
+) -> std::result::Result<bool, Failed> {
+    let (open, taken) = commits
+        .begin(
+            |pipeline| pipeline.add(&TAKE, params![tenant.as_str(), id.0]),
+            |answers, taken| answers.take(taken).first().map(archived).transpose(),
+        )
+        .await?;
+    let Some(order) = taken else {
+        commits.roll_back(open).await;
+        return Ok(false);
+    };
+    let document = order.document;
+    document.refuse_unknown()?;
+    let mut pipeline = Pipeline::new();
+    for of in OF_TABLES.iter() {
+        if let Some(rows) = document.text_of(&of.table) {
+            pipeline.add(&of.put_back, params![rows]);
+        }
+    }
+    add_consumed(&mut pipeline, document.consumed()?, -1);
+    let mut counts = Counts::default();
+    let status = document.of_order("status")?;
+    let status = OrderStatus::parse(&status)
+        .ok_or_else(|| Error::damaged_row("an order", format!("its status is {status}")))?;
+    counts.born(status);
+    counts.write(&mut pipeline);
+    commits.commit(open, pipeline, None).await?;
+    Ok(true)
+}
