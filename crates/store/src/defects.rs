@@ -14,6 +14,11 @@ pub fn takes_twice(moved: &ReservationMove) -> bool {
     ships && defect("take_twice")
 }
 
+/// The planted defect that the tests of the archive must reveal: what left stock with an order is not kept.
+pub fn loses_archived_units() -> bool {
+    defect("lose_archived_units")
+}
+
 /// The planted defect that the tests of packed rows must reveal: a page that ends inside of a row goes on behind it.
 pub fn passes_rest_of_row() -> bool {
     defect("pass_rest_of_row")

@@ -126,6 +126,7 @@ impl App {
             requests: requests.clone(),
             reads: self.reads.clone(),
             placing: placing.clone(),
+            archive: self.store.clone(),
             commands: self.order_commands(),
             identity: self.store.identity().clone(),
             rounding: self.settings.orders.rounding,

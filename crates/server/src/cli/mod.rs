@@ -4,6 +4,7 @@
 #![cfg_attr(not(test), deny(clippy::use_debug))]
 
 mod accept;
+mod archive;
 pub mod backup;
 pub mod cell;
 pub mod client_args;
@@ -85,6 +86,8 @@ enum Command {
     Relay(relay::RelayArgs),
     /// Show what comes from other stores, and go on after one of them was restored
     Inbox(inbox::InboxArgs),
+    /// Show a finished order that was archived, and put it back
+    Archive(archive::ArchiveArgs),
     /// Make, list, rotate and revoke the clients of the token endpoint
     Clients(clients::ClientsArgs),
     Token(token::TokenArgs),
@@ -137,6 +140,7 @@ fn dispatch(command: Command) -> ExitCode {
         Command::Dlq(args) => block_on(client(dlq::run(args))),
         Command::Relay(args) => block_on(client(relay::run(args))),
         Command::Inbox(args) => block_on(client(inbox::run(args))),
+        Command::Archive(args) => block_on(client(archive::run(args))),
         Command::Clients(args) => block_on(client(clients::run(args))),
         Command::Context(args) => context::run(&args).unwrap_or_else(|error| failed(&error)),
         Command::Token(args) => token::run(&args, &crate::clock::SystemClock),

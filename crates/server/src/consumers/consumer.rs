@@ -35,6 +35,8 @@ pub struct Consumer<H: Handler> {
     pub cursor: i64,
     /// Where the durable cursor stands; skipped events move it lazily.
     pub durable: i64,
+    /// Since when the durable cursor is behind.
+    pub skipping_since: Option<Instant>,
     pub parked: ParkedWatch,
     pub batch_limit: usize,
     pub outage: Arc<Outage>,
@@ -289,6 +291,7 @@ impl<H: Handler> Consumer<H> {
     pub fn skipped(&mut self, reached: i64) {
         if reached != self.cursor {
             self.cursor = reached;
+            self.skipping_since.get_or_insert_with(Instant::now);
             self.note_passed();
         }
     }
@@ -297,6 +300,7 @@ impl<H: Handler> Consumer<H> {
     fn passed(&mut self, changes: u64, reached: i64, recorded: &[Time]) {
         self.cursor = reached;
         self.durable = reached;
+        self.skipping_since = None;
         let of = (self.handler.consumer(), self.lease.partition);
         let now = self.resources.contexts.now();
         self.resources
@@ -305,10 +309,12 @@ impl<H: Handler> Consumer<H> {
     }
 
     /// Stores the cursor from time to time: events of other kinds move it only in memory, because skipping them again is
-    /// cheap.
+    /// cheap. Others look at the stored one, as whoever archives orders that have been read of.
     pub async fn keep_cursor_now_and_then(&mut self) -> Result<(), StoreError> {
         const SKIPPED: i64 = 1_000;
-        if self.cursor - self.durable >= SKIPPED {
+        const LONGEST: Duration = Duration::from_secs(1);
+        let long = |since: Instant| since.elapsed() >= LONGEST;
+        if self.cursor - self.durable >= SKIPPED || self.skipping_since.is_some_and(long) {
             self.keep_cursor().await
         } else {
             Ok(())
@@ -329,6 +335,7 @@ impl<H: Handler> Consumer<H> {
         };
         self.store.apply_batch(apply).await?;
         self.durable = self.cursor;
+        self.skipping_since = None;
         self.note_passed();
         Ok(())
     }

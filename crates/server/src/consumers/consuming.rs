@@ -56,6 +56,7 @@ impl<H: Handler> Consuming<H> {
             lease,
             cursor,
             durable: cursor,
+            skipping_since: None,
             parked: ParkedWatch::unknown(),
             batch_limit: self.batch_limit,
             outage: self.outage.clone(),

@@ -13,7 +13,7 @@ use waybill_domain::order::{Hold, HoldReason};
 use waybill_domain::refusal::Shortage;
 use waybill_domain::text::Sku;
 use waybill_domain::time::Time;
-use waybill_store::{Accepted, Error as StoreError, OrderRecord, OrderRef, OrderStore};
+use waybill_store::{Accepted, Error as StoreError, OrderRecord, OrderRef, Store};
 
 use super::draft::Draft;
 use super::stored::json;
@@ -26,7 +26,7 @@ use crate::inventory::{self, Guarded, InventoryError};
 pub struct Placing {
     pub intake: Arc<Intake>,
     /// Where the order of a replay is read.
-    pub store: Arc<dyn OrderStore>,
+    pub store: Arc<dyn Store>,
     /// The inventory service for skus that the store does not track, if one is configured.
     pub inventory: Option<Arc<Guarded>>,
     pub contexts: ContextSource,
@@ -58,6 +58,9 @@ pub enum PlaceError {
     UnknownSkus(Vec<Sku>),
     #[error(transparent)]
     Inventory(#[from] InventoryError),
+    /// The order of this key, reference or number is in the archive.
+    #[error("the order {0} is in the archive")]
+    Archived(OrderId),
     #[error(transparent)]
     Intake(#[from] IntakeError),
 }
@@ -170,16 +173,16 @@ fn earlier_body_hash(
     claims::order_body(dialect, &content, new.personal.as_deref(), &holds)
 }
 
-async fn replay(
-    store: &dyn OrderStore,
-    new: &NewOrder,
-    id: OrderId,
-) -> Result<Receipt, PlaceError> {
-    let found = store.order(&new.tenant, OrderRef::Id(id)).await?;
-    let record = found.ok_or_else(|| {
-        StoreError::damaged_row("claims", format!("the order {id} of a claim is not there"))
-    })?;
-    receipt_of(record).map_err(Into::into)
+async fn replay(store: &dyn Store, new: &NewOrder, id: OrderId) -> Result<Receipt, PlaceError> {
+    let by_id = OrderRef::Id(id);
+    if let Some(record) = store.order(&new.tenant, by_id.clone()).await? {
+        return receipt_of(record).map_err(Into::into);
+    }
+    if store.archived(&new.tenant, by_id).await?.is_some() {
+        return Err(PlaceError::Archived(id));
+    }
+    let detail = format!("the order {id} of a claim is not there");
+    Err(StoreError::damaged_row("claims", detail).into())
 }
 
 /// The receipt of a stored order.

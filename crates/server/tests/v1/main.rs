@@ -1,5 +1,6 @@
 //! `/v1` through the front door: the real binary on a free port, spoken to as any client would.
 
+mod archive;
 mod bounds;
 mod changes;
 mod clients;

@@ -9,6 +9,7 @@
 //! movements less what was consumed.
 
 mod document;
+mod events;
 mod leaving;
 mod tables;
 

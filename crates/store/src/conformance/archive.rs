@@ -7,9 +7,11 @@ use crate::model::{Accepted, OrderRef};
 use waybill_domain::claim::ClaimKind;
 use waybill_domain::command::Command;
 use waybill_domain::echo::quoted;
+use waybill_domain::event::LoggedEvent;
 use waybill_domain::ids::OrderId;
 use waybill_domain::intake::NewOrder;
 use waybill_domain::text::Tenant;
+use waybill_domain::time::Time;
 
 /// More than any case has.
 const ALL: usize = 1_000;
@@ -40,14 +42,12 @@ async fn archive(h: &Harness, limit: usize) -> usize {
     looks(h, limit).await.into_iter().sum()
 }
 
-/// Everything that can be read of an order in the tables.
+/// Everything that can be read of an order in the tables, except when it was changed.
 async fn seen(h: &Harness, id: OrderId) -> Option<String> {
     let tenant = Tenant::default();
-    let record = h
-        .store
-        .order(&tenant, OrderRef::Id(id))
-        .await
-        .expect("read")?;
+    let record = h.store.order(&tenant, OrderRef::Id(id)).await;
+    let mut record = record.expect("read")?;
+    record.order.updated_at = Time(0);
     let delivery = h.store.deliveries(vec![id]).await.expect("read");
     let events = h.store.order_events(&tenant, id, 0, ALL).await;
     Some(format!(
@@ -93,6 +93,16 @@ pub(super) async fn finished_orders_leave_and_come_back_as_they_were(h: Harness)
         }
     }
     assert_eq!(gone.len(), left);
+    for id in &gone {
+        let kept = h
+            .store
+            .archived(&Tenant::default(), OrderRef::Id(*id))
+            .await;
+        let kept = kept.expect("read").expect("it is there").document;
+        let of_order = |e: &&LoggedEvent| e.event.order_id == Some(*id);
+        let told: Vec<_> = log.iter().filter(of_order).cloned().collect();
+        assert_eq!(kept.events().expect("readable"), told);
+    }
     let rest = h.log().await;
     let stays = |id: Option<OrderId>| !id.is_some_and(|id| gone.contains(&id));
     assert!(rest.iter().all(|e| stays(e.event.order_id)));
@@ -104,6 +114,7 @@ pub(super) async fn finished_orders_leave_and_come_back_as_they_were(h: Harness)
     for id in gone {
         assert!(h.store.unarchive(&tenant, id).await.expect("put back"));
         assert!(!h.store.unarchive(&tenant, id).await.expect("it is back"));
+        assert_eq!(h.order(id).await.updated_at, h.clock.now());
     }
     for (id, before) in orders.iter().zip(&before) {
         assert_eq!(seen(h, *id).await.as_ref(), Some(before));

@@ -429,11 +429,16 @@ static TAKE: Sql = Sql {
     types: &[Type::TEXT, Type::UUID],
 };
 
-/// Puts an order back; `false` when the archive does not have it.
-pub async fn unarchive(commits: &Commits, tenant: &Tenant, id: OrderId) -> Result<bool> {
+static TOUCH: Sql = Sql {
+    text: "/* archive::touch */ UPDATE orders SET updated_at = $2 WHERE id = $1",
+    types: &[Type::UUID, Type::INT8],
+};
+
+/// Puts an order back, changed just now; `false` when the archive does not have it.
+pub async fn unarchive(commits: &Commits, now: Time, tenant: &Tenant, id: OrderId) -> Result<bool> {
     let mut attempts = commits.attempts();
     loop {
-        match put_back(commits, tenant, id).await {
+        match put_back(commits, now, tenant, id).await {
             Ok(done) => return Ok(done),
             Err(failed) => attempts.again(failed).await?,
         }
@@ -442,6 +447,7 @@ pub async fn unarchive(commits: &Commits, tenant: &Tenant, id: OrderId) -> Resul
 
 async fn put_back(
     commits: &Commits,
+    now: Time,
     tenant: &Tenant,
     id: OrderId,
 ) -> std::result::Result<bool, Failed> {
@@ -463,6 +469,7 @@ async fn put_back(
             pipeline.add(&of.put_back, params![rows]);
         }
     }
+    pipeline.add(&TOUCH, params![id.0, now.0]);
     add_consumed(&mut pipeline, document.consumed()?, -1);
     let mut counts = Counts::default();
     let status = document.of_order("status")?;

@@ -179,7 +179,7 @@ fn archived(row: &Row<'_>) -> Result<ArchivedOrder> {
     })
 }
 
-/// Puts an order back; `false` when the archive does not have it.
+/// Puts an order back, changed just now; `false` when the archive does not have it.
 pub fn unarchive(tx: &mut Tx<'_>, tenant: &Tenant, id: OrderId) -> Result<bool> {
     let Some(order) = find(tx.connection, tenant, &OrderRef::Id(id), tx.now)? else {
         return Ok(false);
@@ -191,6 +191,8 @@ pub fn unarchive(tx: &mut Tx<'_>, tenant: &Tenant, id: OrderId) -> Result<bool> 
             put_back(tx, table, &row)?;
         }
     }
+    let touched = "UPDATE orders SET updated_at = ?2 WHERE id = ?1";
+    expect_one(tx.execute(touched, params![id.bytes(), tx.now.0])?, "order")?;
     let sql = "DELETE FROM archived_orders WHERE order_id = ?1";
     expect_one(tx.execute(sql, [id.bytes()])?, "archived order")?;
     add_consumed(tx, &document.consumed()?, -1)?;

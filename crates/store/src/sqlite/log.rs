@@ -206,8 +206,8 @@ fn whole_row(row: &Row<'_>) -> rusqlite::Result<Result<LogRow>> {
 }
 
 /// The last position that a call may read to: the end of the row with the last of `scan` positions after `after`, since a
-/// scan that ended inside of a packed row would leave out the row. The positions of this log have no gaps, except the one
-/// that retention leaves at its beginning.
+/// scan that ended inside of a packed row would leave out the row. The gaps that archived orders leave
+/// only make a call read fewer rows.
 fn horizon(connection: &Connection, after: i64, scan: usize) -> Result<i64> {
     // No error: a scan that would reach beyond the last position ends at the newest event.
     let scan = i64::try_from(scan).unwrap_or(i64::MAX);

@@ -18,6 +18,7 @@ pub trait ArchiveStore: StoreBase {
     /// An order of the archive.
     async fn archived(&self, tenant: &Tenant, by: OrderRef) -> Result<Option<ArchivedOrder>>;
 
-    /// Puts an order back into the tables as it was; `false` when the archive does not have it.
+    /// Puts an order back into the tables as it was, except that it has been changed just now, so that it does not leave
+    /// again at once; `false` when the archive does not have it.
     async fn unarchive(&self, tenant: &Tenant, id: OrderId) -> Result<bool>;
 }

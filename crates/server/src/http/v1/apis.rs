@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 use waybill_domain::money::Rounding;
 use waybill_store::reads::Reads;
 use waybill_store::{
-    ClaimStore, ClientStore, Identity, InboxStore, LogStore, RelayStore, VendorStore,
+    ArchiveStore, ClaimStore, ClientStore, Identity, InboxStore, LogStore, RelayStore, VendorStore,
 };
 
 use super::hub::Hub;
@@ -22,6 +22,7 @@ pub struct OrdersApi {
     pub requests: Arc<Requests>,
     pub reads: Arc<Reads>,
     pub placing: Arc<Placing>,
+    pub archive: Arc<dyn ArchiveStore>,
     pub commands: OrderCommands,
     /// Cursors name the store they are of.
     pub identity: Identity,

@@ -19,6 +19,7 @@ pub const TOKEN_MISSING: &str = "token_missing";
 pub const TOKEN_EXPIRED: &str = "token_expired";
 pub const INSUFFICIENT_SCOPE: &str = "insufficient_scope";
 pub const NOT_FOUND: &str = "not_found";
+pub const ORDER_ARCHIVED: &str = "order_archived";
 pub const ORDER_NOT_FOUND: &str = "order_not_found";
 pub const HOLD_NOT_FOUND: &str = "hold_not_found";
 pub const SHIPMENT_NOT_FOUND: &str = "shipment_not_found";

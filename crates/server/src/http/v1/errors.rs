@@ -9,8 +9,8 @@ use waybill_domain::stock::AdjustmentRefusal;
 use waybill_store::Error as StoreError;
 
 use super::codes;
-use super::member;
 use super::problem::Problem;
+use super::{member, orders};
 use crate::auth::TokenError;
 use crate::command_error::CommandError;
 use crate::http::access::Denied;
@@ -211,6 +211,7 @@ impl From<PlaceError> for Problem {
                 };
                 Self::new(codes::INVENTORY_UNAVAILABLE, error.to_string()).retry_after(after)
             }
+            PlaceError::Archived(id) => orders::archived(id),
             PlaceError::Intake(error) => error.into(),
         }
     }

@@ -125,6 +125,12 @@ impl<'a> EventView<'a> {
         Self::new(logged, Cursor::of_position(store, logged.position))
     }
 
+    /// Shows the events of an archived order.
+    pub fn of_archive(store: &Identity, events: &'a [LoggedEvent]) -> Vec<Self> {
+        let view = |logged| Self::of_order(store, logged);
+        events.iter().map(view).collect()
+    }
+
     /// Shows an event that a consumer could not apply. Its body may be JSON and yet not say what its type demands.
     pub fn of_dead_letter(store: &Identity, logged: &'a LoggedEvent) -> Self {
         let mut view = Self::of_order(store, logged);

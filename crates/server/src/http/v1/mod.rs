@@ -7,6 +7,7 @@ mod amount;
 mod amount_view;
 mod answer;
 pub mod apis;
+mod archive;
 pub mod bounds;
 mod call;
 mod cancel;
@@ -93,6 +94,8 @@ pub fn api() -> OpenApiRouter<HttpState> {
         .routes(routes!(events::events))
         .routes(routes!(transitions::list))
         .routes(routes!(explain::explain))
+        .routes(routes!(archive::get))
+        .routes(routes!(archive::restore))
         .routes(routes!(cancel::cancel))
         .routes(routes!(holds::place))
         .routes(routes!(holds::release))

@@ -17,6 +17,7 @@ use super::call::versioned;
 use super::codes;
 use super::errors;
 use super::line_view::StandingLine;
+use super::member;
 use super::order_view::{OrderView, Standing};
 use super::preconditions;
 use super::problem::Problem;
@@ -70,13 +71,37 @@ pub fn not_found() -> Problem {
     )
 }
 
+/// 404, of the archive.
+#[must_use]
+pub fn not_archived() -> Problem {
+    Problem::new(
+        codes::ORDER_NOT_FOUND,
+        "no order of yours in the archive has this id, number or reference",
+    )
+}
+
+/// 410.
+#[must_use]
+pub fn archived(id: OrderId) -> Problem {
+    let detail = format!(
+        "the order {id} was moved to the archive; GET /v1/archive/{id} shows it, POST /v1/archive/{id}/restore puts it back"
+    );
+    Problem::new(codes::ORDER_ARCHIVED, detail).with(member::ORDER_ID, &id)
+}
+
 /// An order of a tenant.
 ///
 /// # Errors
-/// `invalid_id`, `order_not_found`, or the store's.
+/// `invalid_id`, `order_not_found`, `order_archived`, or the store's.
 pub async fn find(store: &dyn Store, tenant: &Tenant, name: &str) -> Result<OrderRecord, Problem> {
-    let found = store.order(tenant, named(name)?).await?;
-    found.ok_or_else(not_found)
+    let name = named(name)?;
+    if let Some(found) = store.order(tenant, name.clone()).await? {
+        return Ok(found);
+    }
+    match store.archived(tenant, name).await? {
+        Some(order) => Err(archived(order.id)),
+        None => Err(not_found()),
+    }
 }
 
 /// Why a command on an order was not done.

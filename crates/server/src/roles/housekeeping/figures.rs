@@ -12,6 +12,7 @@ use crate::observe::families::named;
 #[derive(Clone)]
 pub struct Figures {
     pub claims_forgotten: Counter,
+    pub orders_archived: Counter,
     pub stuck_orders: Gauge,
     /// Since the order that has stood still longest last moved; 0 while none has for long.
     pub oldest_unfinished: Gauge<f64, AtomicU64>,
@@ -25,6 +26,12 @@ impl Figures {
                 registry,
                 "housekeeping_claims_forgotten",
                 "Expired claims deleted",
+                Counter::default(),
+            ),
+            orders_archived: named(
+                registry,
+                "housekeeping_orders_archived",
+                "Finished orders moved into the archive",
                 Counter::default(),
             ),
             stuck_orders: named(

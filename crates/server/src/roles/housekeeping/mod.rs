@@ -1,5 +1,6 @@
 //! The role `housekeeping`: deletes what has expired and finds orders that are stuck.
 
+mod archivist;
 mod figures;
 pub mod settings;
 pub mod task;
@@ -27,7 +28,6 @@ pub static ROLE: RoleDefinition = RoleDefinition {
         Box::new(move |resources, tasks| {
             let housekeeping: HousekeepingSettings = resources.settings.section();
             tasks.keep(Housekeeping::new(
-                resources.store.clone(),
                 resources.store.clone(),
                 resources.consumers.contexts.clone(),
                 figures.clone(),

@@ -1,6 +1,8 @@
-//! The role `housekeeping`: deletes what has expired, in small batches, and finds orders that are stuck.
+//! The role `housekeeping`: deletes what has expired and archives finished orders, in small batches, and finds orders
+//! that are stuck.
 //!
-//! One process at a time does it. Two that overlap for a moment do no harm, because they delete expired rows only.
+//! One process at a time does it. Two that overlap for a moment do no harm, because they delete expired rows only, and an order is moved
+//! once.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,8 +11,9 @@ use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 use waybill_domain::stuck;
 use waybill_store::outage::Outage;
-use waybill_store::{ClaimStore, Error as StoreError, Lease, OrderStore};
+use waybill_store::{Error as StoreError, Lease, Store};
 
+use super::archivist::Archivist;
 use super::figures::Figures;
 use super::settings::HousekeepingSettings;
 use super::watchdog::Watchdog;
@@ -22,10 +25,10 @@ pub const CONSUMER: &str = "housekeeping";
 
 /// Deletes and looks while this process has the lease.
 pub struct Housekeeping {
-    claims: Arc<dyn ClaimStore>,
-    orders: Arc<dyn OrderStore>,
+    store: Arc<dyn Store>,
     contexts: ContextSource,
     figures: Figures,
+    settings: HousekeepingSettings,
     interval: Duration,
     batch_limit: usize,
     stuck_after_ms: i64,
@@ -34,17 +37,16 @@ pub struct Housekeeping {
 
 impl Housekeeping {
     pub fn new(
-        claims: Arc<dyn ClaimStore>,
-        orders: Arc<dyn OrderStore>,
+        store: Arc<dyn Store>,
         contexts: ContextSource,
         figures: Figures,
         housekeeping: &HousekeepingSettings,
     ) -> Self {
         Self {
-            claims,
-            orders,
+            store,
             contexts,
             figures,
+            settings: housekeeping.clone(),
             interval: housekeeping.interval_ms.duration(),
             batch_limit: housekeeping.batch_limit as usize,
             stuck_after_ms: housekeeping.stuck_after_ms.as_i64(),
@@ -74,6 +76,7 @@ impl PartitionTask for Housekeeping {
         stop: CancellationToken,
     ) -> Result<(), StoreError> {
         let mut watchdog = Watchdog::default();
+        let mut archivist = Archivist::new(self.store.clone(), &self.settings);
         loop {
             tokio::select! {
                 () = tokio::time::sleep(self.interval) => {}
@@ -83,7 +86,7 @@ impl PartitionTask for Housekeeping {
                     return Ok(());
                 }
             }
-            match self.round(&mut watchdog, &stop).await {
+            match self.round(&mut watchdog, &mut archivist, &stop).await {
                 Ok(()) => self.outage.worked(),
                 Err(error) => self.outage.failed(&error),
             }
@@ -95,11 +98,12 @@ impl Housekeeping {
     async fn round(
         &self,
         watchdog: &mut Watchdog,
+        archivist: &mut Archivist,
         stop: &CancellationToken,
     ) -> Result<(), StoreError> {
         while !stop.is_cancelled() {
             let now = self.contexts.now();
-            let forgotten = self.claims.forget_claims(now, self.batch_limit).await?;
+            let forgotten = self.store.forget_claims(now, self.batch_limit).await?;
             self.figures.claims_forgotten.inc_by(forgotten as u64);
             if forgotten < self.batch_limit {
                 break;
@@ -108,9 +112,11 @@ impl Housekeeping {
         let now = self.contexts.now();
         let before = stuck::still_since(now, self.stuck_after_ms);
         watchdog
-            .look(&*self.orders, before, self.batch_limit)
+            .look(&*self.store, before, self.batch_limit)
             .await?;
         watchdog.show(&self.figures, now);
+        let archived = archivist.round(now, stop).await?;
+        self.figures.orders_archived.inc_by(archived as u64);
         Ok(())
     }
 }

@@ -26,7 +26,9 @@ impl ArchiveStore for PostgresStore {
 
     async fn unarchive(&self, tenant: &Tenant, id: OrderId) -> Result<bool> {
         let tenant = tenant.clone();
-        self.write(|shared| async move { archive::unarchive(&shared.commits, &tenant, id).await })
-            .await
+        self.write(|shared| async move {
+            archive::unarchive(&shared.commits, (shared.now)(), &tenant, id).await
+        })
+        .await
     }
 }

@@ -83,7 +83,7 @@ pub const REFUSED: &[Kind] = &[
         codes::ORDER_NOT_FOUND,
         404,
         "There is no such order",
-        "Check the id, number or reference. Orders of other tenants are not found either.",
+        "Check the id, number or reference. Orders of other tenants are not found either; one that was archived is at /v1/archive/{id}.",
     ),
     kind_of(
         codes::HOLD_NOT_FOUND,
@@ -228,6 +228,12 @@ pub const REFUSED: &[Kind] = &[
         409,
         "The stock row cannot be mended yet",
         "Do what the detail says first: count the sku, or mend the order that `waybill verify` names.",
+    ),
+    kind_of(
+        codes::ORDER_ARCHIVED,
+        410,
+        "The order is in the archive",
+        "Read it there, at /v1/archive/{id}, or have it put back with POST /v1/archive/{id}/restore. Its key, reference and number remain its own.",
     ),
     kind_of(
         codes::GENERATION_CHANGED,
