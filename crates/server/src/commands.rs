@@ -16,8 +16,8 @@ use waybill_domain::shipment::{self, Shipment, Update};
 use waybill_domain::stock::{AdjustmentRefusal, StockRow};
 use waybill_domain::text::Tenant;
 use waybill_store::{
-    ClaimStore, DeliveryStore, Effect, EffectStore, Error as StoreError, OrderRecord, OrderRef,
-    OrderStore, StockChange, StockStore,
+    ArchiveStore, ClaimStore, DeliveryStore, Effect, EffectStore, Error as StoreError, OrderRecord,
+    OrderRef, OrderStore, StockChange, StockStore,
 };
 
 pub use self::shipments_now::shipments_now;
@@ -30,6 +30,7 @@ use crate::once::Once;
 #[derive(Clone)]
 pub struct OrderCommands {
     pub store: Arc<dyn OrderStore>,
+    pub archive: Arc<dyn ArchiveStore>,
     pub claims: Arc<dyn ClaimStore>,
     pub contexts: ContextSource,
     pub queue: CommandQueue,
@@ -89,12 +90,13 @@ pub async fn command_order(
     command: &Command,
     meta: &EventMeta,
 ) -> Result<Commanded<OrderRecord>, CommandError> {
-    let id = order_id(&*with.store, &once.tenant, &by).await?;
+    let id = order_id(with, &once.tenant, &by).await?;
     let mut tries = Tries::begin(&with.queue, Thing::Order, (&once.tenant, id)).await?;
     loop {
         let done_before = once.done_before(&*with.claims).await?.is_some();
-        let Some(mut record) = with.store.order(&once.tenant, OrderRef::Id(id)).await? else {
-            return Err(CommandError::NotFound);
+        let by_id = OrderRef::Id(id);
+        let Some(mut record) = with.store.order(&once.tenant, by_id.clone()).await? else {
+            return Err(missing(&*with.archive, &once.tenant, by_id).await?);
         };
         if done_before {
             return Ok(Commanded::before(record));
@@ -127,17 +129,29 @@ pub async fn command_order(
 
 /// The id of an order. Commands may name it by number or reference too, but its queue is by id.
 async fn order_id(
-    store: &dyn OrderStore,
+    with: &OrderCommands,
     tenant: &Tenant,
     by: &OrderRef,
 ) -> Result<OrderId, CommandError> {
     if let OrderRef::Id(id) = by {
         return Ok(*id);
     }
-    match store.order(tenant, by.clone()).await? {
+    match with.store.order(tenant, by.clone()).await? {
         Some(record) => Ok(record.order.id),
-        None => Err(CommandError::NotFound),
+        None => Err(missing(&*with.archive, tenant, by.clone()).await?),
     }
+}
+
+/// Why there is no such order.
+async fn missing(
+    archive: &dyn ArchiveStore,
+    tenant: &Tenant,
+    by: OrderRef,
+) -> Result<CommandError, CommandError> {
+    Ok(match archive.archived(tenant, by).await? {
+        Some(order) => CommandError::Archived(order.id),
+        None => CommandError::NotFound,
+    })
 }
 
 /// Returns the refusal, unless a request with the same key was committed meanwhile: its effect may be the cause of the

@@ -118,6 +118,16 @@ pub fn packed_note(found: i64) -> Result<String> {
     Ok(newest.note(LogForm::Packed))
 }
 
+/// The note of a store that has archived orders, where it has to be another one than `noted`: binaries of before the
+/// archive would take the units that left with the orders for units on hand.
+#[must_use]
+pub fn archive_note(noted: Option<&str>) -> Option<String> {
+    let (schema, oldest) = noted?.split_once(':')?;
+    // No error: a note that cannot be read allows no older binary as it is.
+    let oldest: i64 = oldest.parse().ok()?;
+    (oldest < archive::SINCE).then(|| format!("{schema}:{}", archive::SINCE))
+}
+
 /// What to do with a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -198,6 +208,15 @@ mod tests {
         let note = newer.note(LogForm::Plain);
         assert_eq!(decide(9, 4, Some(&note)), Verdict::Run);
         assert_eq!(decide(9, 3, Some(&note)), Verdict::Refuse);
+    }
+
+    #[test]
+    fn a_store_with_an_archive_is_refused_by_binaries_of_before() {
+        assert_eq!(archive_note(Some("17:16")), Some("17:17".into()));
+        assert_eq!(archive_note(Some("19:3")), Some("19:17".into()));
+        for enough in [None, Some("17:17"), Some("19:18"), Some("nonsense")] {
+            assert_eq!(archive_note(enough), None, "{enough:?}");
+        }
     }
 
     #[test]

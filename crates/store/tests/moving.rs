@@ -11,11 +11,13 @@ use tokio::sync::Notify;
 use waybill_domain::ids::{OrderId, ShipmentId};
 use waybill_domain::intake::NewOrder;
 use waybill_domain::text::Tenant;
+use waybill_store::archive::Archiving;
 use waybill_store::conformance::{Driver, Harness, Story, Tap};
 use waybill_store::moving::{Moved, Stage, TABLES, move_store};
 use waybill_store::sqlite::{Options, create_backup, restore_backup};
 use waybill_store::{
-    Accepted, Error, OrderFilter, RelayCommand, RelayPause, RelayStart, Result, ShipmentFilter,
+    Accepted, Error, OrderFilter, OrderRef, RelayCommand, RelayPause, RelayStart, Result,
+    ShipmentFilter,
 };
 
 fn seed() -> u64 {
@@ -36,7 +38,28 @@ async fn with_a_past(
     }
     let mut story = Story::new(h);
     story.tell(200).await;
+    archive_some(&mut story).await;
     Some((source, story, target))
+}
+
+/// Moves the oldest finished orders into the archive; the story goes on without them.
+async fn archive_some(story: &mut Story) {
+    story.h.clock.advance_ms(1);
+    let which = Archiving {
+        after: 0,
+        before: story.h.clock.now(),
+        limit: 5,
+    };
+    let done = story.h.store.archive(which).await.expect("archived");
+    assert_eq!((done.archived, done.failed), (5, vec![]));
+    let mut stay = vec![];
+    for id in &story.orders {
+        let gone = story.h.store.is_archived(&Tenant::default(), *id).await;
+        if !gone.expect("read") {
+            stay.push(*id);
+        }
+    }
+    story.orders = stay;
 }
 
 async fn moving(
@@ -69,6 +92,7 @@ struct Contents {
     parked: Vec<String>,
     figures: Vec<String>,
     timers: Vec<String>,
+    archived: Vec<String>,
 }
 
 async fn told(h: &Harness) -> Contents {
@@ -105,6 +129,11 @@ async fn told(h: &Harness) -> Contents {
     let parked = store.list_parked(&tenant, None, 50).await.expect("read");
     let stats = store.stats().await.expect("read");
     let timers = store.due_timers(0, h.make.in_ms(1_000_000), 1_000).await;
+    let mut archived = vec![];
+    for number in 1..300 {
+        let found = store.archived(&tenant, OrderRef::Number(number)).await;
+        archived.extend(found.expect("read").map(|order| format!("{order:?}")));
+    }
     let identity = store.identity();
     Contents {
         identity: (identity.store_id.clone(), identity.generation.clone()),
@@ -125,6 +154,7 @@ async fn told(h: &Harness) -> Contents {
             .iter()
             .map(|t| format!("{t:?}"))
             .collect(),
+        archived,
     }
 }
 
@@ -155,8 +185,12 @@ async fn a_moved_store_holds_what_it_held_and_its_story_goes_on() {
     let note = "SELECT value FROM meta WHERE key IN ('log_form', 'min_compatible') ORDER BY key";
     let note = target.sql(note);
     let note: Vec<&str> = note.lines().collect();
-    let oldest = format!("{schema}:16");
-    assert_eq!(note, ["packed", oldest.as_str()], "its rows are packed");
+    let oldest = format!("{schema}:{}", waybill_store::archive::SINCE);
+    assert_eq!(
+        note,
+        ["packed", oldest.as_str()],
+        "packed rows, and archived orders"
+    );
     let mut story = goes_on(story, &target).await;
     let begins = story.h.store.relay_start(RelayStart::Beginning).await;
     assert_eq!(begins.expect("read"), began.expect("stored"));
@@ -167,6 +201,7 @@ async fn a_moved_store_holds_what_it_held_and_its_story_goes_on() {
     assert_eq!(after.log, before.log);
     assert_eq!(after, before);
     assert!(!after.timers.is_empty(), "deliveries were under way");
+    assert_eq!(after.archived.len(), 5);
     // Orders, commands, the carrier and both consumers, as before.
     story.tell(200).await;
     assert_eq!(story.h.findings().await, [""; 0]);

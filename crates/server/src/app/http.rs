@@ -170,6 +170,7 @@ impl App {
     fn order_commands(&self) -> OrderCommands {
         OrderCommands {
             store: self.store.clone(),
+            archive: self.store.clone(),
             claims: self.store.clone(),
             contexts: self.contexts(),
             queue: self.command_queue(),

@@ -174,11 +174,10 @@ fn earlier_body_hash(
 }
 
 async fn replay(store: &dyn Store, new: &NewOrder, id: OrderId) -> Result<Receipt, PlaceError> {
-    let by_id = OrderRef::Id(id);
-    if let Some(record) = store.order(&new.tenant, by_id.clone()).await? {
+    if let Some(record) = store.order(&new.tenant, OrderRef::Id(id)).await? {
         return receipt_of(record).map_err(Into::into);
     }
-    if store.archived(&new.tenant, by_id).await?.is_some() {
+    if store.is_archived(&new.tenant, id).await? {
         return Err(PlaceError::Archived(id));
     }
     let detail = format!("the order {id} of a claim is not there");

@@ -7,8 +7,12 @@ CREATE TABLE archived_orders (
   status text NOT NULL,
   version bigint NOT NULL,
   archived_at bigint NOT NULL,
+  part smallint NOT NULL,
+  -- Of its last event: positions are never given twice.
+  last_position bigint NOT NULL,
   document bytea NOT NULL
 );
+CREATE INDEX archived_positions ON archived_orders (part, last_position);
 -- It is compressed already: trying it again costs time at every insert.
 ALTER TABLE archived_orders ALTER COLUMN document SET STORAGE EXTERNAL;
 
@@ -20,3 +24,7 @@ CREATE TABLE archived_stock (
   units bigint NOT NULL,
   PRIMARY KEY (tenant, sku, vendor)
 );
+
+-- An order leaves only when nothing of it is parked and no work is left.
+CREATE INDEX parked_of_order ON parked (order_id);
+CREATE INDEX work_of_order ON work (order_id) WHERE order_id IS NOT NULL;

@@ -7,6 +7,9 @@ CREATE TABLE archived_orders (
   status TEXT NOT NULL,
   version INTEGER NOT NULL,
   archived_at INTEGER NOT NULL,
+  part INTEGER NOT NULL,
+  -- Of its last event: positions are never given twice.
+  last_position INTEGER NOT NULL,
   document BLOB NOT NULL
 ) STRICT;
 
@@ -18,3 +21,7 @@ CREATE TABLE archived_stock (
   units INTEGER NOT NULL,
   PRIMARY KEY (tenant, sku, vendor)
 ) STRICT, WITHOUT ROWID;
+
+-- An order leaves only when nothing of it is parked and no work is left.
+CREATE INDEX parked_of_order ON parked (order_id);
+CREATE INDEX work_of_order ON work (order_id) WHERE order_id IS NOT NULL;

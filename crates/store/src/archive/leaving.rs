@@ -4,9 +4,8 @@ use crate::encoding::terminal_statuses;
 use std::sync::LazyLock;
 use waybill_domain::shipment::ShipmentStatus;
 
-/// The consumers of the log whose effects are in this store or on its way to a broker. An event leaves only when they
-/// have read it.
-const READERS: [&str; 3] = ["delivery", "status", "relay"];
+/// The consumers whose effects are in this store: an event leaves only when they have read it.
+const READERS: [&str; 2] = ["delivery", "status"];
 
 /// True of an order `o` that is finished and that nothing has happened to since `$1`: nothing of it is under way, is
 /// parked, holds units or was not read by a consumer.
@@ -14,18 +13,21 @@ static LEAVES: LazyLock<String> = LazyLock::new(|| {
     let finished = terminal_statuses();
     let open = ShipmentStatus::ALL.iter().filter(|s| !is_over(**s));
     let open = list(open);
-    let readers = list(READERS.iter());
+    let (count, readers) = (READERS.len(), list(READERS.iter()));
+    // A relay reads here only where there is one.
+    let last =
+        "(SELECT MAX(e.position) FROM events e WHERE e.tenant = o.tenant AND e.order_id = o.id)";
     format!(
         "o.updated_at <= $1 AND o.status IN ({finished}) AND NOT o.sourcing \
          AND NOT EXISTS (SELECT 1 FROM shipments s WHERE s.order_id = o.id \
          AND (s.updated_at > $1 OR s.due_at IS NOT NULL OR s.status IN ({open}))) \
          AND NOT EXISTS (SELECT 1 FROM reservations r WHERE r.order_id = o.id AND (r.state = 'held' OR r.ending \
          OR r.vendor = 'local' AND r.state = 'committed' AND r.quantity > r.consumed + r.released)) \
-         AND o.id NOT IN (SELECT p.order_id FROM parked p) \
-         AND o.id NOT IN (SELECT w.order_id FROM work w WHERE w.order_id IS NOT NULL) \
+         AND NOT EXISTS (SELECT 1 FROM parked p WHERE p.order_id = o.id) \
+         AND NOT EXISTS (SELECT 1 FROM work w WHERE w.order_id = o.id) \
          AND o.id NOT IN (SELECT h.key FROM inbox_held h) \
-         AND NOT EXISTS (SELECT 1 FROM cursors c WHERE c.part = o.part AND c.consumer IN ({readers}) AND c.position < \
-         (SELECT MAX(e.position) FROM events e WHERE e.tenant = o.tenant AND e.order_id = o.id))"
+         AND {count} = (SELECT COUNT(*) FROM cursors c WHERE c.part = o.part AND c.consumer IN ({readers}) AND c.position >= {last}) \
+         AND NOT EXISTS (SELECT 1 FROM cursors c WHERE c.part = o.part AND c.consumer = 'relay' AND c.position < {last})"
     )
 });
 
@@ -40,11 +42,17 @@ pub static CANDIDATES: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
-/// Those of the orders `$2` that may leave.
+/// The order `$2`, if it may leave.
 pub static MAY_LEAVE: LazyLock<String> = LazyLock::new(|| {
     let leaves = LEAVES.as_str();
+    format!("/* archive::may_leave */ SELECT 1 FROM orders o WHERE {leaves} AND o.id = $2")
+});
+
+/// Those of the orders `$2` that may leave.
+pub static MAY_ALL_LEAVE: LazyLock<String> = LazyLock::new(|| {
+    let leaves = LEAVES.as_str();
     format!(
-        "/* archive::may_leave */ SELECT o.n, o.id, o.tenant, o.status FROM orders o WHERE {leaves} AND o.id = ANY($2)"
+        "/* archive::may_all_leave */ SELECT o.n, o.id, o.tenant, o.status FROM orders o WHERE {leaves} AND o.id = ANY($2)"
     )
 });
 

@@ -488,6 +488,8 @@ const ARCHIVED_ORDERS: Table = Table {
         text("status"),
         big("version"),
         big("archived_at"),
+        small("part"),
+        big("last_position"),
         bytes("document"),
     ],
 };

@@ -1,16 +1,17 @@
 //! The archive of finished orders.
 
+use super::bisect::Bisection;
 use super::changes::Counts;
 use super::pipeline::{Pipeline, Sql, params};
 use super::rows::{Columns, count};
 use super::transaction::{Commits, Failed, Open};
 use super::{claims, lock, moving};
 use crate::archive::{
-    Archival, ArchivedOrder, Archiving, CANDIDATES, Consumed, Document, Key, MAY_LEAVE,
-    ORDER_TABLES, names,
+    Archival, ArchivedOrder, Archiving, CANDIDATES, Consumed, Document, Key, Look, MAY_ALL_LEAVE,
+    ORDER_TABLES, Passed, names,
 };
 use crate::error::{Error, Result};
-use crate::migrations;
+use crate::migrations::{self, MIN_COMPATIBLE};
 use crate::model::OrderRef;
 use crate::moving::{Column, Table, Value};
 use std::collections::BTreeMap;
@@ -29,7 +30,7 @@ static LOOK: LazyLock<Sql> = LazyLock::new(|| Sql {
 });
 
 static STILL: LazyLock<Sql> = LazyLock::new(|| Sql {
-    text: MAY_LEAVE.as_str(),
+    text: MAY_ALL_LEAVE.as_str(),
     types: &[Type::INT8, Type::UUID_ARRAY],
 });
 
@@ -40,17 +41,30 @@ static SHIPMENTS: Sql = Sql {
 };
 
 static STORE: Sql = Sql {
-    text: "/* archive::store */ INSERT INTO archived_orders (n, order_id, tenant, status, version, archived_at, document) \
-           SELECT * FROM unnest($1, $2, $3, $4, $5, array_fill($6::bigint, ARRAY[cardinality($1)]), $7)",
+    text: "/* archive::store */ INSERT INTO archived_orders (n, order_id, tenant, status, version, part, last_position, document, archived_at) \
+           SELECT a.*, $9 FROM unnest($1, $2, $3, $4, $5, $6, $7, $8) AS a",
     types: &[
         Type::INT8_ARRAY,
         Type::UUID_ARRAY,
         Type::TEXT_ARRAY,
         Type::TEXT_ARRAY,
         Type::INT8_ARRAY,
-        Type::INT8,
+        Type::INT2_ARRAY,
+        Type::INT8_ARRAY,
         Type::BYTEA_ARRAY,
+        Type::INT8,
     ],
+};
+
+static NOTED: Sql = Sql {
+    text: "/* archive::noted */ SELECT value FROM meta WHERE key = $1",
+    types: &[Type::TEXT],
+};
+
+/// Only over the note that was read: a migration may have written another one.
+static NOTE: Sql = Sql {
+    text: "/* archive::note */ UPDATE meta SET value = $3 WHERE key = $1 AND value = $2",
+    types: &[Type::TEXT, Type::TEXT, Type::TEXT],
 };
 
 static CONSUMED: Sql = Sql {
@@ -126,54 +140,51 @@ fn condition(key: Key) -> &'static str {
     }
 }
 
-/// Moves orders into the archive; looks at the next `scan` ones.
-pub async fn archive(
+/// Moves orders into the archive, of those after a number.
+pub async fn archive(commits: &Commits, now: Time, which: Archiving) -> Result<Archival> {
+    let (ids, reached) = look(commits, which).await?;
+    let units: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
+    let mut bisection = Bisection::of(&units);
+    while let Some(piece) = bisection.next() {
+        let moved = move_out(commits, now, which.before, piece).await;
+        bisection.tried(piece, moved)?;
+    }
+    Ok(Archival::of(&ids, bisection.results(), reached))
+}
+
+/// Looks at the next orders: those that may leave, and the number that the next look goes on after.
+async fn look(commits: &Commits, which: Archiving) -> Result<(Vec<OrderId>, Option<i64>)> {
+    let mut look = Look::new(which);
+    let asked = params![which.before.0, which.after, count(look.scan())];
+    for row in &commits.read(&LOOK, asked).await? {
+        let mut c = Columns::of(row);
+        let passed = Passed {
+            number: c.get()?,
+            id: c.order_id()?,
+            too_young: c.get()?,
+            leaves: c.get()?,
+        };
+        if !look.pass(passed) {
+            break;
+        }
+    }
+    Ok(look.end())
+}
+
+/// Moves these orders in one transaction; one result each, whether it left.
+async fn move_out(
     commits: &Commits,
     now: Time,
-    which: &Archiving,
-    scan: usize,
-) -> Result<Archival> {
-    let (ids, reached) = candidates(commits, which, scan).await?;
-    if ids.is_empty() {
-        return Ok(Archival {
-            archived: 0,
-            reached,
-        });
-    }
+    before: Time,
+    ids: &[Uuid],
+) -> Result<Vec<Result<bool>>> {
     let mut attempts = commits.attempts();
     loop {
-        match attempt(commits, now, which.before, &ids).await {
-            Ok(archived) => return Ok(Archival { archived, reached }),
+        match attempt(commits, now, before, ids).await {
+            Ok(left) => return Ok(ids.iter().map(|id| Ok(left.contains(id))).collect()),
             Err(failed) => attempts.again(failed).await?,
         }
     }
-}
-
-/// The orders that may leave, and the number that the next look goes on after.
-async fn candidates(
-    commits: &Commits,
-    which: &Archiving,
-    scan: usize,
-) -> Result<(Vec<Uuid>, Option<i64>)> {
-    let asked = params![which.before.0, which.after, count(scan)];
-    let rows = commits.read(&LOOK, asked).await?;
-    let (mut ids, mut reached) = (vec![], which.after);
-    for row in &rows {
-        let mut c = Columns::of(row);
-        let (number, id, too_young): (i64, Uuid, bool) = (c.get()?, c.uuid()?, c.get()?);
-        if too_young {
-            return Ok((ids, None));
-        }
-        if ids.len() == which.limit {
-            return Ok((ids, Some(reached)));
-        }
-        if c.get()? {
-            ids.push(id);
-        }
-        reached = number;
-    }
-    let ends = rows.len() < scan;
-    Ok((ids, Some(reached).filter(|_| !ends)))
 }
 
 /// An order on its way into the archive.
@@ -185,12 +196,14 @@ struct Leaving {
     document: Document,
 }
 
+/// Moves those of these orders that may still leave; returns them.
+
 async fn attempt(
     commits: &Commits,
     now: Time,
     before: Time,
     ids: &[Uuid],
-) -> std::result::Result<usize, Failed> {
+) -> std::result::Result<Vec<Uuid>, Failed> {
     let (open, ()) = commits
         .begin(
             |pipeline| {
@@ -203,26 +216,35 @@ async fn attempt(
         )
         .await?;
     // Nobody changes these orders any more; whoever did before the locks is seen from here on.
-    let (open, mut leaving) = commits
+    let (open, (mut leaving, noted)) = commits
         .go_on(
             open,
-            |pipeline| pipeline.add(&STILL, params![before.0, ids.to_vec()]),
-            |answers, still| {
+            |pipeline| {
+                let still = pipeline.add(&STILL, params![before.0, ids.to_vec()]);
+                (still, pipeline.add(&NOTED, params![MIN_COMPATIBLE]))
+            },
+            |answers, (still, noted)| {
+                let noted = answers.take(noted);
+                let noted = noted.first().map(|row| Columns::of(row).get::<String>());
                 let still = answers.take(still);
-                still.iter().map(leaving_of).collect::<Result<Vec<_>>>()
+                let leaving = still.iter().map(leaving_of).collect::<Result<Vec<_>>>()?;
+                Ok((leaving, noted.transpose()?))
             },
         )
         .await?;
     if leaving.is_empty() {
         commits.roll_back(open).await;
-        return Ok(0);
+        return Ok(vec![]);
     }
     let (open, rows) = read_rows(commits, open, &mut leaving).await?;
     let open = delete_rows(commits, open, &leaving, rows).await?;
     let mut pipeline = Pipeline::new();
     store(&mut pipeline, &leaving, now)?;
+    if let (Some(noted), Some(note)) = (&noted, migrations::archive_note(noted.as_deref())) {
+        pipeline.add(&NOTE, params![MIN_COMPATIBLE, noted.clone(), note]);
+    }
     commits.commit(open, pipeline, None).await?;
-    Ok(leaving.len())
+    Ok(ids_of(&leaving))
 }
 
 fn leaving_of(row: &Row) -> Result<Leaving> {
@@ -339,29 +361,42 @@ async fn delete_rows(
 /// Writes the documents, the units that leave, and the counts.
 fn store(pipeline: &mut Pipeline<'_>, leaving: &[Leaving], now: Time) -> Result<()> {
     let (mut consumed, mut counts) = (Consumed::new(), Counts::default());
-    let (mut numbers, mut tenants, mut statuses) = (vec![], vec![], vec![]);
-    let (mut versions, mut documents) = (vec![], vec![]);
-    for order in leaving {
-        for (row, units) in order.document.consumed()? {
+    let (mut versions, mut partitions, mut positions) = (vec![], vec![], vec![]);
+    let mut documents = vec![];
+    for Leaving {
+        status, document, ..
+    } in leaving
+    {
+        for (row, units) in document.consumed()? {
             *consumed.entry(row).or_default() += units;
         }
-        counts.left(order.status);
-        numbers.push(order.number);
-        tenants.push(order.tenant.clone());
-        statuses.push(order.status.as_str());
-        let version = order.document.of_order("version")?;
-        let version: i64 = version.parse().map_err(|error| {
-            Error::damaged_row("an order", format!("its version is {version}")).because(error)
-        })?;
-        versions.push(version);
-        documents.push(order.document.encode()?);
+        counts.left(*status);
+        versions.push(document.number("version")?);
+        partitions.push(partition_of(document)?);
+        positions.push(document.last_position()?);
+        documents.push(document.encode()?);
     }
+    let numbers: Vec<i64> = leaving.iter().map(|order| order.number).collect();
+    let tenants: Vec<String> = leaving.iter().map(|order| order.tenant.clone()).collect();
+    let statuses = leaving.iter().map(|order| order.status.as_str());
+    let statuses: Vec<&'static str> = statuses.collect();
     let ids = ids_of(leaving);
-    let parameters = params![numbers, ids, tenants, statuses, versions, now.0, documents];
-    pipeline.add(&STORE, parameters);
+    pipeline.add(
+        &STORE,
+        params![
+            numbers, ids, tenants, statuses, versions, partitions, positions, documents, now.0
+        ],
+    );
     add_consumed(pipeline, consumed, 1);
     counts.write(pipeline);
     Ok(())
+}
+
+fn partition_of(document: &Document) -> Result<i16> {
+    let partition = document.number("part")?;
+    i16::try_from(partition).map_err(|error| {
+        Error::damaged_row("an order", format!("its part is {partition}")).because(error)
+    })
 }
 
 /// Adds units to the sums of what has left with archived orders, or takes them off (`sign` -1).
@@ -379,12 +414,12 @@ fn add_consumed(pipeline: &mut Pipeline<'_>, consumed: Consumed, sign: i64) {
 }
 
 static BY_ID: Sql = Sql {
-    text: "/* archive::by_id */ SELECT n, order_id, tenant, archived_at, document FROM archived_orders WHERE tenant = $1 AND order_id = $2",
+    text: "/* archive::by_id */ SELECT n, order_id, tenant, status, version, archived_at, document FROM archived_orders WHERE tenant = $1 AND order_id = $2",
     types: &[Type::TEXT, Type::UUID],
 };
 
 static BY_NUMBER: Sql = Sql {
-    text: "/* archive::by_number */ SELECT n, order_id, tenant, archived_at, document FROM archived_orders WHERE tenant = $1 AND n = $2",
+    text: "/* archive::by_number */ SELECT n, order_id, tenant, status, version, archived_at, document FROM archived_orders WHERE tenant = $1 AND n = $2",
     types: &[Type::TEXT, Type::INT8],
 };
 
@@ -400,7 +435,9 @@ pub async fn find(
         OrderRef::Number(number) => {
             let asked = params![tenant.as_str(), *number];
             let rows = commits.read(&BY_NUMBER, asked).await?;
-            return rows.first().map(archived).transpose();
+            let found = rows.first().map(archived).transpose()?;
+            // It is this order's number only where the caller gave it none.
+            return Ok(found.filter(|order| order.caller_number().is_none()));
         }
         OrderRef::Claim { kind, hash } => {
             claims::holder(commits, tenant, *kind, *hash, now).await?
@@ -411,21 +448,35 @@ pub async fn find(
     rows.first().map(archived).transpose()
 }
 
-/// Reads a row of the archive: number, id, tenant, time, document.
+static HAS: Sql = Sql {
+    text: "/* archive::has */ SELECT 1 FROM archived_orders WHERE tenant = $1 AND order_id = $2",
+    types: &[Type::TEXT, Type::UUID],
+};
+
+/// Whether the archive has an order.
+pub async fn has(commits: &Commits, tenant: &Tenant, id: OrderId) -> Result<bool> {
+    let rows = commits.read(&HAS, params![tenant.as_str(), id.0]).await?;
+    Ok(!rows.is_empty())
+}
+
+/// Reads a row of the archive: number, id, tenant, status, version, time, document.
 pub fn archived(row: &Row) -> Result<ArchivedOrder> {
     let mut c = Columns::of(row);
-    Ok(ArchivedOrder {
+    let order = ArchivedOrder {
         number: c.get()?,
         id: c.order_id()?,
         tenant: Tenant::stored(c.get()?),
+        status: c.get()?,
+        version: c.get()?,
         archived_at: c.time()?,
-        document: Document::decode(c.get()?)?,
-    })
+        document: Document::default(),
+    };
+    order.read(c.get()?)
 }
 
 static TAKE: Sql = Sql {
     text: "/* archive::take */ DELETE FROM archived_orders WHERE tenant = $1 AND order_id = $2 \
-           RETURNING n, order_id, tenant, archived_at, document",
+           RETURNING n, order_id, tenant, status, version, archived_at, document",
     types: &[Type::TEXT, Type::UUID],
 };
 
@@ -472,10 +523,7 @@ async fn put_back(
     pipeline.add(&TOUCH, params![id.0, now.0]);
     add_consumed(&mut pipeline, document.consumed()?, -1);
     let mut counts = Counts::default();
-    let status = document.of_order("status")?;
-    let status = OrderStatus::parse(&status)
-        .ok_or_else(|| Error::damaged_row("an order", format!("its status is {status}")))?;
-    counts.born(status);
+    counts.born(document.status()?);
     counts.write(&mut pipeline);
     commits.commit(open, pipeline, None).await?;
     Ok(true)

@@ -22,7 +22,8 @@ static TAKE: Sql = Sql {
            SELECT * FROM unnest($1, $2, $3, $4, $5, $6) \
            ON CONFLICT (hash, kind, tenant) DO UPDATE SET order_id = excluded.order_id, body_hash = excluded.body_hash, \
            expires_at = excluded.expires_at WHERE c.expires_at <= $7 OR (c.kind = 'duplicate' AND EXISTS \
-           (SELECT 1 FROM orders o WHERE o.id = c.order_id AND o.status IN ('cancelled', 'failed'))) RETURNING tenant, kind, hash",
+           (SELECT 1 FROM orders o WHERE o.id = c.order_id AND o.status IN ('cancelled', 'failed') \
+           UNION ALL SELECT 1 FROM archived_orders a WHERE a.order_id = c.order_id AND a.status IN ('cancelled', 'failed'))) RETURNING tenant, kind, hash",
     types: &[
         Type::TEXT_ARRAY,
         Type::TEXT_ARRAY,

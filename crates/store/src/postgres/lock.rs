@@ -1,7 +1,7 @@
 //! The order in which rows are locked, the same in every transaction: claims, cursor, parked events, orders, deliveries
 //! and shipments, holds, reservations, stock, then the partition of the log. Each class is locked by one ordered
-//! SELECT. A turn (`turn.rs`), which writes rows of both sides, locks deliveries and shipments before orders; no other
-//! transaction locks rows of both.
+//! SELECT. A turn (`turn.rs`) and the archive, which write rows of both sides, lock deliveries and shipments before orders;
+//! no other transaction locks rows of both.
 //!
 //! An UPDATE with a join locks rows in the order of the join, even if a sorted subquery is joined. So a row is written
 //! only after it was locked here.

@@ -188,6 +188,23 @@ pub async fn note_packed_log(client: &Client) -> Result<()> {
     plain::go_on(client, &change).await
 }
 
+/// Notes in a transaction that the store has archived orders, if it has some.
+pub async fn note_archive(client: &Client) -> Result<()> {
+    let any = "SELECT count(*) FROM (SELECT 1 FROM archived_orders LIMIT 1) AS any";
+    if plain::number(client, any).await? == 0 {
+        return Ok(());
+    }
+    let noted = format!("SELECT value FROM meta WHERE key = '{MIN_COMPATIBLE}'");
+    let noted = plain::cell(client, &noted).await?;
+    match migrations::archive_note(noted.as_deref()) {
+        None => Ok(()),
+        Some(note) => {
+            let change = format!("UPDATE meta SET value = '{note}' WHERE key = '{MIN_COMPATIBLE}'");
+            plain::go_on(client, &change).await
+        }
+    }
+}
+
 /// The statements that give a new store its identity and a sequence of positions for each partition.
 fn birth(partitions: u16, new_id: &mut (dyn FnMut() -> Uuid + Send)) -> String {
     let partitions = partitions.clamp(1, 64);

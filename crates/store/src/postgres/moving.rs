@@ -189,6 +189,7 @@ impl Target {
         }
         // The rows of the log are copied as they are, and some may be packed.
         migrate::note_packed_log(&self.client).await?;
+        migrate::note_archive(&self.client).await?;
         for (key, value) in &state.relay {
             let sql = "INSERT INTO meta (key, value) VALUES ($1, $2)";
             self.client.execute(sql, &[key, value]).await.store()?;

@@ -203,5 +203,8 @@ pub fn stands_at(sequence: &str) -> String {
 
 /// A SELECT of the newest position of a partition.
 pub fn newest_of(partition: u16) -> String {
-    format!("SELECT COALESCE(max(position), 0) FROM events WHERE part = {partition}")
+    format!(
+        "SELECT greatest((SELECT max(position) FROM events WHERE part = {partition}), \
+         (SELECT max(last_position) FROM archived_orders WHERE part = {partition}), 0)"
+    )
 }

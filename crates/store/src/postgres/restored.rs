@@ -68,7 +68,8 @@ pub async fn begin_new_incarnation(
     for partition in 0..partitions {
         moved.extend(move_on(&client, &log::sequence(partition), &newest_of(partition)).await?);
     }
-    let newest = "SELECT COALESCE(max(n), 0) FROM orders";
+    let newest =
+        "SELECT greatest((SELECT max(n) FROM orders), (SELECT max(n) FROM archived_orders), 0)";
     moved.extend(move_on(&client, "order_numbers", newest).await?);
     let former = meta(&client, "generation").await?;
     let generation = new_id().to_string();

@@ -118,8 +118,7 @@ impl Tables for PostgresTables<'_> {
     }
 
     async fn archived(&mut self, visit: VisitArchived<'_>) -> Result<()> {
-        let sql =
-            "SELECT n, order_id, tenant, archived_at, document FROM archived_orders ORDER BY n";
+        let sql = "SELECT n, order_id, tenant, status, version, archived_at, document FROM archived_orders ORDER BY n";
         // An unnamed statement, as above.
         let none: [(i64, Type); 0] = [];
         let rows = self.client.query_typed_raw(sql, none).await.store()?;

@@ -1,62 +1,65 @@
 //! The archive of finished orders.
 
+use super::bisect::bisect;
 use super::errors::IntoStore;
 use super::rows::Columns;
 use super::tx::{Tx, expect_one};
 use super::{claims, moving};
 use crate::archive::{
-    Archival, ArchivedOrder, Archiving, CANDIDATES, Consumed, Document, Key, ORDER_TABLES, names,
+    ArchivedOrder, Archiving, CANDIDATES, Consumed, Document, Key, Look, MAY_LEAVE, ORDER_TABLES,
+    Passed, names,
 };
-use crate::error::{Error, Result};
-use crate::migrations;
+use crate::error::Result;
+use crate::migrations::{self, MIN_COMPATIBLE};
 use crate::model::OrderRef;
 use crate::moving::{Table, Value};
-use rusqlite::{Connection, Row, ToSql, params, params_from_iter};
+use rusqlite::{Connection, OptionalExtension, Row, ToSql, params, params_from_iter};
 use uuid::Uuid;
 use waybill_domain::ids::OrderId;
-use waybill_domain::status::OrderStatus;
 use waybill_domain::text::Tenant;
 use waybill_domain::time::Time;
 
-/// Moves orders into the archive; looks at the next `scan` ones.
-pub fn archive(tx: &mut Tx<'_>, which: &Archiving, scan: usize) -> Result<Archival> {
-    let (ids, reached) = candidates(tx.connection, which, scan)?;
-    for id in &ids {
-        move_out(tx, *id)?;
+/// Looks at the next orders: those that may leave, and the number that the next look goes on after.
+pub fn look(connection: &Connection, which: Archiving) -> Result<(Vec<OrderId>, Option<i64>)> {
+    let mut look = Look::new(which);
+    let mut select = connection.prepare_cached(&CANDIDATES).store()?;
+    let asked = params![which.before.0, which.after, look.scan()];
+    let mut rows = select.query(asked).store()?;
+    while let Some(row) = rows.next().store()? {
+        let mut c = Columns::of(row);
+        let passed = Passed {
+            number: c.get()?,
+            id: c.order_id()?,
+            too_young: c.get()?,
+            leaves: c.get()?,
+        };
+        if !look.pass(passed) {
+            break;
+        }
     }
-    Ok(Archival {
-        archived: ids.len(),
-        reached,
+    Ok(look.end())
+}
+
+/// Moves those of these orders into the archive that may still leave; one result each, whether it left.
+pub fn archive(tx: &mut Tx<'_>, ids: &[OrderId], before: Time) -> Result<Vec<Result<bool>>> {
+    note_archive(tx)?;
+    bisect(tx, ids, &mut |tx, ids| {
+        let left = ids.iter().map(|id| move_out(tx, *id, before));
+        left.collect()
     })
 }
 
-/// The orders that leave, and the number that the next look goes on after.
-fn candidates(
-    connection: &Connection,
-    which: &Archiving,
-    scan: usize,
-) -> Result<(Vec<OrderId>, Option<i64>)> {
-    let mut select = connection.prepare_cached(&CANDIDATES).store()?;
-    let asked = params![which.before.0, which.after, scan];
-    let mut rows = select.query(asked).store()?;
-    let (mut ids, mut reached, mut looked_at) = (vec![], which.after, 0);
-    while ids.len() < which.limit {
-        let Some(row) = rows.next().store()? else {
-            let ends = looked_at < scan;
-            return Ok((ids, Some(reached).filter(|_| !ends)));
-        };
-        let mut c = Columns::of(row);
-        let (number, id, too_young): (i64, OrderId, bool) = (c.get()?, c.order_id()?, c.get()?);
-        if too_young {
-            return Ok((ids, None));
-        }
-        if c.get()? {
-            ids.push(id);
-        }
-        reached = number;
-        looked_at += 1;
+/// Notes that binaries without an archive do not understand this store any more.
+fn note_archive(tx: &Tx<'_>) -> Result<()> {
+    let sql = "SELECT value FROM meta WHERE key = ?1";
+    let mut select = tx.connection.prepare_cached(sql).store()?;
+    let noted = select.query_row([MIN_COMPATIBLE], |row| row.get::<_, String>(0));
+    let noted = noted.optional().store()?;
+    if let Some(note) = migrations::archive_note(noted.as_deref()) {
+        let sql = "INSERT INTO meta (key, value) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = excluded.value";
+        tx.execute(sql, [MIN_COMPATIBLE, &note])?;
     }
-    Ok((ids, Some(reached)))
+    Ok(())
 }
 
 /// Which rows of a table are of the order `?1`.
@@ -71,7 +74,12 @@ fn condition(key: Key) -> &'static str {
     }
 }
 
-fn move_out(tx: &mut Tx<'_>, id: OrderId) -> Result<()> {
+fn move_out(tx: &mut Tx<'_>, id: OrderId, before: Time) -> Result<bool> {
+    let mut select = tx.connection.prepare_cached(&MAY_LEAVE).store()?;
+    if !select.exists(params![before.0, id.bytes()]).store()? {
+        return Ok(false);
+    }
+    drop(select);
     let mut document = Document {
         schema: migrations::known(),
         ..Document::default()
@@ -81,24 +89,19 @@ fn move_out(tx: &mut Tx<'_>, id: OrderId) -> Result<()> {
             document.add(table, &row);
         }
     }
-    let status = status_of(&document)?;
-    let number = "INSERT INTO archived_orders (n, order_id, tenant, status, version, archived_at, document) \
-                  SELECT n, id, tenant, status, version, ?2, ?3 FROM orders WHERE id = ?1";
-    let written = tx.execute(number, params![id.bytes(), tx.now.0, document.encode()?])?;
-    expect_one(written, "order")?;
+    let status = document.status()?;
+    let sql = "INSERT INTO archived_orders (n, order_id, tenant, status, version, archived_at, part, last_position, document) \
+               SELECT n, id, tenant, status, version, ?2, part, ?3, ?4 FROM orders WHERE id = ?1";
+    let last = document.last_position()?;
+    let written = params![id.bytes(), tx.now.0, last, document.encode()?];
+    expect_one(tx.execute(sql, written)?, "order")?;
     for (table, key) in &ORDER_TABLES {
         let sql = format!("DELETE FROM {} WHERE {}", table.name, condition(*key));
         tx.execute(&sql, [id.bytes()])?;
     }
     add_consumed(tx, &document.consumed()?, 1)?;
     tx.counters.by_status[status as usize] -= 1;
-    Ok(())
-}
-
-fn status_of(document: &Document) -> Result<OrderStatus> {
-    let status = document.of_order("status")?;
-    let known = OrderStatus::parse(&status);
-    known.ok_or_else(|| Error::damaged_row("an order", format!("its status is {status}")))
+    Ok(true)
 }
 
 fn rows_of(
@@ -130,7 +133,8 @@ fn add_consumed(tx: &Tx<'_>, consumed: &Consumed, sign: i64) -> Result<()> {
     Ok(())
 }
 
-const ARCHIVED: &str = "SELECT n, order_id, tenant, archived_at, document FROM archived_orders";
+const ARCHIVED: &str =
+    "SELECT n, order_id, tenant, status, version, archived_at, document FROM archived_orders";
 
 /// An order of the archive.
 pub fn find(
@@ -147,7 +151,9 @@ pub fn find(
         OrderRef::Id(id) => by_id(*id),
         OrderRef::Number(number) => {
             let sql = format!("{ARCHIVED} WHERE tenant = ?1 AND n = ?2");
-            one(connection, &sql, params![tenant.as_str(), number])
+            let found = one(connection, &sql, params![tenant.as_str(), number])?;
+            // It is this order's number only where the caller gave it none.
+            Ok(found.filter(|order| order.caller_number().is_none()))
         }
         OrderRef::Claim { kind, hash } => {
             match claims::holder(connection, tenant, *kind, hash, now)? {
@@ -156,6 +162,13 @@ pub fn find(
             }
         }
     }
+}
+
+/// Whether the archive has an order.
+pub fn has(connection: &Connection, tenant: &Tenant, id: OrderId) -> Result<bool> {
+    let sql = "SELECT 1 FROM archived_orders WHERE tenant = ?1 AND order_id = ?2";
+    let mut select = connection.prepare_cached(sql).store()?;
+    select.exists(params![tenant.as_str(), id.bytes()]).store()
 }
 
 fn one(
@@ -170,13 +183,17 @@ fn one(
 
 fn archived(row: &Row<'_>) -> Result<ArchivedOrder> {
     let mut c = Columns::of(row);
-    Ok(ArchivedOrder {
+    let order = ArchivedOrder {
         number: c.get()?,
         id: c.order_id()?,
-        tenant: Tenant::stored(&c.get::<String>()?),
+        tenant: c.text("tenant", |t| Some(Tenant::stored(t)))?,
+        status: c.get()?,
+        version: c.get()?,
         archived_at: c.time()?,
-        document: Document::decode(&c.get::<Vec<u8>>()?)?,
-    })
+        document: Document::default(),
+    };
+    let bytes = c.optional_bytes("document")?;
+    order.read(bytes.unwrap_or_default())
 }
 
 /// Puts an order back, changed just now; `false` when the archive does not have it.
@@ -196,7 +213,7 @@ pub fn unarchive(tx: &mut Tx<'_>, tenant: &Tenant, id: OrderId) -> Result<bool> 
     let sql = "DELETE FROM archived_orders WHERE order_id = ?1";
     expect_one(tx.execute(sql, [id.bytes()])?, "archived order")?;
     add_consumed(tx, &document.consumed()?, -1)?;
-    tx.counters.by_status[status_of(&document)? as usize] += 1;
+    tx.counters.by_status[document.status()? as usize] += 1;
     Ok(true)
 }
 

@@ -25,7 +25,8 @@ impl<'c> Taker<'c> {
                 "INSERT INTO claims (tenant, kind, hash, order_id, body_hash, expires_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
                  ON CONFLICT (hash, kind, tenant) DO UPDATE SET order_id = excluded.order_id, body_hash = excluded.body_hash, \
                  expires_at = excluded.expires_at WHERE claims.expires_at <= ?7 OR (claims.kind = 'duplicate' AND EXISTS \
-                 (SELECT 1 FROM orders o WHERE o.id = claims.order_id AND o.status IN ('cancelled', 'failed')))",
+                 (SELECT 1 FROM orders o WHERE o.id = claims.order_id AND o.status IN ('cancelled', 'failed') \
+                 UNION ALL SELECT 1 FROM archived_orders a WHERE a.order_id = claims.order_id AND a.status IN ('cancelled', 'failed')))",
             )
             .store()?;
         Ok(Self { insert })

@@ -34,7 +34,7 @@ pub struct ArchivedView<'a> {
     /// Its id.
     #[schema(value_type = super::schemas::Id)]
     id: OrderId,
-    /// Our readable number.
+    /// Its number: the caller's, or our readable one.
     #[schema(example = "WB-000123")]
     number: String,
     /// When it was moved.
@@ -43,7 +43,7 @@ pub struct ArchivedView<'a> {
     /// Its rows, by table and column, as they were stored: times are microseconds since 1970.
     #[schema(value_type = Object)]
     rows: BTreeMap<String, Vec<Map<String, Value>>>,
-    /// Its events, oldest first.
+    /// Its events, oldest first; empty where one cannot be read, and all of them are in `rows` then.
     events: Vec<EventView<'a>>,
 }
 
@@ -68,12 +68,16 @@ pub async fn get(
     let found = reading.archived(&call.tenant, by).await?;
     drop(reading);
     let order = found.ok_or_else(orders::not_archived)?;
-    let events = order.document.events()?;
+    let number = order.caller_number();
+    // Where an event cannot be read, all of them stay among the rows.
+    let events = order.document.events().unwrap_or_default();
     let mut rows = order.document.rows;
-    rows.remove(EVENTS);
+    if !events.is_empty() {
+        rows.remove(EVENTS);
+    }
     let view = ArchivedView {
         id: order.id,
-        number: readable_number(order.number),
+        number: number.unwrap_or_else(|| readable_number(order.number)),
         archived_at: order.archived_at,
         rows,
         events: EventView::of_archive(&api.identity, &events),

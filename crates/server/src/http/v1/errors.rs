@@ -240,6 +240,7 @@ fn insufficient_stock(shortages: &[Shortage]) -> Problem {
 pub fn of_command(error: CommandError, not_found: impl FnOnce() -> Problem) -> Problem {
     match error {
         CommandError::NotFound => not_found(),
+        CommandError::Archived(id) => orders::archived(id),
         CommandError::KeyReused => {
             let detail = "this key was used before for another request";
             Problem::new(codes::KEY_REUSED, detail).of("Idempotency-Key")

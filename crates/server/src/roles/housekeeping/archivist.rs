@@ -1,91 +1,105 @@
 //! Moves finished orders into the archive, slowly enough that nobody waits for it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
-use waybill_domain::time::Time;
-use waybill_store::archive::Archiving;
+use waybill_store::archive::{Archival, Archiving};
+use waybill_store::outage::Outage;
 use waybill_store::{Error as StoreError, Store};
 
+use super::figures::Figures;
 use super::settings::HousekeepingSettings;
+use crate::context::ContextSource;
 
 /// Orders in one transaction: on the embedded store, intake waits for it.
-const AT_ONCE: usize = 20;
-
-/// How long a second is, in milliseconds.
-const SECOND_MS: u64 = 1_000;
+const AT_ONCE: u32 = 20;
 
 /// Which orders are moved, and where the walk over them is.
 pub struct Archivist {
     store: Arc<dyn Store>,
-    /// `None` when no order is moved.
-    after_ms: Option<i64>,
-    /// Orders moved in a round.
-    in_a_round: usize,
+    contexts: ContextSource,
+    figures: Figures,
+    /// 0: no order is moved.
+    after_ms: i64,
+    per_second: u32,
+    /// How long to rest after the last order that is old enough.
+    rest: Duration,
     /// The number that the walk has reached.
     reached: i64,
-    /// Whether the store is one that orders leave, once that is known.
-    is_whole: Option<bool>,
+    outage: Outage,
 }
 
 impl Archivist {
-    pub fn new(store: Arc<dyn Store>, settings: &HousekeepingSettings) -> Self {
-        let after_ms = settings.archive_after_ms.as_i64();
-        let per_second = u64::from(settings.archive_per_second);
-        let in_a_round = per_second * settings.interval_ms.get() / SECOND_MS;
+    pub fn new(
+        store: Arc<dyn Store>,
+        contexts: ContextSource,
+        figures: Figures,
+        settings: &HousekeepingSettings,
+    ) -> Self {
         Self {
             store,
-            after_ms: (after_ms > 0).then_some(after_ms),
-            // No error: more orders than fit are all of them.
-            in_a_round: usize::try_from(in_a_round.max(1)).unwrap_or(usize::MAX),
+            contexts,
+            figures,
+            after_ms: settings.archive_after_ms.as_i64(),
+            per_second: settings.archive_per_second,
+            rest: settings.interval_ms.duration(),
             reached: 0,
-            is_whole: None,
+            outage: Outage::new("archive", "finished orders cannot be moved"),
         }
     }
 
-    /// Moves the orders of a round; returns how many there were.
-    ///
-    /// # Errors
-    /// The store's.
-    pub async fn round(
-        &mut self,
-        now: Time,
-        stop: &CancellationToken,
-    ) -> Result<usize, StoreError> {
-        let Some(after_ms) = self.after_ms else {
-            return Ok(0);
-        };
-        if !self.is_whole().await? {
-            return Ok(0);
+    /// Moves orders until it is stopped, if it has any to move.
+    pub async fn run(mut self, stop: &CancellationToken) {
+        if self.after_ms == 0 {
+            return;
         }
-        let mut archived = 0;
-        while archived < self.in_a_round && !stop.is_cancelled() {
-            let which = Archiving {
-                after: self.reached,
-                before: now.plus_ms(-after_ms),
-                limit: AT_ONCE.min(self.in_a_round - archived),
+        loop {
+            let pause = match self.look().await {
+                Ok(Some(pause)) => {
+                    self.outage.worked();
+                    pause
+                }
+                Ok(None) => return,
+                Err(error) => {
+                    self.outage.failed(&error);
+                    self.rest
+                }
             };
-            let look = self.store.archive(which).await?;
-            archived += look.archived;
-            self.reached = look.reached.unwrap_or(0);
-            if look.reached.is_none() {
-                break;
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = stop.cancelled() => return,
             }
         }
-        Ok(archived)
     }
 
-    /// Whether this store has both sides of an order. Where delivery has a store of its own, an order that left would
-    /// leave its other side behind.
-    async fn is_whole(&mut self) -> Result<bool, StoreError> {
-        if let Some(known) = self.is_whole {
-            return Ok(known);
-        }
-        let service = self.store.service(None).await?;
-        if let Some(service) = service {
+    /// Moves the next orders, and returns how long to pause then; `None` in a store that orders do not leave.
+    async fn look(&mut self) -> Result<Option<Duration>, StoreError> {
+        // Where delivery has a store of its own, an order that left would leave its other side behind.
+        if let Some(service) = self.store.service(None).await? {
             tracing::warn!(%service, "housekeeping.archive_after_ms has no effect: orders are archived only where one store has them and their deliveries");
+            return Ok(None);
         }
-        self.is_whole = Some(service.is_none());
-        Ok(service.is_none())
+        let at_once = AT_ONCE.min(self.per_second);
+        let which = Archiving {
+            after: self.reached,
+            before: self.contexts.now().plus_ms(-self.after_ms),
+            limit: at_once as usize,
+        };
+        let Archival {
+            archived,
+            failed,
+            reached,
+        } = self.store.archive(which).await?;
+        self.figures.orders_archived.inc_by(archived as u64);
+        for (order_id, error) in failed {
+            tracing::error!(%order_id, error, "a finished order cannot be moved into the archive; it stays");
+        }
+        self.reached = reached.unwrap_or(0);
+        let pace = Duration::from_secs(1) * at_once / self.per_second;
+        Ok(Some(match reached {
+            Some(_) => pace,
+            None => pace.max(self.rest),
+        }))
     }
 }

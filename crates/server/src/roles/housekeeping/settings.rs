@@ -20,6 +20,6 @@ stuck_after_ms = "5m"
 # A finished order that nothing has happened to for this long is moved into the archive, with its events: 0 moves none.
 # Choose it longer than whoever follows /v1/events may be away. Not in a store that orders and delivery have each of their own.
 archive_after_ms = "0s"
-# Orders moved in a second at most.
+# Orders moved in a second at most; a look at orders that stay counts, too.
 archive_per_second = 200
 "#;

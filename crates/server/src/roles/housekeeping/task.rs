@@ -75,30 +75,39 @@ impl PartitionTask for Housekeeping {
         _cursor: i64,
         stop: CancellationToken,
     ) -> Result<(), StoreError> {
+        let archivist = Archivist::new(
+            self.store.clone(),
+            self.contexts.clone(),
+            self.figures.clone(),
+            &self.settings,
+        );
+        tokio::join!(self.rounds(&stop), archivist.run(&stop));
+        Ok(())
+    }
+}
+
+impl Housekeeping {
+    async fn rounds(&self, stop: &CancellationToken) {
         let mut watchdog = Watchdog::default();
-        let mut archivist = Archivist::new(self.store.clone(), &self.settings);
         loop {
             tokio::select! {
                 () = tokio::time::sleep(self.interval) => {}
                 () = stop.cancelled() => {
                     // The process that has the lease next shows the figures from now on.
                     watchdog.end(&self.figures);
-                    return Ok(());
+                    return;
                 }
             }
-            match self.round(&mut watchdog, &mut archivist, &stop).await {
+            match self.round(&mut watchdog, stop).await {
                 Ok(()) => self.outage.worked(),
                 Err(error) => self.outage.failed(&error),
             }
         }
     }
-}
 
-impl Housekeeping {
     async fn round(
         &self,
         watchdog: &mut Watchdog,
-        archivist: &mut Archivist,
         stop: &CancellationToken,
     ) -> Result<(), StoreError> {
         while !stop.is_cancelled() {
@@ -115,8 +124,6 @@ impl Housekeeping {
             .look(&*self.store, before, self.batch_limit)
             .await?;
         watchdog.show(&self.figures, now);
-        let archived = archivist.round(now, stop).await?;
-        self.figures.orders_archived.inc_by(archived as u64);
         Ok(())
     }
 }

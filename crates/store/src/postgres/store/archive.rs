@@ -14,14 +14,17 @@ use waybill_domain::text::Tenant;
 impl ArchiveStore for PostgresStore {
     async fn archive(&self, which: Archiving) -> Result<Archival> {
         self.write(|shared| async move {
-            let (now, scan) = ((shared.now)(), shared.options.scan_limit);
-            archive::archive(&shared.commits, now, &which, scan).await
+            archive::archive(&shared.commits, (shared.now)(), which).await
         })
         .await
     }
 
     async fn archived(&self, tenant: &Tenant, by: OrderRef) -> Result<Option<ArchivedOrder>> {
         archive::find(self.read()?, tenant, &by, (self.shared.now)()).await
+    }
+
+    async fn is_archived(&self, tenant: &Tenant, id: OrderId) -> Result<bool> {
+        archive::has(self.read()?, tenant, id).await
     }
 
     async fn unarchive(&self, tenant: &Tenant, id: OrderId) -> Result<bool> {

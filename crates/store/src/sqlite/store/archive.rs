@@ -13,19 +13,34 @@ use waybill_domain::text::Tenant;
 
 #[async_trait]
 impl ArchiveStore for SqliteStore {
+    /// Looked for by a reader: the writer only looks again at those that it moves.
     async fn archive(&self, which: Archiving) -> Result<Archival> {
-        let scan = self.scan_limit;
-        self.writer
-            .submit(Class::Background, move |tx| {
-                archive::archive(tx, &which, scan)
-            })
-            .await
+        let look = self.readers.read(move |c| archive::look(c, which)).await?;
+        let (ids, reached) = look;
+        let moved = match ids.is_empty() {
+            true => vec![],
+            false => {
+                let ids = ids.clone();
+                let moved = self.writer.submit(Class::Background, move |tx| {
+                    archive::archive(tx, &ids, which.before)
+                });
+                moved.await?
+            }
+        };
+        Ok(Archival::of(&ids, moved, reached))
     }
 
     async fn archived(&self, tenant: &Tenant, by: OrderRef) -> Result<Option<ArchivedOrder>> {
         let (tenant, now) = (tenant.clone(), (self.now)());
         self.readers
             .read(move |c| archive::find(c, &tenant, &by, now))
+            .await
+    }
+
+    async fn is_archived(&self, tenant: &Tenant, id: OrderId) -> Result<bool> {
+        let tenant = tenant.clone();
+        self.readers
+            .read(move |c| archive::has(c, &tenant, id))
             .await
     }
 
