@@ -26,7 +26,7 @@ async fn of_schema_3(database: &Database) {
         "ALTER TABLE work DROP COLUMN unanswered",
         "ALTER TABLE events DROP COLUMN event_count, DROP COLUMN kinds, DROP COLUMN packed",
         "ALTER TABLE shipments DROP COLUMN correlation_id, DROP COLUMN traceparent",
-        "DROP INDEX events_of_tenant, orders_of_tenant, shipments_of_tenant, parked_of_tenant",
+        "DROP INDEX events_of_tenant, orders_of_tenant, shipments_of_tenant, parked_of_tenant, parked_of_order, work_of_order",
         "CREATE INDEX events_of_order ON events (order_id, position)",
         "DELETE FROM schema_version WHERE number > 3",
     ] {

@@ -1,5 +1,7 @@
 //! Of `v1`, all but `restore`.
 
+#[path = "../v1/archive.rs"]
+mod archive;
 #[path = "../v1/changes.rs"]
 mod changes;
 #[path = "../v1/clients.rs"]

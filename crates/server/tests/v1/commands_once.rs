@@ -264,7 +264,9 @@ async fn every_command_of_the_specification_takes_a_key() {
             commands += 1;
             // Adopting again, or reading a vendor's stock again, does nothing that the first request did not. Simulating
             // does nothing at all.
+            // An order that is put back is in its place.
             let done_again = [
+                "/v1/archive/{id}/restore",
                 "/v1/inbox/{store}/adopt",
                 "/v1/stock/sync",
                 "/v1/vendors/{name}/sync",

@@ -221,6 +221,8 @@ fn cell(value: &Value) -> Option<Json> {
 /// A cell of a column; `None` when it does not fit.
 fn value(kind: Kind, cell: Option<&Json>) -> Option<Value> {
     let number = |cell: &Json| cell.as_i64();
+    // No error: the caller names the column whose cell does not fit.
+    let id = |cell: &Json| cell.as_str().and_then(|text| text.parse().ok());
     Some(match (kind, cell) {
         (Kind::Small, None) => Value::Small(None),
         (Kind::Int, None) => Value::Int(None),
@@ -234,7 +236,7 @@ fn value(kind: Kind, cell: Option<&Json>) -> Option<Value> {
         (Kind::Big, Some(cell)) => Value::Big(Some(number(cell)?)),
         (Kind::Bool, Some(cell)) => Value::Bool(Some(cell.as_bool()?)),
         (Kind::Text, Some(cell)) => Value::Text(Some(cell.as_str()?.to_owned())),
-        (Kind::Uuid, Some(cell)) => Value::Uuid(Some(cell.as_str()?.parse().ok()?)),
+        (Kind::Uuid, Some(cell)) => Value::Uuid(Some(id(cell)?)),
         (Kind::Bytes, Some(cell)) => Value::Bytes(Some(unhex(cell.as_str()?)?)),
     })
 }

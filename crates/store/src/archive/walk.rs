@@ -41,6 +41,7 @@ impl Look {
     /// How many orders are looked at, at most.
     #[must_use]
     pub fn scan(&self) -> usize {
+        // No error: more orders than can be counted are all of them.
         self.which.limit.saturating_mul(LOOKED_AT_FOR_EACH)
     }
 

@@ -5,7 +5,7 @@ use super::changes::Counts;
 use super::pipeline::{Pipeline, Sql, params};
 use super::rows::{Columns, count};
 use super::transaction::{Commits, Failed, Open};
-use super::{claims, lock, moving};
+use super::{claims, lock, values};
 use crate::archive::{
     Archival, ArchivedOrder, Archiving, CANDIDATES, Consumed, Document, Key, Look, MAY_ALL_LEAVE,
     ORDER_TABLES, Passed, names,
@@ -197,7 +197,6 @@ struct Leaving {
 }
 
 /// Moves those of these orders that may still leave; returns them.
-
 async fn attempt(
     commits: &Commits,
     now: Time,
@@ -290,7 +289,7 @@ async fn read_rows(
                     let rows = answers.take(asked);
                     counts.push(rows.len());
                     for row in &rows {
-                        let cells = cells(&of.table, row)?;
+                        let cells = values::row(&of.table, row)?;
                         let place = Owner::of(&cells[of.owner]).and_then(|o| places.get(&o));
                         let place = place.ok_or_else(|| {
                             Error::damaged_row(of.table.name, "a row of another order was read")
@@ -321,12 +320,6 @@ impl Owner {
             }
         }
     }
-}
-
-fn cells(table: &Table, row: &Row) -> Result<Vec<Value>> {
-    let columns = table.columns.iter().enumerate();
-    let cells = columns.map(|(index, column)| moving::read(row, index, column.kind));
-    cells.collect()
 }
 
 /// Deletes the rows that were read. If it were others, an order would leave with rows that its document does not have.

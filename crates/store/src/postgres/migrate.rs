@@ -190,7 +190,7 @@ pub async fn note_packed_log(client: &Client) -> Result<()> {
 
 /// Notes in a transaction that the store has archived orders, if it has some.
 pub async fn note_archive(client: &Client) -> Result<()> {
-    let any = "SELECT count(*) FROM (SELECT 1 FROM archived_orders LIMIT 1) AS any";
+    let any = "SELECT count(*) FROM (SELECT 1 FROM archived_orders LIMIT 1) AS archived";
     if plain::number(client, any).await? == 0 {
         return Ok(());
     }

@@ -60,6 +60,7 @@ mod tls;
 mod transaction;
 mod turn;
 mod unreachable;
+mod values;
 mod vendors;
 mod verify;
 mod waits;

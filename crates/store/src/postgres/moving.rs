@@ -5,7 +5,7 @@ use super::errors::{IntoStore, is_of_the_statement, translate};
 use super::migrate::{self, migrate};
 use super::session::Session;
 use super::unreachable::unreachable;
-use super::{log, plain, verify};
+use super::{log, plain, values, verify};
 use crate::error::{Error, Result};
 use crate::migrations;
 use crate::moving::{Batch, Column, Digest, Kind, StoreState, TABLES, Table, Value};
@@ -13,9 +13,9 @@ use crate::verify::Report;
 use futures::{StreamExt, pin_mut};
 use std::time::Duration;
 use tokio::sync::mpsc;
+use tokio_postgres::Config;
 use tokio_postgres::binary_copy::BinaryCopyInWriter;
 use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{Config, Row};
 use uuid::Uuid;
 
 /// Tables besides [`TABLES`] that have rows once a server has run on the store.
@@ -169,10 +169,7 @@ impl Target {
         pin_mut!(rows);
         let mut digest = Digest::default();
         while let Some(row) = rows.next().await {
-            let row = row.store()?;
-            let columns = table.columns.iter().enumerate();
-            let cells = columns.map(|(index, column)| read(&row, index, column.kind));
-            digest.add(&cells.collect::<Result<Vec<_>>>()?);
+            digest.add(&values::row(table, &row.store()?)?);
         }
         Ok(digest)
     }
@@ -280,16 +277,4 @@ fn as_sql(value: &Value) -> &(dyn ToSql + Sync) {
         Value::Uuid(v) => v,
         Value::Bytes(v) => v,
     }
-}
-
-pub(super) fn read(row: &Row, index: usize, kind: Kind) -> Result<Value> {
-    Ok(match kind {
-        Kind::Small => Value::Small(row.try_get(index).store()?),
-        Kind::Int => Value::Int(row.try_get(index).store()?),
-        Kind::Big => Value::Big(row.try_get(index).store()?),
-        Kind::Bool => Value::Bool(row.try_get(index).store()?),
-        Kind::Text => Value::Text(row.try_get(index).store()?),
-        Kind::Uuid => Value::Uuid(row.try_get(index).store()?),
-        Kind::Bytes => Value::Bytes(row.try_get(index).store()?),
-    })
 }

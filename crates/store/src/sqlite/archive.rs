@@ -4,7 +4,7 @@ use super::bisect::bisect;
 use super::errors::IntoStore;
 use super::rows::Columns;
 use super::tx::{Tx, expect_one};
-use super::{claims, moving};
+use super::{claims, values};
 use crate::archive::{
     ArchivedOrder, Archiving, CANDIDATES, Consumed, Document, Key, Look, MAY_LEAVE, ORDER_TABLES,
     Passed, names,
@@ -13,8 +13,7 @@ use crate::error::Result;
 use crate::migrations::{self, MIN_COMPATIBLE};
 use crate::model::OrderRef;
 use crate::moving::{Table, Value};
-use rusqlite::{Connection, OptionalExtension, Row, ToSql, params, params_from_iter};
-use uuid::Uuid;
+use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
 use waybill_domain::ids::OrderId;
 use waybill_domain::text::Tenant;
 use waybill_domain::time::Time;
@@ -116,7 +115,7 @@ fn rows_of(
     let mut rows = select.query([id.bytes()]).store()?;
     let mut found = vec![];
     while let Some(row) = rows.next().store()? {
-        found.push(moving::read_row(table, row)?);
+        found.push(values::row(table, row)?);
     }
     Ok(found)
 }
@@ -221,20 +220,8 @@ fn put_back(tx: &Tx<'_>, table: &Table, row: &[Value]) -> Result<()> {
     let places: Vec<String> = (1..=row.len()).map(|at| format!("?{at}")).collect();
     let (columns, places) = (names(table), places.join(", "));
     let sql = format!("INSERT INTO {} ({columns}) VALUES ({places})", table.name);
-    let cells = row.iter().map(as_sql);
+    let cells = row.iter().map(values::as_sql);
     tx.execute(&sql, params_from_iter(cells)).map(drop)
-}
-
-fn as_sql(value: &Value) -> Box<dyn ToSql + '_> {
-    match value {
-        Value::Small(v) => Box::new(v),
-        Value::Int(v) => Box::new(v),
-        Value::Big(v) => Box::new(v),
-        Value::Bool(v) => Box::new(v),
-        Value::Text(v) => Box::new(v),
-        Value::Uuid(v) => Box::new(v.map(Uuid::into_bytes)),
-        Value::Bytes(v) => Box::new(v),
-    }
 }
 
 /// Every order of the archive, by number.

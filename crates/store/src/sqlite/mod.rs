@@ -46,6 +46,7 @@ mod stock;
 mod store;
 mod turn;
 mod tx;
+mod values;
 mod vendors;
 mod verify;
 mod wipe;

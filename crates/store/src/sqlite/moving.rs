@@ -5,18 +5,16 @@ use super::connection;
 use super::errors::IntoStore;
 use super::lock::{self, DirectoryLock};
 use super::verify::{check_all, open_existing};
-use super::{accept, migrate};
+use super::{accept, migrate, values};
 use crate::error::{Error, Result};
 use crate::generations;
 use crate::migrations;
-use crate::moving::{Batch, Kind, StoreState, TABLES, Table, Value};
+use crate::moving::{Batch, StoreState, TABLES, Table, Value};
 use crate::verify::Report;
 use crate::{relay_state, service};
-use rusqlite::types::ValueRef;
-use rusqlite::{Connection, OptionalExtension, Row};
+use rusqlite::{Connection, OptionalExtension};
 use std::path::{Path, PathBuf};
 use tokio::sync::mpsc;
-use uuid::Uuid;
 use waybill_domain::status::OrderStatus;
 
 /// Key in `meta` of a store that was moved: the place it was moved to.
@@ -176,7 +174,7 @@ fn read_table(
     let mut rows = statement.query([]).store()?;
     let (mut batch, mut bytes) = (Batch::default(), 0);
     while let Some(row) = rows.next().store()? {
-        let read = read_row(table, row)?;
+        let read = values::row(table, row)?;
         bytes += read.iter().map(weight).sum::<usize>();
         batch.rows.push(read);
         if batch.rows.len() == BATCH_ROWS || bytes >= BATCH_BYTES {
@@ -206,39 +204,4 @@ fn weight(value: &Value) -> usize {
         | Value::Bool(_)
         | Value::Uuid(_) => 0,
     }
-}
-
-pub(super) fn read_row(table: &Table, row: &Row<'_>) -> Result<Vec<Value>> {
-    let columns = table.columns.iter().enumerate();
-    let cell = |(index, column): (usize, &crate::moving::Column)| {
-        let cell = row.get_ref(index).store()?;
-        value(column.kind, cell).ok_or_else(|| {
-            let detail = format!("{}.{} is {}", table.name, column.name, cell.data_type());
-            Error::damaged_row("a row", detail)
-        })
-    };
-    columns.map(cell).collect()
-}
-
-/// Converts a cell to the target's column type; `None` when it does not fit.
-fn value(kind: Kind, cell: ValueRef<'_>) -> Option<Value> {
-    Some(match (kind, cell) {
-        (Kind::Small, ValueRef::Null) => Value::Small(None),
-        (Kind::Int, ValueRef::Null) => Value::Int(None),
-        (Kind::Big, ValueRef::Null) => Value::Big(None),
-        (Kind::Bool, ValueRef::Null) => Value::Bool(None),
-        (Kind::Text, ValueRef::Null) => Value::Text(None),
-        (Kind::Uuid, ValueRef::Null) => Value::Uuid(None),
-        (Kind::Bytes, ValueRef::Null) => Value::Bytes(None),
-        (Kind::Bytes, ValueRef::Blob(bytes)) => Value::Bytes(Some(bytes.to_owned())),
-        (Kind::Small, ValueRef::Integer(n)) => Value::Small(Some(n.try_into().ok()?)),
-        (Kind::Int, ValueRef::Integer(n)) => Value::Int(Some(n.try_into().ok()?)),
-        (Kind::Big, ValueRef::Integer(n)) => Value::Big(Some(n)),
-        (Kind::Bool, ValueRef::Integer(n @ (0 | 1))) => Value::Bool(Some(n == 1)),
-        (Kind::Text, ValueRef::Text(text)) => {
-            Value::Text(Some(std::str::from_utf8(text).ok()?.to_owned()))
-        }
-        (Kind::Uuid, ValueRef::Blob(bytes)) => Value::Uuid(Some(Uuid::from_slice(bytes).ok()?)),
-        _ => return None,
-    })
 }

@@ -60,6 +60,22 @@ const MEANT: &[(&str, &str)] = &[
         "its order is the key's, and it has a limit",
     ),
     (
+        "/* archive::candidates */ SELECT",
+        "a bounded stretch of the orders' key; no message waits in a store that orders leave",
+    ),
+    (
+        "/* archive::may_leave */ SELECT",
+        "one order; no message waits in a store that orders leave",
+    ),
+    (
+        "SELECT consumer, order_id, position, part, tenant, type, at FROM discards",
+        "a row per event that an operator has given up",
+    ),
+    (
+        "DELETE FROM discards",
+        "a row per event that an operator has given up",
+    ),
+    (
         "/* stock::books */ SELECT",
         "an operator's command that mends one row; no index leads to a sku",
     ),

@@ -1,6 +1,7 @@
 //! Which problem each error is, for all dialects: of tokens, bodies, the domain's refusals, intake, and the store.
 
 use waybill_domain::claim::ClaimKind;
+use waybill_domain::ids::OrderId;
 use waybill_domain::precondition::Unmet;
 use waybill_domain::problem::Problem as Invalid;
 use waybill_domain::refusal::{Refusal, Shortage};
@@ -9,8 +10,8 @@ use waybill_domain::stock::AdjustmentRefusal;
 use waybill_store::Error as StoreError;
 
 use super::codes;
+use super::member;
 use super::problem::Problem;
-use super::{member, orders};
 use crate::auth::TokenError;
 use crate::command_error::CommandError;
 use crate::http::access::Denied;
@@ -211,10 +212,19 @@ impl From<PlaceError> for Problem {
                 };
                 Self::new(codes::INVENTORY_UNAVAILABLE, error.to_string()).retry_after(after)
             }
-            PlaceError::Archived(id) => orders::archived(id),
+            PlaceError::Archived(id) => archived(id),
             PlaceError::Intake(error) => error.into(),
         }
     }
+}
+
+/// 410: the order is in the archive.
+#[must_use]
+pub fn archived(id: OrderId) -> Problem {
+    let detail = format!(
+        "the order {id} was moved to the archive; GET /v1/archive/{id} shows it, POST /v1/archive/{id}/restore puts it back"
+    );
+    Problem::new(codes::ORDER_ARCHIVED, detail).with(member::ORDER_ID, &id)
 }
 
 fn insufficient_stock(shortages: &[Shortage]) -> Problem {
@@ -240,7 +250,7 @@ fn insufficient_stock(shortages: &[Shortage]) -> Problem {
 pub fn of_command(error: CommandError, not_found: impl FnOnce() -> Problem) -> Problem {
     match error {
         CommandError::NotFound => not_found(),
-        CommandError::Archived(id) => orders::archived(id),
+        CommandError::Archived(id) => archived(id),
         CommandError::KeyReused => {
             let detail = "this key was used before for another request";
             Problem::new(codes::KEY_REUSED, detail).of("Idempotency-Key")

@@ -17,7 +17,6 @@ use super::call::versioned;
 use super::codes;
 use super::errors;
 use super::line_view::StandingLine;
-use super::member;
 use super::order_view::{OrderView, Standing};
 use super::preconditions;
 use super::problem::Problem;
@@ -80,15 +79,6 @@ pub fn not_archived() -> Problem {
     )
 }
 
-/// 410.
-#[must_use]
-pub fn archived(id: OrderId) -> Problem {
-    let detail = format!(
-        "the order {id} was moved to the archive; GET /v1/archive/{id} shows it, POST /v1/archive/{id}/restore puts it back"
-    );
-    Problem::new(codes::ORDER_ARCHIVED, detail).with(member::ORDER_ID, &id)
-}
-
 /// An order of a tenant.
 ///
 /// # Errors
@@ -99,7 +89,7 @@ pub async fn find(store: &dyn Store, tenant: &Tenant, name: &str) -> Result<Orde
         return Ok(found);
     }
     match store.archived(tenant, name).await? {
-        Some(order) => Err(archived(order.id)),
+        Some(order) => Err(errors::archived(order.id)),
         None => Err(not_found()),
     }
 }
