@@ -51,7 +51,7 @@ pub async fn run(args: ArchiveArgs) -> Result<ExitCode, ClientError> {
             let path = format!("/v1/archive/{}/restore", path_segment(id));
             let order = client.post(&path, None).await?.body;
             let text = format!(
-                "put back: {id}, {}\nnext: waybill order show {id}",
+                "put back: {id}, {}\nnext: waybill order get {id}",
                 plain(&order["status"])
             );
             (order, text)
