@@ -155,6 +155,7 @@ pub(super) fn print(report: &Report) -> ExitCode {
         "events        {:>10}   parked {}",
         c.events, c.parked
     ));
+    output::line(format!("archived      {:>10}", c.archived));
     output::line(format!("reservations  {:>10}", c.reservations));
     output::line(format!("stock rows    {:>10}", c.stock_rows));
     output::line(format!("claims        {:>10}", c.claims));

@@ -150,6 +150,40 @@ async fn an_archived_order_comes_back_as_it_was_for_those_who_may() {
     assert!(report.ok, "{:?}", report.findings);
 }
 
+/// Orders that are placed before the server is killed.
+const PLACED: u64 = 400;
+
+#[tokio::test]
+async fn every_order_is_on_one_side_whenever_the_server_is_killed() {
+    let mut shop = shop_that_archives("100ms", "none").await;
+    for n in 0..PLACED {
+        shop.placed(&format!("key-{n}"), &small("MUG-1", 1)).await;
+    }
+    for _ in 0..4 {
+        // Some have left since the start, and others are leaving.
+        let begun = Instant::now();
+        loop {
+            let metrics = shop.get("/metrics").await.text().to_owned();
+            let archived = "waybill_housekeeping_orders_archived_total ";
+            let line = metrics.lines().find(|line| line.starts_with(archived));
+            if line.is_some_and(|line| !line.ends_with(" 0")) {
+                break;
+            }
+            assert!(begun.elapsed() < PATIENCE, "orders leave");
+        }
+        shop.0.kill().await.expect("it is killed");
+        shop.0.start().await.expect("it starts again");
+        let report = shop.0.verify().await.expect("it runs");
+        assert!(report.ok, "{:?}", report.findings);
+        let count = |what: &str| report.counts[what].as_u64().expect("a number");
+        assert_eq!(count("orders") + count("archived"), PLACED);
+        assert!(count("archived") > 0);
+        if count("orders") == 0 {
+            return;
+        }
+    }
+}
+
 /// The test can fail: an order that leaves without its units being summed up leaves stock that does not add up.
 #[cfg(feature = "planted-defects")]
 #[tokio::test]

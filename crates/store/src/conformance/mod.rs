@@ -312,6 +312,7 @@ macro_rules! store_conformance_cases {
             archive {
                 finished_orders_leave_and_come_back_as_they_were
                 an_order_that_something_waits_for_stays
+                an_order_stays_while_anything_of_it_is_open
                 orders_leave_in_pages_oldest_first
                 what_an_archived_order_has_claimed_remains_its_own
                 an_order_is_on_one_side_whoever_writes_it_meanwhile

@@ -35,15 +35,15 @@ impl Archivist {
         store: Arc<dyn Store>,
         contexts: ContextSource,
         figures: Figures,
-        settings: &HousekeepingSettings,
+        housekeeping: &HousekeepingSettings,
     ) -> Self {
         Self {
             store,
             contexts,
             figures,
-            after_ms: settings.archive_after_ms.as_i64(),
-            per_second: settings.archive_per_second,
-            rest: settings.interval_ms.duration(),
+            after_ms: housekeeping.archive_after_ms.as_i64(),
+            per_second: housekeeping.archive_per_second,
+            rest: housekeeping.interval_ms.duration(),
             reached: 0,
             outage: Outage::new("archive", "finished orders cannot be moved"),
         }
