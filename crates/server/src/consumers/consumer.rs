@@ -309,7 +309,7 @@ impl<H: Handler> Consumer<H> {
     }
 
     /// Stores the cursor from time to time: events of other kinds move it only in memory, because skipping them again is
-    /// cheap. Others look at the stored one, as whoever archives orders that have been read of.
+    /// cheap. It is stored after a second at the latest, because orders are archived only up to the stored cursors.
     pub async fn keep_cursor_now_and_then(&mut self) -> Result<(), StoreError> {
         const SKIPPED: i64 = 1_000;
         const LONGEST: Duration = Duration::from_secs(1);

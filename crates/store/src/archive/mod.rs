@@ -24,7 +24,6 @@ pub use walk::{Look, Passed};
 
 use crate::error::{Error, Result};
 use crate::sources::with_sources;
-use serde::Serialize;
 use waybill_domain::ids::OrderId;
 use waybill_domain::text::Tenant;
 use waybill_domain::time::Time;
@@ -72,8 +71,7 @@ impl Archival {
 }
 
 /// An order in the archive.
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug)]
 pub struct ArchivedOrder {
     pub id: OrderId,
     /// The value of its readable number.

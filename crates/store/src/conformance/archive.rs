@@ -266,7 +266,7 @@ pub(super) async fn what_an_archived_order_has_claimed_remains_its_own(h: Harnes
     assert!(!h.store.unarchive(&stranger, id).await.expect("refused"));
 }
 
-pub(super) async fn an_order_is_on_one_side_whoever_writes_it_meanwhile(h: Harness) {
+pub(super) async fn an_order_is_on_one_side_when_others_write_it_meanwhile(h: Harness) {
     let (story, ids) = of_cancelled(h, 30).await;
     let h = story.h;
     let before = h.store.orders(ids.clone()).await.expect("read");

@@ -315,7 +315,7 @@ macro_rules! store_conformance_cases {
                 an_order_stays_while_anything_of_it_is_open
                 orders_leave_in_pages_oldest_first
                 what_an_archived_order_has_claimed_remains_its_own
-                an_order_is_on_one_side_whoever_writes_it_meanwhile
+                an_order_is_on_one_side_when_others_write_it_meanwhile
                 damage_of_the_archive_is_found
             }
             stats {

@@ -12,7 +12,7 @@ use waybill_domain::text::Tenant;
 #[async_trait]
 pub trait ArchiveStore: StoreBase {
     /// Moves finished orders into the archive; looks at a bounded number of orders. An order that somebody changes
-    /// meanwhile stays for a later call, and one that cannot be moved is told and passed.
+    /// meanwhile stays for a later call, and one that cannot be moved is returned with the reason.
     async fn archive(&self, which: Archiving) -> Result<Archival>;
 
     /// An order of the archive.

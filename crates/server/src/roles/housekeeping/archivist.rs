@@ -1,4 +1,4 @@
-//! Moves finished orders into the archive, slowly enough that nobody waits for it.
+//! Moves finished orders into the archive, at a bounded rate, so that intake does not wait for it.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -18,7 +18,7 @@ batch_limit = 500
 # An order that has not moved for this long, and is not waiting for anyone, is reported as stuck.
 stuck_after_ms = "5m"
 # A finished order that nothing has happened to for this long is moved into the archive, with its events: 0 moves none.
-# Choose it longer than whoever follows /v1/events may be away. Not in a store that orders and delivery have each of their own.
+# Choose it longer than a reader of /v1/events may be away. Not in a store that orders and delivery have each of their own.
 archive_after_ms = "0s"
 # Orders moved in a second at most; a look at orders that stay counts, too.
 archive_per_second = 200

@@ -1,19 +1,18 @@
-//! The archive of finished orders.
+//! Moves finished orders into the archive.
 
-use super::bisect::Bisection;
-use super::changes::Counts;
-use super::pipeline::{Pipeline, Sql, params};
-use super::rows::{Columns, count};
-use super::transaction::{Commits, Failed, Open};
-use super::{claims, lock, values};
+use super::super::bisect::Bisection;
+use super::super::changes::Counts;
+use super::super::pipeline::{Pipeline, Sql, params};
+use super::super::rows::{Columns, count};
+use super::super::transaction::{Commits, Failed, Open};
+use super::super::{lock, values};
+use super::statements::{OF_TABLES, add_consumed};
 use crate::archive::{
-    Archival, ArchivedOrder, Archiving, CANDIDATES, Consumed, Document, Key, Look, MAY_ALL_LEAVE,
-    ORDER_TABLES, Passed, names,
+    Archival, Archiving, CANDIDATES, Consumed, Document, Look, MAY_ALL_LEAVE, Passed,
 };
 use crate::error::{Error, Result};
 use crate::migrations::{self, MIN_COMPATIBLE};
-use crate::model::OrderRef;
-use crate::moving::{Column, Table, Value};
+use crate::moving::Value;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 use tokio_postgres::Row;
@@ -21,7 +20,6 @@ use tokio_postgres::types::Type;
 use uuid::Uuid;
 use waybill_domain::ids::OrderId;
 use waybill_domain::status::OrderStatus;
-use waybill_domain::text::Tenant;
 use waybill_domain::time::Time;
 
 static LOOK: LazyLock<Sql> = LazyLock::new(|| Sql {
@@ -66,79 +64,6 @@ static NOTE: Sql = Sql {
     text: "/* archive::note */ UPDATE meta SET value = $3 WHERE key = $1 AND value = $2",
     types: &[Type::TEXT, Type::TEXT, Type::TEXT],
 };
-
-static CONSUMED: Sql = Sql {
-    text: "/* archive::consumed */ INSERT INTO archived_stock (tenant, sku, vendor, units) SELECT * FROM unnest($1, $2, $3, $4) \
-           ON CONFLICT (tenant, sku, vendor) DO UPDATE SET units = archived_stock.units + excluded.units",
-    types: &[
-        Type::TEXT_ARRAY,
-        Type::TEXT_ARRAY,
-        Type::TEXT_ARRAY,
-        Type::INT8_ARRAY,
-    ],
-};
-
-/// The statements of a table with rows of an order.
-struct OfTable {
-    table: Table,
-    /// The place of the column that says which order a row is of.
-    owner: usize,
-    read: Sql,
-    delete: Sql,
-    /// Takes the rows as JSON.
-    put_back: Sql,
-}
-
-static OF_TABLES: LazyLock<Vec<OfTable>> = LazyLock::new(|| {
-    let tables = ORDER_TABLES.iter();
-    tables
-        .map(|(table, key)| OfTable::new(*table, *key))
-        .collect()
-});
-
-impl OfTable {
-    fn new(table: Table, key: Key) -> Self {
-        // Made once in a process: the texts of statements live as long as it does.
-        let sql = |text: String, types| Sql {
-            text: text.leak(),
-            types,
-        };
-        let (name, columns, which) = (table.name, names(&table), condition(key));
-        let is_owner = |column: &Column| column.name == key.column();
-        let owner = table.columns.iter().position(is_owner);
-        Self {
-            table,
-            owner: owner.expect("a table of orders has its key"),
-            read: sql(
-                format!("/* archive::read */ SELECT {columns} FROM {name} WHERE {which}"),
-                &[Type::UUID_ARRAY],
-            ),
-            delete: sql(
-                format!("/* archive::delete */ DELETE FROM {name} WHERE {which}"),
-                &[Type::UUID_ARRAY],
-            ),
-            put_back: sql(
-                format!(
-                    "/* archive::put_back */ INSERT INTO {name} ({columns}) SELECT {columns} \
-                     FROM json_populate_recordset(NULL::{name}, $1::text::json)"
-                ),
-                &[Type::TEXT],
-            ),
-        }
-    }
-}
-
-/// Which rows of a table are of the orders `$1`.
-fn condition(key: Key) -> &'static str {
-    match key {
-        Key::Id => "id = ANY($1)",
-        Key::Number => "n IN (SELECT o.n FROM orders o WHERE o.id = ANY($1))",
-        Key::OrderId => "order_id = ANY($1)",
-        Key::OrderOfTenant => {
-            "order_id = ANY($1) AND tenant IN (SELECT o.tenant FROM orders o WHERE o.id = ANY($1))"
-        }
-    }
-}
 
 /// Moves orders into the archive, of those after a number.
 pub async fn archive(commits: &Commits, now: Time, which: Archiving) -> Result<Archival> {
@@ -214,7 +139,7 @@ async fn attempt(
             |_, ()| Ok(()),
         )
         .await?;
-    // Nobody changes these orders any more; whoever did before the locks is seen from here on.
+    // These orders cannot change any more, and what was changed before the locks is seen from here on.
     let (open, (mut leaving, noted)) = commits
         .go_on(
             open,
@@ -390,134 +315,4 @@ fn partition_of(document: &Document) -> Result<i16> {
     i16::try_from(partition).map_err(|error| {
         Error::damaged_row("an order", format!("its part is {partition}")).because(error)
     })
-}
-
-/// Adds units to the sums of what has left with archived orders, or takes them off (`sign` -1).
-fn add_consumed(pipeline: &mut Pipeline<'_>, consumed: Consumed, sign: i64) {
-    let (mut tenants, mut skus, mut vendors, mut units) = (vec![], vec![], vec![], vec![]);
-    for ((tenant, sku, vendor), of) in consumed {
-        tenants.push(tenant);
-        skus.push(sku);
-        vendors.push(vendor);
-        units.push(sign * of);
-    }
-    if !units.is_empty() {
-        pipeline.add(&CONSUMED, params![tenants, skus, vendors, units]);
-    }
-}
-
-static BY_ID: Sql = Sql {
-    text: "/* archive::by_id */ SELECT n, order_id, tenant, status, version, archived_at, document FROM archived_orders WHERE tenant = $1 AND order_id = $2",
-    types: &[Type::TEXT, Type::UUID],
-};
-
-static BY_NUMBER: Sql = Sql {
-    text: "/* archive::by_number */ SELECT n, order_id, tenant, status, version, archived_at, document FROM archived_orders WHERE tenant = $1 AND n = $2",
-    types: &[Type::TEXT, Type::INT8],
-};
-
-/// An order of the archive.
-pub async fn find(
-    commits: &Commits,
-    tenant: &Tenant,
-    by: &OrderRef,
-    now: Time,
-) -> Result<Option<ArchivedOrder>> {
-    let id = match by {
-        OrderRef::Id(id) => Some(*id),
-        OrderRef::Number(number) => {
-            let asked = params![tenant.as_str(), *number];
-            let rows = commits.read(&BY_NUMBER, asked).await?;
-            let found = rows.first().map(archived).transpose()?;
-            // It is this order's number only where the caller gave it none.
-            return Ok(found.filter(|order| order.caller_number().is_none()));
-        }
-        OrderRef::Claim { kind, hash } => {
-            claims::holder(commits, tenant, *kind, *hash, now).await?
-        }
-    };
-    let Some(id) = id else { return Ok(None) };
-    let rows = commits.read(&BY_ID, params![tenant.as_str(), id.0]).await?;
-    rows.first().map(archived).transpose()
-}
-
-static HAS: Sql = Sql {
-    text: "/* archive::has */ SELECT 1 FROM archived_orders WHERE tenant = $1 AND order_id = $2",
-    types: &[Type::TEXT, Type::UUID],
-};
-
-/// Whether the archive has an order.
-pub async fn has(commits: &Commits, tenant: &Tenant, id: OrderId) -> Result<bool> {
-    let rows = commits.read(&HAS, params![tenant.as_str(), id.0]).await?;
-    Ok(!rows.is_empty())
-}
-
-/// Reads a row of the archive: number, id, tenant, status, version, time, document.
-pub fn archived(row: &Row) -> Result<ArchivedOrder> {
-    let mut c = Columns::of(row);
-    let order = ArchivedOrder {
-        number: c.get()?,
-        id: c.order_id()?,
-        tenant: Tenant::stored(c.get()?),
-        status: c.get()?,
-        version: c.get()?,
-        archived_at: c.time()?,
-        document: Document::default(),
-    };
-    order.read(c.get()?)
-}
-
-static TAKE: Sql = Sql {
-    text: "/* archive::take */ DELETE FROM archived_orders WHERE tenant = $1 AND order_id = $2 \
-           RETURNING n, order_id, tenant, status, version, archived_at, document",
-    types: &[Type::TEXT, Type::UUID],
-};
-
-static TOUCH: Sql = Sql {
-    text: "/* archive::touch */ UPDATE orders SET updated_at = $2 WHERE id = $1",
-    types: &[Type::UUID, Type::INT8],
-};
-
-/// Puts an order back, changed just now; `false` when the archive does not have it.
-pub async fn unarchive(commits: &Commits, now: Time, tenant: &Tenant, id: OrderId) -> Result<bool> {
-    let mut attempts = commits.attempts();
-    loop {
-        match put_back(commits, now, tenant, id).await {
-            Ok(done) => return Ok(done),
-            Err(failed) => attempts.again(failed).await?,
-        }
-    }
-}
-
-async fn put_back(
-    commits: &Commits,
-    now: Time,
-    tenant: &Tenant,
-    id: OrderId,
-) -> std::result::Result<bool, Failed> {
-    let (open, taken) = commits
-        .begin(
-            |pipeline| pipeline.add(&TAKE, params![tenant.as_str(), id.0]),
-            |answers, taken| answers.take(taken).first().map(archived).transpose(),
-        )
-        .await?;
-    let Some(order) = taken else {
-        commits.roll_back(open).await;
-        return Ok(false);
-    };
-    let document = order.document;
-    document.refuse_unknown()?;
-    let mut pipeline = Pipeline::new();
-    for of in OF_TABLES.iter() {
-        if let Some(rows) = document.text_of(&of.table) {
-            pipeline.add(&of.put_back, params![rows]);
-        }
-    }
-    pipeline.add(&TOUCH, params![id.0, now.0]);
-    add_consumed(&mut pipeline, document.consumed()?, -1);
-    let mut counts = Counts::default();
-    counts.born(document.status()?);
-    counts.write(&mut pipeline);
-    commits.commit(open, pipeline, None).await?;
-    Ok(true)
 }
