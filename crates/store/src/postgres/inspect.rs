@@ -63,7 +63,7 @@ pub struct Inspection {
 }
 
 impl Inspection {
-    /// A setting of the server that durability depends on; empty when there is none of this name.
+    /// A setting of the server that durability or calm depends on, in its own unit; empty when there is none of this name.
     #[must_use]
     pub fn setting(&self, name: &str) -> &str {
         self.settings.get(name).map_or("", String::as_str)
@@ -166,7 +166,8 @@ async fn sessions(options: &Options, client: &Client) -> Result<(bool, bool)> {
 async fn settings(client: &Client) -> Result<BTreeMap<String, String>> {
     // The configured value: another client of a pooled session may have changed the session's.
     let sql = "SELECT name, reset_val FROM pg_settings WHERE name IN \
-               ('fsync', 'full_page_writes', 'synchronous_commit', 'synchronous_standby_names', 'archive_mode', 'max_connections')";
+               ('fsync', 'full_page_writes', 'synchronous_commit', 'synchronous_standby_names', 'archive_mode', 'max_connections', \
+               'max_wal_size', 'checkpoint_timeout', 'shared_buffers', 'wal_compression')";
     let rows = plain::rows(client, sql).await?.into_iter();
     let pairs = rows.filter_map(|row| <[String; 2]>::try_from(row).ok());
     Ok(pairs.map(|[name, value]| (name, value)).collect())

@@ -1,7 +1,9 @@
 //! The order in which rows are locked, the same in every transaction: claims, cursor, parked events, orders, deliveries
 //! and shipments, holds, reservations, stock, then the partition of the log. Each class is locked by one ordered
 //! SELECT. A turn (`turn.rs`) and the archive, which write rows of both sides, lock deliveries and shipments before orders;
-//! no other transaction locks rows of both.
+//! no other transaction locks rows of both. Stock rows from which nothing is newly reserved are locked by the flush that
+//! writes them, right before they are written: intake waits for these rows, and a turn of hundreds of orders takes tens of
+//! milliseconds to write the rest.
 //!
 //! An UPDATE with a join locks rows in the order of the join, even if a sorted subquery is joined. So a row is written
 //! only after it was locked here.
@@ -72,16 +74,32 @@ impl StockKey {
     }
 }
 
-/// Stock rows by [`StockKey`]. The keys must be distinct and sorted: rows are locked in the order of the
-/// keys. The search starts at the end of the index, where the newest run of a row is, and so does not read the older
-/// versions that a held snapshot keeps. The last column is the row's `ctid`, which is valid while the row is locked and
-/// not written.
-pub static STOCK: Sql = Sql {
-    text: "/* lock::stock */ SELECT s.tenant, s.sku, s.vendor, s.on_hand, s.reserved, s.safety, s.shortfall, s.version, s.place \
-           FROM unnest($1, $2, $3) AS k (tenant, sku, vendor), LATERAL (SELECT *, ctid::text AS place FROM stock WHERE stock.tenant = k.tenant \
-           AND stock.sku = k.sku AND stock.vendor = k.vendor ORDER BY stock.run DESC LIMIT 1 FOR NO KEY UPDATE) AS s",
-    types: &[Type::TEXT_ARRAY, Type::TEXT_ARRAY, Type::TEXT_ARRAY],
-};
+/// Reads stock rows by [`StockKey`], with what is to be done to them at the end. The search starts at the end of the
+/// index, where the newest run of a row is, and so does not read the older versions that a held snapshot keeps. The last
+/// column is the row's `ctid`, which is valid while the row is locked and not written.
+macro_rules! stock {
+    ($name:literal, $lock:literal) => {
+        Sql {
+            text: concat!(
+                "/* ",
+                $name,
+                " */ SELECT s.tenant, s.sku, s.vendor, s.on_hand, s.reserved, s.safety, s.shortfall, s.version, s.place \
+                 FROM unnest($1, $2, $3) AS k (tenant, sku, vendor), LATERAL (SELECT *, ctid::text AS place FROM stock \
+                 WHERE stock.tenant = k.tenant AND stock.sku = k.sku AND stock.vendor = k.vendor ORDER BY stock.run DESC LIMIT 1",
+                $lock,
+                ") AS s"
+            ),
+            types: &[Type::TEXT_ARRAY, Type::TEXT_ARRAY, Type::TEXT_ARRAY],
+        }
+    };
+}
+
+/// Locks stock rows. The keys must be distinct and sorted: rows are locked in the order of the keys.
+pub static STOCK: Sql = stock!("lock::stock", " FOR NO KEY UPDATE");
+
+/// Reads stock rows without locking them, where nothing is newly reserved: then no decision depends on what a row holds,
+/// only on whether it is there, and it is locked right before it is written.
+pub static STOCK_UNLOCKED: Sql = stock!("lock::stock_unlocked", "");
 
 /// The partition of the log: the last lock of a transaction, held to its end. The first number is Waybill's own among the
 /// advisory locks of the database.

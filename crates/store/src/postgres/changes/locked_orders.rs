@@ -1,7 +1,7 @@
 //! Locks of the order's side: orders, holds, reservations and the stock rows behind them.
 
 use super::super::lock::{self, StockKey};
-use super::super::pipeline::{Answers, Handle, Pipeline, Rows, params};
+use super::super::pipeline::{Answers, Handle, Pipeline, Rows, Sql, params};
 use super::super::rows::Columns;
 use super::locked::{by_id, distinct, expect_version, rows_of};
 use super::reservations::{Reservations, StockRows};
@@ -16,6 +16,8 @@ pub struct WantedOrders {
     holds: Vec<Uuid>,
     reservations: Vec<Uuid>,
     stock: Vec<StockKey>,
+    /// Whether units are newly reserved, which is decided by what the stock rows hold.
+    reserves: bool,
 }
 
 impl WantedOrders {
@@ -33,7 +35,9 @@ impl WantedOrders {
             })
             .collect();
         let reserved = each().filter(|c| !c.effect.reservations.is_empty());
+        let mut moves = each().flat_map(|c| &c.effect.reservations);
         Self {
+            reserves: moves.any(|step| step.effect().reserved > 0),
             orders: distinct(each().map(|c| c.effect.order.after.id.0)),
             holds: distinct(each().filter(releases).map(|c| c.order_id.0)),
             reservations: distinct(reserved.map(|c| c.order_id.0)),
@@ -49,6 +53,7 @@ impl WantedOrders {
             holds: by_id(pipeline, &lock::HOLDS, &self.holds),
             reservations: by_id(pipeline, &lock::RESERVATIONS, &self.reservations),
             stock: self.lock_stock(pipeline),
+            stock_is_locked: self.reserves,
         }
     }
 
@@ -56,14 +61,27 @@ impl WantedOrders {
         if self.stock.is_empty() {
             return None;
         }
-        let each = self.stock.iter();
-        let parameters = params![
-            each.clone().map(|k| k.tenant.as_str()).collect::<Vec<_>>(),
-            each.clone().map(|k| k.sku.as_str()).collect::<Vec<_>>(),
-            each.map(|k| k.vendor.as_str()).collect::<Vec<_>>(),
-        ];
-        Some(pipeline.add(&lock::STOCK, parameters))
+        let sql = if self.reserves {
+            &lock::STOCK
+        } else {
+            &lock::STOCK_UNLOCKED
+        };
+        Some(add_stock_keys(pipeline, sql, self.stock.iter()))
     }
+}
+
+/// Adds a statement on stock rows whose keys are sorted.
+pub fn add_stock_keys<'p>(
+    pipeline: &mut Pipeline<'p>,
+    sql: &'static Sql,
+    keys: impl Iterator<Item = &'p StockKey> + Clone,
+) -> Handle<Rows> {
+    let parameters = params![
+        keys.clone().map(|k| k.tenant.as_str()).collect::<Vec<_>>(),
+        keys.clone().map(|k| k.sku.as_str()).collect::<Vec<_>>(),
+        keys.map(|k| k.vendor.as_str()).collect::<Vec<_>>(),
+    ];
+    pipeline.add(sql, parameters)
 }
 
 /// The locks that were asked for, class by class.
@@ -72,6 +90,7 @@ pub struct OrderLocks {
     holds: Option<Handle<Rows>>,
     reservations: Option<Handle<Rows>>,
     stock: Option<Handle<Rows>>,
+    stock_is_locked: bool,
 }
 
 /// The state of the locked rows of orders.
@@ -95,7 +114,7 @@ impl LockedOrders {
             locked.open_holds.insert(Columns::of(&row).uuid()?);
         }
         locked.reservations = Reservations::read(&rows_of(answers, locks.reservations))?;
-        locked.stock_rows = StockRows::read(&rows_of(answers, locks.stock))?;
+        locked.stock_rows = StockRows::read(&rows_of(answers, locks.stock), locks.stock_is_locked)?;
         Ok(locked)
     }
 

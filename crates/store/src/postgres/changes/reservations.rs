@@ -1,5 +1,6 @@
 //! Writes reservations and their stock rows.
 
+use super::super::lock::{self, StockKey};
 use super::super::pipeline::{Pipeline, Sql, params};
 use super::super::rows::{Columns, small};
 use crate::error::{Error, Result};
@@ -56,6 +57,21 @@ static STOCK: Sql = Sql {
     text: "/* changes::stock */ UPDATE stock s SET on_hand = s.on_hand + c.on_hand, reserved = s.reserved + c.reserved, \
            writes = s.writes + 1 FROM unnest($1::tid[], $2, $3) AS c (place, on_hand, reserved) WHERE s.ctid = c.place",
     types: &[Type::TEXT_ARRAY, Type::INT8_ARRAY, Type::INT8_ARRAY],
+};
+
+/// The same for rows that the statement before it has locked, and whose places are not known.
+static STOCK_BY_KEY: Sql = Sql {
+    text: "/* changes::stock_by_key */ UPDATE stock s SET on_hand = s.on_hand + c.on_hand, reserved = s.reserved + c.reserved, \
+           writes = s.writes + 1 FROM unnest($1, $2, $3, $4, $5) AS c (tenant, sku, vendor, on_hand, reserved), \
+           LATERAL (SELECT ctid AS place FROM stock WHERE stock.tenant = c.tenant AND stock.sku = c.sku AND stock.vendor = c.vendor \
+           ORDER BY stock.run DESC LIMIT 1) AS n WHERE s.ctid = n.place",
+    types: &[
+        Type::TEXT_ARRAY,
+        Type::TEXT_ARRAY,
+        Type::TEXT_ARRAY,
+        Type::INT8_ARRAY,
+        Type::INT8_ARRAY,
+    ],
 };
 
 /// The attempt of a reservation whose attempt is not named.
@@ -161,19 +177,23 @@ impl Reservations {
 /// Reservations as the moves of one change leave them.
 pub struct Moved(BTreeMap<Key, Row>);
 
-/// Locked stock rows by tenant, sku and vendor; updated in memory with each change that is taken in.
+/// Stock rows by tenant, sku and vendor; updated in memory with each change that is taken in.
 #[derive(Default)]
-pub struct StockRows(HashMap<(String, String, String), StockRow>);
+pub struct StockRows {
+    rows: HashMap<(String, String, String), StockRow>,
+    /// Whether they are locked. If not, nothing is newly reserved, and what they hold may be out of date.
+    are_locked: bool,
+}
 
-/// A locked stock row and where it stands.
+/// A stock row and where it stands.
 struct StockRow {
     level: StockLevel,
     place: String,
 }
 
 impl StockRows {
-    /// Reads the locked rows.
-    pub fn read(rows: &[tokio_postgres::Row]) -> Result<Self> {
+    /// Reads the rows.
+    pub fn read(rows: &[tokio_postgres::Row], are_locked: bool) -> Result<Self> {
         let each = rows.iter().map(|row| {
             let mut c = Columns::of(row);
             let key = (c.get()?, c.get()?, c.get()?);
@@ -187,13 +207,16 @@ impl StockRows {
             let place = c.get()?;
             Ok((key, StockRow { level, place }))
         });
-        each.collect::<Result<_>>().map(Self)
+        Ok(Self {
+            rows: each.collect::<Result<_>>()?,
+            are_locked,
+        })
     }
 
     /// Where a row stands; nowhere if it is not there.
-    fn place(&self, (tenant, sku, vendor): &(&str, &str, &str)) -> Option<String> {
-        let key = ((*tenant).into(), (*sku).into(), (*vendor).into());
-        self.0.get(&key).map(|row| row.place.clone())
+    fn place(&self, key: &StockKey) -> Option<String> {
+        let key = (key.tenant.clone(), key.sku.clone(), key.vendor.clone());
+        self.rows.get(&key).map(|row| row.place.clone())
     }
 
     /// Takes in what a change does to the rows, all of it or nothing. Fails where a row is not there, or has not the units
@@ -208,7 +231,7 @@ impl StockRows {
         let key =
             |sku: &Sku, vendor: &Vendor| (tenant.to_string(), sku.to_string(), vendor.to_string());
         for ((sku, vendor), effect) in &sums {
-            let row = self.0.get(&key(sku, vendor));
+            let row = self.rows.get(&key(sku, vendor));
             let row = row.ok_or_else(|| Error::no_stock_row(tenant, sku, vendor))?;
             // Units that are newly reserved must be there: the decision was made on what was available a moment ago.
             if effect.reserved > 0 && effect.reserved > row.level.available() {
@@ -216,7 +239,7 @@ impl StockRows {
             }
         }
         for ((sku, vendor), effect) in &sums {
-            if let Some(row) = self.0.get_mut(&key(sku, vendor)) {
+            if let Some(row) = self.rows.get_mut(&key(sku, vendor)) {
                 row.level.on_hand += effect.on_hand;
                 row.level.reserved += effect.reserved;
             }
@@ -302,25 +325,43 @@ pub fn move_units<'p>(
             each().map(|(_, row)| row.now.uncertain).collect::<Vec<_>>(),
         ],
     );
-    let mut stock: BTreeMap<(&str, &str, &str), StockEffect> = BTreeMap::new();
-    for (tenant, _, step) in moves() {
+    write_stock(pipeline, moves(), stock_rows);
+}
+
+/// Writes the stock rows behind moves, each once.
+fn write_stock<'p>(
+    pipeline: &mut Pipeline<'p>,
+    moves: impl Iterator<Item = (&'p Tenant, OrderId, &'p ReservationMove)>,
+    stock_rows: &StockRows,
+) {
+    let mut stock: BTreeMap<StockKey, StockEffect> = BTreeMap::new();
+    for (tenant, _, step) in moves {
         let units = step.units();
-        let row = (tenant.as_str(), units.sku.as_str(), units.vendor.as_str());
-        *stock.entry(row).or_default() += step.effect();
+        let key = StockKey::new(tenant.as_str(), units.sku.as_str(), units.vendor.as_str());
+        let sum = stock.entry(key).or_default();
+        *sum += step.effect();
         #[cfg(feature = "planted-defects")]
         if super::super::defects::takes_twice(step) {
-            stock.entry(row).or_default().on_hand -= units.units.get();
+            sum.on_hand -= units.units.get();
         }
     }
+    let on_hand: Vec<i64> = stock.values().map(|e| e.on_hand).collect();
+    let reserved: Vec<i64> = stock.values().map(|e| e.reserved).collect();
+    if stock_rows.are_locked {
+        let places: Vec<_> = stock.keys().map(|key| stock_rows.place(key)).collect();
+        pipeline.add(&STOCK, params![places, on_hand, reserved]);
+        return;
+    }
+    let text = |of: fn(&StockKey) -> &str| -> Vec<String> {
+        stock.keys().map(|key| of(key).to_owned()).collect()
+    };
+    let (tenants, skus, vendors) = (text(|k| &k.tenant), text(|k| &k.sku), text(|k| &k.vendor));
     pipeline.add(
-        &STOCK,
-        params![
-            stock
-                .keys()
-                .map(|k| stock_rows.place(k))
-                .collect::<Vec<_>>(),
-            stock.values().map(|e| e.on_hand).collect::<Vec<_>>(),
-            stock.values().map(|e| e.reserved).collect::<Vec<_>>(),
-        ],
+        &lock::STOCK,
+        params![tenants.clone(), skus.clone(), vendors.clone()],
+    );
+    pipeline.add(
+        &STOCK_BY_KEY,
+        params![tenants, skus, vendors, on_hand, reserved],
     );
 }
