@@ -1,9 +1,10 @@
 //! `waybill doctor`: problems of this installation and what to do about them. It changes nothing.
 //!
-//! One file per area: the `machine`, the `embedded` store, the `shared` one and the `snapshot` held in it, whether
+//! One file per area: the `machine`, the `embedded` store, the `shared` one with its `checkpoints` and the `snapshot` held in it, whether
 //! processes do the `work` of each role, and the files that `secrets` came from.
 
 mod check;
+mod checkpoints;
 mod embedded;
 mod machine;
 mod secrets;

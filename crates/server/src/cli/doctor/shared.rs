@@ -3,7 +3,7 @@
 use waybill_store::postgres::{Inspection, LINEAGE_ADVICE, Options, inspect};
 
 use super::check::Check;
-use super::snapshot;
+use super::{checkpoints, snapshot};
 use crate::clock::{Clock, SystemClock};
 
 /// With a larger difference, times in logs of two machines cannot be compared.
@@ -25,6 +25,7 @@ pub async fn look(options: &Options) -> Vec<Check> {
         promises(&found),
         standby(&found),
         archive(&found),
+        checkpoints::judge(&found),
         clock(&found),
         snapshot::judge(found.oldest_snapshot.as_ref(), found.sees_other_roles),
         pooler(&found, options),
