@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use waybill_broker::pair::Pair;
 
 use crate::app::{App, BUILD};
+use crate::auth::AccessRoles;
 use crate::backend;
 use crate::brokers::{self, Outside};
 use crate::clock::{Clock, SystemClock};
@@ -143,6 +144,7 @@ impl Starting {
         check_safety(&settings)?;
         redis::check(&settings)?;
         configured::check(&settings)?;
+        AccessRoles::checked(&settings)?;
         let has_outside = outside.is_some();
         running::check(BUILD.roles, &settings, has_outside)?;
         let mut options = serve::Options::from(&settings.server);

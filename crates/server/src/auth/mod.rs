@@ -5,6 +5,7 @@
 //! settings, and never outlives the token. Each route chooses the [`Scope`] it requires; the store makes the tenant part
 //! of every query.
 
+mod access_role;
 mod cache;
 mod claims;
 mod client_secret;
@@ -16,6 +17,7 @@ mod token_error;
 mod token_file;
 mod verify;
 
+pub use access_role::{AccessRoles, UnknownAccessRole};
 pub use claims::LAST_SECOND;
 pub use client_secret::{hash_of, new_secret};
 pub use clients::{Clients, KnownClient, StoredClients};

@@ -19,11 +19,13 @@ pub enum Scope {
     DeadLetterRead,
     DeadLetterWrite,
     MetricsRead,
+    /// Who did what.
+    AuditRead,
     Admin,
 }
 
 impl Scope {
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::OrderCreate,
         Self::OrderRead,
         Self::OrderCancel,
@@ -36,6 +38,7 @@ impl Scope {
         Self::DeadLetterRead,
         Self::DeadLetterWrite,
         Self::MetricsRead,
+        Self::AuditRead,
         Self::Admin,
     ];
 
@@ -54,11 +57,12 @@ impl Scope {
             Self::DeadLetterRead => "deadletter:read",
             Self::DeadLetterWrite => "deadletter:write",
             Self::MetricsRead => "metrics:read",
+            Self::AuditRead => "audit:read",
             Self::Admin => "admin",
         }
     }
 
-    const fn bit(self) -> u16 {
+    const fn bit(self) -> u32 {
         1 << self as u16
     }
 }
@@ -76,7 +80,7 @@ pub struct UnknownScope(pub String);
 
 /// A set of scopes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Scopes(u16);
+pub struct Scopes(u32);
 
 impl Scopes {
     /// What a token without `scope` may do where such tokens are taken: everything about orders, and moving their
@@ -100,6 +104,12 @@ impl Scopes {
     #[must_use]
     pub fn cover(self, others: Self) -> bool {
         self.allow(Scope::Admin) || others.0 & !self.0 == 0
+    }
+
+    /// These and others.
+    #[must_use]
+    pub fn with(self, others: Self) -> Self {
+        Self(self.0 | others.0)
     }
 
     /// The scopes of a `scope` claim, by spaces. Names of other systems are ignored: they give nothing.

@@ -10,6 +10,7 @@ use toml::{Table, Value};
 
 use super::exit::Exit;
 use super::{fail_config, output};
+use crate::auth::AccessRoles;
 use crate::brokers;
 use crate::config::{ConfigErrors, Flag, Loaded, Sources, check_safety};
 use crate::redis;
@@ -136,6 +137,7 @@ impl Checked {
             check_safety(&loaded.settings)?;
             redis::check(&loaded.settings)?;
             configured::check(&loaded.settings)?;
+            AccessRoles::checked(&loaded.settings)?;
             let publishes = brokers::check(&loaded.settings)?;
             running::check(roles::ALL, &loaded.settings, publishes)?;
             Ok(loaded.settings.listen_addresses())

@@ -10,7 +10,9 @@ use serde_json::json;
 use super::config::SettingsArgs;
 use super::exit::Exit;
 use super::{output, suggest};
-use crate::auth::{MintError, NewToken, Scopes, UnknownScope, mint};
+use crate::auth::{
+    AccessRoles, MintError, NewToken, Scopes, UnknownAccessRole, UnknownScope, mint,
+};
 use crate::clock::Clock;
 use crate::config::{Auth, ConfigErrors, Millis, Settings};
 
@@ -19,14 +21,17 @@ use crate::config::{Auth, ConfigErrors, Millis, Settings};
 #[command(
     args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true,
-    after_help = "Examples:\n  waybill token --scope admin --expires 1h\n  waybill token --scope 'order:create order:read' --subject shop --tenant acme"
+    after_help = "Examples:\n  waybill token --scope admin --expires 1h\n  waybill token --scope 'order:create order:read' --subject shop --tenant acme\n  waybill token --role operator --subject anna --expires 8h"
 )]
 pub struct TokenArgs {
     #[command(subcommand)]
     command: Option<TokenCommand>,
     /// What it may do; several by spaces or commas, or repeated
-    #[arg(long, value_name = "SCOPES", required = true, value_parser = suggest::scope())]
+    #[arg(long, value_name = "SCOPES", required_unless_present = "role", value_parser = suggest::scope())]
     scope: Vec<String>,
+    /// A set of scopes that the settings name (auth.roles), as viewer or operator; may be repeated
+    #[arg(long, value_name = "ROLE")]
+    role: Vec<String>,
     /// How long it lives, as 15m, 1h or 7d [default: auth.token_lifetime_ms]
     #[arg(long, value_name = "TIME")]
     expires: Option<String>,
@@ -55,6 +60,8 @@ pub enum TokenCommandError {
     Config(#[from] ConfigErrors),
     #[error("--scope: {0}")]
     Scope(#[from] UnknownScope),
+    #[error("--role: {0}")]
+    Role(#[from] UnknownAccessRole),
     #[error("--expires {0}: give a time such as 15m, 1h or 7d")]
     Expires(String),
     #[error(transparent)]
@@ -66,7 +73,7 @@ impl TokenCommandError {
         match self {
             Self::Config(errors) => super::fail_config(errors),
             Self::Mint(MintError::NoSecret) => output::error_line("no_secret", Exit::Failed, self),
-            Self::Scope(_) | Self::Expires(_) | Self::Mint(_) => {
+            Self::Scope(_) | Self::Role(_) | Self::Expires(_) | Self::Mint(_) => {
                 output::error_line("usage", Exit::Usage, self)
             }
         }
@@ -99,7 +106,8 @@ fn print(
     settings: &Settings,
     clock: &impl Clock,
 ) -> Result<(), TokenCommandError> {
-    let (token, lifetime) = make(args, &settings.auth, clock.now_micros())?;
+    let roles = AccessRoles::checked(settings)?;
+    let (token, lifetime) = make(args, &settings.auth, &roles, clock.now_micros())?;
     if args.json {
         let seconds = lifetime.get() / 1_000;
         output::json(&json!({ "token": token, "token_type": "Bearer", "expires_in": seconds }));
@@ -112,9 +120,13 @@ fn print(
 fn make(
     args: &TokenArgs,
     auth: &Auth,
+    roles: &AccessRoles,
     now_micros: i64,
 ) -> Result<(String, Millis), TokenCommandError> {
-    let scopes = Scopes::parse(&args.scope.join(" "))?;
+    let mut scopes = Scopes::parse(&args.scope.join(" "))?;
+    for role in &args.role {
+        scopes = scopes.with(roles.scopes(role)?);
+    }
     let lifetime = match &args.expires {
         Some(text) => Millis::parse(text)
             .filter(|time| time.get() >= 1_000)
@@ -146,9 +158,12 @@ mod tests {
 
     fn ask(arguments: &[&str], profile: Profile) -> Result<(String, Millis), TokenCommandError> {
         let command = Command::parse_from([&["token"], arguments].concat());
+        let settings = Settings::of_profile(profile);
+        let roles = AccessRoles::checked(&settings)?;
         make(
             &command.token,
-            &Settings::of_profile(profile).auth,
+            &settings.auth,
+            &roles,
             1_780_000_000_000_000,
         )
     }
@@ -158,11 +173,33 @@ mod tests {
         let (token, lifetime) =
             ask(&["--scope", "admin", "--expires", "1h"], Profile::Demo).expect("made");
         assert_eq!(lifetime, Millis::new(3_600_000));
-        let verifier = Verifier::new(&Settings::of_profile(Profile::Demo).auth);
+        let settings = Settings::of_profile(Profile::Demo);
+        let verifier = Verifier::new(&settings.auth);
         let identity = verifier
             .verify(&token, 1_780_000_000_000_000)
             .expect("accepted");
         assert!(identity.may(Scope::StockWrite) && identity.tenant == "default");
+    }
+
+    #[test]
+    fn a_role_is_the_scopes_that_the_settings_give_it() {
+        let (token, _) = ask(
+            &["--role", "viewer", "--scope", "stock:write"],
+            Profile::Demo,
+        )
+        .expect("made");
+        let settings = Settings::of_profile(Profile::Demo);
+        let verifier = Verifier::new(&settings.auth);
+        let identity = verifier
+            .verify(&token, 1_780_000_000_000_000)
+            .expect("accepted");
+        assert!(identity.may(Scope::OrderRead) && identity.may(Scope::StockWrite));
+        assert!(!identity.may(Scope::OrderCancel));
+        let said = ask(&["--role", "owner"], Profile::Demo).expect_err("refused");
+        assert!(
+            said.to_string().contains("there is no role owner"),
+            "{said}"
+        );
     }
 
     #[test]

@@ -95,6 +95,7 @@ section!(Orders, "orders", {
 section!(Auth, "auth", {
     secrets: Vec<SigningSecret> => Kind::Secrets,
     strict_claims: bool => Kind::Switch,
+    roles: Vec<String> => Kind::TextList,
     issuer: String => Kind::Text,
     audience: String => Kind::Text,
     token_lifetime_ms: Millis => time(1_000, YEAR_MS),

@@ -20,6 +20,7 @@ use serde_json::json;
 use super::config::SettingsArgs;
 use super::exit::Exit;
 use super::output;
+use crate::auth::AccessRoles;
 use crate::backend;
 use crate::brokers;
 use crate::config::{ConfigErrors, Loaded, Profile, Settings, check_safety};
@@ -69,6 +70,7 @@ async fn look(settings: &Settings) -> Vec<Check> {
     let startable = check_safety(settings)
         .and_then(|()| redis::check(settings))
         .and_then(|()| configured::check(settings))
+        .and_then(|()| AccessRoles::checked(settings).map(drop))
         .and_then(|()| brokers::check(settings))
         .and_then(|publishes| running::check(roles::ALL, settings, publishes));
     match startable {
