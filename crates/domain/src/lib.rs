@@ -40,6 +40,7 @@ pub mod refusal;
 pub mod reservation;
 pub mod retry;
 pub mod retry_after;
+pub mod sample;
 pub mod service;
 pub mod services_words;
 pub mod shipment;
