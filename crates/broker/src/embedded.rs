@@ -4,7 +4,7 @@
 use crate::log_cache::LogCache;
 use crate::log_growth::LogGrowth;
 use std::sync::Arc;
-use waybill_domain::event::LoggedEvent;
+use waybill_domain::event::{LoggedEvent, NewEvent};
 use waybill_store::CommitListener;
 
 /// Passes commits on to the [`LogCache`] and the [`LogGrowth`] of this process.
@@ -20,6 +20,9 @@ impl CommitListener for CommitFanOut {
             self.growth.notify(newest.partition);
         }
     }
+
+    /// The log is not cached, and its readers are woken by [`CommitListener::grown`].
+    fn appended(&self, _events: &[&NewEvent]) {}
 
     fn grown(&self, partition: u16) {
         self.growth.notify(partition);

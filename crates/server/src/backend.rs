@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use uuid::Uuid;
-use waybill_domain::event::LoggedEvent;
+use waybill_domain::event::{LoggedEvent, NewEvent};
 use waybill_domain::time::Time;
 use waybill_store::moving::{Moved, Stage, move_store};
 use waybill_store::postgres::{self, Migrated, PostgresStore};
@@ -175,6 +175,8 @@ struct NoReaders;
 
 impl CommitListener for NoReaders {
     fn committed(&self, _events: &Arc<[LoggedEvent]>) {}
+
+    fn appended(&self, _events: &[&NewEvent]) {}
 
     fn grown(&self, _part: u16) {}
 }

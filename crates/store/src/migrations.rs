@@ -88,6 +88,10 @@ pub const MIGRATIONS: &[Migration] = &[
         number: archive::SINCE,
         min_compatible: 3,
     },
+    Migration {
+        number: 18,
+        min_compatible: 3,
+    },
 ];
 
 /// The key in `meta` under which a store keeps what [`Migration::note`] says.

@@ -18,7 +18,7 @@ async fn of_schema_3(database: &Database) {
     let app = Start::demo(WAYBILL).on(&database.url()).prepared();
     app.expect("a folder").migrate().await.expect("migrated");
     for statement in [
-        "DROP TABLE IF EXISTS command_claims, discards, inbox_sources, inbox_generations, inbox_watermarks, inbox_held, clients, vendors, vendor_syncs, archived_orders, archived_stock",
+        "DROP TABLE IF EXISTS command_claims, discards, inbox_sources, inbox_generations, inbox_watermarks, inbox_held, clients, vendors, vendor_syncs, archived_orders, archived_stock, samples",
         "ALTER TABLE orders DROP COLUMN shipments",
         "ALTER TABLE order_lines DROP COLUMN sourced, DROP COLUMN waits_in, DROP COLUMN given_up",
         "ALTER TABLE stock DROP COLUMN shortfall",

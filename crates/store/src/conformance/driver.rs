@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use tokio::sync::Notify;
 use uuid::Uuid;
-use waybill_domain::event::LoggedEvent;
+use waybill_domain::event::{EventKind, LoggedEvent, NewEvent};
 use waybill_domain::time::Time;
 
 /// One set of data of a driver, empty at first.
@@ -66,6 +66,8 @@ impl ManualClock {
 #[derive(Default)]
 pub struct Tap {
     events: Mutex<Vec<LoggedEvent>>,
+    /// What was told as committed or appended: one of both, depending on the store.
+    kinds: Mutex<Vec<EventKind>>,
     grown: Mutex<BTreeSet<u16>>,
     more: Notify,
 }
@@ -85,6 +87,19 @@ impl Tap {
 }
 
 impl Tap {
+    /// Waits until the listener was told of at least `count` events of this store's own, of any store; the kinds of all so
+    /// far.
+    pub async fn kinds(&self, count: usize) -> Vec<EventKind> {
+        loop {
+            let more = self.more.notified();
+            let kinds = self.kinds.lock().clone();
+            if kinds.len() >= count {
+                return kinds;
+            }
+            more.await;
+        }
+    }
+
     /// Waits until the listener was called for the growth of each of these partitions.
     pub async fn told_of(&self, partitions: &BTreeSet<u16>) {
         while !self.grown.lock().is_superset(partitions) {
@@ -95,8 +110,15 @@ impl Tap {
 
 impl CommitListener for Tap {
     fn committed(&self, events: &Arc<[LoggedEvent]>) {
+        let kinds = events.iter().map(|logged| logged.event.kind);
+        self.kinds.lock().extend(kinds);
         self.events.lock().extend(events.iter().cloned());
         // Only one test waits; `Notify` keeps a permit if the test does not wait yet.
+        self.more.notify_one();
+    }
+
+    fn appended(&self, events: &[&NewEvent]) {
+        self.kinds.lock().extend(events.iter().map(|new| new.kind));
         self.more.notify_one();
     }
 

@@ -30,6 +30,7 @@ mod personal;
 mod reconcile;
 mod relay;
 mod reopen;
+mod samples;
 mod snapshot;
 mod sourcing;
 mod stats;
@@ -317,6 +318,13 @@ macro_rules! store_conformance_cases {
                 what_an_archived_order_has_claimed_remains_its_own
                 an_order_is_on_one_side_when_others_write_it_meanwhile
                 damage_of_the_archive_is_found
+            }
+            samples {
+                a_sample_reads_back_after_a_reopen_and_a_later_write_replaces_it
+                samples_are_read_by_time_and_process_in_pages_of_any_size
+                old_samples_are_removed_up_to_a_limit_and_those_of_another_step_stay
+                a_damaged_sample_is_told_and_the_others_are_read
+                what_a_store_appends_is_told_once
             }
             stats {
                 an_empty_store_counts_nothing

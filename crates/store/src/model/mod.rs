@@ -7,6 +7,7 @@ mod inbox;
 mod log;
 mod orders;
 mod relay;
+mod samples;
 mod stock;
 mod work;
 
@@ -24,5 +25,6 @@ pub use orders::{Accepted, OrderFilter, OrderRecord, OrderRef, Snapshot};
 pub use relay::{
     RelayCommand, RelayFault, RelayNote, RelayPause, RelayStart, RelayState, Replay, ReplayProgress,
 };
+pub use samples::{SamplePlace, SampleRange, SampleRow};
 pub use stock::{Decided, StockChange, StockOutcome};
 pub use work::{LeasedWork, WorkOutcome};

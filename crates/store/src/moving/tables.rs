@@ -1,4 +1,4 @@
-//! The tables and columns that are moved: all except those about processes (`members`), about the schema (`meta`,
+//! The tables and columns that are moved: all except those about processes (`members`, `samples`), about the schema (`meta`,
 //! `counters`), and the counts (`order_counts`), which the target gets as totals.
 
 use super::rows::{Column, Kind};

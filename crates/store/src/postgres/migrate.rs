@@ -32,6 +32,7 @@ const SQL: [&str; MIGRATIONS.len()] = [
     include_str!("../../migrations/postgres/0015_backorders.sql"),
     include_str!("../../migrations/postgres/0016_packed_log.sql"),
     include_str!("../../migrations/postgres/0017_archive.sql"),
+    include_str!("../../migrations/postgres/0018_samples.sql"),
 ];
 
 /// What a migration did.

@@ -44,6 +44,7 @@ mod relay;
 mod restored;
 mod room;
 mod rows;
+mod samples;
 mod service;
 mod session;
 mod shared;

@@ -19,7 +19,7 @@ use tokio_postgres::types::{ToSql, Type};
 use uuid::Uuid;
 
 /// Tables besides [`TABLES`] that have rows once a server has run on the store.
-const TRACES: [&str; 2] = ["order_counts", "members"];
+const TRACES: [&str; 3] = ["order_counts", "members", "samples"];
 
 /// How often to look for other connections: a connection that was just closed is listed for a moment longer.
 const LOOKS: usize = 20;

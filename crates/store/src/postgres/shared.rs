@@ -92,7 +92,9 @@ impl Shared {
         let (open, end) = self.commits.unless_refused(open, end).await?;
         log::append(&mut pipeline, end, now, events);
         let mark = CommitMarker::of(partition, events);
-        self.commits.commit(open, pipeline, mark).await
+        self.commits.commit(open, pipeline, mark).await?;
+        self.listener.appended(events);
+        Ok(())
     }
 
     /// Wakes the readers of a partition, in this process and in others.

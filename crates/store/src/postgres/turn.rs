@@ -366,6 +366,7 @@ impl Attempt<'_> {
             }),
             other => other,
         })?;
+        self.shared.listener.appended(&events);
         Ok(self.moved(answers, end).await?)
     }
 

@@ -29,6 +29,7 @@ const SQL: [&str; MIGRATIONS.len()] = [
     include_str!("../../migrations/sqlite/0015_backorders.sql"),
     include_str!("../../migrations/sqlite/0016_packed_log.sql"),
     include_str!("../../migrations/sqlite/0017_archive.sql"),
+    include_str!("../../migrations/sqlite/0018_samples.sql"),
 ];
 
 /// How many copies from before migrations are kept; older ones are deleted.

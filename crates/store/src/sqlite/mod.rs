@@ -38,6 +38,7 @@ mod readers;
 mod relay;
 mod rounds;
 mod rows;
+mod samples;
 mod schedule;
 mod service;
 mod shipments;

@@ -5,7 +5,7 @@ use crate::model::{Identity, PoolUse, Stats};
 use crate::turn::TurnStore;
 use async_trait::async_trait;
 use std::sync::Arc;
-use waybill_domain::event::LoggedEvent;
+use waybill_domain::event::{LoggedEvent, NewEvent};
 use waybill_domain::time::Time;
 
 /// The injected clock.
@@ -17,6 +17,10 @@ pub trait CommitListener: Send + Sync + 'static {
     /// Every event, in the order of the log. Called by a store that alone writes its log ([`Identity::one_writer`]),
     /// and by no other.
     fn committed(&self, events: &Arc<[LoggedEvent]>);
+
+    /// What this process has appended to a log that it shares, once for each commit. Called by a store that shares its
+    /// log, and by no other.
+    fn appended(&self, events: &[&NewEvent]);
 
     /// A partition has grown, by this process or another, so its readers should read again. Called by a store that
     /// shares its log. It may be called without new events, and a call may be lost with a connection.

@@ -14,6 +14,7 @@ mod inbox;
 mod log;
 mod orders;
 mod relay;
+mod samples;
 mod service;
 mod stock;
 mod vendors;
@@ -30,6 +31,7 @@ pub use inbox::InboxStore;
 pub use log::LogStore;
 pub use orders::OrderStore;
 pub use relay::{NoRows, RelayStore};
+pub use samples::SampleStore;
 pub use service::ServiceStore;
 pub use stock::StockStore;
 pub use vendors::VendorStore;
@@ -49,6 +51,7 @@ pub trait Store:
     + RelayStore
     + ServiceStore
     + ArchiveStore
+    + SampleStore
 {
 }
 
@@ -65,5 +68,6 @@ impl<S> Store for S where
         + RelayStore
         + ServiceStore
         + ArchiveStore
+        + SampleStore
 {
 }

@@ -384,7 +384,7 @@ async fn orders_of_schema_6_get_the_copies_of_their_shipments() {
     let make = h.make.clone();
     let former = "DROP TABLE inbox_sources; \
                   DROP TABLE inbox_generations; \
-                  DROP TABLE inbox_watermarks; DROP TABLE inbox_held; DROP TABLE clients; DROP TABLE vendors; DROP TABLE vendor_syncs; DROP TABLE archived_orders; DROP TABLE archived_stock; DROP INDEX parked_of_order; DROP INDEX work_of_order; \
+                  DROP TABLE inbox_watermarks; DROP TABLE inbox_held; DROP TABLE clients; DROP TABLE vendors; DROP TABLE vendor_syncs; DROP TABLE archived_orders; DROP TABLE archived_stock; DROP TABLE samples; DROP INDEX parked_of_order; DROP INDEX work_of_order; \
                   DROP INDEX order_lines_waiting; ALTER TABLE order_lines DROP COLUMN waits_in; \
                   ALTER TABLE order_lines DROP COLUMN given_up; ALTER TABLE stock DROP COLUMN shortfall; \
                   DROP INDEX reservations_agreed; ALTER TABLE order_lines DROP COLUMN sourced; \

@@ -8,7 +8,7 @@ use waybill_store::Error;
 use waybill_store::conformance::{Driver, Harness};
 use waybill_store::sqlite::{open_for_verify, pack_log};
 
-const BACK_TO_15: &str = "DROP TABLE archived_orders; DROP TABLE archived_stock; DROP INDEX parked_of_order; DROP INDEX work_of_order; ALTER TABLE events DROP COLUMN event_count; ALTER TABLE events DROP COLUMN kinds; ALTER TABLE events DROP COLUMN packed; \
+const BACK_TO_15: &str = "DROP TABLE samples; DROP TABLE archived_orders; DROP TABLE archived_stock; DROP INDEX parked_of_order; DROP INDEX work_of_order; ALTER TABLE events DROP COLUMN event_count; ALTER TABLE events DROP COLUMN kinds; ALTER TABLE events DROP COLUMN packed; \
      PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = replace(sql, 'body TEXT', 'body TEXT NOT NULL') WHERE name = 'events'; \
      PRAGMA writable_schema = RESET; PRAGMA user_version = 15";
 

@@ -10,6 +10,7 @@ mod inbox;
 mod log;
 mod orders;
 mod relay;
+mod samples;
 mod service;
 mod stock;
 mod vendors;
