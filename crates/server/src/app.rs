@@ -44,6 +44,7 @@ use crate::roles::running::PreparedRoles;
 use crate::roles::service::{self, WrongStore};
 use crate::roles::tasks::{RoleResources, RoleTasks};
 use crate::roles::{self, delivery};
+use crate::samples::{self, Collector, SampleWriter, Sampling};
 use crate::vendors::Callers;
 
 /// Events kept in memory for consumers and streams.
@@ -84,6 +85,8 @@ pub struct App {
     pub turns: Arc<Turns>,
     pub inventory: Option<Arc<Guarded>>,
     pub metrics: Arc<Metrics>,
+    /// What this process counts for its samples.
+    sampled: samples::Sources,
     /// Of the listeners, for metrics.
     pub connections: Arc<Connections>,
     /// Bounds the concurrent background work of roles.
@@ -119,7 +122,9 @@ impl App {
     ) -> Result<Arc<Self>, waybill_store::Error> {
         let log_cache = Arc::new(LogCache::new(CACHED_EVENTS));
         let log_growth: Arc<LogGrowth> = Arc::default();
-        let listener = Arc::new(CommitFanOut {
+        let mut registry = prometheus_client::registry::Registry::with_prefix(PREFIX);
+        let sampled = samples::Sources::register(&mut registry);
+        let listener = sampled.listen_before(CommitFanOut {
             cache: log_cache.clone(),
             growth: log_growth.clone(),
         });
@@ -137,15 +142,18 @@ impl App {
             log_cache.start_at(store.stats().await?.log_positions.of(0));
         }
         log_growth.start(identity.partitions);
-        let mut registry = prometheus_client::registry::Registry::with_prefix(PREFIX);
         let prepared = PreparedRoles::of(build.roles, &mut registry);
         let metrics = Arc::new(Metrics::beside(registry));
+        let circuits = &sampled.circuits;
         let flood = Arc::new(Flood::default());
         let orders: Arc<dyn OrderStore> = store.clone();
         let intake = Arc::new(Intake::start(&orders, &settings.intake, &metrics, &flood));
         let now = Time(clock.now_micros());
         let installation = &store.identity().store_id;
-        let redis = redis::of(&settings, installation, clock.clone(), &stopping).await;
+        let time = clock.clone();
+        let redis = redis::of(&settings, installation, time, &stopping, circuits).await;
+        let (time, random) = (clock.clone(), entropy.clone());
+        let inventory = inventory::of_settings(&settings, time, random, circuits).map(Arc::new);
         Ok(Arc::new(Self {
             verifier: Arc::new(Verifier::new(&settings.auth)),
             bodies: BodyBudget::new(&settings.server),
@@ -155,8 +163,7 @@ impl App {
                 1,
             ),
             turns: Turns::of(settings.commands.queue_limit as usize),
-            inventory: inventory::of_settings(&settings, clock.clone(), entropy.clone())
-                .map(Arc::new),
+            inventory,
             owner: Owner::of_this_process(entropy.uuid_v7(now.0)).to_string(),
             connections: Arc::default(),
             background: Arc::new(background(&settings, &store, flood)),
@@ -176,6 +183,7 @@ impl App {
             entropy,
             intake,
             metrics,
+            sampled,
         }))
     }
 
@@ -224,6 +232,7 @@ impl App {
                 self.settings.vendors.clone(),
                 self.settings.breaker.clone(),
                 self.contexts().clock,
+                self.sampled.circuits.clone(),
             )),
             inventory: self.inventory.clone(),
             outside: self.outside.clone(),
@@ -234,6 +243,28 @@ impl App {
             tasks.subscribe(subscriber);
         }
         tasks
+    }
+
+    /// Starts writing what this process counts; `None` when the settings want none.
+    #[must_use]
+    pub fn start_samples(&self) -> Option<Sampling> {
+        let interval_ms = self.settings.samples.interval_ms.as_i64();
+        let writer = SampleWriter {
+            store: self.store.clone(),
+            clock: self.clock.clone(),
+            collector: Collector {
+                tally: self.sampled.tally.clone(),
+                intake: self.intake.clone(),
+                metrics: self.metrics.clone(),
+                circuits: self.sampled.circuits.clone(),
+                log: self.store.clone(),
+                log_cache: self.log_cache.clone(),
+            },
+            figures: self.sampled.figures.clone(),
+            process: self.owner.clone(),
+            interval_ms,
+        };
+        (interval_ms > 0).then(|| writer.start())
     }
 
     /// Where delivery and status take their turns together, if they can.

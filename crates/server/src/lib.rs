@@ -28,5 +28,6 @@ pub mod random;
 pub mod redis;
 pub mod resilience;
 pub mod roles;
+pub mod samples;
 pub mod vendor_mock;
 pub mod vendors;

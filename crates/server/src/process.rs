@@ -24,6 +24,7 @@ use crate::redis;
 use crate::roles::running;
 use crate::roles::service::WrongStore;
 use crate::roles::tasks::RoleTasks;
+use crate::samples::Sampling;
 use crate::vendors::configured;
 
 /// Why a process did not start.
@@ -164,12 +165,13 @@ impl Starting {
             app.store.close().await;
             return Err(error.into());
         }
-        let tasks = app.start_roles();
+        let (tasks, sampling) = (app.start_roles(), app.start_samples());
         let (connections, stop) = (app.connections.clone(), app.stopping.clone());
         let serving = serve::serve(listeners, app.router(), options, connections, stop);
         Ok(Service {
             served: tokio::spawn(serving),
             tasks,
+            sampling,
             ready: Ready { app, addresses },
         })
     }
@@ -194,6 +196,7 @@ impl Signals {
 struct Service {
     ready: Ready,
     tasks: RoleTasks,
+    sampling: Option<Sampling>,
     served: tokio::task::JoinHandle<serve::Stopped>,
 }
 
@@ -220,6 +223,7 @@ impl Service {
         Answered {
             app,
             tasks: self.tasks,
+            sampling: self.sampling,
         }
     }
 
@@ -233,12 +237,16 @@ impl Service {
 struct Answered {
     app: Arc<App>,
     tasks: RoleTasks,
+    sampling: Option<Sampling>,
 }
 
 impl Answered {
-    /// Stops its roles; only its store is still open then.
+    /// Stops its roles, and has their last sample written; only its store is still open then.
     async fn idle(self) -> Arc<App> {
         self.tasks.stop().await;
+        if let Some(sampling) = self.sampling {
+            sampling.stop().await;
+        }
         self.app
     }
 }

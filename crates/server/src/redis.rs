@@ -14,6 +14,7 @@ use waybill_broker::link::Link;
 use crate::clock::Clock;
 use crate::config::{CacheKind, ConfigErrors, Settings};
 use crate::resilience::breaker::Breaker;
+use crate::resilience::circuit_log::CircuitLog;
 use crate::resilience::shared_limit::Sharing;
 
 /// A Redis that is used.
@@ -83,11 +84,12 @@ pub async fn of(
     installation: &str,
     clock: Arc<dyn Clock>,
     stopping: &CancellationToken,
+    circuits: &Arc<CircuitLog>,
 ) -> Option<Redis> {
     match settings.cache.kind {
         CacheKind::None => None,
         #[cfg(feature = "redis")]
-        CacheKind::Redis => start(&settings.cache, installation, clock, stopping).await,
+        CacheKind::Redis => start(&settings.cache, installation, clock, stopping, circuits).await,
         #[cfg(not(feature = "redis"))]
         CacheKind::Redis => None,
     }
@@ -99,8 +101,9 @@ async fn start(
     installation: &str,
     clock: Arc<dyn Clock>,
     stopping: &CancellationToken,
+    circuits: &Arc<CircuitLog>,
 ) -> Option<Redis> {
-    let server = Arc::new(server::Server::of(settings, clock)?);
+    let server = Arc::new(server::Server::of(settings, clock, circuits)?);
     let buckets = Arc::new(buckets::Buckets::at(server.clone(), installation));
     let (watched, stopping) = (buckets.clone(), stopping.clone());
     let (first_look, looked) = tokio::sync::oneshot::channel();

@@ -35,13 +35,16 @@ struct Stored<'a> {
     /// Lag by consumer.
     #[serde(default, skip_serializing_if = "is_default", borrow)]
     g: BTreeMap<Cow<'a, str>, u64>,
-    /// Transitions of breakers: time, name, from, to.
+    /// Transitions of breakers.
     #[serde(default, skip_serializing_if = "is_default", borrow)]
-    b: Vec<(i64, Cow<'a, str>, Cow<'a, str>, Cow<'a, str>)>,
+    b: Vec<StoredTransition<'a>>,
     /// How many more there were.
     #[serde(default, skip_serializing_if = "is_default")]
     x: u64,
 }
+
+/// Time, name, from, to.
+type StoredTransition<'a> = (i64, Cow<'a, str>, Cow<'a, str>, Cow<'a, str>);
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
@@ -97,7 +100,7 @@ impl Sample {
             sample.lag_ms.insert(consumer.into_owned(), ms);
         }
         let told = stored.b.len();
-        let transition = |(at, name, from, to): (i64, Cow<'_, str>, Cow<'_, str>, Cow<'_, str>)| {
+        let transition = |(at, name, from, to): StoredTransition<'_>| {
             Some(Transition {
                 at: Time(at),
                 name: name.into_owned(),

@@ -20,8 +20,8 @@ use crate::http::requests::Requests;
 use crate::http::router::{self, RoleRoutes};
 use crate::http::state::HttpState;
 use crate::http::v1::apis::{
-    ClientsApi, DeadLettersApi, FollowApi, InboxApi, OrdersApi, RelayApi, ShipmentsApi, StockApi,
-    VendorsApi,
+    ClientsApi, DeadLettersApi, FollowApi, InboxApi, OrdersApi, RelayApi, SamplesApi, ShipmentsApi,
+    StockApi, VendorsApi,
 };
 use crate::http::v1::follower::{self, LogEnd};
 use crate::http::v1::hub::Hub;
@@ -72,6 +72,7 @@ impl App {
             store: self.store.clone(),
             inventory: self.inventory.clone(),
             contexts: self.contexts(),
+            tally: self.sampled.tally.clone(),
             sourcing_ms: self.settings.vendors.order_timeout_ms.as_i64(),
         });
         HttpState {
@@ -84,6 +85,7 @@ impl App {
             clients: Arc::new(self.clients(&requests)),
             vendors: Arc::new(self.vendors(&requests)),
             inbox: Arc::new(self.inbox(&requests)),
+            samples: Arc::new(self.samples(&requests)),
             aggregator: Arc::new(self.aggregator(&requests, &placing, &hub)),
             sales: Arc::new(self.sales(&requests, &placing)),
             sales_figures: Arc::new(self.sales_figures()),
@@ -248,6 +250,14 @@ impl App {
             requests: requests.clone(),
             reads: self.reads.clone(),
             inbox: self.store.clone(),
+        }
+    }
+
+    fn samples(&self, requests: &Arc<Requests>) -> SamplesApi {
+        SamplesApi {
+            requests: requests.clone(),
+            reads: self.reads.clone(),
+            contexts: self.contexts(),
         }
     }
 

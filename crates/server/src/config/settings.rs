@@ -185,6 +185,10 @@ section!(Cache, "cache", {
     retry_ms: Millis => time(10, HOUR_MS),
 });
 
+section!(Samples, "samples", {
+    interval_ms: Millis => time(0, 10_000),
+});
+
 section!(Log, "log", {
     level: String => Kind::OneOf(&["off", "error", "warn", "info", "debug", "trace"]),
     format: LogFormat => Kind::OneOf(&["auto", "json", "human"]),
@@ -216,6 +220,7 @@ pub struct Settings {
     pub duplicates: Duplicates,
     pub broker: Broker,
     pub cache: Cache,
+    pub samples: Samples,
     pub log: Log,
     /// The sections of roles, by name, read by [`Settings::section`].
     #[serde(skip)]
@@ -257,6 +262,7 @@ pub(super) fn keys() -> impl Iterator<Item = &'static Key> {
         Duplicates::KEYS,
         Broker::KEYS,
         Cache::KEYS,
+        Samples::KEYS,
         Log::KEYS,
     ]
     .into_iter()

@@ -10,8 +10,8 @@ use super::dialects::services::api::{DeliveriesApi, ServicesApi, TokensApi};
 use super::health::HealthApi;
 use super::metrics::MetricsApi;
 use super::v1::apis::{
-    ClientsApi, DeadLettersApi, FollowApi, InboxApi, OrdersApi, RelayApi, ShipmentsApi, StockApi,
-    VendorsApi,
+    ClientsApi, DeadLettersApi, FollowApi, InboxApi, OrdersApi, RelayApi, SamplesApi, ShipmentsApi,
+    StockApi, VendorsApi,
 };
 
 /// The groups of routes. A handler extracts its own group with `State<Arc<…>>` and sees no other.
@@ -26,6 +26,7 @@ pub struct HttpState {
     pub clients: Arc<ClientsApi>,
     pub vendors: Arc<VendorsApi>,
     pub inbox: Arc<InboxApi>,
+    pub samples: Arc<SamplesApi>,
     pub aggregator: Arc<AggregatorApi>,
     pub sales: Arc<SalesApi>,
     pub sales_figures: Arc<SalesFigures>,
@@ -56,6 +57,7 @@ groups! {
     clients: ClientsApi,
     vendors: VendorsApi,
     inbox: InboxApi,
+    samples: SamplesApi,
     aggregator: AggregatorApi,
     sales: SalesApi,
     sales_figures: SalesFigures,

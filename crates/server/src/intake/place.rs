@@ -2,6 +2,7 @@
 //! result.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use waybill_domain::claim::ClaimKind;
 use waybill_domain::content::{Content, Personal};
@@ -21,6 +22,7 @@ use super::{Intake, IntakeError, claims};
 use crate::auth::Identity;
 use crate::context::ContextSource;
 use crate::inventory::{self, Guarded, InventoryError};
+use crate::observe::tally::Tally;
 
 /// What placing an order uses.
 pub struct Placing {
@@ -30,6 +32,8 @@ pub struct Placing {
     /// The inventory service for skus that the store does not track, if one is configured.
     pub inventory: Option<Arc<Guarded>>,
     pub contexts: ContextSource,
+    /// Counts what becomes of orders.
+    pub tally: Arc<Tally>,
     /// How long an order waits for vendors.
     pub sourcing_ms: i64,
 }
@@ -83,6 +87,17 @@ pub async fn place(
     identity: &Identity,
     draft: Draft,
 ) -> Result<Receipt, PlaceError> {
+    let begun = Instant::now();
+    let placed = decided(with, identity, draft).await;
+    match &placed {
+        Ok(receipt) if receipt.replayed => {}
+        Ok(_) => with.tally.made(begun.elapsed()),
+        Err(_) => with.tally.refused(),
+    }
+    placed
+}
+
+async fn decided(with: &Placing, identity: &Identity, draft: Draft) -> Result<Receipt, PlaceError> {
     let now = with.contexts.now();
     let dialect = draft.dialect;
     let inventory = with.inventory.as_deref();

@@ -44,6 +44,8 @@ pub struct Intake {
     queue: mpsc::Sender<Waiting>,
     limit: usize,
     wait: Duration,
+    /// The most orders that have waited at once since somebody looked.
+    most_waiting: AtomicUsize,
 }
 
 impl Intake {
@@ -74,6 +76,7 @@ impl Intake {
             queue,
             limit,
             wait: intake.wait_ms.duration(),
+            most_waiting: AtomicUsize::new(0),
         }
     }
 
@@ -95,6 +98,8 @@ impl Intake {
                 mpsc::error::TrySendError::Full(_) => IntakeError::Full { limit: self.limit },
                 mpsc::error::TrySendError::Closed(_) => IntakeError::Closed,
             })?;
+        self.most_waiting
+            .fetch_max(self.waiting(), Ordering::Relaxed);
         let answered = match tokio::time::timeout(self.wait, &mut answer).await {
             Ok(answered) => answered,
             Err(_) => {
@@ -116,6 +121,18 @@ impl Intake {
     #[must_use]
     pub fn waiting(&self) -> usize {
         self.limit - self.queue.capacity()
+    }
+
+    /// The most orders that have waited at once since the last call.
+    #[must_use]
+    pub fn take_most_waiting(&self) -> usize {
+        self.most_waiting.swap(0, Ordering::Relaxed)
+    }
+
+    /// As many orders may wait.
+    #[must_use]
+    pub fn limit(&self) -> usize {
+        self.limit
     }
 }
 

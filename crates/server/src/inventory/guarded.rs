@@ -5,8 +5,6 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::{Availability, Demand, Inventory, InventoryError};
-use crate::clock::Clock;
-use crate::config;
 use crate::resilience::breaker::{Breaker, CallError, Snapshot};
 
 pub struct Guarded {
@@ -16,15 +14,8 @@ pub struct Guarded {
 
 impl Guarded {
     #[must_use]
-    pub fn new(
-        inner: Arc<dyn Inventory>,
-        settings: config::Breaker,
-        clock: Arc<dyn Clock>,
-    ) -> Self {
-        Self {
-            inner,
-            breaker: Breaker::new(settings, clock),
-        }
+    pub fn new(inner: Arc<dyn Inventory>, breaker: Breaker) -> Self {
+        Self { inner, breaker }
     }
 
     /// For health and metrics.
@@ -79,7 +70,8 @@ mod tests {
 
     fn guarded() -> Guarded {
         let settings = Settings::of_profile(Profile::Standard).breaker;
-        Guarded::new(Arc::new(Unreliable), settings, Arc::new(ManualClock::at(0)))
+        let breaker = Breaker::new(settings, Arc::new(ManualClock::at(0)));
+        Guarded::new(Arc::new(Unreliable), breaker)
     }
 
     fn demand(sku: &str) -> Vec<Demand> {

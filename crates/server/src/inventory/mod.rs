@@ -18,6 +18,8 @@ pub use simulated::Simulated;
 use crate::clock::Clock;
 use crate::config::{InventoryMode, Settings};
 use crate::random::Entropy;
+use crate::resilience::breaker::Breaker;
+use crate::resilience::circuit_log::CircuitLog;
 
 /// One sku and how many units of it are wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,16 +102,15 @@ pub fn of_settings(
     settings: &Settings,
     clock: Arc<dyn Clock>,
     entropy: Arc<Entropy>,
+    circuits: &Arc<CircuitLog>,
 ) -> Option<Guarded> {
     match settings.inventory.mode {
         InventoryMode::None => None,
         InventoryMode::Simulated => {
             let simulated = Simulated::new(&settings.inventory, entropy);
-            Some(Guarded::new(
-                Arc::new(simulated),
-                settings.breaker.clone(),
-                clock,
-            ))
+            let breaker = Breaker::new(settings.breaker.clone(), clock);
+            let breaker = breaker.noted_as("inventory", circuits);
+            Some(Guarded::new(Arc::new(simulated), breaker))
         }
     }
 }

@@ -68,6 +68,8 @@ pub struct Metrics {
     /// Of what comes from other stores.
     pub inbox: InboxFigures,
     progress: Mutex<BTreeMap<(&'static str, u16), ConsumerPosition>>,
+    /// By consumer: the longest delay in milliseconds since somebody looked.
+    most_delays: Mutex<BTreeMap<&'static str, u64>>,
     /// Answers by the first digit of their status.
     answers: [AtomicU64; 6],
 }
@@ -152,6 +154,7 @@ impl Metrics {
             tokens_refused: tokens_refused(r),
             inbox: InboxFigures::register(r),
             progress: Mutex::default(),
+            most_delays: Mutex::default(),
             answers: Default::default(),
             registry,
         }
@@ -193,6 +196,13 @@ impl Metrics {
     #[must_use]
     pub fn progress(&self) -> BTreeMap<(&'static str, u16), ConsumerPosition> {
         self.progress.lock().clone()
+    }
+
+    /// By consumer that has taken events: the longest delay from an event's commit to its effect's since the last call, in
+    /// milliseconds.
+    #[must_use]
+    pub fn take_most_delays(&self) -> BTreeMap<&'static str, u64> {
+        std::mem::take(&mut *self.most_delays.lock())
     }
 
     /// Notes a consumer's position in a partition after events without effect.
@@ -243,9 +253,16 @@ impl Metrics {
         self.applied.get_or_create(&label).inc_by(changes);
         if let Some(last) = recorded.last() {
             let delays = self.delays.get_or_create(&label);
+            let mut most = 0;
             for at in recorded {
-                delays.observe((now.0 - at.0).max(0) as f64 / 1e6);
+                let delay = (now.0 - at.0).max(0);
+                delays.observe(delay as f64 / 1e6);
+                most = most.max(delay.unsigned_abs() / 1_000);
             }
+            let mut most_delays = self.most_delays.lock();
+            let known = most_delays.entry(consumer).or_default();
+            *known = most.max(*known);
+            drop(most_delays);
             self.progress.lock().insert(
                 (consumer, partition),
                 ConsumerPosition {

@@ -8,3 +8,4 @@ pub mod inbox_figures;
 pub mod logs;
 pub mod metrics;
 pub mod process;
+pub mod tally;

@@ -16,6 +16,7 @@ use waybill_broker::link::Link;
 use crate::clock::Clock;
 use crate::config;
 use crate::resilience::breaker::{Breaker, CallError, State};
+use crate::resilience::circuit_log::CircuitLog;
 use crate::resilience::shared_limit::NotTaken;
 
 /// How long a connection and its first answer may take. No request waits for it.
@@ -48,7 +49,11 @@ pub fn client(url: &str) -> Option<Client> {
 
 impl Server {
     /// The Redis of the settings, not yet connected; `None` when their URL is not understood.
-    pub fn of(settings: &config::Cache, clock: Arc<dyn Clock>) -> Option<Self> {
+    pub fn of(
+        settings: &config::Cache,
+        clock: Arc<dyn Clock>,
+        circuits: &Arc<CircuitLog>,
+    ) -> Option<Self> {
         let url = settings.url.expose();
         let breaker = config::Breaker {
             failure_threshold: 1,
@@ -58,7 +63,7 @@ impl Server {
         Some(Self {
             client: client(url)?,
             connection: Mutex::default(),
-            breaker: Arc::new(Breaker::new(breaker, clock)),
+            breaker: Arc::new(Breaker::new(breaker, clock).noted_as("redis", circuits)),
             link: Arc::new(Link::new("redis", config::shown_redis_address(url))),
             timeout: settings.timeout_ms.duration(),
             retry: settings.retry_ms.duration(),

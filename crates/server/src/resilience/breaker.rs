@@ -10,7 +10,9 @@ use std::future::Future;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
+use waybill_domain::sample::Circuit as Noted;
 
+use super::circuit_log::{CircuitLog, NotedCircuit};
 use crate::clock::Clock;
 use crate::config;
 
@@ -65,6 +67,7 @@ pub struct Breaker {
     settings: config::Breaker,
     clock: Arc<dyn Clock>,
     circuit: Mutex<Circuit>,
+    noted: Option<NotedCircuit>,
 }
 
 #[derive(Debug, Default)]
@@ -88,6 +91,20 @@ impl Breaker {
             settings,
             clock,
             circuit: Mutex::default(),
+            noted: None,
+        }
+    }
+
+    /// Notes each change of the circuit under this name from now on.
+    #[must_use]
+    pub fn noted_as(mut self, name: impl Into<String>, log: &Arc<CircuitLog>) -> Self {
+        self.noted = Some(NotedCircuit::new(name.into(), log.clone()));
+        self
+    }
+
+    fn note(&self, now: Noted, at_micros: i64) {
+        if let Some(noted) = &self.noted {
+            noted.is(now, at_micros);
         }
     }
 
@@ -166,6 +183,7 @@ impl Breaker {
             });
         }
         circuit.probing = true;
+        self.note(Noted::HalfOpen, now);
         Ok(Permit {
             breaker: self,
             era: circuit.era,
@@ -204,6 +222,7 @@ impl Permit<'_> {
             if self.probe {
                 circuit.opened_at_micros = None;
                 circuit.era += 1;
+                self.breaker.note(Noted::Closed, now);
             }
             return;
         }
@@ -213,6 +232,7 @@ impl Permit<'_> {
             circuit.opened_at_micros = Some(now);
             circuit.opened += 1;
             circuit.era += 1;
+            self.breaker.note(Noted::Open, now);
         }
     }
 }

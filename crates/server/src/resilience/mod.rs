@@ -5,6 +5,7 @@
 
 pub mod breaker;
 pub mod budget;
+pub mod circuit_log;
 pub mod flood;
 pub mod quota;
 pub mod rate_limit;

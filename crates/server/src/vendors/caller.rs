@@ -18,6 +18,7 @@ use super::reply::{self, Reply};
 use crate::clock::Clock;
 use crate::config;
 use crate::resilience::breaker::{Breaker, CallError, Snapshot as BreakerSnapshot, State};
+use crate::resilience::circuit_log::CircuitLog;
 
 /// The way to one vendor.
 pub struct VendorCaller {
@@ -93,16 +94,23 @@ pub struct Callers {
     settings: config::Vendors,
     breaker: config::Breaker,
     clock: Arc<dyn Clock>,
+    circuits: Arc<CircuitLog>,
     known: Mutex<HashMap<(Tenant, Vendor), Arc<VendorCaller>>>,
 }
 
 impl Callers {
     #[must_use]
-    pub fn new(settings: config::Vendors, breaker: config::Breaker, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(
+        settings: config::Vendors,
+        breaker: config::Breaker,
+        clock: Arc<dyn Clock>,
+        circuits: Arc<CircuitLog>,
+    ) -> Self {
         Self {
             settings,
             breaker,
             clock,
+            circuits,
             known: Mutex::default(),
         }
     }
@@ -117,7 +125,7 @@ impl Callers {
         if let Some(caller) = known.filter(|caller| caller.terms == vendor.terms) {
             return Ok(caller);
         }
-        let caller = Arc::new(self.made(&vendor.terms)?);
+        let caller = Arc::new(self.made(vendor)?);
         self.known.lock().insert(key, caller.clone());
         Ok(caller)
     }
@@ -135,7 +143,8 @@ impl Callers {
         }
     }
 
-    fn made(&self, terms: &VendorTerms) -> Result<VendorCaller, String> {
+    fn made(&self, vendor: &VendorRecord) -> Result<VendorCaller, String> {
+        let terms = &vendor.terms;
         // An address that was allowed when it was entered need not be allowed by the settings of this process.
         let base_url = super::address::check(&terms.base_url, self.settings.plain_http)
             .map_err(|fault| fault.to_string())?;
@@ -153,9 +162,11 @@ impl Callers {
             timeout_ms: self.settings.timeout_ms,
             ..self.breaker.clone()
         };
+        // As the metric of the circuit names it: the same name may be that of another tenant's vendor.
+        let circuit = format!("vendor {}/{}", vendor.tenant, vendor.name);
         Ok(VendorCaller {
             calls,
-            breaker: Breaker::new(breaker, self.clock.clone()),
+            breaker: Breaker::new(breaker, self.clock.clone()).noted_as(circuit, &self.circuits),
             pace: Pace::of(terms.rate_limit_per_s),
             slots: Semaphore::new(self.settings.calls_at_once as usize),
             terms: terms.clone(),

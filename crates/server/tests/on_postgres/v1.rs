@@ -38,6 +38,8 @@ mod reading;
 mod refusals;
 #[path = "../v1/round_trip.rs"]
 mod round_trip;
+#[path = "../v1/samples.rs"]
+mod samples;
 #[path = "../v1/scopes.rs"]
 mod scopes;
 #[path = "../v1/stream.rs"]

@@ -24,6 +24,7 @@ mod reconcile;
 mod refusals;
 mod restore;
 mod round_trip;
+mod samples;
 mod scopes;
 mod shop;
 mod snapshot;

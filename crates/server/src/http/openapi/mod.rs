@@ -39,6 +39,7 @@ use crate::config::Limits;
         (name = "vendors", description = "Whose stock orders may draw on, and reading that stock"),
         (name = "clients", description = "Who may ask for tokens"),
         (name = "relay", description = "What this store publishes to others"),
+        (name = "samples", description = "What all processes counted, for graphs"),
         (name = "sales dialect", description = "A wire format that clients already speak"),
         (name = "services dialect", description = "A wire format that clients of an order and a delivery service already speak, with their tokens"),
         (name = "aggregator dialect", description = "A wire format that clients of an order aggregator already speak; `/api/orders` is shared with the sales dialect"),

@@ -67,6 +67,13 @@ pub struct InboxApi {
     pub inbox: Arc<dyn InboxStore>,
 }
 
+/// What processes counted.
+pub struct SamplesApi {
+    pub requests: Arc<Requests>,
+    pub reads: Arc<Reads>,
+    pub contexts: ContextSource,
+}
+
 /// Events that no consumer could apply.
 pub struct DeadLettersApi {
     pub requests: Arc<Requests>,

@@ -9,6 +9,7 @@ use waybill_domain::text::{Sku, TEXT_CHARS, Vendor};
 
 use super::feed::LONGEST_WAIT_MS;
 use super::order_request::{CHARGES, NAME_CHARS};
+use super::samples::PROCESS_CHARS;
 use super::stock::SKUS;
 use crate::auth::Scope;
 use crate::config::Limits;
@@ -148,6 +149,7 @@ pub fn of_parameter(name: &str, place: &str, is_list: bool, limits: &Limits) -> 
             bound("default", limits.page_default.min(limits.page_max)),
         ],
         ("wait_ms", "query") => vec![bound("minimum", 0), bound("maximum", LONGEST_WAIT_MS)],
+        ("process", "query") => text(1, PROCESS_CHARS),
         ("sku", "path") => text(1, Sku::MAX_CHARS),
         ("sku", "query") if is_list => vec![bound("maxItems", SKUS)],
         ("Idempotency-Key", "header") => text(1, limits.key_chars as usize),

@@ -53,6 +53,7 @@ pub mod problem_pages;
 mod reconcile;
 mod relay;
 mod retry;
+mod samples;
 pub mod schemas;
 mod shipment_view;
 mod shipments;
@@ -140,4 +141,5 @@ pub fn everywhere() -> OpenApiRouter<HttpState> {
         .routes(routes!(relay::replay))
         .routes(routes!(inbox::get))
         .routes(routes!(inbox::adopt))
+        .routes(routes!(samples::list))
 }

@@ -10,6 +10,7 @@ use waybill_domain::event::{AggregateKind, EventKind};
 use waybill_domain::inbox::HeldReason as DomainHeldReason;
 use waybill_domain::order::HoldReason as DomainHoldReason;
 use waybill_domain::parked::ParkedState;
+use waybill_domain::sample::{Circuit as DomainCircuit, Step};
 use waybill_domain::shipment::ShipmentStatus as DomainShipmentStatus;
 use waybill_domain::status::{
     AllocationPolicy as DomainAllocationPolicy, OrderStatus as DomainOrderStatus,
@@ -69,6 +70,8 @@ names_of!(
     "Waiting for its next try, dead, or flagged to be tried again or given up.",
     ParkedState::ALL
 );
+names_of!(SampleStep, "The length of a slot.", Step::ALL);
+names_of!(Circuit, "Where a circuit stands.", DomainCircuit::ALL);
 names_of!(
     HeldReason,
     "Why a message of another store waits: events of its aggregate are missing, or it cannot be read.",

@@ -13,6 +13,7 @@ use crate::observe::families::named;
 pub struct Figures {
     pub claims_forgotten: Counter,
     pub orders_archived: Counter,
+    pub samples_removed: Counter,
     pub stuck_orders: Gauge,
     /// Since the order that has stood still longest last moved; 0 while none has for long.
     pub oldest_unfinished: Gauge<f64, AtomicU64>,
@@ -32,6 +33,12 @@ impl Figures {
                 registry,
                 "housekeeping_orders_archived",
                 "Finished orders moved into the archive",
+                Counter::default(),
+            ),
+            samples_removed: named(
+                registry,
+                "housekeeping_samples_removed",
+                "Samples deleted because they are kept no longer",
                 Counter::default(),
             ),
             stuck_orders: named(

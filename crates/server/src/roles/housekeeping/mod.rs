@@ -1,7 +1,8 @@
-//! The role `housekeeping`: deletes what has expired and finds orders that are stuck.
+//! The role `housekeeping`: deletes what has expired or is kept no longer, and finds orders that are stuck.
 
 mod archivist;
 mod figures;
+mod old_samples;
 pub mod settings;
 pub mod task;
 mod watchdog;

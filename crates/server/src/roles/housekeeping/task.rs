@@ -15,6 +15,7 @@ use waybill_store::{Error as StoreError, Lease, Store};
 
 use super::archivist::Archivist;
 use super::figures::Figures;
+use super::old_samples::OldSamples;
 use super::settings::HousekeepingSettings;
 use super::watchdog::Watchdog;
 use crate::consumers::partition_task::PartitionTask;
@@ -89,6 +90,7 @@ impl PartitionTask for Housekeeping {
 impl Housekeeping {
     async fn rounds(&self, stop: &CancellationToken) {
         let mut watchdog = Watchdog::default();
+        let mut old_samples = OldSamples::new(self.store.clone(), self.batch_limit);
         loop {
             tokio::select! {
                 () = tokio::time::sleep(self.interval) => {}
@@ -98,7 +100,7 @@ impl Housekeeping {
                     return;
                 }
             }
-            match self.round(&mut watchdog, stop).await {
+            match self.round(&mut watchdog, &mut old_samples, stop).await {
                 Ok(()) => self.outage.worked(),
                 Err(error) => self.outage.failed(&error),
             }
@@ -108,6 +110,7 @@ impl Housekeeping {
     async fn round(
         &self,
         watchdog: &mut Watchdog,
+        old_samples: &mut OldSamples,
         stop: &CancellationToken,
     ) -> Result<(), StoreError> {
         while !stop.is_cancelled() {
@@ -124,6 +127,8 @@ impl Housekeeping {
             .look(&*self.store, before, self.batch_limit)
             .await?;
         watchdog.show(&self.figures, now);
+        let removed = old_samples.round(now).await?;
+        self.figures.samples_removed.inc_by(removed as u64);
         Ok(())
     }
 }

@@ -1,0 +1,141 @@
+//! The task that writes samples, one for each process, whatever roles it has.
+//!
+//! It wakes at whole multiples of `samples.interval_ms` and at the end of every ten seconds. What was counted in between
+//! belongs to the slot in which it began. The last part of a slot is written when the process stops.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use waybill_domain::sample::{Filling, Step};
+use waybill_domain::time::Time;
+use waybill_store::outage::Outage;
+use waybill_store::{Error as StoreError, SampleStore};
+
+use super::collector::Collector;
+use super::figures::SampleFigures;
+use super::unwritten::Unwritten;
+use crate::clock::{Clock, MICROS_PER_MILLI};
+
+/// How long a write may take. One that takes longer may still succeed; it is made again, which changes nothing then.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Writes the samples of one process.
+pub struct SampleWriter {
+    pub store: Arc<dyn SampleStore>,
+    pub clock: Arc<dyn Clock>,
+    pub collector: Collector,
+    pub figures: SampleFigures,
+    /// The name of this process, as on its leases.
+    pub process: String,
+    /// How often it writes, in milliseconds; not 0.
+    pub interval_ms: i64,
+}
+
+/// The running task.
+pub struct Sampling {
+    stop: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+impl Sampling {
+    /// Writes what was counted until now, and ends.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        if let Err(error) = self.task.await {
+            tracing::error!(%error, "the task that writes samples failed");
+        }
+    }
+}
+
+/// What the task knows between two turns.
+struct Progress {
+    /// Since when the next sample is counted.
+    from: Time,
+    filling: Filling,
+    unwritten: Unwritten,
+    outage: Outage,
+}
+
+impl SampleWriter {
+    /// Starts the task.
+    #[must_use]
+    pub fn start(self) -> Sampling {
+        let stop = CancellationToken::new();
+        let task = tokio::spawn(self.run(stop.clone()));
+        Sampling { stop, task }
+    }
+
+    fn now(&self) -> Time {
+        Time(self.clock.now_micros())
+    }
+
+    async fn run(self, stop: CancellationToken) {
+        let now = self.now();
+        let mut progress = Progress {
+            from: now,
+            filling: Filling::from(now),
+            unwritten: Unwritten::default(),
+            outage: Outage::new("samples", "samples cannot be written"),
+        };
+        loop {
+            let now = self.now();
+            let due = self.due_after(now);
+            let wait = Duration::from_micros((due.0 - now.0).unsigned_abs());
+            tokio::select! {
+                () = tokio::time::sleep(wait) => self.turn(&mut progress, self.woken_at(due)).await,
+                () = stop.cancelled() => return self.turn(&mut progress, self.now()).await,
+            }
+        }
+    }
+
+    /// When to write next.
+    fn due_after(&self, now: Time) -> Time {
+        let interval = self.interval_ms * MICROS_PER_MILLI;
+        let next = (now.0.div_euclid(interval) + 1) * interval;
+        Time(next).min(Step::TenSeconds.next_after(now))
+    }
+
+    /// The time after a wait. The timer may end a moment before the clock is there, and that moment must not be counted
+    /// to the slot before.
+    fn woken_at(&self, due: Time) -> Time {
+        let now = self.now();
+        if due.ms_since(now) < self.interval_ms {
+            now.max(due)
+        } else {
+            // The clock was set back.
+            now
+        }
+    }
+
+    async fn turn(&self, progress: &mut Progress, now: Time) {
+        let mut counted = self.collector.take();
+        let from = std::mem::replace(&mut progress.from, now);
+        self.collector.look_at_lag(&mut counted, now).await;
+        let rows = progress.filling.add(from, &counted);
+        self.figures.dropped.inc_by(progress.unwritten.add(rows));
+        match self.write(&mut progress.unwritten).await {
+            Ok(()) => progress.outage.worked(),
+            Err(error) => {
+                self.figures.failed.inc();
+                progress.outage.failed(&error);
+            }
+        }
+    }
+
+    async fn write(&self, unwritten: &mut Unwritten) -> Result<(), StoreError> {
+        loop {
+            let rows = unwritten.next();
+            if rows.is_empty() {
+                return Ok(());
+            }
+            let written = self.store.write_samples(&self.process, rows.clone());
+            match tokio::time::timeout(PATIENCE, written).await {
+                Ok(written) => written?,
+                Err(_) => return Err(StoreError::busy("a write of samples took too long")),
+            }
+            unwritten.written(&rows);
+        }
+    }
+}
