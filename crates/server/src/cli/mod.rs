@@ -27,6 +27,7 @@ pub mod order;
 pub mod output;
 pub mod relay;
 mod repair;
+mod samples;
 pub mod seed;
 pub mod serve;
 pub mod shipment;
@@ -86,6 +87,8 @@ enum Command {
     Relay(relay::RelayArgs),
     /// Show what comes from other stores, and go on after one of them was restored
     Inbox(inbox::InboxArgs),
+    /// Show what all processes counted: orders, waits, lag, breakers
+    Samples(samples::SamplesArgs),
     /// Show a finished order that was archived, and put it back
     Archive(archive::ArchiveArgs),
     /// Make, list, rotate and revoke the clients of the token endpoint
@@ -140,6 +143,7 @@ fn dispatch(command: Command) -> ExitCode {
         Command::Dlq(args) => block_on(client(dlq::run(args))),
         Command::Relay(args) => block_on(client(relay::run(args))),
         Command::Inbox(args) => block_on(client(inbox::run(args))),
+        Command::Samples(args) => block_on(client(samples::run(args, &crate::clock::SystemClock))),
         Command::Archive(args) => block_on(client(archive::run(args))),
         Command::Clients(args) => block_on(client(clients::run(args))),
         Command::Context(args) => context::run(&args).unwrap_or_else(|error| failed(&error)),
