@@ -115,7 +115,8 @@ impl SampleWriter {
         self.collector.look_at_lag(&mut counted, now).await;
         let rows = progress.filling.add(from, &counted);
         self.figures.dropped.inc_by(progress.unwritten.add(rows));
-        match self.write(&mut progress.unwritten).await {
+        let written = write(&*self.store, &self.process, &mut progress.unwritten);
+        match written.await {
             Ok(()) => progress.outage.worked(),
             Err(error) => {
                 self.figures.failed.inc();
@@ -123,19 +124,28 @@ impl SampleWriter {
             }
         }
     }
+}
 
-    async fn write(&self, unwritten: &mut Unwritten) -> Result<(), StoreError> {
-        loop {
-            let rows = unwritten.next();
-            if rows.is_empty() {
-                return Ok(());
-            }
-            let written = self.store.write_samples(&self.process, rows.clone());
-            match tokio::time::timeout(PATIENCE, written).await {
-                Ok(written) => written?,
-                Err(_) => return Err(StoreError::busy("a write of samples took too long")),
-            }
-            unwritten.written(&rows);
+/// Writes all rows that wait. Those that could not be written wait on.
+async fn write(
+    store: &dyn SampleStore,
+    process: &str,
+    unwritten: &mut Unwritten,
+) -> Result<(), StoreError> {
+    loop {
+        let rows = unwritten.next();
+        if rows.is_empty() {
+            return Ok(());
         }
+        let written = store.write_samples(process, rows.clone());
+        match tokio::time::timeout(PATIENCE, written).await {
+            Ok(written) => written?,
+            Err(_) => return Err(StoreError::busy("a write of samples took too long")),
+        }
+        unwritten.written(&rows);
     }
 }
+
+#[cfg(test)]
+#[path = "writer_tests.rs"]
+mod tests;
