@@ -37,13 +37,19 @@ fn any_latency() -> impl Strategy<Value = Latency> {
 }
 
 fn any_sample() -> impl Strategy<Value = Sample> {
-    let counts = (any::<u64>(), 0..9_u64, 0..9_u64);
+    let counts = (any::<u64>(), 0..9_u64, 0..9_u64, 0..9_u64);
     let queue = (0..9_u64, 0..9_u64);
     let consumer = prop::sample::select(vec!["delivery", "status", "relay"]);
     let lags = proptest::collection::btree_map(consumer.prop_map(String::from), 0..9_u64, 0..3);
     let breakers = (proptest::collection::vec(any_transition(), 0..30), 0..3_u64);
     (counts, any_latency(), queue, lags, breakers).prop_map(
-        |((accepted, refused, delivered), latency, (most, limit), lag_ms, (all, more))| Sample {
+        |(
+            (accepted, refused, delivered, covered_ms),
+            latency,
+            (most, limit),
+            lag_ms,
+            (all, more),
+        )| Sample {
             accepted,
             refused,
             delivered,
@@ -51,6 +57,7 @@ fn any_sample() -> impl Strategy<Value = Sample> {
             queue: QueueUse { most, limit },
             lag_ms,
             breakers: Transitions::of(all, more),
+            covered_ms,
         },
     )
 }

@@ -1,7 +1,7 @@
 //! The slots that a process is filling: one of each length at a time.
 //!
 //! A process that writes both rows itself needs nobody who makes the longer ones out of the shorter ones later. Invariant:
-//! the five-minute sample is what the ten-second samples of its slot merge to.
+//! the five-minute sample is what the ten-second samples of its slot merge to, and covers as long as they do together.
 
 use super::Sample;
 use super::step::Step;
@@ -31,7 +31,10 @@ impl SlotSample {
         if self.step.start_of(at) > self.start {
             *self = Self::empty(self.step, at);
         }
+        // No error: the times of a slot are far from what 64 bits count.
+        let covered_ms = self.sample.covered_ms.saturating_add(counted.covered_ms);
         self.sample.merge(counted);
+        self.sample.covered_ms = covered_ms;
     }
 }
 

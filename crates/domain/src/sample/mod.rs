@@ -34,6 +34,8 @@ pub struct Sample {
     /// By consumer, in milliseconds: the largest lag that was seen.
     pub lag_ms: BTreeMap<String, u64>,
     pub breakers: Transitions,
+    /// How long was counted, in milliseconds: of several processes, the one that counted longest.
+    pub covered_ms: u64,
 }
 
 /// The intake queue of the process in which most orders waited at once.
@@ -61,6 +63,7 @@ impl Sample {
             self.saw_lag(consumer, *lag);
         }
         self.breakers.merge(&other.breakers);
+        self.covered_ms = self.covered_ms.max(other.covered_ms);
     }
 
     /// Notes a lag of a consumer.

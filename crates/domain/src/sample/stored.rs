@@ -41,6 +41,9 @@ struct Stored<'a> {
     /// How many more there were.
     #[serde(default, skip_serializing_if = "is_default")]
     x: u64,
+    /// How long was counted, in milliseconds.
+    #[serde(default, skip_serializing_if = "is_default")]
+    t: u64,
 }
 
 /// Time, name, from, to.
@@ -66,6 +69,7 @@ impl Sample {
             g: lags.map(|(name, ms)| (name.as_str().into(), *ms)).collect(),
             b: transitions.collect(),
             x: self.breakers.left_out(),
+            t: self.covered_ms,
         };
         serde_json::to_string(&stored).expect("numbers and texts by names that are texts are JSON")
     }
@@ -89,6 +93,7 @@ impl Sample {
                 most: stored.q.0,
                 limit: stored.q.1,
             },
+            covered_ms: stored.t,
             ..Self::default()
         };
         for (bucket, count) in stored.l {

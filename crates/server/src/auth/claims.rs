@@ -4,7 +4,6 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error as _};
 use waybill_domain::text;
 
-use super::access_role::AccessRoles;
 use super::identity::Identity;
 use super::scope::Scopes;
 use super::token_error::TokenError;
@@ -41,8 +40,6 @@ pub struct Claims {
     tenant: Option<Name>,
     #[serde(default, deserialize_with = "present")]
     scope: Option<String>,
-    #[serde(default, deserialize_with = "present")]
-    roles: Option<RoleNames>,
 }
 
 /// RFC 7519 section 4.1.3: one name or several.
@@ -51,24 +48,6 @@ pub struct Claims {
 enum Audience {
     One(String),
     Several(Vec<String>),
-}
-
-/// Names of sets of scopes: one text with spaces between them, or several texts.
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
-enum RoleNames {
-    One(String),
-    Several(Vec<String>),
-}
-
-impl RoleNames {
-    fn each(&self) -> impl Iterator<Item = &str> {
-        let texts = match self {
-            Self::One(one) => std::slice::from_ref(one),
-            Self::Several(several) => several,
-        };
-        texts.iter().flat_map(|text| text.split(' '))
-    }
 }
 
 /// Text, or a whole number, as which some issuers write user ids; not empty, bounded, every character visible.
@@ -135,9 +114,8 @@ fn seconds<'de, D: Deserializer<'de>>(from: D) -> Result<Option<i64>, D::Error> 
 pub struct Expected {
     pub issuer: String,
     pub audience: String,
-    /// Whether `exp`, `iss`, `aud`, and `scope` or `roles` must be there.
+    /// Whether `exp`, `iss`, `aud` and `scope` must be there.
     pub strict: bool,
-    pub roles: AccessRoles,
     pub skew_micros: i64,
 }
 
@@ -175,13 +153,10 @@ impl Claims {
             None if expected.strict => return Err(TokenError::MissingClaim("aud")),
             Some(_) | None => {}
         }
-        let of_roles = self.roles.as_ref();
-        let of_roles = of_roles.map(|roles| expected.roles.of_claim(roles.each()));
-        let scopes = match (self.scope.as_deref().map(Scopes::of_claim), of_roles) {
-            (Some(scopes), Some(of_roles)) => scopes.with(of_roles),
-            (Some(scopes), None) | (None, Some(scopes)) => scopes,
-            (None, None) if expected.strict => return Err(TokenError::MissingClaim("scope")),
-            (None, None) => Scopes::WITHOUT_CLAIM,
+        let scopes = match self.scope {
+            Some(scope) => Scopes::of_claim(&scope),
+            None if expected.strict => return Err(TokenError::MissingClaim("scope")),
+            None => Scopes::WITHOUT_CLAIM,
         };
         let subject = self.client_id.or(self.sub).or(self.user_id).or(self.id);
         let Name(subject) = subject.ok_or(TokenError::MissingClaim("sub"))?;

@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use jsonwebtoken::{Algorithm, DecodingKey, Header, Validation};
 
-use super::access_role::AccessRoles;
 use super::cache::Cache;
 use super::claims::{Claims, Expected};
 use super::identity::Identity;
@@ -54,9 +53,6 @@ impl Verifier {
                 audience: auth.audience.clone(),
                 strict: auth.strict_claims,
                 skew_micros: auth.clock_skew_ms.micros(),
-                // No error: a process with a set that cannot be read is refused at its start (`AccessRoles::checked`),
-                // and without sets a token has fewer scopes.
-                roles: AccessRoles::of(auth).unwrap_or_default(),
             },
             token_bytes: auth.token_bytes as usize,
             cache: Cache::new(auth.cache_tokens as usize),

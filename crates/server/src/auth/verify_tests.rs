@@ -456,33 +456,3 @@ fn what_a_verifier_would_refuse_is_not_signed() {
         assert_eq!(mint(&auth, &new, NOW), Err(MintError::Name { what }));
     }
 }
-
-#[test]
-fn the_roles_of_a_token_give_the_scopes_of_the_settings() {
-    let mut auth = auth(true);
-    auth.roles = vec![
-        "viewer=order:read stock:read".into(),
-        "clerk=order:write".into(),
-    ];
-    let scopes = |change: &dyn Fn(&mut Value)| {
-        let mut claims = claims();
-        claims.as_object_mut().expect("an object").remove("scope");
-        change(&mut claims);
-        let identity = Verifier::new(&auth).verify(&token(&claims), NOW);
-        identity.map(|identity| identity.scopes.to_string())
-    };
-    let with = |roles: Value| scopes(&|claims| claims["roles"] = roles.clone());
-    assert_eq!(with(json!("viewer")), Ok("order:read stock:read".into()));
-    assert_eq!(
-        with(json!(["viewer", "clerk", "root"])),
-        Ok("order:read order:write stock:read".into())
-    );
-    assert_eq!(with(json!([])), Ok(String::new()));
-    let both = scopes(&|claims| {
-        claims["roles"] = json!("clerk");
-        claims["scope"] = json!("metrics:read");
-    });
-    assert_eq!(both, Ok("order:write metrics:read".into()));
-    assert_eq!(scopes(&|_| {}), Err(TokenError::MissingClaim("scope")));
-    assert_eq!(with(json!(7)), Err(TokenError::Malformed));
-}

@@ -44,7 +44,7 @@ pub struct Intake {
     queue: mpsc::Sender<Waiting>,
     limit: usize,
     wait: Duration,
-    /// The most orders that have waited at once since somebody looked.
+    /// The most orders that have waited at once since the last look.
     most_waiting: AtomicUsize,
 }
 
@@ -126,7 +126,10 @@ impl Intake {
     /// The most orders that have waited at once since the last call.
     #[must_use]
     pub fn take_most_waiting(&self) -> usize {
-        self.most_waiting.swap(0, Ordering::Relaxed)
+        // A queue that stays full takes none, so nothing was noted since.
+        self.most_waiting
+            .swap(0, Ordering::Relaxed)
+            .max(self.waiting())
     }
 
     /// As many orders may wait.

@@ -50,7 +50,7 @@ impl Collector {
             return;
         }
         let look = async {
-            let ends = self.log.stats().await.ok()?.log_positions;
+            let ends = self.log.log_ends().await.ok()?;
             let log = lag::Log {
                 cache: &self.log_cache,
                 store: &*self.log,

@@ -2,8 +2,8 @@
 //! any process can draw those of all.
 //!
 //! Owns the counting of commits (`counting`), the collecting of a slot (`collector`), and the task that writes
-//! (`writer`). What a sample is, and how samples are merged, is in the domain. Invariant: nothing waits for a sample: one
-//! that cannot be written is kept for later, up to a bound, and then dropped and counted.
+//! (`writer`). What a sample is, and how samples are merged, is in the domain. Invariant: no order waits for a sample, and
+//! a stop only for two seconds: one that cannot be written is kept for later, up to a bound, and then dropped and counted.
 
 mod collector;
 mod counting;

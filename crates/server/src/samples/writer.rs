@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use waybill_domain::sample::{Filling, Step};
+use waybill_domain::sample::{Filling, Sample, Step};
 use waybill_domain::time::Time;
 use waybill_store::outage::Outage;
 use waybill_store::{Error as StoreError, SampleStore};
@@ -18,8 +18,8 @@ use super::figures::SampleFigures;
 use super::unwritten::Unwritten;
 use crate::clock::{Clock, MICROS_PER_MILLI};
 
-/// How long a write may take. One that takes longer may still succeed; it is made again, which changes nothing then.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a stop waits for the last row.
+const STOP_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Writes the samples of one process.
 pub struct SampleWriter {
@@ -40,11 +40,16 @@ pub struct Sampling {
 }
 
 impl Sampling {
-    /// Writes what was counted until now, and ends.
-    pub async fn stop(self) {
+    /// Writes what was counted until now, and ends. A store that takes longer than two seconds for it loses that.
+    pub async fn stop(mut self) {
         self.stop.cancel();
-        if let Err(error) = self.task.await {
-            tracing::error!(%error, "the task that writes samples failed");
+        match tokio::time::timeout(STOP_PATIENCE, &mut self.task).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::error!(%error, "the task that writes samples failed"),
+            Err(_) => {
+                self.task.abort();
+                tracing::warn!("the last sample was not written: the store takes too long");
+            }
         }
     }
 }
@@ -84,8 +89,16 @@ impl SampleWriter {
             let due = self.due_after(now);
             let wait = Duration::from_micros((due.0 - now.0).unsigned_abs());
             tokio::select! {
-                () = tokio::time::sleep(wait) => self.turn(&mut progress, self.woken_at(due)).await,
-                () = stop.cancelled() => return self.turn(&mut progress, self.now()).await,
+                () = tokio::time::sleep(wait) => {
+                    let now = self.woken_at(due);
+                    let mut counted = self.collector.take();
+                    self.collector.look_at_lag(&mut counted, now).await;
+                    self.turn(&mut progress, counted, now).await;
+                }
+                () = stop.cancelled() => {
+                    let counted = self.collector.take();
+                    return self.turn(&mut progress, counted, self.now()).await;
+                }
             }
         }
     }
@@ -109,10 +122,11 @@ impl SampleWriter {
         }
     }
 
-    async fn turn(&self, progress: &mut Progress, now: Time) {
-        let mut counted = self.collector.take();
+    /// Writes what was counted until `now`, and what waits. There is no time limit: a write that was given up could be
+    /// committed after a later one of the same slot. What is counted meanwhile is in the next turn.
+    async fn turn(&self, progress: &mut Progress, mut counted: Sample, now: Time) {
         let from = std::mem::replace(&mut progress.from, now);
-        self.collector.look_at_lag(&mut counted, now).await;
+        counted.covered_ms = now.ms_since(from).max(0).unsigned_abs();
         let rows = progress.filling.add(from, &counted);
         self.figures.dropped.inc_by(progress.unwritten.add(rows));
         let written = write(&*self.store, &self.process, &mut progress.unwritten);
@@ -137,11 +151,7 @@ async fn write(
         if rows.is_empty() {
             return Ok(());
         }
-        let written = store.write_samples(process, rows.clone());
-        match tokio::time::timeout(PATIENCE, written).await {
-            Ok(written) => written?,
-            Err(_) => return Err(StoreError::busy("a write of samples took too long")),
-        }
+        store.write_samples(process, rows.clone()).await?;
         unwritten.written(&rows);
     }
 }

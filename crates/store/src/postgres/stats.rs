@@ -6,7 +6,7 @@ use super::rows::{Columns, count};
 use super::snapshots;
 use super::transaction::Commits;
 use crate::error::{Error, Result};
-use crate::model::Stats;
+use crate::model::{Positions, Stats};
 use std::sync::atomic::Ordering;
 use tokio_postgres::types::Type;
 use waybill_domain::inbox::HeldReason;
@@ -42,10 +42,15 @@ static CURSORS: Sql = Sql {
     types: &[],
 };
 
+/// The position of the newest event of each partition.
+pub async fn log_ends(commits: &Commits, partitions: u16) -> Result<Positions> {
+    log::positions(commits, partitions).await
+}
+
 /// Reads the figures.
 pub async fn read(commits: &Commits, partitions: u16) -> Result<Stats> {
     let mut stats = Stats {
-        log_positions: log::positions(commits, partitions).await?,
+        log_positions: log_ends(commits, partitions).await?,
         ..Stats::default()
     };
     let mut pipeline = Pipeline::new();

@@ -11,22 +11,28 @@ use waybill_domain::status::OrderStatus;
 /// Rows counted at most; a figure that reaches it means "at least".
 const COUNT_LIMIT: i64 = 100_000;
 
+fn counter(connection: &Connection, name: &str) -> Result<i64> {
+    connection
+        .prepare_cached("SELECT COALESCE((SELECT value FROM counters WHERE name = ?1), 0)")
+        .store()?
+        .query_row([name], |row| row.get(0))
+        .store()
+}
+
+/// The position of the newest event, of the one partition.
+pub fn log_ends(connection: &Connection) -> Result<Positions> {
+    Ok(Positions(vec![counter(connection, "position")?]))
+}
+
 /// Reads the figures.
 pub fn read(connection: &Connection) -> Result<Stats> {
     let mut stats = Stats::default();
-    let counter = |name: &str| -> Result<i64> {
-        connection
-            .prepare_cached("SELECT COALESCE((SELECT value FROM counters WHERE name = ?1), 0)")
-            .store()?
-            .query_row([name], |row| row.get(0))
-            .store()
-    };
     for status in OrderStatus::ALL {
         stats
             .orders_by_status
-            .push((*status, counter(status.as_str())?));
+            .push((*status, counter(connection, status.as_str())?));
     }
-    stats.log_positions = Positions(vec![counter("position")?]);
+    stats.log_positions = log_ends(connection)?;
     let count = |table: &str, condition: &str| -> Result<i64> {
         let sql =
             format!("SELECT COUNT(*) FROM (SELECT 1 FROM {table} {condition} LIMIT {COUNT_LIMIT})");

@@ -1,7 +1,7 @@
 //! The part of a store that does not depend on its rows: identity, clock, health, figures.
 
 use crate::error::Result;
-use crate::model::{Identity, PoolUse, Stats};
+use crate::model::{Identity, PoolUse, Positions, Stats};
 use crate::turn::TurnStore;
 use async_trait::async_trait;
 use std::sync::Arc;
@@ -45,6 +45,11 @@ pub trait StoreBase: Send + Sync + 'static {
 
     /// Figures for people and metrics; counts a bounded number of rows.
     async fn stats(&self) -> Result<Stats>;
+
+    /// The position of the newest event of each partition.
+    async fn log_ends(&self) -> Result<Positions> {
+        Ok(self.stats().await?.log_positions)
+    }
 
     /// How many callers wait for a connection; needs no connection itself. `None` for a store without a pool.
     fn pool_use(&self) -> Option<PoolUse> {

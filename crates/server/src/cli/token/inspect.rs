@@ -13,7 +13,7 @@ use clap::Args;
 use serde_json::{Map, Value, json};
 use waybill_domain::time::Time;
 
-use crate::auth::{AccessRoles, LAST_SECOND, Scope};
+use crate::auth::{LAST_SECOND, Scope};
 use crate::cli::cell::Cell;
 use crate::cli::client_args::ClientArgs;
 use crate::cli::config::SettingsArgs;
@@ -143,7 +143,7 @@ impl Inspected {
         self.judge_times(auth, now_micros);
         self.judge_name("iss", "issuer", &auth.issuer);
         self.judge_name("aud", "audience", &auth.audience);
-        self.judge_permissions(auth);
+        self.judge_scope();
         let subjects = ["clientId", "sub", "userId", "id"];
         if !subjects.iter().any(|name| self.claims.contains_key(*name)) {
             self.problem("subject", "it names no caller: it has no claim sub");
@@ -198,36 +198,9 @@ impl Inspected {
         }
     }
 
-    /// What it may do comes from its scopes, from the sets of scopes that it names, or from both.
-    fn judge_permissions(&mut self, auth: &Auth) {
-        let names = match self.claims.get("roles") {
-            Some(Value::Array(names)) => names.iter().map(plain).collect(),
-            Some(one) => plain(one).split(' ').map(str::to_owned).collect(),
-            None => vec![],
-        };
-        // No error: `waybill config check` tells what is wrong with the sets of the settings.
-        let sets = AccessRoles::of(auth).unwrap_or_default();
-        let unknown: Vec<String> = names
-            .iter()
-            .filter(|name| sets.scopes(name).is_err())
-            .cloned()
-            .collect();
-        let has_set = unknown.len() < names.len();
-        if !unknown.is_empty() {
-            let message = format!(
-                "no set of scopes here (auth.roles), and without effect: {}",
-                unknown.join(", ")
-            );
-            self.problem("unknown_role", message);
-        }
-        self.judge_scope(has_set);
-    }
-
-    fn judge_scope(&mut self, has_set: bool) {
+    fn judge_scope(&mut self) {
         let Some(scope) = self.claims.get("scope") else {
-            if !has_set {
-                self.problem("scope", "it has no scope; only a demo takes such a token");
-            }
+            self.problem("scope", "it has no scope; only a demo takes such a token");
             return;
         };
         let known = |name: &str| Scope::ALL.iter().any(|scope| scope.name() == name);
@@ -236,7 +209,7 @@ impl Inspected {
             .split(' ')
             .filter(|name| !name.is_empty())
             .partition(|name| known(name));
-        if known.is_empty() && !has_set {
+        if known.is_empty() {
             self.problem(
                 "scope",
                 "it has no scope that Waybill knows, so it allows nothing",

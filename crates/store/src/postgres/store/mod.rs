@@ -21,10 +21,10 @@ use super::notify::Notifier;
 use super::pipeline::{Sql, params};
 use super::rows::Columns;
 use super::shared::Shared;
-use super::stats;
 use super::transaction::Commits;
+use super::stats;
 use crate::error::{Error, Result};
-use crate::model::{Identity, PoolUse, Stats};
+use crate::model::{Identity, PoolUse, Positions, Stats};
 use crate::traits::StoreBase;
 use crate::turn::TurnStore;
 use async_trait::async_trait;
@@ -117,6 +117,10 @@ impl StoreBase for PostgresStore {
 
     async fn stats(&self) -> Result<Stats> {
         stats::read(self.read()?, self.shared.identity.partitions).await
+    }
+
+    async fn log_ends(&self) -> Result<Positions> {
+        stats::log_ends(self.read()?, self.shared.identity.partitions).await
     }
 
     fn pool_use(&self) -> Option<PoolUse> {

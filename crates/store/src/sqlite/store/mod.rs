@@ -22,7 +22,7 @@ use super::schedule::Class;
 use super::stats;
 use super::writer::Writer;
 use crate::error::Result;
-use crate::model::{Identity, Stats};
+use crate::model::{Identity, Positions, Stats};
 use crate::traits::{Now, StoreBase};
 use crate::turn::TurnStore;
 use async_trait::async_trait;
@@ -66,6 +66,10 @@ impl StoreBase for SqliteStore {
         (stats.queue_foreground, stats.queue_background) = self.writer.waiting();
         (stats.readers, stats.readers_idle) = self.readers.counts();
         Ok(stats)
+    }
+
+    async fn log_ends(&self) -> Result<Positions> {
+        self.readers.read(stats::log_ends).await
     }
 
     async fn check_writable(&self) -> Result<()> {

@@ -11,8 +11,8 @@ use waybill_store::{SampleRange, SampleRow, with_sources};
 use super::range::{Range, invalid};
 use crate::http::v1::problem::Problem;
 
-/// Rows in one turn of reading.
-const PAGE: usize = 1_000;
+/// Rows in one turn of reading: what is parsed without a pause holds up the other requests of the thread.
+const PAGE: usize = 250;
 /// Rows that one request reads at most: those of forty processes that ran all the time.
 const MOST_ROWS: usize = 60_000;
 
@@ -69,6 +69,7 @@ impl Merged {
             }
             page.items.into_iter().for_each(|row| merged.add(row));
             after = page.next;
+            tokio::task::yield_now().await;
             if after.is_none() {
                 return Ok(merged);
             }

@@ -47,7 +47,8 @@ pub struct SlotView {
     /// When the slot begins.
     #[schema(value_type = crate::http::v1::schemas::Timestamp)]
     at: Time,
-    /// How much of the slot has passed: rates are counts divided by it.
+    /// How long was counted: rates are counts divided by it. Of the present slot what has passed; longer than the slot where
+    /// the store was slow or the clock was set back.
     #[schema(example = 10.0)]
     seconds: f64,
     /// How many processes wrote.
@@ -164,8 +165,8 @@ impl SlotView {
     fn new(step: Step, at: Time, slot: MergedSlot, now: Time) -> Self {
         let MergedSlot { sample, processes } = slot;
         // Of the present slot, which is still being filled, what has passed; a second at least.
-        let passed_ms = now.ms_since(at).clamp(1_000, step.ms());
-        let seconds = passed_ms as f64 / 1e3;
+        let passed_ms = now.ms_since(at).clamp(1_000, step.ms()).unsigned_abs();
+        let seconds = passed_ms.max(sample.covered_ms) as f64 / 1e3;
         let rate = |count: u64| rounded(count as f64 / seconds);
         let left_out = sample.breakers.left_out();
         let breakers = sample.breakers.kept().iter().cloned();
