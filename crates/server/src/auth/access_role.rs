@@ -97,12 +97,6 @@ impl AccessRoles {
         })
     }
 
-    /// The scopes of some names together. Names that are no set give nothing: a token may name roles of other systems.
-    pub fn of_claim<'n>(&self, names: impl Iterator<Item = &'n str>) -> Scopes {
-        let known = names.filter_map(|name| self.0.get(name));
-        known.fold(Scopes::default(), |all, set| all.with(*set))
-    }
-
     /// The names of all sets, sorted.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)
@@ -137,11 +131,8 @@ mod tests {
     }
 
     #[test]
-    fn a_claim_adds_up_its_sets_and_passes_over_names_of_other_systems() {
+    fn a_name_that_is_no_set_is_refused_with_those_that_are() {
         let sets = read(&["a=order:read", "b=stock:read"]).expect("read");
-        let both = sets.of_claim(["a", "root", "b"].into_iter());
-        assert_eq!(both.to_string(), "order:read stock:read");
-        assert_eq!(sets.of_claim(["root"].into_iter()), Scopes::default());
         let said = sets.scopes("c").expect_err("unknown").to_string();
         assert!(
             said.contains("no role c") && said.contains("a, b"),

@@ -19,13 +19,11 @@ pub enum Scope {
     DeadLetterRead,
     DeadLetterWrite,
     MetricsRead,
-    /// Who did what.
-    AuditRead,
     Admin,
 }
 
 impl Scope {
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 13] = [
         Self::OrderCreate,
         Self::OrderRead,
         Self::OrderCancel,
@@ -38,7 +36,6 @@ impl Scope {
         Self::DeadLetterRead,
         Self::DeadLetterWrite,
         Self::MetricsRead,
-        Self::AuditRead,
         Self::Admin,
     ];
 
@@ -57,7 +54,6 @@ impl Scope {
             Self::DeadLetterRead => "deadletter:read",
             Self::DeadLetterWrite => "deadletter:write",
             Self::MetricsRead => "metrics:read",
-            Self::AuditRead => "audit:read",
             Self::Admin => "admin",
         }
     }
