@@ -2,6 +2,7 @@
 
 mod postgres {
     mod driver;
+    mod late_locks;
     mod own;
     mod readers;
     mod shared_turns;

@@ -74,7 +74,7 @@ impl StockKey {
     }
 }
 
-/// Reads stock rows by [`StockKey`], with what is to be done to them at the end. The search starts at the end of the
+/// Reads stock rows by [`StockKey`]; `$lock` is a locking clause, or nothing. The search starts at the end of the
 /// index, where the newest run of a row is, and so does not read the older versions that a held snapshot keeps. The last
 /// column is the row's `ctid`, which is valid while the row is locked and not written.
 macro_rules! stock {

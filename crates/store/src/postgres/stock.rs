@@ -196,8 +196,8 @@ async fn attempt(
     Ok(outcomes)
 }
 
-/// What the rows that are to be reconciled must add up to. They are locked, and whatever changes their sums locks them
-/// first, so the sums hold until the commit.
+/// What the rows that are to be reconciled must add up to. They are locked, and a transaction that changes their sums
+/// locks them before it commits, so the sums hold until the commit.
 async fn ledgers(
     commits: &Commits,
     open: Open,

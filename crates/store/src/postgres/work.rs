@@ -142,7 +142,8 @@ async fn attempt<E: OwnedRows>(
         WorkOutcome::Again { .. } => None,
     };
     let wanted = Wanted::of(change);
-    // Work is the last class of the lock order, so the piece is locked after the rows that its result changes.
+    // The piece is locked after the rows that its result changes, but for stock that the last flush locks: a piece is settled
+    // under its epoch, so no transaction that holds stock waits for a piece.
     let (open, locked) = commits
         .begin(
             |pipeline| {

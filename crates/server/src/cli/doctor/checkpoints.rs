@@ -22,7 +22,11 @@ pub fn judge(found: &Inspection) -> Check {
         apart_s: number(found, "checkpoint_timeout"),
         // In pages of 8 KiB.
         buffers_mib: number(found, "shared_buffers").map(|pages| pages / 128),
-        compressed: !matches!(found.setting("wal_compression"), "off" | ""),
+        compressed: match found.setting("wal_compression") {
+            "" => None,
+            setting => Some(setting != "off"),
+        },
+        is_before_15: found.version.starts_with("14."),
     };
     let low = settings.low();
     if low.is_empty() {
@@ -45,7 +49,9 @@ struct Settings {
     log_mib: Option<i64>,
     apart_s: Option<i64>,
     buffers_mib: Option<i64>,
-    compressed: bool,
+    compressed: Option<bool>,
+    /// `wal_compression` is only `on` or `off` then.
+    is_before_15: bool,
 }
 
 impl Settings {
@@ -59,8 +65,9 @@ impl Settings {
         if below(self.apart_s, APART_S) {
             low.push("ALTER SYSTEM SET checkpoint_timeout = '15min'".to_owned());
         }
-        if !self.compressed {
-            low.push("ALTER SYSTEM SET wal_compression = 'lz4'".to_owned());
+        if self.compressed == Some(false) {
+            let method = if self.is_before_15 { "on" } else { "lz4" };
+            low.push(format!("ALTER SYSTEM SET wal_compression = '{method}'"));
         }
         if below(self.buffers_mib, BUFFERS_MIB) {
             low.push("shared_buffers = a quarter of the memory, and a restart".to_owned());
@@ -74,7 +81,11 @@ impl Settings {
             "every {} s or {} MiB of log, pages {}compressed, {} MiB of buffers",
             of(self.apart_s),
             of(self.log_mib),
-            if self.compressed { "" } else { "not " },
+            if self.compressed == Some(false) {
+                "not "
+            } else {
+                ""
+            },
             of(self.buffers_mib)
         )
     }
@@ -89,7 +100,8 @@ mod tests {
             log_mib: Some(log_mib),
             apart_s: Some(apart_s),
             buffers_mib: Some(buffers_mib),
-            compressed,
+            compressed: Some(compressed),
+            is_before_15: false,
         }
     }
 
@@ -112,12 +124,25 @@ mod tests {
     }
 
     #[test]
+    fn the_advice_is_one_that_the_server_takes() {
+        let of = |is_before_15| {
+            let low = Settings {
+                is_before_15,
+                ..settings(LOG_MIB, APART_S, BUFFERS_MIB, false)
+            };
+            low.low().join("; ")
+        };
+        assert!(of(true).ends_with("'on'") && of(false).ends_with("'lz4'"));
+    }
+
+    #[test]
     fn a_setting_the_server_does_not_have_is_not_called_low() {
         let unknown = Settings {
             log_mib: None,
             apart_s: None,
             buffers_mib: None,
-            compressed: true,
+            compressed: None,
+            is_before_15: false,
         };
         assert!(unknown.low().is_empty() && unknown.told().contains("unknown"));
     }

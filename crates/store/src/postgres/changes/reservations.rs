@@ -59,7 +59,8 @@ static STOCK: Sql = Sql {
     types: &[Type::TEXT_ARRAY, Type::INT8_ARRAY, Type::INT8_ARRAY],
 };
 
-/// The same for rows that the statement before it has locked, and whose places are not known.
+/// The same for rows that the statement before it has locked, and whose places are not known. Rows of stock that was ever
+/// counted are never deleted, so the rows that were there when they were read are there now.
 static STOCK_BY_KEY: Sql = Sql {
     text: "/* changes::stock_by_key */ UPDATE stock s SET on_hand = s.on_hand + c.on_hand, reserved = s.reserved + c.reserved, \
            writes = s.writes + 1 FROM unnest($1, $2, $3, $4, $5) AS c (tenant, sku, vendor, on_hand, reserved), \
