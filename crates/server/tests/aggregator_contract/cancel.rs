@@ -65,7 +65,8 @@ async fn an_order_that_waits_for_its_vendor_is_cancelled_at_once() {
     let market = Market::open().await;
     let mut client = guest(&market.app);
     for vendor in [&market.a, &market.b] {
-        vendor.faults(&json!({"down": true})).await;
+        // Where they are down the order may have failed before it is cancelled.
+        vendor.faults(&json!({"latencyMs": "60s"})).await;
     }
     let taken = placed(&mut client, &order("LAPTOP-001", 1)).await;
     assert_eq!(read(&mut client, id(&taken)).await["status"], "pending");
