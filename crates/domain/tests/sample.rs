@@ -149,7 +149,11 @@ proptest! {
         for ((step, start), sample) in &rows {
             if *step == Step::TenSeconds {
                 let slot = Step::FiveMinutes.start_of(*start);
-                rolled_up.entry(slot).or_insert_with(Sample::default).merge(sample);
+                let all = rolled_up.entry(slot).or_insert_with(Sample::default);
+                // Short slots follow each other, so the long one covers as long as they do together.
+                let covered_ms = all.covered_ms + sample.covered_ms;
+                all.merge(sample);
+                all.covered_ms = covered_ms;
             }
         }
         let long = rows.into_iter().filter(|((step, _), _)| *step == Step::FiveMinutes);

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::driver::{Shared, Way};
 use tokio_postgres::NoTls;
 use waybill_domain::command::Command;
+use waybill_domain::fact::Fact;
 use waybill_store::conformance::Harness;
 
 /// A timeout that only a hanging test reaches.
@@ -21,7 +22,9 @@ async fn stock_is_free_while_a_cancellation_is_written_and_may_change_meanwhile(
     };
     let h = Harness::open(driver.clone(), super::seed()).await;
     let id = h.sold("A", 9, 4).await;
-    let cancel = h.command(&h.order(id).await, &Command::Cancel { reason: None });
+    h.done(id, &Command::Cancel { reason: None }).await;
+    let agreed = h.fact(&h.order(id).await, &Fact::CancelAgreed);
+    let cancelled = agreed.expect("it gives the units back");
     let (other, connection) = tokio_postgres::connect(&driver.options().url, NoTls)
         .await
         .expect("connects");
@@ -41,7 +44,7 @@ async fn stock_is_free_while_a_cancellation_is_written_and_may_change_meanwhile(
         run("COMMIT").await;
     };
     let (written, ()) = tokio::time::timeout(HANGS, async {
-        tokio::join!(h.write_changes(vec![cancel]), meanwhile)
+        tokio::join!(h.write_changes(vec![cancelled]), meanwhile)
     })
     .await
     .expect("neither waits for ever");
