@@ -1,6 +1,6 @@
 //! The slots that a process is filling: one of each length at a time.
 //!
-//! A process that writes both rows itself needs nobody who makes the longer ones out of the shorter ones later. Invariant:
+//! A process that writes both rows itself needs no task that makes the longer ones out of the shorter ones later. Invariant:
 //! the five-minute sample is what the ten-second samples of its slot merge to, and covers as long as they do together.
 
 use super::Sample;

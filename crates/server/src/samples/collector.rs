@@ -29,7 +29,7 @@ pub struct Collector {
 }
 
 impl Collector {
-    /// What was counted since the last call. Asks nobody.
+    /// What was counted since the last call. Does not ask the store.
     #[must_use]
     pub fn take(&self) -> Sample {
         let mut sample = self.tally.take();

@@ -36,7 +36,7 @@ static READ: Sql = Sql {
     ],
 };
 
-/// No process writes rows that are old, so that nobody is waited for.
+/// No process writes rows that are old, so this waits for no other transaction.
 static REMOVE: Sql = Sql {
     text: "/* samples::remove */ DELETE FROM samples WHERE (resolution, slot_start, process) IN (SELECT resolution, slot_start, process FROM samples \
            WHERE resolution = $1 AND slot_start < $2 ORDER BY slot_start, process LIMIT $3 FOR UPDATE) RETURNING 1",
