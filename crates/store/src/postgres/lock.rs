@@ -8,7 +8,7 @@
 //! An UPDATE with a join locks rows in the order of the join, even if a sorted subquery is joined. So a row is written
 //! only after it was locked here.
 
-use super::pipeline::Sql;
+use super::pipeline::{Handle, Pipeline, Rows, Sql, params};
 use tokio_postgres::types::Type;
 use waybill_domain::text::Vendor;
 
@@ -100,6 +100,20 @@ pub static STOCK: Sql = stock!("lock::stock", " FOR NO KEY UPDATE");
 /// Reads stock rows without locking them, where nothing is newly reserved: then no decision depends on what a row holds,
 /// only on whether it is there, and it is locked right before it is written.
 pub static STOCK_UNLOCKED: Sql = stock!("lock::stock_unlocked", "");
+
+/// Adds a statement on stock rows whose keys are sorted.
+pub fn add_stock_keys<'p>(
+    pipeline: &mut Pipeline<'p>,
+    sql: &'static Sql,
+    keys: impl Iterator<Item = &'p StockKey> + Clone,
+) -> Handle<Rows> {
+    let parameters = params![
+        keys.clone().map(|k| k.tenant.as_str()).collect::<Vec<_>>(),
+        keys.clone().map(|k| k.sku.as_str()).collect::<Vec<_>>(),
+        keys.map(|k| k.vendor.as_str()).collect::<Vec<_>>(),
+    ];
+    pipeline.add(sql, parameters)
+}
 
 /// The partition of the log: the last lock of a transaction, held to its end. The first number is Waybill's own among the
 /// advisory locks of the database.

@@ -108,20 +108,6 @@ pub async fn adjust(shared: &Shared, changes: &[StockChange]) -> Result<Vec<Stoc
     Ok(outcomes.into_iter().flatten().collect())
 }
 
-fn add_keys<'p>(
-    pipeline: &mut Pipeline<'p>,
-    sql: &'static Sql,
-    keys: &BTreeSet<&'p Key>,
-) -> Handle<Rows> {
-    let each = keys.iter();
-    let parameters = params![
-        each.clone().map(|k| k.tenant.as_str()).collect::<Vec<_>>(),
-        each.clone().map(|k| k.sku.as_str()).collect::<Vec<_>>(),
-        each.map(|k| k.vendor.as_str()).collect::<Vec<_>>(),
-    ];
-    pipeline.add(sql, parameters)
-}
-
 async fn attempt(
     shared: &Shared,
     changes: &[&StockChange],
@@ -147,7 +133,8 @@ async fn attempt(
                         now.0,
                     ],
                 );
-                (claimed, add_keys(pipeline, &lock::STOCK, &keys))
+                let each = keys.iter().copied();
+                (claimed, lock::add_stock_keys(pipeline, &lock::STOCK, each))
             },
             |answers, (claimed, rows)| {
                 let rows = answers.take(rows);
@@ -185,7 +172,7 @@ async fn attempt(
     write(&mut pipeline, &locked, &done);
     keep_outcomes(&mut pipeline, changes, &outcomes);
     free.give_back(&mut pipeline);
-    add_keys(&mut pipeline, &FORGET_NEW, &keys);
+    lock::add_stock_keys(&mut pipeline, &FORGET_NEW, keys.iter().copied());
     for (change, decided) in &done {
         add_work(&mut pipeline, &change.tenant, &decided.work);
     }

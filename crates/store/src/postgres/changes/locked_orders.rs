@@ -1,7 +1,7 @@
 //! Locks of the order's side: orders, holds, reservations and the stock rows behind them.
 
 use super::super::lock::{self, StockKey};
-use super::super::pipeline::{Answers, Handle, Pipeline, Rows, Sql, params};
+use super::super::pipeline::{Answers, Handle, Pipeline, Rows};
 use super::super::rows::Columns;
 use super::locked::{by_id, distinct, expect_version, rows_of};
 use super::reservations::{Reservations, StockRows};
@@ -66,22 +66,8 @@ impl WantedOrders {
         } else {
             &lock::STOCK_UNLOCKED
         };
-        Some(add_stock_keys(pipeline, sql, self.stock.iter()))
+        Some(lock::add_stock_keys(pipeline, sql, self.stock.iter()))
     }
-}
-
-/// Adds a statement on stock rows whose keys are sorted.
-pub fn add_stock_keys<'p>(
-    pipeline: &mut Pipeline<'p>,
-    sql: &'static Sql,
-    keys: impl Iterator<Item = &'p StockKey> + Clone,
-) -> Handle<Rows> {
-    let parameters = params![
-        keys.clone().map(|k| k.tenant.as_str()).collect::<Vec<_>>(),
-        keys.clone().map(|k| k.sku.as_str()).collect::<Vec<_>>(),
-        keys.map(|k| k.vendor.as_str()).collect::<Vec<_>>(),
-    ];
-    pipeline.add(sql, parameters)
 }
 
 /// The locks that were asked for, class by class.
